@@ -1,0 +1,40 @@
+"""modelport: any Python model, one durable HTTP API.
+
+Names are imported when they are first used, so that `import modelport` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from modelport.contract.errors import HTTPError
+    from modelport.contract.kinds import File, Image, Table
+    from modelport.contract.model import Model
+    from modelport.contract.uploaded_file import UploadedFile
+
+__version__ = "0.1.0"
+__all__ = ["File", "HTTPError", "Image", "Model", "Table", "UploadedFile", "__version__"]
+
+_HOMES = {
+    "File": "modelport.contract.kinds",
+    "HTTPError": "modelport.contract.errors",
+    "Image": "modelport.contract.kinds",
+    "Model": "modelport.contract.model",
+    "Table": "modelport.contract.kinds",
+    "UploadedFile": "modelport.contract.uploaded_file",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'modelport' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,163 @@
+"""The fixed part of both documents: what the server's own resources and errors look like.
+
+Written once, as JSON Schema 2020-12; `swagger.py` converts it down.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from modelport.api.documents.schemas import Schema
+
+PROBLEM = "application/problem+json"
+TITLE = "modelport"
+DESCRIPTION = "Models served over the DEEPaaS V2 API."
+SECONDS_SCHEMA: Schema = {"type": "integer", "minimum": 0}
+
+
+class ErrorAnswer(NamedTuple):
+    """One error as the documents tell it. `headers` maps a name to its words and its schema."""
+
+    status: int
+    name: str
+    words: str
+    headers: dict[str, tuple[str, Schema]] = {}
+
+
+ERRORS = {
+    error.status: error
+    for error in (
+        ErrorAnswer(400, "BadRequest", "The request cannot be read: malformed HTTP, JSON or multipart."),
+        ErrorAnswer(402, "EndpointDisabled", "This endpoint is disabled on this server."),
+        ErrorAnswer(404, "NotFound", "There is no such resource."),
+        ErrorAnswer(
+            405,
+            "MethodNotAllowed",
+            "The resource does not take this method.",
+            {"Allow": ("The methods that it takes.", {"type": "string"})},
+        ),
+        ErrorAnswer(406, "NotAcceptable", "Nothing that can be answered is acceptable to the client."),
+        ErrorAnswer(408, "RequestTimeout", "The request did not arrive in time."),
+        ErrorAnswer(413, "ContentTooLarge", "The body is larger than the server takes."),
+        ErrorAnswer(414, "URITooLong", "The request line is longer than the server takes."),
+        ErrorAnswer(415, "UnsupportedMediaType", "The body's type or encoding is not supported."),
+        ErrorAnswer(422, "InvalidArguments", "Arguments are missing or do not fit; the body says which."),
+        ErrorAnswer(431, "HeadersTooLarge", "The headers are larger than the server takes."),
+        ErrorAnswer(500, "InternalError", "The model or the server failed."),
+        ErrorAnswer(501, "NotImplemented", "The model does not implement this."),
+        ErrorAnswer(
+            503,
+            "Unavailable",
+            "The queue is full, or the model is not ready. Try again later.",
+            {"Retry-After": ("Seconds to wait.", SECONDS_SCHEMA)},
+        ),
+        ErrorAnswer(504, "DeadlineExceeded", "The answer was not ready by the deadline."),
+    )
+}
+
+# What any resource may answer: these come from the server's border, before anything is looked up.
+BORDER = (400, 405, 406, 408, 414, 431, 500)
+MODEL = tuple(sorted((*BORDER, 404)))
+CALL = tuple(sorted((*MODEL, 413, 415, 422, 501, 503, 504)))
+DISABLED = tuple(sorted((*MODEL, 402, 413)))
+
+
+def fixed_schemas(*, stringify: bool) -> dict[str, Schema]:
+    """The named schemas that every document holds. `stringify`: predictions are sent as one string."""
+    return {
+        "Location": _LOCATION,
+        "Version": _VERSION,
+        "Versions": _VERSIONS,
+        "ModelMeta": _MODEL_META,
+        "ModelList": _MODEL_LIST,
+        "Prediction": _prediction(stringify),
+        "Failure": _FAILURE,
+        "ArgumentErrors": _ARGUMENT_ERRORS,
+        "Live": _LIVE,
+        "Ready": _READY,
+    }
+
+
+def wrapped(answer: Schema) -> Schema:
+    """The envelope of an answer that does not describe its own."""
+    return {
+        "type": "object",
+        "properties": {
+            "status": {"type": "string", "description": "Response status message"},
+            "predictions": answer,
+        },
+        "required": ["status", "predictions"],
+    }
+
+
+def _object(required: list[str], **properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": required}
+
+
+def _array_of(name: str) -> Schema:
+    return {"type": "array", "items": {"$ref": f"#/$defs/{name}"}}
+
+
+def _text(words: str, *, nullable: bool = False) -> Schema:
+    return {"type": ["string", "null"] if nullable else "string", "description": words}
+
+
+def _prediction(stringify: bool) -> Schema:
+    if stringify:
+        return wrapped(_text("String containing predictions"))
+    return wrapped({"description": "Whatever the model answered, as JSON"})
+
+
+_LOCATION = _object(
+    ["rel", "href"],
+    rel={"type": "string"},
+    href={"type": "string", "format": "uri-reference"},
+    type={"type": "string"},
+)
+_VERSION = _object(
+    ["id", "version"],
+    id={"type": "string"},
+    version={"type": "string"},
+    type={"type": "string"},
+    links=_array_of("Location"),
+    name=_text("Server name"),
+    extensions={"type": "array", "items": {"type": "string"}, "description": "Protocol extensions"},
+)
+_VERSIONS = _object(["versions"], versions=_array_of("Version"), links=_array_of("Location"))
+_MODEL_META = _object(
+    ["id", "name"],
+    id=_text("Model identifier"),
+    name=_text("Model name"),
+    description=_text("Model description", nullable=True),
+    license=_text("Model license", nullable=True),
+    author={"description": "Model author"},
+    version=_text("Model version", nullable=True),
+    url=_text("Model url", nullable=True),
+    links=_array_of("Location"),
+)
+_MODEL_LIST = _object(["models"], models=_array_of("ModelMeta"))
+_FAILURE: dict[str, Any] = {
+    "description": "What went wrong (problem details, RFC 9457).",
+    **_object(
+        ["title", "status"],
+        type=_text("URI reference of the kind of problem"),
+        title=_text("The kind of problem"),
+        status={"type": "integer", "description": "The HTTP status"},
+        detail=_text("What happened this time"),
+        request_id=_text("The request, as the server's log names it"),
+        message=_text("Failure message"),
+    ),
+}
+_ARGUMENT_ERRORS: Schema = {
+    "type": "object",
+    "description": "Arguments and what is wrong with each; for a list, by the index of the item.",
+    "additionalProperties": {
+        "anyOf": [{"type": "array", "items": {"type": "string"}}, {"$ref": "#/$defs/ArgumentErrors"}]
+    },
+}
+_LIVE = _object(["live"], live={"type": "boolean"})
+_READY = _object(
+    ["ready"],
+    ready={"type": "boolean"},
+    models={"type": "object", "description": "The state of each model.", "additionalProperties": {}},
+)

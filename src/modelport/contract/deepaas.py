@@ -1,0 +1,188 @@
+"""The DEEPaaS V2 contract: a module, class or object with functions that are all optional.
+
+Source: the page "Integrating a model into the V2 API" of the DEEPaaS documentation.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import marshmallow as ma
+from marshmallow import fields
+
+from modelport.contract.deepaas_fields import (
+    arguments_of,
+    as_fields,
+    deserialize,
+    json_schema_of,
+)
+from modelport.contract.errors import AnswerInvalid, BadRequest, ModelLoadError
+from modelport.contract.media_types import best_media_type
+from modelport.contract.metadata import metadata_of
+from modelport.contract.places import MISSING, Places
+from modelport.contract.signature import JSON, Argument, Operation, Signature
+from modelport.contract.uploaded_file import UploadedFile
+
+VERBS = ("predict", "train", "validate")
+
+
+class DeepaasModel:
+    """A model written for DEEPaaS, as the worker sees it."""
+
+    def __init__(self, model: Any, name: str):
+        self.model = model
+        self.problems: list[str] = []
+        self.definitions: dict[str, Any] = {}
+        self.schemas = {verb: self._argument_schema(verb) for verb in VERBS}
+        self.answer_schema = _answer_schema(getattr(model, "schema", None))
+        metadata = metadata_of(model, name, self.problems)
+        operations = {verb: self._operation(verb) for verb in VERBS}
+        self._by_name = {verb: {a.name: a for a in operations[verb].arguments} for verb in VERBS}
+        self.signature = Signature(
+            name=name,
+            contract="deepaas",
+            metadata=metadata,
+            definitions=self.definitions,
+            problems=self.problems,
+            **operations,
+        )
+
+    def _function(self, name: str) -> Callable[..., Any] | None:
+        function = getattr(self.model, name, None)
+        return cast("Callable[..., Any]", function) if callable(function) else None
+
+    def _argument_schema(self, verb: str) -> ma.Schema:
+        function = self._function(f"get_{verb}_args")
+        given: Any = function() if function is not None else {}
+        if inspect.isclass(given) and issubclass(given, ma.Schema):
+            given = given()
+        if isinstance(given, ma.Schema):
+            return given
+        if given is None:
+            given = {}
+        if not isinstance(given, Mapping):
+            raise ModelLoadError(
+                f"get_{verb}_args() must return a dictionary of webargs fields, not {type(given).__name__}"
+            )
+        checked = as_fields(cast("Mapping[str, Any]", given), f"get_{verb}_args()", self.problems)
+        return ma.Schema.from_dict(checked, name=f"{verb.title()}Arguments")()  # pyright: ignore[reportArgumentType]
+
+    def _operation(self, verb: str) -> Operation:
+        implemented = self._function(verb) is not None or (
+            verb == "predict" and self._function("predict_batch") is not None
+        )
+        arguments = arguments_of(self.schemas[verb], self.definitions)
+        accept = next((a for a in arguments if a.kind == "accept"), None)
+        media_types = list(accept.schema.get("enum") or ["*/*"]) if accept else [JSON]
+        batch = int(getattr(self.model, "max_batch_size", 1)) if self._function("predict_batch") else 1
+        is_predict = verb == "predict"
+        return Operation(
+            implemented=implemented,
+            arguments=arguments,
+            answer=self._answer_description() if is_predict else None,
+            wrapped=self.answer_schema is None,
+            media_types=media_types if is_predict else [JSON],
+            max_batch_size=batch if is_predict else 1,
+            max_wait_ms=float(getattr(self.model, "max_wait_ms", 5.0)) if is_predict and batch > 1 else 0.0,
+        )
+
+    def _answer_description(self) -> dict[str, Any] | None:
+        if self.answer_schema is None:
+            return None
+        return json_schema_of(self.answer_schema, self.definitions)
+
+    def warm(self) -> None:
+        function = self._function("warm")
+        if function is not None:
+            function()
+
+    def bind(self, verb: str, places: Places) -> dict[str, Any]:
+        arguments = self._by_name[verb]
+        values: dict[str, Any] = {}
+        for name, argument in arguments.items():
+            value = _look_up(argument, places)
+            if value is not MISSING:
+                values[name] = value
+        return deserialize(self.schemas[verb], values)
+
+    def call(self, verb: str, arguments: dict[str, Any]) -> Any:
+        function = self._function(verb)
+        if function is None:
+            if verb == "predict" and self._function("predict_batch") is not None:
+                return only_result(self.call_batch([arguments]))
+            raise NotImplementedError(f"Not implemented by underlying model (loaded {self.signature.name!r})")
+        return function(**arguments)
+
+    def call_batch(self, calls: list[dict[str, Any]]) -> list[Any]:
+        return self.model.predict_batch(calls)
+
+    def check_answer(self, value: Any) -> Any:
+        if self.answer_schema is None:
+            return value
+        errors = self.answer_schema.validate(value)
+        if errors:
+            raise AnswerInvalid(errors)
+        return value
+
+
+def only_result(results: list[Any]) -> Any:
+    """The result of a batch of one; raises it if it is an exception."""
+    if isinstance(results[0], BaseException):
+        raise results[0]
+    return results[0]
+
+
+def _answer_schema(schema: Any) -> ma.Schema | None:
+    if schema is None:
+        return None
+    if inspect.isclass(schema) and issubclass(schema, ma.Schema):
+        return schema()
+    if isinstance(schema, ma.Schema):
+        return schema
+    if isinstance(schema, dict):
+        entries = cast("dict[str, Any]", schema)
+        wrong = [k for k, v in entries.items() if not (isinstance(v, fields.Field) or inspect.isclass(v))]
+        if not wrong:
+            return ma.Schema.from_dict(entries, name="ModelPredictionResponse")()
+        raise ModelLoadError(
+            f"schema: the entries {', '.join(map(repr, wrong))} are not marshmallow fields; "
+            "use marshmallow.fields for each, or set schema = None"
+        )
+    raise ModelLoadError(
+        "schema must be a dictionary of marshmallow fields, a marshmallow.Schema class or None, "
+        f"not {type(schema).__name__}"
+    )
+
+
+def _look_up(argument: Argument, places: Places) -> Any:
+    """The raw value of one argument, as webargs 5 would take it."""
+    place, found = places.find(argument.name, argument.location)
+    if argument.kind == "accept":
+        return _accepted(argument, found if place == "json" else (found[0] if place else MISSING), places)
+    if place in ("", "json", "headers"):
+        return found
+    wants_list = argument.kind == "files" or argument.schema.get("type") == "array"
+    if argument.is_upload and not all(isinstance(v, UploadedFile) for v in found):
+        return "" if argument.kind == "file" else list[Any](found)
+    if wants_list and (argument.delimiter is None or len(found) > 1):
+        return found
+    return found[0]
+
+
+def _accepted(argument: Argument, given: Any, places: Places) -> Any:
+    if given is not MISSING and given != "*/*":
+        return given
+    choices = list(argument.schema.get("enum") or [])
+    if not choices:
+        return places.accept if given is MISSING and places.accept else given
+    header = places.accept if given is MISSING else None
+    default = argument.schema.get("default")
+    if default in choices:
+        choices.remove(default)
+        choices.insert(0, default)
+    chosen = best_media_type(header, choices)
+    if chosen is None:
+        raise BadRequest(f"cannot answer {places.accept!r}; can answer {', '.join(choices)}", 406)
+    return chosen

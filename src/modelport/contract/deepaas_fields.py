@@ -1,0 +1,252 @@
+"""Webargs fields, old idioms and new, read as data.
+
+webargs 5 (2019) took `location=` on a field and any keyword as metadata; the webargs of today keeps
+both in `field.metadata`, and this module gives them back their meaning.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, cast
+
+import marshmallow as ma
+import msgspec
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import fields, validate
+from webargs.fields import DelimitedList
+
+from modelport.contract.errors import ArgumentErrors, ModelLoadError
+from modelport.contract.places import MISSING
+from modelport.contract.signature import Argument, ArgumentKind, Location
+from modelport.contract.uploaded_file import UploadedFile
+
+LOCATIONS: dict[str, Location] = {
+    "form": "form",
+    "query": "query",
+    "querystring": "query",
+    "json": "json",
+    "headers": "headers",
+    "files": "files",
+}
+NOT_A_FILE = "Not a valid file."
+
+
+def as_fields(given: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, fields.Field]:
+    """The entries of `given` as fields. Raises `ModelLoadError` for what can be no argument.
+
+    A plain dictionary (the V1 form: `{"default": …, "help": …}`) becomes a string argument, with a
+    word in `problems`, as DEEPaaS's upgrade notes promise.
+    """
+    checked: dict[str, fields.Field] = {}
+    for key, value in given.items():
+        if isinstance(value, type) and issubclass(value, fields.Field):
+            checked[str(key)] = value()
+        elif isinstance(value, fields.Field):
+            checked[str(key)] = cast("fields.Field", value)
+        elif isinstance(value, Mapping):
+            problems.append(f"{where}: {key!r} is described by a dictionary (deprecated); it arrives as a string")
+            checked[str(key)] = _legacy_field(cast("Mapping[str, Any]", value))
+        else:
+            raise ModelLoadError(
+                f"{where}: the argument {key!r} is a {type(value).__name__}; use a field of webargs.fields"
+            )
+    return checked
+
+
+def _legacy_field(given: Mapping[str, Any]) -> fields.Field:
+    metadata = {"description": str(given.get("help") or given.get("description") or "")}
+    if given.get("required"):
+        return fields.Str(required=True, metadata=metadata)
+    default = given.get("default", "")
+    return fields.Str(load_default=None if default is None else str(default), metadata=metadata, allow_none=True)
+
+
+def arguments_of(schema: ma.Schema, definitions: dict[str, Any]) -> list[Argument]:
+    """The arguments that a schema of fields asks for. Named schemas inside go to `definitions`."""
+    spec = _Converter(definitions)
+    return [
+        _argument(field.data_key if field.data_key is not None else name, field, spec)
+        for name, field in schema.load_fields.items()
+    ]
+
+
+def json_schema_of(schema: ma.Schema, definitions: dict[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of what `schema` loads."""
+    return _Converter(definitions).of_schema(schema)
+
+
+class _Converter:
+    """apispec's converter with its component references turned into `#/$defs/…`."""
+
+    def __init__(self, definitions: dict[str, Any]):
+        self.definitions = definitions
+        self.plugin = MarshmallowPlugin()
+        self.spec = APISpec(title="", version="", openapi_version="3.1.0", plugins=[self.plugin])
+
+    def of_field(self, field: fields.Field) -> dict[str, Any]:
+        converter: Any = self.plugin.converter
+        return self._finish(converter.field2property(field))
+
+    def of_schema(self, schema: ma.Schema) -> dict[str, Any]:
+        converter: Any = self.plugin.converter
+        return self._finish(converter.schema2jsonschema(schema))
+
+    def _finish(self, found: dict[str, Any]) -> dict[str, Any]:
+        components: Any = self.spec.to_dict().get("components", {})
+        for name, definition in components.get("schemas", {}).items():
+            self.definitions.setdefault(name, _rewritten(definition))
+        return _rewritten(found)
+
+
+def _rewritten(value: Any) -> Any:
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+        return {
+            k: v.replace("#/components/schemas/", "#/$defs/") if k == "$ref" else _rewritten(v) for k, v in items
+        }
+    if isinstance(value, list):
+        return [_rewritten(item) for item in cast("list[Any]", value)]
+    return value
+
+
+def _argument(name: str, field: fields.Field, converter: _Converter) -> Argument:
+    kind = _kind(name, field)
+    schema = _schema(field, converter)
+    if kind == "file":
+        schema = _described({"type": "string", "format": "binary"}, field)
+    elif kind == "files":
+        schema = _described({"type": "array", "items": {"type": "string", "format": "binary"}}, field)
+    if kind == "accept":
+        _describe_accept(schema, field)
+    location = LOCATIONS.get(str(field.metadata.get("location", "")), "any")
+    if kind in ("file", "files"):
+        location = "files"
+    return Argument(
+        name=name,
+        schema=schema,
+        required=field.required,
+        kind=kind,
+        location=location,
+        delimiter=str(getattr(field, "delimiter", ",")) if isinstance(field, DelimitedList) else None,
+    )
+
+
+def _kind(name: str, field: fields.Field) -> ArgumentKind:
+    if _is_file(field):
+        return "file"
+    if isinstance(field, fields.List) and (_is_file(field.inner) or _marked_as_file(field)):
+        return "files"
+    return "accept" if name == "accept" else "value"
+
+
+def _marked_as_file(field: fields.Field) -> bool:
+    return field.metadata.get("type") == "file" or field.metadata.get("location") == "files"
+
+
+def _is_file(field: fields.Field) -> bool:
+    return _marked_as_file(field) and not isinstance(field, fields.List)
+
+
+def _schema(field: fields.Field, converter: _Converter) -> dict[str, Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # apispec warns of defaults it cannot serialise
+        try:
+            schema = converter.of_field(field)
+        except Exception:  # a field class of the model's own that apispec cannot describe
+            schema = {}
+    if "enum" in field.metadata and "enum" not in schema:
+        schema["enum"] = list(field.metadata["enum"])
+    schema.pop("default", None)
+    return _described(schema, field)
+
+
+def _described(schema: dict[str, Any], field: fields.Field) -> dict[str, Any]:
+    description = field.metadata.get("description")
+    if description:
+        schema["description"] = str(description)
+    default = field.load_default
+    if default is not ma.missing and not callable(default):
+        try:
+            schema["default"] = msgspec.json.decode(msgspec.json.encode(default))
+        except (TypeError, ValueError):
+            schema["default"] = str(default)
+    return schema
+
+
+def _describe_accept(schema: dict[str, Any], field: fields.Field) -> None:
+    choices = [c for v in field.validators if isinstance(v, validate.OneOf) for c in v.choices]
+    choices = choices or list(schema.get("enum") or [])
+    if choices:
+        schema["enum"] = [str(choice) for choice in choices]
+
+
+def deserialize(schema: ma.Schema, values: dict[str, Any]) -> dict[str, Any]:
+    """Raw values to arguments. Raises `ArgumentErrors` with every message at once.
+
+    A schema of plain fields is loaded field by field, which gives what `Schema.load` gives in a
+    third of the time; a Schema class of the model's own, with hooks and validators, is loaded whole.
+    """
+    if type(schema).__name__ != "GeneratedSchema" and not _is_generated(schema):
+        return _loaded_whole(schema, values)
+    result: dict[str, Any] = {}
+    errors: dict[str, Any] = {}
+    for name, field in schema.load_fields.items():
+        key = field.data_key if field.data_key is not None else name
+        raw = values.get(key, MISSING)
+        try:
+            value = _value(field, ma.missing if raw is MISSING else raw, key, values)
+        except ma.ValidationError as error:
+            errors[key] = error.messages
+            continue
+        if value is not ma.missing:
+            result[field.attribute or name] = value
+    if errors:
+        raise ArgumentErrors(text_keys(errors))
+    return result
+
+
+def _is_generated(schema: ma.Schema) -> bool:
+    return type(schema).__module__ == "marshmallow.schema"
+
+
+def _loaded_whole(schema: ma.Schema, values: dict[str, Any]) -> dict[str, Any]:
+    try:
+        loaded: Any = schema.load(values, unknown=ma.EXCLUDE)
+    except ma.ValidationError as error:
+        messages: Any = error.messages
+        raise ArgumentErrors(text_keys(messages if isinstance(messages, dict) else {"_schema": messages})) from error
+    return loaded
+
+
+def _value(field: fields.Field, raw: Any, key: str, values: dict[str, Any]) -> Any:
+    if raw is not ma.missing and raw is not None:
+        if _is_file(field):
+            if not isinstance(raw, UploadedFile):
+                raise ma.ValidationError(NOT_A_FILE)
+        elif isinstance(field, fields.List):
+            raw = _as_list(field, raw)
+    return field.deserialize(raw, key, values)
+
+
+def _as_list(field: fields.List, raw: Any) -> Any:
+    """webargs 5 took a scalar for a list of one, and a list where a delimited string was asked."""
+    if _is_file(field.inner) or _marked_as_file(field):
+        items: list[Any] = list(cast("list[Any]", raw)) if isinstance(raw, list) else [raw]
+        bad = {i: [NOT_A_FILE] for i, item in enumerate(items) if not isinstance(item, UploadedFile)}
+        if bad:
+            raise ma.ValidationError(cast("Any", bad))
+        return items
+    if isinstance(field, DelimitedList):
+        if isinstance(raw, list):
+            return field.delimiter.join(str(item) for item in cast("list[Any]", raw))
+        return raw
+    return raw if isinstance(raw, (list, tuple)) else [raw]
+
+
+def text_keys(messages: Any) -> Any:
+    """Message maps with text keys throughout: JSON has no other."""
+    if isinstance(messages, dict):
+        return {str(k): text_keys(v) for k, v in cast("dict[Any, Any]", messages).items()}
+    return messages

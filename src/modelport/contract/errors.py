@@ -1,0 +1,73 @@
+"""The errors that cross from a model to its client.
+
+    ModelportError
+    ├── HTTPError          raised by a model: the client gets this status, reason and headers
+    ├── ArgumentErrors     the client's arguments do not fit: 422 with a map of messages
+    ├── BadRequest         the request cannot be read at all: 400 (or the status it names)
+    ├── AnswerInvalid      the model's answer breaks its own schema: 500
+    └── ModelLoadError     a source cannot be loaded; `str()` says why and what to do
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+
+class ModelportError(Exception):
+    """Base of every error that modelport raises itself."""
+
+
+class HTTPError(ModelportError):
+    """Raise it in a model to answer with an HTTP status of your choice.
+
+    `status` is 400 to 599, `reason` the words the client sees (default: the standard phrase),
+    `headers` are added to the answer. Raises `ValueError` for another status.
+    """
+
+    def __init__(self, status: int, reason: str | None = None, headers: Mapping[str, str] | None = None):
+        if not 400 <= status <= 599:
+            raise ValueError(f"HTTPError: status must be 400 to 599, not {status!r}")
+        self.status = status
+        self.reason = reason if reason is not None else standard_reason(status)
+        self.headers = dict(headers or {})
+        super().__init__(self.reason)
+
+
+class ArgumentErrors(ModelportError):
+    """`messages` maps an argument to its list of messages, nested by index or key, as webargs does."""
+
+    def __init__(self, messages: dict[str, Any]):
+        self.messages = messages
+        super().__init__(f"invalid arguments: {', '.join(messages)}")
+
+
+class BadRequest(ModelportError):
+    """The request cannot be read. `body` is the JSON answer where a dialect prescribes one."""
+
+    def __init__(self, detail: str, status: int = 400, body: dict[str, Any] | None = None):
+        self.status = status
+        self.detail = detail
+        self.body = body
+        super().__init__(detail)
+
+
+class AnswerInvalid(ModelportError):
+    """The model's answer does not fit its schema; `errors` goes to the log, never to the client."""
+
+    def __init__(self, errors: Any):
+        self.errors = errors
+        super().__init__(f"the answer does not fit the model's schema: {errors}")
+
+
+class ModelLoadError(ModelportError):
+    """A model could not be loaded."""
+
+
+def standard_reason(status: int) -> str:
+    """The standard reason phrase of an HTTP status, or `Error` for one that has none."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

@@ -1,0 +1,74 @@
+"""What a model asks for and gives, as data.
+
+A worker makes one `Signature` of the model it loaded and sends it to the server. Every API, both
+API documents, the command line and the checks read this description and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+JSON = "application/json"
+
+ArgumentKind = Literal["value", "file", "files", "accept"]
+Location = Literal["any", "query", "form", "json", "headers", "files"]
+
+
+class Argument(msgspec.Struct, frozen=True, kw_only=True):
+    """One argument of an operation.
+
+    `schema` is the JSON Schema (2020-12) of its value, with `description`, `default`, `enum`, bounds.
+    `kind` is `file`/`files` for uploads and `accept` for the argument that the Accept header fills.
+    `delimiter` is set where a list may be written as one string, such as `1,2,3`.
+    """
+
+    name: str
+    schema: dict[str, Any] = {}
+    required: bool = False
+    kind: ArgumentKind = "value"
+    location: Location = "any"
+    delimiter: str | None = None
+
+    @property
+    def is_upload(self) -> bool:
+        return self.kind in ("file", "files")
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One verb of a model: predict, train or validate.
+
+    `implemented` is false where the model has no such function; the server then answers 501.
+    `answer` is the JSON Schema of the JSON answer, `None` where the model does not say.
+    `wrapped` answers arrive as `{"status": "OK", "predictions": answer}`.
+    `media_types` lists what can be answered, the default first; `*/*` means anything.
+    `max_batch_size` above 1 means that the model takes several calls at once; the server waits up to
+    `max_wait_ms` milliseconds for a batch to fill.
+    """
+
+    implemented: bool = False
+    arguments: list[Argument] = []
+    answer: dict[str, Any] | None = None
+    wrapped: bool = True
+    media_types: list[str] = msgspec.field(default_factory=lambda: [JSON])
+    streams: bool = False
+    max_batch_size: int = 1
+    max_wait_ms: float = 0.0
+
+    def header_names(self) -> list[str]:
+        """Lower-case names of the request headers that this operation reads its arguments from."""
+        return [a.name.lower() for a in self.arguments if a.location == "headers"]
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True):
+    """A model as data. `definitions` holds what `#/$defs/…` in the schemas point at."""
+
+    name: str
+    contract: Literal["deepaas", "typed"]
+    metadata: dict[str, Any]
+    predict: Operation = Operation()
+    train: Operation = Operation()
+    validate: Operation = Operation()
+    definitions: dict[str, Any] = {}
+    problems: list[str] = []

@@ -1,0 +1,18 @@
+"""What a DEEPaaS model receives for a file argument."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class UploadedFile(NamedTuple):
+    """An uploaded file, on disk for as long as the request lasts.
+
+    `name` is the argument, `filename` the absolute path of the temporary file, `original_filename`
+    what the client called it (never use it as a path). Source: DEEPaaS V2 model API.
+    """
+
+    name: str | None = None
+    filename: str | None = None
+    content_type: str | None = None
+    original_filename: str | None = None

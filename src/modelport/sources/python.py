@@ -1,0 +1,117 @@
+"""Models out of Python modules and files."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from modelport.contract.errors import ModelLoadError
+from modelport.sources.deepaas_modules import provide_deepaas_modules
+from modelport.sources.source import Source
+
+# A module or object with none of these is no model, only a mistake.
+FUNCTIONS = ("predict", "predict_batch", "train", "validate", "get_metadata", "get_predict_args", "get_train_args")
+
+
+def load_object(source: Source) -> Any:
+    """The module or object that a source names; a class is made into an object.
+
+    Raises `ModelLoadError` with the reason; errors of the model's own code are its `__cause__`.
+    """
+    provide_deepaas_modules()
+    found: Any = _file(source) if source.kind == "file" else _module(source)
+    for name in filter(None, source.attribute.split(".")):
+        found = _attribute(found, name, source)
+    if inspect.isclass(found):
+        found = _object(found, source)
+    elif inspect.ismodule(found):
+        found = _only_model(found)
+    if not any(callable(getattr(found, name, None)) for name in FUNCTIONS):
+        raise ModelLoadError(f"{source}: it has no predict(), train(), validate() or get_metadata()")
+    return found
+
+
+def _module(source: Source) -> ModuleType:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(source.target)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (source.target + ".").startswith(error.name + "."):
+            raise ModelLoadError(
+                f"{source}: there is no module {error.name!r}; is the package installed, or should the "
+                "source be a path such as ./model.py?"
+            ) from error
+        raise _failed(source, error) from error
+    except (Exception, SystemExit) as error:  # the model's own code runs here
+        raise _failed(source, error) from error
+
+
+def _file(source: Source) -> ModuleType:
+    path = Path(source.target).expanduser().absolute()
+    if not path.exists():
+        raise ModelLoadError(f"{source}: there is no such file")
+    if not path.is_file() or path.suffix != ".py":
+        raise ModelLoadError(f"{source}: not a Python file (a source path ends in .py)")
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    name = path.stem if path.stem.isidentifier() and path.stem not in sys.modules else f"modelport_{source.name}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ModelLoadError(f"{source}: Python cannot import this file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # the model's own code runs here
+        sys.modules.pop(name, None)
+        raise _failed(source, error) from error
+    return module
+
+
+def _failed(source: Source, error: BaseException) -> ModelLoadError:
+    return ModelLoadError(f"{source}: importing it failed: {type(error).__name__}: {error}")
+
+
+def _attribute(found: Any, name: str, source: Source) -> Any:
+    try:
+        return getattr(found, name)
+    except AttributeError:
+        near = [n for n in vars(found) if not n.startswith("_")] if hasattr(found, "__dict__") else []
+        hint = f" (it has: {', '.join(near[:10])})" if near else ""
+        raise ModelLoadError(f"{source}: there is no {name!r} in {source.target}{hint}") from None
+
+
+def _object(cls: type[Any], source: Source) -> Any:
+    try:
+        return cls()
+    except Exception as error:  # the model's own constructor
+        raise ModelLoadError(
+            f"{source}: making an object of {cls.__name__} failed: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _only_model(module: ModuleType) -> Any:
+    """A module that is no model itself but defines one class of the typed contract means that class."""
+    from modelport.contract.model import Model
+
+    if any(callable(getattr(module, name, None)) for name in FUNCTIONS):
+        return module
+    own = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value) and issubclass(value, Model) and value.__module__ == module.__name__
+    ]
+    if len(own) == 1:
+        return own[0]()
+    if len(own) > 1:
+        names = ", ".join(cls.__name__ for cls in own)
+        raise ModelLoadError(f"{module.__name__} has several models ({names}); write SOURCE:CLASS")
+    return module

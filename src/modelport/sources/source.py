@@ -1,0 +1,126 @@
+"""A source string, read: where a model comes from and what it is called.
+
+    [NAME=]entrypoint:NAME
+    [NAME=]package.module[:attribute]
+    [NAME=]path/to/file.py[:attribute]
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from modelport.contract.errors import ModelLoadError
+
+ENTRY_POINT_GROUPS = ("deepaas.v2.model", "deepaas.model")  # the second is DEEPaaS's older name
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+NAMED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)=(?P<rest>.+)", re.DOTALL)
+DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+# Files that every project has: the folder above them says more.
+COMMON_NAMES = frozenset({"api", "app", "main", "model", "models", "__init__"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one model comes from. `target` is a module name or a file path; `attribute` may be empty."""
+
+    name: str
+    kind: Literal["module", "file"]
+    target: str
+    attribute: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.target}:{self.attribute}" if self.attribute else self.target
+
+
+def parse_source(text: str) -> Source:
+    """Read a source string. Raises `ModelLoadError` saying what is wrong with it and what to write."""
+    name = ""
+    rest = text
+    named = NAMED.fullmatch(text)
+    if named is not None:
+        name, rest = named["name"], named["rest"]
+    if rest.startswith("entrypoint:"):
+        return _entry_point(rest.removeprefix("entrypoint:"), name)
+    target, attribute = _split(rest)
+    if target.endswith(".py") or "/" in target:
+        source = Source(name or _name_of_file(Path(target)), "file", target, attribute)
+    elif DOTTED.fullmatch(target):
+        source = Source(name or _name_of_parts(target.split(".")), "module", target, attribute)
+    else:
+        raise ModelLoadError(
+            f"{text!r} is no source: write package.module, package.module:Class, path/to/file.py[:Class] "
+            "or entrypoint:NAME, with NAME= before it to name the model"
+        )
+    if not NAME.fullmatch(source.name):
+        raise ModelLoadError(
+            f"{text!r}: {source.name!r} cannot be a model's name (letters, digits, '.', '_', '-'); "
+            "write NAME=SOURCE"
+        )
+    return source
+
+
+def _split(text: str) -> tuple[str, str]:
+    target, colon, attribute = text.rpartition(":")
+    if not colon:
+        return text, ""
+    if not DOTTED.fullmatch(attribute):
+        raise ModelLoadError(f"{text!r}: {attribute!r} is not the name of a class or object")
+    return target, attribute
+
+
+def _name_of_file(path: Path) -> str:
+    return _name_of_parts([*path.absolute().parent.parts[-1:], path.stem])
+
+
+def _name_of_parts(parts: list[str]) -> str:
+    if parts[-1] in COMMON_NAMES and len(parts) > 1:
+        return parts[-2]
+    return parts[-1]
+
+
+def installed_entry_points() -> dict[str, Source]:
+    """Every installed DEEPaaS entry point by its name; the old group only where the new one is empty."""
+    for group in ENTRY_POINT_GROUPS:
+        found = {
+            entry.name: Source(entry.name, "module", entry.module, entry.attr)
+            for entry in metadata.entry_points(group=group)
+        }
+        if found:
+            return found
+    return {}
+
+
+def _entry_point(entry: str, name: str) -> Source:
+    installed = installed_entry_points()
+    if entry not in installed:
+        known = ", ".join(sorted(installed)) or "none is installed"
+        raise ModelLoadError(f"no entry point {entry!r} in the group deepaas.v2.model (installed: {known})")
+    source = installed[entry]
+    return Source(name or entry, source.kind, source.target, source.attribute)
+
+
+def parse_sources(texts: list[str], model_name: str | None = None) -> list[Source]:
+    """The models to serve: those named, or every installed entry point; `model_name` picks one.
+
+    Raises `ModelLoadError` for a source that cannot be read, a name used twice, or nothing to serve.
+    """
+    sources = [parse_source(text) for text in texts] if texts else list(installed_entry_points().values())
+    if model_name is not None:
+        known = ", ".join(source.name for source in sources) or "none"
+        sources = [source for source in sources if source.name == model_name]
+        if not sources:
+            raise ModelLoadError(f"no model is called {model_name!r} (there is: {known})")
+    if not sources:
+        raise ModelLoadError(
+            "there is no model to serve: name one (modelport serve path/to/model.py) or install a package "
+            "that has an entry point in the group deepaas.v2.model"
+        )
+    names = [source.name for source in sources]
+    for name in names:
+        if names.count(name) > 1:
+            raise ModelLoadError(f"two models are called {name!r}; name one of them: OTHER={name}…")
+    return sources

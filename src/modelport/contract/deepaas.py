@@ -22,7 +22,8 @@ from modelport.contract.errors import AnswerInvalid, BadRequest, ModelLoadError
 from modelport.contract.media_types import best_media_type
 from modelport.contract.metadata import metadata_of
 from modelport.contract.places import MISSING, Places
-from modelport.contract.signature import JSON, Argument, Operation, Signature
+from modelport.contract.plain import plain
+from modelport.contract.signature import JSON, STREAM_TYPES, Argument, Operation, Signature
 from modelport.contract.uploaded_file import UploadedFile
 
 VERBS = ("predict", "train", "validate")
@@ -76,6 +77,9 @@ class DeepaasModel:
         arguments = arguments_of(self.schemas[verb], self.definitions)
         accept = next((a for a in arguments if a.kind == "accept"), None)
         media_types = list(accept.schema.get("enum") or ["*/*"]) if accept else [JSON]
+        streams = verb == "predict" and _streams(self._function(verb))
+        if streams and accept is None:
+            media_types = list(STREAM_TYPES)
         batch = int(getattr(self.model, "max_batch_size", 1)) if self._function("predict_batch") else 1
         is_predict = verb == "predict"
         return Operation(
@@ -84,6 +88,7 @@ class DeepaasModel:
             answer=self._answer_description() if is_predict else None,
             wrapped=self.answer_schema is None,
             media_types=media_types if is_predict else [JSON],
+            streams=streams,
             max_batch_size=batch if is_predict else 1,
             max_wait_ms=float(getattr(self.model, "max_wait_ms", 5.0)) if is_predict and batch > 1 else 0.0,
         )
@@ -121,10 +126,15 @@ class DeepaasModel:
     def check_answer(self, value: Any) -> Any:
         if self.answer_schema is None:
             return value
-        errors = self.answer_schema.validate(value)
+        ready = plain(value)
+        errors = self.answer_schema.validate(ready)
         if errors:
             raise AnswerInvalid(errors)
-        return value
+        return ready
+
+
+def _streams(function: Callable[..., Any] | None) -> bool:
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 def only_result(results: list[Any]) -> Any:

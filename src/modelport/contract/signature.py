@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 JSON = "application/json"
+STREAM_TYPES = ("text/event-stream", "application/x-ndjson")
 
 ArgumentKind = Literal["value", "file", "files", "accept"]
 Location = Literal["any", "query", "form", "json", "headers", "files"]

@@ -20,7 +20,8 @@ from modelport.contract.media_types import best_media_type
 from modelport.contract.metadata import metadata_of
 from modelport.contract.model import Model
 from modelport.contract.places import MISSING, Places
-from modelport.contract.signature import JSON, Argument, ArgumentKind, Operation, Signature
+from modelport.contract.plain import EncodedJSON, plain
+from modelport.contract.signature import JSON, STREAM_TYPES, Argument, ArgumentKind, Operation, Signature
 from modelport.contract.uploaded_file import UploadedFile
 
 DEFS = "#/$defs/{model}"
@@ -95,7 +96,16 @@ class TypedModel:
         if self.answer is None:
             return value
         try:
-            return self.answer.dump_python(self.answer.validate_python(value, from_attributes=True), mode="json")
+            checked = self.answer.validate_python(value)
+        except pydantic.ValidationError:
+            checked = self._checked_plain(value)
+        return EncodedJSON(self.answer.dump_json(checked))
+
+    def _checked_plain(self, value: Any) -> Any:
+        """numpy's numbers are no ints to pydantic: a second look at the answer as plain data."""
+        assert self.answer is not None
+        try:
+            return self.answer.validate_python(plain(value))
         except pydantic.ValidationError as error:
             raise AnswerInvalid(error.errors(include_url=False, include_input=False)) from error
 
@@ -302,7 +312,7 @@ def _media_types(returns: Any) -> list[str]:
     bare = _bare(returns)
     if _is_stream(bare):
         of = get_args(bare)
-        return ["application/octet-stream"] if of and of[0] is bytes else ["text/event-stream"]
+        return ["application/octet-stream"] if of and of[0] is bytes else list(STREAM_TYPES)
     if inspect.isclass(bare):
         if issubclass(bare, Image) or bare.__module__.startswith("PIL."):
             return ["image/png"]

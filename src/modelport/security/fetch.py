@@ -17,13 +17,13 @@ import socket
 import ssl
 import unicodedata
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 from urllib.parse import unquote, urljoin
 
 import anyio
@@ -117,7 +117,7 @@ class _PinnedBackend(httpcore.AsyncNetworkBackend):
 
     def __init__(self, addresses: Sequence[IPAddress]):
         self._addresses = addresses
-        self._network = httpcore.AnyIOBackend()
+        self._network = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
         self._stream: httpcore.AsyncNetworkStream | None = None
 
     async def connect_tcp(
@@ -132,15 +132,15 @@ class _PinnedBackend(httpcore.AsyncNetworkBackend):
         failure: Exception = httpcore.ConnectError("no address")
         for address in self._addresses:
             try:
-                self._stream = await self._network.connect_tcp(str(address), port, timeout=timeout)
+                stream = await self._network.connect_tcp(str(address), port, timeout=timeout)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
                 continue
-            # Nothing has been sent yet. An address that is ours to refuse must not be at the other end.
-            peer = self._stream.get_extra_info("server_addr")
+            self._stream = stream
+            peer = stream.get_extra_info("server_addr")  # getpeername(); nothing has been sent yet
             if peer is None or ip_address(peer[0]) != address:
                 raise UrlNotAllowed(f"connected to {peer}, not to {address}")
-            return self._stream
+            return stream
         raise failure
 
     async def aclose(self) -> None:
@@ -167,20 +167,20 @@ _NETWORK_ERRORS = (
 
 
 @asynccontextmanager
-async def _opened(url: FetchUrl, addresses: Sequence[IPAddress]) -> AsyncIterator[httpcore.Response]:
+async def _opened(url: FetchUrl, addresses: Sequence[IPAddress]) -> AsyncGenerator[httpcore.Response, None]:
     """The response to a GET of `url` from one of `addresses`, on a connection of its own."""
     tls = await anyio.to_thread.run_sync(_tls_context) if url.scheme == "https" else None
     backend = _PinnedBackend(addresses)
     origin = httpcore.Origin(url.scheme.encode(), url.host.encode(), url.port)
     connection = httpcore.AsyncHTTPConnection(origin, ssl_context=tls, network_backend=backend)
     address = httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=url.target)
-    headers = {
-        "Host": url.authority,
-        "User-Agent": "modelport",
-        "Accept": "*/*",
-        "Accept-Encoding": "identity",
-        "Connection": "close",
-    }
+    headers = [
+        ("Host", url.authority),
+        ("User-Agent", "modelport"),
+        ("Accept", "*/*"),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "close"),
+    ]
     timeouts = {"timeout": {"connect": CONNECT_TIMEOUT_S}}
     try:
         async with connection.stream("GET", address, headers=headers, extensions=timeouts) as response:
@@ -241,14 +241,10 @@ class _Spool:
         if self._inflate is None:
             yield data
             return
-        piece = b""
-        while data or len(piece) == BLOCK:  # a full piece may have left output behind in the decoder
+        while data:
             if self._inflate.eof:
-                if not data:
-                    return
                 self._inflate = zlib.decompressobj(31)  # a gzip stream may have several members
-            piece = self._inflate.decompress(data, BLOCK)
-            yield piece
+            yield self._inflate.decompress(data, BLOCK)
             data = self._inflate.unconsumed_tail or self._inflate.unused_data
 
 

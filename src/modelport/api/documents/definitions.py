@@ -21,9 +21,9 @@ POINTER = re.compile(r"#/(?:\$defs|definitions|components/schemas)/([^/]+)")
 class Definitions:
     """The named schemas of one document. `prefix` is where references point: `#/definitions/`."""
 
-    def __init__(self, prefix: str, fixed: Mapping[str, Schema]):
+    def __init__(self, prefix: str):
         self.prefix = prefix
-        self.schemas: dict[str, Schema] = dict(fixed)
+        self.schemas: dict[str, Schema] = {}
 
     def free_name(self, wanted: str, owner: str) -> str:
         """`wanted` if it is free, else with the owner's name, else with a number too."""
@@ -62,15 +62,19 @@ class Scope:
 
     def inside(self, schema: Any) -> Scope:
         """The scope within a schema: pydantic puts `$defs` of its own into one."""
-        local: Any = schema.get("$defs") if isinstance(schema, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        if not isinstance(local, dict):
+        found = as_schema(schema)
+        local = {} if isinstance(found, bool) else as_schema(found.get("$defs"))
+        if isinstance(local, bool) or not local:
             return self
-        return Scope(self.definitions, self.owner, local, self._convert, self)  # pyright: ignore[reportUnknownArgumentType]
+        return Scope(self.definitions, self.owner, local, self._convert, self)
 
     def reference(self, pointer: str) -> str | None:
-        """Where a pointer of the model points in the document; `None` if it points at nothing."""
+        """Where a pointer of the model points in the document; `None` if it points at nothing.
+
+        References that point at each other in a circle point at nothing: whoever follows one never ends.
+        """
         name = _target(pointer)
-        if name is None:
+        if name is None or self.resolved({"$ref": pointer})[0] == {}:
             return None
         if name not in self.local:
             return self.outer.reference(pointer) if self.outer else None

@@ -5,6 +5,8 @@ Written once, as JSON Schema 2020-12; `swagger.py` converts it down.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from modelport.api.documents.schemas import Schema
@@ -21,7 +23,7 @@ class ErrorAnswer(NamedTuple):
     status: int
     name: str
     words: str
-    headers: dict[str, tuple[str, Schema]] = {}
+    headers: Mapping[str, tuple[str, Schema]] = MappingProxyType({})
 
 
 ERRORS = {
@@ -145,7 +147,6 @@ _FAILURE: dict[str, Any] = {
         status={"type": "integer", "description": "The HTTP status"},
         detail=_text("What happened this time"),
         request_id=_text("The request, as the server's log names it"),
-        message=_text("Failure message"),
     ),
 }
 _ARGUMENT_ERRORS: Schema = {

@@ -14,16 +14,26 @@ Schema = dict[str, Any]
 Convert = Callable[[Any], Schema]
 
 TYPES = ("array", "boolean", "integer", "null", "number", "object", "string")
-SINGLE = ("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames")
-SINGLE_LATE = ("then", "unevaluatedItems", "unevaluatedProperties")
+SINGLE = frozenset(
+    {
+        *("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not"),
+        *("propertyNames", "then", "unevaluatedItems", "unevaluatedProperties"),
+    }
+)
 SEVERAL = ("allOf", "anyOf", "oneOf", "prefixItems")
 NAMED = ("dependentSchemas", "patternProperties", "properties")
 TEXTS = ("$comment", "contentEncoding", "contentMediaType", "description", "format", "pattern", "title")
-COUNTS = ("maxContains", "maxItems", "maxLength", "maxProperties", "minContains", "minItems")
-COUNTS_LATE = ("minLength", "minProperties")
+COUNTS = frozenset(
+    {
+        *("maxContains", "maxItems", "maxLength", "maxProperties"),
+        *("minContains", "minItems", "minLength", "minProperties"),
+    }
+)
 NUMBERS = ("exclusiveMaximum", "exclusiveMinimum", "maximum", "minimum")
 # A document is one resource with one dialect: these would re-base or re-define it from within.
-DROPPED = ("$anchor", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$schema", "$vocabulary", "definitions")
+DROPPED = frozenset(
+    {"$anchor", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$schema", "$vocabulary", "definitions"}
+)
 PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "boolean": (bool,),
@@ -84,7 +94,7 @@ def _keyword(key: str, value: Any, convert: Convert) -> tuple[bool, Any]:
     """Whether a keyword is kept, and its value."""
     if key in DROPPED:
         return False, None
-    if key in SINGLE or key in SINGLE_LATE:
+    if key in SINGLE:
         return True, value if isinstance(value, bool) else convert(value)
     if key in SEVERAL:
         parts = cast("list[Any]", value) if isinstance(value, list) else []
@@ -104,16 +114,17 @@ def _leaf(key: str, value: Any) -> tuple[bool, Any]:
         return _is_number(value), value
     if key == "multipleOf":
         return _is_number(value) and value > 0, value
-    if key in COUNTS or key in COUNTS_LATE:
+    if key in COUNTS:
         return isinstance(value, int) and not isinstance(value, bool) and value >= 0, value
     if key in ("enum", "required", "examples"):
-        values = list(cast("Iterable[Any]", value)) if isinstance(value, (list, tuple, set, frozenset)) else []
-        return bool(values), distinct(plain(item) for item in values)
+        given: Any = plain(value)
+        values = distinct(cast("list[Any]", given)) if isinstance(given, list) else []
+        return bool(values), values
     return True, plain(value)
 
 
 def distinct(values: Iterable[Any]) -> list[Any]:
-    """The values in order, each once. `1`, `1.0` and `True` are equal in Python; JSON tells the last apart."""
+    """The values in order, each once, by JSON's equality."""
     found: list[Any] = []
     for value in values:
         if not any(same(value, other) for other in found):
@@ -122,7 +133,7 @@ def distinct(values: Iterable[Any]) -> list[Any]:
 
 
 def same(a: Any, b: Any) -> bool:
-    """JSON equality."""
+    """JSON's equality: `True` is not `1` there."""
     return a == b and isinstance(a, bool) == isinstance(b, bool)
 
 
@@ -131,7 +142,7 @@ def fits(value: Any, schema: Mapping[str, Any]) -> bool:
     types = types_of(schema)
     if types and not any(_has_type(value, name) for name in types):
         return False
-    choices: Any = schema.get("enum")
+    choices: Any = [schema["const"]] if "const" in schema else schema.get("enum")
     if isinstance(choices, list) and not any(same(value, c) for c in cast("list[Any]", choices)):
         return False
     if _is_number(value):
@@ -155,6 +166,7 @@ def _within(value: float, schema: Mapping[str, Any]) -> bool:
     return (
         value >= schema.get("minimum", value)
         and value <= schema.get("maximum", value)
+        and ("multipleOf" not in schema or value % schema["multipleOf"] == 0)
         and ("exclusiveMinimum" not in schema or value > schema["exclusiveMinimum"])
         and ("exclusiveMaximum" not in schema or value < schema["exclusiveMaximum"])
     )

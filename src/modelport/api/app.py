@@ -1,0 +1,206 @@
+"""The ASGI application: the hot path by one look-up, everything else by Starlette."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from modelport.api.asgi import Receive, Scope, Send, header
+from modelport.api.calls import CallHandler
+from modelport.api.documents.pages import STATIC_DIR
+from modelport.api.documents_routes import DocumentRoutes
+from modelport.api.health import Health
+from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
+from modelport.api.v2 import V2
+from modelport.engine.local import LocalEngine
+from modelport.settings import Settings
+
+log = logging.getLogger("modelport.api")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Application:
+    """modelport as an ASGI application. Its lifespan starts and stops the engine."""
+
+    def __init__(self, engine: LocalEngine, settings: Settings):
+        self.engine = engine
+        self.settings = settings
+        self.base_path = normal_base_path(settings.base_path)
+        self.health = Health(engine)
+        self._calls = CallHandler(engine, settings)
+        # The path of each model's predictions, so that a prediction is routed by one look-up.
+        self._predict_paths = {
+            f"{self.base_path}/v2/models/{source.name}/predict": source.name for source in engine.sources
+        }
+        self._others: Any = self._cold_routes()
+
+    def _cold_routes(self) -> Starlette:
+        v2 = V2(self.engine, self.settings, self.base_path)
+        documents = DocumentRoutes(self.engine, self.settings, self.base_path)
+        model = "/v2/models/{model}"
+        routes: list[BaseRoute] = [
+            Route("/", v2.versions),
+            Route("/health", self.health.health, methods=["GET", "OPTIONS"]),
+            Route("/v2", v2.version),
+            Route("/v2/health/live", self.health.live),
+            Route("/v2/health/ready", self.health.ready),
+            Route("/v2/models", v2.models),
+            Route("/v2/debug", v2.debug),
+            Route(model, v2.model),
+            Route(f"{model}/ready", self.health.model_ready),
+            Route(f"{model}/train", v2.trainings, methods=["GET"]),
+            Route(f"{model}/train", v2.train, methods=["POST"]),
+            Route(f"{model}/train/{{uuid}}", v2.training, methods=["GET", "DELETE"]),
+            Route(f"{model}/predict", self._predict_of_no_model, methods=["POST"]),
+            *documents.routes(),
+        ]
+        if self.settings.doc_endpoint:
+            routes.append(Mount("/static", StaticFiles(directory=STATIC_DIR)))
+        middleware = [
+            Middleware(CORSMiddleware, allow_origins=self.settings.allow_origins, allow_methods=["*"])
+        ] if self.settings.allow_origins else []  # fmt: skip
+        handlers: Any = {
+            HTTPException: self._on_http_exception,
+            Problem: self._on_problem,
+            Exception: self._on_exception,
+        }
+        app = Starlette(routes=routes, exception_handlers=handlers, middleware=middleware)
+        app.router.redirect_slashes = False
+        return app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if len(path) > 1 and path[-1] == "/":
+            path = path.rstrip("/") or "/"
+        model = self._predict_paths.get(path)
+        if model is not None and scope["method"] == "POST" and self.settings.predict_endpoint:
+            if not self.settings.allow_origins and self._is_foreign(scope):
+                await send_problem(send, foreign_origin(), self._request_id())
+                return
+            if not self.settings.allow_origins:
+                await self._calls.answer(scope, receive, send, self.engine.pools[model], "predict")
+                return
+        await self._cold(scope, receive, send, path)
+
+    async def _cold(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
+        if self.base_path:
+            if path != self.base_path and not path.startswith(self.base_path + "/"):
+                await send_problem(send, Problem(404, f"everything is under {self.base_path}"), self._request_id())
+                return
+            path = path[len(self.base_path) :] or "/"
+        if scope["method"] not in SAFE_METHODS and not self.settings.allow_origins and self._is_foreign(scope):
+            await send_problem(send, foreign_origin(), self._request_id())
+            return
+        scope = dict(scope) | {"path": path, "root_path": ""}
+        await self._others(scope, receive, send)
+
+    def _is_foreign(self, scope: Scope) -> bool:
+        """True for a request that a page of another origin makes: without keys, any page could."""
+        origin = header(scope, b"origin")
+        if not origin:
+            return False
+        return origin.partition("://")[2].lower() != header(scope, b"host").lower()
+
+    async def _predict_of_no_model(self, request: Request) -> Response:
+        """Predictions that the hot path does not take: unknown models, a disabled endpoint, CORS."""
+        name = request.path_params["model"]
+        if name not in self.engine.pools:
+            known = ", ".join(self.engine.pools) or "none"
+            raise Problem(404, f"there is no model {name[:100]!r}; there is: {known}")
+        if not self.settings.predict_endpoint:
+            raise Problem(402, "predictions are switched off on this server")
+        return _Handed(self._calls, self.engine, name)
+
+    # -- errors of the cold routes -----------------------------------------------------------------
+
+    def _request_id(self) -> str:
+        return f"{self.engine.instance}-{self.engine.next_id():x}"
+
+    def _problem_response(self, problem: Problem) -> Response:
+        request_id = self._request_id()
+        headers = dict(problem.headers) | {"x-request-id": request_id}
+        body = problem_body(problem.status, problem.detail, request_id)
+        return Response(body, problem.status, headers, media_type=PROBLEM_JSON.decode())
+
+    async def _on_problem(self, request: Request, error: Problem) -> Response:
+        return self._problem_response(error)
+
+    async def _on_http_exception(self, request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        if error.status_code == 405 and "Allow" in headers:
+            headers["Allow"] = ", ".join(sorted({*headers["Allow"].split(", "), *self._methods(request)}))
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=headers)
+            detail = f"{request.method} is not possible here; possible: {headers['Allow']}"
+        elif error.status_code == 404:
+            detail = "there is nothing at this path; /openapi.json lists what there is"
+        else:
+            detail = error.detail
+        return self._problem_response(Problem(error.status_code, detail, headers.items()))
+
+    def _methods(self, request: Request) -> set[str]:
+        """Every method that some route offers at the request's path."""
+        methods: set[str] = set()
+        for route in self._others.routes:
+            if isinstance(route, Route) and route.path_regex.match(request.scope["path"]):
+                methods |= set(route.methods or ())
+        return methods
+
+    async def _on_exception(self, request: Request, error: Exception) -> Response:
+        return self._problem_response(Problem(500, "the server failed; its log says more"))
+
+    # -- lifespan ----------------------------------------------------------------------------------
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                try:
+                    await self.engine.start()
+                except OSError as error:
+                    await send({"type": "lifespan.startup.failed", "message": str(error)})
+                    return
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                await self.engine.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+class _Handed(Response):
+    """A response that is made by the hot path after all."""
+
+    def __init__(self, calls: CallHandler, engine: LocalEngine, model: str):
+        super().__init__()
+        self._calls = calls
+        self._engine = engine
+        self._model = model
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._calls.answer(scope, receive, send, self._engine.pools[self._model], "predict")
+
+
+def foreign_origin() -> Problem:
+    """The answer to a page of another origin."""
+    return Problem(403, "pages of another origin may not call this server; --allow-origins lets them")
+
+
+def normal_base_path(given: str) -> str:
+    """A base path with one leading slash and no trailing one; empty for the root."""
+    stripped = given.strip("/")
+    return f"/{stripped}" if stripped else ""

@@ -1,0 +1,30 @@
+"""The few words of ASGI that the hot path speaks without a framework between."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+
+async def send_body(send: Send, status: int, headers: Headers, body: bytes, reason: str = "") -> None:
+    """A whole answer. `reason` becomes the reason phrase where the HTTP server can send one."""
+    headers.append((b"content-length", str(len(body)).encode()))
+    start: Message = {"type": "http.response.start", "status": status, "headers": headers}
+    if reason:
+        start["reason"] = reason
+    await send(start)
+    await send({"type": "http.response.body", "body": body})
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """The value of a request header (given in lower case), empty if it was not sent."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return value.decode("latin-1")
+    return ""

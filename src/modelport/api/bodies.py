@@ -1,0 +1,140 @@
+"""Request bodies on their way to a worker: small ones in memory, large ones and files on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from pathlib import Path
+
+from modelport.api.asgi import Receive, Scope
+from modelport.api.multipart import MultipartForm
+from modelport.api.problems import Problem
+from modelport.settings import Settings
+from modelport.worker.frames import Call
+
+MEMORY_BYTES = 1 << 20
+
+
+class ClientLeft(Exception):
+    """The client closed the connection before it had sent its request."""
+
+
+class CallHeaders:
+    """What the head of a request says of its body, and of the answer it wants."""
+
+    __slots__ = ("accept", "content_type", "encoding", "extra", "length", "origin")
+
+    def __init__(self, scope: Scope, wanted: list[str]):
+        self.content_type = self.accept = self.encoding = self.origin = ""
+        self.length = -1
+        self.extra: dict[str, str] = {}
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                self.content_type = value.decode("latin-1")
+            elif name == b"accept":
+                text = value.decode("latin-1")
+                self.accept = f"{self.accept},{text}" if self.accept else text
+            elif name == b"content-length":
+                self.length = int(value) if value.isdigit() else -1
+            elif name == b"content-encoding":
+                self.encoding = value.decode("latin-1").strip().lower()
+            elif name == b"origin":
+                self.origin = value.decode("latin-1")
+            if wanted and name.decode("latin-1") in wanted:
+                self.extra[name.decode("latin-1")] = value.decode("utf-8", "replace")
+
+    def may_need_files(self) -> bool:
+        """True if the body may end up on the disk."""
+        is_form = self.content_type.lower().startswith("multipart/form-data")
+        return is_form or self.length > MEMORY_BYTES or self.length < 0
+
+
+async def read_body(call: Call, headers: CallHeaders, receive: Receive, folder: Path, settings: Settings) -> None:
+    """Put the request's body into `call`. `folder` is made only if something is written there.
+
+    Raises `Problem` for a body that is too large or broken, or if the disk is full, and `ClientLeft`.
+    """
+    if headers.encoding not in ("", "identity"):
+        raise Problem(415, f"Content-Encoding {headers.encoding[:50]!r} is not supported; send the body as it is")
+    if len(headers.content_type) > 1024:
+        raise Problem(400, "the Content-Type is over 1024 characters")
+    media = headers.content_type.partition(";")[0].strip().lower()
+    limit = settings.client_max_size
+    if media != "multipart/form-data" and ("json" in media or "urlencoded" in media) and settings.json_max_size:
+        limit = min(limit, settings.json_max_size) if limit else settings.json_max_size
+    if limit and headers.length > limit:
+        raise _too_large(limit)
+    try:
+        if media == "multipart/form-data":
+            await _read_form(call, headers.content_type, receive, folder, limit)
+        elif headers.length != 0:
+            await _read_plain(call, receive, folder, limit)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Problem(507, "the server has no room for this upload; try again later", [("Retry-After", "30")]) from error
+        raise
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(413, f"the request body is over the limit of {limit} bytes")
+
+
+async def _read_plain(call: Call, receive: Receive, folder: Path, limit: int) -> None:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientLeft
+    body = message.get("body", b"")
+    if not message.get("more_body", False):
+        if limit and len(body) > limit:
+            raise _too_large(limit)
+        call.body = body
+        return
+    buffer = bytearray(body)
+    size = len(body)
+    path: Path | None = None
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        data = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(data)
+        if limit and size > limit:
+            raise _too_large(limit)
+        buffer += data
+        if len(buffer) > MEMORY_BYTES:
+            path = folder / "body"
+            await asyncio.to_thread(_append, path, bytes(buffer))
+            buffer.clear()
+    if path is None:
+        call.body = bytes(buffer)
+        return
+    if buffer:
+        await asyncio.to_thread(_append, path, bytes(buffer))
+    call.body_path = str(path)
+
+
+def _append(path: Path, data: bytes) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(data)
+
+
+async def _read_form(call: Call, content_type: str, receive: Receive, folder: Path, limit: int) -> None:
+    form = MultipartForm(content_type, folder)
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        data = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(data)
+        if limit and size > limit:
+            raise _too_large(limit)
+        await form.feed(data)
+    await form.finish()
+    call.fields = form.fields
+    call.uploads = form.uploads

@@ -1,0 +1,179 @@
+"""The hot path: a request becomes a call, the call's answer becomes the response."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from modelport.api.asgi import Headers, Receive, Scope, Send, send_body
+from modelport.api.bodies import CallHeaders, ClientLeft, read_body
+from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
+from modelport.engine.local import LocalEngine
+from modelport.engine.pending import Pending
+from modelport.engine.pool import ModelPool, Refused
+from modelport.settings import Settings
+from modelport.worker.frames import Answer, Call
+
+log = logging.getLogger("modelport.api")
+
+HEARTBEAT_SECONDS = 15.0
+FILE_CHUNK = 256 * 1024
+CLIENT_CLOSED = 499
+
+
+class CallHandler:
+    """Answers calls to models. One for the application; it keeps no state of a request."""
+
+    def __init__(self, engine: LocalEngine, settings: Settings):
+        self.engine = engine
+        self.settings = settings
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, verb: str) -> None:
+        """Answer one request for `verb` of a model. Raises nothing: every end is an answer."""
+        call_id = self.engine.next_id()
+        request_id = f"{self.engine.instance}-{call_id:x}"
+        folder = self.engine.spool.folder_of(call_id)
+        call = Call(call_id, verb)
+        has_files = responding = False
+        try:
+            signature = pool.signature
+            pool.check_open()
+            assert signature is not None  # check_open has refused otherwise
+            headers = CallHeaders(scope, getattr(signature, verb).header_names())
+            has_files = headers.may_need_files()
+            await read_body(call, headers, receive, folder, self.settings)
+            call.query = scope["query_string"]
+            call.content_type = headers.content_type
+            call.accept = headers.accept
+            call.headers = headers.extra
+            has_files = bool(call.uploads or call.body_path) or self.settings.allow_url_inputs
+            pending = pool.submit(call)
+            answer = await self._wait(scope, receive, pool, pending)
+            has_files = has_files or bool(answer.path) or answer.status >= 500
+            responding = True
+            await self._respond(send, pool, pending, answer, request_id)
+        except Problem as problem:
+            await send_problem(send, problem, request_id)
+        except Refused as refused:
+            retry = [("Retry-After", str(refused.retry_after))] if refused.retry_after else []
+            await send_problem(send, Problem(refused.status, refused.detail, retry), request_id)
+        except ClientLeft:
+            log.info("%s: the client left before its request was complete", request_id)
+        except StreamBroken:
+            log.info("%s: a stream was cut because the model failed", request_id)
+        except Exception:  # the request border: whatever went wrong here is our fault, and is logged
+            log.exception("%s: the server failed", request_id)
+            if responding:
+                return  # the HTTP server closes the connection of a response that was not completed
+            await send_problem(send, Problem(500, "the server failed; its log says more"), request_id)
+        finally:
+            if has_files:
+                await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, folder))
+
+    async def _wait(self, scope: Scope, receive: Receive, pool: ModelPool, pending: Pending) -> Answer:
+        """The answer, or an answer 499 as soon as the client has left."""
+        connection = scope.get("extensions", {}).get("modelport")
+        try:
+            if connection is not None:
+                connection.on_disconnect = partial(pool.cancel, pending)
+                return await pending.future
+            return await _answer_or_disconnect(receive, pool, pending)
+        except asyncio.CancelledError:
+            pool.cancel(pending)
+            raise
+
+    async def _respond(
+        self, send: Send, pool: ModelPool, pending: Pending, answer: Answer, request_id: str
+    ) -> None:
+        if answer.status == CLIENT_CLOSED:
+            return
+        headers: Headers = [
+            (b"content-type", answer.content_type.encode("latin-1", "replace")),
+            (b"x-request-id", request_id.encode()),
+        ]
+        for name, value in answer.headers:
+            headers.append((name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace")))
+        if answer.failure:
+            log.error("%s: %s failed: %s\n%s", request_id, pool.name, answer.detail, answer.failure)
+        if answer.problem:
+            detail = answer.detail
+            if answer.status == 500 and self.settings.hide_model_errors:
+                detail = "the model failed"
+            headers[0] = (b"content-type", PROBLEM_JSON)
+            body = problem_body(answer.status, detail, request_id, answer.reason)
+            await send_body(send, answer.status, headers, body, answer.reason)
+        elif answer.stream:
+            await self._stream(send, pool, pending, answer, headers)
+        elif answer.path:
+            await _send_file(send, answer, headers)
+        else:
+            await send_body(send, answer.status, headers, answer.body)
+
+    async def _stream(
+        self, send: Send, pool: ModelPool, pending: Pending, answer: Answer, headers: Headers
+    ) -> None:
+        is_events = answer.content_type.startswith("text/event-stream")
+        headers.append((b"cache-control", b"no-cache"))
+        headers.append((b"x-accel-buffering", b"no"))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        assert pending.stream is not None
+        try:
+            async for chunk in pending.stream.chunks(HEARTBEAT_SECONDS):
+                if chunk is None:
+                    if is_events:
+                        await send({"type": "http.response.body", "body": b": keep-alive\n\n", "more_body": True})
+                    continue
+                data = chunk.data
+                if chunk.end and chunk.error and not chunk.failure and is_events:
+                    data = b"event: error\ndata: " + chunk.error.replace("\n", " ").encode() + b"\n\n"
+                if data:
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+                if chunk.end and chunk.error and not is_events:
+                    # Without the final chunk the client can tell that something is missing.
+                    raise StreamBroken
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            if pending.call.id in pool.pending:
+                pool.cancel(pending)
+
+
+class StreamBroken(Exception):
+    """A streamed answer cannot be completed; the connection has to be closed."""
+
+
+async def _answer_or_disconnect(receive: Receive, pool: ModelPool, pending: Pending) -> Answer:
+    """For servers that tell of a disconnect only through `receive`."""
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        pool.cancel(pending)
+
+    watcher = asyncio.ensure_future(watch())
+    try:
+        return await pending.future
+    finally:
+        watcher.cancel()
+        await asyncio.gather(watcher, return_exceptions=True)
+
+
+async def _send_file(send: Send, answer: Answer, headers: Headers) -> None:
+    file, size = await asyncio.to_thread(_opened, answer.path)
+    try:
+        headers.append((b"content-length", str(size).encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        left = size
+        while left > 0:
+            data = await asyncio.to_thread(file.read, min(FILE_CHUNK, left))
+            left -= len(data)
+            await send({"type": "http.response.body", "body": data, "more_body": left > 0})
+    finally:
+        file.close()
+
+
+def _opened(path: str) -> tuple[BinaryIO, int]:
+    place = Path(path)
+    return place.open("rb"), place.stat().st_size

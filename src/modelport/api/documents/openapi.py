@@ -1,0 +1,210 @@
+"""OpenAPI 3.1, out of the signatures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from modelport.api.documents import arguments as wire
+from modelport.api.documents.definitions import Definitions, Scope
+from modelport.api.documents.paths import Resource, resources
+from modelport.api.documents.resources import (
+    DESCRIPTION,
+    ERRORS,
+    PROBLEM,
+    TITLE,
+    ErrorAnswer,
+    fixed_schemas,
+    wrapped,
+)
+from modelport.api.documents.schemas import Schema, as_schema, cleaned, plain
+from modelport.contract.signature import JSON, Argument, Operation, Signature
+
+PREFIX = "#/components/schemas/"
+
+
+def openapi_document(
+    signatures: Sequence[Signature],
+    *,
+    base_path: str = "",
+    predict: bool = True,
+    train: bool = True,
+    title: str = TITLE,
+    version: str = "0",
+    description: str = DESCRIPTION,
+    stringify_predictions: bool = False,
+) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of a server with these models. Pure; the caller keeps the result.
+
+    `predict` and `train` are false where the endpoints are disabled and answer 402.
+    `stringify_predictions` says that unwrapped answers are sent as strings.
+    """
+    definitions = Definitions(PREFIX)
+    fixed = Scope(definitions, "modelport", fixed_schemas(stringify=stringify_predictions), convert)
+    for name in fixed.local:
+        fixed.reference(f"#/$defs/{name}")
+    paths: dict[str, Any] = {}
+    for resource in resources(signatures, base_path, predict=predict, train=train):
+        scope = fixed
+        if resource.signature is not None:
+            scope = Scope(definitions, resource.signature.name, resource.signature.definitions, convert)
+        paths.setdefault(resource.path, {})[resource.method] = _operation(resource, scope)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version, "description": description},
+        "paths": paths,
+        "components": {
+            "schemas": dict(sorted(definitions.schemas.items())),
+            "responses": {error.name: _error(error) for error in ERRORS.values()},
+        },
+        "tags": [{"name": "versions"}, {"name": "health"}, {"name": "models"}, {"name": "debug"}],
+    }
+
+
+def convert(schema: Any, scope: Scope) -> Schema:
+    """A schema of a signature as it stands in the document: same dialect, references moved."""
+    found = as_schema(schema)
+    if isinstance(found, bool):
+        return {} if found else {"not": {}}
+    result = cleaned(found, scope.convert)
+    if "$ref" in result:
+        target = scope.reference(result.pop("$ref"))
+        if target is not None:
+            result["$ref"] = target
+    discriminator = as_schema(result.get("discriminator", {}))
+    if "discriminator" in result and not isinstance(discriminator, bool):
+        mapping = as_schema(discriminator.get("mapping", {}))
+        moved = {k: scope.reference(str(v)) for k, v in mapping.items()} if isinstance(mapping, dict) else {}
+        if not all(moved.values()):
+            del result["discriminator"]
+        elif moved:
+            result["discriminator"] = discriminator | {"mapping": moved}
+    return result
+
+
+def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "tags": [resource.tag],
+        "summary": resource.summary,
+        "operationId": resource.operation_id,
+    }
+    if resource.description:
+        result["description"] = resource.description
+    responses = {str(status): answer for status, answer in _successes(resource, scope)}
+    responses |= {str(e): {"$ref": f"#/components/responses/{ERRORS[e].name}"} for e in resource.errors}
+    if resource.operation is not None and resource.signature is not None:
+        result["parameters"] = _parameters(resource.operation, resource.signature, scope)
+        body = _request_body(resource.operation, resource.signature, scope)
+        if body:
+            result["requestBody"] = body
+    result["responses"] = responses
+    return result
+
+
+def _successes(resource: Resource, scope: Scope) -> Iterable[tuple[int, dict[str, Any]]]:
+    for status, (words, media_type, name) in resource.answers.items():
+        content: dict[str, Any] = {}
+        if media_type is not None:
+            schema = {"$ref": PREFIX + name} if name else {"type": "string"}
+            content = {"content": {media_type: {"schema": schema}}}
+        yield status, {"description": words} | content
+    if resource.succeeds and resource.operation is not None:
+        yield 200, _answer(resource.operation, scope)
+
+
+def _answer(operation: Operation, scope: Scope) -> dict[str, Any]:
+    media_types = wire.answer_types(operation)
+    if wire.ANYTHING in media_types and not any(map(wire.is_json, media_types)):
+        media_types = [JSON, *media_types]  # a model that can answer anything can answer data
+    words = (
+        "The answer of the model, streamed as it comes" if operation.streams else "The answer of the model"
+    )
+    return {"description": words, "content": {kind: _media(kind, operation, scope) for kind in media_types}}
+
+
+def _media(kind: str, operation: Operation, scope: Scope) -> dict[str, Any]:
+    if wire.is_json(kind):
+        if operation.answer is None:
+            return {"schema": {"$ref": f"{PREFIX}Prediction"} if operation.wrapped else {}}
+        schema = scope.convert(operation.answer)
+        return {"schema": wrapped(schema) if operation.wrapped else schema}
+    if kind == wire.ANYTHING:
+        return {}
+    if kind.startswith("text/"):
+        return {"schema": {"type": "string"}}
+    return {"schema": {"type": "string", "format": "binary"}}
+
+
+def _parameters(operation: Operation, signature: Signature, scope: Scope) -> list[dict[str, Any]]:
+    found = [
+        _parameter(a, "query", scope)
+        for a in wire.in_query(operation)
+        if wire.takes_text(a, signature, scope)
+    ]
+    return found + [_parameter(a, "header", scope) for a in wire.in_headers(operation)]
+
+
+def _parameter(argument: Argument, place: str, scope: Scope) -> dict[str, Any]:
+    described = wire.described(argument)
+    nested = wire.is_object(described, scope)
+    schema = scope.convert(described)
+    words = schema.pop("description", "")
+    if argument.delimiter is not None:
+        words = f"{words} (or as one string, separated by {argument.delimiter!r})".strip()
+    if argument.location == "any" and "default" in schema:
+        # A page that fills in defaults would send this one, and the query string wins over the body.
+        words = f"{words} (default: {json.dumps(schema.pop('default'), ensure_ascii=False)})".strip()
+    result: dict[str, Any] = {"name": argument.name, "in": place}
+    if words:
+        result["description"] = words
+    # One that may stand elsewhere too is not required here.
+    result["required"] = argument.required and argument.location != "any"
+    if nested:
+        return result | {"content": {JSON: {"schema": schema}}}
+    return result | {"schema": schema}
+
+
+def _request_body(operation: Operation, signature: Signature, scope: Scope) -> dict[str, Any] | None:
+    form = [a for a in wire.in_form(operation) if a.is_upload or wire.takes_text(a, signature, scope)]
+    fields = [a for a in form if not a.is_upload and a.location != "files"]
+    held = {JSON: wire.in_json(operation), wire.URLENCODED: fields, wire.MULTIPART: form}
+    needed = {a.name for a in operation.arguments if a.required and wire.only_in_body(a)}
+    content = {
+        kind: {"schema": _body_schema(arguments, scope)}
+        for kind, arguments in held.items()
+        if arguments and needed <= {a.name for a in arguments}  # a body without a needed file is of no use
+    }
+    if not content:
+        return None
+    return {"required": bool(needed), "content": content}
+
+
+def _body_schema(arguments: list[Argument], scope: Scope) -> Schema:
+    properties: dict[str, Schema] = {}
+    for argument in arguments:
+        schema = scope.convert(wire.described(argument))
+        if argument.kind == "accept":
+            schema.pop("default", None)  # else a page would send it, and it wins over the Accept header
+        properties[argument.name] = schema
+    result: Schema = {"type": "object", "properties": properties}
+    required = [a.name for a in arguments if a.required]
+    if required:
+        result["required"] = required
+    return result
+
+
+def _error(error: ErrorAnswer) -> dict[str, Any]:
+    content: dict[str, Any] = {PROBLEM: {"schema": {"$ref": f"{PREFIX}Failure"}}}
+    field_map = {JSON: {"schema": {"$ref": f"{PREFIX}ArgumentErrors"}}}
+    if error.status == 422:
+        content = field_map
+    elif error.status == 400:
+        content |= field_map  # a malformed JSON body: {"json": ["Invalid JSON body."]}
+    result: dict[str, Any] = {"description": error.words, "content": content}
+    if error.headers:
+        result["headers"] = {
+            name: {"description": words, "schema": plain(schema)}
+            for name, (words, schema) in error.headers.items()
+        }
+    return result

@@ -1,0 +1,149 @@
+"""The resources of the server, as both documents list them. A new endpoint is a new entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from modelport.api.documents.definitions import identifier
+from modelport.api.documents.resources import BORDER, CALL, DISABLED, MODEL
+from modelport.contract.signature import JSON, Operation, Signature
+
+Answer = tuple[str, str | None, str | None]  # words, media type, name of the schema
+ARGUMENT_RULES = (
+    "An argument may stand in the query string, in a form or in a JSON body; places can be mixed, and the "
+    "first of these that has an argument wins."
+)
+
+
+class Resource(NamedTuple):
+    """One method on one path.
+
+    `answers` are the fixed answers by status. `operation` is set where a model is called: its arguments
+    are asked for, and its answer is given with 200 if `succeeds`.
+    """
+
+    path: str
+    method: str
+    tag: str
+    summary: str
+    operation_id: str
+    errors: Sequence[int]
+    answers: dict[int, Answer]
+    description: str = ""
+    signature: Signature | None = None
+    operation: Operation | None = None
+    succeeds: bool = False
+
+
+def resources(
+    signatures: Sequence[Signature], base_path: str, *, predict: bool, train: bool
+) -> list[Resource]:
+    """Every resource there is, in the order of the documents, each operation id once."""
+    base = base_path.strip("/")
+    base = f"/{base}" if base else ""
+    found = list(_server(base))
+    for signature in signatures:
+        found += _model(signature, f"{base}/v2/models/{quote(signature.name, safe='')}", predict, train)
+    found.append(_debug(base))
+    return _with_own_ids(found)
+
+
+def _server(base: str) -> Iterable[Resource]:
+    def get(path: str, tag: str, summary: str, operation_id: str, name: str, **more: Any) -> Resource:
+        answers: dict[int, Answer] = {200: (summary, JSON, name)}
+        answers |= more.pop("answers", {})
+        return Resource(path, "get", tag, summary, operation_id, BORDER, answers, **more)
+
+    yield get(base or "/", "versions", "Get available API versions", "versions", "Versions")
+    yield get(f"{base}/v2/", "versions", "Get V2 API version information", "version", "Version")
+    yield get(f"{base}/v2/health/live", "health", "Whether the server runs", "live", "Live")
+    yield get(
+        f"{base}/v2/health/ready",
+        "health",
+        "Whether every model can answer",
+        "ready",
+        "Ready",
+        answers={503: ("Some model cannot answer", JSON, "Ready")},
+    )
+    yield get(
+        f"{base}/v2/models/",
+        "models",
+        "Return loaded models and its information",
+        "models",
+        "ModelList",
+        description="Every model of this server with its metadata.",
+    )
+
+
+def _model(signature: Signature, path: str, predict: bool, train: bool) -> Iterable[Resource]:
+    name = identifier(signature.name)
+    about = signature.metadata.get("description")
+    yield Resource(
+        f"{path}/",
+        "get",
+        "models",
+        "Return model's metadata",
+        f"metadata_{name}",
+        MODEL,
+        {200: ("Metadata of the model", JSON, "ModelMeta")},
+        description=about if isinstance(about, str) else "",
+    )
+    yield _call(
+        f"{path}/predict/",
+        "Make a prediction given the input data",
+        f"predict_{name}",
+        signature,
+        signature.predict,
+        enabled=predict,
+    )
+    yield from _trainings(signature, path, enabled=train)
+
+
+def _trainings(signature: Signature, path: str, *, enabled: bool) -> Iterable[Resource]:
+    """The train endpoints of a model. They come with the jobs; until then there are none."""
+    del signature, path, enabled
+    return ()
+
+
+def _call(
+    path: str, summary: str, operation_id: str, signature: Signature, operation: Operation, *, enabled: bool
+) -> Resource:
+    """The resource that calls one verb of a model."""
+    errors = CALL if enabled else DISABLED
+    return Resource(
+        path,
+        "post",
+        "models",
+        summary,
+        operation_id,
+        errors,
+        {},
+        description=ARGUMENT_RULES if operation.arguments else "",
+        signature=signature,
+        operation=operation,
+        succeeds=enabled and operation.implemented,
+    )
+
+
+def _debug(base: str) -> Resource:
+    summary = "Return debug information if enabled by API."
+    answers: dict[int, Answer] = {
+        200: ("Debug information if debug endpoint is enabled", "text/plain", None),
+        204: ("Debug endpoint not enabled", None, None),
+    }
+    return Resource(f"{base}/v2/debug/", "get", "debug", summary, "debug", BORDER, answers)
+
+
+def _with_own_ids(found: list[Resource]) -> list[Resource]:
+    taken: set[str] = set()
+    result: list[Resource] = []
+    for resource in found:
+        operation_id, number = resource.operation_id, 2
+        while operation_id in taken:
+            operation_id = f"{resource.operation_id}_{number}"
+            number += 1
+        taken.add(operation_id)
+        result.append(resource._replace(operation_id=operation_id))
+    return result

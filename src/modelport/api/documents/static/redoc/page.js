@@ -1,0 +1,16 @@
+"use strict";
+const root = document.getElementById("redoc");
+Redoc.init(
+  root.dataset.url,
+  {
+    hideDownloadButton: false,
+    theme: {
+      typography: {
+        fontFamily: "system-ui, sans-serif",
+        headings: { fontFamily: "system-ui, sans-serif" },
+        code: { fontFamily: "ui-monospace, monospace" },
+      },
+    },
+  },
+  root,
+);

@@ -1,0 +1,11 @@
+"use strict";
+const root = document.getElementById("swagger-ui");
+window.ui = SwaggerUIBundle({
+  url: root.dataset.url,
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  validatorUrl: null, // else a badge asks validator.swagger.io about the document
+  queryConfigEnabled: false, // else ?url=… would show the document of somebody else
+  displayRequestDuration: true,
+  presets: [SwaggerUIBundle.presets.apis],
+});

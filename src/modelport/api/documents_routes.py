@@ -1,0 +1,66 @@
+"""The API documents and the pages that show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+import modelport
+from modelport.api.documents.openapi import openapi_document
+from modelport.api.documents.pages import CONTENT_SECURITY_POLICY, redoc_page, swagger_page
+from modelport.api.documents.swagger import swagger_document
+from modelport.engine.local import LocalEngine
+from modelport.settings import Settings
+
+
+class DocumentRoutes:
+    """`/openapi.json`, `/swagger.json` and their pages. A document is made anew when a model gets ready."""
+
+    def __init__(self, engine: LocalEngine, settings: Settings, base_path: str):
+        self.engine = engine
+        self.settings = settings
+        self.base_path = base_path
+        self._kept: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {}
+
+    def routes(self) -> list[Route]:
+        """The documents always, the pages unless they are switched off."""
+        routes = [Route("/openapi.json", self.openapi), Route("/swagger.json", self.swagger)]
+        if self.settings.doc_endpoint:
+            routes += [Route(path, self.swagger_page) for path in ("/docs", "/api", "/ui")]
+            routes.append(Route("/redoc", self.redoc_page))
+        return routes
+
+    async def openapi(self, request: Request) -> Response:
+        return JSONResponse(self._document("openapi", openapi_document))
+
+    async def swagger(self, request: Request) -> Response:
+        return JSONResponse(self._document("swagger", swagger_document))
+
+    def _document(self, kind: str, make: Any) -> dict[str, Any]:
+        pools = [pool for pool in self.engine.pools.values() if pool.signature is not None]
+        names = tuple(pool.name for pool in pools)
+        kept = self._kept.get(kind)
+        if kept is None or kept[0] != names:
+            document = make(
+                [pool.signature for pool in pools],
+                base_path=self.base_path,
+                predict=self.settings.predict_endpoint,
+                train=self.settings.train_endpoint,
+                version=modelport.__version__,
+                stringify_predictions=self.settings.stringify_predictions,
+            )
+            self._kept[kind] = kept = (names, document)
+        return kept[1]
+
+    async def swagger_page(self, request: Request) -> Response:
+        return _page(swagger_page(base_path=self.base_path))
+
+    async def redoc_page(self, request: Request) -> Response:
+        return _page(redoc_page(base_path=self.base_path))
+
+
+def _page(html: str) -> Response:
+    return HTMLResponse(html, headers={"content-security-policy": CONTENT_SECURITY_POLICY})

@@ -1,0 +1,54 @@
+"""Probes: is the server alive, and can it answer for every model?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from modelport.api.v2 import find_pool
+from modelport.engine.local import LocalEngine
+from modelport.engine.pool import ModelPool
+
+
+class Health:
+    """The handlers of the probes. `draining` is set once the server has been told to stop."""
+
+    def __init__(self, engine: LocalEngine):
+        self.engine = engine
+        self.draining = False
+
+    async def live(self, request: Request) -> Response:
+        """`GET /v2/health/live` (Open Inference Protocol): 200 from the first moment."""
+        return JSONResponse({"live": True})
+
+    async def health(self, request: Request) -> Response:
+        """`GET /health` (mlup): the server is not frozen."""
+        return JSONResponse({"status_code": 200})
+
+    async def ready(self, request: Request) -> Response:
+        """`GET /v2/health/ready`: 200 if every model answers, else 503; either way it says which do."""
+        ready = self.engine.ready() and not self.draining
+        models = {name: _state(pool) for name, pool in self.engine.pools.items()}
+        body: dict[str, Any] = {"ready": ready, "models": models}
+        if self.draining:
+            body["draining"] = True
+        return JSONResponse(body, 200 if ready else 503)
+
+    async def model_ready(self, request: Request) -> Response:
+        """`GET /v2/models/{model}/ready` (Open Inference Protocol)."""
+        pool = find_pool(self.engine, request.path_params["model"])
+        ready = pool.state == "ready" and not self.draining
+        return JSONResponse({"name": pool.name, "ready": ready}, 200 if ready else 503)
+
+
+def _state(pool: ModelPool) -> dict[str, Any]:
+    shown: dict[str, Any] = {"state": pool.state}
+    if pool.error:
+        shown["error"] = pool.error
+    if pool.ready_seconds is not None:
+        shown["seconds_to_ready"] = round(pool.ready_seconds, 3)
+        shown["workers_ready"] = sum(1 for worker in pool.workers if worker.ready)
+        shown["restarts"] = pool.restarts
+    return shown

@@ -1,0 +1,333 @@
+"""The HTTP/1.1 border: uvicorn's httptools protocol with limits, deadlines and strict framing.
+
+Give `limited_protocol(HttpLimits(...))` to `uvicorn.Config(http=...)`. A bad request gets exactly one
+problem+json answer and `Connection: close`; nothing after it on that connection is run.
+
+Time is kept by one sweep a server, not by timers a request: events only clear `_since`, and the sweep
+starts the clock and compares. A deadline is therefore late by up to two ticks, and never early.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections import deque
+from typing import Any, cast
+from weakref import WeakKeyDictionary
+
+from uvicorn.protocols.http.flow_control import FlowControl
+
+from modelport.api import http_framing as framing
+from modelport.api.http_cycle import Connection, Cycle, logger
+from modelport.api.http_framing import HttpLimits, Problem
+from modelport.api.http_requests import RequestReader
+
+__all__ = ["Connection", "HttpLimits", "HttpProtocol", "limited_protocol"]
+
+LINGER_S = 2.0
+MAX_DISCARDED = 4 << 20
+MAX_PIPELINED = 64
+# A long read is parsed in slices, so that a pipelining flood can be held back between two of them.
+SLICE = 16 << 10
+
+
+def limited_protocol(limits: HttpLimits) -> type[asyncio.Protocol]:
+    """The protocol class for `uvicorn.Config(http=...)`, bound to `limits`."""
+    return type("LimitedHttpProtocol", (HttpProtocol,), {"limits": limits})
+
+
+class _Sweep:
+    """Looks at each connection of one server every `tick` seconds, while there are any."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, connections: set[Any], tick: float) -> None:
+        self._loop = loop
+        self._connections = connections
+        self._tick = tick
+        self._armed = False
+
+    def arm(self) -> None:
+        if not self._armed:
+            self._armed = True
+            self._loop.call_later(self._tick, self._look)
+
+    def _look(self) -> None:
+        self._armed = False
+        now = self._loop.time()
+        for connection in tuple(self._connections):
+            if isinstance(connection, HttpProtocol):
+                try:
+                    connection.on_tick(now)
+                except Exception:  # one connection's failure must not end the deadlines of all
+                    logger.exception("the deadline check of a connection failed")
+        if self._connections:
+            self.arm()
+
+
+_sweeps: WeakKeyDictionary[Any, _Sweep] = WeakKeyDictionary()
+
+
+class _Flow(FlowControl):
+    """Flow control that a waiting app cannot reopen while parsed requests are still to be run."""
+
+    held = False
+
+    def resume_reading(self) -> None:
+        if self.read_paused and not self.held:
+            super().resume_reading()
+
+
+class HttpProtocol(RequestReader):
+    """One client connection."""
+
+    _flow: _Flow  # the same object as `flow`, under its own type
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stash: deque[bytes | memoryview] = deque()
+        # The end of the connection
+        self._discarding = False
+        self._discarded = 0
+        self._last_words: bytes | None = None
+        # What the sweep saw of the write buffer
+        self._stalled_since: float | None = None
+        self._unsent = 0
+
+    # --- connection --------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.flow = self._flow = _Flow(transport)
+        _send_at_once(transport)
+        sweep = _sweeps.get(self.server_state)
+        if sweep is None:
+            limits = self.limits
+            shortest = min(
+                limits.header_deadline_s, limits.body_idle_s, limits.write_idle_s, self.timeout_keep_alive
+            )
+            tick = min(max(shortest / 8, 0.02), 1.0)
+            sweep = _sweeps[self.server_state] = _Sweep(self.loop, self.connections, tick)
+        sweep.arm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connections.discard(self)
+        if self._running is not None:
+            self._running.client_left()
+        for cycle, _ in self.pipeline:
+            cycle.client_left()
+        self.pipeline.clear()
+        self._stash.clear()
+        self._running = self.cycle = None  # they hold this connection too
+        self.flow.resume_writing()
+        if exc is None:
+            self.transport.close()
+        self.parser = cast(Any, None)  # parser and protocol hold each other
+
+    def eof_received(self) -> None:
+        """The client sends no more. A request that is not whole gets told so, if it still listens."""
+        if self._discarding or self.transport.is_closing() or self._stash:
+            return
+        if self.headers is not None and (self._in_head or self._awaits_body()):
+            self._refuse(framing.BODY_TRUNCATED)
+
+    def resume_writing(self) -> None:
+        self._stalled_since = None
+        super().resume_writing()
+
+    def shutdown(self) -> None:
+        """The server stops: close when idle, else after the response that is under way."""
+        if self._running is None or self._running.response_complete:
+            self.transport.close()
+        else:
+            self._running.keep_alive = False
+
+    # --- deadlines ---------------------------------------------------------------------------------
+
+    def on_tick(self, now: float) -> None:
+        """Called by the sweep: end the connection if the client let a deadline pass."""
+        if self._writes_stall(now):
+            logger.warning("aborted the connection of %s: it does not read its response", self._client_name())
+            self.transport.abort()
+            return
+        if self._since is None or self.flow.read_paused:  # paused: it waits for us, not we for it
+            self._since = now
+            return
+        idle = now - self._since
+        limits = self.limits
+        if self._discarding:
+            if self._last_words is None and idle > LINGER_S:
+                self.transport.close()
+        elif self.transport.is_closing():
+            return
+        elif self._in_head:
+            if idle > limits.header_deadline_s:
+                self._head_is_late()
+        elif self._awaits_body():
+            if self.cycle.waiting_for_100_continue:
+                self._since = now
+            elif idle > limits.body_idle_s:
+                self._refuse(framing.BODY_TIMEOUT)
+        elif self.cycle.response_complete and idle > self.timeout_keep_alive:
+            self.transport.close()
+
+    def _writes_stall(self, now: float) -> bool:
+        unsent = self.transport.get_write_buffer_size()
+        if unsent == 0 or unsent < self._unsent or self._stalled_since is None:
+            self._stalled_since = now
+        self._unsent = unsent
+        return unsent > 0 and now - self._stalled_since > self.limits.write_idle_s
+
+    def _head_is_late(self) -> None:
+        if self.headers is None:  # not one request yet: there is nothing to answer
+            self.transport.close()
+        else:
+            self._refuse(framing.HEAD_TIMEOUT)
+
+    # --- reading -----------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        self._fresh_task = None
+        if self._discarding:
+            self._discard(len(data))
+        elif self._stash:
+            self._stash.append(data)
+            self.flow.pause_reading()
+        elif len(data) <= SLICE:
+            self._feed(data)
+        else:
+            view = memoryview(data)
+            self._stash.extend(view[i : i + SLICE] for i in range(0, len(data), SLICE))
+            self._feed_stash()
+
+    def _feed_stash(self) -> None:
+        """Parse what was read, until that is all or enough requests wait for their turn."""
+        stash, flow = self._stash, self._flow
+        while stash and not self._discarding and len(self.pipeline) < MAX_PIPELINED:
+            self._feed(stash.popleft())
+        if self._discarding:
+            stash.clear()
+        flow.held = bool(stash)
+        if stash:
+            flow.pause_reading()
+
+    def _enqueue(self, keep_alive: bool, for_server: bool) -> None:
+        """Run the request now, or after those before it on this connection."""
+        cycle = self.cycle = Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=keep_alive,
+            on_response=self.on_response_complete,
+        )
+        cycle.connection = cast(Any, self.scope)["extensions"]["modelport"]
+        cycle.linger = self._linger
+        app = _answer_options if for_server else self._app_now()
+        if self._running is None or self._running.response_complete:
+            self._start_asgi_task(cycle, app)
+        else:
+            self.pipeline.appendleft((cycle, app))
+
+    def _app_now(self) -> Any:
+        limit = self.limit_concurrency
+        if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
+            return _answer_busy
+        return cast(Any, self).app
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._running = cycle
+        task = self._fresh_task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    # --- writing -----------------------------------------------------------------------------------
+
+    def on_response_complete(self) -> None:
+        """Called by the cycle: take the next request, or wait for one."""
+        self.server_state.total_requests += 1
+        self._since = None
+        if self.transport.is_closing() or (self._discarding and self._last_words is None):
+            return
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._last_words is not None:
+            self._say_last_words()
+            return
+        if self._stash:
+            self._feed_stash()
+        self.flow.resume_reading()
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer `problem`, in its turn, as the last thing on this connection."""
+        logger.warning("refused a request of %s: %d %s", self._client_name(), problem.status, problem.detail)
+        self._discarding = True
+        cycle = self.cycle
+        if self._awaits_body():  # so the problem is in the body of a request that was taken already
+            cycle.client_left()
+            if cycle is self._running:
+                if cycle.response_started:
+                    self.transport.close()  # cut short, which the client can tell by the framing
+                    return
+                self._running = None
+            else:
+                self.pipeline.popleft()
+        head_only = self.parser.get_method() == b"HEAD"
+        self._last_words = problem.wire(self.server_state.default_headers, head_only)
+        if self._running is None or self._running.response_complete:
+            self._say_last_words()
+
+    def _say_last_words(self) -> None:
+        words, self._last_words = self._last_words, None
+        if words is not None:
+            self.transport.write(words)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close, but first drop what is still arriving: unread data would make the close a reset."""
+        self._discarding = True
+        self._since = None
+        self._stash.clear()
+        self._flow.held = False
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > MAX_DISCARDED:
+            if self._last_words is None:
+                self.transport.close()
+            else:
+                self.flow.pause_reading()
+
+    def _client_name(self) -> str:
+        return f"{self.client[0]}:{self.client[1]}" if self.client else "a local client"
+
+
+def _send_at_once(transport: asyncio.Transport) -> None:
+    """Switch Nagle off: asyncio leaves it on for sockets that it was given, and each answer waits 40 ms."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+async def _answer_options(scope: Any, receive: Any, send: Any) -> None:
+    """`OPTIONS *` asks about the server as a whole."""
+    headers = [(b"allow", framing.ALLOWED_METHODS)]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body"})
+
+
+async def _answer_busy(scope: Any, receive: Any, send: Any) -> None:
+    body = framing.SERVER_BUSY.body()
+    headers = [*framing.SERVER_BUSY.fields(body), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,255 @@
+"""From bytes to requests: what is parsed, refused and handed on by one connection.
+
+llhttp lacks bounds on heads and on chunk framing, takes some transfer codings and versions that it
+should not, puts trailer fields among the headers, and drops the body of a request that asks to upgrade.
+All of that is made good here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.parse
+from collections import deque
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from modelport.api import http_framing as framing
+from modelport.api.http_cycle import Connection, Cycle, logger
+from modelport.api.http_framing import HttpLimits, Problem, Refused
+
+MAX_CHUNK_OVERHEAD = 16 << 10
+# A chunk's size line and line ends; what exceeds this, chunk after chunk, counts as overhead.
+CHUNK_ALLOWANCE = 32
+
+_CHECKED_HEADERS = frozenset({b"host", b"transfer-encoding", b"expect"})
+
+
+class RequestReader(HttpToolsProtocol):
+    """The reading half of a connection. The other half takes requests and refusals from it."""
+
+    limits = HttpLimits()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.pipeline: deque[Any] = deque()
+        self.headers: Any = None  # of the head that is or was read last; None: not one byte came
+        self.cycle: Any = None  # the request that was parsed last; `_running` is the one that runs
+        self._running: Cycle | None = None
+        self._fresh_task: asyncio.Task[None] | None = None  # made in this read, so it has not run yet
+        self._since: float | None = None  # the clock of the current phase; None: starts at the next tick
+        # The head that is being read
+        self._in_head = True
+        self._head_bytes = 0
+        self._read_size = 0
+        self._good_host: bytes | None = None
+        self._hosts = 0
+        self._chunked = False
+        self._replay = False
+        # Chunk framing bytes that are not accounted for
+        self._overhead = 0
+        self._credit = 0
+
+    def _refuse(self, problem: Problem) -> None:
+        raise NotImplementedError
+
+    def _enqueue(self, keep_alive: bool, for_server: bool) -> None:
+        raise NotImplementedError
+
+    def _awaits_body(self) -> bool:
+        """Whether more of a request's body must come, and somebody may still want it."""
+        cycle = self.cycle
+        return cycle is not None and cycle.more_body and not (cycle.response_complete or cycle.disconnected)
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        size = self._read_size = len(data)
+        if self._in_head:
+            self._head_bytes += size
+        else:
+            self._since = None  # bytes of a body restart the clock, bytes of a head do not
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as exc:
+            self._upgrade(bytes(data[exc.args[0] :]))
+            return
+        except httptools.HttpParserError as exc:
+            if self._fresh_task is not None and self.cycle is self._running and self._awaits_body():
+                self._fresh_task.cancel()  # it has not run yet, and now it need not
+            self._refuse(self._problem(exc, data))
+            return
+        if self._in_head:
+            self._check_partial_head(data)
+        elif self._chunked:
+            self._count_overhead(size)
+        cycle = self.cycle
+        if cycle is not None and cycle.body:
+            if len(cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            cycle.message_event.set()
+
+    def _problem(self, exc: httptools.HttpParserError, data: bytes | memoryview) -> Problem:
+        cause = exc.__context__
+        if isinstance(cause, Refused):
+            return cause.problem
+        if isinstance(exc, httptools.HttpParserCallbackError):
+            logger.error("the HTTP parser's callback failed", exc_info=cause)
+            return framing.BAD_FRAMING
+        return framing.problem_for_parser(str(exc), data)
+
+    def _check_partial_head(self, data: bytes | memoryview) -> None:
+        """Refuse a head that is too large before it is whole. Not on the path of short requests."""
+        if self.headers is None:
+            return
+        if len(self.url) > self.limits.request_line:
+            problem = framing.URI_TOO_LONG
+        elif len(self.headers) > self.limits.header_count:
+            problem = framing.TOO_MANY_HEADERS
+        elif self._head_bytes > self.limits.header_bytes + self.limits.request_line:
+            problem = framing.HEADERS_TOO_LARGE
+        elif data[-1:] == b"\n" and framing.is_simple_request(
+            bytes(data), self.parser.get_method(), self.url
+        ):
+            problem = framing.HTTP_09  # such a client sends no more, and waits
+        else:
+            return
+        self._refuse(problem)
+
+    def _count_overhead(self, size: int) -> None:
+        """Refuse chunk extensions and trailers beyond reason: llhttp reads them without a limit."""
+        self._overhead = max(self._overhead + size - self._credit, 0)
+        self._credit = 0
+        if self._overhead > MAX_CHUNK_OVERHEAD and self._awaits_body():
+            self._refuse(framing.CHUNK_OVERHEAD)
+
+    def _upgrade(self, rest: bytes) -> None:
+        """Go on as if the client had not asked to upgrade, unless to a websocket that is served.
+
+        llhttp stops at such a head and takes no body, so the head is parsed again without the field.
+        """
+        if not self._replay:
+            self.handle_websocket_upgrade()
+            return
+        version = self.parser.get_http_version().encode()
+        head = [b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)]
+        head += [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._feed(b"".join([*head, b"\r\n", rest]))
+
+    # --- parser callbacks --------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._in_head = True
+        self._since = None
+        self._head_bytes = 0 if self.cycle is not None else self._read_size
+        self._hosts = 0
+        self._chunked = self._replay = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._in_head:
+            return  # a trailer field must not pass for a header that was there from the start
+        name = name.lower()
+        value = value.rstrip(b" \t")
+        if name in _CHECKED_HEADERS:
+            self._check_header(name, value)
+        self.headers.append((name, value))
+
+    def _check_header(self, name: bytes, value: bytes) -> None:
+        if name == b"host":
+            self._hosts += 1
+            if self._hosts > 1:
+                raise Refused(framing.TWO_HOSTS)
+            if value != self._good_host:
+                framing.check_host(value)
+                self._good_host = value
+        elif name == b"transfer-encoding":
+            framing.check_coding(value, self.parser.get_http_version())
+            self._chunked = True
+        elif self.parser.get_http_version() != "1.0":  # 1.0 has no expectations: RFC 9110 10.1.1
+            if value.lower() != b"100-continue":
+                raise Refused(framing.BAD_EXPECT)
+            self.expect_100_continue = True
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._since = None
+        parser = self.parser
+        version = parser.get_http_version()
+        method = parser.get_method()
+        self._check_head(version, method)
+        if parser.should_upgrade():
+            self._replay = self._get_upgrade() != b"websocket" or self.ws_protocol_class is None
+            if self._replay:
+                return
+        target = self.url
+        if target[:1] != b"/" or b"#" in target:
+            target = framing.plain_target(method, target)
+        self.scope = self._scope(method, version, target)
+        if parser.should_upgrade():
+            return
+        if self._chunked:
+            # Only framing counts as overhead. With more requests in one read the head's place in it is
+            # unknown; then the whole read is let pass.
+            first = self._running is None or self._running.response_complete
+            head = len(target) + 32 + framing.header_size(self.headers)
+            self._overhead, self._credit = 0, head if first else self._read_size
+        self._enqueue(version != "1.0" and parser.should_keep_alive(), target == b"*")
+
+    def _check_head(self, version: str, method: bytes) -> None:
+        limits = self.limits
+        if version != "1.1" and version != "1.0":
+            raise Refused(framing.BAD_VERSION)
+        if len(self.headers) > limits.header_count:
+            raise Refused(framing.TOO_MANY_HEADERS)
+        if self._head_bytes + self._read_size > min(limits.request_line, limits.header_bytes):
+            if len(method) + len(self.url) + len(" " + " HTTP/1.1") > limits.request_line:
+                raise Refused(framing.URI_TOO_LONG)
+            if framing.header_size(self.headers) > limits.header_bytes:
+                raise Refused(framing.HEADERS_TOO_LARGE)
+        if not self._hosts and version == "1.1":
+            raise Refused(framing.NO_HOST)
+        if method == b"CONNECT" or method == b"TRACE":
+            raise Refused(framing.METHOD_NOT_ALLOWED)
+
+    def _scope(self, method: bytes, version: str, target: bytes) -> Any:
+        raw_path, _, query = target.partition(b"?")
+        path = raw_path.decode("ascii")
+        if "%" in path:
+            path = urllib.parse.unquote(path)
+        if self.root_path:
+            path = self.root_path + path
+            raw_path = self.root_path.encode("ascii") + raw_path
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": method.decode("ascii"),
+            "root_path": self.root_path,
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+            "extensions": {"modelport": Connection()},
+        }
+
+    def on_body(self, body: bytes) -> None:
+        self._credit += len(body) + CHUNK_ALLOWANCE
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.body += body  # `_feed` wakes the app, once a read
+
+    def on_message_complete(self) -> None:
+        cycle = self.cycle
+        if cycle is None or self.parser.should_upgrade():
+            return
+        cycle.more_body = False
+        cycle.message_event.set()

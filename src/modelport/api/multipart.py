@@ -1,0 +1,193 @@
+"""Multipart forms (RFC 7578), read as they arrive: text into memory, files onto the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from modelport.api.problems import Problem
+from modelport.worker.frames import Upload
+
+MAX_PARTS = 1000
+MAX_TEXT_BYTES = 1 << 20  # of all text fields together
+MAX_PART_HEADERS = 16
+MAX_PART_HEADER_BYTES = 8192
+MAX_OUTSIDE_BYTES = 64 * 1024  # before the first boundary and after the last
+MAX_BOUNDARY = 200
+MAX_FILENAME = 255
+BUFFERED_BYTES = 256 * 1024  # written to the disk at once, in a thread
+SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
+BOUNDARY = re.compile(rb"[\x20-\x7e]{0,199}[\x21-\x7e]")
+
+
+class MultipartForm:
+    """A form on its way in. `feed` it the body, then `finish` it; files lie in `folder`."""
+
+    def __init__(self, content_type: str, folder: Path):
+        self.fields: list[tuple[str, str]] = []
+        self.uploads: list[Upload] = []
+        self._folder = folder
+        self._parser = _parser(content_type, self)
+        self._headers: dict[str, str] = {}
+        self._header_name = bytearray()
+        self._header_value = bytearray()
+        self._name = ""
+        self._text: bytearray | None = None
+        self._text_bytes = 0
+        self._parts = 0
+        self._open_file: Path | None = None
+        self._writes: list[tuple[Path, bytes]] = []
+        self._buffered = 0
+        self._ended = False
+        self._outside = 0
+        self._in_parts = False
+
+    async def feed(self, data: bytes) -> None:
+        """Take more of the body. Raises `Problem` for a broken form, `OSError` if the disk is full."""
+        if self._ended or not self._in_parts:
+            self._outside += len(data)
+        if self._ended:
+            self._check_outside()
+            return
+        try:
+            self._parser.write(data)
+        except FormParserError as error:
+            raise Problem(400, f"the multipart form is broken: {error}") from None
+        if self._in_parts and not self._ended:
+            self._outside = 0
+        self._check_outside()
+        if self._buffered > BUFFERED_BYTES:
+            await self._flush()
+
+    def _check_outside(self) -> None:
+        if self._outside > MAX_OUTSIDE_BYTES:
+            raise Problem(400, "the multipart form has too much outside its parts")
+
+    async def finish(self) -> None:
+        """The body has ended. Raises `Problem` if the form has not."""
+        if not self._ended:
+            raise Problem(400, "the multipart form has no closing boundary")
+        await self._flush()
+
+    async def _flush(self) -> None:
+        writes, self._writes, self._buffered = self._writes, [], 0
+        if writes:
+            await asyncio.to_thread(_write, self._folder, writes)
+
+    # -- what the parser tells ---------------------------------------------------------------------
+
+    def on_part_begin(self) -> None:
+        self._in_parts = True
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise Problem(413, f"the multipart form has more than {MAX_PARTS} parts")
+        self._headers = {}
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header_name += data[start:end]
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header_value += data[start:end]
+
+    def on_header_end(self) -> None:
+        name = self._header_name.decode("latin-1").strip().lower()
+        if name in self._headers:
+            raise Problem(400, "a part of the multipart form has a header twice")
+        self._headers[name] = self._header_value.decode("utf-8", "replace").strip()
+        self._header_name.clear()
+        self._header_value.clear()
+
+    def on_headers_finished(self) -> None:
+        disposition, options = parse_options_header(self._headers.get("content-disposition", ""))
+        name = options.get(b"name")
+        if disposition != b"form-data" or name is None:
+            raise Problem(400, "a part of the multipart form has no name (Content-Disposition: form-data; name=…)")
+        if self._headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
+            raise Problem(400, "Content-Transfer-Encoding is not allowed in a form (RFC 7578)")
+        media = self._headers.get("content-type", "")
+        if media.lower().startswith("multipart/"):
+            raise Problem(400, "a multipart form inside a multipart form is not supported")
+        self._name = name.decode("utf-8", "replace")
+        filename = options.get(b"filename", b"").decode("utf-8", "replace")
+        if filename:
+            self._begin_file(filename, media)
+        else:
+            self._text = bytearray()
+
+    def _begin_file(self, filename: str, media: str) -> None:
+        suffix = Path(filename).suffix if "\0" not in filename else ""
+        suffix = suffix if SUFFIX.fullmatch(suffix) else ""
+        self._open_file = self._folder / f"upload-{len(self.uploads)}{suffix}"
+        self._writes.append((self._open_file, b""))
+        self.uploads.append(
+            Upload(
+                self._name,
+                str(self._open_file),
+                filename.replace("\0", "")[:MAX_FILENAME],
+                media or "application/octet-stream",
+            )
+        )
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._open_file is not None:
+            self._writes.append((self._open_file, data[start:end]))
+            self._buffered += end - start
+        elif self._text is not None:
+            self._text_bytes += end - start
+            if self._text_bytes > MAX_TEXT_BYTES:
+                raise Problem(413, f"the text fields of the form are over {MAX_TEXT_BYTES} bytes; send a file")
+            self._text += data[start:end]
+
+    def on_part_end(self) -> None:
+        if self._text is not None:
+            try:
+                self.fields.append((self._name, self._text.decode("utf-8")))
+            except UnicodeDecodeError:
+                raise Problem(400, f"the field {self._name[:100]!r} of the form is not UTF-8 text") from None
+        self._text = None
+        self._open_file = None
+
+    def on_end(self) -> None:
+        self._ended = True
+
+
+def _parser(content_type: str, form: MultipartForm) -> MultipartParser:
+    if len(content_type) > 1024:
+        raise Problem(400, "the Content-Type of the form is over 1024 characters")
+    _, options = parse_options_header(content_type)
+    boundary = options.get(b"boundary", b"")
+    if not BOUNDARY.fullmatch(boundary) or len(boundary) > MAX_BOUNDARY:
+        raise Problem(400, f"the multipart form needs a boundary of 1 to {MAX_BOUNDARY} ASCII characters")
+    callbacks: Any = {
+        name: getattr(form, name)
+        for name in (
+            "on_part_begin", "on_part_data", "on_part_end", "on_header_field", "on_header_value",
+            "on_header_end", "on_headers_finished", "on_end",
+        )
+    }  # fmt: skip
+    return MultipartParser(
+        boundary, callbacks, max_header_count=MAX_PART_HEADERS, max_header_size=MAX_PART_HEADER_BYTES
+    )
+
+
+def _write(folder: Path, writes: list[tuple[Path, bytes]]) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    current: Path | None = None
+    file: BinaryIO | None = None
+    try:
+        for path, data in writes:
+            if path != current:
+                if file is not None:
+                    file.close()
+                file = path.open("ab")
+                current = path
+            assert file is not None
+            file.write(data)
+    finally:
+        if file is not None:
+            file.close()

@@ -1,0 +1,117 @@
+"""Running the application on a socket: uvicorn with our limits, and our way of stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+
+import uvicorn
+
+from modelport.api.app import Application
+from modelport.api.http_protocol import HttpLimits, limited_protocol
+from modelport.engine.local import LocalEngine
+from modelport.settings import Settings
+from modelport.sources.source import Source
+
+log = logging.getLogger("modelport.server")
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+BACKLOG = 2048
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn without its signal handlers: stopping is decided in `serve`."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bind(settings: Settings) -> socket.socket:
+    """A listening socket for the server. Raises `OSError` if the address cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((settings.host, settings.port))
+        sock.listen(BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def serve(
+    sources: Sequence[Source],
+    settings: Settings,
+    sock: socket.socket,
+    on_start: Callable[[LocalEngine], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal stops at once.
+
+    `on_start` is called once the engine has begun to load. Raises `OSError` if the spool folder cannot
+    be made.
+    """
+    engine = LocalEngine(sources, settings)
+    app = Application(engine, settings)
+    server = _Uvicorn(_configuration(app, settings))
+    stopping = _Stopping(server, app)
+    loop = asyncio.get_running_loop()
+    await engine.start()
+    try:
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, stopping.on_signal)
+        if on_start is not None:
+            on_start(engine)
+        await server.serve(sockets=[sock])
+    finally:
+        await engine.stop(at_once=server.force_exit)
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _configuration(app: Application, settings: Settings) -> uvicorn.Config:
+    limits = HttpLimits(
+        request_line=settings.max_request_line,
+        header_bytes=settings.max_header_bytes,
+        header_count=settings.max_headers,
+        header_deadline_s=settings.header_timeout,
+        body_idle_s=settings.body_timeout,
+        write_idle_s=settings.write_timeout,
+    )
+    return uvicorn.Config(
+        app,  # pyright: ignore[reportArgumentType]
+        http=limited_protocol(limits),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=int(settings.keep_alive),
+        timeout_graceful_shutdown=max(1, round(settings.drain_timeout)),
+    )
+
+
+class _Stopping:
+    """What the signals do: the first drains, the second stops at once."""
+
+    def __init__(self, server: uvicorn.Server, app: Application):
+        self.server = server
+        self.app = app
+        self._drain: asyncio.Task[bool] | None = None
+
+    def on_signal(self) -> None:
+        if self.server.should_exit:
+            log.warning("stopping at once")
+            self.server.force_exit = True
+            return
+        seconds = self.app.settings.drain_timeout
+        log.info("stopping; running predictions get up to %g s (a second signal stops at once)", seconds)
+        self.app.health.draining = True
+        self._drain = asyncio.ensure_future(self.app.engine.drain(seconds))
+        self.server.should_exit = True

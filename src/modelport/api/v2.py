@@ -1,0 +1,107 @@
+"""The DEEPaaS V2 resources that are read: versions, models and their metadata, trainings, debug.
+
+Source: the recorded exchanges of DEEPaaS 2.6. What a client parses keeps its keys and their order.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from modelport.api.problems import Problem
+from modelport.engine.local import LocalEngine
+from modelport.engine.pool import ModelPool
+from modelport.settings import Settings
+
+
+class V2:
+    """The handlers, one method a resource."""
+
+    def __init__(self, engine: LocalEngine, settings: Settings, base_path: str):
+        self.engine = engine
+        self.settings = settings
+        self.base_path = base_path
+
+    async def versions(self, request: Request) -> Response:
+        """`GET /`: the versions of the API, and where its documents are."""
+        links: list[dict[str, str]] = []
+        if self.settings.doc_endpoint:
+            links.append({"rel": "help", "type": "text/html", "href": f"{self.base_path}/api"})
+        links.append(
+            {"rel": "describedby", "type": "application/json", "href": f"{self.base_path}/swagger.json"}
+        )
+        return JSONResponse({"versions": [self._version()], "links": links})
+
+    async def version(self, request: Request) -> Response:
+        """`GET /v2/`."""
+        return JSONResponse(self._version())
+
+    def _version(self) -> dict[str, Any]:
+        link = {"rel": "self", "type": "application/json", "href": f"{self.base_path}/v2/"}
+        return {"version": "stable", "id": "v2", "links": [link]}
+
+    async def models(self, request: Request) -> Response:
+        """`GET /v2/models/`: every model, also those that failed."""
+        return JSONResponse({"models": [self._metadata(pool) for pool in self.engine.pools.values()]})
+
+    async def model(self, request: Request) -> Response:
+        """`GET /v2/models/{model}/`."""
+        return JSONResponse(self._metadata(self.pool_of(request)))
+
+    def pool_of(self, request: Request) -> ModelPool:
+        """The model that the path names. Raises `Problem` 404 with the names that exist."""
+        return find_pool(self.engine, request.path_params["model"])
+
+    def _metadata(self, pool: ModelPool) -> dict[str, Any]:
+        link = {"rel": "self", "href": f"{self.base_path}/v2/models/{pool.name}"}
+        if pool.signature is not None and pool.state != "failed":
+            given = dict(pool.signature.metadata)
+            head = {"id": given.pop("id"), "name": given.pop("name"), "links": [link]}
+            return head | given
+        shown: dict[str, Any] = {"id": pool.name, "name": pool.name, "links": [link]}
+        shown["description"] = f"This model is not served: {pool.error or pool.state}"
+        return shown | {"state": pool.state} | ({"error": pool.error} if pool.error else {})
+
+    async def trainings(self, request: Request) -> Response:
+        """`GET /v2/models/{model}/train/`: this version has no trainings, so the list is empty."""
+        self.pool_of(request)
+        self._training_allowed()
+        return JSONResponse([])
+
+    async def train(self, request: Request) -> Response:
+        """`POST /v2/models/{model}/train/`: 501, whether the model cannot train or this server."""
+        pool = self.pool_of(request)
+        self._training_allowed()
+        signature = pool.signature
+        if signature is not None and signature.train.implemented:
+            raise Problem(501, "this server does not run trainings yet; predictions are served")
+        raise Problem(501, f"Not implemented by underlying model (loaded '{pool.name}')")
+
+    async def training(self, request: Request) -> Response:
+        """`/v2/models/{model}/train/{uuid}`: no training exists."""
+        self.pool_of(request)
+        self._training_allowed()
+        raise Problem(404, "there is no such training")
+
+    def _training_allowed(self) -> None:
+        if not self.settings.train_endpoint:
+            raise Problem(402, "trainings are switched off on this server")
+
+    async def debug(self, request: Request) -> Response:
+        """`GET /v2/debug/`: what the models printed, if the server was started to show it."""
+        if not self.settings.debug_endpoint:
+            return Response(status_code=204)
+        lines = [line for pool in self.engine.pools.values() for line in pool.output.lines]
+        lines.append(f"--- DEBUG MARKER {datetime.now()} ---\n")
+        return Response("\n".join(lines), media_type="text/plain")
+
+
+def find_pool(engine: LocalEngine, name: str) -> ModelPool:
+    """The model of this name. Raises `Problem` 404 with the names that exist."""
+    pool = engine.pools.get(name)
+    if pool is None:
+        raise Problem(404, f"there is no model {name[:100]!r}; there is: {', '.join(engine.pools) or 'none'}")
+    return pool

@@ -1,0 +1,98 @@
+"""`modelport serve`: load the models, listen, and show how it goes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import click
+
+from modelport.api.server import bind, serve
+from modelport.cli.live_view import LiveView
+from modelport.contract.errors import ModelLoadError
+from modelport.engine.local import LocalEngine
+from modelport.settings import Settings
+from modelport.sources.source import parse_sources
+
+CANNOT_LISTEN = 3
+CANNOT_WRITE = 4
+OPEN_ADDRESSES = ("0.0.0.0", "::")
+
+log = logging.getLogger("modelport.server")
+
+
+def run_server(settings: Settings) -> int:
+    """Serve until told to stop. Returns the exit status: 0 stopped, 2 nothing to serve, 3 no address."""
+    try:
+        sources = parse_sources(settings.sources, settings.model_name)
+    except ModelLoadError as error:
+        raise click.UsageError(str(error)) from None
+    set_up_logging(settings)
+    try:
+        sock = bind(settings)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        click.echo(f"modelport: cannot listen on {settings.host}:{settings.port}: {reason}", err=True)
+        return CANNOT_LISTEN
+    host, port = sock.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}{settings.base_path}"
+    if settings.host in OPEN_ADDRESSES:
+        log.warning("listening on every address, and nobody has to say who they are: keep this port private")
+
+    def announce(engine: LocalEngine) -> None:
+        log.info("serving %s on %s", ", ".join(source.name for source in sources), url)
+        if sys.stderr.isatty() and not settings.log_file:
+            LiveView(engine, url).open()
+
+    try:
+        _run(serve(sources, settings, sock, announce))
+    except OSError as error:
+        click.echo(f"modelport: {error}", err=True)
+        return CANNOT_WRITE
+    finally:
+        sock.close()
+    return 0
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(work)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        return uvloop.new_event_loop
+    return None
+
+
+class _OneLine(logging.Formatter):
+    """Log lines in which no text of a client can start a new line or play with a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        text = super().formatMessage(record)
+        return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+
+
+def set_up_logging(settings: Settings) -> None:
+    """Send the log to stderr or the log file."""
+    handler: logging.Handler
+    if settings.log_file:
+        handler = logging.FileHandler(settings.log_file, encoding="utf-8")
+    else:
+        handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    level = logging.DEBUG if settings.debug else getattr(logging, settings.log_level.upper())
+    root = logging.getLogger("modelport")
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    root.propagate = False
+    uvicorn_log = logging.getLogger("uvicorn")
+    uvicorn_log.handlers[:] = [handler]
+    uvicorn_log.setLevel(logging.WARNING)
+    uvicorn_log.propagate = False

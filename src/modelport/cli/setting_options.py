@@ -1,0 +1,59 @@
+"""The options of `modelport serve`, made from the settings: nothing is declared twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from typing import Any
+
+import click
+
+from modelport.cli.configuration import setting_types
+from modelport.settings import Settings
+
+ALIASES = {"host": ["--listen-ip"], "port": ["--listen-port"], "workers": ["-p"]}
+
+
+def setting_options() -> list[click.Parameter]:
+    """One option for each setting; a switch has a `--no-…` form, and DEEPaaS's `--no…` too.
+
+    An option that was not given has the value `None` and is left out of the settings.
+    """
+    hints = setting_types()
+    return [_option(field, hints[field.name]) for field in dataclasses.fields(Settings) if field.name != "sources"]
+
+
+def _option(field: dataclasses.Field[Any], kind: Any) -> click.Option:
+    flag = "--" + field.name.replace("_", "-")
+    names = [flag, *ALIASES.get(field.name, [])]
+    help_text = field.metadata["help"]
+    if kind is bool:
+        switch = f"{flag}/--no-{flag[2:]}"
+        hidden_alias = f"--no{flag[2:]}"
+        return click.Option(
+            [field.name, switch, f" /{hidden_alias}"],
+            default=None,
+            help=f"{help_text} [default: {'on' if field.default else 'off'}]",
+        )
+    if isinstance(kind, types.UnionType):
+        kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    multiple = typing.get_origin(kind) is list
+    default = "" if field.default in (None, dataclasses.MISSING, "") else f" [default: {field.default}]"
+    return click.Option(
+        [field.name, *names],
+        type=str,
+        multiple=multiple,
+        default=None,
+        metavar=_metavar(kind),
+        help=help_text + default,
+    )
+
+
+def _metavar(kind: Any) -> str:
+    return {int: "NUMBER", float: "NUMBER"}.get(kind, "TEXT")
+
+
+def given(options: dict[str, Any]) -> dict[str, Any]:
+    """The settings that the user gave as options."""
+    return {name: value for name, value in options.items() if value is not None and value != ()}

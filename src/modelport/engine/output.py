@@ -1,0 +1,79 @@
+"""What a model's code prints: cut into lines, bounded, kept for `/v2/debug/` and written to the log."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+log = logging.getLogger("modelport.model")
+
+MAX_LINE = 4096
+KEPT_LINES = 2000
+LINES_A_SECOND = 500
+
+
+class Output:
+    """The last lines that one model's processes printed. The log gets at most `LINES_A_SECOND`."""
+
+    def __init__(self, model: str, clock: Callable[[], float]):
+        self.model = model
+        self.lines: deque[str] = deque(maxlen=KEPT_LINES)
+        self._clock = clock
+        self._second = 0
+        self._in_second = 0
+        self._dropped = 0
+
+    def add(self, line: bytes) -> None:
+        text = printable(line)
+        self.lines.append(text)
+        second = int(self._clock())
+        if second != self._second:
+            if self._dropped:
+                log.warning("%s: %d more lines of output were not logged", self.model, self._dropped)
+            self._second, self._in_second, self._dropped = second, 0, 0
+        self._in_second += 1
+        if self._in_second <= LINES_A_SECOND:
+            log.info("%s: %s", self.model, text)
+        else:
+            self._dropped += 1
+
+    def tail(self, lines: int) -> str:
+        return "\n".join(list(self.lines)[-lines:])
+
+
+class LineCutter:
+    """Bytes in, lines out; a line over `MAX_LINE` bytes is cut and its rest dropped."""
+
+    def __init__(self, take: Callable[[bytes], None]):
+        self._take = take
+        self._line = bytearray()
+        self._overlong = False
+
+    def feed(self, data: bytes) -> None:
+        *whole, rest = data.split(b"\n")
+        for part in whole:
+            self._extend(part)
+            self.finish()
+        self._extend(rest)
+
+    def _extend(self, part: bytes) -> None:
+        room = MAX_LINE - len(self._line)
+        if len(part) > room:
+            self._overlong = True
+        self._line += part[: max(room, 0)]
+
+    def finish(self) -> None:
+        """Hand out what is there as a line."""
+        if self._line or not self._overlong:
+            line = bytes(self._line) + (b" [cut]" if self._overlong else b"")
+            if line:
+                self._take(line)
+        self._line.clear()
+        self._overlong = False
+
+
+def printable(line: bytes) -> str:
+    """Text that cannot play tricks on a terminal or a log reader."""
+    text = line.rstrip(b"\r").decode("utf-8", "replace")
+    return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)

@@ -1,0 +1,41 @@
+"""Ending processes for good: the group, and what escaped from it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+MARK = "MODELPORT_WORKER"  # every descendant of a worker has inherited this variable
+
+
+def kill_group(pid: int, number: int = signal.SIGKILL) -> None:
+    """Signal the process group that `pid` leads; nothing happens if it is gone."""
+    try:
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def kill_marked(mark: str) -> int:
+    """Kill every process that carries this worker's mark, also those that left its group. Linux only."""
+    wanted = f"{MARK}={mark}".encode()
+    killed = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (folder / "environ").read_bytes().split(b"\0") and int(folder.name) != os.getpid():
+                os.kill(int(folder.name), signal.SIGKILL)
+                killed += 1
+        except OSError:
+            continue
+    return killed
+
+
+def ending(status: int) -> str:
+    """A process's end in words: `exit status 3`, `signal SIGKILL`."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"signal {signal.Signals(-status).name}"
+    except ValueError:
+        return f"signal {-status}"

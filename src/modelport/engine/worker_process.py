@@ -1,0 +1,256 @@
+"""One worker: its process (or, for debugging, its thread), its frames and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import mmap
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import uuid
+from pathlib import Path
+from typing import Any, Protocol
+
+from modelport.engine.output import LineCutter, Output
+from modelport.engine.pending import Pending
+from modelport.engine.processes import MARK, ending, kill_group, kill_marked
+from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, RunningCall
+from modelport.worker.frames import FrameBuffer, FrameError, Kind, Load, decode, encode
+
+EXIT_SECONDS = 2.0
+
+
+class Owner(Protocol):
+    """What a worker tells the pool that owns it."""
+
+    def on_frame(self, worker: Worker, kind: int, message: Any) -> None: ...
+    def on_lost(self, worker: Worker, reason: str) -> None: ...
+
+
+class Worker(asyncio.Protocol):
+    """A worker as the server sees it. `start` it once; after `on_lost` it is of no use any more."""
+
+    def __init__(self, owner: Owner, rules: Load, output: Output, spool_root: Path, *, in_thread: bool = False):
+        self.owner = owner
+        self.rules = rules
+        self.output = output
+        self.in_thread = in_thread
+        self.mark = uuid.uuid4().hex
+        self.temp = spool_root / f"tmp-{self.mark}"
+        self.in_flight: dict[int, Pending] = {}
+        self.ready = False
+        self.ready_at = 0.0
+        self.lost = False
+        self.kill_reason = ""
+        self.pid = 0
+        self._buffer = FrameBuffer()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
+        self._marker: Any = bytearray(64)
+        self._control: socket.socket | None = None
+        self._transport: asyncio.Transport | None = None
+        self._output_transport: asyncio.ReadTransport | None = None
+        self._cancelled: set[int] = set()
+        self.settled = asyncio.Event()  # ready or lost
+        self._ended = asyncio.Event()
+
+    # -- start -------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the process and tell it what to load. Raises `OSError` if it cannot be started."""
+        ours, theirs = socket.socketpair()
+        try:
+            if self.in_thread:
+                self._start_thread(theirs)
+            else:
+                self._start_process(theirs)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            if not self.in_thread:
+                theirs.close()
+        ours.setblocking(False)
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_connection(lambda: self, sock=ours)
+        self.send(Kind.LOAD, self.rules)
+
+    def _start_process(self, channel: socket.socket) -> None:
+        control_ours, control_theirs = socket.socketpair(type=socket.SOCK_DGRAM)
+        control_ours.setblocking(False)
+        marker_fd = os.memfd_create("modelport-running-call")
+        read_end, write_end = os.pipe()
+        try:
+            os.ftruncate(marker_fd, 64)
+            self._marker = mmap.mmap(marker_fd, 64)
+            self.temp.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fds = (channel.fileno(), control_theirs.fileno(), marker_fd)
+            # On this thread, not in a pool: the kernel ends the worker when the thread that made it ends.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "modelport.worker", *map(str, fds), str(os.getpid())],
+                stdin=subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=write_end,
+                pass_fds=fds,
+                start_new_session=True,
+                env=self._environment(),
+            )
+        except BaseException:
+            control_ours.close()
+            os.close(read_end)
+            raise
+        finally:
+            control_theirs.close()
+            os.close(marker_fd)
+            os.close(write_end)
+        self.pid = self._process.pid
+        self._control = control_ours
+        self._watch(read_end)
+
+    def _environment(self) -> dict[str, str]:
+        own = {MARK: self.mark, "TMPDIR": str(self.temp), "PYTHONUNBUFFERED": "1"}
+        return {k: v for k, v in os.environ.items() if not k.startswith("MODELPORT_")} | own
+
+    def _watch(self, read_end: int) -> None:
+        """Notice output and the end of the process by events, never by polling."""
+        assert self._process is not None
+        loop = asyncio.get_running_loop()
+        os.set_blocking(read_end, False)
+        cutter = LineCutter(self.output.add)
+
+        def on_output() -> None:
+            try:
+                data = os.read(read_end, 65536)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if data:
+                cutter.feed(data)
+            else:
+                cutter.finish()
+                loop.remove_reader(read_end)
+                os.close(read_end)
+
+        loop.add_reader(read_end, on_output)
+        pidfd = os.pidfd_open(self._process.pid)
+
+        def on_exit() -> None:
+            loop.remove_reader(pidfd)
+            os.close(pidfd)
+            assert self._process is not None
+            self._process.wait()
+            self._ended.set()
+            self._lose(ending(self._process.returncode))
+
+        loop.add_reader(pidfd, on_exit)
+
+    def _start_thread(self, channel: socket.socket) -> None:
+        from modelport.worker.main import serve_channel
+
+        running = RunningCall(self._marker, None)
+        self._cancelled = running.cancelled
+        loop = asyncio.get_running_loop()
+
+        def run() -> None:
+            try:
+                serve_channel(channel, running)
+            except (OSError, FrameError):
+                pass  # the server closed its end
+            finally:
+                channel.close()
+                with contextlib.suppress(RuntimeError):  # the loop may be closed already
+                    loop.call_soon_threadsafe(self._ended.set)
+
+        self._thread = threading.Thread(target=run, name=f"modelport {self.rules.name}", daemon=True)
+        self._thread.start()
+
+    # -- frames ------------------------------------------------------------------------------------
+
+    def send(self, kind: Kind, message: Any) -> None:
+        """Send a frame. Raises `FrameError` if it is too large."""
+        if self._transport is not None and not self.lost:
+            self._transport.write(encode(kind, message))
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for kind, message in self._buffer.feed(data):
+                self.owner.on_frame(self, kind, decode(kind, message))
+        except FrameError as error:
+            self.kill(f"it broke the protocol: {error}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.in_thread:
+            self._lose("its thread ended")
+        elif not self.lost and self._process is not None:
+            # Closed frames mean an unusable worker, even if its process would live on. Its exit, which
+            # says more, usually comes in the same moment.
+            asyncio.get_running_loop().call_later(0.2, self.kill, "it closed its connection")
+
+    # -- end ---------------------------------------------------------------------------------------
+
+    def cancel(self, call_id: int) -> None:
+        """Ask the worker to stop this call."""
+        if self.in_thread:
+            self._cancelled.add(call_id)
+        if self._control is None or self.lost:
+            return
+        with contextlib.suppress(OSError):
+            self._control.send(CALL_NUMBER.pack(call_id))
+            os.kill(self.pid, CANCEL_SIGNAL)
+
+    def running_call(self) -> int:
+        """The number of the call whose code runs now; 0 if none does."""
+        return CALL_NUMBER.unpack(bytes(self._marker[0:8]))[0]
+
+    def kill(self, reason: str) -> None:
+        """Kill the worker and everything it started. Its loss is reported when it has ended."""
+        if self.lost:
+            return
+        self.kill_reason = self.kill_reason or reason
+        if self.in_thread:
+            self._lose(reason)
+        else:
+            kill_group(self.pid)
+
+    def _lose(self, reason: str) -> None:
+        if self.lost:
+            return
+        self.lost = True
+        self.ready = False
+        if not self.in_thread:
+            kill_group(self.pid)
+        if self._transport is not None:
+            self._transport.abort()
+        if self._control is not None:
+            self._control.close()
+        self.owner.on_lost(self, self.kill_reason or reason)
+
+    async def stop(self, *, at_once: bool = False) -> None:
+        """End the worker: asked first, killed if it does not go in time. Nothing of it is left after."""
+        if not self.lost:
+            self.send(Kind.STOP, None)
+        if not at_once:
+            await self._wait(EXIT_SECONDS)
+        if not self._ended.is_set() and not self.in_thread:
+            kill_group(self.pid, signal.SIGKILL)
+            await self._wait(EXIT_SECONDS)
+        self._lose("stopped")
+        await self.clean_up()
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+
+    async def clean_up(self) -> None:
+        """Kill what the worker's code left running and remove its temporary files."""
+        if self.in_thread:
+            return
+        await asyncio.to_thread(kill_marked, self.mark)
+        await asyncio.to_thread(shutil.rmtree, self.temp, True)

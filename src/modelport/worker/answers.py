@@ -1,0 +1,194 @@
+"""From what a model returns to the bytes of an answer."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from modelport.contract.errors import AnswerInvalid
+from modelport.contract.kinds import File
+from modelport.contract.plain import EncodedJSON, natural_form, plain
+from modelport.contract.served import ServedModel
+from modelport.contract.signature import JSON, Operation
+from modelport.worker.frames import Answer, Call, Load
+
+INLINE_BYTES = 1 << 20  # larger answers travel as files
+_encoder = msgspec.json.Encoder(enc_hook=natural_form)
+SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"PK\x03\x04", "application/zip"),
+    (b"%PDF-", "application/pdf"),
+    (b"\x1f\x8b", "application/gzip"),
+)
+
+
+class AnswerEncoder:
+    """Turns the values of one model into answers."""
+
+    def __init__(self, model: ServedModel, rules: Load):
+        self.model = model
+        self.rules = rules
+
+    def encode(self, call: Call, value: Any, media_type: str, operation: Operation) -> Answer:
+        """The answer to `call`. `media_type` is what the client and the model agreed on, `*/*` if nothing.
+
+        Raises `AnswerInvalid` if the value does not fit the schema or cannot be encoded.
+        """
+        if isinstance(value, (dict, list)) or not _is_binary(value):
+            if isinstance(value, str) and media_type.startswith("text/") and operation.wrapped:
+                return Answer(call.id, content_type=f"{media_type}; charset=utf-8", body=value.encode())
+            return Answer(call.id, body=self.json_bytes(value, operation))
+        return self._binary(call, value, media_type)
+
+    def json_bytes(self, value: Any, operation: Operation) -> bytes:
+        """The JSON body for `value`, in its envelope if the model has no schema."""
+        try:
+            if not operation.wrapped:
+                value = self.model.check_answer(value)
+                if isinstance(value, EncodedJSON):
+                    return value
+            elif self.rules.stringify:
+                value = {"status": "OK", "predictions": str(value)}
+            else:
+                value = {"status": "OK", "predictions": value}
+            return encode_json(value, self.rules.allow_nan)
+        except (TypeError, ValueError, RecursionError, OverflowError) as error:
+            raise AnswerInvalid(f"it cannot be encoded as JSON: {type(error).__name__}: {error}") from error
+
+    def _binary(self, call: Call, value: Any, media_type: str) -> Answer:
+        folder = Path(self.rules.spool) / f"{call.id:x}"
+        name = _file_name(value)
+        content = _content(value, media_type)
+        head: bytes
+        path = ""
+        body = b""
+        if isinstance(content, bytes):
+            head = body = content
+            if len(content) > INLINE_BYTES:
+                path = _spooled(folder, io.BytesIO(content))
+                body = b""
+        else:
+            with content:
+                head = content.read(INLINE_BYTES + 1)
+                if len(head) > INLINE_BYTES:
+                    path = _spooled(folder, _Rest(head, content))
+                else:
+                    body = head
+        if media_type in ("*/*", JSON) or media_type.endswith("/*"):
+            media_type = _guessed(head)
+        headers = [("content-disposition", _disposition(name))] if name else []
+        return Answer(call.id, content_type=media_type, body=body, path=path, headers=headers)
+
+
+def encode_json(value: Any, allow_nan: bool) -> bytes:
+    """JSON of any value; NaN and infinity become null, or stay as Python writes them with `allow_nan`."""
+    if allow_nan:
+        return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return _encoder.encode(value)
+    except TypeError:  # keys that are no text, for one
+        return _encoder.encode(_text_keys(plain(_text_keys(value))))
+
+
+def _text_keys(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {_key(k): _text_keys(v) for k, v in cast("Mapping[Any, Any]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_text_keys(item) for item in cast("list[Any]", value)]
+    return value
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, float) and not math.isfinite(key):
+        return str(key)
+    ready = plain(key) if not isinstance(key, (tuple, list)) else str(cast("object", key))
+    return ready if isinstance(ready, str) else json.dumps(ready)
+
+
+def _is_binary(value: Any) -> bool:
+    if isinstance(value, (bytes, bytearray, memoryview, Path, File)):
+        return True
+    return hasattr(value, "read") or _is_picture(value)
+
+
+def _is_picture(value: Any) -> bool:
+    return type(value).__module__.startswith("PIL.") and hasattr(value, "save")
+
+
+def _content(value: Any, media_type: str) -> Any:
+    """Bytes, or an open binary file that is ours to close."""
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(cast("bytes", value))
+    if isinstance(value, (Path, File)):
+        return (value.path if isinstance(value, File) else value).open("rb")
+    if _is_picture(value):
+        buffer = io.BytesIO()
+        kind = {"image/jpeg": "JPEG", "image/webp": "WEBP", "image/gif": "GIF"}.get(media_type, "PNG")
+        value.save(buffer, kind)
+        return buffer.getvalue()
+    if isinstance(value, io.BytesIO):
+        return value.getvalue()  # DEEPaaS models hand over buffers that stand at their end
+    if isinstance(value, io.TextIOBase):
+        return value.read().encode()
+    if hasattr(value, "seekable") and value.seekable() and value.tell():
+        value.seek(0)
+    return value
+
+
+class _Rest:
+    """A stream whose first bytes have been read already."""
+
+    def __init__(self, head: bytes, rest: Any):
+        self.head = head
+        self.rest = rest
+
+    def read(self, size: int = -1) -> bytes:
+        if self.head:
+            head, self.head = self.head, b""
+            return head
+        return self.rest.read(size)
+
+
+def _spooled(folder: Path, content: Any) -> str:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / f"answer-{uuid.uuid4().hex}"
+    with path.open("wb") as file:
+        shutil.copyfileobj(content, file, 1 << 20)
+    return str(path)
+
+
+def _file_name(value: Any) -> str:
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, File):
+        return Path(value.filename or value.path.name).name
+    name: Any = getattr(value, "name", None)
+    return Path(name).name if isinstance(name, str) and hasattr(value, "read") else ""
+
+
+def _disposition(name: str) -> str:
+    """`Content-Disposition` for a file name (RFC 6266): ASCII in quotes, and in full if that loses something."""
+    from urllib.parse import quote
+
+    ascii_name = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)
+    extended = "" if ascii_name == name else f"; filename*=UTF-8''{quote(name, errors='replace')}"
+    return f'attachment; filename="{ascii_name}"{extended}'
+
+
+def _guessed(head: bytes) -> str:
+    for start, media_type in SIGNATURES:
+        if head.startswith(start):
+            return media_type
+    return "application/octet-stream"

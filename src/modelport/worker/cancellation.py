@@ -1,0 +1,88 @@
+"""Stopping a call that runs, without losing the loaded model.
+
+The server writes the call's number to a small socket of its own and signals the worker. The handler
+runs in the main thread, between two bytecodes or in the middle of a system call, and raises
+`CallCancelled` only if the model's code is running that very call. What ignores this (a loop in C, an
+`except BaseException`) is killed by the server after a grace.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import struct
+from types import FrameType
+from typing import Protocol
+
+CALL_NUMBER = struct.Struct("<Q")
+CANCEL_SIGNAL = signal.SIGUSR1
+MAX_REMEMBERED = 100_000
+
+
+class CallCancelled(BaseException):
+    """The client has left or the deadline has passed. Not an `Exception`: a model must not swallow it."""
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+class Marker(Protocol):
+    """Where the number of the running call is shown to the server, which reads it if the worker dies."""
+
+    def __setitem__(self, key: slice, value: bytes) -> None: ...
+
+
+class RunningCall:
+    """The call whose code runs now, and the calls that need not run any more."""
+
+    def __init__(self, marker: Marker, control: socket.socket | None):
+        self._marker = marker
+        self._control = control
+        self._current = 0
+        self.cancelled: set[int] = set()
+
+    def start(self, call_id: int) -> None:
+        """The model's code for this call begins. Raises `CallCancelled` if nobody waits for it any more."""
+        self._marker[0:8] = CALL_NUMBER.pack(call_id)
+        self._current = call_id
+        if call_id in self.cancelled:
+            self.end()
+            raise CallCancelled
+
+    def end(self) -> None:
+        """The model's code has returned."""
+        self._current = 0
+        self._marker[0:8] = b"\0\0\0\0\0\0\0\0"
+
+    def forget(self, call_ids: list[int]) -> None:
+        """These calls are answered; a cancellation that comes too late means nothing."""
+        if self.cancelled:
+            self.cancelled.difference_update(call_ids)
+
+    def install(self) -> None:
+        """Listen to the signals. Only the main thread of a worker process may."""
+        signal.signal(CANCEL_SIGNAL, self._on_cancel)
+        signal.signal(signal.SIGTERM, self._on_terminate)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _on_cancel(self, number: int, frame: FrameType | None) -> None:
+        if self.read_cancelled() and self._current in self.cancelled:
+            raise CallCancelled
+
+    def read_cancelled(self) -> bool:
+        """Take the numbers that the server has written. True if there were any."""
+        if self._control is None:
+            return False
+        try:
+            data = self._control.recv(CALL_NUMBER.size * 4096)
+        except (BlockingIOError, InterruptedError):
+            return False
+        whole = len(data) - len(data) % CALL_NUMBER.size
+        if len(self.cancelled) > MAX_REMEMBERED:
+            self.cancelled.clear()  # left over from calls that ended just before their cancellation came
+        self.cancelled.update(number for (number,) in CALL_NUMBER.iter_unpack(data[:whole]))
+        return bool(whole)
+
+    def _on_terminate(self, number: int, frame: FrameType | None) -> None:
+        raise Terminated

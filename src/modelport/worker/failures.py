@@ -1,0 +1,112 @@
+"""Exceptions as data: what a client is told, and what only the log gets."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterable
+from typing import Any, cast
+
+import msgspec
+
+from modelport.contract.deepaas_fields import text_keys
+from modelport.contract.errors import (
+    AnswerInvalid,
+    ArgumentErrors,
+    BadRequest,
+    HTTPError,
+    standard_reason,
+)
+from modelport.worker.frames import Answer
+
+MAX_DETAIL = 2000
+MAX_TRACEBACK = 20_000
+# Headers that belong to the connection or the body; an exception must not set them.
+OWN_HEADERS = frozenset(
+    {"content-length", "content-type", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "te"}
+)
+
+
+def failed_answer(call_id: int, error: BaseException) -> Answer:
+    """The answer to a call that ended with `error`, raised by modelport or by the model."""
+    if isinstance(error, ArgumentErrors):
+        return json_answer(call_id, 422, error.messages)
+    if isinstance(error, BadRequest):
+        if error.body is not None:
+            return json_answer(call_id, error.status, error.body)
+        return Answer(call_id, error.status, problem=True, detail=error.detail)
+    if isinstance(error, AnswerInvalid):
+        detail = "ERROR validating model response, check server logs."
+        return Answer(call_id, 500, problem=True, detail=detail, failure=f"AnswerInvalid: {error}"[:MAX_TRACEBACK])
+    if _is_from("marshmallow", "ValidationError", error) or _is_from("webargs", "ValidationError", error):
+        messages: Any = cast("Any", error).messages
+        return json_answer(call_id, 422, text_keys(messages if isinstance(messages, dict) else {"_schema": messages}))
+    carried = http_status(error)
+    if carried is not None:
+        status, reason, headers = carried
+        return Answer(call_id, status, headers=headers, reason=reason, problem=True, detail=reason)
+    if isinstance(error, NotImplementedError):
+        return Answer(call_id, 501, problem=True, detail=_words(error) or "Not implemented by underlying model")
+    return Answer(call_id, 500, problem=True, detail=described(error), failure=trace(error))
+
+
+def json_answer(call_id: int, status: int, value: Any) -> Answer:
+    """A JSON answer of our own making."""
+    return Answer(call_id, status, body=msgspec.json.encode(value))
+
+
+def http_status(error: BaseException) -> tuple[int, str, list[tuple[str, str]]] | None:
+    """Status, reason and headers of an exception that carries them, or `None`.
+
+    Known are those of aiohttp (`status`, `reason`), Starlette and FastAPI (`status_code`, `detail`),
+    Werkzeug (`code`, `description`) and our own; others may mean a status of another server.
+    """
+    found: Any = error
+    if isinstance(error, HTTPError) or _is_from("aiohttp", "HTTPException", error):
+        status, reason, headers = found.status, found.reason, found.headers.items()
+    elif _is_from("starlette", "HTTPException", error):
+        status, reason, headers = found.status_code, found.detail, (found.headers or {}).items()
+    elif _is_from("werkzeug", "HTTPException", error):
+        status, reason, headers = found.code, found.description or found.name, found.get_headers()
+    else:
+        return None
+    if not isinstance(status, int) or not 300 <= status <= 599:
+        return None
+    return status, str(reason or standard_reason(status))[:MAX_DETAIL], _safe_headers(headers)
+
+
+def _safe_headers(headers: Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:
+    pairs = [(str(name), str(value)) for name, value in headers]
+    return [
+        (name, value)
+        for name, value in pairs
+        if name.lower() not in OWN_HEADERS and not any(c in name + value for c in "\r\n\0")
+    ]
+
+
+def _is_from(package: str, name: str, error: BaseException) -> bool:
+    """True if a class of this name out of this package is among the error's classes (no import needed)."""
+    return any(
+        cls.__name__ == name and cls.__module__.partition(".")[0] == package for cls in type(error).__mro__
+    )
+
+
+def described(error: BaseException) -> str:
+    """The exception's message, or its class where it has none."""
+    return _words(error) or type(error).__name__
+
+
+def _words(error: BaseException) -> str:
+    try:
+        words = str(error)
+    except Exception:  # a broken __str__ of the model's own
+        words = type(error).__name__
+    return words.encode("utf-8", "replace").decode()[:MAX_DETAIL]
+
+
+def trace(error: BaseException) -> str:
+    """The traceback, for the log."""
+    try:
+        text = "".join(traceback.format_exception(error))
+    except Exception:  # a broken exception class of the model's own
+        text = f"{type(error).__name__} (it cannot be formatted)"
+    return text.encode("utf-8", "replace").decode()[-MAX_TRACEBACK:]

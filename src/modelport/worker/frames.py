@@ -1,0 +1,246 @@
+"""Frames between a server and a worker: a fixed header, then a message.
+
+    length  u32, big endian, of the message (at most `MAX_MESSAGE`)
+    kind    u8, a `Kind`
+
+Messages are msgpack made by msgspec; a request's body travels in one as raw bytes, exactly as it came
+(large bodies and files as paths). Nothing is ever pickled. A frame that breaks these rules means a
+broken worker: the stream is not read further.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from modelport.contract.signature import Signature
+
+HEADER = struct.Struct(">IB")
+MAX_MESSAGE = 64 * 1024 * 1024
+
+
+class Kind(IntEnum):
+    """What a frame carries, and who sends it."""
+
+    LOAD = 1  # server: what to load, the first frame
+    CALLS = 2  # server: calls to make
+    ACKNOWLEDGE = 3  # server: chunks of a stream that were taken
+    STOP = 4  # server: finish what runs, then end
+    STATE = 10  # worker: loading, warming
+    READY = 11  # worker: the signature
+    FAILED = 12  # worker: the model cannot be served
+    ANSWERS = 13  # worker: answers to calls
+    CHUNK = 14  # worker: the next piece of a stream
+
+
+class FrameError(Exception):
+    """The other side does not keep to the protocol."""
+
+
+class Load(msgspec.Struct, array_like=True):
+    """What a worker has to load, and the rules for its answers.
+
+    `name`, `kind`, `target`, `attribute` are the fields of a source; `spool` is the folder under
+    which calls have their own folders.
+    """
+
+    name: str
+    kind: str
+    target: str
+    attribute: str
+    spool: str
+    warm: bool = True
+    stringify: bool = False
+    allow_nan: bool = False
+    allow_url_inputs: bool = False
+    max_url_bytes: int = 1 << 30
+    json_depth: int = 64
+
+
+class Upload(msgspec.Struct, array_like=True):
+    """A file part of a form, on disk."""
+
+    field: str
+    path: str
+    filename: str
+    content_type: str
+
+
+class Call(msgspec.Struct, array_like=True):
+    """One request for the model. `body` is the request's body; `body_path` says where a large one lies.
+
+    `fields` and `uploads` are the parts of a multipart form, in order. `alone` keeps it out of batches.
+    """
+
+    id: int
+    verb: str = "predict"
+    query: bytes = b""
+    content_type: str = ""
+    accept: str = ""
+    body: bytes = b""
+    body_path: str = ""
+    fields: list[tuple[str, str]] = []
+    uploads: list[Upload] = []
+    headers: dict[str, str] = {}
+    alone: bool = False
+
+
+class Answer(msgspec.Struct, array_like=True):
+    """The answer to a call. With `path` the body is that file; with `stream` chunks follow.
+
+    `failure` is set where the model failed: class name, message and traceback, for the log.
+    `problem` true means that the server wraps `detail` in its own error body.
+    """
+
+    id: int
+    status: int = 200
+    content_type: str = "application/json"
+    body: bytes = b""
+    headers: list[tuple[str, str]] = []
+    path: str = ""
+    stream: bool = False
+    reason: str = ""
+    problem: bool = False
+    detail: str = ""
+    failure: str = ""
+    micros: int = 0
+
+
+class Chunk(msgspec.Struct, array_like=True):
+    """A piece of a streamed answer; the last one has `end` set, and `error` if the model failed midway."""
+
+    id: int
+    data: bytes = b""
+    end: bool = False
+    error: str = ""
+    failure: str = ""
+
+
+class Ready(msgspec.Struct, array_like=True):
+    """A worker is ready, after so many seconds of loading and of warming."""
+
+    signature: Signature
+    load_seconds: float
+    warm_seconds: float
+
+
+class State(msgspec.Struct, array_like=True):
+    """What a starting worker is doing: `loading` or `warming`."""
+
+    state: str
+
+
+class Failed(msgspec.Struct, array_like=True):
+    """The model cannot be served: the reason for its owner, and the traceback for the log."""
+
+    message: str
+    traceback: str = ""
+
+
+class Acknowledge(msgspec.Struct, array_like=True):
+    """How many more chunks of a stream the client took."""
+
+    id: int
+    chunks: int
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_TYPES: dict[int, Any] = {
+    Kind.LOAD: Load,
+    Kind.CALLS: list[Call],
+    Kind.ACKNOWLEDGE: Acknowledge,
+    Kind.STOP: None,
+    Kind.STATE: State,
+    Kind.READY: Ready,
+    Kind.FAILED: Failed,
+    Kind.ANSWERS: list[Answer],
+    Kind.CHUNK: Chunk,
+}
+_DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {k: msgspec.msgpack.Decoder(t) for k, t in _TYPES.items()}
+
+
+def encode(kind: Kind, message: Any) -> bytes:
+    """One frame. Raises `FrameError` if the message is too large."""
+    data = _ENCODER.encode(message)
+    if len(data) > MAX_MESSAGE:
+        raise FrameError(f"a {kind.name} message of {len(data)} bytes is over {MAX_MESSAGE}")
+    return HEADER.pack(len(data), kind) + data
+
+
+def decode(kind: int, data: bytes | bytearray | memoryview) -> Any:
+    """The message of a frame. Raises `FrameError`."""
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        raise FrameError(f"unknown frame kind {kind}")
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
+        raise FrameError(f"a broken frame of kind {kind}: {error}") from error
+
+
+class FrameBuffer:
+    """Bytes in, whole frames out, however the bytes were cut."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+        """The frames that `data` completes, as kind and message. Raises `FrameError` on one too large."""
+        buffer = self._data
+        buffer += data
+        frames: list[tuple[int, bytes]] = []
+        start = 0
+        while len(buffer) - start >= HEADER.size:
+            length, kind = HEADER.unpack_from(buffer, start)
+            if length > MAX_MESSAGE:
+                raise FrameError(f"a frame of {length} bytes is over {MAX_MESSAGE}")
+            if kind not in _DECODERS:
+                raise FrameError(f"unknown frame kind {kind}")
+            end = start + HEADER.size + length
+            if len(buffer) < end:
+                break
+            frames.append((kind, bytes(buffer[start + HEADER.size : end])))
+            start = end
+        if start:
+            del buffer[:start]
+        return frames
+
+    @property
+    def partial(self) -> bool:
+        """True while part of a frame has arrived."""
+        return bool(self._data)
+
+
+class FrameSocket:
+    """Frames over a blocking socket: the worker's side.
+
+    `receive` returns `None` at a clean end of the stream and raises `FrameError` in the middle of a frame.
+    """
+
+    def __init__(self, sock: socket.socket):
+        self._sock = sock
+        self._buffer = FrameBuffer()
+        self._waiting: list[tuple[int, bytes]] = []
+
+    def send(self, kind: Kind, message: Any) -> None:
+        self._sock.sendall(encode(kind, message))
+
+    def receive(self) -> tuple[int, Any] | None:
+        while not self._waiting:
+            data = self._sock.recv(262144)
+            if not data:
+                if self._buffer.partial:
+                    raise FrameError("the stream ended in the middle of a frame")
+                return None
+            self._waiting.extend(self._buffer.feed(data))
+        kind, data = self._waiting.pop(0)
+        return kind, decode(kind, data)
+
+    def close(self) -> None:
+        self._sock.close()

@@ -1,0 +1,244 @@
+"""Hosting one model: calls in, answers out, one call or one batch at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, cast
+
+from modelport.contract.errors import BadRequest
+from modelport.contract.media_types import best_media_type
+from modelport.contract.served import ServedModel
+from modelport.contract.signature import Operation
+from modelport.worker.answers import AnswerEncoder
+from modelport.worker.cancellation import CallCancelled, RunningCall, Terminated
+from modelport.worker.failures import described, failed_answer, trace
+from modelport.worker.frames import Acknowledge, Answer, Call, Chunk, FrameSocket, Kind, Load
+from modelport.worker.requests import read_call
+from modelport.worker.streams import EVENT_STREAM, event, is_stream, pieces, stream_chunk
+from modelport.worker.url_inputs import fetch_url_inputs
+
+FLUSH_SECONDS = 0.002  # answers of a frame wait for each other no longer than this
+STREAM_WINDOW = 16  # chunks in flight before the client must have taken some
+
+Finish = Callable[[Answer], None]
+Bound = tuple[Call, dict[str, Any], str]
+
+
+class Host:
+    """The frame loop of a worker. `run` returns when the server asks for it or has gone."""
+
+    def __init__(self, model: ServedModel, rules: Load, channel: FrameSocket, running: RunningCall):
+        self.model = model
+        self.rules = rules
+        self.channel = channel
+        self.running = running
+        self.encoder = AnswerEncoder(model, rules)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._put_aside: list[tuple[int, Any]] = []
+        self._stopping = False
+
+    def run(self) -> None:
+        """Answer calls until STOP or the end of the stream. Raises `FrameError` on a broken stream."""
+        try:
+            while not self._stopping:
+                frame = self._put_aside.pop(0) if self._put_aside else self.channel.receive()
+                if frame is None:
+                    return
+                kind, message = frame
+                if kind == Kind.CALLS:
+                    self._answer_frame(message)
+                elif kind == Kind.STOP:
+                    return
+        finally:
+            if self._loop is not None:
+                self._loop.close()
+
+    def _answer_frame(self, calls: list[Call]) -> None:
+        batch = self.model.signature.predict.max_batch_size
+        if batch > 1 and len(calls) > 1:
+            together = [c for c in calls if c.verb == "predict" and not c.alone]
+            if len(together) > 1:
+                self._answer_batch(together)
+                calls = [c for c in calls if c.verb != "predict" or c.alone]
+        self._answer_each(calls)
+
+    def _answer_each(self, calls: list[Call]) -> None:
+        answers: list[Answer] = []
+        started = perf_counter()
+        for call in calls:
+            begun = perf_counter()
+            if answers and begun - started > FLUSH_SECONDS:
+                self.channel.send(Kind.ANSWERS, answers)
+                answers = []
+                started = begun
+            answer = self._answer(call)
+            if answer is not None:
+                answer.micros = int((perf_counter() - begun) * 1e6)
+                answers.append(answer)
+        if answers:
+            self.channel.send(Kind.ANSWERS, answers)
+        self.running.forget([call.id for call in calls])
+
+    def _answer(self, call: Call) -> Answer | None:
+        """The answer to one call; `None` if it was streamed, and has gone out already."""
+        try:
+            operation = self._operation(call)
+            bound = self._bind(call, operation)
+            return self._run(bound, operation)
+        except CallCancelled:
+            self.running.end()
+            return Answer(call.id, 499)
+        except Terminated:
+            raise
+        except BaseException as error:  # the border to the model's code: anything may come
+            self.running.end()
+            return failed_answer(call.id, error)
+
+    def _operation(self, call: Call) -> Operation:
+        return getattr(self.model.signature, call.verb)
+
+    def _bind(self, call: Call, operation: Operation) -> Bound:
+        if not operation.implemented:
+            name = self.model.signature.name
+            raise NotImplementedError(f"Not implemented by underlying model (loaded '{name}')")
+        media_type = operation.media_types[0]
+        places = read_call(call, self.rules)
+        has_accept = any(a.kind == "accept" for a in operation.arguments)
+        if not has_accept and call.accept:
+            chosen = best_media_type(call.accept, operation.media_types)
+            if chosen is None:
+                offered = ", ".join(operation.media_types)
+                raise BadRequest(f"cannot answer {call.accept[:200]!r}; can answer {offered}", 406)
+            media_type = chosen
+        if self.rules.allow_url_inputs and self.model.signature.contract == "typed":
+            fetch_url_inputs(call, operation, places, self.rules)
+        arguments = self.model.bind(call.verb, places)
+        if has_accept:
+            media_type = str(arguments.get("accept") or media_type)
+        return call, arguments, media_type
+
+    def _run(self, bound: Bound, operation: Operation) -> Answer | None:
+        call, arguments, media_type = bound
+        running = self.running
+        running.start(call.id)
+        value = self.model.call(call.verb, arguments)
+        if inspect.isawaitable(value):
+            value = self._event_loop().run_until_complete(_awaited(value))
+        if is_stream(value):
+            return self._stream(call, value, media_type, operation)
+        running.end()
+        return self.encoder.encode(call, value, media_type, operation)
+
+    def _event_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return self._loop
+
+    # -- batches -----------------------------------------------------------------------------------
+
+    def _answer_batch(self, calls: list[Call]) -> None:
+        begun = perf_counter()
+        answers: list[Answer] = []
+        bound: list[Bound] = []
+        operation = self.model.signature.predict
+        for call in calls:
+            try:
+                bound.append(self._bind(call, operation))
+            except Terminated:
+                raise
+            except Exception as error:  # a request that cannot be bound fails alone
+                answers.append(failed_answer(call.id, error))
+        if bound:
+            answers.extend(self._predict_together(bound, operation))
+        micros = int((perf_counter() - begun) * 1e6)
+        for answer in answers:
+            answer.micros = micros
+        self.channel.send(Kind.ANSWERS, answers)
+        self.running.forget([call.id for call in calls])
+
+    def _predict_together(self, bound: list[Bound], operation: Operation) -> list[Answer]:
+        try:
+            results = self._batch_results([arguments for _, arguments, _ in bound])
+        except Terminated:
+            raise
+        except BaseException as error:  # the model's code; each call gets a second try of its own
+            if len(bound) == 1:
+                return [failed_answer(bound[0][0].id, error)]
+            return [self._predict_together([one], operation)[0] for one in bound]
+        answers: list[Answer] = []
+        for (call, _, media_type), result in zip(bound, results, strict=True):
+            try:
+                if isinstance(result, BaseException):
+                    raise result
+                answers.append(self.encoder.encode(call, result, media_type, operation))
+            except Terminated:
+                raise
+            except BaseException as error:  # a result that is an exception, or that cannot be encoded
+                answers.append(failed_answer(call.id, error))
+        return answers
+
+    def _batch_results(self, calls: list[dict[str, Any]]) -> list[Any]:
+        results: Any = self.model.call_batch(calls)
+        if inspect.isawaitable(results):
+            results = self._event_loop().run_until_complete(_awaited(results))
+        results = list(cast("list[Any]", results))
+        if len(results) != len(calls):
+            raise ValueError(f"predict_batch() returned {len(results)} results for {len(calls)} calls")
+        return results
+
+    # -- streams -----------------------------------------------------------------------------------
+
+    def _stream(self, call: Call, value: Any, media_type: str, operation: Operation) -> Answer | None:
+        if media_type == "*/*" or (media_type == "application/json" and operation.streams):
+            media_type = EVENT_STREAM
+        elif media_type == "application/json":  # an iterator that nobody announced: a list
+            items = list(pieces(value, self._event_loop()))
+            self.running.end()
+            return self.encoder.encode(call, items, media_type, operation)
+        head = f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
+        self.channel.send(Kind.ANSWERS, [Answer(call.id, content_type=head, stream=True)])
+        try:
+            self._send_pieces(call.id, value, media_type)
+            last = Chunk(call.id, end=True)
+        except CallCancelled:
+            last = Chunk(call.id, end=True)
+        except Terminated:
+            raise
+        except BaseException as error:  # the model's generator; the client is told in the stream itself
+            data = event(described(error), "error") if media_type == EVENT_STREAM else b""
+            last = Chunk(call.id, data, end=True, error=described(error), failure=trace(error))
+        self.running.end()
+        self.channel.send(Kind.CHUNK, last)
+        return None
+
+    def _send_pieces(self, call_id: int, value: Any, media_type: str) -> None:
+        in_flight = 0
+        for item in pieces(value, self._event_loop()):
+            self.channel.send(Kind.CHUNK, Chunk(call_id, stream_chunk(item, media_type, self.rules.allow_nan)))
+            in_flight += 1
+            while in_flight >= STREAM_WINDOW:
+                in_flight -= self._taken(call_id)
+
+    def _taken(self, call_id: int) -> int:
+        """Wait until the client has taken chunks; other frames are put aside meanwhile."""
+        while True:
+            frame = self.channel.receive()
+            if frame is None:
+                self._stopping = True
+                raise CallCancelled
+            kind, message = frame
+            if kind == Kind.ACKNOWLEDGE:
+                acknowledged = cast("Acknowledge", message)
+                if acknowledged.id == call_id:
+                    return acknowledged.chunks
+            elif kind == Kind.STOP:
+                self._put_aside.append(frame)
+            else:
+                self._put_aside.append(frame)
+
+
+async def _awaited(value: Any) -> Any:
+    return await value

@@ -1,0 +1,69 @@
+"""JSON bodies, read strictly.
+
+Invalid UTF-8, NaN, numbers beyond a double, lone surrogates, trailing text, duplicate keys and nesting
+beyond the limit are refused, because what reads the answer later trips over them.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import msgspec
+
+from modelport.contract.errors import BadRequest
+
+_decoder = msgspec.json.Decoder()
+INVALID = {"json": ["Invalid JSON body."]}  # webargs 5's own words
+
+
+def parse_json(raw: bytes, max_depth: int = 64) -> Any:
+    """The value of a JSON body. Raises `BadRequest` (400) saying what is wrong with it."""
+    if raw.count(b"[") + raw.count(b"{") > max_depth and depth(raw) > max_depth:
+        raise BadRequest(f"the JSON body is nested deeper than {max_depth}", body=INVALID)
+    try:
+        value = _decoder.decode(raw)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise BadRequest(f"the body is not valid JSON: {error}", body=INVALID) from None
+    if isinstance(value, dict):
+        # Every key is followed by a colon: as many colons as keys means that no key came twice.
+        if raw.count(b":") != len(cast("dict[str, Any]", value)):
+            _refuse_duplicates(raw)
+    elif b":" in raw:
+        _refuse_duplicates(raw)
+    return value
+
+
+def depth(raw: bytes) -> int:
+    """How deep arrays and objects nest in `raw`, text in strings not counted."""
+    deepest = level = 0
+    in_string = escaped = False
+    for byte in raw:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in (0x5B, 0x7B):
+            level += 1
+            deepest = max(deepest, level)
+        elif byte in (0x5D, 0x7D):
+            level -= 1
+    return deepest
+
+
+def _refuse_duplicates(raw: bytes) -> None:
+    def pairs(found: list[tuple[str, Any]]) -> None:
+        keys = {key for key, _ in found}
+        if len(keys) != len(found):
+            twice = next(key for key in keys if sum(key == other for other, _ in found) > 1)
+            raise BadRequest(f"the JSON body has the key {twice[:100]!r} twice", body=INVALID)
+
+    try:
+        json.loads(raw, object_pairs_hook=pairs)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body is not valid JSON: {error}", body=INVALID) from None

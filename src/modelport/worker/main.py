@@ -1,0 +1,119 @@
+"""The worker process: load one model, say what it is, answer calls until told to stop.
+
+    python -m modelport.worker CHANNEL CONTROL MARKER PARENT
+
+The first three are inherited file descriptors (the frames' socket, the cancellation socket, the shared
+memory of the running call's number), the last the server's process id.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import mmap
+import os
+import signal
+import socket
+import sys
+from time import perf_counter
+from typing import Any
+
+from modelport.contract.errors import ModelLoadError
+from modelport.contract.served import ServedModel
+from modelport.sources.load import load_model
+from modelport.sources.source import Source
+from modelport.worker.cancellation import RunningCall, Terminated
+from modelport.worker.failures import described, trace
+from modelport.worker.frames import Failed, FrameSocket, Kind, Load, Ready, State
+from modelport.worker.host import Host
+
+PR_SET_PDEATHSIG = 1
+
+
+def main(argv: list[str]) -> int:
+    """Run a worker process. Returns its exit status: 0 stopped, 3 the model could not be loaded."""
+    channel_fd, control_fd, marker_fd, parent = (int(argument) for argument in argv)
+    die_with(parent)
+    channel = socket.socket(fileno=channel_fd)
+    control = socket.socket(fileno=control_fd)
+    control.setblocking(False)
+    for fd in (channel_fd, control_fd, marker_fd):
+        os.set_inheritable(fd, False)  # the model's own children must not hold the frames open
+    marker = mmap.mmap(marker_fd, 64)
+    running = RunningCall(marker, control)
+    running.install()
+    try:
+        return serve_channel(channel, running)
+    except Terminated:
+        return 0
+    finally:
+        _flush()
+
+
+def serve_channel(channel: socket.socket, running: RunningCall) -> int:
+    """Load what the first frame names and answer calls on this socket until the server is done."""
+    frames = FrameSocket(channel)
+    first = frames.receive()
+    if first is None:
+        return 0
+    rules: Load = first[1]
+    model = _prepared(rules, frames)
+    if model is None:
+        return 3
+    gc.collect()
+    gc.freeze()  # what was loaded stays; collections need not walk over it again
+    Host(model, rules, frames, running).run()
+    return 0
+
+
+def _prepared(rules: Load, frames: FrameSocket) -> ServedModel | None:
+    """The loaded, warmed and announced model; `None` if that failed, and was reported."""
+    began = perf_counter()
+    state = "loading"
+    try:
+        frames.send(Kind.STATE, State(state))
+        model = load_model(source_of(rules))
+        loaded = perf_counter()
+        if rules.warm:
+            state = "warming"
+            frames.send(Kind.STATE, State(state))
+            warm(model)
+        frames.send(Kind.READY, Ready(model.signature, loaded - began, perf_counter() - loaded))
+    except Terminated:
+        raise
+    except BaseException as error:  # the model's own code: anything may come out of it
+        known = isinstance(error, ModelLoadError)
+        frames.send(Kind.FAILED, Failed(str(error) if known else described(error), trace(error)))
+        return None
+    return model
+
+
+def warm(model: ServedModel) -> None:
+    """Warm the model. Raises `ModelLoadError` with the reason if its `warm` fails."""
+    try:
+        model.warm()
+    except (Exception, SystemExit) as error:
+        name = model.signature.name
+        raise ModelLoadError(f"{name}: warm() failed: {type(error).__name__}: {described(error)}") from error
+
+
+def source_of(rules: Load) -> Source:
+    """The source that a LOAD frame names."""
+    kind: Any = rules.kind
+    return Source(rules.name, kind, rules.target, rules.attribute)
+
+
+def die_with(parent: int) -> None:
+    """Be killed when the server's process ends, however it ends (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass

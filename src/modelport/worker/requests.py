@@ -1,0 +1,96 @@
+"""From a call, as raw bytes, to the places where its arguments stand."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+from modelport.contract.errors import BadRequest
+from modelport.contract.places import FormValue, Places
+from modelport.sources.deepaas_modules import uploaded_file_class
+from modelport.worker.frames import Call, Load
+from modelport.worker.json_body import parse_json
+
+MAX_FIELDS = 1000
+BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+def read_call(call: Call, rules: Load) -> Places:
+    """The arguments of a call by place. Raises `BadRequest` for what cannot be read."""
+    media, charset = content_type(call.content_type)
+    json_value: dict[str, Any] | None = None
+    raw_json: bytes | None = None
+    form: dict[str, list[FormValue]] | None = None
+    if media == "json":
+        if charset not in ("", "utf-8", "utf8", "us-ascii"):
+            raise BadRequest(f"JSON is UTF-8; charset={charset} is not supported", 415)
+        raw = _body(call)
+        if raw.strip():
+            value = parse_json(raw, rules.json_depth)
+            if isinstance(value, dict):  # anything else counts as empty, as in webargs 5
+                json_value = cast("dict[str, Any]", value)
+                raw_json = raw
+            else:
+                raw_json = b"{}"
+    elif media == "form":
+        form = cast("dict[str, list[FormValue]]", parse_pairs(_body(call), "form"))
+    elif media == "multipart":
+        form = _form(call)
+    query = parse_pairs(call.query, "query string") if call.query else None
+    return Places(query, form, json_value, call.headers, call.accept, raw_json)
+
+
+@lru_cache(maxsize=256)
+def content_type(header: str) -> tuple[str, str]:
+    """What a body is (`json`, `form`, `multipart` or nothing of these) and its charset, lower case."""
+    media, _, rest = header.partition(";")
+    media = media.strip().lower()
+    charset = ""
+    for parameter in rest.split(";"):
+        key, _, value = parameter.partition("=")
+        if key.strip().lower() == "charset":
+            charset = value.strip().strip('"').lower()
+    if media == "application/json" or (media.startswith("application/") and media.endswith("+json")):
+        return "json", charset
+    if media == "application/x-www-form-urlencoded":
+        return "form", charset
+    return ("multipart" if media == "multipart/form-data" else ""), charset
+
+
+def _body(call: Call) -> bytes:
+    return Path(call.body_path).read_bytes() if call.body_path else call.body
+
+
+def parse_pairs(raw: bytes, what: str) -> dict[str, list[str]]:
+    """`a=1&b=2` as a dictionary of lists. Raises `BadRequest` for broken escapes, bad UTF-8 and NUL."""
+    if BAD_ESCAPE.search(raw):
+        raise BadRequest(f"the {what} has a broken %-escape")
+    try:
+        pairs = parse_qsl(
+            raw.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
+        )
+    except UnicodeDecodeError:
+        raise BadRequest(f"the {what} is not UTF-8") from None
+    except ValueError:
+        raise BadRequest(f"the {what} has more than {MAX_FIELDS} fields") from None
+    found: dict[str, list[str]] = {}
+    for key, value in pairs:
+        if "\0" in value or "\0" in key:
+            raise BadRequest(f"the {what} holds a NUL character")
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _form(call: Call) -> dict[str, list[FormValue]]:
+    form: dict[str, list[FormValue]] = {}
+    for name, value in call.fields:
+        form.setdefault(name, []).append(value)
+    make: Any = uploaded_file_class()
+    for upload in call.uploads:
+        form.setdefault(upload.field, []).append(
+            make(upload.field, upload.path, upload.content_type, upload.filename)
+        )
+    return form

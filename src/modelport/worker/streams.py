@@ -1,0 +1,77 @@
+"""Answers that come piece by piece: what a generator yields, as server-sent events or plain chunks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, cast
+
+from modelport.worker.answers import encode_json
+
+EVENT_STREAM = "text/event-stream"
+MAX_CHUNK = 16 * 1024 * 1024
+
+
+def is_stream(value: Any) -> bool:
+    """True for generators and other iterators, synchronous or not; lists and files are no streams."""
+    if hasattr(value, "read"):
+        return False
+    return isinstance(value, (Iterator, AsyncIterator))
+
+
+def pieces(value: Any, loop: asyncio.AbstractEventLoop | None) -> Iterator[Any]:
+    """The items of a synchronous or asynchronous iterator. Closes it, whatever happens."""
+    if isinstance(value, AsyncIterator):
+        assert loop is not None
+        iterator = cast("AsyncIterator[Any]", value)
+        try:
+            while True:
+                try:
+                    yield loop.run_until_complete(anext(iterator))  # pyright: ignore[reportArgumentType]
+                except StopAsyncIteration:
+                    return
+        finally:
+            close = getattr(iterator, "aclose", None)
+            if close is not None:
+                loop.run_until_complete(close())
+    else:
+        try:
+            yield from value
+        finally:
+            close = getattr(value, "close", None)
+            if close is not None:
+                close()
+
+
+def stream_chunk(item: Any, media_type: str, allow_nan: bool) -> bytes:
+    """One yielded item as bytes on the wire. Raises `ValueError` if it is too large.
+
+    An event has one `data:` line for each line of a text, and JSON for anything else. In other streams
+    bytes and text go out as they are, and anything else as a line of JSON.
+    """
+    if media_type == EVENT_STREAM:
+        chunk = event(_text(item, allow_nan))
+    elif isinstance(item, (bytes, bytearray, memoryview)):
+        chunk = bytes(cast("bytes", item))
+    elif isinstance(item, str) and media_type != "application/x-ndjson":
+        chunk = item.encode()
+    else:
+        chunk = encode_json(item, allow_nan) + b"\n"
+    if len(chunk) > MAX_CHUNK:
+        raise ValueError(f"a piece of {len(chunk)} bytes is over the limit of {MAX_CHUNK}")
+    return chunk
+
+
+def event(data: str, name: str = "") -> bytes:
+    """A server-sent event (WHATWG HTML, section 9.2). No line break in `data` can end it early."""
+    lines = data.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "�").split("\n")
+    head = f"event: {name}\n" if name else ""
+    return (head + "".join(f"data: {line}\n" for line in lines) + "\n").encode("utf-8", "replace")
+
+
+def _text(item: Any, allow_nan: bool) -> str:
+    if isinstance(item, str):
+        return item
+    if isinstance(item, (bytes, bytearray, memoryview)):
+        return bytes(cast("bytes", item)).decode("utf-8", "replace")
+    return encode_json(item, allow_nan).decode()

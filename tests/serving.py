@@ -1,0 +1,123 @@
+"""A real modelport server in a process of its own, for tests that are its clients."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parent.parent
+MODELS = Path(__file__).parent / "models"
+SERVING = re.compile(r"serving .* on (http://\S+)")
+START_SECONDS = 60.0
+
+
+class Server:
+    """A running `modelport serve`. `log` collects what it writes to stderr."""
+
+    def __init__(self, process: subprocess.Popen[str]):
+        self.process = process
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.url = self.wait_for_log(SERVING).group(1)
+        self.client = httpx.Client(base_url=self.url, timeout=30.0)
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._changed:
+                self.lines.append(line)
+                self._changed.notify_all()
+        with self._changed:
+            self.lines.append("")
+            self._changed.notify_all()
+
+    @property
+    def log(self) -> str:
+        with self._changed:
+            return "".join(self.lines)
+
+    def wait_for_log(self, pattern: str | re.Pattern[str], seconds: float = START_SECONDS, start: int = 0) -> Any:
+        """Wait until a log line at or after number `start` matches; returns the match."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            seen = start
+            while True:
+                for line in self.lines[seen:]:
+                    found = re.search(pattern, line)
+                    if found:
+                        return found
+                seen = len(self.lines)
+                left = deadline - time.monotonic()
+                if left <= 0 or (self.process.poll() is not None and self.lines and self.lines[-1] == ""):
+                    raise AssertionError(f"no {pattern!r} in the log:\n{''.join(self.lines)}")
+                self._changed.wait(min(left, 0.5))
+
+    def wait_settled(self, seconds: float = START_SECONDS) -> dict[str, Any]:
+        """Wait until each model is ready or failed; returns the body of /v2/health/ready."""
+        deadline = time.monotonic() + seconds
+        while True:
+            seen = len(self.lines)
+            body = self.client.get("/v2/health/ready").json()
+            if all(m["state"] in ("ready", "failed") for m in body["models"].values()):
+                return body
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not settled: {body}\n{self.log}")
+            self.wait_for_log(r"ready after|failed:", seconds, seen)
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 20.0) -> int:
+        """Signal the server and wait for its end; returns its exit status."""
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(seconds)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            self._reader.join(5)
+            for stream in (self.process.stderr, self.process.stdout):
+                if stream is not None:
+                    stream.close()
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """This environment with the tests' models importable and no settings of the user's."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MODELPORT_", "DEEPAAS_"))}
+    return kept | {"PYTHONPATH": os.pathsep.join([str(MODELS), str(ROOT / "src")])} | extra
+
+
+@contextlib.contextmanager
+def serving(*arguments: str, wait: bool = True, cwd: Path | None = None, **variables: str) -> Iterator[Server]:
+    """Run `modelport serve …` on a free port; by default wait until its models are ready or failed."""
+    command = [sys.executable, "-m", "modelport", "serve", "--port", "0", *arguments]
+    process = subprocess.Popen(
+        command, cwd=cwd, env=environment(**variables), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    try:
+        server = Server(process)
+    except BaseException:
+        process.kill()
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
+        raise
+    try:
+        if wait:
+            server.wait_settled()
+        yield server
+    finally:
+        server.stop()

@@ -49,7 +49,9 @@ class Server:
         with self._changed:
             return "".join(self.lines)
 
-    def wait_for_log(self, pattern: str | re.Pattern[str], seconds: float = START_SECONDS, start: int = 0) -> Any:
+    def wait_for_log(
+        self, pattern: str | re.Pattern[str], seconds: float = START_SECONDS, start: int = 0
+    ) -> Any:
         """Wait until a log line at or after number `start` matches; returns the match."""
         deadline = time.monotonic() + seconds
         with self._changed:
@@ -101,11 +103,18 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(*arguments: str, wait: bool = True, cwd: Path | None = None, **variables: str) -> Iterator[Server]:
+def serving(
+    *arguments: str, wait: bool = True, cwd: Path | None = None, **variables: str
+) -> Iterator[Server]:
     """Run `modelport serve …` on a free port; by default wait until its models are ready or failed."""
     command = [sys.executable, "-m", "modelport", "serve", "--port", "0", *arguments]
     process = subprocess.Popen(
-        command, cwd=cwd, env=environment(**variables), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        command,
+        cwd=cwd,
+        env=environment(**variables),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
     )
     try:
         server = Server(process)

@@ -14,22 +14,29 @@ MIB = 1 << 20
 
 def _setting(default: Any, help_text: str) -> Any:
     """A setting with the sentence that the command line and the docs show for it."""
-    if isinstance(default, list):
-        return field(default_factory=lambda: list[Any](default), metadata={"help": help_text})
     return field(default=default, metadata={"help": help_text})
+
+
+def _settings_list(help_text: str) -> Any:
+    """A setting that is a list, empty by default."""
+    return field(default_factory=list[str], metadata={"help": help_text})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How to serve. Sizes are bytes, times seconds; 0 for a size or a timeout means no limit."""
 
-    sources: list[str] = _setting([], "the models to serve; every installed deepaas.v2.model entry point if none")
+    sources: list[str] = _settings_list(
+        "the models to serve; every installed deepaas.v2.model entry point if none"
+    )
     model_name: str | None = _setting(None, "serve only the model of this name")
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(5000, "port to listen on; 0 takes a free one")
     base_path: str = _setting("", "path under which everything is served")
 
-    workers: int = _setting(1, "worker processes for each model; 0 runs models in a thread of the server, for debugging")
+    workers: int = _setting(
+        1, "worker processes for each model; 0 runs models in a thread of the server, for debugging"
+    )
     queue_size: int = _setting(1000, "calls that may wait for each model; more are answered 503")
     timeout: float = _setting(300.0, "seconds a prediction may take, waiting included; then 504")
     load_timeout: float = _setting(900.0, "seconds a model may take to load and warm up")
@@ -52,13 +59,19 @@ class Settings:
     train_endpoint: bool = _setting(True, "offer trainings; 402 otherwise")
     doc_endpoint: bool = _setting(True, "serve the documentation pages")
     debug_endpoint: bool = _setting(False, "serve stdout and stderr of the models at /v2/debug/")
-    stringify_predictions: bool = _setting(False, "answer predictions without schema as one string, as DEEPaaS documents")
+    stringify_predictions: bool = _setting(
+        False, "answer predictions without schema as one string, as DEEPaaS documents"
+    )
     allow_nan: bool = _setting(False, "write NaN and Infinity into JSON instead of null")
     hide_model_errors: bool = _setting(False, "answer 500 without the message of the model's exception")
-    allow_url_inputs: bool = _setting(False, "let clients give files of typed models as URLs, fetched by the server")
-    allow_origins: list[str] = _setting([], "origins whose pages may call this server (CORS); * for any")
+    allow_url_inputs: bool = _setting(
+        False, "let clients give files of typed models as URLs, fetched by the server"
+    )
+    allow_origins: list[str] = _settings_list("origins whose pages may call this server (CORS); * for any")
 
-    spool_dir: str | None = _setting(None, "folder for uploads while their request lasts (default: the system's)")
+    spool_dir: str | None = _setting(
+        None, "folder for uploads while their request lasts (default: the system's)"
+    )
     log_level: str = _setting("info", "debug, info, warning or error")
     log_file: str | None = _setting(None, "write the log to this file")
     debug: bool = _setting(False, "log more, and show tracebacks in the log at once")

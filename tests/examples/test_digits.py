@@ -287,10 +287,10 @@ def test_a_picture_is_required(digits: ServedModel) -> None:
 
 def test_train_learns_and_says_how_well(digits: ServedModel, cache: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
-    arguments = digits.bind("train", Places(query={"gamma": ["0.002"], "test_size": ["0.5"]}))
+    arguments = digits.bind("train", Places(query={"gamma": ["0.0005"], "test_size": ["0.5"]}))
     answer = digits.call("train", arguments)
     assert answer["accuracy"] >= 0.97
-    assert answer["parameters"] == {"C": 10.0, "gamma": 0.002}
+    assert answer["parameters"] == {"C": 10.0, "gamma": 0.0005}
     assert (answer["train_size"], answer["test_size"], answer["saved"]) == (898, 899, None)
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == before
     json.dumps(answer)

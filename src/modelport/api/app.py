@@ -100,10 +100,16 @@ class Application:
     async def _cold(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         if self.base_path:
             if path != self.base_path and not path.startswith(self.base_path + "/"):
-                await send_problem(send, Problem(404, f"everything is under {self.base_path}"), self._request_id())
+                await send_problem(
+                    send, Problem(404, f"everything is under {self.base_path}"), self._request_id()
+                )
                 return
             path = path[len(self.base_path) :] or "/"
-        if scope["method"] not in SAFE_METHODS and not self.settings.allow_origins and self._is_foreign(scope):
+        if (
+            scope["method"] not in SAFE_METHODS
+            and not self.settings.allow_origins
+            and self._is_foreign(scope)
+        ):
             await send_problem(send, foreign_origin(), self._request_id())
             return
         scope = dict(scope) | {"path": path, "root_path": ""}

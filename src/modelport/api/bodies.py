@@ -9,8 +9,8 @@ from pathlib import Path
 from modelport.api.asgi import Receive, Scope
 from modelport.api.multipart import MultipartForm
 from modelport.api.problems import Problem
+from modelport.contract.calls import Call
 from modelport.settings import Settings
-from modelport.worker.frames import Call
 
 MEMORY_BYTES = 1 << 20
 
@@ -22,22 +22,25 @@ class ClientLeft(Exception):
 class CallHeaders:
     """What the head of a request says of its body, and of the answer it wants."""
 
-    __slots__ = ("accept", "content_type", "encoding", "extra", "length", "origin")
+    __slots__ = ("accept", "content_type", "content_types", "encoding", "extra", "length", "origin")
 
     def __init__(self, scope: Scope, wanted: list[str]):
         self.content_type = self.accept = self.encoding = self.origin = ""
         self.length = -1
+        self.content_types = 0
         self.extra: dict[str, str] = {}
         for name, value in scope["headers"]:
             if name == b"content-type":
                 self.content_type = value.decode("latin-1")
+                self.content_types += 1
             elif name == b"accept":
                 text = value.decode("latin-1")
                 self.accept = f"{self.accept},{text}" if self.accept else text
             elif name == b"content-length":
                 self.length = int(value) if value.isdigit() else -1
             elif name == b"content-encoding":
-                self.encoding = value.decode("latin-1").strip().lower()
+                text = value.decode("latin-1").strip().lower()
+                self.encoding = f"{self.encoding}, {text}" if self.encoding else text
             elif name == b"origin":
                 self.origin = value.decode("latin-1")
             if wanted and name.decode("latin-1") in wanted:
@@ -49,18 +52,28 @@ class CallHeaders:
         return is_form or self.length > MEMORY_BYTES or self.length < 0
 
 
-async def read_body(call: Call, headers: CallHeaders, receive: Receive, folder: Path, settings: Settings) -> None:
+async def read_body(
+    call: Call, headers: CallHeaders, receive: Receive, folder: Path, settings: Settings
+) -> None:
     """Put the request's body into `call`. `folder` is made only if something is written there.
 
     Raises `Problem` for a body that is too large or broken, or if the disk is full, and `ClientLeft`.
     """
     if headers.encoding not in ("", "identity"):
-        raise Problem(415, f"Content-Encoding {headers.encoding[:50]!r} is not supported; send the body as it is")
+        raise Problem(
+            415, f"Content-Encoding {headers.encoding[:50]!r} is not supported; send the body as it is"
+        )
+    if headers.content_types > 1:
+        raise Problem(400, "the request has more than one Content-Type")
     if len(headers.content_type) > 1024:
         raise Problem(400, "the Content-Type is over 1024 characters")
     media = headers.content_type.partition(";")[0].strip().lower()
     limit = settings.client_max_size
-    if media != "multipart/form-data" and ("json" in media or "urlencoded" in media) and settings.json_max_size:
+    if (
+        media != "multipart/form-data"
+        and ("json" in media or "urlencoded" in media)
+        and settings.json_max_size
+    ):
         limit = min(limit, settings.json_max_size) if limit else settings.json_max_size
     if limit and headers.length > limit:
         raise _too_large(limit)
@@ -71,7 +84,9 @@ async def read_body(call: Call, headers: CallHeaders, receive: Receive, folder: 
             await _read_plain(call, receive, folder, limit)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Problem(507, "the server has no room for this upload; try again later", [("Retry-After", "30")]) from error
+            raise Problem(
+                507, "the server has no room for this upload; try again later", [("Retry-After", "30")]
+            ) from error
         raise
 
 

@@ -11,11 +11,11 @@ from typing import BinaryIO
 from modelport.api.asgi import Headers, Receive, Scope, Send, send_body
 from modelport.api.bodies import CallHeaders, ClientLeft, read_body
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
+from modelport.contract.calls import Answer, Call
 from modelport.engine.local import LocalEngine
 from modelport.engine.pending import Pending
 from modelport.engine.pool import ModelPool, Refused
 from modelport.settings import Settings
-from modelport.worker.frames import Answer, Call
 
 log = logging.getLogger("modelport.api")
 
@@ -124,7 +124,9 @@ class CallHandler:
             async for chunk in pending.stream.chunks(HEARTBEAT_SECONDS):
                 if chunk is None:
                     if is_events:
-                        await send({"type": "http.response.body", "body": b": keep-alive\n\n", "more_body": True})
+                        await send(
+                            {"type": "http.response.body", "body": b": keep-alive\n\n", "more_body": True}
+                        )
                     continue
                 data = chunk.data
                 if chunk.end and chunk.error and not chunk.failure and is_events:

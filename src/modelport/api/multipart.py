@@ -11,7 +11,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from modelport.api.problems import Problem
-from modelport.worker.frames import Upload
+from modelport.contract.calls import Upload
 
 MAX_PARTS = 1000
 MAX_TEXT_BYTES = 1 << 20  # of all text fields together
@@ -106,7 +106,9 @@ class MultipartForm:
         disposition, options = parse_options_header(self._headers.get("content-disposition", ""))
         name = options.get(b"name")
         if disposition != b"form-data" or name is None:
-            raise Problem(400, "a part of the multipart form has no name (Content-Disposition: form-data; name=…)")
+            raise Problem(
+                400, "a part of the multipart form has no name (Content-Disposition: form-data; name=…)"
+            )
         if self._headers.get("content-transfer-encoding", "binary").lower() not in ("binary", "8bit", "7bit"):
             raise Problem(400, "Content-Transfer-Encoding is not allowed in a form (RFC 7578)")
         media = self._headers.get("content-type", "")
@@ -140,11 +142,15 @@ class MultipartForm:
         elif self._text is not None:
             self._text_bytes += end - start
             if self._text_bytes > MAX_TEXT_BYTES:
-                raise Problem(413, f"the text fields of the form are over {MAX_TEXT_BYTES} bytes; send a file")
+                raise Problem(
+                    413, f"the text fields of the form are over {MAX_TEXT_BYTES} bytes; send a file"
+                )
             self._text += data[start:end]
 
     def on_part_end(self) -> None:
         if self._text is not None:
+            if b"\0" in self._text:
+                raise Problem(400, f"the field {self._name[:100]!r} of the form holds a NUL character")
             try:
                 self.fields.append((self._name, self._text.decode("utf-8")))
             except UnicodeDecodeError:

@@ -15,7 +15,9 @@ PROBLEM_JSON = b"application/problem+json"
 class Problem(Exception):
     """An error that ends a request: what went wrong, and what the client can do about it."""
 
-    def __init__(self, status: int, detail: str, headers: Iterable[tuple[str, str]] = (), *, reason: str = ""):
+    def __init__(
+        self, status: int, detail: str, headers: Iterable[tuple[str, str]] = (), *, reason: str = ""
+    ):
         self.status = status
         self.detail = detail
         self.headers = list(headers)
@@ -40,7 +42,10 @@ async def send_problem(send: Send, problem: Problem, request_id: str) -> None:
     headers: Headers = [
         (b"content-type", PROBLEM_JSON),
         (b"x-request-id", request_id.encode()),
-        *((name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in problem.headers),
+        *(
+            (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+            for name, value in problem.headers
+        ),
     ]  # fmt: skip
     body = problem_body(problem.status, problem.detail, request_id, problem.reason)
     await send_body(send, problem.status, headers, body, problem.reason)

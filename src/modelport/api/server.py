@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator
 
 import uvicorn
 
@@ -15,7 +15,6 @@ from modelport.api.app import Application
 from modelport.api.http_protocol import HttpLimits, limited_protocol
 from modelport.engine.local import LocalEngine
 from modelport.settings import Settings
-from modelport.sources.source import Source
 
 log = logging.getLogger("modelport.server")
 
@@ -27,7 +26,7 @@ class _Uvicorn(uvicorn.Server):
     """uvicorn without its signal handlers: stopping is decided in `serve`."""
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None, None, None]:
         yield
 
 
@@ -46,17 +45,16 @@ def bind(settings: Settings) -> socket.socket:
 
 
 async def serve(
-    sources: Sequence[Source],
-    settings: Settings,
+    engine: LocalEngine,
     sock: socket.socket,
     on_start: Callable[[LocalEngine], None] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, then drain; a second signal stops at once.
+    """Serve an engine's models until SIGTERM or SIGINT, then drain; a second signal stops at once.
 
     `on_start` is called once the engine has begun to load. Raises `OSError` if the spool folder cannot
     be made.
     """
-    engine = LocalEngine(sources, settings)
+    settings = engine.settings
     app = Application(engine, settings)
     server = _Uvicorn(_configuration(app, settings))
     stopping = _Stopping(server, app)

@@ -47,7 +47,9 @@ class LiveView:
 
     def _row(self, pool: ModelPool) -> tuple[Spinner | str, str, str]:
         seconds = pool.ready_seconds if pool.ready_seconds is not None else monotonic() - self._began
-        mark: Spinner | str = Spinner("dots") if pool.state in BUSY else ("✔" if pool.state == "ready" else "✘")
+        mark: Spinner | str = (
+            Spinner("dots") if pool.state in BUSY else ("✔" if pool.state == "ready" else "✘")
+        )
         colour = COLOURS.get(pool.state, "yellow")
         said = f"[{colour}]{pool.state}[/] {seconds:.1f} s"
         return mark, f"[bold]{pool.name}[/]", said + (f"  {pool.error}" if pool.error else "")

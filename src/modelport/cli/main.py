@@ -37,7 +37,9 @@ cli.add_command(
         callback=_serve,
         params=[
             click.Argument(["sources"], nargs=-1, metavar="[[NAME=]SOURCE]..."),
-            click.Option(["config", "--config", "--config-file"], metavar="FILE", help="a TOML file of settings"),
+            click.Option(
+                ["config", "--config", "--config-file"], metavar="FILE", help="a TOML file of settings"
+            ),
             *setting_options(),
         ],
         help="Serve models. A SOURCE is package.module, package.module:Class, path/to/model.py[:Class] or "

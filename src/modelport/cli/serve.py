@@ -49,7 +49,7 @@ def run_server(settings: Settings) -> int:
             LiveView(engine, url).open()
 
     try:
-        _run(serve(sources, settings, sock, announce))
+        _run(serve(LocalEngine(sources, settings), sock, announce))
     except OSError as error:
         click.echo(f"modelport: {error}", err=True)
         return CANNOT_WRITE

@@ -21,7 +21,9 @@ def setting_options() -> list[click.Parameter]:
     An option that was not given has the value `None` and is left out of the settings.
     """
     hints = setting_types()
-    return [_option(field, hints[field.name]) for field in dataclasses.fields(Settings) if field.name != "sources"]
+    return [
+        _option(field, hints[field.name]) for field in dataclasses.fields(Settings) if field.name != "sources"
+    ]
 
 
 def _option(field: dataclasses.Field[Any], kind: Any) -> click.Option:

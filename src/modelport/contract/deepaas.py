@@ -13,6 +13,7 @@ import marshmallow as ma
 from marshmallow import fields
 
 from modelport.contract.deepaas_fields import (
+    PlainFields,
     arguments_of,
     as_fields,
     deserialize,
@@ -24,7 +25,7 @@ from modelport.contract.metadata import metadata_of
 from modelport.contract.places import MISSING, Places
 from modelport.contract.plain import plain
 from modelport.contract.signature import JSON, STREAM_TYPES, Argument, Operation, Signature
-from modelport.contract.uploaded_file import UploadedFile
+from modelport.contract.uploaded_file import is_uploaded_file
 
 VERBS = ("predict", "train", "validate")
 
@@ -68,7 +69,7 @@ class DeepaasModel:
                 f"get_{verb}_args() must return a dictionary of webargs fields, not {type(given).__name__}"
             )
         checked = as_fields(cast("Mapping[str, Any]", given), f"get_{verb}_args()", self.problems)
-        return ma.Schema.from_dict(checked, name=f"{verb.title()}Arguments")()  # pyright: ignore[reportArgumentType]
+        return PlainFields.from_dict(checked, name=f"{verb.title()}Arguments")()  # pyright: ignore[reportArgumentType]
 
     def _operation(self, verb: str) -> Operation:
         implemented = self._function(verb) is not None or (
@@ -76,17 +77,17 @@ class DeepaasModel:
         )
         arguments = arguments_of(self.schemas[verb], self.definitions)
         accept = next((a for a in arguments if a.kind == "accept"), None)
-        media_types = list(accept.schema.get("enum") or ["*/*"]) if accept else [JSON]
+        media_types: list[str] = list(accept.schema.get("enum") or ["*/*"]) if accept else [JSON]
         streams = verb == "predict" and _streams(self._function(verb))
         if streams and accept is None:
-            media_types = list(STREAM_TYPES)
+            media_types = [*STREAM_TYPES]
         batch = int(getattr(self.model, "max_batch_size", 1)) if self._function("predict_batch") else 1
         is_predict = verb == "predict"
         return Operation(
             implemented=implemented,
             arguments=arguments,
             answer=self._answer_description() if is_predict else None,
-            wrapped=self.answer_schema is None,
+            wrapped=self.answer_schema is None or not is_predict,
             media_types=media_types if is_predict else [JSON],
             streams=streams,
             max_batch_size=batch if is_predict else 1,
@@ -174,7 +175,7 @@ def _look_up(argument: Argument, places: Places) -> Any:
     if place in ("", "json", "headers"):
         return found
     wants_list = argument.kind == "files" or argument.schema.get("type") == "array"
-    if argument.is_upload and not all(isinstance(v, UploadedFile) for v in found):
+    if argument.is_upload and not all(is_uploaded_file(v) for v in found):
         return "" if argument.kind == "file" else list[Any](found)
     if wants_list and (argument.delimiter is None or len(found) > 1):
         return found

@@ -20,7 +20,7 @@ from webargs.fields import DelimitedList
 from modelport.contract.errors import ArgumentErrors, ModelLoadError
 from modelport.contract.places import MISSING
 from modelport.contract.signature import Argument, ArgumentKind, Location
-from modelport.contract.uploaded_file import UploadedFile
+from modelport.contract.uploaded_file import is_uploaded_file
 
 LOCATIONS: dict[str, Location] = {
     "form": "form",
@@ -31,6 +31,14 @@ LOCATIONS: dict[str, Location] = {
     "files": "files",
 }
 NOT_A_FILE = "Not a valid file."
+
+
+class PlainFields(ma.Schema):
+    """The base of schemas that are made of a dictionary of fields, without hooks of their own."""
+
+
+def _metadata(field: fields.Field) -> dict[str, Any]:
+    return cast("dict[str, Any]", field.metadata)  # pyright: ignore[reportUnknownMemberType]
 
 
 def as_fields(given: Mapping[str, Any], where: str, problems: list[str]) -> dict[str, fields.Field]:
@@ -44,14 +52,15 @@ def as_fields(given: Mapping[str, Any], where: str, problems: list[str]) -> dict
         if isinstance(value, type) and issubclass(value, fields.Field):
             checked[str(key)] = value()
         elif isinstance(value, fields.Field):
-            checked[str(key)] = cast("fields.Field", value)
+            checked[str(key)] = value
         elif isinstance(value, Mapping):
-            problems.append(f"{where}: {key!r} is described by a dictionary (deprecated); it arrives as a string")
+            problems.append(
+                f"{where}: {key!r} is described by a dictionary (deprecated); it arrives as a string"
+            )
             checked[str(key)] = _legacy_field(cast("Mapping[str, Any]", value))
         else:
-            raise ModelLoadError(
-                f"{where}: the argument {key!r} is a {type(value).__name__}; use a field of webargs.fields"
-            )
+            kind = type(cast("object", value)).__name__
+            raise ModelLoadError(f"{where}: the argument {key!r} is a {kind}; use a field of webargs.fields")
     return checked
 
 
@@ -60,7 +69,9 @@ def _legacy_field(given: Mapping[str, Any]) -> fields.Field:
     if given.get("required"):
         return fields.Str(required=True, metadata=metadata)
     default = given.get("default", "")
-    return fields.Str(load_default=None if default is None else str(default), metadata=metadata, allow_none=True)
+    return fields.Str(
+        load_default=None if default is None else str(default), metadata=metadata, allow_none=True
+    )
 
 
 def arguments_of(schema: ma.Schema, definitions: dict[str, Any]) -> list[Argument]:
@@ -104,7 +115,8 @@ def _rewritten(value: Any) -> Any:
     if isinstance(value, dict):
         items = cast("dict[str, Any]", value).items()
         return {
-            k: v.replace("#/components/schemas/", "#/$defs/") if k == "$ref" else _rewritten(v) for k, v in items
+            k: v.replace("#/components/schemas/", "#/$defs/") if k == "$ref" else _rewritten(v)
+            for k, v in items
         }
     if isinstance(value, list):
         return [_rewritten(item) for item in cast("list[Any]", value)]
@@ -120,7 +132,7 @@ def _argument(name: str, field: fields.Field, converter: _Converter) -> Argument
         schema = _described({"type": "array", "items": {"type": "string", "format": "binary"}}, field)
     if kind == "accept":
         _describe_accept(schema, field)
-    location = LOCATIONS.get(str(field.metadata.get("location", "")), "any")
+    location = LOCATIONS.get(str(_metadata(field).get("location", "")), "any")
     if kind in ("file", "files"):
         location = "files"
     return Argument(
@@ -142,7 +154,7 @@ def _kind(name: str, field: fields.Field) -> ArgumentKind:
 
 
 def _marked_as_file(field: fields.Field) -> bool:
-    return field.metadata.get("type") == "file" or field.metadata.get("location") == "files"
+    return _metadata(field).get("type") == "file" or _metadata(field).get("location") == "files"
 
 
 def _is_file(field: fields.Field) -> bool:
@@ -156,17 +168,17 @@ def _schema(field: fields.Field, converter: _Converter) -> dict[str, Any]:
             schema = converter.of_field(field)
         except Exception:  # a field class of the model's own that apispec cannot describe
             schema = {}
-    if "enum" in field.metadata and "enum" not in schema:
-        schema["enum"] = list(field.metadata["enum"])
+    if "enum" in _metadata(field) and "enum" not in schema:
+        schema["enum"] = list(_metadata(field)["enum"])
     schema.pop("default", None)
     return _described(schema, field)
 
 
 def _described(schema: dict[str, Any], field: fields.Field) -> dict[str, Any]:
-    description = field.metadata.get("description")
+    description = _metadata(field).get("description")
     if description:
         schema["description"] = str(description)
-    default = field.load_default
+    default = cast("Any", field).load_default
     if default is not ma.missing and not callable(default):
         try:
             schema["default"] = msgspec.json.decode(msgspec.json.encode(default))
@@ -176,7 +188,8 @@ def _described(schema: dict[str, Any], field: fields.Field) -> dict[str, Any]:
 
 
 def _describe_accept(schema: dict[str, Any], field: fields.Field) -> None:
-    choices = [c for v in field.validators if isinstance(v, validate.OneOf) for c in v.choices]
+    rules = [cast("Any", rule) for rule in field.validators if isinstance(rule, validate.OneOf)]
+    choices: list[Any] = [choice for rule in rules for choice in rule.choices]
     choices = choices or list(schema.get("enum") or [])
     if choices:
         schema["enum"] = [str(choice) for choice in choices]
@@ -188,7 +201,7 @@ def deserialize(schema: ma.Schema, values: dict[str, Any]) -> dict[str, Any]:
     A schema of plain fields is loaded field by field, which gives what `Schema.load` gives in a
     third of the time; a Schema class of the model's own, with hooks and validators, is loaded whole.
     """
-    if type(schema).__name__ != "GeneratedSchema" and not _is_generated(schema):
+    if not isinstance(schema, PlainFields):
         return _loaded_whole(schema, values)
     result: dict[str, Any] = {}
     errors: dict[str, Any] = {}
@@ -198,7 +211,7 @@ def deserialize(schema: ma.Schema, values: dict[str, Any]) -> dict[str, Any]:
         try:
             value = _value(field, ma.missing if raw is MISSING else raw, key, values)
         except ma.ValidationError as error:
-            errors[key] = error.messages
+            errors[key] = cast("Any", error).messages
             continue
         if value is not ma.missing:
             result[field.attribute or name] = value
@@ -207,34 +220,48 @@ def deserialize(schema: ma.Schema, values: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _is_generated(schema: ma.Schema) -> bool:
-    return type(schema).__module__ == "marshmallow.schema"
-
-
 def _loaded_whole(schema: ma.Schema, values: dict[str, Any]) -> dict[str, Any]:
+    ready = dict(values)
+    errors: dict[str, Any] = {}
+    for name, field in schema.load_fields.items():
+        key = field.data_key if field.data_key is not None else name
+        if key in ready:
+            try:
+                ready[key] = _raw(field, ready[key])
+            except ma.ValidationError as error:
+                errors[key] = cast("Any", error).messages
+    if errors:
+        raise ArgumentErrors(text_keys(errors))
     try:
-        loaded: Any = schema.load(values, unknown=ma.EXCLUDE)
+        loaded: Any = cast("Any", schema).load(ready, unknown=ma.EXCLUDE)
     except ma.ValidationError as error:
-        messages: Any = error.messages
-        raise ArgumentErrors(text_keys(messages if isinstance(messages, dict) else {"_schema": messages})) from error
+        messages: Any = cast("Any", error).messages
+        raise ArgumentErrors(
+            text_keys(messages if isinstance(messages, dict) else {"_schema": messages})
+        ) from error
     return loaded
 
 
 def _value(field: fields.Field, raw: Any, key: str, values: dict[str, Any]) -> Any:
-    if raw is not ma.missing and raw is not None:
-        if _is_file(field):
-            if not isinstance(raw, UploadedFile):
-                raise ma.ValidationError(NOT_A_FILE)
-        elif isinstance(field, fields.List):
-            raw = _as_list(field, raw)
-    return field.deserialize(raw, key, values)
+    anything: Any = field
+    return anything.deserialize(_raw(field, raw), key, values)
+
+
+def _raw(field: fields.Field, raw: Any) -> Any:
+    if raw is ma.missing or raw is None:
+        return raw
+    if _is_file(field):
+        if not is_uploaded_file(raw):
+            raise ma.ValidationError(NOT_A_FILE)
+        return raw
+    return _as_list(field, raw) if isinstance(field, fields.List) else raw
 
 
 def _as_list(field: fields.List, raw: Any) -> Any:
     """webargs 5 took a scalar for a list of one, and a list where a delimited string was asked."""
     if _is_file(field.inner) or _marked_as_file(field):
         items: list[Any] = list(cast("list[Any]", raw)) if isinstance(raw, list) else [raw]
-        bad = {i: [NOT_A_FILE] for i, item in enumerate(items) if not isinstance(item, UploadedFile)}
+        bad = {i: [NOT_A_FILE] for i, item in enumerate(items) if not is_uploaded_file(item)}
         if bad:
             raise ma.ValidationError(cast("Any", bad))
         return items
@@ -242,7 +269,7 @@ def _as_list(field: fields.List, raw: Any) -> Any:
         if isinstance(raw, list):
             return field.delimiter.join(str(item) for item in cast("list[Any]", raw))
         return raw
-    return raw if isinstance(raw, (list, tuple)) else [raw]
+    return cast("list[Any]", raw) if isinstance(raw, (list, tuple)) else [raw]
 
 
 def text_keys(messages: Any) -> Any:

@@ -1,11 +1,11 @@
 """The errors that cross from a model to its client.
 
-    ModelportError
-    ├── HTTPError          raised by a model: the client gets this status, reason and headers
-    ├── ArgumentErrors     the client's arguments do not fit: 422 with a map of messages
-    ├── BadRequest         the request cannot be read at all: 400 (or the status it names)
-    ├── AnswerInvalid      the model's answer breaks its own schema: 500
-    └── ModelLoadError     a source cannot be loaded; `str()` says why and what to do
+ModelportError
+├── HTTPError          raised by a model: the client gets this status, reason and headers
+├── ArgumentErrors     the client's arguments do not fit: 422 with a map of messages
+├── BadRequest         the request cannot be read at all: 400 (or the status it names)
+├── AnswerInvalid      the model's answer breaks its own schema: 500
+└── ModelLoadError     a source cannot be loaded; `str()` says why and what to do
 """
 
 from __future__ import annotations

@@ -41,7 +41,9 @@ class File:
     def of_upload(cls, upload: UploadedFile) -> File:
         """A file argument out of an upload. Raises `ValueError` if it is not of this kind."""
         return cls(
-            upload.filename or "", upload.original_filename or "", upload.content_type or "application/octet-stream"
+            upload.filename or "",
+            upload.original_filename or "",
+            upload.content_type or "application/octet-stream",
         )
 
     @classmethod
@@ -81,7 +83,7 @@ class Image(File):
             raise ValueError("the picture is damaged and cannot be decoded") from error
 
     def array(self, mode: str = "RGB") -> Any:
-        """The picture as a numpy array of uint8, shape (height, width) for `"L"`, else (height, width, channels)."""
+        """The picture as uint8, shape (height, width) for `"L"`, else (height, width, channels)."""
         import numpy
 
         return numpy.asarray(self.pillow(mode))
@@ -132,7 +134,7 @@ class Table:
         return [[row[i] for i in indices] for row in self.rows]
 
     def numbers(self, *columns: str) -> list[list[float]]:
-        """Like `select`, all columns if none is named, each value a float. Raises `ValueError` naming the cell."""
+        """Like `select`, or all columns, each value a float. Raises `ValueError` naming the cell."""
         names = columns or tuple(self.columns)
         return [
             [_number(value, index, name) for value, name in zip(row, names, strict=True)]
@@ -149,7 +151,9 @@ class Table:
             raise ValueError(f"Not a valid CSV table: {error}.") from None
         if not lines:
             raise ValueError("Not a valid CSV table: it is empty; the first line names the columns.")
-        return cls([name.strip() for name in lines[0]], [[_parsed(cell) for cell in line] for line in lines[1:]])
+        return cls(
+            [name.strip() for name in lines[0]], [[_parsed(cell) for cell in line] for line in lines[1:]]
+        )
 
     @classmethod
     def from_value(cls, value: Any) -> Table:
@@ -202,8 +206,8 @@ class Table:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
-        rows = {"type": "array", "items": {"type": "array", "items": {}}}
-        table = {
+        rows: dict[str, Any] = {"type": "array", "items": {"type": "array", "items": {}}}
+        table: dict[str, Any] = {
             "type": "object",
             "properties": {"columns": {"type": "array", "items": {"type": "string"}}, "rows": rows},
             "required": ["columns", "rows"],
@@ -230,5 +234,8 @@ def _parsed(cell: str) -> Any:
 
 def _number(value: Any, row: int, column: str) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError(f"Row {row}, column {column!r}: the number is too large.") from None
     raise ValueError(f"Row {row}, column {column!r}: {value!r} is not a number.")

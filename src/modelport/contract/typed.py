@@ -7,11 +7,12 @@ import types
 import typing
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Required, TypedDict, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, Required, Union, cast, get_args, get_origin
 
 import pydantic
 from pydantic import PydanticSchemaGenerationError, TypeAdapter
 from pydantic_core import PydanticUndefined
+from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
 from modelport.contract.deepaas import only_result
 from modelport.contract.errors import AnswerInvalid, ArgumentErrors, BadRequest, ModelLoadError
@@ -60,7 +61,9 @@ class TypedModel:
             return Operation()
         answer = None
         if self.answer is not None:
-            answer = _moved(self.answer.json_schema(mode="serialization", ref_template=DEFS), self.definitions)
+            answer = _moved(
+                self.answer.json_schema(mode="serialization", ref_template=DEFS), self.definitions
+            )
         accept = next((a for a in verb.arguments if a.kind == "accept"), None)
         return Operation(
             implemented=True,
@@ -119,7 +122,9 @@ class _Described:
 
     def get_metadata(self) -> dict[str, Any]:
         own: Any = getattr(self.model, "get_metadata", None)
-        given: dict[str, Any] = dict(own() if callable(own) else getattr(self.model, "metadata", None) or {})
+        given: dict[str, Any] = dict(
+            cast("dict[str, Any]", own()) if callable(own) else getattr(self.model, "metadata", None) or {}
+        )
         written = type(self.model).__doc__ if not inspect.ismodule(self.model) else self.model.__doc__
         if written is not None and written != Model.__doc__:
             given.setdefault("description", inspect.cleandoc(written))
@@ -142,7 +147,9 @@ class _Verb:
             if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
                 continue
             if parameter.kind is parameter.POSITIONAL_ONLY:
-                raise ModelLoadError(f"{name}(): the parameter {parameter.name!r} must not be positional-only")
+                raise ModelLoadError(
+                    f"{name}(): the parameter {parameter.name!r} must not be positional-only"
+                )
             hint = hints.get(parameter.name, Any)
             adapter = self._adapter(parameter.name, hint)
             argument = _argument(parameter, hint, adapter, definitions)
@@ -153,13 +160,17 @@ class _Verb:
         shape.__pydantic_config__ = CONFIG
         self.whole: TypeAdapter[dict[str, Any]] = TypeAdapter(shape)
         self.accept = next((a for a in self.arguments if a.kind == "accept"), None)
-        self.json_only = self.accept is None and not any(_takes_file(hints.get(a.name)) for a in self.arguments)
+        self.json_only = self.accept is None and not any(
+            _takes_file(hints.get(a.name)) for a in self.arguments
+        )
 
     def _adapter(self, name: str, hint: Any) -> TypeAdapter[Any]:
         try:
             return TypeAdapter(hint, config=None if _has_config(hint) else CONFIG)
         except PydanticSchemaGenerationError as error:
-            raise ModelLoadError(f"{self.name}(): the parameter {name!r} has a type that cannot be sent: {error}") from error
+            raise ModelLoadError(
+                f"{self.name}(): the parameter {name!r} has a type that cannot be sent: {error}"
+            ) from error
 
     def bind(self, places: Places) -> dict[str, Any]:
         """The arguments out of a request. Raises `ArgumentErrors` with every message at once."""
@@ -207,9 +218,10 @@ class _Verb:
 def _from_text(adapter: TypeAdapter[Any], argument: Argument, value: Any) -> Any:
     """Text out of a query string or a form; what cannot be text is read as JSON."""
     try:
-        return adapter.validate_strings(value)
+        return adapter.validate_python(value) if isinstance(value, list) else adapter.validate_strings(value)
     except pydantic.ValidationError as first:
-        text = value[0] if isinstance(value, list) and len(cast("list[Any]", value)) == 1 else value
+        given = cast("list[Any]", value) if isinstance(value, list) else [value]
+        text: Any = given[0] if len(given) == 1 else cast("object", value)
         if isinstance(text, str) and text.lstrip()[:1] in ("[", "{", '"'):
             return adapter.validate_json(text)
         raise first
@@ -225,7 +237,9 @@ def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function, include_extras=True)
     except Exception as error:  # evaluating annotations runs the model's own code
-        raise ModelLoadError(f"{name}(): its type hints cannot be read: {type(error).__name__}: {error}") from error
+        raise ModelLoadError(
+            f"{name}(): its type hints cannot be read: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _bare(hint: Any) -> Any:
@@ -264,8 +278,12 @@ def _kind(name: str, hint: Any) -> ArgumentKind:
 
 def _has_config(hint: Any) -> bool:
     bare = _bare(hint)
-    return inspect.isclass(bare) and (issubclass(bare, pydantic.BaseModel) or hasattr(bare, "__pydantic_config__")
-                                      or hasattr(bare, "__dataclass_fields__") or typing.is_typeddict(bare))
+    return inspect.isclass(bare) and (
+        issubclass(bare, pydantic.BaseModel)
+        or hasattr(bare, "__pydantic_config__")
+        or hasattr(bare, "__dataclass_fields__")
+        or typing.is_typeddict(bare)
+    )
 
 
 def _argument(

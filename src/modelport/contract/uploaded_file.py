@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 
 class UploadedFile(NamedTuple):
@@ -16,3 +16,10 @@ class UploadedFile(NamedTuple):
     filename: str | None = None
     content_type: str | None = None
     original_filename: str | None = None
+
+
+def is_uploaded_file(value: Any) -> bool:
+    """True for an uploaded file, also for one of the class of an installed `deepaas`."""
+    return isinstance(value, UploadedFile) or (
+        isinstance(value, tuple) and hasattr(cast("object", value), "original_filename")
+    )

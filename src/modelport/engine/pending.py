@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
-from modelport.worker.frames import Answer, Call, Chunk
+from modelport.contract.calls import Answer, Call, Chunk
 
 
 class Pending:

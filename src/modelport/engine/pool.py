@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.signature import Signature
 from modelport.engine.backoff import Backoff
@@ -23,7 +24,7 @@ from modelport.engine.pending import ChunkStream, Pending
 from modelport.engine.worker_process import Worker
 from modelport.settings import Settings
 from modelport.sources.source import Source
-from modelport.worker.frames import Acknowledge, Answer, Call, Chunk, Failed, Kind, Load, Ready, State
+from modelport.worker.frames import Acknowledge, Failed, Kind, Load, Ready, State
 
 log = logging.getLogger("modelport.engine")
 
@@ -45,7 +46,9 @@ class Refused(Exception):
 class ModelPool:
     """One model: its state, its workers and the calls that wait for them."""
 
-    def __init__(self, source: Source, settings: Settings, spool_root: Path, on_state: Callable[[ModelPool], None]):
+    def __init__(
+        self, source: Source, settings: Settings, spool_root: Path, on_state: Callable[[ModelPool], None]
+    ):
         self.source = source
         self.name = source.name
         self.settings = settings
@@ -96,10 +99,10 @@ class ModelPool:
             await worker.start()
             async with asyncio.timeout(self.settings.load_timeout or None):
                 await worker.settled.wait()
+        except TimeoutError:  # before OSError, whose kind it is
+            worker.kill(f"it did not load within {self.settings.load_timeout:g} s")
         except OSError as error:
             self.on_lost(worker, f"it could not be started: {error}")
-        except TimeoutError:
-            worker.kill(f"it did not load within {self.settings.load_timeout:g} s")
 
     def _rules(self) -> Load:
         s = self.settings
@@ -456,4 +459,3 @@ class ModelPool:
     def failure(self) -> ModelLoadError | None:
         """Why the model cannot be served, if it cannot."""
         return ModelLoadError(self.error) if self.state == "failed" else None
-

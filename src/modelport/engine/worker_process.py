@@ -35,7 +35,9 @@ class Owner(Protocol):
 class Worker(asyncio.Protocol):
     """A worker as the server sees it. `start` it once; after `on_lost` it is of no use any more."""
 
-    def __init__(self, owner: Owner, rules: Load, output: Output, spool_root: Path, *, in_thread: bool = False):
+    def __init__(
+        self, owner: Owner, rules: Load, output: Output, spool_root: Path, *, in_thread: bool = False
+    ):
         self.owner = owner
         self.rules = rules
         self.output = output

@@ -25,14 +25,24 @@ class BaseModel:
 
 def _configuration() -> SimpleNamespace:
     return SimpleNamespace(
-        model_name=None, listen_ip="127.0.0.1", listen_port=5000, workers=1, debug=False, base_path="", warm=True
+        model_name=None,
+        listen_ip="127.0.0.1",
+        listen_port=5000,
+        workers=1,
+        debug=False,
+        base_path="",
+        warm=True,
     )
 
 
 CONTENT: dict[str, dict[str, Any]] = {
     "deepaas": {"__version__": "2.6.0"},
     "deepaas.config": {"CONF": _configuration()},
-    "deepaas.log": {"getLogger": logging.getLogger, "get_logger": logging.getLogger, "LOG": logging.getLogger("deepaas")},
+    "deepaas.log": {
+        "getLogger": logging.getLogger,
+        "get_logger": logging.getLogger,
+        "LOG": logging.getLogger("deepaas"),
+    },
     "deepaas.model": {},
     "deepaas.model.v2": {},
     "deepaas.model.v2.base": {"BaseModel": BaseModel},

@@ -8,14 +8,22 @@ import inspect
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from modelport.contract.errors import ModelLoadError
 from modelport.sources.deepaas_modules import provide_deepaas_modules
 from modelport.sources.source import Source
 
 # A module or object with none of these is no model, only a mistake.
-FUNCTIONS = ("predict", "predict_batch", "train", "validate", "get_metadata", "get_predict_args", "get_train_args")
+FUNCTIONS = (
+    "predict",
+    "predict_batch",
+    "train",
+    "validate",
+    "get_metadata",
+    "get_predict_args",
+    "get_train_args",
+)
 
 
 def load_object(source: Source) -> Any:
@@ -62,7 +70,7 @@ def _file(source: Source) -> ModuleType:
     folder = str(path.parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    name = path.stem if path.stem.isidentifier() and path.stem not in sys.modules else f"modelport_{source.name}"
+    name = _free_name(path.stem)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ModelLoadError(f"{source}: Python cannot import this file")
@@ -76,6 +84,16 @@ def _file(source: Source) -> ModuleType:
     return module
 
 
+def _free_name(stem: str) -> str:
+    """A module name that no imported or installed module has: a model file `random.py` must hide none."""
+    name = stem
+    number = 0
+    while not name.isidentifier() or name in sys.modules or name in sys.stdlib_module_names:
+        number += 1
+        name = f"modelport_source_{number}"
+    return name
+
+
 def _failed(source: Source, error: BaseException) -> ModelLoadError:
     return ModelLoadError(f"{source}: importing it failed: {type(error).__name__}: {error}")
 
@@ -84,7 +102,8 @@ def _attribute(found: Any, name: str, source: Source) -> Any:
     try:
         return getattr(found, name)
     except AttributeError:
-        near = [n for n in vars(found) if not n.startswith("_")] if hasattr(found, "__dict__") else []
+        names: list[str] = list(vars(cast("object", found))) if hasattr(found, "__dict__") else []
+        near = [name for name in names if not name.startswith("_")]
         hint = f" (it has: {', '.join(near[:10])})" if near else ""
         raise ModelLoadError(f"{source}: there is no {name!r} in {source.target}{hint}") from None
 

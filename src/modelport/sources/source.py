@@ -1,8 +1,8 @@
 """A source string, read: where a model comes from and what it is called.
 
-    [NAME=]entrypoint:NAME
-    [NAME=]package.module[:attribute]
-    [NAME=]path/to/file.py[:attribute]
+[NAME=]entrypoint:NAME
+[NAME=]package.module[:attribute]
+[NAME=]path/to/file.py[:attribute]
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def installed_entry_points() -> dict[str, Source]:
     """Every installed DEEPaaS entry point by its name; the old group only where the new one is empty."""
     for group in ENTRY_POINT_GROUPS:
         found = {
-            entry.name: Source(entry.name, "module", entry.module, entry.attr)
+            entry.name: Source(entry.name, "module", entry.module, entry.attr or "")
             for entry in metadata.entry_points(group=group)
         }
         if found:

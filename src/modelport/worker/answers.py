@@ -13,12 +13,13 @@ from typing import Any, cast
 
 import msgspec
 
+from modelport.contract.calls import Answer, Call
 from modelport.contract.errors import AnswerInvalid
 from modelport.contract.kinds import File
 from modelport.contract.plain import EncodedJSON, natural_form, plain
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import JSON, Operation
-from modelport.worker.frames import Answer, Call, Load
+from modelport.worker.frames import Load
 
 INLINE_BYTES = 1 << 20  # larger answers travel as files
 _encoder = msgspec.json.Encoder(enc_hook=natural_form)
@@ -56,7 +57,7 @@ class AnswerEncoder:
             if not operation.wrapped:
                 value = self.model.check_answer(value)
                 if isinstance(value, EncodedJSON):
-                    return value
+                    return bytes(value)
             elif self.rules.stringify:
                 value = {"status": "OK", "predictions": str(value)}
             else:
@@ -179,7 +180,7 @@ def _file_name(value: Any) -> str:
 
 
 def _disposition(name: str) -> str:
-    """`Content-Disposition` for a file name (RFC 6266): ASCII in quotes, and in full if that loses something."""
+    """`Content-Disposition` for a file name (RFC 6266): ASCII in quotes, then in full if that lost any."""
     from urllib.parse import quote
 
     ascii_name = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import msgspec
 
+from modelport.contract.calls import Answer
 from modelport.contract.deepaas_fields import text_keys
 from modelport.contract.errors import (
     AnswerInvalid,
@@ -16,13 +17,21 @@ from modelport.contract.errors import (
     HTTPError,
     standard_reason,
 )
-from modelport.worker.frames import Answer
 
 MAX_DETAIL = 2000
 MAX_TRACEBACK = 20_000
 # Headers that belong to the connection or the body; an exception must not set them.
 OWN_HEADERS = frozenset(
-    {"content-length", "content-type", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "te"}
+    {
+        "content-length",
+        "content-type",
+        "transfer-encoding",
+        "connection",
+        "keep-alive",
+        "upgrade",
+        "trailer",
+        "te",
+    }
 )
 
 
@@ -36,16 +45,22 @@ def failed_answer(call_id: int, error: BaseException) -> Answer:
         return Answer(call_id, error.status, problem=True, detail=error.detail)
     if isinstance(error, AnswerInvalid):
         detail = "ERROR validating model response, check server logs."
-        return Answer(call_id, 500, problem=True, detail=detail, failure=f"AnswerInvalid: {error}"[:MAX_TRACEBACK])
+        return Answer(
+            call_id, 500, problem=True, detail=detail, failure=f"AnswerInvalid: {error}"[:MAX_TRACEBACK]
+        )
     if _is_from("marshmallow", "ValidationError", error) or _is_from("webargs", "ValidationError", error):
         messages: Any = cast("Any", error).messages
-        return json_answer(call_id, 422, text_keys(messages if isinstance(messages, dict) else {"_schema": messages}))
+        return json_answer(
+            call_id, 422, text_keys(messages if isinstance(messages, dict) else {"_schema": messages})
+        )
     carried = http_status(error)
     if carried is not None:
         status, reason, headers = carried
         return Answer(call_id, status, headers=headers, reason=reason, problem=True, detail=reason)
     if isinstance(error, NotImplementedError):
-        return Answer(call_id, 501, problem=True, detail=_words(error) or "Not implemented by underlying model")
+        return Answer(
+            call_id, 501, problem=True, detail=_words(error) or "Not implemented by underlying model"
+        )
     return Answer(call_id, 500, problem=True, detail=described(error), failure=trace(error))
 
 
@@ -61,10 +76,11 @@ def http_status(error: BaseException) -> tuple[int, str, list[tuple[str, str]]] 
     Werkzeug (`code`, `description`) and our own; others may mean a status of another server.
     """
     found: Any = error
+    headers: Any
     if isinstance(error, HTTPError) or _is_from("aiohttp", "HTTPException", error):
         status, reason, headers = found.status, found.reason, found.headers.items()
     elif _is_from("starlette", "HTTPException", error):
-        status, reason, headers = found.status_code, found.detail, (found.headers or {}).items()
+        status, reason, headers = found.status_code, found.detail, cast("Any", found.headers or {}).items()
     elif _is_from("werkzeug", "HTTPException", error):
         status, reason, headers = found.code, found.description or found.name, found.get_headers()
     else:

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.signature import Signature
 
 HEADER = struct.Struct(">IB")
@@ -61,65 +62,6 @@ class Load(msgspec.Struct, array_like=True):
     json_depth: int = 64
 
 
-class Upload(msgspec.Struct, array_like=True):
-    """A file part of a form, on disk."""
-
-    field: str
-    path: str
-    filename: str
-    content_type: str
-
-
-class Call(msgspec.Struct, array_like=True):
-    """One request for the model. `body` is the request's body; `body_path` says where a large one lies.
-
-    `fields` and `uploads` are the parts of a multipart form, in order. `alone` keeps it out of batches.
-    """
-
-    id: int
-    verb: str = "predict"
-    query: bytes = b""
-    content_type: str = ""
-    accept: str = ""
-    body: bytes = b""
-    body_path: str = ""
-    fields: list[tuple[str, str]] = []
-    uploads: list[Upload] = []
-    headers: dict[str, str] = {}
-    alone: bool = False
-
-
-class Answer(msgspec.Struct, array_like=True):
-    """The answer to a call. With `path` the body is that file; with `stream` chunks follow.
-
-    `failure` is set where the model failed: class name, message and traceback, for the log.
-    `problem` true means that the server wraps `detail` in its own error body.
-    """
-
-    id: int
-    status: int = 200
-    content_type: str = "application/json"
-    body: bytes = b""
-    headers: list[tuple[str, str]] = []
-    path: str = ""
-    stream: bool = False
-    reason: str = ""
-    problem: bool = False
-    detail: str = ""
-    failure: str = ""
-    micros: int = 0
-
-
-class Chunk(msgspec.Struct, array_like=True):
-    """A piece of a streamed answer; the last one has `end` set, and `error` if the model failed midway."""
-
-    id: int
-    data: bytes = b""
-    end: bool = False
-    error: str = ""
-    failure: str = ""
-
-
 class Ready(msgspec.Struct, array_like=True):
     """A worker is ready, after so many seconds of loading and of warming."""
 
@@ -160,7 +102,9 @@ _TYPES: dict[int, Any] = {
     Kind.ANSWERS: list[Answer],
     Kind.CHUNK: Chunk,
 }
-_DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {k: msgspec.msgpack.Decoder(t) for k, t in _TYPES.items()}
+_DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {
+    k: msgspec.msgpack.Decoder(t) for k, t in _TYPES.items()
+}
 
 
 def encode(kind: Kind, message: Any) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any, cast
 
+from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.errors import BadRequest
 from modelport.contract.media_types import best_media_type
 from modelport.contract.served import ServedModel
@@ -15,7 +16,7 @@ from modelport.contract.signature import Operation
 from modelport.worker.answers import AnswerEncoder
 from modelport.worker.cancellation import CallCancelled, RunningCall, Terminated
 from modelport.worker.failures import described, failed_answer, trace
-from modelport.worker.frames import Acknowledge, Answer, Call, Chunk, FrameSocket, Kind, Load
+from modelport.worker.frames import Acknowledge, FrameSocket, Kind, Load
 from modelport.worker.requests import read_call
 from modelport.worker.streams import EVENT_STREAM, event, is_stream, pieces, stream_chunk
 from modelport.worker.url_inputs import fetch_url_inputs
@@ -217,7 +218,9 @@ class Host:
     def _send_pieces(self, call_id: int, value: Any, media_type: str) -> None:
         in_flight = 0
         for item in pieces(value, self._event_loop()):
-            self.channel.send(Kind.CHUNK, Chunk(call_id, stream_chunk(item, media_type, self.rules.allow_nan)))
+            self.channel.send(
+                Kind.CHUNK, Chunk(call_id, stream_chunk(item, media_type, self.rules.allow_nan))
+            )
             in_flight += 1
             while in_flight >= STREAM_WINDOW:
                 in_flight -= self._taken(call_id)

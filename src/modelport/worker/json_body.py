@@ -1,7 +1,7 @@
 """JSON bodies, read strictly.
 
-Invalid UTF-8, NaN, numbers beyond a double, lone surrogates, trailing text, duplicate keys and nesting
-beyond the limit are refused, because what reads the answer later trips over them.
+Invalid UTF-8, NaN, numbers beyond a double, lone surrogates, NUL, trailing text, duplicate keys and
+nesting beyond the limit are refused, because what reads the answer later trips over them.
 """
 
 from __future__ import annotations
@@ -22,16 +22,18 @@ def parse_json(raw: bytes, max_depth: int = 64) -> Any:
     if raw.count(b"[") + raw.count(b"{") > max_depth and depth(raw) > max_depth:
         raise BadRequest(f"the JSON body is nested deeper than {max_depth}", body=INVALID)
     try:
-        value = _decoder.decode(raw)
+        value: Any = _decoder.decode(raw)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         raise BadRequest(f"the body is not valid JSON: {error}", body=INVALID) from None
+    if rb"\u0000" in raw and _has_nul(value):
+        raise BadRequest("the JSON body holds a NUL character", body=INVALID)
     if isinstance(value, dict):
         # Every key is followed by a colon: as many colons as keys means that no key came twice.
         if raw.count(b":") != len(cast("dict[str, Any]", value)):
             _refuse_duplicates(raw)
     elif b":" in raw:
         _refuse_duplicates(raw)
-    return value
+    return cast("Any", value)
 
 
 def depth(raw: bytes) -> int:
@@ -54,6 +56,15 @@ def depth(raw: bytes) -> int:
         elif byte in (0x5D, 0x7D):
             level -= 1
     return deepest
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        found = cast("dict[str, Any]", value)
+        return any("\0" in key for key in found) or any(_has_nul(item) for item in found.values())
+    return isinstance(value, list) and any(_has_nul(item) for item in cast("list[Any]", value))
 
 
 def _refuse_duplicates(raw: bytes) -> None:

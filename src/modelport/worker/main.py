@@ -39,7 +39,7 @@ def main(argv: list[str]) -> int:
     control.setblocking(False)
     for fd in (channel_fd, control_fd, marker_fd):
         os.set_inheritable(fd, False)  # the model's own children must not hold the frames open
-    marker = mmap.mmap(marker_fd, 64)
+    marker: Any = mmap.mmap(marker_fd, 64)
     running = RunningCall(marker, control)
     running.install()
     try:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
+from modelport.contract.calls import Call
 from modelport.contract.errors import BadRequest
 from modelport.contract.places import FormValue, Places
 from modelport.sources.deepaas_modules import uploaded_file_class
-from modelport.worker.frames import Call, Load
+from modelport.worker.frames import Load
 from modelport.worker.json_body import parse_json
 
 MAX_FIELDS = 1000

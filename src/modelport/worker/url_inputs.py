@@ -2,44 +2,73 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, cast
 
-from modelport.contract.errors import ArgumentErrors
+from modelport.contract.calls import Call
+from modelport.contract.errors import ArgumentErrors, BadRequest
 from modelport.contract.places import Places
-from modelport.contract.signature import Operation
+from modelport.contract.signature import Argument, Operation
 from modelport.contract.uploaded_file import UploadedFile
-from modelport.worker.frames import Call, Load
+from modelport.worker.frames import Load
+
+TOTAL_SECONDS = 30.0  # for all the URLs of one request together
 
 
 def fetch_url_inputs(call: Call, operation: Operation, places: Places, rules: Load) -> None:
     """Put a fetched file in the place of each URL given for a file argument.
 
     Raises `ArgumentErrors` with one message for a URL that is not allowed and one that does not answer,
-    so that nobody can learn which addresses exist behind the server.
+    so that nobody can learn which addresses exist behind the server, and `BadRequest` (507) if the disk
+    is full. All URLs of a request share one deadline and one limit of bytes.
     """
-    for argument in operation.arguments:
-        if argument.is_upload:
-            urls = _urls(argument.name, places)
-            if urls:
-                files = [_fetched(call, argument.name, i, url, rules) for i, url in enumerate(urls)]
-                places.form[argument.name] = list(files)
+    fetches: _Fetches | None = None
+    for number, argument in enumerate(operation.arguments):
+        urls = _urls(argument, places) if argument.is_upload else []
+        if urls:
+            fetches = fetches or _Fetches(call, rules)
+            places.form[argument.name] = [
+                fetches.fetch(argument.name, url, f"url-{number}-{index}") for index, url in enumerate(urls)
+            ]
 
 
-def _urls(name: str, places: Places) -> list[str]:
+def _urls(argument: Argument, places: Places) -> list[str]:
+    """The URLs given for an argument: none if it holds anything else, the first if it takes one file."""
+    name = argument.name
     given: Any = places.query.get(name) or places.form.get(name) or places.json.get(name) or []
-    values: list[Any] = given if isinstance(given, list) else [given]
-    return [v for v in values if isinstance(v, str)] if all(isinstance(v, str) for v in values) else []
+    values = cast("list[Any]", given) if isinstance(given, list) else [given]
+    if not all(isinstance(value, str) for value in values):
+        return []
+    return values[:1] if argument.kind == "file" else values
 
 
-def _fetched(call: Call, name: str, index: int, url: str, rules: Load) -> UploadedFile:
-    from modelport.security.fetch import FetchLimits, UrlFetchFailed, UrlNotAllowed, fetch_to_file_sync
+class _Fetches:
+    """The fetches of one request, and what is left for them."""
 
-    folder = Path(rules.spool) / f"{call.id:x}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"url-{name if name.isidentifier() else 'file'}-{index}"
-    try:
-        fetched = fetch_to_file_sync(url, path, FetchLimits(max_bytes=rules.max_url_bytes))
-    except (UrlNotAllowed, UrlFetchFailed) as error:
-        raise ArgumentErrors({name: [str(error)]}) from error
-    return UploadedFile(name, str(path), fetched.content_type, fetched.filename)
+    def __init__(self, call: Call, rules: Load):
+        self._folder = Path(rules.spool) / f"{call.id:x}"
+        self._deadline = monotonic() + TOTAL_SECONDS
+        self._bytes = rules.max_url_bytes
+
+    def fetch(self, name: str, url: str, file: str) -> UploadedFile:
+        """The file behind `url`. `file` is its name on the disk, unique in the request."""
+        from modelport.security.fetch import FetchLimits, UrlError, UrlFetchFailed, fetch_to_file_sync
+
+        seconds = self._deadline - monotonic()
+        path = self._folder / file
+        try:
+            if seconds <= 0:
+                raise UrlFetchFailed(f"the URLs of one request took more than {TOTAL_SECONDS} s")
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            limits = FetchLimits(max_bytes=self._bytes, total_deadline_s=seconds)
+            fetched = fetch_to_file_sync(url, path, limits)
+        except UrlError as error:
+            # For the operator only, in one line, and without the URL, which may hold a secret.
+            print(f"the URL for {name!r} was not fetched: {' '.join(error.why.split())}", file=sys.stderr)
+            raise ArgumentErrors({name: [str(error)]}) from error
+        except OSError as error:
+            raise BadRequest("the server has no room for the file behind this URL", 507) from error
+        self._bytes -= fetched.size
+        return UploadedFile(name, str(path), fetched.content_type, fetched.filename)

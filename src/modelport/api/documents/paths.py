@@ -16,6 +16,8 @@ ARGUMENT_RULES = (
     "first of these that has an argument wins."
 )
 
+MODEL_READY = {200: "The model can answer", 503: "The model cannot answer"}
+
 
 class Resource(NamedTuple):
     """One method on one path.
@@ -89,6 +91,15 @@ def _model(signature: Signature, path: str, predict: bool, train: bool) -> Itera
         MODEL,
         {200: ("Metadata of the model", JSON, "ModelMeta")},
         description=about if isinstance(about, str) else "",
+    )
+    yield Resource(
+        f"{path}/ready",
+        "get",
+        "health",
+        "Whether the model can answer",
+        f"ready_{name}",
+        MODEL,
+        {status: (words, JSON, "ModelReady") for status, words in MODEL_READY.items()},
     )
     yield _call(
         f"{path}/predict/",

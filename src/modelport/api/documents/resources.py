@@ -77,6 +77,7 @@ def fixed_schemas(*, stringify: bool) -> dict[str, Schema]:
         "ArgumentErrors": _ARGUMENT_ERRORS,
         "Live": _LIVE,
         "Ready": _READY,
+        "ModelReady": _MODEL_READY,
     }
 
 
@@ -157,6 +158,7 @@ _ARGUMENT_ERRORS: Schema = {
     },
 }
 _LIVE = _object(["live"], live={"type": "boolean"})
+_MODEL_READY = _object(["name", "ready"], name={"type": "string"}, ready={"type": "boolean"})
 _READY = _object(
     ["ready"],
     ready={"type": "boolean"},

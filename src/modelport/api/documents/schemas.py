@@ -85,8 +85,12 @@ def cleaned(schema: Mapping[str, Any], convert: Convert) -> Schema:
         result.pop("type", None)
         if types:
             result["type"] = types if len(types) > 1 else types[0]
-    if "default" in result and not fits(result["default"], result):
-        del result["default"]
+    if "default" in result:
+        default = result["default"]
+        if isinstance(default, float) and default.is_integer() and "integer" in types:
+            result["default"] = int(default)  # draft 4 does not take 1.0 for an integer
+        if not fits(default, result):
+            del result["default"]
     return result
 
 
@@ -166,10 +170,17 @@ def _within(value: float, schema: Mapping[str, Any]) -> bool:
     return (
         value >= schema.get("minimum", value)
         and value <= schema.get("maximum", value)
-        and ("multipleOf" not in schema or value % schema["multipleOf"] == 0)
+        and ("multipleOf" not in schema or _is_multiple(value, schema["multipleOf"]))
         and ("exclusiveMinimum" not in schema or value > schema["exclusiveMinimum"])
         and ("exclusiveMaximum" not in schema or value < schema["exclusiveMaximum"])
     )
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    if isinstance(value, int) and isinstance(step, int):
+        return value % step == 0
+    times = value / step
+    return not math.isfinite(times) or math.isclose(times, round(times))  # 0.3 is three times 0.1
 
 
 def _is_number(value: Any) -> bool:

@@ -1,0 +1,62 @@
+# Two commands are enough: `make run` serves the demo models, `make test` checks everything.
+# Each sets up what it needs first: a virtual environment in .venv, from requirements.lock.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint docs bench tools lock clean
+
+help:
+	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
+	@echo 'make test   set up, check style, types and imports, and run every test'
+	@echo 'make lint   the checks of make test without its tests'
+	@echo 'make docs   write the generated parts of the docs, and run every code block in them'
+	@echo 'make bench  measure, side by side with the peers that are installed'
+	@echo 'make lock   resolve pyproject.toml into requirements.lock anew'
+	@echo 'make clean  remove everything that these commands made'
+
+setup: $(INSTALLED)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'modelport needs Python 3.11 or newer (PYTHON=/path/to/python make …)'; exit 1; }
+	@echo 'setting up $(VENV), which takes a minute or two'
+	@$(PYTHON) -m venv $(VENV) || { echo 'Python lacks its venv module (Debian: apt-get install python3-venv)'; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: setup
+	@exec $(BIN)/modelport serve examples/digits/digits.py examples/iris/iris.py
+
+test: lint tools
+	@$(BIN)/python -m pytest
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports --cache-dir $(VENV)/.import_linter
+
+docs: setup
+	@$(BIN)/python tests/house/settings_table.py --write
+	@$(BIN)/python -m pytest tests/docs tests/house
+
+bench: setup
+	@$(BIN)/python -m benchmarks
+
+tools: setup
+	@sh scripts/install-test-tools.sh
+
+lock: setup
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools
+	@$(BIN)/pip-compile --quiet --upgrade --extra=dev --extra=examples --extra=image --no-emit-find-links \
+		--no-emit-index-url --no-emit-options --no-emit-trusted-host --strip-extras \
+		--output-file=requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

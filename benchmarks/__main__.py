@@ -1,0 +1,38 @@
+"""Run the benchmarks and print the table: `python -m benchmarks [--seconds N]`."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+
+from benchmarks import measures
+from benchmarks.measures import Row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5.0, help="length of each load (default 5)")
+    parser.add_argument("--only", help="run one measure: throughput, batching, upload, idle, start")
+    options = parser.parse_args()
+    runs = {
+        "throughput": lambda: measures.throughput(options.seconds),
+        "batching": lambda: measures.batching(options.seconds),
+        "upload": measures.upload,
+        "idle": lambda: measures.idle_connections(options.seconds),
+        "start": measures.start_up,
+    }
+    print(f"Python {platform.python_version()}, {platform.machine()}; server and client on a core each\n")
+    print("| what | measured | wanted | met |\n|---|---|---|---|")
+    for name, run in runs.items():
+        if options.only in (None, name):
+            for row in run():
+                print(line(row), flush=True)
+
+
+def line(row: Row) -> str:
+    met = "" if row.met is None else ("yes" if row.met else "**no**")
+    return f"| {row.what} | {row.found} | {row.wanted} | {met} |"
+
+
+if __name__ == "__main__":
+    main()

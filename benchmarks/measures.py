@@ -1,0 +1,187 @@
+"""What is measured, each as a ratio or a bound that stands in the README."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks import servers
+
+BODY = {"values": [1.5, 2.5, 3.5, 4.5], "threshold": 10.0}
+CONNECTIONS = 32
+
+
+@dataclass
+class Row:
+    """One line of the table. `met` is None where nothing was promised."""
+
+    what: str
+    found: str
+    wanted: str
+    met: bool | None
+
+
+def throughput(seconds: float) -> list[Row]:
+    """Small predictions a second, through a worker process, against a bare ASGI application."""
+    with servers.bare_asgi() as port:
+        bare = servers.load(port, servers.request("/", BODY), CONNECTIONS, seconds)
+    rows = [Row("bare ASGI on uvicorn, msgspec, no worker", f"{bare:,.0f}/s", "", None)]
+    rates: dict[str, float] = {}
+    for name, wanted in (("small_typed", 0.5), ("small_webargs", 0.25)):
+        with servers.modelport(str(servers.MODELS / f"{name}.py")) as (port, _):
+            raw = servers.request(f"/v2/models/{name}/predict", BODY)
+            rates[name] = servers.load(port, raw, CONNECTIONS, seconds)
+        ratio = rates[name] / bare
+        contract = "typed" if name == "small_typed" else "DEEPaaS (webargs)"
+        rows.append(
+            Row(
+                f"modelport, {contract} contract",
+                f"{rates[name]:,.0f}/s = {ratio:.2f} of bare",
+                f">= {wanted}",
+                ratio >= wanted,
+            )
+        )
+    if servers.find_deepaas() is not None:
+        with tempfile.TemporaryDirectory() as folder, servers.deepaas(Path(folder)) as port:
+            raw = servers.request("/v2/models/small_webargs/predict/", BODY)
+            peer = servers.load(port, raw, CONNECTIONS, seconds)
+        ratio = rates["small_webargs"] / peer
+        measured = f"{peer:,.0f}/s; modelport {ratio:.0f} times as fast"
+        rows.append(Row("DEEPaaS 2.6, same model", measured, ">= 20", ratio >= 20))
+    return rows
+
+
+def batching(seconds: float) -> list[Row]:
+    """64 clients on a forest that takes as long for one row as for 64."""
+    code = (
+        "import sys,time;sys.path.insert(0,sys.argv[1]);import forest;m=forest.Forest();m.warm()\n"
+        "calls=[{'pixels':[float(i%16) for i in range(64)]}]*64\n"
+        "m.predict_batch(calls);b=time.perf_counter()\n"
+        "for _ in range(50): m.predict_batch(calls)\n"
+        "print((time.perf_counter()-b)/50)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(servers.MODELS)],
+        capture_output=True,
+        check=True,
+        text=True,
+        env={**__import__("os").environ, "PYTHONPATH": str(servers.ROOT / "src")},
+        preexec_fn=lambda: __import__("os").sched_setaffinity(0, servers.SERVER_CORE),
+    )
+    one_call = float(done.stdout)
+    best = 64 / one_call
+    with servers.modelport(str(servers.MODELS / "forest.py")) as (port, _):
+        raw = servers.request("/v2/models/forest/predict", {"pixels": [float(i % 16) for i in range(64)]})
+        rate = servers.load(port, raw, 64, seconds)
+    ratio = rate / best
+    said = f"{rate:,.0f}/s = {ratio:.2f} of 64 / {one_call * 1000:.1f} ms"
+    return [Row("batching: forest of 100 trees, 64 clients", said, ">= 0.7", ratio >= 0.7)]
+
+
+def upload() -> list[Row]:
+    """How much the server's memory grows by a 100 MB upload."""
+    size = 100 * 1024 * 1024
+    with servers.modelport(str(servers.MODELS / "takes_file.py")) as (port, pid):
+        process = psutil.Process(pid)
+        _upload(port, 1024)
+        before = process.memory_info().rss
+        peak = before
+        done = False
+        import threading
+
+        def watch() -> None:
+            nonlocal peak
+            while not done:
+                peak = max(peak, process.memory_info().rss)
+                time.sleep(0.002)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        began = time.perf_counter()
+        _upload(port, size)
+        took = time.perf_counter() - began
+        done = True
+        watcher.join()
+    grown = (peak - before) / 1e6
+    said = f"{grown:.1f} MB more memory, {took:.2f} s"
+    return [Row("a 100 MB upload", said, "< 20 MB", grown < 20)]
+
+
+def _upload(port: int, size: int) -> None:
+    boundary = "----bench"
+    head = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="data"; filename="big.bin"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    ).encode()
+    tail = f"\r\n--{boundary}--\r\n".encode()
+    with tempfile.TemporaryFile() as file:
+        file.write(head)
+        file.truncate(len(head) + size)
+        file.seek(0, 2)
+        file.write(tail)
+        file.seek(0)
+        asked = urllib.request.Request(
+            f"http://127.0.0.1:{port}/v2/models/takes_file/predict",
+            data=file,
+            headers={
+                "Content-Type": f"multipart/form-data; boundary={boundary}",
+                "Content-Length": str(len(head) + size + len(tail)),
+            },
+        )
+        with urllib.request.urlopen(asked) as answer:
+            assert answer.read() == str(size).encode()
+
+
+def idle_connections(seconds: float) -> list[Row]:
+    """What 1,000 idle connections cost the hot path."""
+    import socket
+
+    with servers.modelport(str(servers.MODELS / "small_typed.py")) as (port, _):
+        raw = servers.request("/v2/models/small_typed/predict", BODY)
+        servers.load(port, raw, CONNECTIONS, 1.0)
+        alone: list[float] = []
+        crowded: list[float] = []
+        for _ in range(3):
+            alone.append(servers.load(port, raw, CONNECTIONS, seconds))
+            idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(1000)]
+            for sock in idle:
+                sock.sendall(raw)
+            for sock in idle:
+                sock.recv(4096)
+            crowded.append(servers.load(port, raw, CONNECTIONS, seconds))
+            for sock in idle:
+                sock.close()
+    lost = 1 - max(crowded) / max(alone)
+    return [Row("1,000 idle connections", f"{lost * 100:.1f} % fewer predictions", "< 10 %", lost < 0.10)]
+
+
+def start_up() -> list[Row]:
+    """How long the first signs of life take."""
+    environment = {**__import__("os").environ, "PYTHONPATH": str(servers.ROOT / "src")}
+
+    def best(command: list[str]) -> float:
+        times: list[float] = []
+        for _ in range(5):
+            began = time.perf_counter()
+            subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+            times.append(time.perf_counter() - began)
+        return min(times) * 1000
+
+    nothing = best([sys.executable, "-c", "pass"])
+    imported = best([sys.executable, "-c", "import modelport"]) - nothing
+    helped = best([sys.executable, "-m", "modelport", "--help"])
+    began = time.perf_counter()
+    with servers.modelport(str(servers.MODELS / "slow_start.py"), ready="/v2/health/live"):
+        alive = time.perf_counter() - began
+    return [
+        Row("import modelport", f"{imported:.0f} ms", "< 100 ms", imported < 100),
+        Row("modelport --help", f"{helped:.0f} ms", "< 300 ms", helped < 300),
+        Row("health answers while a slow model loads", f"after {alive:.2f} s", "< 1.5 s", alive < 1.5),
+    ]

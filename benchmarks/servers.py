@@ -1,0 +1,140 @@
+"""Servers to measure, each in a process of its own on the first core; the load comes from the second."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+MODELS = Path(__file__).parent / "models"
+ROOT = Path(__file__).parent.parent
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE = {CORES[0]}
+CLIENT_CORE = {CORES[-1]}
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+@contextlib.contextmanager
+def running(command: list[str], port: int, ready_path: str, environment: dict[str, str]) -> Iterator[int]:
+    """Run a server pinned to the first core; yields its process id once `ready_path` answers 200."""
+    process = subprocess.Popen(
+        command,
+        env=os.environ | environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, SERVER_CORE),
+    )
+    try:
+        wait_for(f"http://127.0.0.1:{port}{ready_path}", process)
+        yield process.pid
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
+    """Wait until `url` answers 200. Raises `RuntimeError` if the server ends or does not come up."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode}: {process.args}")
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except urllib.error.HTTPError:
+            if url.endswith("/"):  # it answers, whatever it answers
+                return
+            time.sleep(0.02)
+        except OSError:
+            time.sleep(0.02)  # a server that is not there yet gives no event to wait for
+    raise RuntimeError(f"{url} did not answer 200 in {seconds:g} s")
+
+
+@contextlib.contextmanager
+def modelport(*arguments: str, ready: str = "/v2/health/ready") -> Iterator[tuple[int, int]]:
+    """Our server; yields its port and process id."""
+    port = free_port()
+    command = [sys.executable, "-m", "modelport", "serve", "--port", str(port), *arguments]
+    with running(command, port, ready, {"PYTHONPATH": str(ROOT / "src")}) as pid:
+        yield port, pid
+
+
+@contextlib.contextmanager
+def bare_asgi() -> Iterator[int]:
+    """A bare ASGI application on uvicorn; yields its port."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", "bare_asgi:app", "--port", str(port), "--loop", "uvloop"]
+    command += ["--http", "httptools", "--no-access-log", "--log-level", "warning"]
+    with running(command, port, "/", {"PYTHONPATH": str(MODELS)}):
+        yield port
+
+
+def find_deepaas() -> str | None:
+    """The `deepaas-run` of an installed DEEPaaS, if there is one on the PATH or in DEEPAAS_BIN."""
+    return shutil.which("deepaas-run", path=os.environ.get("DEEPAAS_BIN")) or shutil.which("deepaas-run")
+
+
+@contextlib.contextmanager
+def deepaas(folder: Path) -> Iterator[int]:
+    """DEEPaaS with the small webargs model; yields its port. `folder` gets an entry point of ours."""
+    found = find_deepaas()
+    assert found is not None
+    info = folder / "bench_small-1.dist-info"
+    info.mkdir(exist_ok=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-small\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[deepaas.v2.model]\nsmall_webargs = small_webargs\n")
+    text = (MODELS / "small_webargs.py").read_text().replace("load_default=", "missing=")
+    (folder / "small_webargs.py").write_text(text)
+    port = free_port()
+    command = [found, "--listen-port", str(port), "--nodoc-endpoint"]
+    environment = {"PYTHONPATH": str(folder), "DEEPAAS_V2_MODEL": "small_webargs"}
+    with running(command, port, "/v2/models/", environment):
+        yield port
+
+
+def request(path: str, body: object) -> bytes:
+    """A raw JSON request."""
+    data = json.dumps(body).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+    )
+    return head.encode() + data
+
+
+def load(port: int, raw: bytes, connections: int, seconds: float) -> float:
+    """Answers a second to this request, from the second core. Raises `RuntimeError` if any was not 200."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.load", str(port), str(connections), str(seconds)],
+        input=raw,
+        capture_output=True,
+        check=True,
+        cwd=ROOT,
+        preexec_fn=lambda: os.sched_setaffinity(0, CLIENT_CORE),
+    )
+    found = json.loads(done.stdout)
+    if found["errors"]:
+        raise RuntimeError(f"answers other than 200: {found['errors']}")
+    return found["per_second"]

@@ -1,0 +1,127 @@
+"""A reader of the docs who types in every block, in order, in a folder of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from blocks import Block
+from serving import ROOT, Server, environment
+
+ADDRESS = "127.0.0.1:5000"
+CURLRC = "silent\nshow-error\nfail-with-body\nmax-time = 60\n"
+COMMAND = '#!/bin/sh\nexec "{python}" -m modelport "$@"\n'
+BLOCK_SECONDS = 120
+
+
+class Reader:
+    """Follows a page. Close it: the last server of a page runs until then."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder / "here"
+        self.server: Server | None = None
+        self._outside = folder / "outside"
+        self._printed = ""
+
+    def open(self) -> None:
+        """Prepare the folder: the examples lie in it, `modelport` and a quiet curl are on the path."""
+        self.folder.mkdir()
+        (self.folder / "examples").symlink_to(ROOT / "examples")
+        (self._outside / "bin").mkdir(parents=True)
+        (self._outside / ".curlrc").write_text(CURLRC)
+        command = self._outside / "bin" / "modelport"
+        command.write_text(COMMAND.format(python=sys.executable))
+        command.chmod(0o755)
+
+    def close(self) -> None:
+        """Stop the server."""
+        if self.server is not None:
+            self.server.stop()
+            self.server = None
+
+    def follow(self, block: Block) -> None:
+        """Do what a block asks for. Raises `AssertionError` saying where and what went wrong."""
+        if block.mark == "file":
+            path = self.folder / block.value
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+        elif block.mark == "serve":
+            self._serve(block)
+        elif block.mark == "prints":
+            assert matches(block.text, self._printed), (
+                f"{block.where} says:\n{block.text}\nbut it was:\n{self._printed}"
+            )
+        elif block.runs:
+            self._run(block)
+
+    def _serve(self, block: Block) -> None:
+        self.close()
+        script = re.sub(r"^(modelport|python) ", r"exec \1 ", block.text, flags=re.MULTILINE)
+        process = subprocess.Popen(
+            ["bash", "-euc", script],
+            cwd=self.folder,
+            env=self._environment(MODELPORT_PORT="0"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            self.server = Server(process)
+        except BaseException:
+            process.kill()
+            process.wait()
+            if process.stderr is not None:
+                process.stderr.close()
+            raise
+        body = self.server.wait_settled()
+        assert body["ready"], f"{block.where}: {body}\n{self.server.log}"
+
+    def _run(self, block: Block) -> None:
+        text = block.text
+        if self.server is not None:
+            text = text.replace(ADDRESS, self.server.url.removeprefix("http://"))
+        command = [sys.executable, "-c"] if block.language == "python" else ["bash", "-euo", "pipefail", "-c"]
+        done = subprocess.run(
+            [*command, text],
+            cwd=self.folder,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=BLOCK_SECONDS,
+        )
+        self._printed = done.stdout
+        if (done.returncode != 0) != (block.mark == "fails"):
+            log = self.server.log[-3000:] if self.server is not None else ""
+            said = textwrap.indent(f"{done.stdout}{done.stderr}\n{log}", "  ")
+            raise AssertionError(f"{block.where} ended with status {done.returncode}:\n{text}\n{said}")
+
+    def _environment(self, **extra: str) -> dict[str, str]:
+        path = os.pathsep.join(
+            [str(self._outside / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+        )
+        packages = self._outside / "packages"
+        return environment(
+            PATH=path,
+            CURL_HOME=str(self._outside),
+            XDG_CACHE_HOME=str(self._outside.parent.parent / "docs-cache"),
+            # `pip install ./a-package` of a page goes to a folder of the test, and asks no registry.
+            PIP_TARGET=str(packages),
+            PIP_NO_DEPS="1",
+            PIP_NO_INDEX="1",
+            PIP_NO_BUILD_ISOLATION="0",  # pip reads this switch the wrong way round
+            PIP_DISABLE_PIP_VERSION_CHECK="1",
+            PYTHONWARNINGS="default",
+            **extra,
+        ) | {"PYTHONPATH": os.pathsep.join([str(packages), str(ROOT / "src")])}
+
+
+def matches(said: str, printed: str) -> bool:
+    """True if `printed` is what the page says, white space aside; `…` stands for anything."""
+    parts = ["".join(part.split()) for part in said.split("…")]
+    return re.fullmatch(".*".join(map(re.escape, parts)), "".join(printed.split()), re.DOTALL) is not None

@@ -1,0 +1,124 @@
+"""The repository works anywhere: a lock file without addresses, no paths of a machine, free licences."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import settings_table
+
+from modelport.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+VENDORED = "src/modelport/api/documents/static/"
+# In pieces, so that this file does not name them itself.
+HOSTS = ["pypi" + ".org", "python" + "hosted.org", "npm" + "js.org", "npm" + "js.com", "deb.debian" + ".org"]
+PLACES = re.compile(r"(?<![\w.~-])/(" + "|".join(["wo" + "rk", "root", "tmp/v"]) + r")(/|\b(?![-\w]))")
+
+PERMISSIVE = re.compile(
+    r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Zlib|CC0|0BSD|Unlicense", re.IGNORECASE
+)
+# Weak copyleft: used as they come, never changed or copied into this repository.
+UNCHANGED = {
+    "certifi": "MPL-2.0: the list of certificate authorities, through httpx",
+    "hypothesis": "MPL-2.0: tests only",
+    "pathspec": "MPL-2.0: the build only, through hatchling",
+}
+
+
+def repository_files() -> list[Path]:
+    """What a clone holds: the tracked files, and the new ones that are not ignored."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if listed.returncode:
+        pytest.skip("not a git clone")
+    names = [name for name in listed.stdout.split("\0") if name and not name.startswith(VENDORED)]
+    return [ROOT / name for name in names if (ROOT / name).is_file()]
+
+
+def texts() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in repository_files():
+        try:
+            found[path.relative_to(ROOT).as_posix()] = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # pictures
+    return found
+
+
+def test_no_file_names_the_host_of_a_package_registry() -> None:
+    assert [(name, host) for name, text in texts().items() for host in HOSTS if host in text] == []
+
+
+def test_no_file_names_a_path_of_one_machine() -> None:
+    found = [(name, match[0]) for name, text in texts().items() for match in PLACES.finditer(text)]
+    assert found == []
+
+
+def locked() -> dict[str, str]:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if re.match(r"[A-Za-z0-9]", line))
+
+
+def test_the_lock_file_pins_every_requirement_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *(r for e in project["optional-dependencies"].values() for r in e)]
+    names = {_normal(re.match(r"[A-Za-z0-9._-]+", requirement)[0]) for requirement in wanted}  # type: ignore[index]
+    assert names - {_normal(name) for name in locked()} == set()
+
+
+def test_every_locked_package_is_free_to_use() -> None:
+    unknown: dict[str, str] = {}
+    for name in locked():
+        try:
+            said = _licence(metadata.metadata(name))
+        except metadata.PackageNotFoundError:
+            continue  # another platform's, or another environment than make's
+        if name not in UNCHANGED and ("GPL" in said.upper() or not PERMISSIVE.search(said)):
+            unknown[name] = said
+    assert unknown == {}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _licence(about: metadata.PackageMetadata) -> str:
+    """What a package says of its licence; the first line where it holds the whole text."""
+    if about.get("License-Expression"):
+        return str(about["License-Expression"])
+    classifiers = [c for c in about.get_all("Classifier") or [] if c.startswith("License ::")]
+    return " ".join([str(about.get("License") or "").partition("\n")[0], *classifiers])
+
+
+def test_every_setting_is_in_the_docs_as_the_code_has_it() -> None:
+    page = settings_table.PAGE.read_text(encoding="utf-8")
+    assert settings_table.table() in page, "run `make docs`"
+    for name in Settings.__dataclass_fields__:
+        assert f"`{name}`" in page
+
+
+def test_every_target_of_the_makefile_that_the_docs_name_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    named = set(re.findall(r"(?:`|^\$ |^)make ([a-z]+)", text, re.MULTILINE))
+    assert named <= targets
+    assert {"run", "test"} <= named
+
+
+def test_every_link_within_the_docs_leads_somewhere() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    dead = [
+        (page.name, target)
+        for page in pages
+        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert dead == []

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from modelport.api.asgi import Receive, Scope, Send, header
 from modelport.api.calls import CallHandler
+from modelport.api.direct import DirectCalls
 from modelport.api.documents.pages import STATIC_DIR
 from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.health import Health
@@ -37,6 +38,7 @@ class Application:
         self.base_path = normal_base_path(settings.base_path)
         self.health = Health(engine)
         self._calls = CallHandler(engine, settings)
+        self.direct = DirectCalls(engine, settings, self._calls, self.base_path)
         # The path of each model's predictions, so that a prediction is routed by one look-up.
         self._predict_paths = {
             f"{self.base_path}/v2/models/{source.name}/predict": source.name for source in engine.sources
@@ -135,7 +137,7 @@ class Application:
     # -- errors of the cold routes -----------------------------------------------------------------
 
     def _request_id(self) -> str:
-        return f"{self.engine.instance}-{self.engine.next_id():x}"
+        return self.engine.request_id(self.engine.next_id())
 
     def _problem_response(self, problem: Problem) -> Response:
         request_id = self._request_id()

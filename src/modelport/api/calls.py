@@ -34,10 +34,10 @@ class CallHandler:
     async def answer(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, verb: str) -> None:
         """Answer one request for `verb` of a model. Raises nothing: every end is an answer."""
         call_id = self.engine.next_id()
-        request_id = f"{self.engine.instance}-{call_id:x}"
+        request_id = self.engine.request_id(call_id)
         folder = self.engine.spool.folder_of(call_id)
         call = Call(call_id, verb)
-        has_files = responding = False
+        has_files = False
         try:
             signature = pool.signature
             pool.check_open()
@@ -50,11 +50,10 @@ class CallHandler:
             call.accept = headers.accept
             call.headers = headers.extra
             has_files = bool(call.uploads or call.body_path) or self.settings.allow_url_inputs
-            pending = pool.submit(call)
-            answer = await self._wait(scope, receive, pool, pending)
-            has_files = has_files or bool(answer.path) or answer.status >= 500
-            responding = True
-            await self._respond(send, pool, pending, answer, request_id)
+            future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            pending = pool.submit(call, partial(_resolve, future))
+            answer = await self._wait(scope, receive, pool, pending, future)
+            await self.respond(send, pool, pending, answer)
         except Problem as problem:
             await send_problem(send, problem, request_id)
         except Refused as refused:
@@ -62,30 +61,47 @@ class CallHandler:
             await send_problem(send, Problem(refused.status, refused.detail, retry), request_id)
         except ClientLeft:
             log.info("%s: the client left before its request was complete", request_id)
-        except StreamBroken:
-            log.info("%s: a stream was cut because the model failed", request_id)
         except Exception:  # the request border: whatever went wrong here is our fault, and is logged
             log.exception("%s: the server failed", request_id)
-            if responding:
-                return  # the HTTP server closes the connection of a response that was not completed
             await send_problem(send, Problem(500, "the server failed; its log says more"), request_id)
         finally:
             if has_files:
                 await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, folder))
 
-    async def _wait(self, scope: Scope, receive: Receive, pool: ModelPool, pending: Pending) -> Answer:
+    async def _wait(
+        self,
+        scope: Scope,
+        receive: Receive,
+        pool: ModelPool,
+        pending: Pending,
+        future: asyncio.Future[Answer],
+    ) -> Answer:
         """The answer, or an answer 499 as soon as the client has left."""
         connection = scope.get("extensions", {}).get("modelport")
         try:
             if connection is not None:
                 connection.on_disconnect = partial(pool.cancel, pending)
-                return await pending.future
-            return await _answer_or_disconnect(receive, pool, pending)
+                return await future
+            return await _answer_or_disconnect(receive, pool, pending, future)
         except asyncio.CancelledError:
             pool.cancel(pending)
             raise
 
-    async def _respond(
+    async def respond(self, send: Send, pool: ModelPool, pending: Pending, answer: Answer) -> None:
+        """Send an answer, whatever it is, and remove its files. Raises nothing."""
+        request_id = self.engine.request_id(answer.id)
+        try:
+            await self._send(send, pool, pending, answer, request_id)
+        except StreamBroken:
+            log.info("%s: a stream was cut because the model failed", request_id)
+        except Exception:  # the HTTP server closes the connection of a response that was not completed
+            log.exception("%s: the server failed", request_id)
+        finally:
+            if answer.path or answer.status >= 500:
+                folder = self.engine.spool.folder_of(answer.id)
+                await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, folder))
+
+    async def _send(
         self, send: Send, pool: ModelPool, pending: Pending, answer: Answer, request_id: str
     ) -> None:
         if answer.status == CLIENT_CLOSED:
@@ -138,7 +154,7 @@ class CallHandler:
                     raise StreamBroken
             await send({"type": "http.response.body", "body": b""})
         finally:
-            if pending.call.id in pool.pending:
+            if pending.call.id in pool.scheduler.pending:
                 pool.cancel(pending)
 
 
@@ -146,7 +162,14 @@ class StreamBroken(Exception):
     """A streamed answer cannot be completed; the connection has to be closed."""
 
 
-async def _answer_or_disconnect(receive: Receive, pool: ModelPool, pending: Pending) -> Answer:
+def _resolve(future: asyncio.Future[Answer], pending: Pending, answer: Answer) -> None:
+    if not future.done():
+        future.set_result(answer)
+
+
+async def _answer_or_disconnect(
+    receive: Receive, pool: ModelPool, pending: Pending, future: asyncio.Future[Answer]
+) -> Answer:
     """For servers that tell of a disconnect only through `receive`."""
 
     async def watch() -> None:
@@ -156,7 +179,7 @@ async def _answer_or_disconnect(receive: Receive, pool: ModelPool, pending: Pend
 
     watcher = asyncio.ensure_future(watch())
     try:
-        return await pending.future
+        return await future
     finally:
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)

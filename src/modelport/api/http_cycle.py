@@ -83,6 +83,7 @@ class Cycle(RequestResponseCycle):
 
     connection: Connection
     linger: Callable[[], None]
+    run_as_task: Callable[[Cycle, Any], None]
     bodiless = False
     close_delimited = False
 
@@ -123,6 +124,18 @@ class Cycle(RequestResponseCycle):
             raise RuntimeError(f"expected 'http.response.body', got '{kind}'")
         else:
             self._send_body(message.get("body", b""), message.get("more_body", False))
+
+    def send_whole(self, head: bytes, body: bytes) -> None:
+        """Write a whole response at once: `head` is its status line and its fields without the framing.
+
+        The caller answers for the head; nothing in it is checked again.
+        """
+        if self.disconnected:
+            return
+        self.response_started = True
+        end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
+        self.transport.write(b"%bcontent-length: %d\r\n%b%b" % (head, len(body), end, body))
+        self._finish()
 
     def _send_head(self, message: Any) -> None:
         """Write the response head, or raise before a byte of it is out, so that a 500 can follow."""
@@ -199,6 +212,7 @@ class Cycle(RequestResponseCycle):
         if self.expected_content_length:
             raise RuntimeError("the response body is shorter than its Content-Length")
         self.response_complete = True
+        self.connection.on_disconnect = None  # it refers to this request: no work for the garbage collector
         self.message_event.set()
         if not self.keep_alive:
             if self.more_body:

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
+from collections.abc import Callable
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -32,9 +33,16 @@ MAX_PIPELINED = 64
 SLICE = 16 << 10
 
 
-def limited_protocol(limits: HttpLimits) -> type[asyncio.Protocol]:
-    """The protocol class for `uvicorn.Config(http=...)`, bound to `limits`."""
-    return type("LimitedHttpProtocol", (HttpProtocol,), {"limits": limits})
+def limited_protocol(
+    limits: HttpLimits, take: Callable[[Cycle], bool] | None = None
+) -> type[asyncio.Protocol]:
+    """The protocol class for `uvicorn.Config(http=...)`, bound to `limits`.
+
+    `take` is offered each request that arrived in one piece. If it returns true, it answers the request
+    itself, at once or later; the ASGI application does not see it.
+    """
+    members = {"limits": limits} if take is None else {"limits": limits, "take": staticmethod(take)}
+    return type("LimitedHttpProtocol", (HttpProtocol,), members)
 
 
 class _Sweep:
@@ -81,6 +89,7 @@ class HttpProtocol(RequestReader):
     """One client connection."""
 
     _flow: _Flow  # the same object as `flow`, under its own type
+    take: Callable[[Cycle], bool] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -186,7 +195,7 @@ class HttpProtocol(RequestReader):
     # --- reading -----------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        self._fresh_task = None
+        self._fresh = None
         if self._discarding:
             self._discard(len(data))
         elif self._stash:
@@ -227,6 +236,7 @@ class HttpProtocol(RequestReader):
         )
         cycle.connection = cast(Any, self.scope)["extensions"]["modelport"]
         cycle.linger = self._linger
+        cycle.run_as_task = self._run_as_task
         app = _answer_options if for_server else self._app_now()
         if self._running is None or self._running.response_complete:
             self._start_asgi_task(cycle, app)
@@ -240,8 +250,19 @@ class HttpProtocol(RequestReader):
         return cast(Any, self).app
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Start a request in the next turn of the event loop, when its body may have come."""
         self._running = cycle
-        task = self._fresh_task = self.loop.create_task(cycle.run_asgi(app))
+        self._fresh = self.loop.call_soon(self._begin, cycle, app)
+
+    def _begin(self, cycle: Cycle, app: Any) -> None:
+        if cycle.disconnected:
+            return
+        if self.take is not None and not cycle.more_body and app is cast(Any, self).app and self.take(cycle):
+            return
+        self._run_as_task(cycle, app)
+
+    def _run_as_task(self, cycle: Cycle, app: Any) -> None:
+        task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 

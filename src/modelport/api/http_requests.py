@@ -38,7 +38,7 @@ class RequestReader(HttpToolsProtocol):
         self.headers: Any = None  # of the head that is or was read last; None: not one byte came
         self.cycle: Any = None  # the request that was parsed last; `_running` is the one that runs
         self._running: Cycle | None = None
-        self._fresh_task: asyncio.Task[None] | None = None  # made in this read, so it has not run yet
+        self._fresh: asyncio.Handle | None = None  # of a request that was read just now, and has not begun
         self._since: float | None = None  # the clock of the current phase; None: starts at the next tick
         # The head that is being read
         self._in_head = True
@@ -75,8 +75,8 @@ class RequestReader(HttpToolsProtocol):
             self._upgrade(bytes(data[exc.args[0] :]))
             return
         except httptools.HttpParserError as exc:
-            if self._fresh_task is not None and self.cycle is self._running and self._awaits_body():
-                self._fresh_task.cancel()  # it has not run yet, and now it need not
+            if self._fresh is not None and self.cycle is self._running and self._awaits_body():
+                self._fresh.cancel()
             self._refuse(self._problem(exc, data))
             return
         if self._in_head:

@@ -83,7 +83,7 @@ def _configuration(app: Application, settings: Settings) -> uvicorn.Config:
     )
     return uvicorn.Config(
         app,  # pyright: ignore[reportArgumentType]
-        http=limited_protocol(limits),
+        http=limited_protocol(limits, app.direct.take),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from modelport.api.problems import Problem
+from modelport.contract.metadata import metadata_body
 from modelport.engine.local import LocalEngine
 from modelport.engine.pool import ModelPool
 from modelport.settings import Settings
@@ -56,12 +57,10 @@ class V2:
         return find_pool(self.engine, request.path_params["model"])
 
     def _metadata(self, pool: ModelPool) -> dict[str, Any]:
-        link = {"rel": "self", "href": f"{self.base_path}/v2/models/{pool.name}"}
+        href = f"{self.base_path}/v2/models/{pool.name}"
         if pool.signature is not None and pool.state != "failed":
-            given = dict(pool.signature.metadata)
-            head = {"id": given.pop("id"), "name": given.pop("name"), "links": [link]}
-            return head | given
-        shown: dict[str, Any] = {"id": pool.name, "name": pool.name, "links": [link]}
+            return metadata_body(pool.signature.metadata, href)
+        shown = metadata_body({"id": pool.name, "name": pool.name}, href)
         shown["description"] = f"This model is not served: {pool.error or pool.state}"
         return shown | {"state": pool.state} | ({"error": pool.error} if pool.error else {})
 

@@ -44,6 +44,10 @@ class LocalEngine:
         """A number for a call, unique in this server."""
         return next(self._numbers)
 
+    def request_id(self, call_id: int) -> str:
+        """The name of a call in answers and in the log: restarts of the server do not repeat it."""
+        return f"{self.instance}-{call_id:x}"
+
     def ready(self) -> bool:
         """True when every model can answer."""
         return bool(self.pools) and all(pool.state == "ready" for pool in self.pools.values())

@@ -5,30 +5,35 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from typing import TypeAlias
 
 from modelport.contract.calls import Answer, Call, Chunk
 
+Deliver: TypeAlias = "Callable[[Pending, Answer], None]"
+
 
 class Pending:
-    """A call and the place where its answer arrives. `deadline` is in seconds of the loop's clock."""
+    """A call, and who is told its answer, once. `deadline` is in seconds of the loop's clock."""
 
-    __slots__ = ("answered", "attempts", "call", "deadline", "enqueued", "future", "stream", "wanted")
+    __slots__ = ("attempts", "call", "deadline", "deliver", "enqueued", "stream", "wanted")
 
-    def __init__(self, call: Call, future: asyncio.Future[Answer], enqueued: float, deadline: float):
+    def __init__(self, call: Call, deliver: Deliver, enqueued: float, deadline: float):
         self.call = call
-        self.future = future
+        self.deliver: Deliver = deliver
         self.enqueued = enqueued
         self.deadline = deadline
         self.attempts = 0
         self.wanted = True  # False once the client has left or the deadline has passed
-        self.answered = False
         self.stream: ChunkStream | None = None
 
     def answer(self, answer: Answer) -> None:
         """Give the answer to whoever waits; a second one is dropped."""
-        self.answered = True
-        if not self.future.done():
-            self.future.set_result(answer)
+        deliver, self.deliver = self.deliver, _nobody  # let go: who waits for a call refers to it, too
+        deliver(self, answer)
+
+
+def _nobody(pending: Pending, answer: Answer) -> None:
+    """Who is told of a second answer."""
 
 
 class ChunkStream:

@@ -8,6 +8,7 @@ import math
 import shutil
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,7 +46,7 @@ class AnswerEncoder:
 
         Raises `AnswerInvalid` if the value does not fit the schema or cannot be encoded.
         """
-        if isinstance(value, (dict, list)) or not _is_binary(value):
+        if not _is_binary(value):
             if isinstance(value, str) and media_type.startswith("text/") and operation.wrapped:
                 return Answer(call.id, content_type=f"{media_type}; charset=utf-8", body=value.encode())
             return Answer(call.id, body=self.json_bytes(value, operation))
@@ -55,7 +56,7 @@ class AnswerEncoder:
         """The JSON body for `value`, in its envelope if the model has no schema."""
         try:
             if not operation.wrapped:
-                value = self.model.check_answer(value)
+                value = self.model.check_answer(value, self.rules.allow_nan)
                 if isinstance(value, EncodedJSON):
                     return bytes(value)
             elif self.rules.stringify:
@@ -76,13 +77,13 @@ class AnswerEncoder:
         if isinstance(content, bytes):
             head = body = content
             if len(content) > INLINE_BYTES:
-                path = _spooled(folder, io.BytesIO(content))
+                path = spooled(folder, io.BytesIO(content))
                 body = b""
         else:
             with content:
                 head = content.read(INLINE_BYTES + 1)
                 if len(head) > INLINE_BYTES:
-                    path = _spooled(folder, _Rest(head, content))
+                    path = spooled(folder, _Rest(head, content))
                 else:
                     body = head
         if media_type in ("*/*", JSON) or media_type.endswith("/*"):
@@ -94,11 +95,18 @@ class AnswerEncoder:
 def encode_json(value: Any, allow_nan: bool) -> bytes:
     """JSON of any value; NaN and infinity become null, or stay as Python writes them with `allow_nan`."""
     if allow_nan:
-        return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(_with_text_keys(value), ensure_ascii=False, separators=(",", ":")).encode()
     try:
         return _encoder.encode(value)
-    except TypeError:  # keys that are no text, for one
-        return _encoder.encode(_text_keys(plain(_text_keys(value))))
+    except (TypeError, RecursionError):  # keys that are no text, for one
+        return _encoder.encode(_with_text_keys(value))
+
+
+def _with_text_keys(value: Any) -> Any:
+    try:
+        return plain(value)
+    except (TypeError, RecursionError):
+        return plain(_text_keys(value))
 
 
 def _text_keys(value: Any) -> Any:
@@ -118,7 +126,17 @@ def _key(key: Any) -> str:
     return ready if isinstance(ready, str) else json.dumps(ready)
 
 
+@lru_cache(maxsize=1024)
+def _is_data(kind: type[object]) -> bool:
+    """True for types that JSON is made of, and for pydantic's, whose instances are slow to ask for `read`."""
+    if kind in (dict, list, tuple, str, int, float, bool, type(None)):
+        return True
+    return any(base.__module__ == "pydantic.main" for base in kind.__mro__)
+
+
 def _is_binary(value: Any) -> bool:
+    if _is_data(cast("type[object]", type(value))):
+        return False
     if isinstance(value, (bytes, bytearray, memoryview, Path, File)):
         return True
     return hasattr(value, "read") or _is_picture(value)
@@ -162,7 +180,8 @@ class _Rest:
         return self.rest.read(size)
 
 
-def _spooled(folder: Path, content: Any) -> str:
+def spooled(folder: Path, content: Any) -> str:
+    """Write what `content.read` gives to a file of its own in `folder`; its path. Raises `OSError`."""
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"answer-{uuid.uuid4().hex}"
     with path.open("wb") as file:

@@ -56,7 +56,8 @@ def failed_answer(call_id: int, error: BaseException) -> Answer:
     carried = http_status(error)
     if carried is not None:
         status, reason, headers = carried
-        return Answer(call_id, status, headers=headers, reason=reason, problem=True, detail=reason)
+        detail = _own_text(error) or reason
+        return Answer(call_id, status, headers=headers, reason=reason, problem=True, detail=detail)
     if isinstance(error, NotImplementedError):
         return Answer(
             call_id, 501, problem=True, detail=_words(error) or "Not implemented by underlying model"
@@ -88,6 +89,14 @@ def http_status(error: BaseException) -> tuple[int, str, list[tuple[str, str]]] 
     if not isinstance(status, int) or not 300 <= status <= 599:
         return None
     return status, str(reason or standard_reason(status))[:MAX_DETAIL], _safe_headers(headers)
+
+
+def _own_text(error: Any) -> str:
+    """The text that the model gave an aiohttp exception for a body; empty if it gave none."""
+    if not _is_from("aiohttp", "HTTPException", error):
+        return ""
+    text: Any = error.text
+    return str(text)[:MAX_DETAIL] if text and text != f"{error.status}: {error.reason}" else ""
 
 
 def _safe_headers(headers: Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:

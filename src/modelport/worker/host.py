@@ -15,8 +15,9 @@ from modelport.contract.served import ServedModel
 from modelport.contract.signature import Operation
 from modelport.worker.answers import AnswerEncoder
 from modelport.worker.cancellation import CallCancelled, RunningCall, Terminated
-from modelport.worker.failures import described, failed_answer, trace
+from modelport.worker.failures import described, trace
 from modelport.worker.frames import Acknowledge, FrameSocket, Kind, Load
+from modelport.worker.outgoing import Outgoing, failed
 from modelport.worker.requests import read_call
 from modelport.worker.streams import EVENT_STREAM, event, is_stream, pieces, stream_chunk
 from modelport.worker.url_inputs import fetch_url_inputs
@@ -37,6 +38,7 @@ class Host:
         self.channel = channel
         self.running = running
         self.encoder = AnswerEncoder(model, rules)
+        self.outgoing = Outgoing(channel, rules.spool)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._put_aside: list[tuple[int, Any]] = []
         self._stopping = False
@@ -72,7 +74,7 @@ class Host:
         for call in calls:
             begun = perf_counter()
             if answers and begun - started > FLUSH_SECONDS:
-                self.channel.send(Kind.ANSWERS, answers)
+                self.outgoing.answers(answers)
                 answers = []
                 started = begun
             answer = self._answer(call)
@@ -80,7 +82,7 @@ class Host:
                 answer.micros = int((perf_counter() - begun) * 1e6)
                 answers.append(answer)
         if answers:
-            self.channel.send(Kind.ANSWERS, answers)
+            self.outgoing.answers(answers)
         self.running.forget([call.id for call in calls])
 
     def _answer(self, call: Call) -> Answer | None:
@@ -96,7 +98,7 @@ class Host:
             raise
         except BaseException as error:  # the border to the model's code: anything may come
             self.running.end()
-            return failed_answer(call.id, error)
+            return failed(call.id, error)
 
     def _operation(self, call: Call) -> Operation:
         return getattr(self.model.signature, call.verb)
@@ -151,13 +153,13 @@ class Host:
             except Terminated:
                 raise
             except Exception as error:  # a request that cannot be bound fails alone
-                answers.append(failed_answer(call.id, error))
+                answers.append(failed(call.id, error))
         if bound:
             answers.extend(self._predict_together(bound, operation))
         micros = int((perf_counter() - begun) * 1e6)
         for answer in answers:
             answer.micros = micros
-        self.channel.send(Kind.ANSWERS, answers)
+        self.outgoing.answers(answers)
         self.running.forget([call.id for call in calls])
 
     def _predict_together(self, bound: list[Bound], operation: Operation) -> list[Answer]:
@@ -167,7 +169,7 @@ class Host:
             raise
         except BaseException as error:  # the model's code; each call gets a second try of its own
             if len(bound) == 1:
-                return [failed_answer(bound[0][0].id, error)]
+                return [failed(bound[0][0].id, error)]
             return [self._predict_together([one], operation)[0] for one in bound]
         answers: list[Answer] = []
         for (call, _, media_type), result in zip(bound, results, strict=True):
@@ -178,7 +180,7 @@ class Host:
             except Terminated:
                 raise
             except BaseException as error:  # a result that is an exception, or that cannot be encoded
-                answers.append(failed_answer(call.id, error))
+                answers.append(failed(call.id, error))
         return answers
 
     def _batch_results(self, calls: list[dict[str, Any]]) -> list[Any]:
@@ -200,7 +202,7 @@ class Host:
             self.running.end()
             return self.encoder.encode(call, items, media_type, operation)
         head = f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
-        self.channel.send(Kind.ANSWERS, [Answer(call.id, content_type=head, stream=True)])
+        self.outgoing.answers([Answer(call.id, content_type=head, stream=True)])
         try:
             self._send_pieces(call.id, value, media_type)
             last = Chunk(call.id, end=True)
@@ -212,15 +214,13 @@ class Host:
             data = event(described(error), "error") if media_type == EVENT_STREAM else b""
             last = Chunk(call.id, data, end=True, error=described(error), failure=trace(error))
         self.running.end()
-        self.channel.send(Kind.CHUNK, last)
+        self.outgoing.chunk(last)
         return None
 
     def _send_pieces(self, call_id: int, value: Any, media_type: str) -> None:
         in_flight = 0
         for item in pieces(value, self._event_loop()):
-            self.channel.send(
-                Kind.CHUNK, Chunk(call_id, stream_chunk(item, media_type, self.rules.allow_nan))
-            )
+            self.outgoing.chunk(Chunk(call_id, stream_chunk(item, media_type, self.rules.allow_nan)))
             in_flight += 1
             while in_flight >= STREAM_WINDOW:
                 in_flight -= self._taken(call_id)

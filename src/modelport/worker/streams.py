@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
 from typing import Any, cast
 
 from modelport.worker.answers import encode_json
@@ -14,9 +15,12 @@ MAX_CHUNK = 16 * 1024 * 1024
 
 def is_stream(value: Any) -> bool:
     """True for generators and other iterators, synchronous or not; lists and files are no streams."""
-    if hasattr(value, "read"):
-        return False
-    return isinstance(value, (Iterator, AsyncIterator))
+    return _is_iterator(cast("type[object]", type(value))) and not hasattr(value, "read")
+
+
+@lru_cache(maxsize=1024)
+def _is_iterator(kind: type[object]) -> bool:
+    return issubclass(kind, (Iterator, AsyncIterator))
 
 
 def pieces(value: Any, loop: asyncio.AbstractEventLoop | None) -> Iterator[Any]:

@@ -1,0 +1,100 @@
+"""The shortest way of a prediction: whole JSON request in, frame out, frame in, whole JSON response out.
+
+No task, no coroutine, no future: two callbacks. It takes only what is plain, and leaves everything else
+(files, forms, streams, errors, slow readers) to `CallHandler`, which does all of it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+
+from modelport.api.asgi import Receive, Scope, Send
+from modelport.api.calls import CallHandler
+from modelport.api.http_cycle import Cycle
+from modelport.contract.calls import Answer, Call
+from modelport.engine.local import LocalEngine
+from modelport.engine.pending import Pending
+from modelport.engine.pool import ModelPool, Refused
+from modelport.settings import Settings
+
+MAX_BODY = 1 << 20
+JSON = "application/json"
+# Fields that mean something to the server. A request with one of those that are not read here goes the
+# long way; all other fields mean nothing to it.
+READ = frozenset({b"content-type", b"accept"})
+MEANINGFUL = READ | {b"content-encoding", b"origin", b"prefer"}
+
+
+class DirectCalls:
+    """Takes plain predictions from the HTTP protocol. One for the application."""
+
+    def __init__(self, engine: LocalEngine, settings: Settings, calls: CallHandler, base_path: str):
+        self.engine = engine
+        self._calls = calls
+        limits = (settings.json_max_size, settings.client_max_size, MAX_BODY)
+        self._max_body = min(limit for limit in limits if limit)
+        self._models: dict[str, str] = {}
+        if settings.predict_endpoint and not settings.allow_origins and not settings.allow_url_inputs:
+            for source in engine.sources:
+                path = f"{base_path}/v2/models/{source.name}/predict"
+                self._models |= {path: source.name, path + "/": source.name}
+        self._default_headers: object = None
+        self._head = b""
+
+    def take(self, cycle: Cycle) -> bool:
+        """Answer the request if it is a plain prediction; false, with nothing done, if it is not."""
+        scope = cycle.scope
+        name = self._models.get(scope["path"])
+        if name is None or scope["method"] != "POST" or len(cycle.body) > self._max_body:
+            return False
+        if cycle.waiting_for_100_continue or cycle.flow.write_paused:
+            return False
+        content_type = accept = ""
+        for field, value in scope["headers"]:
+            if field in MEANINGFUL:
+                if field == b"content-type" and not content_type:
+                    content_type = value.decode("latin-1")
+                elif field == b"accept" and not accept:
+                    accept = value.decode("latin-1")
+                else:
+                    return False
+        pool = self.engine.pools[name]
+        if pool.reads_headers or not _is_json(content_type):
+            return False
+        call = Call(
+            self.engine.next_id(),
+            query=scope["query_string"],
+            content_type=content_type,
+            accept=accept,
+            body=bytes(cycle.body),
+        )
+        try:
+            pending = pool.submit(call, partial(self._on_answer, cycle, pool))
+        except Refused:
+            return False
+        cycle.connection.on_disconnect = partial(pool.cancel, pending)
+        return True
+
+    def _on_answer(self, cycle: Cycle, pool: ModelPool, pending: Pending, answer: Answer) -> None:
+        is_plain = answer.status == 200 and answer.content_type == JSON and not answer.headers
+        if is_plain and not (answer.stream or answer.path or answer.problem or cycle.flow.write_paused):
+            cycle.send_whole(self._head_of(cycle, answer), answer.body)
+        elif not cycle.disconnected:
+            cycle.run_as_task(cycle, partial(self._respond, pool, pending, answer))
+
+    async def _respond(
+        self, pool: ModelPool, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        await self._calls.respond(send, pool, pending, answer)
+
+    def _head_of(self, cycle: Cycle, answer: Answer) -> bytes:
+        if cycle.default_headers is not self._default_headers:  # a new list each second: it has the date
+            self._default_headers = cycle.default_headers
+            fields = b"".join(b"%b: %b\r\n" % field for field in cycle.default_headers)
+            self._head = b"HTTP/1.1 200 OK\r\n%bcontent-type: application/json\r\nx-request-id: " % fields
+        return b"%b%b\r\n" % (self._head, self.engine.request_id(answer.id).encode())
+
+
+@lru_cache(maxsize=256)
+def _is_json(content_type: str) -> bool:
+    return len(content_type) < 100 and content_type.partition(";")[0].strip().lower() == JSON

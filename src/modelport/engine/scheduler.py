@@ -1,0 +1,277 @@
+"""The bounded queue of one model, and the rules by which its calls meet its workers.
+
+A worker has credit: how many calls it may hold at once. Slow models have one, so that nothing waits
+behind a call while another worker is free; models that answer in microseconds get as many as they answer
+in about two milliseconds, so that one frame carries several; models that take batches get a batch, and
+only when they are idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Protocol
+
+from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.signature import Operation
+from modelport.engine.pending import ChunkStream, Deliver, Pending
+from modelport.engine.worker_process import Worker
+from modelport.settings import Settings
+from modelport.worker.frames import Acknowledge, Kind
+
+log = logging.getLogger("modelport.engine")
+
+FRAME_MICROS = 2000  # how much work one frame to a fast model may carry
+MAX_CREDIT = 64
+MAX_ATTEMPTS = 2
+MAX_FRAME_BYTES = 16 << 20  # of bodies in one frame, so that large requests go one by one
+NEVER = 1e9
+
+
+class Workers(Protocol):
+    """The workers of the model, as the pool has them at any moment."""
+
+    workers: list[Worker]
+
+
+class Scheduler:
+    """Every call of one model that is not answered yet: waiting, running or streaming.
+
+    Each call that `submit` takes is answered exactly once, whatever happens to its worker.
+    """
+
+    def __init__(self, name: str, settings: Settings, pool: Workers):
+        self.name = name
+        self.settings = settings
+        self.pending: dict[int, Pending] = {}  # by age of the deadline
+        self._pool = pool
+        self._queue: deque[Pending] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._dispatching = False
+        self._batch_timer: asyncio.TimerHandle | None = None
+        self._deadline_timer: asyncio.TimerHandle | None = None
+        self._service_micros = 1_000_000.0  # a guess that gives every worker one call until we know
+        self._batch_size = 1
+        self._max_wait = 0.0
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def set_batches(self, operation: Operation) -> None:
+        """Keep to the batch size and the waiting time that the model declares."""
+        self._batch_size = max(1, operation.max_batch_size)
+        self._max_wait = operation.max_wait_ms / 1000
+
+    @property
+    def waiting(self) -> int:
+        """How many calls no worker has yet."""
+        return len(self._queue)
+
+    def submit(self, call: Call, deliver: Deliver) -> Pending:
+        """Queue a call; `deliver` gets its answer, once."""
+        now = self._loop.time()
+        pending = Pending(call, deliver, now, now + (self.settings.timeout or NEVER))
+        self.pending[call.id] = pending
+        self._queue.append(pending)
+        self._empty.clear()
+        self.wake()
+        if self._deadline_timer is None:
+            self._deadline_timer = self._loop.call_at(pending.deadline, self._on_deadline)
+        return pending
+
+    def cancel(self, pending: Pending) -> None:
+        """The client has left: the call is dropped from the queue, or stopped where it runs."""
+        self._give_up(pending, Answer(pending.call.id, 499))
+
+    def answer_all(self, status: int, detail: str) -> None:
+        """Answer every call with an error: there will be no worker for them."""
+        self._queue.clear()
+        for pending in list(self.pending.values()):
+            self._finish(pending, Answer(pending.call.id, status, problem=True, detail=detail))
+
+    async def drained(self) -> None:
+        """Wait until every call is answered."""
+        await self._empty.wait()
+
+    def close(self) -> None:
+        """Let go of the timers."""
+        for timer in (self._batch_timer, self._deadline_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def _give_up(self, pending: Pending, answer: Answer) -> Worker | None:
+        """Answer in place of the worker, and stop it if the call runs. Returns the worker that has it."""
+        pending.wanted = False
+        worker = next((w for w in self._pool.workers if pending.call.id in w.in_flight), None)
+        self._finish(pending, answer)
+        if worker is not None:
+            worker.cancel(pending.call.id)
+        else:
+            try:
+                self._queue.remove(pending)
+            except ValueError:
+                pass  # it had been answered already
+        return worker
+
+    def _finish(self, pending: Pending, answer: Answer) -> None:
+        if pending.stream is not None:
+            pending.stream.put(Chunk(answer.id, end=True, error=answer.detail))
+        pending.answer(answer)
+        self._forget(answer.id)
+
+    def _forget(self, call_id: int) -> None:
+        self.pending.pop(call_id, None)
+        if not self.pending:
+            self._empty.set()
+
+    # -- from the queue to workers -----------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Look for work to hand out, soon: once for all the calls that arrive in this turn of the loop."""
+        if not self._dispatching:
+            self._dispatching = True
+            self._loop.call_soon(self._dispatch)
+
+    def _dispatch(self) -> None:
+        self._dispatching = False
+        queue = self._queue
+        while queue:
+            worker = self._freest()
+            if worker is None:
+                return
+            room = self._credit() - len(worker.in_flight)
+            if room <= 0 or (self._batch_size > 1 and self._wait_for_more(queue[0])):
+                return
+            taken = self._take(room)
+            for pending in taken:
+                worker.in_flight[pending.call.id] = pending
+            worker.send(Kind.CALLS, [pending.call for pending in taken])
+
+    def _freest(self) -> Worker | None:
+        ready = [worker for worker in self._pool.workers if worker.ready]
+        if self._batch_size > 1:  # a batch goes to an idle worker
+            ready = [worker for worker in ready if not worker.in_flight]
+        return min(ready, key=lambda worker: len(worker.in_flight), default=None)
+
+    def _credit(self) -> int:
+        if self._batch_size > 1:
+            return self._batch_size
+        return max(1, min(MAX_CREDIT, int(FRAME_MICROS / max(self._service_micros, 1.0))))
+
+    def _wait_for_more(self, oldest: Pending) -> bool:
+        """True while a batch may still fill; a timer looks again when the oldest call has waited enough."""
+        if len(self._queue) >= self._batch_size or oldest.call.alone:
+            return False
+        due = oldest.enqueued + self._max_wait
+        if self._loop.time() >= due - 1e-4:
+            return False
+        if self._batch_timer is None:
+            self._batch_timer = self._loop.call_at(due, self._on_batch_due)
+        return True
+
+    def _on_batch_due(self) -> None:
+        self._batch_timer = None
+        self._dispatch()
+
+    def _take(self, room: int) -> list[Pending]:
+        """The next calls in order, at most `room`; a call that must be alone comes alone."""
+        queue = self._queue
+        ready = sum(1 for worker in self._pool.workers if worker.ready)
+        if self._batch_size == 1 and ready > 1:
+            room = min(room, -(-len(queue) // ready))  # leave some for the other workers
+        taken: list[Pending] = []
+        size = 0
+        while queue and len(taken) < room:
+            call = queue[0].call
+            size += len(call.body) + sum(len(value) for _, value in call.fields)
+            if taken and (call.alone or size > MAX_FRAME_BYTES):
+                break
+            taken.append(queue.popleft())
+            if call.alone:
+                break
+        return taken
+
+    # -- from workers to those who wait ------------------------------------------------------------
+
+    def on_answers(self, worker: Worker, answers: list[Answer]) -> None:
+        """Deliver what a worker has answered, and give it more."""
+        for answer in answers:
+            self._on_answer(worker, answer)
+        if self._queue:
+            self._dispatch()
+
+    def _on_answer(self, worker: Worker, answer: Answer) -> None:
+        pending = worker.in_flight.get(answer.id)
+        if pending is None:
+            worker.kill("it answered a call that it was not given")
+            return
+        if answer.stream:
+            if pending.wanted:
+                pending.stream = ChunkStream(
+                    lambda n: worker.send(Kind.ACKNOWLEDGE, Acknowledge(answer.id, n))
+                )
+            pending.answer(answer)
+            return
+        del worker.in_flight[answer.id]
+        if answer.micros and self._batch_size == 1:
+            self._service_micros += 0.2 * (answer.micros - self._service_micros)
+        pending.answer(answer)
+        self._forget(answer.id)
+
+    def on_chunk(self, worker: Worker, chunk: Chunk) -> None:
+        """Pass on a piece of a streamed answer."""
+        pending = worker.in_flight.get(chunk.id)
+        if pending is None:
+            return
+        if chunk.failure:
+            log.error("%s: a stream failed: %s\n%s", self.name, chunk.error, chunk.failure)
+        if pending.stream is not None:
+            pending.stream.put(chunk)
+        else:
+            worker.send(Kind.ACKNOWLEDGE, Acknowledge(chunk.id, 1))  # nobody reads; let it see the cancel
+        if chunk.end:
+            del worker.in_flight[chunk.id]
+            self._forget(chunk.id)
+            if self._queue:
+                self._dispatch()
+        elif chunk.id in self.pending:  # a stream lives as long as it moves
+            pending.deadline = self._loop.time() + (self.settings.timeout or NEVER)
+            self.pending[chunk.id] = self.pending.pop(chunk.id)
+
+    # -- deadlines and deaths ----------------------------------------------------------------------
+
+    def _on_deadline(self) -> None:
+        self._deadline_timer = None
+        now = self._loop.time()
+        for pending in list(self.pending.values()):
+            if pending.deadline > now:
+                self._deadline_timer = self._loop.call_at(pending.deadline, self._on_deadline)
+                return
+            detail = f"the prediction took longer than {self.settings.timeout:g} s"
+            worker = self._give_up(pending, Answer(pending.call.id, 504, problem=True, detail=detail))
+            if worker is not None:
+                self._loop.call_later(self.settings.kill_grace, self._kill_if_hung, worker, pending)
+
+    def _kill_if_hung(self, worker: Worker, pending: Pending) -> None:
+        if pending.call.id in worker.in_flight and not worker.lost:
+            log.error("%s: a prediction did not end at its deadline; its worker is killed", self.name)
+            worker.kill("a prediction hung")
+
+    def on_lost(self, worker: Worker, reason: str, *, retry: bool) -> None:
+        """A worker has ended: what it ran is answered 500, what only waited in it is queued again."""
+        culprit = worker.running_call()
+        held = list(worker.in_flight.values())
+        worker.in_flight.clear()
+        in_batch = self._batch_size > 1 and len(held) > 1
+        for pending in reversed(held):
+            if not pending.wanted or pending.call.id not in self.pending:
+                continue
+            guilty = pending.call.id == culprit or pending.stream is not None
+            if not guilty and pending.attempts + 1 < MAX_ATTEMPTS and retry:
+                pending.attempts += 1
+                pending.call.alone = in_batch  # whichever of a batch killed the worker shall fail alone
+                self._queue.appendleft(pending)
+                continue
+            detail = "the worker ended while it ran this prediction"
+            failure = f"{self.name}: the worker ended ({reason})"
+            self._finish(pending, Answer(pending.call.id, 500, problem=True, detail=detail, failure=failure))

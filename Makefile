@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint docs bench tools lock clean
+.PHONY: help setup run test lint docs bench lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
@@ -30,9 +30,16 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 run: setup
+	@echo 'Serving two models on http://127.0.0.1:5000 until Ctrl-C. In another terminal:'
+	@echo
+	@echo "  curl -F image=@examples/digits/pictures/7.png 'http://127.0.0.1:5000/v2/models/digits/predict/?top=2'"
+	@echo '  curl -F flowers=@examples/iris/flowers.csv http://127.0.0.1:5000/v2/models/iris/predict/'
+	@echo
+	@echo 'and in a browser: http://127.0.0.1:5000/docs'
+	@echo
 	@exec $(BIN)/modelport serve examples/digits/digits.py examples/iris/iris.py
 
-test: lint tools
+test: lint
 	@$(BIN)/python -m pytest
 
 lint: setup
@@ -47,9 +54,6 @@ docs: setup
 
 bench: setup
 	@$(BIN)/python -m benchmarks
-
-tools: setup
-	@sh scripts/install-test-tools.sh
 
 lock: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools

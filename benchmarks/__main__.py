@@ -21,7 +21,8 @@ def main() -> None:
         "idle": lambda: measures.idle_connections(options.seconds),
         "start": measures.start_up,
     }
-    print(f"Python {platform.python_version()}, {platform.machine()}; server and client on a core each\n")
+    where = f"Python {platform.python_version()}, {platform.machine()}; server and client on a core each"
+    print(f"measured with `make bench`: {where}\n")
     print("| what | measured | wanted | met |\n|---|---|---|---|")
     for name, run in runs.items():
         if options.only in (None, name):

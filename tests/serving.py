@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,14 @@ class Server:
             for stream in (self.process.stderr, self.process.stdout):
                 if stream is not None:
                     stream.close()
+
+
+def wait_until(condition: Callable[[], bool], said: Callable[[], str], seconds: float = 5.0) -> None:
+    """Look again and again until `condition` holds, for what no event tells; fails with what `said` says."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, said()
+        time.sleep(0.01)
 
 
 def environment(**extra: str) -> dict[str, str]:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from blocks import Block
 from serving import ROOT, Server, environment
 
 ADDRESS = "127.0.0.1:5000"
+BIN = Path(sys.executable).parent
 CURLRC = "silent\nshow-error\nfail-with-body\nmax-time = 60\n"
 COMMAND = '#!/bin/sh\nexec "{python}" -m modelport "$@"\n'
+# The recipes of the Makefile as they are, with the tests' own environment in place of .venv.
+MAKE = '#!/bin/sh\nexec "{make}" --no-print-directory -f "{makefile}" -o setup BIN="{bin}" "$@"\n'
 BLOCK_SECONDS = 120
 
 
@@ -28,14 +33,19 @@ class Reader:
         self._printed = ""
 
     def open(self) -> None:
-        """Prepare the folder: the examples lie in it, `modelport` and a quiet curl are on the path."""
+        """Prepare the folder: the examples lie in it; `modelport`, `make`, a quiet curl are found."""
         self.folder.mkdir()
         (self.folder / "examples").symlink_to(ROOT / "examples")
         (self._outside / "bin").mkdir(parents=True)
         (self._outside / ".curlrc").write_text(CURLRC)
-        command = self._outside / "bin" / "modelport"
-        command.write_text(COMMAND.format(python=sys.executable))
-        command.chmod(0o755)
+        self._command("modelport", COMMAND.format(python=sys.executable))
+        make = MAKE.format(make=shutil.which("make"), makefile=ROOT / "Makefile", bin=BIN)
+        self._command("make", make)
+
+    def _command(self, name: str, text: str) -> None:
+        path = self._outside / "bin" / name
+        path.write_text(text)
+        path.chmod(0o755)
 
     def close(self) -> None:
         """Stop the server."""
@@ -60,7 +70,7 @@ class Reader:
 
     def _serve(self, block: Block) -> None:
         self.close()
-        script = re.sub(r"^(modelport|python) ", r"exec \1 ", block.text, flags=re.MULTILINE)
+        script = re.sub(r"^(modelport|make|python) ", r"exec \1 ", block.text, flags=re.MULTILINE)
         process = subprocess.Popen(
             ["bash", "-euc", script],
             cwd=self.folder,
@@ -84,7 +94,7 @@ class Reader:
     def _run(self, block: Block) -> None:
         text = block.text
         if self.server is not None:
-            text = text.replace(ADDRESS, self.server.url.removeprefix("http://"))
+            text = text.replace(ADDRESS, urlsplit(self.server.url).netloc)
         command = [sys.executable, "-c"] if block.language == "python" else ["bash", "-euo", "pipefail", "-c"]
         done = subprocess.run(
             [*command, text],
@@ -102,9 +112,7 @@ class Reader:
             raise AssertionError(f"{block.where} ended with status {done.returncode}:\n{text}\n{said}")
 
     def _environment(self, **extra: str) -> dict[str, str]:
-        path = os.pathsep.join(
-            [str(self._outside / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
-        )
+        path = os.pathsep.join([str(self._outside / "bin"), str(BIN), os.environ["PATH"]])
         packages = self._outside / "packages"
         return environment(
             PATH=path,

@@ -11,8 +11,13 @@ from blocks import RUNNABLE, blocks_of
 from reader import Reader, matches
 from serving import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("examples/*/README.md"))]
+MISSING = [tool for tool in ("curl", "make") if shutil.which(tool) is None]
+needs_tools = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
 
 
 @pytest.fixture
@@ -23,16 +28,16 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
     reader.close()
 
 
-@needs_curl
+@needs_tools
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks_of(p)], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks_of(p)], ids=name_of)
 def test_every_block_of_the_page_works(page: Path, reader: Reader) -> None:
     for block in blocks_of(page):
         reader.follow(block)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_block_that_is_not_run_says_why(page: Path) -> None:
     for block in blocks_of(page):
         if block.language in RUNNABLE and block.mark == "not run":

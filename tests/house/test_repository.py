@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 VENDORED = "src/modelport/api/documents/static/"
 # In pieces, so that this file does not name them itself.
 HOSTS = ["pypi" + ".org", "python" + "hosted.org", "npm" + "js.org", "npm" + "js.com", "deb.debian" + ".org"]
-PLACES = re.compile(r"(?<![\w.~-])/(" + "|".join(["wo" + "rk", "root", "tmp/v"]) + r")(/|\b(?![-\w]))")
+# Not where `|` follows: that is one choice of a pattern that looks for such paths in answers.
+PLACES = re.compile(r"(?<![\w.~-])/(" + "|".join(["wo" + "rk", "root", "tmp/v"]) + r")(/|\b(?![-\w|]))")
 
 PERMISSIVE = re.compile(
     r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Zlib|CC0|0BSD|Unlicense", re.IGNORECASE

@@ -66,7 +66,7 @@ class Application:
             *documents.routes(),
         ]
         if self.settings.doc_endpoint:
-            routes.append(Mount("/static", StaticFiles(directory=STATIC_DIR)))
+            routes.append(Mount("/static", _Assets(directory=STATIC_DIR)))
         middleware = [
             Middleware(CORSMiddleware, allow_origins=self.settings.allow_origins, allow_methods=["*"])
         ] if self.settings.allow_origins else []  # fmt: skip
@@ -188,6 +188,14 @@ class Application:
                 await self.engine.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+class _Assets(StaticFiles):
+    """The pages' assets, always whole: a Range header may be ignored (RFC 9110, 14.2)."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = [pair for pair in scope["headers"] if pair[0] != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
 
 
 class _Handed(Response):

@@ -87,7 +87,7 @@ class CallHandler:
             pool.cancel(pending)
             raise
 
-    async def respond(self, send: Send, pool: ModelPool, pending: Pending, answer: Answer) -> None:
+    async def respond(self, send: Send, pool: ModelPool, pending: Pending | None, answer: Answer) -> None:
         """Send an answer, whatever it is, and remove its files. Raises nothing."""
         request_id = self.engine.request_id(answer.id)
         try:
@@ -102,7 +102,7 @@ class CallHandler:
                 await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, folder))
 
     async def _send(
-        self, send: Send, pool: ModelPool, pending: Pending, answer: Answer, request_id: str
+        self, send: Send, pool: ModelPool, pending: Pending | None, answer: Answer, request_id: str
     ) -> None:
         if answer.status == CLIENT_CLOSED:
             return
@@ -121,7 +121,7 @@ class CallHandler:
             headers[0] = (b"content-type", PROBLEM_JSON)
             body = problem_body(answer.status, detail, request_id, answer.reason)
             await send_body(send, answer.status, headers, body, answer.reason)
-        elif answer.stream:
+        elif answer.stream and pending is not None:
             await self._stream(send, pool, pending, answer, headers)
         elif answer.path:
             await _send_file(send, answer, headers)
@@ -147,6 +147,8 @@ class CallHandler:
                 data = chunk.data
                 if chunk.end and chunk.error and not chunk.failure and is_events:
                     data = b"event: error\ndata: " + chunk.error.replace("\n", " ").encode() + b"\n\n"
+                if chunk.end and chunk.failure and is_events and self.settings.hide_model_errors:
+                    data = b"event: error\ndata: the model failed\n\n"
                 if data:
                     await send({"type": "http.response.body", "body": data, "more_body": True})
                 if chunk.end and chunk.error and not is_events:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,6 +24,9 @@ MAX_FILENAME = 255
 BUFFERED_BYTES = 256 * 1024  # written to the disk at once, in a thread
 SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
 BOUNDARY = re.compile(rb"[\x20-\x7e]{0,199}[\x21-\x7e]")
+
+# The parser logs what it refuses; the client is told, and could flood the log with it.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 class MultipartForm:
@@ -49,17 +53,16 @@ class MultipartForm:
 
     async def feed(self, data: bytes) -> None:
         """Take more of the body. Raises `Problem` for a broken form, `OSError` if the disk is full."""
-        if self._ended or not self._in_parts:
-            self._outside += len(data)
         if self._ended:
+            self._outside += len(data)
             self._check_outside()
             return
         try:
             self._parser.write(data)
         except FormParserError as error:
             raise Problem(400, f"the multipart form is broken: {error}") from None
-        if self._in_parts and not self._ended:
-            self._outside = 0
+        # A piece that holds a part is not outside, even if the whole form came in it.
+        self._outside = 0 if self._in_parts else self._outside + len(data)
         self._check_outside()
         if self._buffered > BUFFERED_BYTES:
             await self._flush()
@@ -98,7 +101,8 @@ class MultipartForm:
         name = self._header_name.decode("latin-1").strip().lower()
         if name in self._headers:
             raise Problem(400, "a part of the multipart form has a header twice")
-        self._headers[name] = self._header_value.decode("utf-8", "replace").strip()
+        # latin-1 keeps the bytes: the parser of options gives them back, and names are UTF-8.
+        self._headers[name] = self._header_value.decode("latin-1").strip()
         self._header_name.clear()
         self._header_value.clear()
 

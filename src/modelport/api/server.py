@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import signal
 import socket
+import sys
 from collections.abc import Callable, Generator
 
 import uvicorn
@@ -20,6 +22,7 @@ log = logging.getLogger("modelport.server")
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 BACKLOG = 2048
+WRITE_SECONDS = 5  # for the answers to what was still running when the time to drain was over
 
 
 class _Uvicorn(uvicorn.Server):
@@ -67,23 +70,28 @@ async def serve(
             on_start(engine)
         await server.serve(sockets=[sock])
     finally:
+        await stopping.finished()
         await engine.stop(at_once=server.force_exit)
         for number in STOP_SIGNALS:
             loop.remove_signal_handler(number)
 
 
-def _configuration(app: Application, settings: Settings) -> uvicorn.Config:
-    limits = HttpLimits(
-        request_line=settings.max_request_line,
-        header_bytes=settings.max_header_bytes,
-        header_count=settings.max_headers,
-        header_deadline_s=settings.header_timeout,
-        body_idle_s=settings.body_timeout,
-        write_idle_s=settings.write_timeout,
+def _limits(settings: Settings) -> HttpLimits:
+    """What one connection may cost; a setting of 0 takes its limit away."""
+    return HttpLimits(
+        request_line=settings.max_request_line or sys.maxsize,
+        header_bytes=settings.max_header_bytes or sys.maxsize,
+        header_count=settings.max_headers or sys.maxsize,
+        header_deadline_s=settings.header_timeout or math.inf,
+        body_idle_s=settings.body_timeout or math.inf,
+        write_idle_s=settings.write_timeout or math.inf,
     )
+
+
+def _configuration(app: Application, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # pyright: ignore[reportArgumentType]
-        http=limited_protocol(limits, app.direct.take),
+        http=limited_protocol(_limits(settings), app.direct.take),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -91,7 +99,7 @@ def _configuration(app: Application, settings: Settings) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=int(settings.keep_alive),
-        timeout_graceful_shutdown=max(1, round(settings.drain_timeout)),
+        timeout_graceful_shutdown=round(settings.drain_timeout) + WRITE_SECONDS,
     )
 
 
@@ -101,7 +109,8 @@ class _Stopping:
     def __init__(self, server: uvicorn.Server, app: Application):
         self.server = server
         self.app = app
-        self._drain: asyncio.Task[bool] | None = None
+        self._drain: asyncio.Task[None] | None = None
+        self._gave_up = False
 
     def on_signal(self) -> None:
         if self.server.should_exit:
@@ -111,5 +120,19 @@ class _Stopping:
         seconds = self.app.settings.drain_timeout
         log.info("stopping; running predictions get up to %g s (a second signal stops at once)", seconds)
         self.app.health.draining = True
-        self._drain = asyncio.ensure_future(self.app.engine.drain(seconds))
+        self._drain = asyncio.ensure_future(self._drain_then_give_up(seconds))
         self.server.should_exit = True
+
+    async def _drain_then_give_up(self, seconds: float) -> None:
+        """Let running predictions end; those that do not are answered 503 while somebody still listens."""
+        if not await self.app.engine.drain(seconds):
+            self._gave_up = True
+            log.warning("%g s have passed; what still runs is stopped", seconds)
+            await self.app.engine.stop()
+
+    async def finished(self) -> None:
+        """Wait until nothing of this stops the engine any more."""
+        if self._drain is not None:
+            if not self._gave_up:
+                self._drain.cancel()
+            await asyncio.gather(self._drain, return_exceptions=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import configparser
-import dataclasses
+import difflib
 import os
 import tomllib
 import types
@@ -20,6 +20,7 @@ TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
 # DEEPaaS's names for what has another name here.
 DEEPAAS_NAMES = {"listen_ip": "host", "listen_port": "port"}
+INI_SUFFIXES = (".ini", ".conf", ".cfg")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -37,19 +38,28 @@ def load_settings(
 ) -> Settings:
     """The settings: options first, then variables, then the file, then defaults.
 
-    `options` holds only what the user gave. Raises `SettingsError` naming the setting.
+    `options` holds only what the user gave. Raises `SettingsError` naming the setting and where it stands.
     """
     environment = os.environ if environment is None else environment
     config_file = config_file or environment.get(PREFIX + "CONFIG")
     values: dict[str, Any] = {}
     if config_file:
-        values |= _from_file(Path(config_file))
+        values |= settings_of_file(Path(config_file))
     values |= _from_environment(environment)
     for name, value in options.items():
         values[name] = _checked(name, value, "--" + name.replace("_", "-"))
-    settings = Settings(**values)
-    _check_ranges(settings)
-    return settings
+    return Settings(**values)
+
+
+def mistyped_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """`MODELPORT_*` variables that mean nothing but look like a setting, each with that setting's variable.
+
+    Only look-alikes: a container platform sets variables of this prefix for a service called modelport.
+    """
+    known = [PREFIX + name.upper() for name in setting_types()] + [PREFIX + "CONFIG"]
+    unknown = [name for name in environment if name.startswith(PREFIX) and name not in known]
+    near = {name: difflib.get_close_matches(name, known, 1, 0.9) for name in unknown}
+    return {name: found[0] for name, found in near.items() if found}
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -63,15 +73,24 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     return values
 
 
-def _from_file(path: Path) -> dict[str, Any]:
+def settings_of_file(path: Path, unknown: list[str] | None = None) -> dict[str, Any]:
+    """What a settings file sets. Keys that are no setting go to `unknown`; without it they are errors.
+
+    Raises `SettingsError` naming the file and the key.
+    """
     text = _read(path)
-    given = _ini(text, path) if path.suffix in (".ini", ".conf", ".cfg") else _toml(text, path)
+    given = _ini(text, path) if path.suffix in INI_SUFFIXES else _toml(text, path)
     values: dict[str, Any] = {}
     for key, value in given.items():
         name = DEEPAAS_NAMES.get(key.replace("-", "_"), key.replace("-", "_"))
-        if name not in setting_types():
-            raise SettingsError(f"{path}: there is no setting {key!r}; `modelport serve --help` lists them")
-        values[name] = _checked(name, value, f"{path}: {key}")
+        if name in setting_types():
+            values[name] = _checked(name, value, f"{path}: {key}")
+        elif unknown is not None:
+            unknown.append(key)
+        else:
+            near = difflib.get_close_matches(name, [*setting_types(), *DEEPAAS_NAMES], 1)
+            hint = f"did you mean {near[0]!r}?" if near else "`modelport serve --help` lists them"
+            raise SettingsError(f"{path}: there is no setting {key!r}; {hint}")
     return values
 
 
@@ -105,6 +124,7 @@ def _ini(text: str, path: Path) -> dict[str, Any]:
 
 
 def _checked(name: str, value: Any, where: str) -> Any:
+    """The value of a setting in its own type and within its range. `where` is where the user wrote it."""
     kind = setting_types()[name]
     optional = isinstance(kind, types.UnionType)
     if optional:
@@ -112,10 +132,16 @@ def _checked(name: str, value: Any, where: str) -> Any:
             return None
         kind = next(k for k in typing.get_args(kind) if k is not type(None))
     try:
-        return _converted(kind, value)
+        ready = _converted(kind, value)
     except (ValueError, TypeError):
         wanted = "a list of texts" if typing.get_origin(kind) is list else f"a value of type {kind.__name__}"
         raise SettingsError(f"{where}: {value!r} is not {wanted}") from None
+    if name == "log_level":
+        ready = ready.lower()
+    wrong = _out_of_range(name, ready)
+    if wrong:
+        raise SettingsError(f"{where}: {value!r} {wrong}")
+    return ready
 
 
 def _converted(kind: Any, value: Any) -> Any:
@@ -137,17 +163,18 @@ def _converted(kind: Any, value: Any) -> Any:
         return value
     if isinstance(value, bool) or (isinstance(value, str) and not value.isascii()):
         raise TypeError
+    if kind is int and isinstance(value, float):
+        raise TypeError  # int() would cut it
     return kind(value)
 
 
-def _check_ranges(settings: Settings) -> None:
-    if not 0 <= settings.port <= 65535:
-        raise SettingsError(f"port: {settings.port} is not between 0 and 65535")
-    if settings.log_level not in LOG_LEVELS:
-        raise SettingsError(f"log_level: {settings.log_level!r} is none of {', '.join(LOG_LEVELS)}")
-    for field in dataclasses.fields(settings):
-        value = getattr(settings, field.name)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and not 0 <= value < float("inf"):
-            raise SettingsError(f"{field.name}: {value!r} must not be negative")
-    if settings.queue_size < 1:
-        raise SettingsError("queue_size: at least one call must be able to wait")
+def _out_of_range(name: str, value: Any) -> str:
+    """What is wrong with a value of the right type; nothing if it can be used."""
+    if name == "port" and not 0 <= value <= 65535:
+        return "is not between 0 and 65535"
+    if name == "log_level":
+        return "" if value in LOG_LEVELS else f"is none of {', '.join(LOG_LEVELS)}"
+    if name == "queue_size" and value < 1:
+        return "is too small: at least one call must be able to wait"
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return "is not a number of 0 or more" if is_number and not 0 <= value < float("inf") else ""

@@ -1,51 +1,41 @@
-"""`modelport …`: the commands. Each imports what it needs when it runs, so that --help answers at once."""
+"""`modelport …`: the commands. Each is imported when it is asked for, so that --help answers at once."""
 
 from __future__ import annotations
 
-import sys
-from typing import Any
+from importlib import import_module
 
 import click
 
 from modelport import __version__
-from modelport.cli.configuration import SettingsError, load_settings
-from modelport.cli.setting_options import given, setting_options
+
+# Each command's module, which has it as `command`; in the order in which --help lists them.
+COMMANDS = {
+    "serve": "modelport.cli.serve_command",
+    "predict": "modelport.cli.predict",
+    "metadata": "modelport.cli.metadata",
+    "check": "modelport.cli.check",
+    "init": "modelport.cli.init",
+    "deepaas-run": "modelport.cli.deepaas_run",
+    "deepaas-cli": "modelport.cli.deepaas_cli",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """A group that imports a command when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(COMMANDS[cmd_name]).command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="modelport")
 def cli() -> None:
     """Any Python model, one durable HTTP API."""
-
-
-def _serve(sources: tuple[str, ...], config: str | None, **options: Any) -> None:
-    chosen = given(options)
-    if sources:
-        chosen["sources"] = list(sources)
-    try:
-        settings = load_settings(chosen, config)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
-    from modelport.cli.serve import run_server
-
-    sys.exit(run_server(settings))
-
-
-cli.add_command(
-    click.Command(
-        "serve",
-        callback=_serve,
-        params=[
-            click.Argument(["sources"], nargs=-1, metavar="[[NAME=]SOURCE]..."),
-            click.Option(
-                ["config", "--config", "--config-file"], metavar="FILE", help="a TOML file of settings"
-            ),
-            *setting_options(),
-        ],
-        help="Serve models. A SOURCE is package.module, package.module:Class, path/to/model.py[:Class] or "
-        "entrypoint:NAME; without one, every installed deepaas.v2.model entry point is served.",
-    )
-)
 
 
 def main() -> None:

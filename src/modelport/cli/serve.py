@@ -72,10 +72,13 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 class _OneLine(logging.Formatter):
-    """Log lines in which no text of a client can start a new line or play with a terminal."""
+    """Log lines that no text of a client can forge, or play tricks on a terminal with.
 
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        text = super().formatMessage(record)
+    What has several lines, such as a traceback, goes on indented, so that it starts no record.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record).replace("\n", "\n    ")
         return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
 
 

@@ -12,7 +12,7 @@ import click
 from modelport.cli.configuration import setting_types
 from modelport.settings import Settings
 
-ALIASES = {"host": ["--listen-ip"], "port": ["--listen-port"], "workers": ["-p"]}
+ALIASES = {"host": ["--listen-ip"], "port": ["--listen-port"], "workers": ["-p"], "debug": ["-d"]}
 
 
 def setting_options() -> list[click.Parameter]:
@@ -32,9 +32,9 @@ def _option(field: dataclasses.Field[Any], kind: Any) -> click.Option:
     help_text = field.metadata["help"]
     if kind is bool:
         switch = f"{flag}/--no-{flag[2:]}"
-        hidden_alias = f"--no{flag[2:]}"
+        deepaas_form = f" /--no{flag[2:]}"
         return click.Option(
-            [field.name, switch, f" /{hidden_alias}"],
+            [field.name, *ALIASES.get(field.name, []), switch, deepaas_form],
             default=None,
             help=f"{help_text} [default: {'on' if field.default else 'off'}]",
         )

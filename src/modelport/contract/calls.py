@@ -18,6 +18,8 @@ class Call(msgspec.Struct, array_like=True):
     """One request for the model. `body` is the request's body; `body_path` says where a large one lies.
 
     `fields` and `uploads` are the parts of a multipart form, in order. `alone` keeps it out of batches.
+    `only_check` binds the arguments and answers with what may be shown of them, without running anything;
+    `collect` makes one answer of what would be a stream.
     """
 
     id: int
@@ -31,6 +33,8 @@ class Call(msgspec.Struct, array_like=True):
     uploads: list[Upload] = []
     headers: dict[str, str] = {}
     alone: bool = False
+    only_check: bool = False
+    collect: bool = False
 
 
 class Answer(msgspec.Struct, array_like=True):

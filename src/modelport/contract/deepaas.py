@@ -13,11 +13,11 @@ import marshmallow as ma
 from marshmallow import fields
 
 from modelport.contract.deepaas_fields import (
+    Converter,
     PlainFields,
     arguments_of,
     as_fields,
     deserialize,
-    json_schema_of,
 )
 from modelport.contract.errors import AnswerInvalid, BadRequest, ModelLoadError
 from modelport.contract.media_types import best_media_type
@@ -36,7 +36,7 @@ class DeepaasModel:
     def __init__(self, model: Any, name: str):
         self.model = model
         self.problems: list[str] = []
-        self.definitions: dict[str, Any] = {}
+        self.converter = Converter()
         self.schemas = {verb: self._argument_schema(verb) for verb in VERBS}
         self.answer_schema = _answer_schema(getattr(model, "schema", None))
         metadata = metadata_of(model, name, self.problems)
@@ -46,7 +46,7 @@ class DeepaasModel:
             name=name,
             contract="deepaas",
             metadata=metadata,
-            definitions=self.definitions,
+            definitions=self.converter.definitions,
             problems=self.problems,
             **operations,
         )
@@ -75,7 +75,7 @@ class DeepaasModel:
         implemented = self._function(verb) is not None or (
             verb == "predict" and self._function("predict_batch") is not None
         )
-        arguments = arguments_of(self.schemas[verb], self.definitions)
+        arguments = arguments_of(self.schemas[verb], self.converter)
         accept = next((a for a in arguments if a.kind == "accept"), None)
         media_types: list[str] = list(accept.schema.get("enum") or ["*/*"]) if accept else [JSON]
         streams = verb == "predict" and _streams(self._function(verb))
@@ -97,7 +97,7 @@ class DeepaasModel:
     def _answer_description(self) -> dict[str, Any] | None:
         if self.answer_schema is None:
             return None
-        return json_schema_of(self.answer_schema, self.definitions)
+        return self.converter.of_schema(self.answer_schema)
 
     def warm(self) -> None:
         function = self._function("warm")
@@ -124,7 +124,7 @@ class DeepaasModel:
     def call_batch(self, calls: list[dict[str, Any]]) -> list[Any]:
         return self.model.predict_batch(calls)
 
-    def check_answer(self, value: Any) -> Any:
+    def check_answer(self, value: Any, allow_nan: bool = False) -> Any:
         if self.answer_schema is None:
             return value
         ready = plain(value)
@@ -154,7 +154,7 @@ def _answer_schema(schema: Any) -> ma.Schema | None:
         return schema
     if isinstance(schema, dict):
         entries = cast("dict[str, Any]", schema)
-        wrong = [k for k, v in entries.items() if not (isinstance(v, fields.Field) or inspect.isclass(v))]
+        wrong = [key for key, value in entries.items() if not _is_field(value)]
         if not wrong:
             return ma.Schema.from_dict(entries, name="ModelPredictionResponse")()
         raise ModelLoadError(
@@ -165,6 +165,11 @@ def _answer_schema(schema: Any) -> ma.Schema | None:
         "schema must be a dictionary of marshmallow fields, a marshmallow.Schema class or None, "
         f"not {type(schema).__name__}"
     )
+
+
+def _is_field(value: Any) -> bool:
+    """True for a field and, as marshmallow takes it, for a field class."""
+    return isinstance(value, fields.Field) or (inspect.isclass(value) and issubclass(value, fields.Field))
 
 
 def _look_up(argument: Argument, places: Places) -> Any:

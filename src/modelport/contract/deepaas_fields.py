@@ -14,6 +14,7 @@ import marshmallow as ma
 import msgspec
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import fields, validate
 from webargs.fields import DelimitedList
 
@@ -74,26 +75,43 @@ def _legacy_field(given: Mapping[str, Any]) -> fields.Field:
     )
 
 
-def arguments_of(schema: ma.Schema, definitions: dict[str, Any]) -> list[Argument]:
-    """The arguments that a schema of fields asks for. Named schemas inside go to `definitions`."""
-    spec = _Converter(definitions)
+def arguments_of(schema: ma.Schema, converter: Converter) -> list[Argument]:
+    """The arguments that a schema of fields asks for."""
     return [
-        _argument(field.data_key if field.data_key is not None else name, field, spec)
+        _argument(field.data_key if field.data_key is not None else name, field, converter)
         for name, field in schema.load_fields.items()
     ]
 
 
-def json_schema_of(schema: ma.Schema, definitions: dict[str, Any]) -> dict[str, Any]:
-    """The JSON Schema of what `schema` loads."""
-    return _Converter(definitions).of_schema(schema)
+class _Rules(OpenAPIConverter):
+    """apispec's converter, which knows no exclusive bounds."""
+
+    def field2range(self, field: fields.Field, ret: Any) -> dict[str, Any]:
+        untyped: Any = super()
+        found: dict[str, Any] = untyped.field2range(field, ret)
+        for rule in (cast("Any", r) for r in field.validators if isinstance(r, validate.Range)):
+            for bound, limit, inclusive, exclusive in (
+                ("minimum", rule.min, rule.min_inclusive, "exclusiveMinimum"),
+                ("maximum", rule.max, rule.max_inclusive, "exclusiveMaximum"),
+            ):
+                if limit is not None and not inclusive and found.get(bound) == limit:
+                    found[exclusive] = found.pop(bound)
+        return found
 
 
-class _Converter:
-    """apispec's converter with its component references turned into `#/$defs/…`."""
+class _Plugin(MarshmallowPlugin):
+    Converter = _Rules
 
-    def __init__(self, definitions: dict[str, Any]):
-        self.definitions = definitions
-        self.plugin = MarshmallowPlugin()
+
+class Converter:
+    """Fields and schemas of one model as JSON Schema.
+
+    Schemas inside go to `definitions`, each under a name of its own, and are referred to as `#/$defs/…`.
+    """
+
+    def __init__(self) -> None:
+        self.definitions: dict[str, Any] = {}
+        self.plugin = _Plugin()
         self.spec = APISpec(title="", version="", openapi_version="3.1.0", plugins=[self.plugin])
 
     def of_field(self, field: fields.Field) -> dict[str, Any]:
@@ -102,7 +120,9 @@ class _Converter:
 
     def of_schema(self, schema: ma.Schema) -> dict[str, Any]:
         converter: Any = self.plugin.converter
-        return self._finish(converter.schema2jsonschema(schema))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # apispec warns where two schemas have one name
+            return self._finish(converter.schema2jsonschema(schema))
 
     def _finish(self, found: dict[str, Any]) -> dict[str, Any]:
         components: Any = self.spec.to_dict().get("components", {})
@@ -123,7 +143,7 @@ def _rewritten(value: Any) -> Any:
     return value
 
 
-def _argument(name: str, field: fields.Field, converter: _Converter) -> Argument:
+def _argument(name: str, field: fields.Field, converter: Converter) -> Argument:
     kind = _kind(name, field)
     schema = _schema(field, converter)
     if kind == "file":
@@ -161,7 +181,7 @@ def _is_file(field: fields.Field) -> bool:
     return _marked_as_file(field) and not isinstance(field, fields.List)
 
 
-def _schema(field: fields.Field, converter: _Converter) -> dict[str, Any]:
+def _schema(field: fields.Field, converter: Converter) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # apispec warns of defaults it cannot serialise
         try:
@@ -171,7 +191,12 @@ def _schema(field: fields.Field, converter: _Converter) -> dict[str, Any]:
     if "enum" in _metadata(field) and "enum" not in schema:
         schema["enum"] = list(_metadata(field)["enum"])
     schema.pop("default", None)
-    return _described(schema, field)
+    schema = _described(schema, field)
+    if "enum" in _metadata(field) and schema.get("default") is not None:
+        # Such choices document and do not check: a default beside them is one of them.
+        choices: list[Any] = schema["enum"]
+        schema["enum"] = choices if schema["default"] in choices else [*choices, schema["default"]]
+    return schema
 
 
 def _described(schema: dict[str, Any], field: fields.Field) -> dict[str, Any]:

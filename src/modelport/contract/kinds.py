@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from modelport.contract.uploaded_file import UploadedFile
+from modelport.contract.errors import HTTPError
+from modelport.contract.uploaded_file import UploadedFile, is_uploaded_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
     from pydantic_core import CoreSchema
 
 MAX_IMAGE_PIXELS = 64_000_000
+# Formats of pictures, not of documents: Pillow hands EPS to Ghostscript, which runs programs.
+IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "JPEG2000", "PPM", "TGA", "ICO", "AVIF")
 MAX_TABLE_ROWS = 1_000_000
 
 
@@ -53,7 +58,7 @@ class File:
         def convert(value: Any) -> Any:
             if isinstance(value, cls):
                 return value
-            if isinstance(value, UploadedFile):
+            if is_uploaded_file(value):
                 return cls.of_upload(value)
             raise ValueError("Not a valid file.")
 
@@ -72,21 +77,32 @@ class Image(File):
         self.width, self.height = _image_size(self.path)
 
     def pillow(self, mode: str | None = None) -> PillowImage:
-        """The picture as a Pillow image, converted to `mode` (`"L"`, `"RGB"`, …) if one is given."""
+        """The picture as a Pillow image, converted to `mode` (`"L"`, `"RGB"`, …) if one is given.
+
+        Raises `HTTPError` 422 for a damaged picture, which is the client's to mend.
+        """
         from PIL import Image as pillow
 
         try:
-            with pillow.open(self.path) as image:
+            with pillow.open(self.path, formats=_image_formats()) as image:
                 image.load()
                 return image.convert(mode) if mode else image.copy()
         except (OSError, SyntaxError, ValueError) as error:
-            raise ValueError("the picture is damaged and cannot be decoded") from error
+            raise HTTPError(422, "the picture is damaged and cannot be decoded") from error
 
     def array(self, mode: str = "RGB") -> Any:
         """The picture as uint8, shape (height, width) for `"L"`, else (height, width, channels)."""
         import numpy
 
         return numpy.asarray(self.pillow(mode))
+
+
+@lru_cache(maxsize=1)
+def _image_formats() -> list[str]:
+    from PIL import Image as pillow
+
+    pillow.init()
+    return [name for name in IMAGE_FORMATS if name in pillow.OPEN]
 
 
 def _image_size(path: Path) -> tuple[int, int]:
@@ -99,13 +115,21 @@ def _image_size(path: Path) -> tuple[int, int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pillow.DecompressionBombWarning)
         try:
-            with pillow.open(path) as image:
+            with pillow.open(path, formats=_image_formats()) as image:
                 width, height = image.size
         except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError):
             raise ValueError("Not a valid image.") from None
     if width * height > MAX_IMAGE_PIXELS:
         raise ValueError(f"Not a valid image: {width}x{height} is over {MAX_IMAGE_PIXELS} pixels.")
     return width, height
+
+
+class TableError(HTTPError, ValueError):
+    """A table lacks what the model needs of it: 422 for the client, unless the model catches it."""
+
+    def __init__(self, reason: str):
+        super().__init__(422, reason)
+
 
 
 class Table:
@@ -126,15 +150,15 @@ class Table:
         return len(self.rows)
 
     def select(self, *columns: str) -> list[list[Any]]:
-        """The rows with just these columns, in this order. Raises `ValueError` naming a missing one."""
+        """The rows with just these columns, in this order. Raises `TableError` naming a missing one."""
         for column in columns:
             if column not in self.columns:
-                raise ValueError(f"Missing column {column!r}; the table has {', '.join(self.columns)}.")
+                raise TableError(f"Missing column {column!r}; the table has {', '.join(self.columns)}.")
         indices = [self.columns.index(column) for column in columns]
         return [[row[i] for i in indices] for row in self.rows]
 
     def numbers(self, *columns: str) -> list[list[float]]:
-        """Like `select`, or all columns, each value a float. Raises `ValueError` naming the cell."""
+        """Like `select`, or all columns, each value a float. Raises `TableError` naming the cell."""
         names = columns or tuple(self.columns)
         return [
             [_number(value, index, name) for value, name in zip(row, names, strict=True)]
@@ -156,14 +180,24 @@ class Table:
         )
 
     @classmethod
+    def from_text(cls, text: str) -> Table:
+        """A table out of text in a query or a form: JSON where it is JSON, CSV otherwise."""
+        if text.lstrip()[:1] in ("[", "{"):
+            try:
+                return cls.from_value(json.loads(text))
+            except (json.JSONDecodeError, RecursionError):
+                pass  # CSV whose first column has such a name
+        return cls.from_csv(text)
+
+    @classmethod
     def from_value(cls, value: Any) -> Table:
         """A table out of what a client sent. Raises `ValueError`."""
         if isinstance(value, Table):
             return value
-        if isinstance(value, UploadedFile):
+        if is_uploaded_file(value):
             return cls.from_csv(_text(Path(value.filename or "")))
         if isinstance(value, str):
-            return cls.from_csv(value)
+            return cls.from_text(value)
         if isinstance(value, dict):
             given = cast("dict[str, Any]", value)
             columns, rows = given.get("columns"), given.get("rows")
@@ -237,5 +271,5 @@ def _number(value: Any, row: int, column: str) -> float:
         try:
             return float(value)
         except OverflowError:
-            raise ValueError(f"Row {row}, column {column!r}: the number is too large.") from None
-    raise ValueError(f"Row {row}, column {column!r}: {value!r} is not a number.")
+            raise TableError(f"Row {row}, column {column!r}: the number is too large.") from None
+    raise TableError(f"Row {row}, column {column!r}: {value!r} is not a number.")

@@ -27,6 +27,13 @@ def metadata_of(model: Any, name: str, problems: list[str]) -> dict[str, Any]:
     return identity | plain
 
 
+def metadata_body(metadata: Mapping[str, Any], href: str) -> dict[str, Any]:
+    """Metadata as `GET /v2/models/{model}/` answers it: `id`, `name`, `links`, then the model's own keys."""
+    own = {key: value for key, value in metadata.items() if key not in ("id", "name")}
+    links = [{"rel": "self", "href": href}]
+    return {"id": metadata["id"], "name": metadata["name"], "links": links} | own
+
+
 def _given(model: Any, problems: list[str]) -> Mapping[str, Any] | None:
     function = getattr(model, "get_metadata", None)
     if not callable(function):

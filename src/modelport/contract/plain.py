@@ -24,6 +24,8 @@ def plain(value: Any) -> Any:
 
 def natural_form(value: Any) -> Any:
     """One value that JSON has no form for, one step closer to one. Used as msgspec's hook."""
+    if value is None or isinstance(value, bool):  # as a key, which JSON has as text
+        return {None: "null", True: "true", False: "false"}[value]
     if hasattr(value, "dtype") and hasattr(value, "tolist"):  # numpy, cupy, jax
         return value.tolist()
     if hasattr(value, "model_dump"):  # pydantic

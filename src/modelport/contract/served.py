@@ -29,6 +29,9 @@ class ServedModel(Protocol):
         """Predict several calls at once: one result each, in order; an exception as result fails alone."""
         ...
 
-    def check_answer(self, value: Any) -> Any:
-        """The answer, validated by the model's schema, as JSON-ready data. Raises `AnswerInvalid`."""
+    def check_answer(self, value: Any, allow_nan: bool = False) -> Any:
+        """The answer, validated by the model's schema, as JSON-ready data. Raises `AnswerInvalid`.
+
+        With `allow_nan` the data keeps its NaN and infinities.
+        """
         ...

@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import inspect
-import types
-import typing
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from pathlib import Path
-from typing import Annotated, Any, Literal, Required, Union, cast, get_args, get_origin
+from collections.abc import Callable
+from typing import Any, Literal, Required, cast, get_args, get_origin
 
+import msgspec
 import pydantic
 from pydantic import PydanticSchemaGenerationError, TypeAdapter
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
 from modelport.contract.deepaas import only_result
 from modelport.contract.errors import AnswerInvalid, ArgumentErrors, BadRequest, ModelLoadError
-from modelport.contract.kinds import File, Image, Table
+from modelport.contract.field_messages import MISSING_MESSAGE, field_map
+from modelport.contract.hints import (
+    argument_kind,
+    bare,
+    has_config,
+    hint_of,
+    hints_of,
+    is_list,
+    is_stream_hint,
+    is_table,
+    media_types_of,
+    parameters_of,
+    takes_file,
+)
 from modelport.contract.media_types import best_media_type
 from modelport.contract.metadata import metadata_of
 from modelport.contract.model import Model
 from modelport.contract.places import MISSING, Places
 from modelport.contract.plain import EncodedJSON, plain
-from modelport.contract.signature import JSON, STREAM_TYPES, Argument, ArgumentKind, Operation, Signature
-from modelport.contract.uploaded_file import UploadedFile
+from modelport.contract.signature import JSON, Argument, Operation, Signature
+from modelport.contract.uploaded_file import is_uploaded_file
 
 DEFS = "#/$defs/{model}"
-STREAMS = (Iterator, Generator, AsyncIterator, AsyncGenerator)
 CONFIG = pydantic.ConfigDict(arbitrary_types_allowed=True)
 
 
@@ -70,8 +81,10 @@ class TypedModel:
             arguments=verb.arguments,
             answer=answer,
             wrapped=self.answer is None,
-            media_types=list(accept.schema.get("enum") or ["*/*"]) if accept else _media_types(verb.returns),
-            streams=_is_stream(verb.returns),
+            media_types=list(accept.schema.get("enum") or ["*/*"])
+            if accept
+            else media_types_of(verb.returns),
+            streams=is_stream_hint(verb.returns),
             max_batch_size=batch,
             max_wait_ms=float(getattr(self.model, "max_wait_ms", 5.0)) if batch > 1 else 0.0,
         )
@@ -95,13 +108,15 @@ class TypedModel:
     def call_batch(self, calls: list[dict[str, Any]]) -> list[Any]:
         return self.model.predict_batch(calls)
 
-    def check_answer(self, value: Any) -> Any:
+    def check_answer(self, value: Any, allow_nan: bool = False) -> Any:
         if self.answer is None:
             return value
         try:
             checked = self.answer.validate_python(value)
         except pydantic.ValidationError:
             checked = self._checked_plain(value)
+        if allow_nan:
+            return self.answer.dump_python(checked, mode="json")  # pydantic's own JSON has null for NaN
         return EncodedJSON(self.answer.dump_json(checked))
 
     def _checked_plain(self, value: Any) -> Any:
@@ -138,35 +153,36 @@ class _Verb:
     def __init__(self, function: Callable[..., Any], name: str, definitions: dict[str, Any]):
         self.function = function
         self.name = name
-        hints = _hints(function, name)
+        hints = hints_of(function, name)
         self.returns: Any = hints.pop("return", None)
         self.arguments: list[Argument] = []
         self.adapters: dict[str, TypeAdapter[Any]] = {}
+        self.lists: set[str] = set()
+        # Defaults that only the hints or a `Field(…)` know: Python would not fill them in.
+        self.defaults: dict[str, TypeAdapter[Any]] = {}
         entries: dict[str, Any] = {}
-        for parameter in inspect.signature(function).parameters.values():
-            if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-                continue
-            if parameter.kind is parameter.POSITIONAL_ONLY:
-                raise ModelLoadError(
-                    f"{name}(): the parameter {parameter.name!r} must not be positional-only"
-                )
-            hint = hints.get(parameter.name, Any)
-            adapter = self._adapter(parameter.name, hint)
+        for key, parameter in parameters_of(function, name).items():
+            hint = hint_of(parameter, hints)
+            adapter = self._adapter(key, hint)
             argument = _argument(parameter, hint, adapter, definitions)
             self.arguments.append(argument)
-            self.adapters[parameter.name] = adapter
-            entries[parameter.name] = Required[hint] if argument.required else hint
+            self.adapters[key] = adapter
+            if is_list(hint):
+                self.lists.add(key)
+            if not argument.required and not _python_default(parameter):
+                self.defaults[key] = adapter
+            entries[key] = Required[hint] if argument.required else hint
         shape: Any = TypedDict(f"{name.title()}Arguments", entries, total=False)  # pyright: ignore
         shape.__pydantic_config__ = CONFIG
         self.whole: TypeAdapter[dict[str, Any]] = TypeAdapter(shape)
         self.accept = next((a for a in self.arguments if a.kind == "accept"), None)
         self.json_only = self.accept is None and not any(
-            _takes_file(hints.get(a.name)) for a in self.arguments
+            takes_file(hints.get(a.name)) for a in self.arguments
         )
 
     def _adapter(self, name: str, hint: Any) -> TypeAdapter[Any]:
         try:
-            return TypeAdapter(hint, config=None if _has_config(hint) else CONFIG)
+            return TypeAdapter(hint, config=None if has_config(hint) else CONFIG)
         except PydanticSchemaGenerationError as error:
             raise ModelLoadError(
                 f"{self.name}(): the parameter {name!r} has a type that cannot be sent: {error}"
@@ -190,8 +206,12 @@ class _Verb:
             if argument.kind == "accept":
                 place, found = _accept(argument, place, found, places)
             if found is MISSING:
-                if argument.required:
-                    errors[name] = ["Missing data for required field."]
+                if argument.is_upload and _is_given(places, name):
+                    errors[name] = ["Not a valid file."]
+                elif argument.required:
+                    errors[name] = [MISSING_MESSAGE]
+                elif name in self.defaults:
+                    self._fill_in(bound, name)
                 continue
             try:
                 bound[name] = self._validated(argument, place, found)
@@ -201,107 +221,81 @@ class _Verb:
             raise ArgumentErrors(errors)
         return bound
 
+    def _fill_in(self, bound: dict[str, Any], name: str) -> None:
+        default = self.defaults[name].get_default_value()
+        if default is not None and default.value is not PydanticUndefined:
+            bound[name] = default.value
+
     def _validated(self, argument: Argument, place: str, found: Any) -> Any:
         adapter = self.adapters[argument.name]
         if place == "json":
             if argument.kind == "value" and argument.schema.get("format") != "table":
                 return adapter.validate_json(_json(found), strict=True)
             return adapter.validate_python(found)
-        is_list = argument.schema.get("type") == "array" or argument.kind == "files"
-        value = found if is_list else found[0]
-        holds_file = any(isinstance(item, UploadedFile) for item in found)
+        value = found if argument.name in self.lists else found[0]
+        holds_file = any(is_uploaded_file(item) for item in found)
         if holds_file or argument.is_upload:
             return adapter.validate_python(value)
         return _from_text(adapter, argument, value)
 
 
 def _from_text(adapter: TypeAdapter[Any], argument: Argument, value: Any) -> Any:
-    """Text out of a query string or a form; what cannot be text is read as JSON."""
+    """Text out of a query string or a form; what cannot be text is read as JSON.
+
+    A list may be given as repeated keys, each item text or JSON, or as one JSON array.
+    """
     try:
         return adapter.validate_python(value) if isinstance(value, list) else adapter.validate_strings(value)
     except pydantic.ValidationError as first:
         given = cast("list[Any]", value) if isinstance(value, list) else [value]
-        text: Any = given[0] if len(given) == 1 else cast("object", value)
-        if isinstance(text, str) and text.lstrip()[:1] in ("[", "{", '"'):
-            return adapter.validate_json(text)
-        raise first
+        if not any(_looks_like_json(text) for text in given):
+            raise first
+        if not isinstance(value, list) or (len(given) == 1 and given[0].lstrip().startswith("[")):
+            return adapter.validate_json(given[0])
+        return adapter.validate_python([_read(text) for text in given])
+
+
+def _looks_like_json(text: Any) -> bool:
+    return isinstance(text, str) and text.lstrip()[:1] in ("[", "{", '"')
+
+
+def _read(text: Any) -> Any:
+    """An item of a list that is given as JSON text; any other text stays text."""
+    try:
+        return msgspec.json.decode(text) if _looks_like_json(text) else text
+    except (msgspec.DecodeError, RecursionError):
+        return text
+
+
+def _is_given(places: Places, name: str) -> bool:
+    place, found = places.find(name)
+    return bool(place) and found is not None
+
+
+def _python_default(parameter: inspect.Parameter) -> bool:
+    """True if Python itself fills the parameter in, with a value that is no `Field(…)`."""
+    return parameter.default is not parameter.empty and not isinstance(parameter.default, FieldInfo)
 
 
 def _json(value: Any) -> bytes:
-    import msgspec
-
     return msgspec.json.encode(value)
-
-
-def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(function, include_extras=True)
-    except Exception as error:  # evaluating annotations runs the model's own code
-        raise ModelLoadError(
-            f"{name}(): its type hints cannot be read: {type(error).__name__}: {error}"
-        ) from error
-
-
-def _bare(hint: Any) -> Any:
-    """The hint without Annotated and without `| None`."""
-    while get_origin(hint) is Annotated:
-        hint = get_args(hint)[0]
-    if get_origin(hint) in (Union, types.UnionType):
-        rest = [a for a in get_args(hint) if a is not type(None)]
-        if len(rest) == 1:
-            return _bare(rest[0])
-    return hint
-
-
-def _is_file(hint: Any) -> bool:
-    bare = _bare(hint)
-    return inspect.isclass(bare) and issubclass(bare, (File, UploadedFile))
-
-
-def _takes_file(hint: Any) -> bool:
-    bare = _bare(hint)
-    if _is_file(bare) or (inspect.isclass(bare) and issubclass(bare, Table)):
-        return True
-    return any(_takes_file(a) for a in get_args(bare) if a is not hint) if get_origin(bare) else False
-
-
-def _kind(name: str, hint: Any) -> ArgumentKind:
-    bare = _bare(hint)
-    if _is_file(bare):
-        return "file"
-    if get_origin(bare) in (list, tuple) and get_args(bare) and _is_file(get_args(bare)[0]):
-        return "files"
-    if name == "accept" and (bare is str or get_origin(bare) is Literal):
-        return "accept"
-    return "value"
-
-
-def _has_config(hint: Any) -> bool:
-    bare = _bare(hint)
-    return inspect.isclass(bare) and (
-        issubclass(bare, pydantic.BaseModel)
-        or hasattr(bare, "__pydantic_config__")
-        or hasattr(bare, "__dataclass_fields__")
-        or typing.is_typeddict(bare)
-    )
 
 
 def _argument(
     parameter: inspect.Parameter, hint: Any, adapter: TypeAdapter[Any], definitions: dict[str, Any]
 ) -> Argument:
     schema = _moved(adapter.json_schema(ref_template=DEFS), definitions)
-    kind = _kind(parameter.name, hint)
+    kind = argument_kind(parameter.name, hint)
     schema.pop("title", None)
-    has_default = parameter.default is not parameter.empty
+    has_default = _python_default(parameter)
     if not has_default:
         default = adapter.get_default_value()
         has_default = default is not None and default.value is not PydanticUndefined
-    if has_default and parameter.default is not parameter.empty:
+    if _python_default(parameter):
         schema["default"] = adapter.dump_python(parameter.default, mode="json", warnings=False)
-    if kind == "accept" and get_origin(_bare(hint)) is Literal:
-        schema["enum"] = list(get_args(_bare(hint)))
-    bare = _bare(hint)
-    if inspect.isclass(bare) and issubclass(bare, Table):
+    if kind == "accept" and get_origin(bare(hint)) is Literal:
+        schema["enum"] = list(get_args(bare(hint)))
+    if is_table(hint):
         schema["format"] = "table"
     return Argument(
         name=parameter.name,
@@ -313,39 +307,50 @@ def _argument(
 
 
 def _moved(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    definitions.update(schema.pop("$defs", {}))
-    return schema
+    """The schema without its own definitions, which go to `definitions`.
+
+    Two classes may have one name, and one class may look different when it is answered: then the later
+    one gets a number.
+    """
+    own: dict[str, Any] = schema.pop("$defs", {})
+    number = 1
+    names = {name: name for name in own}
+    named = own
+    while any(definitions.get(name, value) != value for name, value in named.items()):
+        number += 1
+        names = {name: f"{name}{number}" for name in own}
+        named = {names[name]: _renamed(value, names) for name, value in own.items()}
+    definitions.update(named)
+    return _renamed(schema, names)
+
+
+def _renamed(value: Any, names: dict[str, str]) -> Any:
+    """A schema with its references to `#/$defs/…` under their new names."""
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+        return {
+            key: _renamed_reference(item, names) if key == "$ref" else _renamed(item, names)
+            for key, item in items
+        }
+    return [_renamed(item, names) for item in cast("list[Any]", value)] if isinstance(value, list) else value
+
+
+def _renamed_reference(reference: Any, names: dict[str, str]) -> Any:
+    name = str(reference).removeprefix("#/$defs/")
+    return f"#/$defs/{names[name]}" if name in names else reference
 
 
 def _operation(verb: _Verb | None) -> Operation:
     return Operation() if verb is None else Operation(implemented=True, arguments=verb.arguments)
 
 
-def _is_stream(returns: Any) -> bool:
-    bare = _bare(returns)
-    return (get_origin(bare) or bare) in STREAMS
-
-
-def _media_types(returns: Any) -> list[str]:
-    bare = _bare(returns)
-    if _is_stream(bare):
-        of = get_args(bare)
-        return ["application/octet-stream"] if of and of[0] is bytes else list(STREAM_TYPES)
-    if inspect.isclass(bare):
-        if issubclass(bare, Image) or bare.__module__.startswith("PIL."):
-            return ["image/png"]
-        if issubclass(bare, (bytes, bytearray, memoryview, File, Path)) or hasattr(bare, "readinto"):
-            return ["application/octet-stream"]
-    return [JSON]
-
-
 def _answer_adapter(verb: _Verb | None) -> TypeAdapter[Any] | None:
     if verb is None or verb.returns in (None, Any, type(None)):
         return None
-    if _media_types(verb.returns) != [JSON] or verb.accept is not None:
+    if media_types_of(verb.returns) != [JSON] or verb.accept is not None:
         return None
     try:
-        return TypeAdapter(verb.returns, config=None if _has_config(verb.returns) else CONFIG)
+        return TypeAdapter(verb.returns, config=None if has_config(verb.returns) else CONFIG)
     except PydanticSchemaGenerationError as error:
         raise ModelLoadError(f"predict(): its return type cannot be answered as JSON: {error}") from error
 
@@ -356,38 +361,12 @@ def _accept(argument: Argument, place: str, found: Any, places: Places) -> tuple
         return "json", given
     choices: list[str] = list(argument.schema.get("enum") or [])
     if not choices:
-        return ("json", places.accept) if places.accept and given is MISSING else ("", MISSING)
+        if given is MISSING and places.accept:
+            return "json", places.accept
+        return ("", MISSING) if "default" in argument.schema else ("json", "*/*")
     default = argument.schema.get("default")
     ordered = sorted(choices, key=lambda choice: choice != default)
     chosen = best_media_type(places.accept if given is MISSING else None, ordered)
     if chosen is None:
         raise BadRequest(f"cannot answer {places.accept!r}; can answer {', '.join(ordered)}", 406)
     return "json", chosen
-
-
-def field_map(error: pydantic.ValidationError, skip: int = 1) -> Any:
-    """A pydantic error as webargs' map: `{"argument": ["message"]}`, nested by key and index."""
-    root: dict[str, Any] = {}
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
-        message = "Missing data for required field." if item["type"] == "missing" else item["msg"]
-        message = message.removeprefix("Value error, ")
-        path = [str(step) for step in item["loc"]] or ["_schema"]
-        if skip == 0:
-            path = ["", *[str(step) for step in item["loc"]]]
-        _put(root, path, message)
-    return root[""] if skip == 0 else root
-
-
-def _put(root: dict[str, Any], path: list[str], message: str) -> None:
-    node = root
-    for step in path[:-1]:
-        below = node.get(step)
-        if not isinstance(below, dict):
-            below = {} if below is None else {"_schema": below}
-            node[step] = below
-        node = cast("dict[str, Any]", below)
-    last = node.setdefault(path[-1], [])
-    if isinstance(last, dict):
-        cast("dict[str, Any]", last).setdefault("_schema", []).append(message)
-    else:
-        last.append(message)

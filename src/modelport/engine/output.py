@@ -5,12 +5,19 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 log = logging.getLogger("modelport.model")
 
 MAX_LINE = 4096
 KEPT_LINES = 2000
 LINES_A_SECOND = 500
+
+
+class Lines(Protocol):
+    """Who takes what a process prints, line by line."""
+
+    def add(self, line: bytes) -> None: ...
 
 
 class Output:
@@ -43,7 +50,11 @@ class Output:
 
 
 class LineCutter:
-    """Bytes in, lines out; a line over `MAX_LINE` bytes is cut and its rest dropped."""
+    """Bytes in, lines out; a line over `MAX_LINE` bytes is cut and its rest dropped.
+
+    As on a terminal, what follows a carriage return replaces what stood before it in the line: of a
+    progress bar its last state is left.
+    """
 
     def __init__(self, take: Callable[[bytes], None]):
         self._take = take
@@ -58,6 +69,12 @@ class LineCutter:
         self._extend(rest)
 
     def _extend(self, part: bytes) -> None:
+        text = part.rstrip(b"\r")
+        last = text.rfind(b"\r")
+        if text and (last >= 0 or self._line.endswith(b"\r")):
+            self._line.clear()
+            self._overlong = False
+            part = part[last + 1 :]
         room = MAX_LINE - len(self._line)
         if len(part) > room:
             self._overlong = True

@@ -17,7 +17,7 @@ from modelport.engine.scheduler import Scheduler
 from modelport.engine.worker_process import Worker
 from modelport.settings import Settings
 from modelport.sources.source import Source
-from modelport.worker.frames import Failed, Kind, Load, Ready, State
+from modelport.worker.frames import Failed, FrameError, Kind, Load, Ready, State
 
 log = logging.getLogger("modelport.engine")
 
@@ -70,7 +70,7 @@ class ModelPool:
 
     def _spawn(self) -> None:
         worker = Worker(
-            self, self._rules(), self.output, self._spool_root, in_thread=self.settings.workers == 0
+            self, self.rules(), self.output, self._spool_root, in_thread=self.settings.workers == 0
         )
         self.workers.append(worker)
         self._own(self._start(worker))
@@ -85,7 +85,8 @@ class ModelPool:
         except OSError as error:
             self.on_lost(worker, f"it could not be started: {error}")
 
-    def _rules(self) -> Load:
+    def rules(self) -> Load:
+        """What a process that serves this model has to load, and how it has to answer."""
         s = self.settings
         return Load(
             name=self.name,
@@ -166,7 +167,7 @@ class ModelPool:
     # -- what workers tell -------------------------------------------------------------------------
 
     def on_frame(self, worker: Worker, kind: int, message: Any) -> None:
-        """A worker has sent a frame."""
+        """A worker has sent a frame. Raises `FrameError` for one that it may not send."""
         if kind == Kind.ANSWERS:
             self.scheduler.on_answers(worker, message)
         elif kind == Kind.CHUNK:
@@ -180,6 +181,8 @@ class ModelPool:
             if state.state in ("loading", "warming"):
                 self._set_state(state.state)
                 log.info("%s: %s", self.name, self.state)
+        elif kind < Kind.STATE:
+            raise FrameError(f"a worker sends no frames of kind {kind}")
 
     def _on_ready(self, worker: Worker, ready: Ready) -> None:
         worker.ready = True
@@ -196,6 +199,9 @@ class ModelPool:
                 "%s: ready after %.1f s (loaded in %.1f s, warmed in %.1f s)",
                 self.name, self.ready_seconds, ready.load_seconds, ready.warm_seconds,
             )  # fmt: skip
+        else:
+            seconds = ready.load_seconds + ready.warm_seconds
+            log.info("%s: a new worker is ready after %.1f s", self.name, seconds)
         if self.state != "ready":
             self._set_state("ready")
         self.settled.set()

@@ -39,3 +39,12 @@ def ending(status: int) -> str:
         return f"signal {signal.Signals(-status).name}"
     except ValueError:
         return f"signal {-status}"
+
+
+def start_time(pid: int) -> str:
+    """When a process started, in clock ticks since boot; empty if there is no such process (proc(5))."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]

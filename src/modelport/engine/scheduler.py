@@ -18,7 +18,7 @@ from modelport.contract.signature import Operation
 from modelport.engine.pending import ChunkStream, Deliver, Pending
 from modelport.engine.worker_process import Worker
 from modelport.settings import Settings
-from modelport.worker.frames import Acknowledge, Kind
+from modelport.worker.frames import Acknowledge, FrameError, Kind
 
 log = logging.getLogger("modelport.engine")
 
@@ -81,7 +81,9 @@ class Scheduler:
 
     def cancel(self, pending: Pending) -> None:
         """The client has left: the call is dropped from the queue, or stopped where it runs."""
-        self._give_up(pending, Answer(pending.call.id, 499))
+        worker = self._give_up(pending, Answer(pending.call.id, 499))
+        if worker is not None:
+            self._loop.call_later(self.settings.kill_grace, self._kill_if_hung, worker, pending)
 
     def answer_all(self, status: int, detail: str) -> None:
         """Answer every call with an error: there will be no worker for them."""
@@ -142,6 +144,8 @@ class Scheduler:
             room = self._credit() - len(worker.in_flight)
             if room <= 0 or (self._batch_size > 1 and self._wait_for_more(queue[0])):
                 return
+            if worker.in_flight and (queue[0].call.alone or _holds_alone(worker)):
+                return
             taken = self._take(room)
             for pending in taken:
                 worker.in_flight[pending.call.id] = pending
@@ -194,7 +198,7 @@ class Scheduler:
     # -- from workers to those who wait ------------------------------------------------------------
 
     def on_answers(self, worker: Worker, answers: list[Answer]) -> None:
-        """Deliver what a worker has answered, and give it more."""
+        """Deliver what a worker has answered, and give it more. Raises `FrameError` for a foreign answer."""
         for answer in answers:
             self._on_answer(worker, answer)
         if self._queue:
@@ -203,8 +207,7 @@ class Scheduler:
     def _on_answer(self, worker: Worker, answer: Answer) -> None:
         pending = worker.in_flight.get(answer.id)
         if pending is None:
-            worker.kill("it answered a call that it was not given")
-            return
+            raise FrameError("it answered a call that it was not given")
         if answer.stream:
             if pending.wanted:
                 pending.stream = ChunkStream(
@@ -253,25 +256,44 @@ class Scheduler:
                 self._loop.call_later(self.settings.kill_grace, self._kill_if_hung, worker, pending)
 
     def _kill_if_hung(self, worker: Worker, pending: Pending) -> None:
-        if pending.call.id in worker.in_flight and not worker.lost:
-            log.error("%s: a prediction did not end at its deadline; its worker is killed", self.name)
+        if pending.call.id not in worker.in_flight or worker.lost:
+            return
+        running = worker.running_call()
+        others = any(held.wanted for held in worker.in_flight.values())
+        if running == pending.call.id or (not running and not others):
+            log.error("%s: a prediction did not end when it was stopped; its worker is killed", self.name)
             worker.kill("a prediction hung")
+        else:  # it waits behind a call, or in a batch, that somebody still wants
+            self._loop.call_later(self.settings.kill_grace, self._kill_if_hung, worker, pending)
 
     def on_lost(self, worker: Worker, reason: str, *, retry: bool) -> None:
-        """A worker has ended: what it ran is answered 500, what only waited in it is queued again."""
+        """A worker has ended: the call that ended it is answered 500, what only waited is queued again.
+
+        Where it cannot be told which call it was, each is tried again by itself: the one that ends a
+        worker once more, with no other call to blame, is the one.
+        """
         culprit = worker.running_call()
         held = list(worker.in_flight.values())
         worker.in_flight.clear()
-        in_batch = self._batch_size > 1 and len(held) > 1
+        known = any(pending.call.id == culprit for pending in held)
         for pending in reversed(held):
             if not pending.wanted or pending.call.id not in self.pending:
                 continue
+            if not known:
+                pending.call.alone = True
+                pending.attempts += len(held) == 1
             guilty = pending.call.id == culprit or pending.stream is not None
-            if not guilty and pending.attempts + 1 < MAX_ATTEMPTS and retry:
-                pending.attempts += 1
-                pending.call.alone = in_batch  # whichever of a batch killed the worker shall fail alone
+            if guilty or pending.attempts >= MAX_ATTEMPTS or not retry:
+                self._fail(pending, reason)
+            else:
                 self._queue.appendleft(pending)
-                continue
-            detail = "the worker ended while it ran this prediction"
-            failure = f"{self.name}: the worker ended ({reason})"
-            self._finish(pending, Answer(pending.call.id, 500, problem=True, detail=detail, failure=failure))
+
+    def _fail(self, pending: Pending, reason: str) -> None:
+        detail = "the worker ended while it ran this prediction"
+        failure = f"{self.name}: the worker ended ({reason})"
+        self._finish(pending, Answer(pending.call.id, 500, problem=True, detail=detail, failure=failure))
+
+
+def _holds_alone(worker: Worker) -> bool:
+    """True if the worker has a call that nothing may share it with."""
+    return next(iter(worker.in_flight.values())).call.alone

@@ -8,6 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from modelport.engine.processes import kill_marked, start_time
+
 FOLDER = re.compile(r"modelport-(\d+)-(\d+)")
 
 
@@ -20,7 +22,7 @@ class Spool:
 
     def __init__(self, parent: str | None = None):
         self.parent = Path(parent or tempfile.gettempdir())
-        self.root = self.parent / f"modelport-{os.getpid()}-{_start_time(os.getpid())}"
+        self.root = self.parent / f"modelport-{os.getpid()}-{start_time(os.getpid())}"
 
     def open(self) -> None:
         """Make the folder, and remove those that killed servers left. Raises `OSError`."""
@@ -47,14 +49,7 @@ def sweep(parent: Path) -> None:
         named = FOLDER.fullmatch(folder.name)
         if named is None or folder.is_symlink() or not folder.is_dir():
             continue
-        if folder.stat().st_uid == os.getuid() and _start_time(int(named[1])) != named[2]:
+        if folder.stat().st_uid == os.getuid() and start_time(int(named[1])) != named[2]:
+            for temp in folder.glob("tmp-*"):  # its workers are gone; what they started may not be
+                kill_marked(temp.name.removeprefix("tmp-"))
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _start_time(pid: int) -> str:
-    """When a process started, in clock ticks since boot; empty if there is no such process (proc(5))."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]

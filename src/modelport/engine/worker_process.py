@@ -16,10 +16,10 @@ import uuid
 from pathlib import Path
 from typing import Any, Protocol
 
-from modelport.engine.output import LineCutter, Output
+from modelport.engine.output import LineCutter, Lines
 from modelport.engine.pending import Pending
 from modelport.engine.processes import MARK, ending, kill_group, kill_marked
-from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, RunningCall
+from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, STOP_FLAG, RunningCall
 from modelport.worker.frames import FrameBuffer, FrameError, Kind, Load, decode, encode
 
 EXIT_SECONDS = 2.0
@@ -36,7 +36,7 @@ class Worker(asyncio.Protocol):
     """A worker as the server sees it. `start` it once; after `on_lost` it is of no use any more."""
 
     def __init__(
-        self, owner: Owner, rules: Load, output: Output, spool_root: Path, *, in_thread: bool = False
+        self, owner: Owner, rules: Load, output: Lines, spool_root: Path, *, in_thread: bool = False
     ):
         self.owner = owner
         self.rules = rules
@@ -51,12 +51,13 @@ class Worker(asyncio.Protocol):
         self.kill_reason = ""
         self.pid = 0
         self._buffer = FrameBuffer()
+        self._broken = False  # nothing is read after a broken frame
         self._process: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
         self._marker: Any = bytearray(64)
         self._control: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
-        self._output_transport: asyncio.ReadTransport | None = None
+        self.output_ended = asyncio.Event()  # nothing more of what it printed will come
         self._cancelled: set[int] = set()
         self.settled = asyncio.Event()  # ready or lost
         self._ended = asyncio.Event()
@@ -138,6 +139,7 @@ class Worker(asyncio.Protocol):
                 cutter.finish()
                 loop.remove_reader(read_end)
                 os.close(read_end)
+                self.output_ended.set()
 
         loop.add_reader(read_end, on_output)
         pidfd = os.pidfd_open(self._process.pid)
@@ -180,10 +182,13 @@ class Worker(asyncio.Protocol):
             self._transport.write(encode(kind, message))
 
     def data_received(self, data: bytes) -> None:
+        if self._broken:
+            return
         try:
             for kind, message in self._buffer.feed(data):
                 self.owner.on_frame(self, kind, decode(kind, message))
         except FrameError as error:
+            self._broken = True
             self.kill(f"it broke the protocol: {error}")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -205,6 +210,16 @@ class Worker(asyncio.Protocol):
         with contextlib.suppress(OSError):
             self._control.send(CALL_NUMBER.pack(call_id))
             os.kill(self.pid, CANCEL_SIGNAL)
+
+    def ask_to_stop(self) -> None:
+        """Raise the flag that `current_job().cancelled` shows."""
+        self._marker[STOP_FLAG] = 1
+
+    def terminate(self) -> None:
+        """Send SIGTERM to the worker alone; what it started ends with it."""
+        if self.pid and not self.lost and not self.in_thread:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
 
     def running_call(self) -> int:
         """The number of the call whose code runs now; 0 if none does."""
@@ -256,3 +271,6 @@ class Worker(asyncio.Protocol):
             return
         await asyncio.to_thread(kill_marked, self.mark)
         await asyncio.to_thread(shutil.rmtree, self.temp, True)
+        if isinstance(self._marker, mmap.mmap):
+            self._marker, marker = bytearray(64), self._marker
+            marker.close()

@@ -76,6 +76,26 @@ def provide_deepaas_modules() -> None:
         sys.meta_path.append(_StandIn())
 
 
+def let_errors_be_reasons() -> None:
+    """Make `HTTPBadRequest(reason=error)` work, as DEEPaaS's upgrade notes write it: aiohttp wants text.
+
+    Does nothing where aiohttp is not loaded, or where it was done before.
+    """
+    exceptions: Any = sys.modules.get("aiohttp.web_exceptions")
+    if exceptions is None or hasattr(exceptions.HTTPException, "modelport_takes_errors"):
+        return
+    plain_init = exceptions.HTTPException.__init__
+
+    def init(self: Any, *arguments: Any, **keywords: Any) -> None:
+        reason = keywords.get("reason")
+        if isinstance(reason, BaseException):
+            keywords["reason"] = " ".join(str(reason).split()) or type(reason).__name__
+        plain_init(self, *arguments, **keywords)
+
+    exceptions.HTTPException.__init__ = init
+    exceptions.HTTPException.modelport_takes_errors = True
+
+
 def uploaded_file_class() -> type[Any]:
     """The `UploadedFile` that the loaded model knows: the real one where the real deepaas is in use."""
     wrapper = sys.modules.get("deepaas.model.v2.wrapper")

@@ -11,6 +11,7 @@ from marshmallow.warnings import Marshmallow4Warning as MarshmallowWarning
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model import Model
 from modelport.contract.served import ServedModel
+from modelport.sources.deepaas_modules import let_errors_be_reasons
 from modelport.sources.python import load_object
 from modelport.sources.source import Source
 
@@ -21,6 +22,7 @@ def load_model(source: Source) -> ServedModel:
         # The old idioms (missing=, description=) work; the person who serves a model cannot change them.
         warnings.filterwarnings("ignore", category=MarshmallowWarning)
         model = load_object(source)
+        let_errors_be_reasons()
         try:
             return served_model(model, source.name)
         except ModelLoadError as error:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from modelport.contract.errors import ModelLoadError
 from modelport.sources.deepaas_modules import provide_deepaas_modules
+from modelport.sources.near_names import did_you_mean, near_files, near_modules
 from modelport.sources.source import Source
 
 # A module or object with none of these is no model, only a mistake.
@@ -53,8 +54,8 @@ def _module(source: Source) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (source.target + ".").startswith(error.name + "."):
             raise ModelLoadError(
-                f"{source}: there is no module {error.name!r}; is the package installed, or should the "
-                "source be a path such as ./model.py?"
+                f"{source}: there is no module {error.name!r}{near_modules(error.name)} (is the package "
+                "installed, or should the source be a path such as ./model.py?)"
             ) from error
         raise _failed(source, error) from error
     except (Exception, SystemExit) as error:  # the model's own code runs here
@@ -64,7 +65,7 @@ def _module(source: Source) -> ModuleType:
 def _file(source: Source) -> ModuleType:
     path = Path(source.target).expanduser().absolute()
     if not path.exists():
-        raise ModelLoadError(f"{source}: there is no such file")
+        raise ModelLoadError(f"{source}: there is no such file{near_files(Path(source.target).expanduser())}")
     if not path.is_file() or path.suffix != ".py":
         raise ModelLoadError(f"{source}: not a Python file (a source path ends in .py)")
     folder = str(path.parent)
@@ -103,8 +104,8 @@ def _attribute(found: Any, name: str, source: Source) -> Any:
         return getattr(found, name)
     except AttributeError:
         names: list[str] = list(vars(cast("object", found))) if hasattr(found, "__dict__") else []
-        near = [name for name in names if not name.startswith("_")]
-        hint = f" (it has: {', '.join(near[:10])})" if near else ""
+        public = [name for name in names if not name.startswith("_")]
+        hint = did_you_mean(name, public) or (f" (it has: {', '.join(public[:10])})" if public else "")
         raise ModelLoadError(f"{source}: there is no {name!r} in {source.target}{hint}") from None
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from modelport.contract.errors import ModelLoadError
+from modelport.sources.near_names import did_you_mean
 
 ENTRY_POINT_GROUPS = ("deepaas.v2.model", "deepaas.model")  # the second is DEEPaaS's older name
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -65,7 +66,7 @@ def parse_source(text: str) -> Source:
 
 def _split(text: str) -> tuple[str, str]:
     target, colon, attribute = text.rpartition(":")
-    if not colon:
+    if not colon or text.endswith(".py"):  # a folder's name may hold a colon
         return text, ""
     if not DOTTED.fullmatch(attribute):
         raise ModelLoadError(f"{text!r}: {attribute!r} is not the name of a class or object")
@@ -98,7 +99,10 @@ def _entry_point(entry: str, name: str) -> Source:
     installed = installed_entry_points()
     if entry not in installed:
         known = ", ".join(sorted(installed)) or "none is installed"
-        raise ModelLoadError(f"no entry point {entry!r} in the group deepaas.v2.model (installed: {known})")
+        raise ModelLoadError(
+            f"no entry point {entry!r} in the group deepaas.v2.model (installed: {known})"
+            + did_you_mean(entry, installed)
+        )
     source = installed[entry]
     return Source(name or entry, source.kind, source.target, source.attribute)
 
@@ -113,7 +117,10 @@ def parse_sources(texts: list[str], model_name: str | None = None) -> list[Sourc
         known = ", ".join(source.name for source in sources) or "none"
         sources = [source for source in sources if source.name == model_name]
         if not sources:
-            raise ModelLoadError(f"no model is called {model_name!r} (there is: {known})")
+            raise ModelLoadError(
+                f"no model is called {model_name!r} (there is: {known})"
+                + did_you_mean(model_name, known.split(", "))
+            )
     if not sources:
         raise ModelLoadError(
             "there is no model to serve: name one (modelport serve path/to/model.py) or install a package "

@@ -20,6 +20,7 @@ from modelport.contract.kinds import File
 from modelport.contract.plain import EncodedJSON, natural_form, plain
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import JSON, Operation
+from modelport.contract.uploaded_file import is_uploaded_file
 from modelport.worker.frames import Load
 
 INLINE_BYTES = 1 << 20  # larger answers travel as files
@@ -67,6 +68,13 @@ class AnswerEncoder:
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
             raise AnswerInvalid(f"it cannot be encoded as JSON: {type(error).__name__}: {error}") from error
 
+    def any_json(self, value: Any) -> bytes:
+        """JSON of what a training or a validation returned. Raises `AnswerInvalid`."""
+        try:
+            return encode_json(value, self.rules.allow_nan)
+        except (TypeError, ValueError, RecursionError, OverflowError) as error:
+            raise AnswerInvalid(f"it cannot be encoded as JSON: {type(error).__name__}: {error}") from error
+
     def _binary(self, call: Call, value: Any, media_type: str) -> Answer:
         folder = Path(self.rules.spool) / f"{call.id:x}"
         name = _file_name(value)
@@ -88,8 +96,28 @@ class AnswerEncoder:
                     body = head
         if media_type in ("*/*", JSON) or media_type.endswith("/*"):
             media_type = _guessed(head)
-        headers = [("content-disposition", _disposition(name))] if name else []
+        headers = [("x-content-type-options", "nosniff")]  # the bytes may be a client's own
+        if name:
+            headers.append(("content-disposition", _disposition(name)))
         return Answer(call.id, content_type=media_type, body=body, path=path, headers=headers)
+
+
+def shown_arguments(arguments: dict[str, Any]) -> bytes:
+    """JSON of a call's arguments as clients may see them: files by name and media type, never by path."""
+    return encode_json({name: _shown(value) for name, value in arguments.items()}, allow_nan=False)
+
+
+def _shown(value: Any) -> Any:
+    if is_uploaded_file(value):
+        return [value.name, value.content_type, value.original_filename]
+    if isinstance(value, File):
+        return [value.filename, value.content_type]
+    if isinstance(value, (list, tuple)):
+        return [_shown(item) for item in cast("list[Any]", value)]
+    try:
+        return json.loads(encode_json(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError, OverflowError):
+        return f"({type(value).__name__})"  # a picture or a table: too much to show
 
 
 def encode_json(value: Any, allow_nan: bool) -> bytes:
@@ -193,7 +221,8 @@ def _file_name(value: Any) -> str:
     if isinstance(value, Path):
         return value.name
     if isinstance(value, File):
-        return Path(value.filename or value.path.name).name
+        name = Path(value.filename).name
+        return value.path.name if name in ("", "..") else name
     name: Any = getattr(value, "name", None)
     return Path(name).name if isinstance(name, str) and hasattr(value, "read") else ""
 

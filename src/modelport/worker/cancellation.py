@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Protocol
 
 CALL_NUMBER = struct.Struct("<Q")
+STOP_FLAG = 16  # the byte of the marker by which the server asks a job to stop
 CANCEL_SIGNAL = signal.SIGUSR1
 MAX_REMEMBERED = 100_000
 
@@ -31,6 +32,7 @@ class Marker(Protocol):
     """Where the number of the running call is shown to the server, which reads it if the worker dies."""
 
     def __setitem__(self, key: slice, value: bytes) -> None: ...
+    def __getitem__(self, key: int) -> int: ...
 
 
 class RunningCall:
@@ -55,6 +57,10 @@ class RunningCall:
         self._current = 0
         self._marker[0:8] = b"\0\0\0\0\0\0\0\0"
 
+    def asked_to_stop(self) -> bool:
+        """True once the server has asked the job of this process to stop."""
+        return self._marker[STOP_FLAG] != 0
+
     def forget(self, call_ids: list[int]) -> None:
         """These calls are answered; a cancellation that comes too late means nothing."""
         if self.cancelled:
@@ -74,15 +80,18 @@ class RunningCall:
         """Take the numbers that the server has written. True if there were any."""
         if self._control is None:
             return False
-        try:
-            data = self._control.recv(CALL_NUMBER.size * 4096)
-        except (BlockingIOError, InterruptedError):
-            return False
-        whole = len(data) - len(data) % CALL_NUMBER.size
         if len(self.cancelled) > MAX_REMEMBERED:
             self.cancelled.clear()  # left over from calls that ended just before their cancellation came
-        self.cancelled.update(number for (number,) in CALL_NUMBER.iter_unpack(data[:whole]))
-        return bool(whole)
+        found = False
+        while True:  # one signal may stand for several numbers, each a datagram of its own
+            try:
+                data = self._control.recv(CALL_NUMBER.size)
+            except (BlockingIOError, InterruptedError):
+                return found
+            if len(data) < CALL_NUMBER.size:  # the server's end is closed
+                return found
+            self.cancelled.add(CALL_NUMBER.unpack(data)[0])
+            found = True
 
     def _on_terminate(self, number: int, frame: FrameType | None) -> None:
         raise Terminated

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterable
 from typing import Any, cast
@@ -19,6 +20,9 @@ from modelport.contract.errors import (
 )
 
 MAX_DETAIL = 2000
+# What a header may consist of (RFC 9110, 5.1 and 5.5); a response with anything else cannot be sent.
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 MAX_TRACEBACK = 20_000
 # Headers that belong to the connection or the body; an exception must not set them.
 OWN_HEADERS = frozenset(
@@ -104,7 +108,7 @@ def _safe_headers(headers: Iterable[tuple[Any, Any]]) -> list[tuple[str, str]]:
     return [
         (name, value)
         for name, value in pairs
-        if name.lower() not in OWN_HEADERS and not any(c in name + value for c in "\r\n\0")
+        if name.lower() not in OWN_HEADERS and TOKEN.fullmatch(name) and not CONTROL.search(value)
     ]
 
 

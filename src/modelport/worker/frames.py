@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 from enum import IntEnum
 from typing import Any
 
@@ -31,11 +32,13 @@ class Kind(IntEnum):
     CALLS = 2  # server: calls to make
     ACKNOWLEDGE = 3  # server: chunks of a stream that were taken
     STOP = 4  # server: finish what runs, then end
+    JOB = 5  # server: the one call of a job's process, and the job
     STATE = 10  # worker: loading, warming
     READY = 11  # worker: the signature
     FAILED = 12  # worker: the model cannot be served
     ANSWERS = 13  # worker: answers to calls
     CHUNK = 14  # worker: the next piece of a stream
+    REPORT = 15  # worker: progress, a metric or an artifact of the job
 
 
 class FrameError(Exception):
@@ -90,17 +93,35 @@ class Acknowledge(msgspec.Struct, array_like=True):
     chunks: int
 
 
+class JobOrder(msgspec.Struct, array_like=True):
+    """A job to run: its call, and the folder that holds its inputs, checkpoints and artifacts."""
+
+    call: Call
+    job_id: str
+    attempt: int
+    folder: str
+
+
+class Report(msgspec.Struct, array_like=True):
+    """What the code of a job says: `progress`, `metric` or `artifact`, and its data."""
+
+    type: str
+    data: dict[str, Any]
+
+
 _ENCODER = msgspec.msgpack.Encoder()
 _TYPES: dict[int, Any] = {
     Kind.LOAD: Load,
     Kind.CALLS: list[Call],
     Kind.ACKNOWLEDGE: Acknowledge,
     Kind.STOP: None,
+    Kind.JOB: JobOrder,
     Kind.STATE: State,
     Kind.READY: Ready,
     Kind.FAILED: Failed,
     Kind.ANSWERS: list[Answer],
     Kind.CHUNK: Chunk,
+    Kind.REPORT: Report,
 }
 _DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {
     k: msgspec.msgpack.Decoder(t) for k, t in _TYPES.items()
@@ -171,9 +192,12 @@ class FrameSocket:
         self._sock = sock
         self._buffer = FrameBuffer()
         self._waiting: list[tuple[int, bytes]] = []
+        self._sending = threading.Lock()  # a job's own threads report, too
 
     def send(self, kind: Kind, message: Any) -> None:
-        self._sock.sendall(encode(kind, message))
+        frame = encode(kind, message)
+        with self._sending:
+            self._sock.sendall(frame)
 
     def receive(self) -> tuple[int, Any] | None:
         while not self._waiting:

@@ -13,10 +13,11 @@ from modelport.contract.errors import BadRequest
 from modelport.contract.media_types import best_media_type
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import Operation
-from modelport.worker.answers import AnswerEncoder
+from modelport.worker.answers import AnswerEncoder, shown_arguments
 from modelport.worker.cancellation import CallCancelled, RunningCall, Terminated
 from modelport.worker.failures import described, trace
-from modelport.worker.frames import Acknowledge, FrameSocket, Kind, Load
+from modelport.worker.frames import Acknowledge, FrameSocket, JobOrder, Kind, Load
+from modelport.worker.job import begin_job
 from modelport.worker.outgoing import Outgoing, failed
 from modelport.worker.requests import read_call
 from modelport.worker.streams import EVENT_STREAM, event, is_stream, pieces, stream_chunk
@@ -53,6 +54,8 @@ class Host:
                 kind, message = frame
                 if kind == Kind.CALLS:
                     self._answer_frame(message)
+                elif kind == Kind.JOB:
+                    self._run_job(message)
                 elif kind == Kind.STOP:
                     return
         finally:
@@ -85,11 +88,24 @@ class Host:
             self.outgoing.answers(answers)
         self.running.forget([call.id for call in calls])
 
+    def _run_job(self, order: JobOrder) -> None:
+        end = begin_job(order, self.channel, self.running)
+        try:
+            answer = self._answer(order.call)
+        finally:
+            end()
+        if answer is not None:
+            self.outgoing.answers([answer])
+
     def _answer(self, call: Call) -> Answer | None:
         """The answer to one call; `None` if it was streamed, and has gone out already."""
         try:
+            self.running.start(call.id)  # reading its arguments runs code of the model's, too
             operation = self._operation(call)
             bound = self._bind(call, operation)
+            if call.only_check:
+                self.running.end()
+                return Answer(call.id, body=shown_arguments(bound[1]))
             return self._run(bound, operation)
         except CallCancelled:
             self.running.end()
@@ -126,11 +142,16 @@ class Host:
     def _run(self, bound: Bound, operation: Operation) -> Answer | None:
         call, arguments, media_type = bound
         running = self.running
-        running.start(call.id)
         value = self.model.call(call.verb, arguments)
         if inspect.isawaitable(value):
             value = self._event_loop().run_until_complete(_awaited(value))
-        if is_stream(value):
+        if call.verb != "predict" or call.collect:
+            if is_stream(value):  # a job has no client that reads along: its result is the whole
+                value = list(pieces(value, self._event_loop()))
+            running.end()
+            if call.verb != "predict":
+                return Answer(call.id, body=self.encoder.any_json(value))
+        elif is_stream(value):
             return self._stream(call, value, media_type, operation)
         running.end()
         return self.encoder.encode(call, value, media_type, operation)

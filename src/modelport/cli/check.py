@@ -1,0 +1,118 @@
+"""The command `modelport check`: can this model be served, and what would make it better."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelport.cli.loading import answers_only, interruptible, parsed_source
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from modelport.cli.checks import Finding
+    from modelport.contract.signature import Operation, Signature
+
+OK = 0
+PROBLEMS = 1
+MARKS = {"error": "[red]✘[/]", "warning": "[yellow]![/]"}
+
+
+def _check(source: str, strict: bool, debug: bool) -> None:
+    from modelport.cli.checks import examined
+    from modelport.worker.failures import trace
+
+    found = parsed_source(source)
+    with answers_only(), interruptible():
+        result = examined(found)
+    if debug and result.error is not None:
+        click.echo(trace(result.error), err=True)
+    console = _console()
+    if result.signature is not None:
+        _print_signature(console, result.signature)
+    for finding in result.findings:
+        _print_finding(console, finding)
+    errors = sum(f.level == "error" for f in result.findings)
+    warnings = len(result.findings) - errors
+    failed = bool(errors or (strict and warnings))
+    verdict = "[red]cannot be served[/]" if errors else "[green]can be served[/]"
+    counts = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
+    console.print(f"[bold]{found.name}[/] {verdict}: {counts}")
+    sys.exit(PROBLEMS if failed else OK)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # No terminal, no width: lines that a program reads must not be broken.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+
+
+def _print_signature(console: Console, signature: Signature) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    about = signature.metadata
+    console.print(f"[bold]{escape(signature.name)}[/]  {signature.contract} contract")
+    if about.get("description"):
+        console.print(escape(str(about["description"])), style="dim")
+    for verb in ("predict", "train", "validate"):
+        operation: Operation = getattr(signature, verb)
+        if not operation.implemented:
+            continue
+        table = Table(title=f"{verb}()", title_justify="left", title_style="bold")
+        for column in ("argument", "takes", "default", "description"):
+            table.add_column(column)
+        for row in _rows(operation, signature.definitions):
+            table.add_row(*map(escape, row))
+        if operation.arguments:
+            console.print(table)
+        else:
+            console.print(f"[bold]{verb}()[/] takes no arguments")
+        if verb == "predict":
+            console.print(f"answers {escape(_answers(operation))}")
+
+
+def _rows(operation: Operation, definitions: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    from modelport.cli.model_options import model_options, takes
+
+    options = {o.argument.name: o for o in model_options(operation.arguments, definitions)}
+    rows: list[tuple[str, str, str, str]] = []
+    for argument in operation.arguments:
+        option = options.get(argument.name)
+        default = "required" if argument.required else str(argument.schema.get("default", ""))
+        kind = takes(option, definitions) if option else " or ".join(argument.schema.get("enum") or ["*/*"])
+        rows.append((argument.name, kind, default, str(argument.schema.get("description", ""))))
+    return rows
+
+
+def _answers(operation: Operation) -> str:
+    said = " or ".join(operation.media_types)
+    if operation.streams:
+        said += ", piece by piece"
+    if operation.max_batch_size > 1:
+        said += f"; up to {operation.max_batch_size} calls at once"
+    return said
+
+
+def _print_finding(console: Console, finding: Finding) -> None:
+    from rich.markup import escape
+
+    console.print(f"{MARKS[finding.level]} {finding.level}: {escape(finding.problem)}")
+    console.print(f"  [dim]→[/] {escape(finding.remedy)}")
+
+
+command = click.Command(
+    "check",
+    callback=_check,
+    params=[
+        click.Argument(["source"], metavar="[NAME=]SOURCE"),
+        click.Option(["strict", "--strict"], is_flag=True, help="exit with status 1 for warnings too"),
+        click.Option(["debug", "-d", "--debug"], is_flag=True, help="show the traceback if loading fails"),
+    ],
+    short_help="Say whether a model can be served.",
+    help="Load and warm a model, check it against its contract, print its signature and each problem with "
+    "its remedy. Exit status 0: it can be served; 1: it cannot.",
+)

@@ -1,0 +1,191 @@
+"""The command `modelport deepaas-cli`: the functions of an installed model, as DEEPaaS's command has them."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelport.cli.deepaas_options import deepaas_options, deepaas_settings
+from modelport.cli.loading import answers_only, interruptible, loaded, warmed
+
+if TYPE_CHECKING:
+    from modelport.cli.model_options import ModelOption
+    from modelport.contract.served import ServedModel
+    from modelport.sources.source import Source
+
+METHODS = ("get_metadata", "warm", "predict", "train")
+OWN_SETTINGS = ("model_name", "warm", "debug", "log_level", "log_file")
+NO_TRAINING = (
+    "training is not offered yet: it comes with durable jobs. Until then call the model's train() from Python"
+)
+
+
+@click.pass_context
+def _cli(
+    ctx: click.Context,
+    method: str | None,
+    arguments: tuple[str, ...],
+    deepaas_method_output: Path | None,
+    **values: Any,
+) -> None:
+    chosen = deepaas_settings(values)
+    debug = bool(chosen.get("debug"))
+    source = _source(chosen.get("model_name"))
+    if method is None:
+        click.echo("modelport: no method was given: get_metadata", err=True)
+    with answers_only(), interruptible():
+        model = loaded(source, debug=debug)
+    run = _Run(model, source, deepaas_method_output, debug=debug, warm=chosen.get("warm", True))
+    inner = run.command_of(method or "get_metadata")
+    with inner.make_context(f"{ctx.info_name} {inner.name}", list(arguments), parent=ctx.parent) as context:
+        inner.invoke(context)
+
+
+def _source(model_name: str | None) -> Source:
+    """The one installed model, or the one of this name. Raises `click.ClickException`."""
+    import os
+
+    from modelport.contract.errors import ModelLoadError
+    from modelport.sources.source import installed_entry_points, parse_source
+
+    name = model_name or os.environ.get("MODELPORT_MODEL_NAME") or os.environ.get("DEEPAAS_V2_MODEL")
+    installed = installed_entry_points()
+    if name is None and len(installed) != 1:
+        known = ", ".join(sorted(installed)) or "none"
+        raise click.UsageError(
+            f"installed models: {known}; choose one with --model-name NAME or DEEPAAS_V2_MODEL"
+            if installed
+            else "no model is installed: install a package with an entry point in the group deepaas.v2.model"
+        )
+    try:
+        return parse_source(f"entrypoint:{name or next(iter(installed))}")
+    except ModelLoadError as error:
+        raise click.UsageError(str(error)) from None
+
+
+class _Run:
+    """One method of one model, run once."""
+
+    def __init__(self, model: ServedModel, source: Source, output: Path | None, *, debug: bool, warm: bool):
+        self.model = model
+        self.source = source
+        self.output = output
+        self.debug = debug
+        self.warm = warm
+
+    def command_of(self, method: str) -> click.Command:
+        """The command of a method, with the model's arguments as its options."""
+        context: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+        if method == "get_metadata":
+            return click.Command(method, callback=self._metadata, help="Print the model's metadata.")
+        if method == "warm":
+            return click.Command(method, callback=self._warm, help="Prepare the model, and end.")
+        from modelport.cli.model_options import click_options, model_options
+
+        signature = self.model.signature
+        operation = getattr(signature, method)
+        options = model_options(operation.arguments, signature.definitions)
+        params = click_options(options, signature.definitions, switches=False)
+        if not any("--accept" in param.opts for param in params):
+            params.append(click.Option(["accept", "--accept"], help="the media type of the answer"))
+
+        def run(**values: Any) -> None:
+            if method == "train":
+                raise click.ClickException(NO_TRAINING)
+            self._predict(options, values)
+
+        said = f"Run the model's {method}()."
+        return click.Command(method, callback=run, params=params, context_settings=context, help=said)
+
+    def _metadata(self) -> None:
+        body = json.dumps(self.model.signature.metadata, ensure_ascii=False)
+        if self.output is None:
+            click.echo(body)
+            return
+        try:
+            self.output.parent.mkdir(parents=True, exist_ok=True)
+            self.output.write_text(body, encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise click.ClickException(f"{self.output} cannot be written: {error.strerror}") from None
+
+    def _warm(self) -> None:
+        with answers_only(), interruptible():
+            warmed(self.model, debug=self.debug)
+        click.echo(f"modelport: {self.source.name} is warm", err=True)
+
+    def _predict(self, options: list[ModelOption], values: dict[str, Any]) -> None:
+        from modelport.cli.answer_output import AnswerOutput
+        from modelport.cli.local_run import run_call
+        from modelport.cli.model_call import CallMaker
+        from modelport.cli.model_options import given_texts
+
+        accept: str = values.pop("accept", None) or ""
+        given = given_texts(options, values)
+        with (
+            tempfile.TemporaryDirectory(prefix="modelport-predict-") as folder,
+            answers_only() as stdout,
+            interruptible(),
+        ):
+            spool = Path(folder)
+            is_typed = self.model.signature.contract == "typed"
+            call = CallMaker(options, is_typed, spool, "python").call(given, accept)
+            rewrite = _bare if self.model.signature.predict.wrapped else None
+            output = AnswerOutput(
+                stdout, self.output, options, debug=self.debug, rewrite=rewrite, rename=_with_extension
+            )
+            try:
+                if self.output is not None:
+                    self.output.parent.mkdir(parents=True, exist_ok=True)
+                if self.warm:
+                    warmed(self.model, debug=self.debug)
+                run_call(self.model, self.source, call, spool, output.take, output.take_chunk)
+                output.close()
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise click.ClickException(f"the answer cannot be written: {error}") from None
+        if output.failure is not None:
+            raise output.failure
+
+
+def _with_extension(path: Path, media_type: str) -> Path:
+    """The output file with the extension of what is written to it, added where another one stands."""
+    extension = mimetypes.guess_extension(media_type)
+    if extension is None or path.suffix.lower() in mimetypes.guess_all_extensions(media_type):
+        return path
+    changed = path.with_name(path.name + extension)
+    click.echo(f"modelport: {path} gets the extension of {media_type}: {changed}", err=True)
+    return changed
+
+
+def _bare(body: bytes) -> bytes:
+    """The model's own answer out of `{"status": "OK", "predictions": …}`: what DEEPaaS's command writes."""
+    import msgspec
+
+    return bytes(msgspec.json.decode(body, type=dict[str, msgspec.Raw])["predictions"])
+
+
+command = click.Command(
+    "deepaas-cli",
+    callback=_cli,
+    params=[
+        click.Option(
+            ["deepaas_method_output", "--deepaas_method_output", "--deepaas-method-output"],
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="PATH",
+            help="write the answer to this file",
+        ),
+        *deepaas_options(OWN_SETTINGS),
+        click.Argument(["method"], type=click.Choice(METHODS), required=False),
+        click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED, metavar="[--ARGUMENT VALUE]..."),
+    ],
+    context_settings={"allow_interspersed_args": False},
+    short_help="Run a model's functions, as DEEPaaS's deepaas-cli does.",
+    help="Run one function of an installed model in this process, with the options of DEEPaaS's "
+    "deepaas-cli. Booleans, lists and dictionaries are Python literals; a file argument takes a path.",
+)

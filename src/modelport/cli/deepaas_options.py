@@ -1,0 +1,74 @@
+"""DEEPaaS's own options: those that are settings here, and those that mean nothing any more.
+
+Source: the help of `deepaas-run` and `deepaas-cli` of DEEPaaS 2.6, with what oslo.config adds to both.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modelport.cli.configuration import INI_SUFFIXES, PREFIX, SettingsError, settings_of_file
+from modelport.cli.setting_options import given, setting_options
+
+SETTINGS = (
+    "host", "port", "base_path", "model_name", "workers", "client_max_size", "warm", "train_endpoint",
+    "predict_endpoint", "doc_endpoint", "debug_endpoint", "debug", "log_level", "log_file",
+)  # fmt: skip
+MEANINGLESS = (
+    "openwhisk-detect", "deepaas_with_multiprocessing", "log-config-append", "log-date-format", "log-dir",
+    "use-syslog", "syslog-log-facility", "use-journal", "use-json", "use-eventlog", "watch-log-file",
+    "config-dir",
+)  # fmt: skip
+SWITCHES = (
+    "openwhisk-detect", "deepaas_with_multiprocessing", "use-syslog", "use-journal", "use-json",
+    "use-eventlog", "watch-log-file",
+)  # fmt: skip
+ALIASES = {"log-config-append": ["--log-config", "--log_config"], "log-dir": ["--logdir"]}
+
+
+def deepaas_options(settings: tuple[str, ...] = SETTINGS) -> list[click.Parameter]:
+    """The options of a DEEPaaS command: these settings, the file of settings, and what means nothing."""
+    return [
+        *(option for option in setting_options() if option.name in settings),
+        click.Option(
+            ["config_files", "--config-file"], multiple=True, metavar="PATH", help="an INI file, or TOML"
+        ),
+        *(_meaningless(name) for name in MEANINGLESS),
+    ]
+
+
+def _meaningless(name: str) -> click.Option:
+    parameter = name.replace("-", "_")
+    if name in SWITCHES:
+        return click.Option([parameter, f"--{name}/--no{name}"], default=None, hidden=True)
+    return click.Option([parameter, f"--{name}", *ALIASES.get(name, [])], default=None, hidden=True)
+
+
+def deepaas_settings(values: dict[str, Any]) -> dict[str, Any]:
+    """The settings that DEEPaaS's options and files make; what means nothing is named on stderr.
+
+    A variable stands between the options and the files, as for every command. Raises `click.UsageError`.
+    """
+    ignored = ["--" + name for name in MEANINGLESS if values.get(name.replace("-", "_")) is not None]
+    found: dict[str, Any] = {}
+    for file in values.get("config_files") or ():
+        path = Path(file)
+        unknown: list[str] = []
+        try:
+            # DEEPaaS passes over keys that it does not know; a TOML file is ours, and is read strictly.
+            lenient = unknown if path.suffix in INI_SUFFIXES else None
+            found |= settings_of_file(path, lenient)
+        except SettingsError as error:
+            raise click.UsageError(str(error)) from None
+        ignored += [f"{key} (in {path})" for key in unknown]
+    if ignored:
+        click.echo(f"modelport: these mean nothing here, and are ignored: {', '.join(ignored)}", err=True)
+    by_variable = {name for name in found if PREFIX + name.upper() in os.environ}
+    if os.environ.get("DEEPAAS_V2_MODEL"):
+        by_variable.add("model_name")
+    of_files = {name: value for name, value in found.items() if name not in by_variable}
+    return of_files | given({name: values.get(name) for name in SETTINGS})

@@ -1,0 +1,98 @@
+"""A model loaded into this process for one command, with its own words kept off stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Generator
+from types import FrameType
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+if TYPE_CHECKING:
+    from modelport.contract.served import ServedModel
+    from modelport.sources.source import Source
+
+
+@contextlib.contextmanager
+def answers_only() -> Generator[BinaryIO]:
+    """The real stdout, for the answer alone: whatever else is printed meanwhile goes to stderr."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(os.dup(kept), "wb") as stdout:
+            yield stdout
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+@contextlib.contextmanager
+def interruptible() -> Generator[None]:
+    """Ctrl-C and SIGTERM end the model's code, however it catches exceptions, and then this process."""
+    from modelport.worker.cancellation import Terminated
+
+    received: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise Terminated
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except Terminated:
+        sys.exit(128 + received[0])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def parsed_source(text: str) -> Source:
+    """The source that the user wrote. Raises `click.UsageError` saying what is wrong with it."""
+    from modelport.contract.errors import ModelLoadError
+    from modelport.sources.source import parse_source
+
+    try:
+        return parse_source(text)
+    except ModelLoadError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def loaded(source: Source, *, debug: bool = False) -> ServedModel:
+    """The model, not warmed. Raises `click.ClickException` with the reason; `debug` shows the traceback."""
+    from modelport.contract.errors import ModelLoadError
+    from modelport.sources.load import load_model
+
+    try:
+        return load_model(source)
+    except ModelLoadError as error:
+        raise failed(str(error), error, debug) from None
+    except SystemExit as error:  # of the model's own code
+        raise failed(f"{source}: it ended the process with {error.code!r}", error, debug) from None
+
+
+def warmed(model: ServedModel, *, debug: bool = False) -> None:
+    """Warm the model. Raises `click.ClickException` with the reason."""
+    from modelport.contract.errors import ModelLoadError
+    from modelport.worker.main import warm
+
+    try:
+        warm(model)
+    except ModelLoadError as error:
+        raise failed(str(error), error, debug) from None
+
+
+def failed(message: str, error: BaseException, debug: bool) -> click.ClickException:
+    """The end of a command: exit status 1 and the reason, after the traceback if `debug` is on."""
+    from modelport.worker.failures import trace
+
+    if debug:
+        click.echo(trace(error), err=True)
+    return click.ClickException(message)

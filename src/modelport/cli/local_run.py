@@ -1,0 +1,62 @@
+"""One call answered in this process, by the code that answers it in a worker."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.served import ServedModel
+from modelport.sources.source import Source
+from modelport.worker.cancellation import CallCancelled, RunningCall
+from modelport.worker.frames import Acknowledge, FrameSocket, Kind, Load
+from modelport.worker.host import Host
+
+
+class _Conversation(FrameSocket):
+    """What a worker reads and writes while it answers one call, without a socket."""
+
+    def __init__(self, call: Call, on_answer: Callable[[Answer], None], on_chunk: Callable[[Chunk], None]):
+        self._frames: list[tuple[int, Any]] = [(Kind.CALLS, [call])]
+        self._on_answer = on_answer
+        self._on_chunk = on_chunk
+        self.error: OSError | None = None
+
+    def receive(self) -> tuple[int, Any] | None:
+        return self._frames.pop(0) if self._frames else None
+
+    def send(self, kind: Kind, message: Any) -> None:
+        if self.error is not None:
+            return
+        try:
+            if kind == Kind.ANSWERS:
+                self._on_answer(message[0])
+            else:
+                self._on_chunk(message)
+                self._frames.append((Kind.ACKNOWLEDGE, Acknowledge(message.id, 1)))
+        except OSError as error:  # whoever reads the answer has gone: end the model's generator
+            self.error = error
+            raise CallCancelled from error
+
+
+def run_call(
+    model: ServedModel,
+    source: Source,
+    call: Call,
+    spool: Path,
+    on_answer: Callable[[Answer], None],
+    on_chunk: Callable[[Chunk], None],
+) -> None:
+    """Answer `call`: `on_answer` gets the answer, `on_chunk` each piece if it is a stream.
+
+    Raises `OSError` if one of them did.
+    """
+    rules = Load(source.name, source.kind, source.target, source.attribute, str(spool))
+    conversation = _Conversation(call, on_answer, on_chunk)
+    marker: Any = bytearray(64)
+    with contextlib.suppress(CallCancelled):
+        Host(model, rules, conversation, RunningCall(marker, None)).run()
+    if conversation.error is not None:
+        raise conversation.error

@@ -1,0 +1,31 @@
+"""The command `modelport metadata`: what a model says of itself."""
+
+from __future__ import annotations
+
+import click
+
+from modelport.cli.loading import answers_only, interruptible, loaded, parsed_source
+
+
+def _metadata(source: str, debug: bool) -> None:
+    import json
+
+    from modelport.contract.metadata import metadata_body
+
+    found = parsed_source(source)
+    with answers_only() as stdout, interruptible():
+        signature = loaded(found, debug=debug).signature
+        body = metadata_body(signature.metadata, f"/v2/models/{signature.name}")
+        stdout.write(json.dumps(body, indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+
+
+command = click.Command(
+    "metadata",
+    callback=_metadata,
+    params=[
+        click.Argument(["source"], metavar="[NAME=]SOURCE"),
+        click.Option(["debug", "-d", "--debug"], is_flag=True, help="show the traceback if loading fails"),
+    ],
+    short_help="Print a model's metadata as JSON.",
+    help="Load a model and print its metadata as JSON, as GET /v2/models/NAME/ answers it.",
+)

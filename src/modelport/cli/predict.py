@@ -1,0 +1,132 @@
+"""The command `modelport predict`: one prediction in this process, without a server."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelport.cli.loading import answers_only, interruptible, loaded, parsed_source, warmed
+
+if TYPE_CHECKING:
+    from modelport.cli.model_options import ModelOption
+    from modelport.contract.served import ServedModel
+    from modelport.sources.source import Source
+
+HELP_FLAGS = ("-h", "--help")
+
+
+def own_options(taken: set[str]) -> list[click.Parameter]:
+    """The options of the command itself; a long name that the model has too is the model's."""
+
+    def names(parameter: str, short: str, long: str) -> list[str]:
+        return [parameter, short, *([] if long in taken else [long])]
+
+    return [
+        click.Option(
+            names("accept", "-a", "--accept"),
+            metavar="MEDIA_TYPE",
+            help="what to answer, as an Accept header",
+        ),
+        click.Option(
+            names("output", "-o", "--output"),
+            type=click.Path(dir_okay=False, writable=True, path_type=Path),
+            metavar="FILE",
+            help="write the answer to this file",
+        ),
+        click.Option(
+            names("debug", "-d", "--debug"), is_flag=True, help="show the traceback if the model fails"
+        ),
+    ]
+
+
+@click.pass_context
+def _predict(ctx: click.Context, source: str, arguments: tuple[str, ...], **own: Any) -> None:
+    found = parsed_source(source)
+    with answers_only(), interruptible():
+        model = loaded(found, debug=own["debug"] or "--debug" in arguments or "-d" in arguments)
+    inner = _command_of(model, found, own)
+    with inner.make_context(f"{ctx.info_name} {source}", list(arguments), parent=ctx.parent) as context:
+        inner.invoke(context)
+
+
+def _command_of(model: ServedModel, source: Source, own: dict[str, Any]) -> click.Command:
+    """The command that has the model's own options."""
+    from modelport.cli.model_options import click_options, model_options
+
+    signature = model.signature
+    options = model_options(signature.predict.arguments, signature.definitions)
+    params = click_options(options, signature.definitions)
+    taken = {flag for param in params for flag in param.opts}
+
+    def run(**values: Any) -> None:
+        chosen = {name: values.pop(name) or own[name] for name in ("accept", "output", "debug")}
+        _answer(model, source, options, values, chosen)
+
+    said = str(signature.metadata.get("description") or "")
+    return click.Command(
+        source.name,
+        callback=run,
+        params=[*params, *own_options(taken)],
+        context_settings={"help_option_names": [f for f in HELP_FLAGS if f not in taken]},
+        help="\n\n".join([said, f"Answers {' or '.join(signature.predict.media_types)}."]),
+    )
+
+
+def _answer(
+    model: ServedModel,
+    source: Source,
+    options: list[ModelOption],
+    values: dict[str, Any],
+    chosen: dict[str, Any],
+) -> None:
+    from modelport.cli.answer_output import AnswerOutput
+    from modelport.cli.local_run import run_call
+    from modelport.cli.model_call import CallMaker
+    from modelport.cli.model_options import given_texts
+
+    path: Path | None = chosen["output"]
+    check_folder(path)
+    given = given_texts(options, values)
+    with (
+        tempfile.TemporaryDirectory(prefix="modelport-predict-") as folder,
+        answers_only() as stdout,
+        interruptible(),
+    ):
+        spool = Path(folder)
+        is_typed = model.signature.contract == "typed"
+        call = CallMaker(options, is_typed, spool).call(given, chosen["accept"] or "")
+        warmed(model, debug=chosen["debug"])
+        output = AnswerOutput(stdout, path, options, debug=chosen["debug"])
+        try:
+            run_call(model, source, call, spool, output.take, output.take_chunk)
+            output.close()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise click.ClickException(f"the answer cannot be written: {error}") from None
+    if output.failure is not None:
+        raise output.failure
+
+
+def check_folder(path: Path | None) -> None:
+    """Refuse an output file whose folder does not exist, before the model has worked for it."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise click.UsageError(f"Invalid value for '--output': there is no folder {str(path.parent)!r}")
+
+
+command = click.Command(
+    "predict",
+    callback=_predict,
+    params=[
+        click.Argument(["source"], metavar="[NAME=]SOURCE"),
+        click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED, metavar="[--ARGUMENT VALUE]..."),
+        *own_options(set()),
+    ],
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    short_help="Predict once, in this process.",
+    help="Load a model, predict once, and print the answer that its server would give. The model's "
+    "arguments are options: `modelport predict SOURCE --help` lists them.",
+)

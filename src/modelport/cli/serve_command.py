@@ -1,0 +1,46 @@
+"""The command `modelport serve`: its arguments, and the settings they make."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from modelport.cli.configuration import SettingsError, load_settings, mistyped_variables
+from modelport.cli.setting_options import given, setting_options
+
+
+def _serve(sources: tuple[str, ...], config: str | None, **options: Any) -> None:
+    chosen = given(options)
+    if sources:
+        chosen["sources"] = list(sources)
+    serve_with(chosen, config)
+
+
+def serve_with(chosen: dict[str, Any], config: str | None) -> None:
+    """Serve with these settings over those of the variables and the file, and end the process."""
+    for wrong, right in mistyped_variables(os.environ).items():
+        click.echo(f"modelport: the variable {wrong} is no setting; did you mean {right}?", err=True)
+    try:
+        settings = load_settings(chosen, config)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    from modelport.cli.serve import run_server
+
+    sys.exit(run_server(settings))
+
+
+command = click.Command(
+    "serve",
+    callback=_serve,
+    params=[
+        click.Argument(["sources"], nargs=-1, metavar="[[NAME=]SOURCE]..."),
+        click.Option(["config", "--config", "--config-file"], metavar="FILE", help="a TOML file of settings"),
+        *setting_options(),
+    ],
+    short_help="Serve models over HTTP.",
+    help="Serve models. A SOURCE is package.module, package.module:Class, path/to/model.py[:Class] or "
+    "entrypoint:NAME; without one, every installed deepaas.v2.model entry point is served.",
+)

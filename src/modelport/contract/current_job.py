@@ -1,0 +1,140 @@
+"""What a model may say, and ask, while a job runs it: `modelport.current_job()`."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class JobReporter(Protocol):
+    """Where a job's reports go, and what is known of it."""
+
+    id: str
+    attempt: int
+    checkpoint_dir: Path
+    artifact_dir: Path
+
+    def report(self, type: str, data: dict[str, Any]) -> None: ...
+    def is_cancelled(self) -> bool: ...
+
+
+class CurrentJob:
+    """The job that runs this code. Outside a job everything works and nothing is recorded."""
+
+    def __init__(self, reporter: JobReporter | None = None):
+        self._reporter = reporter
+        self._own_dir: Path | None = None
+
+    @property
+    def id(self) -> str:
+        """The job's id; empty outside a job."""
+        return self._reporter.id if self._reporter else ""
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is, counted from 1; 0 outside a job."""
+        return self._reporter.attempt if self._reporter else 0
+
+    @property
+    def cancelled(self) -> bool:
+        """True once somebody asked to stop. Code that looks can end in order; other code is ended."""
+        return self._reporter is not None and self._reporter.is_cancelled()
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """A folder that outlives the attempt: a later attempt of the job finds there what this one left."""
+        if self._reporter is not None:
+            return self._reporter.checkpoint_dir
+        if self._own_dir is None:
+            self._own_dir = Path(tempfile.mkdtemp(prefix="modelport-checkpoints-"))
+        return self._own_dir
+
+    def progress(self, done: float, total: float | None = None, message: str = "") -> None:
+        """Say how far the work is: `done` of `total` steps, if the total is known.
+
+        Raises `ValueError` for numbers that are not finite or negative.
+        """
+        numbers = [_finite("done", done)] + ([_finite("total", total)] if total is not None else [])
+        if min(numbers) < 0:
+            raise ValueError("progress: done and total must not be negative")
+        if self._reporter is not None:
+            of = numbers[1] if total is not None else None
+            self._reporter.report("progress", {"done": numbers[0], "total": of, "message": message})
+
+    def log_metric(self, name: str, value: float, step: int | None = None) -> None:
+        """Record a number, such as a loss. A value may be NaN or infinite: that, too, is worth knowing."""
+        if not name or not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError("log_metric: the name must be a text that is not empty")
+        number = float(value)
+        if self._reporter is not None:
+            data = {"name": name, "value": number, "step": None if step is None else int(step)}
+            self._reporter.report("metric", data)
+
+    def log_metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
+        """Record several numbers of one step."""
+        for name, value in values.items():
+            self.log_metric(name, value, step)
+
+    def artifact(self, path: str | Path, name: str | None = None) -> Path:
+        """Keep a file or a folder with the job, under `name` or its own; returns where it is kept.
+
+        The file is copied at once, so that later changes of it do not matter. Raises `OSError` if it
+        cannot be read or kept, and `ValueError` for a name that leads out of the job.
+        """
+        source = Path(path)
+        if self._reporter is None:
+            return source
+        return _keep(source, name or source.name, self._reporter)
+
+
+def _keep(source: Path, name: str, reporter: JobReporter) -> Path:
+    import shutil
+
+    inner = Path(name)
+    if inner.is_absolute() or ".." in inner.parts or not inner.parts or "\0" in name:
+        raise ValueError(f"artifact: {name!r} is no name inside the job")
+    kept = reporter.artifact_dir / inner
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, kept, dirs_exist_ok=True)
+        files = [path for path in kept.rglob("*") if path.is_file()]
+    else:
+        partial = kept.with_name(f".{kept.name}.partial")  # half a file never has the name
+        shutil.copyfile(source, partial)
+        partial.replace(kept)
+        files = [kept]
+    for file in files:
+        relative = file.relative_to(reporter.artifact_dir).as_posix()
+        reporter.report("artifact", {"path": relative, "size": file.stat().st_size})
+    return kept
+
+
+def _finite(what: str, value: float) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"progress: {what} is {number}")
+    return number
+
+
+_outside = CurrentJob()
+_current: CurrentJob = _outside
+
+
+def current_job() -> CurrentJob:
+    """The job that runs this code, or an object on which all of it does nothing."""
+    return _current
+
+
+def set_current_job(reporter: JobReporter) -> Callable[[], None]:
+    """Make `current_job()` report to `reporter`. Returns what undoes it."""
+    global _current
+    _current = CurrentJob(reporter)
+
+    def undo() -> None:
+        global _current
+        _current = _outside
+
+    return undo

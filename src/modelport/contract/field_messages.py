@@ -1,0 +1,40 @@
+"""pydantic's errors as webargs' map of messages."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pydantic
+
+MISSING_MESSAGE = "Missing data for required field."
+
+
+def field_map(error: pydantic.ValidationError, skip: int = 1) -> Any:
+    """A pydantic error as webargs' map: `{"argument": ["message"]}`, nested by key and index.
+
+    With `skip` 0 the error is that of one argument, and what comes back is its part of the map.
+    """
+    root: dict[str, Any] = {}
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        message = MISSING_MESSAGE if item["type"] == "missing" else item["msg"]
+        message = message.removeprefix("Value error, ")
+        path = [str(step) for step in item["loc"]] or ["_schema"]
+        if skip == 0:
+            path = ["", *[str(step) for step in item["loc"]]]
+        _put(root, path, message)
+    return root[""] if skip == 0 else root
+
+
+def _put(root: dict[str, Any], path: list[str], message: str) -> None:
+    node = root
+    for step in path[:-1]:
+        below = node.get(step)
+        if not isinstance(below, dict):
+            below = {} if below is None else {"_schema": below}
+            node[step] = below
+        node = cast("dict[str, Any]", below)
+    last = node.setdefault(path[-1], [])
+    if isinstance(last, dict):
+        cast("dict[str, Any]", last).setdefault("_schema", []).append(message)
+    else:
+        last.append(message)

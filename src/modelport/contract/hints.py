@@ -1,0 +1,128 @@
+"""Type hints, asked for what they mean to a request: files, lists, streams, media types."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import pydantic
+from pydantic.fields import FieldInfo
+from typing_extensions import is_typeddict
+
+from modelport.contract.errors import ModelLoadError
+from modelport.contract.kinds import File, Image, Table
+from modelport.contract.signature import JSON, STREAM_TYPES, ArgumentKind
+from modelport.contract.uploaded_file import UploadedFile
+
+STREAMS = (Iterator, Generator, AsyncIterator, AsyncGenerator)
+LISTS = (list, tuple, set, frozenset)
+
+
+def hints_of(function: Callable[..., Any], name: str) -> dict[str, Any]:
+    """The evaluated hints of a function. Raises `ModelLoadError` if they cannot be read."""
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except Exception as error:  # evaluating annotations runs the model's own code
+        raise ModelLoadError(
+            f"{name}(): its type hints cannot be read: {type(error).__name__}: {error}"
+        ) from error
+
+
+def parameters_of(function: Callable[..., Any], name: str) -> dict[str, inspect.Parameter]:
+    """The parameters that can be sent by name. Raises `ModelLoadError` for one that cannot."""
+    found = inspect.signature(function).parameters
+    for parameter in found.values():
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise ModelLoadError(f"{name}(): the parameter {parameter.name!r} must not be positional-only")
+    sorts = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return {key: parameter for key, parameter in found.items() if parameter.kind not in sorts}
+
+
+def hint_of(parameter: inspect.Parameter, hints: dict[str, Any]) -> Any:
+    """The hint of a parameter; rules in its default (`= Field(ge=0)`) belong to it too."""
+    hint = hints.get(parameter.name, Any)
+    return Annotated[hint, parameter.default] if isinstance(parameter.default, FieldInfo) else hint
+
+
+def bare(hint: Any) -> Any:
+    """The hint without Annotated and without `| None`."""
+    while get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    if get_origin(hint) in (Union, types.UnionType):
+        rest = [a for a in get_args(hint) if a is not type(None)]
+        if len(rest) == 1:
+            return bare(rest[0])
+    return hint
+
+
+def is_file(hint: Any) -> bool:
+    """True for a file or a picture."""
+    found = bare(hint)
+    return inspect.isclass(found) and issubclass(found, (File, UploadedFile))
+
+
+def takes_file(hint: Any) -> bool:
+    """True if an upload may fill the hint, or a part of it."""
+    found = bare(hint)
+    if is_file(found) or is_table(found):
+        return True
+    return any(takes_file(a) for a in get_args(found) if a is not hint) if get_origin(found) else False
+
+
+def is_table(hint: Any) -> bool:
+    """True for a table."""
+    found = bare(hint)
+    return inspect.isclass(found) and issubclass(found, Table)
+
+
+def is_list(hint: Any) -> bool:
+    """True if a repeated key of a query string or a form is meant for this hint."""
+    found = bare(hint)
+    return (get_origin(found) or found) in LISTS
+
+
+def argument_kind(name: str, hint: Any) -> ArgumentKind:
+    """What sort of argument a hint of this name is."""
+    found = bare(hint)
+    if is_file(found):
+        return "file"
+    if is_list(found) and get_args(found) and is_file(get_args(found)[0]):
+        return "files"
+    if name == "accept" and (found is str or get_origin(found) is Literal):
+        return "accept"
+    return "value"
+
+
+def has_config(hint: Any) -> bool:
+    """True for classes that carry a pydantic configuration of their own."""
+    found = bare(hint)
+    return inspect.isclass(found) and (
+        issubclass(found, pydantic.BaseModel)
+        or hasattr(found, "__pydantic_config__")
+        or hasattr(found, "__dataclass_fields__")
+        or is_typeddict(found)
+    )
+
+
+def is_stream_hint(returns: Any) -> bool:
+    """True for the return type of a generator."""
+    found = bare(returns)
+    return (get_origin(found) or found) in STREAMS
+
+
+def media_types_of(returns: Any) -> list[str]:
+    """The media types that a return type says, the default first."""
+    found = bare(returns)
+    if is_stream_hint(found):
+        of = get_args(found)
+        return ["application/octet-stream"] if of and of[0] is bytes else list(STREAM_TYPES)
+    if inspect.isclass(found):
+        if issubclass(found, Image) or found.__module__.startswith("PIL."):
+            return ["image/png"]
+        if issubclass(found, (bytes, bytearray, memoryview, File, Path)) or hasattr(found, "readinto"):
+            return ["application/octet-stream"]
+    return [JSON]

@@ -1,0 +1,119 @@
+"""The worker's side of a job: reports go to the server as they come, wishes come from it by a flag."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+from modelport.contract.current_job import set_current_job
+from modelport.worker.cancellation import RunningCall
+from modelport.worker.frames import FrameSocket, JobOrder, Kind, Report
+
+PROGRESS_SECONDS = 0.1  # progress in between is not reported: nobody could see it
+
+
+class Reporter:
+    """Sends what the job's code says. Any thread of the job may use it."""
+
+    def __init__(self, order: JobOrder, channel: FrameSocket, running: RunningCall):
+        folder = Path(order.folder)
+        self.id = order.job_id
+        self.attempt = order.attempt
+        self.checkpoint_dir = folder / "checkpoints"
+        self.artifact_dir = folder / "artifacts"
+        for place in (self.checkpoint_dir, self.artifact_dir):
+            place.mkdir(parents=True, exist_ok=True)
+        self._channel = channel
+        self._running = running
+        self._lock = Lock()
+        self._last_progress = 0.0
+        self._held: dict[str, Any] | None = None  # progress that was too soon to be sent
+
+    def report(self, type: str, data: dict[str, Any]) -> None:
+        """Send one report; progress that follows too fast waits for the next one."""
+        with self._lock:
+            if type == "progress":
+                now = monotonic()
+                is_last = data["total"] is not None and data["done"] >= data["total"]
+                if now - self._last_progress < PROGRESS_SECONDS and not is_last:
+                    self._held = data
+                    return
+                self._last_progress = now
+                self._held = None
+            self._channel.send(Kind.REPORT, Report(type, data))
+
+    def finish(self) -> None:
+        """Send what was held back."""
+        with self._lock:
+            held, self._held = self._held, None
+            if held is not None:
+                self._channel.send(Kind.REPORT, Report("progress", held))
+
+    def is_cancelled(self) -> bool:
+        """True once the server has asked the job to stop."""
+        return self._running.asked_to_stop()
+
+
+def begin_job(order: JobOrder, channel: FrameSocket, running: RunningCall) -> Callable[[], None]:
+    """Make this process run `order`: `current_job()` and tqdm bars report. Returns what ends that."""
+    reporter = Reporter(order, channel, running)
+    undo = set_current_job(reporter)
+    watch_tqdm(reporter)
+
+    def end() -> None:
+        reporter.finish()
+        undo()
+
+    return end
+
+
+def watch_tqdm(reporter: Reporter) -> None:
+    """Turn tqdm's bars, now and whenever it is imported, into progress; what they draw is not printed."""
+    if "tqdm.std" in sys.modules:
+        _replace_display(sys.modules["tqdm.std"], reporter)
+    else:
+        sys.meta_path.insert(0, _TqdmFinder(reporter))
+
+
+class _TqdmFinder:
+    """Sees `tqdm.std` being imported."""
+
+    def __init__(self, reporter: Reporter):
+        self._reporter = reporter
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != "tqdm.std":
+            return None
+        from importlib.machinery import PathFinder
+
+        spec = PathFinder.find_spec(name, path)
+        if spec is None or spec.loader is None:
+            return None
+        loader: Any = spec.loader
+        execute = loader.exec_module
+
+        def exec_module(module: Any) -> None:
+            execute(module)
+            _replace_display(module, self._reporter)
+
+        loader.exec_module = exec_module
+        return spec
+
+
+def _replace_display(module: Any, reporter: Reporter) -> None:
+    def display(bar: Any, msg: str | None = None, pos: int | None = None) -> bool:
+        if not getattr(bar, "pos", 0):  # the outermost bar tells how far the job is
+            words = str(getattr(bar, "desc", "") or "").removesuffix(": ")
+            total = bar.total if isinstance(bar.total, (int, float)) else None
+            reporter.report("progress", {"done": float(bar.n), "total": total, "message": words})
+        return True
+
+    def stay(bar: Any, n: int) -> None:
+        """Nothing is drawn, so there is no line to go to."""
+
+    module.tqdm.display = display
+    module.tqdm.moveto = stay

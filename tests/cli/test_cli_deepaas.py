@@ -1,0 +1,159 @@
+"""`modelport deepaas-run` and `modelport deepaas-cli` answer to DEEPaaS's own options."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cli_models
+import pytest
+from cli_process import installed, modelport
+from serving import Server, environment
+
+EVERY = ("Echo", "Upload", "Media", "Fails")
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> dict[str, str]:
+    return installed(tmp_path / "site", echo="cli_models:Echo")
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> dict[str, str]:
+    return installed(tmp_path / "site", **{name: f"cli_models:{name}" for name in EVERY})
+
+
+def deepaas_run(*arguments: str, **variables: str) -> Server:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "modelport", "deepaas-run", *arguments],
+        env=environment(**variables) | variables,
+        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    try:
+        return Server(process)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
+def test_deepaas_run_takes_deepaas_options_and_names_those_that_mean_nothing(
+    tmp_path: Path, many: dict[str, str]
+) -> None:
+    file = tmp_path / "deepaas.conf"
+    file.write_text("[DEFAULT]\nlisten-port = 0\nmodel-name = Echo\nuse_stderr = true\n[oslo]\nx = 1\n")
+    server = deepaas_run(
+        "--config-file", str(file), "--listen-ip", "127.0.0.1", "--model-name", "Media", "--base-path", "/x",
+        "-p", "1", "--client-max-size", "0", "--nowarm", "--notrain-endpoint", "--debug-endpoint", "-d",
+        "--nodoc-endpoint", "--openwhisk-detect", "--log-dir", "somewhere", **many,
+    )  # fmt: skip
+    try:
+        server.wait_settled()
+        assert server.url.endswith("/x")
+        assert [m["name"] for m in server.client.get("/v2/models/").json()["models"]] == ["Media"]
+        assert server.client.post("/v2/models/Media/predict/").status_code == 200
+        assert server.client.post("/v2/models/Media/train/").status_code == 402
+        assert server.client.get("/docs").status_code == 404
+        assert server.client.get("/v2/debug/").status_code == 200
+        ignored = server.wait_for_log("these mean nothing here, and are ignored: (.*)").group(1)
+        assert ignored == f"--openwhisk-detect, --log-dir, use_stderr (in {file})"
+    finally:
+        server.stop()
+
+
+def test_deepaas_run_without_an_installed_model_says_what_to_do() -> None:
+    done = modelport("deepaas-run", "--listen-port", "0")
+    assert done.returncode == 2
+    assert "there is no model to serve" in done.stderr
+
+
+def test_a_variable_stands_between_the_options_and_the_file(tmp_path: Path, many: dict[str, str]) -> None:
+    file = tmp_path / "deepaas.ini"
+    file.write_text("[DEFAULT]\nmodel-name = Fails\n")
+    options = ("deepaas-cli", "--config-file", str(file), "predict")
+    assert "the loss is not a number" in modelport(*options, **many).stderr
+    by_variable = modelport(*options, DEEPAAS_V2_MODEL="Media", **many)
+    assert json.loads(by_variable.stdout) == {"is": "application/json"}
+
+
+def test_get_metadata(tmp_path: Path, one: dict[str, str]) -> None:
+    done = modelport("deepaas-cli", "get_metadata", **one)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["description"] == "Says what it heard."
+    output = tmp_path / "new" / "metadata.json"
+    stored = modelport("deepaas-cli", "--deepaas_method_output", str(output), "get_metadata", **one)
+    assert stored.stdout == ""
+    assert json.loads(output.read_text()) == json.loads(done.stdout)
+    bare = modelport("deepaas-cli", **one)
+    assert bare.stdout == done.stdout, "without a method DEEPaaS answers the metadata"
+    assert "no method was given" in bare.stderr
+
+
+def test_predict_takes_python_literals_and_answers_the_bare_value(one: dict[str, str]) -> None:
+    done = modelport(
+        "deepaas-cli", "predict", "--text", "t", "--flag", "True", "--tags", "['a', 'b']",
+        "--numbers", "[1, 2]", "--options", "{'a': (1, None), 'b': True}",
+        "--break_it", "yes", "--count", "7", **one,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["flag"] is True
+    assert (answer["tags"], answer["numbers"], answer["count"]) == (["a", "b"], [1, 2], 7)
+    assert answer["options"] == {"a": [1, None], "b": True}
+    assert answer["break_it"] == "yes"
+
+
+def test_predict_takes_paths_and_stores_by_media_type(tmp_path: Path, many: dict[str, str]) -> None:
+    picture = tmp_path / "one.png"
+    picture.write_bytes(cli_models.PNG)
+    done = modelport("deepaas-cli", "--model-name", "Upload", "predict", "--data", str(picture), **many)
+    assert json.loads(done.stdout) == [["data", "image/png", "one.png", len(cli_models.PNG)]]
+    output = tmp_path / "answers" / "answer"
+    options = ("deepaas-cli", "--deepaas_method_output", str(output), "--model-name=Media", "predict")
+    done = modelport(*options, "--accept", "image/png", **many)
+    assert done.returncode == 0, done.stderr
+    assert output.with_suffix(".png").read_bytes() == cli_models.PNG
+    modelport(*options, **many)
+    assert json.loads(output.with_suffix(".json").read_text()) == {"is": "application/json"}
+
+
+def test_warm_runs_alone(one: dict[str, str]) -> None:
+    done = modelport("deepaas-cli", "--nodeepaas_with_multiprocessing", "warm", **one)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "warming up" in done.stderr
+    assert "are ignored: --deepaas_with_multiprocessing" in done.stderr
+
+
+def test_train_says_that_it_is_to_come(many: dict[str, str]) -> None:
+    done = modelport("deepaas-cli", "--model-name", "Media", "train", **many)
+    assert done.returncode == 1
+    assert "training is not offered yet: it comes with durable jobs" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["predict"], 2, "installed models: Echo, Fails, Media, Upload; choose one with --model-name"),
+        (["--model-name", "Ecko", "predict"], 2, "did you mean 'Echo'?"),
+        (
+            ["--model-name", "Echo", "predict", "--options", "{1", "--text", "t"],
+            2,
+            "'{1' is not a Python literal",
+        ),
+        (["--model-name", "Echo", "predict"], 2, "Missing option '--text'."),
+        (["--model-name", "Echo", "predcit"], 2, "'predcit' is not one of 'get_metadata'"),
+        (["--model-name", "Fails", "predict"], 1, "the model failed: ValueError: the loss is not a number"),
+    ],
+)
+def test_what_is_wrong_is_named(many: dict[str, str], arguments: list[str], status: int, said: str) -> None:
+    done = modelport("deepaas-cli", *arguments, **many)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert said in " ".join(done.stderr.split())
+
+
+def test_help_shows_the_models_arguments(one: dict[str, str]) -> None:
+    done = modelport("deepaas-cli", "predict", "--help", **one)
+    assert "--break-it, --break_it TEXT" in done.stdout
+    assert "--text TEXT" in " ".join(done.stdout.split())

@@ -1,0 +1,65 @@
+"""Models for the engine's tests: they say what they ran, in which order and together with what."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+import modelport
+
+RAN: list[str] = []
+
+
+class Orders(modelport.Model):
+    """Answers with everything that it has run so far."""
+
+    def predict(self, text: str = "", port: int = 0, do: str = "") -> dict[str, Any]:
+        RAN.append(text)
+        if port:
+            with socket.create_connection(("127.0.0.1", port)) as gate:
+                gate.recv(1)
+        if do == "print":
+            print(text)
+        if do == "leave":
+            os._exit(1)
+        if do == "raise":
+            raise ValueError(text)
+        return {"text": text, "ran": list(RAN), "pid": os.getpid()}
+
+
+class Batches(modelport.Model):
+    """Answers with the texts of its batch."""
+
+    max_batch_size = 4
+    max_wait_ms = 100.0
+
+    def predict(self, text: str) -> Any: ...
+
+    def predict_batch(self, calls: list[dict[str, Any]]) -> list[Any]:
+        texts = [call["text"] for call in calls]
+        if "raise" in texts:
+            raise ValueError("poisoned")
+        if "short" in texts:
+            return texts[1:]
+        if "leave" in texts:
+            os._exit(1)
+        return [ValueError("alone") if text == "error" else {"text": text, "with": texts} for text in texts]
+
+
+def deadly(value: str) -> str:
+    """An argument's check that may end the process, before predict() runs."""
+    if value == "leave":
+        os._exit(1)
+    return value
+
+
+class DeadlyArguments(Orders):
+    """Dies while it reads its arguments."""
+
+    def predict(
+        self, text: Annotated[str, AfterValidator(deadly)] = "", port: int = 0, do: str = ""
+    ) -> dict[str, Any]:
+        return super().predict(text, port, do)

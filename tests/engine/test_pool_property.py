@@ -1,0 +1,195 @@
+"""Whatever happens in whichever order, every call is answered exactly once, and with its own answer.
+
+The pool is the real one; its workers are played by the test, and its clock is moved by it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelport.contract.calls import Answer, Call
+from modelport.contract.signature import Operation, Signature
+from modelport.engine.local import LocalEngine
+from modelport.engine.pending import Pending
+from modelport.engine.pool import ModelPool, Refused
+from modelport.engine.worker_process import Worker
+from modelport.settings import Settings
+from modelport.sources.source import parse_sources
+from modelport.worker.frames import Kind, Ready
+
+TIMEOUT = 5.0
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("submit"), st.integers(1, 4)),
+        st.tuples(st.just("cancel"), st.integers(0, 30)),
+        st.tuples(st.just("answer"), st.integers(0, 3)),
+        st.tuples(st.just("crash"), st.integers(0, 3)),
+        st.tuples(st.just("crash unseen"), st.integers(0, 3)),
+        st.tuples(st.just("wait"), st.sampled_from([0.01, 0.2, 1.1, TIMEOUT])),
+    ),
+    max_size=30,
+)
+
+
+class ManualClock(asyncio.SelectorEventLoop):
+    """A loop whose time passes only when the test says so."""
+
+    now = 1000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+class PlayedWorker:
+    """What a worker would do with its calls: nothing until the test says so."""
+
+    def __init__(self, worker: Worker):
+        self.worker = worker
+        self.calls: list[Call] = []
+        self.running = 0
+
+    def answer(self, count: int) -> None:
+        done, self.calls = self.calls[:count], self.calls[count:]
+        answers = [Answer(c.id, body=str(c.id).encode(), micros=10) for c in done]
+        if answers:
+            self.worker.owner.on_frame(self.worker, Kind.ANSWERS, answers)
+
+    def cancel(self, call_id: int) -> None:
+        kept = [call for call in self.calls if call.id != call_id]
+        if len(kept) < len(self.calls) and not self.worker.lost:
+            self.calls = kept
+            self.worker.owner.on_frame(self.worker, Kind.ANSWERS, [Answer(call_id, 499)])
+
+    def crash(self, seen: bool) -> None:
+        self.running = self.calls[0].id if seen and self.calls else 0
+        self.worker.lost, self.worker.ready = True, False
+        self.worker.owner.on_lost(self.worker, "played")
+
+
+class Stage:
+    """The workers that a pool has started, played."""
+
+    def __init__(self, batch: int):
+        operation = Operation(implemented=True, max_batch_size=batch, max_wait_ms=100.0 if batch > 1 else 0.0)
+        self.signature = Signature(name="m", contract="typed", metadata={}, predict=operation)
+        self.played: dict[Worker, PlayedWorker] = {}
+
+    def alive(self) -> list[PlayedWorker]:
+        return [p for p in self.played.values() if not p.worker.lost]
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[None]:
+        async def start(worker: Worker) -> None:
+            self.played[worker] = PlayedWorker(worker)
+            worker.owner.on_frame(worker, Kind.READY, Ready(self.signature, 0.0, 0.0))
+
+        def send(worker: Worker, kind: Kind, message: Any) -> None:
+            if kind == Kind.CALLS:
+                self.played[worker].calls.extend(message)
+
+        def cancel(worker: Worker, call_id: int) -> None:
+            asyncio.get_running_loop().call_soon(self.played[worker].cancel, call_id)
+
+        async def nothing(worker: Worker, **how: Any) -> None: ...
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Worker, "start", start)
+            patch.setattr(Worker, "send", send)
+            patch.setattr(Worker, "cancel", cancel)
+            patch.setattr(Worker, "kill", lambda worker, reason: self.played[worker].crash(False))
+            patch.setattr(Worker, "running_call", lambda worker: self.played[worker].running)
+            patch.setattr(Worker, "stop", nothing)
+            patch.setattr(Worker, "clean_up", nothing)
+            yield
+
+
+class Play:
+    """One sequence of events, and what the callers saw of it."""
+
+    def __init__(self, pool: ModelPool, stage: Stage, loop: ManualClock):
+        self.pool = pool
+        self.stage = stage
+        self.loop = loop
+        self.pendings: list[Pending] = []
+        self.answers: dict[int, list[Answer]] = {}
+        self.refused = 0
+
+    async def turn(self) -> None:
+        for _ in range(6):
+            await asyncio.sleep(0)
+
+    def submit(self) -> None:
+        call = Call(len(self.pendings) + self.refused + 1)
+        self.answers[call.id] = []
+        try:
+            self.pendings.append(self.pool.submit(call, lambda p, a: self.answers[call.id].append(a)))
+        except Refused:
+            self.refused += 1
+            del self.answers[call.id]
+
+    async def step(self, what: str, how: Any) -> None:
+        alive = self.stage.alive()
+        if what == "submit":
+            for _ in range(how):
+                self.submit()
+        elif what == "cancel" and self.pendings:
+            pending = self.pendings[how % len(self.pendings)]
+            if not self.answers[pending.call.id]:
+                self.pool.cancel(pending)
+        elif what == "answer" and alive:
+            alive[how % len(alive)].answer(how + 1)
+        elif what.startswith("crash") and alive and self.pool.restarts < 8:
+            alive[how % len(alive)].crash(what == "crash")
+        elif what == "wait":
+            self.loop.now += how
+        await self.turn()
+
+    async def finish(self) -> None:
+        """Let every worker come back and answer whatever it has, until nothing is left."""
+        for _ in range(200):
+            if all(self.answers.values()):
+                return
+            self.loop.now += 0.2
+            await self.turn()
+            for played in self.stage.alive():
+                played.answer(100)
+            await self.turn()
+
+    def check(self) -> None:
+        for call_id, answers in self.answers.items():
+            assert len(answers) == 1, f"call {call_id} has {answers}"
+            assert answers[0].id == call_id
+            assert answers[0].status in (200, 499, 500, 504)
+            if answers[0].status == 200:
+                assert answers[0].body == str(call_id).encode()
+
+
+@pytest.mark.parametrize(("workers", "batch"), [(1, 1), (2, 1), (2, 4)])
+@settings(max_examples=150, deadline=None)
+@given(steps=STEPS)
+def test_every_call_is_answered_exactly_once(workers: int, batch: int, steps: list[tuple[str, Any]]) -> None:
+    async def play(spool: str, loop: ManualClock) -> None:
+        stage = Stage(batch)
+        chosen = Settings(workers=workers, timeout=TIMEOUT, queue_size=10, spool_dir=spool)
+        with stage.open():
+            engine = LocalEngine(parse_sources(["m=some.module"], None), chosen)
+            await engine.start()
+            played = Play(engine.pools["m"], stage, loop)
+            await played.turn()
+            for what, how in steps:
+                await played.step(what, how)
+            await played.finish()
+            played.check()
+            await engine.stop(at_once=True)
+
+    with tempfile.TemporaryDirectory() as spool, asyncio.Runner(loop_factory=ManualClock) as runner:
+        loop: Any = runner.get_loop()
+        runner.run(play(spool, loop))

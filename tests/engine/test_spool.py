@@ -1,0 +1,60 @@
+"""Folders for uploads: private, gone afterwards, and those of killed servers swept."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+from modelport.engine.spool import Spool
+
+
+def test_a_spool_is_private_and_leaves_nothing(tmp_path: Path) -> None:
+    spool = Spool(str(tmp_path / "made"))
+    spool.open()
+    assert stat.S_IMODE(spool.root.stat().st_mode) == 0o700
+    folder = spool.folder_of(17)
+    assert folder.parent == spool.root
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / "body").write_bytes(b"x")
+    spool.remove(folder)
+    spool.remove(folder)
+    assert list(spool.root.iterdir()) == []
+    folder.mkdir()
+    spool.close()
+    spool.close()
+    assert list(spool.parent.iterdir()) == []
+
+
+def test_calls_have_different_folders(tmp_path: Path) -> None:
+    spool = Spool(str(tmp_path))
+    assert len({spool.folder_of(number) for number in range(1000)}) == 1000
+
+
+def test_folders_of_servers_that_are_gone_are_swept_and_no_others(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    dead = tmp_path / f"modelport-{ended.pid}-12345"
+    reused = tmp_path / f"modelport-{os.getpid()}-1"  # this process number, another start time
+    target = tmp_path / "elsewhere"
+    others = [tmp_path / name for name in ("modelport-notes-1", "modelport-1", "other-1-1")]
+    for folder in (dead, reused, target, *others):
+        folder.mkdir()
+        (folder / "file").write_bytes(b"x")
+    link = tmp_path / f"modelport-{ended.pid}-99"
+    link.symlink_to(target)
+    file = tmp_path / f"modelport-{ended.pid}-98"
+    file.write_bytes(b"x")
+    alive = Spool(str(tmp_path))
+    alive.open()
+    (alive.root / "kept").write_bytes(b"x")
+    Spool(str(tmp_path)).open()
+    assert not dead.exists()
+    assert not reused.exists()
+    assert (alive.root / "kept").exists()
+    assert link.is_symlink()
+    assert file.exists()
+    assert all((folder / "file").exists() for folder in (target, *others))
+    alive.close()

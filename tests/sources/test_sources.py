@@ -1,0 +1,205 @@
+"""Where models come from: source strings of every kind, and entry points of installed packages."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving import MODELS, ROOT, Server, environment, serving
+
+from modelport.contract.errors import ModelLoadError
+from modelport.sources.source import parse_source
+
+TALKS = """
+import {helper}
+
+WORD = "{word}"
+
+def predict():
+    return WORD + {helper}.SUFFIX
+
+class Talker:
+    class Inner:
+        def predict(self):
+            return "inner of " + WORD
+
+    def predict(self):
+        return "class of " + WORD
+
+talker = Talker()
+"""
+
+
+def write_package(folder: Path, name: str) -> None:
+    package = folder / name
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "helping.py").write_text("SUFFIX = ' of a package'\n")
+    (package / "api.py").write_text(TALKS.format(helper=f"{name}.helping", word=name))
+
+
+def install(folder: Path, package: str, entries: dict[str, str], group: str = "deepaas.v2.model") -> None:
+    """What an installer leaves of a package with these entry points."""
+    info = folder / f"{package}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    lines = [f"{name} = {target}" for name, target in entries.items()]
+    (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
+
+
+def path_of(*folders: Path) -> str:
+    return os.pathsep.join(map(str, [*folders, MODELS, ROOT / "src"]))
+
+
+def answers(server: Server) -> dict[str, Any]:
+    """What each model answers, by its name; `None` where it fails."""
+    found: dict[str, Any] = {}
+    for model in server.client.get("/v2/health/ready").json()["models"]:
+        answer = server.client.post(f"/v2/models/{model}/predict/")
+        body = answer.json()
+        found[model] = body["predictions"] if isinstance(body, dict) and "predictions" in body else None
+    return found
+
+
+def refusal(*arguments: str, **variables: str) -> str:
+    """What a server that does not start says."""
+    command = [sys.executable, "-m", "modelport", "serve", "--port", "0", *arguments]
+    ended = subprocess.run(command, env=environment(**variables), capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2, ended.stderr
+    assert "Traceback" not in ended.stderr
+    return " ".join(ended.stderr.split())
+
+
+def test_every_kind_of_source(tmp_path: Path) -> None:
+    write_package(tmp_path, "talking")
+    folder = tmp_path / "a:folder"
+    folder.mkdir()
+    (folder / "beside.py").write_text("SUFFIX = ' of a file'\n")
+    for name in ("random", "spoken-word"):  # one hides a module of Python's own, one is no identifier
+        (folder / f"{name}.py").write_text(TALKS.format(helper="beside", word=name))
+    (tmp_path / "local.py").write_text("def predict():\n    return 'local'\n")
+    (tmp_path / "typed.py").write_text(
+        "from __future__ import annotations\nimport modelport\n\n"
+        "class Only(modelport.Model):\n    def predict(self, n: int = 1) -> int:\n        return n\n"
+    )
+    install(tmp_path, "talking", {"installed": "talking.api:Talker"})
+    sources = [
+        "talking.api",
+        "class=talking.api:Talker",
+        "inner=talking.api:Talker.Inner",
+        "object=talking.api:talker",
+        "a:folder/random.py",
+        "file-class=a:folder/spoken-word.py:Talker",
+        f"absolute={folder}/spoken-word.py",
+        "local",
+        "local-file=local.py",
+        "typed.py",
+        "entrypoint:installed",
+        "renamed=entrypoint:installed",
+    ]
+    with serving(*sources, cwd=tmp_path, PYTHONPATH=path_of(tmp_path)) as server:
+        found = answers(server)
+        assert server.client.post("/v2/models/typed/predict/").json() == 1
+    assert found == {
+        "talking": "talking of a package",
+        "class": "class of talking",
+        "inner": "inner of talking",
+        "object": "class of talking",
+        "random": "random of a file",
+        "file-class": "class of spoken-word",
+        "absolute": "spoken-word of a file",
+        "local": "local",
+        "local-file": "local",
+        "typed": None,  # a typed answer has no envelope
+        "installed": "class of talking",
+        "renamed": "class of talking",
+    }
+
+
+def test_every_installed_entry_point_is_served_at_once(tmp_path: Path) -> None:
+    write_package(tmp_path, "talking")
+    install(
+        tmp_path,
+        "talking",
+        {"by-module": "talking.api", "by-class": "talking.api:Talker", "gone": "talking.x"},
+    )
+    install(tmp_path, "second", {"second": "talking.api:talker [extra]"})
+    install(tmp_path, "older", {"old-name": "talking.api"}, group="deepaas.model")
+    with serving(PYTHONPATH=path_of(tmp_path)) as server:
+        assert answers(server) == {
+            "by-module": "talking of a package",
+            "by-class": "class of talking",
+            "second": "class of talking",
+            "gone": None,
+        }
+        state = server.client.get("/v2/health/ready").json()["models"]["gone"]
+        assert "there is no module 'talking.x'" in state["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (("--model-name", "by-class"), {}),
+        ((), {"DEEPAAS_V2_MODEL": "by-class"}),
+        ((), {"MODELPORT_MODEL_NAME": "by-class"}),
+    ],
+    ids=["option", "variable of DEEPaaS", "variable"],
+)
+def test_model_name_picks_one(tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str]) -> None:
+    write_package(tmp_path, "talking")
+    install(tmp_path, "talking", {"by-module": "talking.api", "by-class": "talking.api:Talker"})
+    with serving(*arguments, PYTHONPATH=path_of(tmp_path), **variables) as server:
+        assert answers(server) == {"by-class": "class of talking"}
+
+
+def test_the_older_group_counts_where_the_new_one_is_empty(tmp_path: Path) -> None:
+    write_package(tmp_path, "talking")
+    install(tmp_path, "talking", {"old-name": "talking.api"}, group="deepaas.model")
+    with serving(PYTHONPATH=path_of(tmp_path)) as server:
+        assert answers(server) == {"old-name": "talking of a package"}
+
+
+def test_a_start_that_names_no_model(tmp_path: Path) -> None:
+    install(tmp_path, "talking", {"one": "talking.api"})
+    path = path_of(tmp_path)
+    assert "no model is called 'two' (there is: one)" in refusal("--model-name", "two", PYTHONPATH=path)
+    assert "no entry point 'two'" in refusal("entrypoint:two", PYTHONPATH=path)
+    assert "(installed: one)" in refusal("entrypoint:two", PYTHONPATH=path)
+    assert "two models are called 'local'" in refusal("a/local.py", "b/local.py", PYTHONPATH=path)
+    assert "there is no model to serve" in refusal(PYTHONPATH=path_of())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("package.module", ("module", "module", "package.module", "")),
+        ("package.module:Class", ("module", "module", "package.module", "Class")),
+        ("package.api", ("package", "module", "package.api", "")),
+        ("my-name.1=package.module", ("my-name.1", "module", "package.module", "")),
+        ("digits/model.py", ("digits", "file", "digits/model.py", "")),
+        ("digits/best.py:Best", ("best", "file", "digits/best.py", "Best")),
+        ("./a=b/model.py", ("a=b", None, None, None)),
+        ("n=./a=b/model.py", ("n", "file", "./a=b/model.py", "")),
+        ("/a:b/c.py", ("c", "file", "/a:b/c.py", "")),
+    ],
+)
+def test_source_strings(text: str, expected: tuple[Any, ...]) -> None:
+    if expected[1] is None:
+        with pytest.raises(ModelLoadError, match=r"cannot be a model's name.*write NAME=SOURCE"):
+            parse_source(text)
+        return
+    source = parse_source(text)
+    assert (source.name, source.kind, source.target, source.attribute) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "=", "name=", "two words", "package.module:", "package.module:a b", "1module", "a..b", "x=:C"],
+)
+def test_what_is_no_source_is_said(text: str) -> None:
+    with pytest.raises(ModelLoadError, match=r"is no source|is not the name of a class"):
+        parse_source(text)

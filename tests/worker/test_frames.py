@@ -1,0 +1,161 @@
+"""Frames come out whole however their bytes are cut, and whatever else comes is a `FrameError`."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelport.contract.calls import Answer, Call, Chunk, Upload
+from modelport.worker.frames import (
+    HEADER,
+    MAX_MESSAGE,
+    Acknowledge,
+    Failed,
+    FrameBuffer,
+    FrameError,
+    FrameSocket,
+    Kind,
+    Load,
+    State,
+    decode,
+    encode,
+)
+
+numbers = st.integers(0, 2**63 - 1)
+texts = st.text(max_size=20)
+datas = st.binary(max_size=300)
+uploads = st.builds(Upload, texts, texts, texts, texts)
+calls = st.builds(
+    Call,
+    numbers,
+    query=datas,
+    content_type=texts,
+    body=datas,
+    fields=st.lists(st.tuples(texts, texts), max_size=3),
+    uploads=st.lists(uploads, max_size=3),
+    headers=st.dictionaries(texts, texts, max_size=3),
+    alone=st.booleans(),
+)
+answers = st.builds(
+    Answer, numbers, status=st.integers(200, 599), body=datas, headers=st.lists(st.tuples(texts, texts))
+)
+messages = st.one_of(
+    st.tuples(st.just(Kind.CALLS), st.lists(calls, max_size=3)),
+    st.tuples(st.just(Kind.ANSWERS), st.lists(answers, max_size=3)),
+    st.tuples(st.just(Kind.CHUNK), st.builds(Chunk, numbers, datas, st.booleans(), texts)),
+    st.tuples(st.just(Kind.ACKNOWLEDGE), st.builds(Acknowledge, numbers, numbers)),
+    st.tuples(st.just(Kind.STATE), st.builds(State, texts)),
+    st.tuples(st.just(Kind.FAILED), st.builds(Failed, texts, texts)),
+    st.tuples(st.just(Kind.LOAD), st.builds(Load, texts, texts, texts, texts, texts)),
+    st.tuples(st.just(Kind.STOP), st.none()),
+)
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    ends = sorted({place % (len(data) + 1) for place in places} | {len(data)})
+    return [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+@given(st.lists(messages, max_size=5), st.lists(st.integers(0, 1 << 16), max_size=12))
+def test_frames_come_out_whole_however_they_are_cut(sent: list[tuple[Kind, Any]], places: list[int]) -> None:
+    data = b"".join(encode(kind, message) for kind, message in sent)
+    buffer = FrameBuffer()
+    got = [(kind, decode(kind, raw)) for piece in cut(data, places) for kind, raw in buffer.feed(piece)]
+    assert got == sent
+    assert not buffer.partial
+
+
+@given(messages)
+def test_frames_come_out_whole_byte_by_byte(sent: tuple[Kind, Any]) -> None:
+    buffer = FrameBuffer()
+    *early, last = encode(*sent)
+    for byte in early:
+        assert buffer.feed(bytes([byte])) == []
+        assert buffer.partial
+    [(kind, raw)] = buffer.feed(bytes([last]))
+    assert (kind, decode(kind, raw)) == sent
+
+
+@given(st.lists(st.binary(max_size=400), max_size=5))
+def test_garbage_is_a_frame_error_and_nothing_else(pieces: list[bytes]) -> None:
+    buffer = FrameBuffer()
+    with contextlib.suppress(FrameError):
+        for piece in pieces:
+            for kind, raw in buffer.feed(piece):
+                decode(kind, raw)
+
+
+@given(st.sampled_from(Kind), st.binary(max_size=400))
+def test_a_garbled_message_is_a_frame_error_and_nothing_else(kind: Kind, raw: bytes) -> None:
+    buffer = FrameBuffer()
+    [(found, message)] = buffer.feed(HEADER.pack(len(raw), kind) + raw)
+    assert (found, message) == (kind, raw)
+    with contextlib.suppress(FrameError):
+        decode(found, message)
+
+
+def test_deep_nesting_is_a_frame_error() -> None:
+    with pytest.raises(FrameError):
+        decode(Kind.ANSWERS, b"\x91" * 100_000 + b"\xc0")
+
+
+@pytest.mark.parametrize("length", [MAX_MESSAGE + 1, 2**32 - 1])
+def test_a_length_over_the_limit_is_refused_before_its_bytes_come(length: int) -> None:
+    with pytest.raises(FrameError, match="is over"):
+        FrameBuffer().feed(HEADER.pack(length, Kind.ANSWERS))
+
+
+def test_a_message_over_the_limit_is_not_sent() -> None:
+    with pytest.raises(FrameError, match="CHUNK"):
+        encode(Kind.CHUNK, Chunk(1, b"x" * MAX_MESSAGE))
+
+
+@pytest.mark.parametrize("kind", [0, 9, 99, 255])
+def test_an_unknown_kind_is_refused(kind: int) -> None:
+    with pytest.raises(FrameError, match=f"unknown frame kind {kind}"):
+        FrameBuffer().feed(HEADER.pack(0, kind))
+    with pytest.raises(FrameError, match=f"unknown frame kind {kind}"):
+        decode(kind, b"")
+
+
+def test_a_socket_gives_frames_in_order_and_none_at_a_clean_end() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.sendall(encode(Kind.STATE, State("loading")) + encode(Kind.STOP, None))
+    frames = FrameSocket(ours)
+    assert frames.receive() == (Kind.STATE, State("loading"))
+    assert frames.receive() == (Kind.STOP, None)
+    assert frames.receive() is None
+    frames.close()
+
+
+@pytest.mark.parametrize("length", [1, 4, 5, 6, 11])
+def test_a_socket_that_ends_in_the_middle_of_a_frame_is_an_error(length: int) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.sendall(encode(Kind.STATE, State("loading"))[:length])
+    frames = FrameSocket(ours)
+    with pytest.raises(FrameError, match="middle of a frame"):
+        frames.receive()
+    frames.close()
+
+
+def test_large_frames_cross_a_small_socket_whole() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    sent = [Chunk(number, bytes([number]) * 3_000_000) for number in range(3)]
+    sender = FrameSocket(theirs)
+    thread = threading.Thread(target=lambda: [sender.send(Kind.CHUNK, chunk) for chunk in sent])
+    thread.start()
+    frames = FrameSocket(ours)
+    assert [frames.receive() for _ in sent] == [(Kind.CHUNK, chunk) for chunk in sent]
+    thread.join()
+    sender.close()
+    frames.close()

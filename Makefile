@@ -57,7 +57,7 @@ bench: setup
 
 lock: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools
-	@$(BIN)/pip-compile --quiet --upgrade --extra=dev --extra=examples --extra=image --no-emit-find-links \
+	@$(BIN)/pip-compile --quiet --upgrade --extra=dev --extra=examples --extra=image --extra=postgres --no-emit-find-links \
 		--no-emit-index-url --no-emit-options --no-emit-trusted-host --strip-extras \
 		--output-file=requirements.lock pyproject.toml
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import platform
 
-from benchmarks import measures
+from benchmarks import job_measures, measures
 from benchmarks.measures import Row
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each load (default 5)")
-    parser.add_argument("--only", help="run one measure: throughput, batching, upload, idle, start")
+    parser.add_argument("--only", help="run one measure, such as throughput or batching")
     options = parser.parse_args()
     runs = {
         "throughput": lambda: measures.throughput(options.seconds),
@@ -20,6 +20,9 @@ def main() -> None:
         "upload": measures.upload,
         "idle": lambda: measures.idle_connections(options.seconds),
         "start": measures.start_up,
+        "submissions": lambda: job_measures.submissions(options.seconds),
+        "listing": job_measures.listing,
+        "followers": lambda: job_measures.followers(options.seconds),
     }
     where = f"Python {platform.python_version()}, {platform.machine()}; server and client on a core each"
     print(f"measured with `make bench`: {where}\n")

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -73,12 +74,16 @@ def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) 
 
 
 @contextlib.contextmanager
-def modelport(*arguments: str, ready: str = "/v2/health/ready") -> Iterator[tuple[int, int]]:
-    """Our server; yields its port and process id."""
+def modelport(
+    *arguments: str, ready: str = "/v2/health/ready", data_dir: str | None = None
+) -> Iterator[tuple[int, int]]:
+    """Our server; yields its port and process id. Its jobs lie in `data_dir`, or in a folder of its own."""
     port = free_port()
     command = [sys.executable, "-m", "modelport", "serve", "--port", str(port), *arguments]
-    with running(command, port, ready, {"PYTHONPATH": str(ROOT / "src")}) as pid:
-        yield port, pid
+    with tempfile.TemporaryDirectory(prefix="modelport-bench-") as folder:
+        variables = {"PYTHONPATH": str(ROOT / "src"), "MODELPORT_DATA_DIR": data_dir or folder}
+        with running(command, port, ready, variables) as pid:
+            yield port, pid
 
 
 @contextlib.contextmanager
@@ -114,12 +119,12 @@ def deepaas(folder: Path) -> Iterator[int]:
         yield port
 
 
-def request(path: str, body: object) -> bytes:
-    """A raw JSON request."""
+def request(path: str, body: object, fields: str = "") -> bytes:
+    """A raw JSON request; `fields` are more lines of its head, each with its line end."""
     data = json.dumps(body).encode()
     head = (
         f"POST {path} HTTP/1.1\r\nHost: bench\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n{fields}\r\n"
     )
     return head.encode() + data
 

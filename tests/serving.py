@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +22,8 @@ ROOT = Path(__file__).parent.parent
 MODELS = Path(__file__).parent / "models"
 SERVING = re.compile(r"serving .* on (http://\S+)")
 START_SECONDS = 60.0
+_data = tempfile.TemporaryDirectory(prefix="modelport-test-data-")  # removed when the tests have ended
+_numbers = itertools.count()
 
 
 class Server:
@@ -105,9 +109,13 @@ def wait_until(condition: Callable[[], bool], said: Callable[[], str], seconds: 
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """This environment with the tests' models importable and no settings of the user's."""
+    """This environment with the tests' models importable, no settings of the user's, and no jobs yet."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MODELPORT_", "DEEPAAS_"))}
-    return kept | {"PYTHONPATH": os.pathsep.join([str(MODELS), str(ROOT / "src")])} | extra
+    own = {
+        "PYTHONPATH": os.pathsep.join([str(MODELS), str(ROOT / "src")]),
+        "MODELPORT_DATA_DIR": str(Path(_data.name) / str(next(_numbers))),
+    }
+    return kept | own | extra
 
 
 @contextlib.contextmanager

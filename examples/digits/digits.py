@@ -8,9 +8,21 @@ from digits_model.api import (
     get_predict_args,
     get_train_args,
     predict,
+    resumable,
     schema,
     train,
+    validate,
     warm,
 )
 
-__all__ = ["get_metadata", "get_predict_args", "get_train_args", "predict", "schema", "train", "warm"]
+__all__ = [
+    "get_metadata",
+    "get_predict_args",
+    "get_train_args",
+    "predict",
+    "resumable",
+    "schema",
+    "train",
+    "validate",
+    "warm",
+]

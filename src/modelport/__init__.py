@@ -8,21 +8,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from modelport.client.async_client import AsyncClient
+    from modelport.client.sync_client import Client
+    from modelport.contract.current_job import current_job
     from modelport.contract.errors import HTTPError
     from modelport.contract.kinds import File, Image, Table
     from modelport.contract.model import Model
     from modelport.contract.uploaded_file import UploadedFile
 
 __version__ = "0.1.0"
-__all__ = ["File", "HTTPError", "Image", "Model", "Table", "UploadedFile", "__version__"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "File",
+    "HTTPError",
+    "Image",
+    "Model",
+    "Table",
+    "UploadedFile",
+    "__version__",
+    "current_job",
+]
 
 _HOMES = {
+    "AsyncClient": "modelport.client.async_client",
+    "Client": "modelport.client.sync_client",
     "File": "modelport.contract.kinds",
     "HTTPError": "modelport.contract.errors",
     "Image": "modelport.contract.kinds",
     "Model": "modelport.contract.model",
     "Table": "modelport.contract.kinds",
     "UploadedFile": "modelport.contract.uploaded_file",
+    "current_job": "modelport.contract.current_job",
 }
 
 

@@ -17,6 +17,11 @@ def _setting(default: Any, help_text: str) -> Any:
     return field(default=default, metadata={"help": help_text})
 
 
+def _secret(help_text: str) -> Any:
+    """A setting that no message and no log shows."""
+    return field(default=None, repr=False, metadata={"help": help_text})
+
+
 def _settings_list(help_text: str) -> Any:
     """A setting that is a list, empty by default."""
     return field(default_factory=list[str], metadata={"help": help_text})
@@ -68,6 +73,23 @@ class Settings:
         False, "let clients give files of typed models as URLs, fetched by the server"
     )
     allow_origins: list[str] = _settings_list("origins whose pages may call this server (CORS); * for any")
+
+    data_dir: str = _setting("~/.local/share/modelport", "folder of the jobs: database, files, artifacts")
+    database_url: str | None = _secret(
+        "PostgreSQL for the jobs (postgresql://…), which servers can share, instead of the file"
+    )
+    job_workers: int = _setting(1, "jobs that run at once; the rest wait in order")
+    job_attempts: int = _setting(
+        1, "how often a job is tried when its process is lost; predictions and resumable trainings: 3 or more"
+    )
+    cancel_grace: float = _setting(10.0, "seconds a cancelled job gets to end before it is killed")
+    keep_jobs: str = _setting("30d", "how long ended jobs are kept, such as 12h or 30d; 0 keeps them")
+    webhook_secret: str | None = _secret(
+        "secret that webhooks are signed with (whsec_…); one is made in data_dir if none is given"
+    )
+    allow_private_callbacks: bool = _setting(
+        False, "let webhooks go to private addresses, for receivers in your own network"
+    )
 
     spool_dir: str | None = _setting(
         None, "folder for uploads while their request lasts (default: the system's)"

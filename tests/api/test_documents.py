@@ -144,14 +144,20 @@ EMPTY = signature("empty", implemented=False)
 ALL = [EVERYTHING, UPLOAD, MEDIA, NESTED, EMPTY]
 
 
-def openapi(*signatures: Signature, base_path: str = "", predict: bool = True) -> dict[str, Any]:
-    document = openapi_document(signatures, base_path=base_path, predict=predict, train=True, version="1.2")
+def openapi(
+    *signatures: Signature, base_path: str = "", predict: bool = True, train: bool = True
+) -> dict[str, Any]:
+    enabled = {"predict": predict, "train": train}
+    document = openapi_document(signatures, base_path=base_path, version="1.2", **enabled)
     json.dumps(document, allow_nan=False)
     return document
 
 
-def swagger(*signatures: Signature, base_path: str = "", predict: bool = True) -> dict[str, Any]:
-    document = swagger_document(signatures, base_path=base_path, predict=predict, train=True, version="1.2")
+def swagger(
+    *signatures: Signature, base_path: str = "", predict: bool = True, train: bool = True
+) -> dict[str, Any]:
+    enabled = {"predict": predict, "train": train}
+    document = swagger_document(signatures, base_path=base_path, version="1.2", **enabled)
     json.dumps(document, allow_nan=False)
     return document
 
@@ -333,7 +339,10 @@ def test_an_enumeration_by_reference_is_inline_in_a_parameter() -> None:
 
 def test_every_path_stands_in_both_documents() -> None:
     expected = {"/", "/v2/", "/v2/health/live", "/v2/health/ready", "/v2/models/", "/v2/debug/"}
-    expected |= {"/v2/models/upload/", "/v2/models/upload/ready", "/v2/models/upload/predict/"}
+    own = ("", "ready", "predict/", "train/", "train/{uuid}", "validate/", "validate/{uuid}")
+    expected |= {f"/v2/models/upload/{path}" for path in own}
+    of_jobs = ("", "/events", "/log", "/metrics", "/artifacts/", "/artifacts/{name}", "/result", "/retry")
+    expected |= {"/v2/jobs", *(f"/v2/jobs/{{job}}{path}" for path in of_jobs)}
     assert set(openapi(UPLOAD)["paths"]) == set(swagger(UPLOAD)["paths"]) == expected
 
 
@@ -399,7 +408,8 @@ def test_answers_fit_what_the_document_says() -> None:
 @pytest.mark.parametrize("make", [openapi, swagger])
 def test_every_error_is_told(make: Any) -> None:
     answers = predict_of(make(UPLOAD), "upload")["responses"]
-    told = {"400", "404", "405", "406", "408", "413", "414", "415", "422", "431", "500", "501", "503", "504"}
+    told = {"400", "404", "405", "406", "408", "413", "414", "415", "422", "431", "500", "501", "503"}
+    told |= {"504", "507"}
     assert set(answers) == told | {"200"}
     disabled = predict_of(make(UPLOAD, predict=False), "upload")["responses"]
     assert "402" in disabled
@@ -416,9 +426,20 @@ def test_errors_are_problems_and_field_maps() -> None:
     assert "Allow" in answers["MethodNotAllowed"]["headers"]
 
 
-def test_a_train_endpoint_is_not_told_before_it_exists() -> None:
-    model = Signature(name="m", contract="deepaas", metadata={}, train=Operation(implemented=True))
-    assert not [path for path in openapi(model)["paths"] if "train" in path]
+@pytest.mark.parametrize("make", [openapi, swagger])
+def test_trainings_take_the_arguments_of_train_and_answer_with_a_training(make: Any) -> None:
+    train = Operation(implemented=True, arguments=[Argument(name="epochs", schema={"type": "integer"})])
+    model = Signature(name="m", contract="deepaas", metadata={}, train=train)
+    paths = make(model)["paths"]
+    start = paths["/v2/models/m/train/"]["post"]
+    assert {"epochs", "Idempotency-Key"} <= {parameter["name"] for parameter in start["parameters"]}
+    assert "Training" in str(start["responses"]["200"])
+    assert set(paths["/v2/models/m/train/{uuid}"]) == {"get", "delete"}
+    for method in paths["/v2/models/m/train/{uuid}"].values():
+        assert [p["name"] for p in method["parameters"] if p["in"] == "path"] == ["uuid"]
+    disabled = make(model, train=False)["paths"]["/v2/models/m/train/"]["post"]["responses"]
+    assert "402" in disabled
+    assert "200" not in disabled
 
 
 # Both

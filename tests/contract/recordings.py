@@ -1,63 +1,105 @@
-"""The recorded exchanges of DEEPaaS 2.6, and how an answer of ours is held against one."""
+"""The recorded exchanges of DEEPaaS 2.6: how they are kept, sent again and judged.
+
+Each file in `recorded/` is one server: its source, its options, and its exchanges in their order. `match`
+says how ours must agree with `expect`:
+
+- `exact`: status, media type and body, whatever the order of keys;
+- `shape`: the same, but for the values of ids, times and durations, which have the same form;
+- `status`: the status alone; the body is in words of its own;
+- `parameters`: a Swagger document that tells clients the same of every argument;
+- `better`: DEEPaaS answers `deepaas_status`, which is wrong or unkind for the reason in `why`.
+
+In a path, `{uuid}` is the training that was last begun. `until` is the status that the training reaches
+before the answer is judged: it is asked for again until then.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
+import re
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
-from serving import ROOT
 
-REFERENCE = ROOT.parent / "shared" / "reference"
-TRANSCRIPTS = REFERENCE / "deepaas_transcripts.json"
-MODELS = REFERENCE / "deepaas_models"
-SWAGGER_KEYS = ("name", "type", "in", "enum", "default", "minimum", "maximum", "required", "items")
+RECORDED = Path(__file__).parent / "recorded"
+UNTIL_SECONDS = 30.0
+FORMS = {
+    "uuid": re.compile(r"[0-9a-f]{32}"),
+    "date": re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?"),
+    "finish_date": re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{6})?"),
+    "duration": re.compile(r"\d+:\d\d:\d\d(\.\d{6})?"),
+}
 
 
 @dataclass(frozen=True)
-class Exchange:
-    """One recorded request, what DEEPaaS answered, and the rule by which ours is judged."""
+class Recording:
+    """One server that was recorded: what it served, with which options, and all that was asked."""
 
+    name: str
     source: str
     options: tuple[str, ...]
-    number: int
-    recorded: dict[str, Any]
-
-    @property
-    def key(self) -> str:
-        """A name that stays the same between runs: model, options, place in the recording, request."""
-        request = self.recorded["request"]
-        server = " ".join((self.source, *self.options))
-        return f"{server} | {self.number} | {request['method']} {request['path']}"
-
-    @property
-    def match(self) -> str:
-        return self.recorded["match"]
+    exchanges: tuple[dict[str, Any], ...]
 
 
-def exchanges() -> list[Exchange]:
-    """Every exchange, in order; none where the reference is not beside the repository."""
-    if not TRANSCRIPTS.exists():
-        return []
-    found: list[Exchange] = []
-    counts: dict[tuple[str, ...], int] = {}
-    for server in json.loads(TRANSCRIPTS.read_text())["servers"]:
-        place = (server["source"], *server["options"])
-        for recorded in server["exchanges"]:
-            counts[place] = counts.get(place, -1) + 1
-            found.append(Exchange(place[0], place[1:], counts[place], recorded))
+def recordings() -> dict[str, Recording]:
+    """Every recording, by its name."""
+    found: dict[str, Recording] = {}
+    for path in sorted(RECORDED.glob("*.json")):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        found[path.stem] = Recording(
+            path.stem, told["source"], tuple(told["options"]), tuple(told["exchanges"])
+        )
     return found
 
 
-def send(client: httpx.Client, request: dict[str, Any], path: str = "") -> httpx.Response:
-    """Send a recorded request, to another path if one is given."""
+class Replay:
+    """The exchanges of one recording, sent to a server of ours in their order, each once."""
+
+    def __init__(self, client: httpx.Client, exchanges: tuple[dict[str, Any], ...]):
+        self._client = client
+        self._exchanges = exchanges
+        self._answers: list[httpx.Response] = []
+        self._uuid = ""
+
+    def answer(self, number: int) -> httpx.Response:
+        """Our answer to the exchange `number`, after what comes before it."""
+        while len(self._answers) <= number:
+            self._answers.append(self._reach(self._exchanges[len(self._answers)]))
+        return self._answers[number]
+
+    def again(self, number: int, path: str) -> httpx.Response:
+        """The answer to the same request at another path."""
+        return self._send(self._exchanges[number]["request"], path)
+
+    def _reach(self, exchange: dict[str, Any]) -> httpx.Response:
+        deadline = time.monotonic() + UNTIL_SECONDS
+        while True:
+            answer = self._send(exchange["request"], exchange["request"]["path"])
+            if "until" not in exchange or answer.json().get("status") == exchange["until"]:
+                return answer
+            assert time.monotonic() < deadline, f"never {exchange['until']}: {answer.text}"
+            time.sleep(0.02)
+
+    def _send(self, request: dict[str, Any], path: str) -> httpx.Response:
+        answer = self._client.request(
+            request["method"], path.replace("{uuid}", self._uuid), **sent(request), follow_redirects=False
+        )
+        if request["method"] == "POST" and "/train/" in path and answer.status_code == 200:
+            self._uuid = answer.json()["uuid"]
+        return answer
+
+
+def sent(request: dict[str, Any]) -> dict[str, Any]:
+    """A recorded request in httpx's words; a content written as `repeat` and `times` is long."""
     headers = dict(request.get("headers", {}))
-    arguments: dict[str, Any] = {"params": request.get("query") or None}
+    arguments: dict[str, Any] = {"params": request.get("query") or None, "headers": headers}
     if "files" in request:
-        arguments["files"] = [(f, (n, c.encode("latin-1"), t)) for f, n, t, c in request["files"]]
+        arguments["files"] = [(field, (name, _content(c), kind)) for field, name, kind, c in request["files"]]
         arguments["data"] = dict(request.get("form", []))
     elif "form" in request:
         arguments["content"] = urlencode([tuple(pair) for pair in request["form"]])
@@ -66,90 +108,117 @@ def send(client: httpx.Client, request: dict[str, Any], path: str = "") -> httpx
         arguments["json"] = request["json"]
     elif "content" in request:
         arguments["content"] = request["content"].encode()
-    return client.request(request["method"], path or request["path"], headers=headers, **arguments)
+    return arguments
+
+
+def _content(told: str | dict[str, Any]) -> bytes:
+    text = told if isinstance(told, str) else told["repeat"] * told["times"]
+    return text.encode("latin-1")
+
+
+def judge(replay: Replay, number: int, exchange: dict[str, Any]) -> None:
+    """Fail unless our answer agrees with the exchange as its `match` says."""
+    answer = replay.answer(number)
+    expect = exchange["expect"]
+    statuses = expect["status"] if isinstance(expect["status"], list) else [expect["status"]]
+    assert answer.status_code in statuses, answer.text
+    match exchange["match"]:
+        case "exact":
+            assert media_type(answer) == expect["media_type"]
+            _judge_body(answer, expect)
+        case "shape":
+            assert media_type(answer) == expect["media_type"]
+            assert formed(answer.json()) == formed(expect["json"])
+        case "parameters":
+            assert lost_parameters(answer.json(), expect) == []
+        case "better":
+            _judge_better(replay, number, answer, exchange)
+        case kind:
+            assert kind == "status"
 
 
 def media_type(answer: httpx.Response) -> str:
     return answer.headers.get("content-type", "").partition(";")[0]
 
 
-def check_exact(answer: httpx.Response, recorded: dict[str, Any]) -> None:
-    assert answer.status_code == recorded["status"], answer.text
-    assert media_type(answer) == recorded["headers"].get("content-type", "").partition(";")[0]
-    if "json" in recorded:
-        assert answer.json() == recorded["json"]
-    elif "base64" in recorded:
-        assert answer.content == base64.b64decode(recorded["base64"])
-    else:
-        assert answer.text == recorded["text"]
-
-
-def shape(value: Any) -> Any:
-    """The keys and types of a JSON value; of a list, the different shapes in it."""
-    if isinstance(value, dict):
-        return {key: shape(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [s for i, s in enumerate(map(shape, value)) if s not in list(map(shape, value))[:i]]
-    return type(value).__name__
-
-
-def check_better(client: httpx.Client, answer: httpx.Response, exchange: Exchange) -> None:
-    expect = exchange.recorded["expect"]
-    request = exchange.recorded["request"]
-    known = {
-        "status", "media_type", "json", "reason", "same_as_with_slash", "same_as_without_slash", "json_has",
-    }  # fmt: skip
-    assert set(expect) <= known
-    if expect["status"] is None:
-        check_by_why(client, answer, request)
-    else:
-        assert answer.status_code == expect["status"], answer.text
-    if "media_type" in expect:
-        assert media_type(answer) == expect["media_type"]
+def _judge_body(answer: httpx.Response, expect: dict[str, Any]) -> None:
     if "json" in expect:
         assert answer.json() == expect["json"]
-    if "reason" in expect:
-        assert answer.reason_phrase == expect["reason"]
-    if expect.get("same_as_with_slash"):
-        assert answer.json() == send(client, request, request["path"] + "/").json()
-    for key, value in expect.get("json_has", {}).items():
-        assert answer.json()[key] == value
-
-
-def check_by_why(client: httpx.Client, answer: httpx.Response, request: dict[str, Any]) -> None:
-    """The two exchanges whose better answer is described in words."""
-    if request["method"] == "OPTIONS":
-        assert answer.status_code in (200, 204)
-        assert "POST" in answer.headers["allow"]
+    elif "base64" in expect:
+        assert answer.content == base64.b64decode(expect["base64"])
     else:
-        assert request["path"] == "/ui"
-        page = client.get("/ui", follow_redirects=True)
-        assert page.status_code == 200
-        assert "swagger" in page.text.lower()
+        assert answer.text == expect["text"]
 
 
-def missing_parameters(ours: dict[str, Any], recorded: dict[str, Any]) -> list[str]:
-    """What recorded Swagger parameters say and ours do not; trainings aside."""
-    missing: list[str] = []
-    for path, operations in recorded["paths"].items():
-        if "/train/" in path:
-            continue
-        for method, operation in operations.items():
-            here = ours["paths"].get(path, {}).get(method, {}).get("parameters", [])
-            by_name = {p["name"]: p for p in here}
-            for wanted in operation.get("parameters", []):
-                got = by_name.get(wanted["name"], {})
-                lost = {k: wanted[k] for k in SWAGGER_KEYS if k in wanted and not _covers(got, wanted, k)}
-                if lost:
-                    missing.append(f"{method} {path} {wanted['name']}: recorded {lost}, ours {got}")
-    return missing
+def formed(value: Any, key: str = "") -> Any:
+    """A JSON value with the name of its form in the place of every id, time and duration."""
+    if isinstance(value, dict):
+        return {name: formed(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [formed(item) for item in value]
+    if key in FORMS and isinstance(value, str) and FORMS[key].fullmatch(value):
+        return f"<{key}>"
+    return value
 
 
-def _covers(got: dict[str, Any], wanted: dict[str, Any], key: str) -> bool:
-    if key not in got:
+def _judge_better(replay: Replay, number: int, answer: httpx.Response, exchange: dict[str, Any]) -> None:
+    path = exchange["request"]["path"]
+    for rule, wanted in exchange["expect"].items():
+        match rule:
+            case "status":
+                continue  # judged before
+            case "media_type":
+                assert media_type(answer) == wanted
+            case "json":
+                assert answer.json() == wanted
+            case "json_has":
+                assert answer.json() == answer.json() | wanted
+            case "statuses":
+                assert [training["status"] for training in answer.json()] == wanted
+            case "reason":
+                assert answer.reason_phrase == wanted
+            case "same_as_with_slash":
+                assert answer.json() == replay.again(number, path + "/").json()
+            case "same_as_without_slash":
+                assert answer.json() == replay.again(number, path.removesuffix("/")).json()
+            case "allows":
+                assert set(wanted) <= set(re.split(", *", answer.headers["allow"]))
+            case "leads_to":
+                place = answer.headers.get("location")
+                page = replay.again(number, place) if place else answer
+                assert page.status_code == 200
+                assert wanted in page.text.lower()
+            case _:
+                raise AssertionError(f"there is no rule {rule!r}")
+
+
+def lost_parameters(ours: dict[str, Any], expect: dict[str, Any]) -> list[str]:
+    """What the recorded Swagger document tells of arguments and media types, and ours does not."""
+    lost: list[str] = []
+    for place, parameters in expect["parameters"].items():
+        here = {given["name"]: given for given in _operation(ours, place).get("parameters", [])}
+        for wanted in parameters:
+            given = here.get(wanted["name"], {})
+            missing = {key: wanted[key] for key in wanted if not _covers(given, wanted, key)}
+            if missing:
+                lost.append(f"{place} {wanted['name']}: recorded {missing}, ours {given}")
+    for place, media_types in expect["produces"].items():
+        produced = _operation(ours, place).get("produces", [])
+        if not set(media_types) <= set(produced):
+            lost.append(f"{place}: recorded {media_types}, ours {produced}")
+    return lost
+
+
+def _operation(document: dict[str, Any], place: str) -> dict[str, Any]:
+    method, path = place.split(" ")
+    return document["paths"].get(path, {}).get(method, {})
+
+
+def _covers(given: dict[str, Any], wanted: dict[str, Any], key: str) -> bool:
+    if key not in given:
         return False
     if key == "items":
-        return got[key].get("type") == wanted[key].get("type")
+        return given[key].get("type") == wanted[key]["type"]
     if key == "enum":
-        return set(wanted[key]) <= set(got[key])
-    return got[key] == wanted[key]
+        return set(wanted[key]) <= set(given[key])
+    return given[key] == wanted[key]

@@ -20,6 +20,13 @@ CURLRC = "silent\nshow-error\nfail-with-body\nmax-time = 60\n"
 COMMAND = '#!/bin/sh\nexec "{python}" -m modelport "$@"\n'
 # The recipes of the Makefile as they are, with the tests' own environment in place of .venv.
 MAKE = '#!/bin/sh\nexec "{make}" --no-print-directory -f "{makefile}" -o setup BIN="{bin}" "$@"\n'
+# What a page kills is the page's own server, and only if the pattern fits it.
+PKILL = """#!/bin/sh
+tr '\\0' ' ' <"/proc/$SERVER_PID/cmdline" | grep --quiet -e "$3" && [ "$1 $2" = '-9 -f' ] && kill -9 "$SERVER_PID"
+"""
+# Variables of a page, in lower case, are there in its later blocks, as in one terminal.
+BEFORE = '[ ! -e "$VARIABLES" ] || . "$VARIABLES"\n'
+AFTER = '\ndeclare -p | grep "^declare -- [a-z]" >"$VARIABLES" || true\n'
 BLOCK_SECONDS = 120
 
 
@@ -41,6 +48,7 @@ class Reader:
         self._command("modelport", COMMAND.format(python=sys.executable))
         make = MAKE.format(make=shutil.which("make"), makefile=ROOT / "Makefile", bin=BIN)
         self._command("make", make)
+        self._command("pkill", PKILL)
 
     def _command(self, name: str, text: str) -> None:
         path = self._outside / "bin" / name
@@ -95,11 +103,17 @@ class Reader:
         text = block.text
         if self.server is not None:
             text = text.replace(ADDRESS, urlsplit(self.server.url).netloc)
-        command = [sys.executable, "-c"] if block.language == "python" else ["bash", "-euo", "pipefail", "-c"]
+        if block.language == "python":
+            command = [sys.executable, "-c", text]
+        else:
+            command = ["bash", "-euo", "pipefail", "-c", BEFORE + text + AFTER]
         done = subprocess.run(
-            [*command, text],
+            command,
             cwd=self.folder,
-            env=self._environment(),
+            env=self._environment(
+                SERVER_PID=str(self.server.process.pid if self.server is not None else 0),
+                VARIABLES=str(self._outside / "variables"),
+            ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -117,6 +131,7 @@ class Reader:
         return environment(
             PATH=path,
             CURL_HOME=str(self._outside),
+            MODELPORT_DATA_DIR=str(self._outside / "data"),  # the same for each server of the page
             XDG_CACHE_HOME=str(self._outside.parent.parent / "docs-cache"),
             # `pip install ./a-package` of a page goes to a folder of the test, and asks no registry.
             PIP_TARGET=str(packages),

@@ -1,7 +1,8 @@
-"""The digits example: pictures in, labels, annotated pictures and zips out, and its training."""
+"""The digits example: pictures in, labels, annotated pictures and zips out."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -76,7 +77,6 @@ def test_signature_shows_file_choices_and_bounds(digits: ServedModel) -> None:
     assert (arguments["top"].schema["minimum"], arguments["top"].schema["maximum"]) == (1, 10)
     assert digits.signature.predict.media_types == ["application/json", "image/png", "application/zip"]
     assert not digits.signature.predict.wrapped
-    assert [a.name for a in digits.signature.train.arguments] == ["C", "gamma", "test_size", "save"]
 
 
 def test_entry_point_names_the_same_model(digits: ServedModel, examples: Path) -> None:
@@ -112,17 +112,17 @@ def test_pictures_show_both_polarities(picture: Callable[[str], Path]) -> None:
 def test_held_out_pictures_are_read(digits: ServedModel) -> None:
     from digits_model import classifier
 
-    assert classifier.current().accuracy >= 0.97
+    assert classifier.current().accuracy > 0.98
     assert classifier.current().test_size == 450
 
 
 @pytest.mark.parametrize("side", [20, 250, 1500])
 @pytest.mark.parametrize("dark_on_light", [True, False])
 def test_size_and_polarity_do_not_matter(digits: ServedModel, side: int, dark_on_light: bool) -> None:
-    from digits_model import classifier
+    from digits_model import classifier, training
     from digits_model.picture import grid, picture_of
 
-    _, images, _, labels = classifier.hold_out()
+    _, images, _, labels = training.hold_out()
     some = slice(0, 20 if side > 1000 else 60)
     seen = [grid(picture_of(image, side, dark_on_light)).ravel() for image in images[some]]
     assert classifier.current().estimator.score(seen, labels[some]) >= 0.95
@@ -282,29 +282,6 @@ def test_a_picture_is_required(digits: ServedModel) -> None:
     assert caught.value.messages == {"image": ["Missing data for required field."]}
 
 
-# --- training
-
-
-def test_train_learns_and_says_how_well(digits: ServedModel, cache: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
-    arguments = digits.bind("train", Places(query={"gamma": ["0.0005"], "test_size": ["0.5"]}))
-    answer = digits.call("train", arguments)
-    assert answer["accuracy"] >= 0.97
-    assert answer["parameters"] == {"C": 10.0, "gamma": 0.0005}
-    assert (answer["train_size"], answer["test_size"], answer["saved"]) == (898, 899, None)
-    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == before
-    json.dumps(answer)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"C": "0"}, {"gamma": "-1"}, {"gamma": "nan"}, {"test_size": "1"}, {"save": "x"}]
-)
-def test_train_refuses(digits: ServedModel, wrong: dict[str, str]) -> None:
-    with pytest.raises(ArgumentErrors) as caught:
-        digits.bind("train", Places(query={key: [value] for key, value in wrong.items()}))
-    assert list(caught.value.messages) == list(wrong)
-
-
 # --- the cache file
 
 
@@ -350,12 +327,25 @@ def test_cut_file_is_not_used(own_cache: Any) -> None:
     assert own_cache.load() is None
 
 
+def test_a_file_that_was_replaced_is_used_from_the_next_call_on(own_cache: Any) -> None:
+    first = own_cache.current()
+    other = dataclasses.replace(first, version="another")
+    own_cache.save(other)
+    assert own_cache.current().version == "another"
+    own_cache.cache_file().write_bytes(b"no pickle")
+    assert own_cache.current().version == "another"
+    own_cache.cache_file().unlink()
+    assert own_cache.current().version == "another"
+    own_cache.save(first)
+    assert own_cache.current().version == first.version != "another"
+
+
 def test_no_place_to_write_does_not_keep_it_from_predicting(
     own_cache: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert own_cache.current().accuracy >= 0.97
+    assert own_cache.current().accuracy > 0.98
 
 
 def test_workers_may_write_at_once(own_cache: Any) -> None:

@@ -11,6 +11,7 @@ from modelport.api.app import Application
 from modelport.api.documents.resources import ERRORS
 from modelport.cli.main import COMMANDS
 from modelport.engine.local import LocalEngine
+from modelport.jobs.service import JobService
 from modelport.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +23,9 @@ AUTOMATIC = {"HEAD", "OPTIONS"}
 
 def routes() -> set[str]:
     """Each route of the server as the docs write it: method and path."""
-    app = Application(LocalEngine([], Settings()), Settings())
+    settings = Settings()
+    engine = LocalEngine([], settings)
+    app = Application(engine, JobService(engine, settings), settings)
     return {
         f"{method} {route.path}"
         for route in app._others.routes

@@ -1,3 +1,3 @@
 """Reads handwritten digits: a model written for DEEPaaS V2, trained on scikit-learn's digits."""
 
-__version__ = "1.0.0"
+__version__ = "2.0.0"

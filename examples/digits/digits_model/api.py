@@ -7,25 +7,31 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import marshmallow
 from aiohttp import web
 from deepaas.model.v2.wrapper import UploadedFile
-from webargs import fields, validate
+from marshmallow.validate import OneOf, Range
+from webargs import fields
 
-from digits_model import __version__, classifier, drawing
+from digits_model import __version__, classifier, confusion, drawing, training
+from digits_model.job import current_job
 from digits_model.picture import NotADigit, grid, open_picture
 
 JSON, PNG, ZIP = "application/json", "image/png", "application/zip"
+DEFAULTS = training.Options()
+resumable = True  # modelport may run a training again whose process was lost: it goes on from its last epoch
 
 
 class Prediction(marshmallow.Schema):
     """One label with its probability."""
 
     label = fields.Str(required=True, description="The digit, 0 to 9")
-    probability = fields.Float(required=True, validate=validate.Range(0, 1))
+    probability = fields.Float(required=True, validate=Range(0, 1))
 
 
 class Response(marshmallow.Schema):
@@ -45,7 +51,7 @@ def get_metadata() -> dict[str, Any]:
         "author": "The modelport authors",
         "license": "Apache-2.0",
         "url": "https://github.com/modelport/modelport/tree/main/examples/digits",
-        "description": "Reads one handwritten digit. A support vector machine, trained on the 8x8 digits "
+        "description": "Reads one handwritten digit. A small neural network, trained on the 8x8 digits "
         "of scikit-learn (UCI Optical Recognition of Handwritten Digits).",
     }
 
@@ -65,12 +71,12 @@ def get_predict_args() -> dict[str, fields.Field]:
         ),
         "top": fields.Int(
             missing=10,
-            validate=validate.Range(1, 10),
+            validate=Range(1, 10),
             description="How many labels, the likeliest first",
         ),
         "accept": fields.Str(
             missing=JSON,
-            validate=validate.OneOf([JSON, PNG, ZIP]),
+            validate=OneOf([JSON, PNG, ZIP]),
             description="Labels with probabilities, an annotated picture, or a zip of both",
         ),
     }
@@ -105,35 +111,67 @@ def _zipped(answer: dict[str, Any], png: bytes) -> bytes:
 
 def get_train_args() -> dict[str, fields.Field]:
     return {
-        "C": fields.Float(
-            missing=10.0,
-            validate=validate.Range(0, 1e6, min_inclusive=False),
-            description="Penalty of the support vector machine: higher fits the training data closer",
+        "epochs": fields.Int(
+            missing=DEFAULTS.epochs,
+            validate=Range(1, 1000),
+            description="How often the network sees all of the data",
         ),
-        "gamma": fields.Float(
-            missing=0.001,
-            validate=validate.Range(0, 10, min_inclusive=False),
-            description="Width of the kernel: higher reaches less far",
+        "hidden_units": fields.Int(
+            missing=DEFAULTS.hidden_units,
+            validate=Range(1, 1024),
+            description="How large the network is",
+        ),
+        "learning_rate": fields.Float(
+            missing=DEFAULTS.learning_rate,
+            validate=Range(0, 1, min_inclusive=False),
+            description="How far each step goes",
+        ),
+        "batch_size": fields.Int(
+            missing=DEFAULTS.batch_size,
+            validate=Range(1, 4096),
+            description="How many pictures a step learns from",
         ),
         "test_size": fields.Float(
-            missing=classifier.HOLD_OUT,
-            validate=validate.Range(0.05, 0.5),
+            missing=DEFAULTS.test_size,
+            validate=Range(0.05, 0.5),
             description="The fraction of the data that is held out to measure the accuracy",
         ),
-        "save": fields.Bool(
-            missing=False, description="Keep what was trained: workers that start from now on predict with it"
-        ),
+        "save": fields.Bool(missing=True, description="Predict with what was trained, from now on"),
     }
 
 
-def train(C: float, gamma: float, test_size: float, save: bool) -> dict[str, Any]:
-    print(f"training with C={C:g}, gamma={gamma:g}, {test_size:.0%} held out")
-    trained = classifier.train(C, gamma, test_size)
-    print(f"accuracy {trained.accuracy:.4f} on {trained.test_size} pictures held out")
+def train(save: bool, **options: Any) -> dict[str, Any] | None:
+    """Train a new classifier; `None` if it was called off."""
+    job = current_job()
+    chosen = training.Options(**options)
+    data = training.prepared(chosen.test_size)
+    state = training.train(chosen, data, job)
+    if state.epoch < chosen.epochs:
+        print(f"called off after epoch {state.epoch}; nothing is saved", flush=True)
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        for file in confusion.write(training.matrix_of(state, data), classifier.LABELS, Path(folder)):
+            job.artifact(file)
+    trained = classifier.finished(state, data)
+    if save:
+        classifier.save(trained)
+    return _described(trained) | {"saved": save}
+
+
+def validate() -> dict[str, Any]:
+    """Measure the classifier in use on pictures that it has never seen."""
+    used = classifier.current()
+    data = training.prepared(used.parameters["test_size"])
+    accuracy = float(used.estimator.score(data.test_grids, data.test_labels))
+    current_job().log_metrics({"accuracy": accuracy})
+    return _described(used) | {"accuracy": accuracy}
+
+
+def _described(trained: classifier.Trained) -> dict[str, Any]:
     return {
+        "version": trained.version,
         "accuracy": trained.accuracy,
         "train_size": trained.train_size,
         "test_size": trained.test_size,
         "parameters": trained.parameters,
-        "saved": str(classifier.save(trained)) if save else None,
     }

@@ -1,34 +1,27 @@
-"""The classifier: trained on scikit-learn's digits, kept in a cache file between starts."""
+"""The classifier in use: kept in a file, loaded anew when a training has replaced that file."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import logging
 import os
-import tempfile
 import threading
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 import sklearn
-from PIL import Image
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
-from sklearn.svm import SVC
 
-from digits_model.picture import grid, picture_of
+from digits_model import training
+from digits_model.training import Data, Options, State
 
 LOG = logging.getLogger(__name__)
 LABELS = [str(digit) for digit in range(10)]
-HOLD_OUT = 0.25
-SEED = 0
-TILTS = (-12, 12)  # degrees: people do not write upright
-RECIPE = 1  # counts up when what is trained changes, so that no old cache file is used
+RECIPE = 2  # counts up when what is trained changes, so that no old file is used
 
 
 @dataclass(frozen=True)
@@ -40,50 +33,59 @@ class Trained:
     train_size: int
     test_size: int
     parameters: dict[str, float]
+    version: str  # the same for the same weights
 
     def probabilities(self, cells: np.ndarray) -> list[float]:
         """The probability of each of `LABELS` for one 8x8 grid."""
         return [float(p) for p in self.estimator.predict_proba(cells.reshape(1, -1))[0]]
 
 
-def hold_out(fraction: float = HOLD_OUT) -> tuple[Any, Any, Any, Any]:
-    """The data set in two: images to train, images to test, labels to train, labels to test."""
-    digits = load_digits()
-    return train_test_split(
-        digits.images, digits.target, test_size=fraction, random_state=SEED, stratify=digits.target
+def finished(state: State, data: Data) -> Trained:
+    """What a training made, ready to be used."""
+    weights = hashlib.sha256()
+    for part in (*state.network.coefs_, *state.network.intercepts_):
+        weights.update(np.ascontiguousarray(part).tobytes())
+    return Trained(
+        estimator=state.estimator,
+        accuracy=state.accuracy,
+        train_size=data.train_size,
+        test_size=len(data.test_labels),
+        parameters=asdict(state.options),
+        version=weights.hexdigest()[:12],
     )
 
 
-def train(c: float = 10.0, gamma: float = 0.001, fraction: float = HOLD_OUT) -> Trained:
-    """Train on pictures as clients send them; the accuracy is that of whole pictures, held out."""
-    train_images, test_images, train_labels, test_labels = hold_out(fraction)
-    views = [_views(image) for image in train_images]
-    labels = np.repeat(train_labels, len(views[0]))
-    estimator = CalibratedClassifierCV(SVC(C=c, gamma=gamma), cv=2, ensemble=False)
-    estimator.fit(np.concatenate(views), labels)
-    seen = np.array([grid(picture_of(image)).ravel() for image in test_images])
-    accuracy = float(estimator.score(seen, test_labels))
-    return Trained(estimator, accuracy, len(train_images), len(test_images), {"C": c, "gamma": gamma})
+def train() -> Trained:
+    """Train with the default options."""
+    options = Options()
+    data = training.prepared(options.test_size)
+    return finished(training.train(options, data), data)
 
 
-def _views(image: np.ndarray) -> np.ndarray:
-    """One digit of the data set as a client may send it: tight, and enlarged and tilted."""
-    enlarged = picture_of(image, 32, dark_on_light=False)
-    tilted = [enlarged.rotate(angle, Image.Resampling.BICUBIC) for angle in TILTS]
-    tight = Image.fromarray((image * (255 / 16)).astype(np.uint8))
-    return np.array([grid(view).ravel() for view in (tight, *tilted)])
-
-
+Stamp = tuple[int, int, int]
 _lock = threading.Lock()
-_current: list[Trained] = []
+_current: list[tuple[Stamp | None, Trained]] = []
 
 
 def current() -> Trained:
-    """The classifier in use: out of the cache file, or trained now and put there."""
+    """The classifier in use: out of its file, which may have changed, or trained now and put there."""
     with _lock:
+        stamp = _stamp()
         if not _current:
-            _current.append(load() or _trained_and_saved())
-        return _current[0]
+            trained = load() or _trained_and_saved()
+            _current.append((stamp or _stamp(), trained))
+        elif stamp not in (None, _current[0][0]):  # one that cannot be used leaves the old one in use
+            _current[0] = (stamp, load() or _current[0][1])
+        return _current[0][1]
+
+
+def _stamp() -> Stamp | None:
+    """What changes with the file; `None` if there is none."""
+    try:
+        found = cache_file().stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _trained_and_saved() -> Trained:
@@ -99,11 +101,11 @@ def cache_file() -> Path:
     """Where this version of scikit-learn keeps its classifier; another version has another file."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     root = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
-    return root / "modelport" / "digits" / f"svc-{RECIPE}-sklearn-{sklearn.__version__}.joblib"
+    return root / "modelport" / "digits" / f"network-{RECIPE}-sklearn-{sklearn.__version__}.joblib"
 
 
 def load() -> Trained | None:
-    """The classifier of the cache file; `None` if there is none that can be used."""
+    """The classifier of the file; `None` if there is none that can be used."""
     path = cache_file()
     if not path.is_file():
         return None
@@ -112,21 +114,14 @@ def load() -> Trained | None:
             warnings.simplefilter("error")
             found = joblib.load(path)
     except Exception as error:  # a damaged pickle raises anything
-        LOG.warning("%s cannot be used (%s: %s); training again", path, type(error).__name__, error)
+        LOG.warning("%s cannot be used (%s: %s)", path, type(error).__name__, error)
         return None
     return found if isinstance(found, Trained) else None
 
 
 def save(trained: Trained) -> Path:
-    """Put a classifier into the cache file, whole or not at all: several workers may do so at once."""
+    """Put a classifier into the file, whole or not at all: several processes may do so at once."""
     path = cache_file()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            joblib.dump(trained, file)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    training.write_whole(path, trained)
     return path

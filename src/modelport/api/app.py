@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -20,9 +22,16 @@ from modelport.api.direct import DirectCalls
 from modelport.api.documents.pages import STATIC_DIR
 from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.health import Health
+from modelport.api.job_answers import JobAnswers, store_problem
+from modelport.api.job_routes import JobRoutes
+from modelport.api.job_submission import JobSubmission
+from modelport.api.preferences import preferences
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
-from modelport.api.v2 import V2
+from modelport.api.training import Trainings
+from modelport.api.v2 import V2, find_pool
 from modelport.engine.local import LocalEngine
+from modelport.jobs.service import JobService
+from modelport.jobs.store import StoreError
 from modelport.settings import Settings
 
 log = logging.getLogger("modelport.api")
@@ -32,8 +41,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class Application:
     """modelport as an ASGI application. Its lifespan starts and stops the engine."""
 
-    def __init__(self, engine: LocalEngine, settings: Settings):
+    def __init__(self, engine: LocalEngine, jobs: JobService, settings: Settings):
         self.engine = engine
+        self.jobs = jobs
         self.settings = settings
         self.base_path = normal_base_path(settings.base_path)
         self.health = Health(engine)
@@ -43,6 +53,9 @@ class Application:
         self._predict_paths = {
             f"{self.base_path}/v2/models/{source.name}/predict": source.name for source in engine.sources
         }
+        self._job_routes = JobRoutes(jobs, self.base_path)
+        self._submission = JobSubmission(engine, jobs, settings)
+        self._job_answers = JobAnswers(self._submission, self._job_routes, self._calls, self.base_path)
         self._others: Any = self._cold_routes()
 
     def _cold_routes(self) -> Starlette:
@@ -59,9 +72,9 @@ class Application:
             Route("/v2/debug", v2.debug),
             Route(model, v2.model),
             Route(f"{model}/ready", self.health.model_ready),
-            Route(f"{model}/train", v2.trainings, methods=["GET"]),
-            Route(f"{model}/train", v2.train, methods=["POST"]),
-            Route(f"{model}/train/{{uuid}}", v2.training, methods=["GET", "DELETE"]),
+            *self._training_routes("train"),
+            *self._training_routes("validate"),
+            *self._job_routes.routes(),
             Route(f"{model}/predict", self._predict_of_no_model, methods=["POST"]),
             *documents.routes(),
         ]
@@ -73,6 +86,7 @@ class Application:
         handlers: Any = {
             HTTPException: self._on_http_exception,
             Problem: self._on_problem,
+            StoreError: self._on_store_error,
             Exception: self._on_exception,
         }
         app = Starlette(routes=routes, exception_handlers=handlers, middleware=middleware)
@@ -95,6 +109,11 @@ class Application:
                 await send_problem(send, foreign_origin(), self._request_id())
                 return
             if not self.settings.allow_origins:
+                prefer = preferences(header(scope, b"prefer"))
+                if prefer:
+                    pool = self.engine.pools[model]
+                    await self._job_answers.predict(scope, receive, send, pool, prefer)
+                    return
                 await self._calls.answer(scope, receive, send, self.engine.pools[model], "predict")
                 return
         await self._cold(scope, receive, send, path)
@@ -132,7 +151,27 @@ class Application:
             raise Problem(404, f"there is no model {name[:100]!r}; there is: {known}")
         if not self.settings.predict_endpoint:
             raise Problem(402, "predictions are switched off on this server")
-        return _Handed(self._calls, self.engine, name)
+        prefer = preferences(request.headers.get("prefer", ""))
+        pool = self.engine.pools[name]
+        if prefer:
+            return _Handed(partial(self._job_answers.predict, pool=pool, prefer=prefer))
+        return _Handed(partial(self._calls.answer, pool=pool, verb="predict"))
+
+    def _training_routes(self, verb: str) -> list[BaseRoute]:
+        trainings = Trainings(self.engine, self.jobs, self.settings, verb)
+        path = f"/v2/models/{{model}}/{verb}"
+
+        async def start(request: Request) -> Response:
+            pool = find_pool(self.engine, request.path_params["model"])
+            trainings.check_allowed()
+            return _Handed(partial(self._job_answers.train, pool=pool, verb=verb))
+
+        return [
+            Route(path, trainings.list, methods=["GET"]),
+            Route(path, start, methods=["POST"]),
+            Route(f"{path}/{{uuid}}", trainings.show, methods=["GET"]),
+            Route(f"{path}/{{uuid}}", trainings.cancel, methods=["DELETE"]),
+        ]
 
     # -- errors of the cold routes -----------------------------------------------------------------
 
@@ -169,6 +208,9 @@ class Application:
                 methods |= set(route.methods or ())
         return methods
 
+    async def _on_store_error(self, request: Request, error: StoreError) -> Response:
+        return self._problem_response(store_problem(error))
+
     async def _on_exception(self, request: Request, error: Exception) -> Response:
         return self._problem_response(Problem(500, "the server failed; its log says more"))
 
@@ -199,16 +241,14 @@ class _Assets(StaticFiles):
 
 
 class _Handed(Response):
-    """A response that is made by the hot path after all."""
+    """A response that reads the request's body itself, as it comes."""
 
-    def __init__(self, calls: CallHandler, engine: LocalEngine, model: str):
+    def __init__(self, answer: Callable[[Scope, Receive, Send], Awaitable[None]]):
         super().__init__()
-        self._calls = calls
-        self._engine = engine
-        self._model = model
+        self._answer = answer
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._calls.answer(scope, receive, send, self._engine.pools[self._model], "predict")
+        await self._answer(scope, receive, send)
 
 
 def foreign_origin() -> Problem:

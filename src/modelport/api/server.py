@@ -16,12 +16,16 @@ import uvicorn
 from modelport.api.app import Application
 from modelport.api.http_protocol import HttpLimits, limited_protocol
 from modelport.engine.local import LocalEngine
+from modelport.jobs.service import JobService
 from modelport.settings import Settings
 
 log = logging.getLogger("modelport.server")
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 BACKLOG = 2048
+# How long a thread may keep the interpreter when another wants it. Python's own 5 ms would be paid by the
+# event loop several times a request while jobs are written.
+SWITCH_SECONDS = 0.0005
 WRITE_SECONDS = 5  # for the answers to what was still running when the time to drain was over
 
 
@@ -58,18 +62,22 @@ async def serve(
     be made.
     """
     settings = engine.settings
-    app = Application(engine, settings)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    jobs = JobService(engine, settings)
+    app = Application(engine, jobs, settings)
     server = _Uvicorn(_configuration(app, settings))
     stopping = _Stopping(server, app)
     loop = asyncio.get_running_loop()
     await engine.start()
     try:
+        await jobs.start()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, stopping.on_signal)
         if on_start is not None:
             on_start(engine)
         await server.serve(sockets=[sock])
     finally:
+        await jobs.stop(at_once=server.force_exit)
         await stopping.finished()
         await engine.stop(at_once=server.force_exit)
         for number in STOP_SIGNALS:
@@ -110,17 +118,20 @@ class _Stopping:
         self.server = server
         self.app = app
         self._drain: asyncio.Task[None] | None = None
+        self._jobs: asyncio.Task[None] | None = None
         self._gave_up = False
 
     def on_signal(self) -> None:
         if self.server.should_exit:
             log.warning("stopping at once")
             self.server.force_exit = True
+            self.app.jobs.kill()
             return
         seconds = self.app.settings.drain_timeout
         log.info("stopping; running predictions get up to %g s (a second signal stops at once)", seconds)
         self.app.health.draining = True
         self._drain = asyncio.ensure_future(self._drain_then_give_up(seconds))
+        self._jobs = asyncio.ensure_future(self.app.jobs.stop_running())
         self.server.should_exit = True
 
     async def _drain_then_give_up(self, seconds: float) -> None:
@@ -131,7 +142,9 @@ class _Stopping:
             await self.app.engine.stop()
 
     async def finished(self) -> None:
-        """Wait until nothing of this stops the engine any more."""
+        """Wait until nothing of this stops the engine or the jobs any more."""
+        if self._jobs is not None:
+            await asyncio.gather(self._jobs, return_exceptions=True)
         if self._drain is not None:
             if not self._gave_up:
                 self._drain.cancel()

@@ -64,31 +64,6 @@ class V2:
         shown["description"] = f"This model is not served: {pool.error or pool.state}"
         return shown | {"state": pool.state} | ({"error": pool.error} if pool.error else {})
 
-    async def trainings(self, request: Request) -> Response:
-        """`GET /v2/models/{model}/train/`: this version has no trainings, so the list is empty."""
-        self.pool_of(request)
-        self._training_allowed()
-        return JSONResponse([])
-
-    async def train(self, request: Request) -> Response:
-        """`POST /v2/models/{model}/train/`: 501, whether the model cannot train or this server."""
-        pool = self.pool_of(request)
-        self._training_allowed()
-        signature = pool.signature
-        if signature is not None and signature.train.implemented:
-            raise Problem(501, "this server does not run trainings yet; predictions are served")
-        raise Problem(501, f"Not implemented by underlying model (loaded '{pool.name}')")
-
-    async def training(self, request: Request) -> Response:
-        """`/v2/models/{model}/train/{uuid}`: no training exists."""
-        self.pool_of(request)
-        self._training_allowed()
-        raise Problem(404, "there is no such training")
-
-    def _training_allowed(self) -> None:
-        if not self.settings.train_endpoint:
-            raise Problem(402, "trainings are switched off on this server")
-
     async def debug(self, request: Request) -> Response:
         """`GET /v2/debug/`: what the models printed, if the server was started to show it."""
         if not self.settings.debug_endpoint:

@@ -22,6 +22,8 @@ FALSE = ("0", "false", "no", "off")
 DEEPAAS_NAMES = {"listen_ip": "host", "listen_port": "port"}
 INI_SUFFIXES = (".ini", ".conf", ".cfg")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+SECRETS = ("webhook_secret", "database_url")  # their values, or parts of them, are never shown
+POSTGRES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
 class SettingsError(Exception):
@@ -126,6 +128,7 @@ def _ini(text: str, path: Path) -> dict[str, Any]:
 def _checked(name: str, value: Any, where: str) -> Any:
     """The value of a setting in its own type and within its range. `where` is where the user wrote it."""
     kind = setting_types()[name]
+    shown = "the value" if name in SECRETS else repr(value)
     optional = isinstance(kind, types.UnionType)
     if optional:
         if value is None or value == "":
@@ -135,12 +138,12 @@ def _checked(name: str, value: Any, where: str) -> Any:
         ready = _converted(kind, value)
     except (ValueError, TypeError):
         wanted = "a list of texts" if typing.get_origin(kind) is list else f"a value of type {kind.__name__}"
-        raise SettingsError(f"{where}: {value!r} is not {wanted}") from None
+        raise SettingsError(f"{where}: {shown} is not {wanted}") from None
     if name == "log_level":
         ready = ready.lower()
     wrong = _out_of_range(name, ready)
     if wrong:
-        raise SettingsError(f"{where}: {value!r} {wrong}")
+        raise SettingsError(f"{where}: {shown} {wrong}")
     return ready
 
 
@@ -174,7 +177,21 @@ def _out_of_range(name: str, value: Any) -> str:
         return "is not between 0 and 65535"
     if name == "log_level":
         return "" if value in LOG_LEVELS else f"is none of {', '.join(LOG_LEVELS)}"
+    if name == "keep_jobs":
+        return _wrong_duration(value)
+    if name == "database_url" and not value.startswith(POSTGRES):
+        return "is no address of a PostgreSQL; write postgresql://user:password@host:5432/name"
     if name == "queue_size" and value < 1:
         return "is too small: at least one call must be able to wait"
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return "is not a number of 0 or more" if is_number and not 0 <= value < float("inf") else ""
+
+
+def _wrong_duration(text: str) -> str:
+    from modelport.jobs.durations import seconds_of
+
+    try:
+        seconds_of(text)
+    except ValueError:
+        return "is no duration; write for example 30d, 12h, 45m or 90s, and 0 for ever"
+    return ""

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 METHODS = ("get_metadata", "warm", "predict", "train")
 OWN_SETTINGS = ("model_name", "warm", "debug", "log_level", "log_file")
-NO_TRAINING = (
-    "training is not offered yet: it comes with durable jobs. Until then call the model's train() from Python"
-)
 
 
 @click.pass_context
@@ -38,9 +35,16 @@ def _cli(
     source = _source(chosen.get("model_name"))
     if method is None:
         click.echo("modelport: no method was given: get_metadata", err=True)
+    warm = bool(chosen.get("warm", True))
+    if method == "train":
+        from modelport.cli.deepaas_train import train
+
+        path = deepaas_method_output
+        train(ctx, source, list(arguments), path, _with_extension, warm=warm, debug=debug)
+        return
     with answers_only(), interruptible():
         model = loaded(source, debug=debug)
-    run = _Run(model, source, deepaas_method_output, debug=debug, warm=chosen.get("warm", True))
+    run = _Run(model, source, deepaas_method_output, debug=debug, warm=warm)
     inner = run.command_of(method or "get_metadata")
     with inner.make_context(f"{ctx.info_name} {inner.name}", list(arguments), parent=ctx.parent) as context:
         inner.invoke(context)
@@ -80,27 +84,13 @@ class _Run:
 
     def command_of(self, method: str) -> click.Command:
         """The command of a method, with the model's arguments as its options."""
-        context: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
         if method == "get_metadata":
             return click.Command(method, callback=self._metadata, help="Print the model's metadata.")
         if method == "warm":
             return click.Command(method, callback=self._warm, help="Prepare the model, and end.")
-        from modelport.cli.model_options import click_options, model_options
+        from modelport.cli.deepaas_arguments import argument_command
 
-        signature = self.model.signature
-        operation = getattr(signature, method)
-        options = model_options(operation.arguments, signature.definitions)
-        params = click_options(options, signature.definitions, switches=False)
-        if not any("--accept" in param.opts for param in params):
-            params.append(click.Option(["accept", "--accept"], help="the media type of the answer"))
-
-        def run(**values: Any) -> None:
-            if method == "train":
-                raise click.ClickException(NO_TRAINING)
-            self._predict(options, values)
-
-        said = f"Run the model's {method}()."
-        return click.Command(method, callback=run, params=params, context_settings=context, help=said)
+        return argument_command(method, self.model.signature, self._predict)
 
     def _metadata(self) -> None:
         body = json.dumps(self.model.signature.metadata, ensure_ascii=False)

@@ -12,6 +12,9 @@ from modelport import __version__
 COMMANDS = {
     "serve": "modelport.cli.serve_command",
     "predict": "modelport.cli.predict",
+    "train": "modelport.cli.train",
+    "validate": "modelport.cli.validate",
+    "jobs": "modelport.cli.jobs",
     "metadata": "modelport.cli.metadata",
     "check": "modelport.cli.check",
     "init": "modelport.cli.init",

@@ -32,7 +32,35 @@ def serve_with(chosen: dict[str, Any], config: str | None) -> None:
     sys.exit(run_server(settings))
 
 
-command = click.Command(
+# The first setting of each group that --help shows, and the group's heading.
+GROUPS = {
+    "config": "Options",
+    "model_name": "Models and address",
+    "workers": "Workers and predictions",
+    "client_max_size": "Limits on clients",
+    "predict_endpoint": "What is served",
+    "data_dir": "Jobs",
+    "spool_dir": "Files and log",
+}
+
+
+class _Grouped(click.Command):
+    """A command whose many options stand below headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        heading = ""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            heading = GROUPS.get(param.name or "", "" if param.name == "help" else heading)
+            record = param.get_help_record(ctx)
+            if record is not None:
+                found.setdefault(heading or "Options", []).append(record)
+        for heading, records in found.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+command = _Grouped(
     "serve",
     callback=_serve,
     params=[

@@ -48,6 +48,7 @@ class DeepaasModel:
             metadata=metadata,
             definitions=self.converter.definitions,
             problems=self.problems,
+            resumable=bool(getattr(self.model, "resumable", False)),
             **operations,
         )
 

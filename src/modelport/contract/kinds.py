@@ -131,7 +131,6 @@ class TableError(HTTPError, ValueError):
         super().__init__(422, reason)
 
 
-
 class Table:
     """Rows with named columns, sent as CSV (an upload, with a header line) or as JSON.
 

@@ -20,9 +20,11 @@ class Model:
     the description. To predict several requests at once set `max_batch_size` and write
     `predict_batch(self, calls)`: it gets the arguments of each call as a dictionary and returns one
     result for each, in order; an exception as a result fails that call alone. The server waits up to
-    `max_wait_ms` milliseconds for a batch to fill.
+    `max_wait_ms` milliseconds for a batch to fill. `resumable` says that an interrupted `train` may be run
+    again, because it goes on from what it left in `modelport.current_job().checkpoint_dir`.
     """
 
     metadata: ClassVar[dict[str, Any]] = {}
     max_batch_size: ClassVar[int] = 1
     max_wait_ms: ClassVar[float] = 5.0
+    resumable: ClassVar[bool] = False

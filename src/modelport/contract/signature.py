@@ -63,7 +63,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
-    """A model as data. `definitions` holds what `#/$defs/…` in the schemas point at."""
+    """A model as data. `definitions` holds what `#/$defs/…` in the schemas point at.
+
+    `resumable` says that an interrupted training may be run again: it goes on from its checkpoints.
+    """
 
     name: str
     contract: Literal["deepaas", "typed"]
@@ -73,3 +76,4 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     validate: Operation = Operation()
     definitions: dict[str, Any] = {}
     problems: list[str] = []
+    resumable: bool = False

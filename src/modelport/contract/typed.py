@@ -59,6 +59,7 @@ class TypedModel:
             validate=_operation(self.verbs["validate"]),
             definitions=self.definitions,
             problems=problems,
+            resumable=bool(getattr(model, "resumable", False)),
         )
 
     def _verb(self, verb: str) -> _Verb | None:
@@ -160,6 +161,8 @@ class _Verb:
         self.lists: set[str] = set()
         # Defaults that only the hints or a `Field(…)` know: Python would not fill them in.
         self.defaults: dict[str, TypeAdapter[Any]] = {}
+        # Python's own, for those who see the arguments as a dictionary: batches and the record of a job.
+        self.plain_defaults: dict[str, Any] = {}
         entries: dict[str, Any] = {}
         for key, parameter in parameters_of(function, name).items():
             hint = hint_of(parameter, hints)
@@ -171,6 +174,8 @@ class _Verb:
                 self.lists.add(key)
             if not argument.required and not _python_default(parameter):
                 self.defaults[key] = adapter
+            elif not argument.required:
+                self.plain_defaults[key] = parameter.default
             entries[key] = Required[hint] if argument.required else hint
         shape: Any = TypedDict(f"{name.title()}Arguments", entries, total=False)  # pyright: ignore
         shape.__pydantic_config__ = CONFIG
@@ -192,10 +197,15 @@ class _Verb:
         """The arguments out of a request. Raises `ArgumentErrors` with every message at once."""
         if self.json_only and places.raw_json is not None and not places.query:
             try:
-                return self.whole.validate_json(places.raw_json, strict=True)
+                return self._whole(self.whole.validate_json(places.raw_json, strict=True))
             except pydantic.ValidationError as error:
                 raise ArgumentErrors(field_map(error)) from None
-        return self._bind_each(places)
+        return self._whole(self._bind_each(places))
+
+    def _whole(self, bound: dict[str, Any]) -> dict[str, Any]:
+        if len(bound) < len(self.arguments):
+            return {**self.plain_defaults, **bound}
+        return bound
 
     def _bind_each(self, places: Places) -> dict[str, Any]:
         bound: dict[str, Any] = {}

@@ -93,4 +93,6 @@ class LineCutter:
 def printable(line: bytes) -> str:
     """Text that cannot play tricks on a terminal or a log reader."""
     text = line.rstrip(b"\r").decode("utf-8", "replace")
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)

@@ -36,12 +36,20 @@ class Worker(asyncio.Protocol):
     """A worker as the server sees it. `start` it once; after `on_lost` it is of no use any more."""
 
     def __init__(
-        self, owner: Owner, rules: Load, output: Lines, spool_root: Path, *, in_thread: bool = False
+        self,
+        owner: Owner,
+        rules: Load,
+        output: Lines,
+        spool_root: Path,
+        *,
+        in_thread: bool = False,
+        nice: int = 0,
     ):
         self.owner = owner
         self.rules = rules
         self.output = output
         self.in_thread = in_thread
+        self.nice = nice
         self.mark = uuid.uuid4().hex
         self.temp = spool_root / f"tmp-{self.mark}"
         self.in_flight: dict[int, Pending] = {}
@@ -95,7 +103,7 @@ class Worker(asyncio.Protocol):
             fds = (channel.fileno(), control_theirs.fileno(), marker_fd)
             # On this thread, not in a pool: the kernel ends the worker when the thread that made it ends.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "modelport.worker", *map(str, fds), str(os.getpid())],
+                [sys.executable, "-m", "modelport.worker", *map(str, fds), str(os.getpid()), str(self.nice)],
                 stdin=subprocess.DEVNULL,
                 stdout=write_end,
                 stderr=write_end,

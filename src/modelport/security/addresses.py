@@ -68,3 +68,23 @@ def is_public_address(ip: str | IPAddress) -> bool:
 
 def _is_public_v4(address: IPv4Address) -> bool:
     return not any(address in network for network in _DENIED_V4)
+
+
+# Where an operator's own receivers may stand. Not link-local and not Amazon's part of fc00::/7: there, clouds
+# hand out a machine's own credentials.
+_PRIVATE_V4 = tuple(map(IPv4Network, ("10.0.0.0/8", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+_PRIVATE_V6 = tuple(map(IPv6Network, ("::1/128", "fc00::/7")))
+_METADATA_V6 = IPv6Network("fd00:ec2::/32")
+
+
+def is_public_or_private_address(ip: str | IPAddress) -> bool:
+    """Whether `ip` is public, or of a private network or this machine; never a cloud's metadata."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return False
+    if isinstance(address, IPv4Address):
+        return is_public_address(address) or any(address in network for network in _PRIVATE_V4)
+    if address.scope_id is not None or address in _METADATA_V6:
+        return False
+    return is_public_address(address) or any(address in network for network in _PRIVATE_V6)

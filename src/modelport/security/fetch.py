@@ -2,36 +2,29 @@
 
 A client's URL is a request that *our* host makes, with our place in the network. So: the URL is parsed
 once, strictly; its name is looked up once, and every answer must be public; the connection goes to a
-checked address and is checked again once it stands; each redirect starts over. Nothing of the
-environment (proxies, .netrc) takes part, and bytes, time and hops are bounded.
-
-httpcore is used without httpx on top of it: it has no redirects, proxies, cookies or unbounded decoders
-that would have to be turned off.
+checked address (see `connections`); each redirect starts over; bytes, time and hops are bounded.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-import socket
-import ssl
 import unicodedata
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 from urllib.parse import unquote, urljoin
 
 import anyio
 import anyio.to_thread
 import httpcore
-from anyio.lowlevel import RunVar, checkpoint
+from anyio.lowlevel import checkpoint
 
 from modelport.security.addresses import IPAddress, is_public_address
+from modelport.security.connections import Resolve, checked_addresses, opened, system_resolve
 from modelport.security.urls import (
     FetchUrl,
     UrlError,
@@ -52,11 +45,7 @@ __all__ = [
     "fetch_to_file_sync",
 ]
 
-CONNECT_TIMEOUT_S = 10.0  # for one address and for the TLS handshake; the total deadline rules all
 BLOCK = 64 * 1024
-
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""From a host name and a port to its addresses, as text; raises `OSError` when there are none."""
 
 
 @dataclass(frozen=True)
@@ -78,117 +67,6 @@ class FetchedFile:
     content_type: str
     size: int
     filename: str
-
-
-# --- the connection --------------------------------------------------------------------------------
-
-# Look-ups of a slow name server must not use up the threads that the server reads files with.
-_lookup_threads: RunVar[anyio.CapacityLimiter] = RunVar("modelport_lookup_threads")
-
-
-async def _system_resolve(host: str, port: int) -> Sequence[str]:
-    try:
-        limiter = _lookup_threads.get()
-    except LookupError:
-        limiter = anyio.CapacityLimiter(16)
-        _lookup_threads.set(limiter)
-    look_up = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    answers = await anyio.to_thread.run_sync(look_up, abandon_on_cancel=True, limiter=limiter)
-    return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
-
-
-async def _checked_addresses(url: FetchUrl, limits: FetchLimits, resolve: Resolve) -> list[IPAddress]:
-    """The addresses of a URL's host: all of them allowed, or `UrlNotAllowed`."""
-    if url.address is not None:
-        addresses: list[IPAddress] = [url.address]
-    else:
-        try:
-            addresses = [ip_address(answer) for answer in await resolve(url.host, url.port)]
-        except (OSError, ValueError) as error:
-            raise UrlFetchFailed(f"{url.host} has no address: {error}") from None
-    for address in addresses:
-        if not limits.allow_addresses(address):
-            raise UrlNotAllowed(f"{url.host} is at {address}")
-    return addresses
-
-
-class _PinnedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to one of the checked addresses, whatever host it is asked for."""
-
-    def __init__(self, addresses: Sequence[IPAddress]):
-        self._addresses = addresses
-        self._network = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
-        self._stream: httpcore.AsyncNetworkStream | None = None
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """The first address that answers, with the other end of the connection checked."""
-        failure: Exception = httpcore.ConnectError("no address")
-        for address in self._addresses:
-            try:
-                stream = await self._network.connect_tcp(str(address), port, timeout=timeout)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-                continue
-            self._stream = stream
-            peer = stream.get_extra_info("server_addr")  # getpeername(); nothing has been sent yet
-            if peer is None or ip_address(peer[0]) != address:
-                raise UrlNotAllowed(f"connected to {peer}, not to {address}")
-            return stream
-        raise failure
-
-    async def aclose(self) -> None:
-        """Close what was opened: httpcore leaves the socket open if it is cancelled in the handshake."""
-        if self._stream is not None:
-            with anyio.CancelScope(shield=True):
-                await self._stream.aclose()
-
-
-@functools.cache
-def _tls_context() -> ssl.SSLContext:
-    """Verifies names and chains against certifi, or the operator's own `SSL_CERT_FILE`."""
-    import httpx  # only https needs it, for this one function
-
-    return httpx.create_ssl_context()
-
-
-_NETWORK_ERRORS = (
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.TimeoutException,
-    ssl.SSLError,  # from a broken record after the handshake
-)
-
-
-@asynccontextmanager
-async def _opened(url: FetchUrl, addresses: Sequence[IPAddress]) -> AsyncGenerator[httpcore.Response, None]:
-    """The response to a GET of `url` from one of `addresses`, on a connection of its own."""
-    tls = await anyio.to_thread.run_sync(_tls_context) if url.scheme == "https" else None
-    backend = _PinnedBackend(addresses)
-    origin = httpcore.Origin(url.scheme.encode(), url.host.encode(), url.port)
-    connection = httpcore.AsyncHTTPConnection(origin, ssl_context=tls, network_backend=backend)
-    address = httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=url.target)
-    headers = [
-        ("Host", url.authority),
-        ("User-Agent", "modelport"),
-        ("Accept", "*/*"),
-        ("Accept-Encoding", "identity"),
-        ("Connection", "close"),
-    ]
-    timeouts = {"timeout": {"connect": CONNECT_TIMEOUT_S}}
-    try:
-        async with connection.stream("GET", address, headers=headers, extensions=timeouts) as response:
-            yield response
-    except _NETWORK_ERRORS as error:
-        raise UrlFetchFailed(f"{url.authority}: {type(error).__name__} {error}") from error
-    finally:
-        await backend.aclose()
 
 
 # --- the file --------------------------------------------------------------------------------------
@@ -321,8 +199,8 @@ async def _follow(url: FetchUrl, path: Path, limits: FetchLimits, resolve: Resol
     """Fetch `url` through its redirects, each a new look-up, check and connection."""
     here = url
     for _ in range(limits.max_redirects + 1):
-        addresses = await _checked_addresses(here, limits, resolve)
-        async with _opened(here, addresses) as response:
+        addresses = await checked_addresses(here, limits.allow_addresses, resolve)
+        async with opened(here, addresses) as response:
             if response.status in _REDIRECTS:
                 here = _redirect_target(here, response, limits)
                 continue
@@ -344,7 +222,7 @@ async def fetch_to_file(
     """
     checked = check_url(url, limits.allowed_ports)
     with anyio.move_on_after(limits.total_deadline_s):
-        return await _follow(checked, path, limits, resolve or _system_resolve)
+        return await _follow(checked, path, limits, resolve or system_resolve)
     raise UrlFetchFailed(f"not done after {limits.total_deadline_s} s")
 
 

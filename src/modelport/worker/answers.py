@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
@@ -88,7 +89,7 @@ class AnswerEncoder:
                 path = spooled(folder, io.BytesIO(content))
                 body = b""
         else:
-            with content:
+            with contextlib.closing(content) if hasattr(content, "close") else contextlib.nullcontext():
                 head = content.read(INLINE_BYTES + 1)
                 if len(head) > INLINE_BYTES:
                     path = spooled(folder, _Rest(head, content))

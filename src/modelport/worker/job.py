@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Timer
 from time import monotonic
 from typing import Any
 
 from modelport.contract.current_job import set_current_job
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameSocket, JobOrder, Kind, Report
+from modelport.worker.whole_lines import keep_lines_whole
 
-PROGRESS_SECONDS = 0.1  # progress in between is not reported: nobody could see it
+PROGRESS_SECONDS = 0.1  # of progress that follows faster only the last is reported: nobody could see it
 
 
 class Reporter:
@@ -32,26 +34,47 @@ class Reporter:
         self._lock = Lock()
         self._last_progress = 0.0
         self._held: dict[str, Any] | None = None  # progress that was too soon to be sent
+        self._timer: Timer | None = None  # sends it, if nothing follows
 
     def report(self, type: str, data: dict[str, Any]) -> None:
-        """Send one report; progress that follows too fast waits for the next one."""
+        """Send one report; progress that follows too fast waits a moment, for the next one to replace it."""
         with self._lock:
             if type == "progress":
                 now = monotonic()
                 is_last = data["total"] is not None and data["done"] >= data["total"]
                 if now - self._last_progress < PROGRESS_SECONDS and not is_last:
-                    self._held = data
+                    self._hold(data)
                     return
                 self._last_progress = now
                 self._held = None
             self._channel.send(Kind.REPORT, Report(type, data))
 
+    def _hold(self, data: dict[str, Any]) -> None:
+        self._held = data
+        if self._timer is None:
+            timer = Timer(PROGRESS_SECONDS, self._send_late)
+            timer.daemon = True
+            with contextlib.suppress(RuntimeError):  # no thread can be had: the next report sends it
+                timer.start()
+                self._timer = timer
+
+    def _send_late(self) -> None:
+        with self._lock, contextlib.suppress(OSError):  # the server may have gone
+            self._timer = None
+            self._send_held()
+
+    def _send_held(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            self._last_progress = monotonic()
+            self._channel.send(Kind.REPORT, Report("progress", held))
+
     def finish(self) -> None:
         """Send what was held back."""
         with self._lock:
-            held, self._held = self._held, None
-            if held is not None:
-                self._channel.send(Kind.REPORT, Report("progress", held))
+            if self._timer is not None:
+                self._timer.cancel()
+            self._send_held()
 
     def is_cancelled(self) -> bool:
         """True once the server has asked the job to stop."""
@@ -63,9 +86,12 @@ def begin_job(order: JobOrder, channel: FrameSocket, running: RunningCall) -> Ca
     reporter = Reporter(order, channel, running)
     undo = set_current_job(reporter)
     watch_tqdm(reporter)
+    streams = keep_lines_whole()
 
     def end() -> None:
         reporter.finish()
+        for stream in streams:
+            stream.flush_all()
         undo()
 
     return end

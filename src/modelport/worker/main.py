@@ -1,9 +1,10 @@
 """The worker process: load one model, say what it is, answer calls until told to stop.
 
-    python -m modelport.worker CHANNEL CONTROL MARKER PARENT
+    python -m modelport.worker CHANNEL CONTROL MARKER PARENT NICE
 
 The first three are inherited file descriptors (the frames' socket, the cancellation socket, the shared
-memory of the running call's number), the last the server's process id.
+memory of the running call's number), then come the server's process id and how much less urgent than the
+server this process is (nice(2)).
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ PR_SET_PDEATHSIG = 1
 
 def main(argv: list[str]) -> int:
     """Run a worker process. Returns its exit status: 0 stopped, 3 the model could not be loaded."""
-    channel_fd, control_fd, marker_fd, parent = (int(argument) for argument in argv)
+    channel_fd, control_fd, marker_fd, parent, nice = (int(argument) for argument in argv)
     die_with(parent)
+    os.nice(nice)
     channel = socket.socket(fileno=channel_fd)
     control = socket.socket(fileno=control_fd)
     control.setblocking(False)

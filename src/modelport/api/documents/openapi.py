@@ -8,7 +8,8 @@ from typing import Any
 
 from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
-from modelport.api.documents.paths import Resource, resources
+from modelport.api.documents.paths import resources
+from modelport.api.documents.resource import Plain, Resource
 from modelport.api.documents.resources import (
     DESCRIPTION,
     ERRORS,
@@ -58,7 +59,13 @@ def openapi_document(
             "schemas": dict(sorted(definitions.schemas.items())),
             "responses": {error.name: _error(error) for error in ERRORS.values()},
         },
-        "tags": [{"name": "versions"}, {"name": "health"}, {"name": "models"}, {"name": "debug"}],
+        "tags": [
+            {"name": "versions"},
+            {"name": "health"},
+            {"name": "models"},
+            {"name": "jobs"},
+            {"name": "debug"},
+        ],
     }
 
 
@@ -91,15 +98,29 @@ def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
     }
     if resource.description:
         result["description"] = resource.description
+    result["parameters"] = [_plain_parameter(plain) for plain in resource.plain]
     responses = {str(status): answer for status, answer in _successes(resource, scope)}
     responses |= {str(e): {"$ref": f"#/components/responses/{ERRORS[e].name}"} for e in resource.errors}
     if resource.operation is not None and resource.signature is not None:
-        result["parameters"] = _parameters(resource.operation, resource.signature, scope)
+        result["parameters"] += _parameters(resource.operation, resource.signature, scope)
         body = _request_body(resource.operation, resource.signature, scope)
         if body:
             result["requestBody"] = body
+    if not result["parameters"]:
+        del result["parameters"]
     result["responses"] = responses
     return result
+
+
+def _plain_parameter(plain: Plain) -> dict[str, Any]:
+    required = plain.place == "path"
+    return {
+        "name": plain.name,
+        "in": plain.place,
+        "description": plain.words,
+        "required": required,
+        "schema": plain.schema,
+    }
 
 
 def _successes(resource: Resource, scope: Scope) -> Iterable[tuple[int, dict[str, Any]]]:

@@ -3,51 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from modelport.api.documents.definitions import identifier
+from modelport.api.documents.job_paths import jobs, trainings
+from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Resource
 from modelport.api.documents.resources import BORDER, CALL, DISABLED, MODEL
 from modelport.contract.signature import JSON, Operation, Signature
 
-Answer = tuple[str, str | None, str | None]  # words, media type, name of the schema
-ARGUMENT_RULES = (
-    "An argument may stand in the query string, in a form or in a JSON body; places can be mixed, and the "
-    "first of these that has an argument wins."
-)
-
 MODEL_READY = {200: "The model can answer", 503: "The model cannot answer"}
-
-
-class Resource(NamedTuple):
-    """One method on one path.
-
-    `answers` are the fixed answers by status. `operation` is set where a model is called: its arguments
-    are asked for, and its answer is given with 200 if `succeeds`.
-    """
-
-    path: str
-    method: str
-    tag: str
-    summary: str
-    operation_id: str
-    errors: Sequence[int]
-    answers: dict[int, Answer]
-    description: str = ""
-    signature: Signature | None = None
-    operation: Operation | None = None
-    succeeds: bool = False
 
 
 def resources(
     signatures: Sequence[Signature], base_path: str, *, predict: bool, train: bool
 ) -> list[Resource]:
     """Every resource there is, in the order of the documents, each operation id once."""
+
     base = base_path.strip("/")
     base = f"/{base}" if base else ""
     found = list(_server(base))
     for signature in signatures:
         found += _model(signature, f"{base}/v2/models/{quote(signature.name, safe='')}", predict, train)
+    found += jobs(base)
     found.append(_debug(base))
     return _with_own_ids(found)
 
@@ -109,13 +87,8 @@ def _model(signature: Signature, path: str, predict: bool, train: bool) -> Itera
         signature.predict,
         enabled=predict,
     )
-    yield from _trainings(signature, path, enabled=train)
-
-
-def _trainings(signature: Signature, path: str, *, enabled: bool) -> Iterable[Resource]:
-    """The train endpoints of a model. They come with the jobs; until then there are none."""
-    del signature, path, enabled
-    return ()
+    for verb in ("train", "validate"):
+        yield from trainings(signature, path, verb, enabled=train)
 
 
 def _call(

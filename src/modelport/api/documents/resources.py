@@ -13,6 +13,7 @@ from modelport.api.documents.schemas import Schema
 
 PROBLEM = "application/problem+json"
 TITLE = "modelport"
+TAGS = ("versions", "health", "models", "jobs", "debug")
 DESCRIPTION = "Models served over the DEEPaaS V2 API."
 SECONDS_SCHEMA: Schema = {"type": "integer", "minimum": 0}
 
@@ -40,6 +41,7 @@ ERRORS = {
         ),
         ErrorAnswer(406, "NotAcceptable", "Nothing that can be answered is acceptable to the client."),
         ErrorAnswer(408, "RequestTimeout", "The request did not arrive in time."),
+        ErrorAnswer(409, "Conflict", "The job's state does not allow this."),
         ErrorAnswer(413, "ContentTooLarge", "The body is larger than the server takes."),
         ErrorAnswer(414, "URITooLong", "The request line is longer than the server takes."),
         ErrorAnswer(415, "UnsupportedMediaType", "The body's type or encoding is not supported."),
@@ -54,13 +56,15 @@ ERRORS = {
             {"Retry-After": ("Seconds to wait.", SECONDS_SCHEMA)},
         ),
         ErrorAnswer(504, "DeadlineExceeded", "The answer was not ready by the deadline."),
+        ErrorAnswer(507, "InsufficientStorage", "The server's disk has no room for this."),
     )
 }
 
 # What any resource may answer: these come from the server's border, before anything is looked up.
 BORDER = (400, 405, 406, 408, 414, 431, 500)
 MODEL = tuple(sorted((*BORDER, 404)))
-CALL = tuple(sorted((*MODEL, 413, 415, 422, 501, 503, 504)))
+CALL = tuple(sorted((*MODEL, 413, 415, 422, 501, 503, 504, 507)))
+JOB = tuple(sorted((*MODEL, 422, 503)))
 DISABLED = tuple(sorted((*MODEL, 402, 413)))
 
 
@@ -78,6 +82,12 @@ def fixed_schemas(*, stringify: bool) -> dict[str, Schema]:
         "Live": _LIVE,
         "Ready": _READY,
         "ModelReady": _MODEL_READY,
+        "Training": _TRAINING,
+        "Trainings": _array_of("Training"),
+        "Job": _JOB,
+        "Jobs": _JOBS,
+        "Metrics": _METRICS,
+        "Artifacts": _ARTIFACTS,
     }
 
 
@@ -163,4 +173,75 @@ _READY = _object(
     ["ready"],
     ready={"type": "boolean"},
     models={"type": "object", "description": "The state of each model.", "additionalProperties": {}},
+)
+
+_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
+_NUMBER: Schema = {"type": ["number", "null"]}
+_ARGUMENTS: Schema = {
+    "type": "object",
+    "description": "The arguments; files by name and media type",
+    "additionalProperties": {},
+}
+_TRAINING = _object(
+    ["uuid", "date", "args", "status"],
+    uuid=_text("Its id, also among the jobs"),
+    date=_text("When it was asked for, in the server's local time"),
+    args=_ARGUMENTS,
+    status={"type": "string", "enum": ["running", "done", "error", "cancelled"]},
+    result=_object(
+        [],
+        output={"description": "What the function returned"},
+        finish_date={"type": "string"},
+        duration={"type": "string"},
+    ),
+    message=_text("What went wrong"),
+)
+_JOB = _object(
+    ["id", "kind", "model", "state"],
+    id={"type": "string"},
+    kind={"type": "string", "enum": ["train", "validate", "predict"]},
+    model={"type": "string"},
+    model_version={"type": "string"},
+    state={
+        "type": "string",
+        "enum": ["queued", "running", "succeeded", "failed", "cancelled", "interrupted"],
+    },
+    attempt={"type": "integer"},
+    max_attempts={"type": "integer"},
+    priority={"type": "integer"},
+    arguments=_ARGUMENTS,
+    requested_by={"type": "string"},
+    cancel_requested={"type": "boolean"},
+    revision={"type": "integer", "description": "Rises with each change"},
+    created_at=_TIME,
+    started_at=_TIME,
+    finished_at=_TIME,
+    duration={"type": ["number", "null"], "description": "Seconds that it ran"},
+    progress={
+        "type": ["object", "null"],
+        "properties": {"done": _NUMBER, "total": _NUMBER, "message": {"type": "string"}},
+    },
+    error=_text("What went wrong", nullable=True),
+    ended_by=_text("What its end took, such as return, exception, SIGTERM", nullable=True),
+    links={"type": "object", "additionalProperties": {"type": "string"}},
+)
+_JOBS = _object(
+    ["jobs", "next_cursor"], jobs=_array_of("Job"), next_cursor=_text("For the next page", nullable=True)
+)
+_POINT = _object(["value"], step=_NUMBER, value=_NUMBER, at=_TIME)
+_METRICS = _object(
+    ["metrics"],
+    metrics={"type": "object", "additionalProperties": {"type": "array", "items": _POINT}},
+)
+_ARTIFACTS = _object(
+    ["artifacts"],
+    artifacts={
+        "type": "array",
+        "items": _object(
+            ["name", "size", "href"],
+            name={"type": "string"},
+            size={"type": "integer", "description": "Bytes"},
+            href={"type": "string"},
+        ),
+    },
 )

@@ -13,7 +13,8 @@ from typing import Any
 from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
 from modelport.api.documents.downgrade import downgraded
-from modelport.api.documents.paths import Resource, resources
+from modelport.api.documents.paths import resources
+from modelport.api.documents.resource import Resource
 from modelport.api.documents.resources import (
     DESCRIPTION,
     ERRORS,
@@ -68,7 +69,13 @@ def swagger_document(
         "paths": paths,
         "definitions": dict(sorted(definitions.schemas.items())),
         "responses": {error.name: _error(error) for error in ERRORS.values()},
-        "tags": [{"name": "versions"}, {"name": "health"}, {"name": "models"}, {"name": "debug"}],
+        "tags": [
+            {"name": "versions"},
+            {"name": "health"},
+            {"name": "models"},
+            {"name": "jobs"},
+            {"name": "debug"},
+        ],
     }
 
 
@@ -111,7 +118,10 @@ def _operation(resource: Resource, scope: Scope, answers: dict[str, str]) -> dic
         "summary": resource.summary,
         "operationId": resource.operation_id,
         "produces": sorted({media_type for _, media_type, _ in resource.answers.values() if media_type}),
-        "parameters": [],
+        "parameters": [
+            {"in": p.place, "name": p.name, "description": p.words, "required": p.place == "path", **p.schema}
+            for p in resource.plain
+        ],
     }
     if resource.description:
         result["description"] = resource.description
@@ -124,7 +134,8 @@ def _operation(resource: Resource, scope: Scope, answers: dict[str, str]) -> dic
     if resource.operation is not None and resource.signature is not None:
         result["produces"] = _produces(resource.operation)
         widths = resource.signature.contract == "deepaas"
-        result["parameters"] = parameters = _parameters(resource.operation, scope, widths=widths)
+        parameters = _parameters(resource.operation, scope, widths=widths)
+        result["parameters"] += parameters
         consumes = _consumes(parameters)
         if consumes:
             result["consumes"] = consumes

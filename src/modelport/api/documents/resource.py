@@ -1,0 +1,44 @@
+"""One entry of the documents: a method on a path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from modelport.contract.signature import Operation, Signature
+
+Answer = tuple[str, str | None, str | None]  # words, media type, name of the schema
+ARGUMENT_RULES = (
+    "An argument may stand in the query string, in a form or in a JSON body; places can be mixed, and the "
+    "first of these that has an argument wins."
+)
+
+
+class Plain(NamedTuple):
+    """A parameter that belongs to the server, not to a model. `place` is path, query or header."""
+
+    name: str
+    place: str
+    words: str
+    schema: dict[str, Any]
+
+
+class Resource(NamedTuple):
+    """One method on one path.
+
+    `answers` are the fixed answers by status. `operation` is set where a model is called: its arguments
+    are asked for, and its answer is given with 200 if `succeeds`. `plain` are the server's own parameters.
+    """
+
+    path: str
+    method: str
+    tag: str
+    summary: str
+    operation_id: str
+    errors: Sequence[int]
+    answers: dict[int, Answer]
+    description: str = ""
+    signature: Signature | None = None
+    operation: Operation | None = None
+    succeeds: bool = False
+    plain: Sequence[Plain] = ()

@@ -1,0 +1,180 @@
+"""`/v2/jobs`: what long work was asked for, how far it is, and what came out of it."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from modelport.api.job_streams import followed_events, followed_log
+from modelport.api.problems import Problem
+from modelport.jobs.records import Job
+from modelport.jobs.service import JobService
+from modelport.jobs.states import ENDED, State
+from modelport.jobs.views import job_body, utc
+
+MAX_PAGE = 500
+KINDS = ("train", "validate", "predict")
+
+
+class JobRoutes:
+    """The handlers, one method a resource."""
+
+    def __init__(self, jobs: JobService, base_path: str):
+        self.jobs = jobs
+        self.base_path = base_path
+
+    def routes(self) -> list[BaseRoute]:
+        """Every route of jobs, relative to the base path."""
+        job = "/v2/jobs/{job}"
+        return [
+            Route("/v2/jobs", self.list),
+            Route(job, self.job, methods=["GET"]),
+            Route(job, self.cancel, methods=["DELETE"]),
+            Route(f"{job}/retry", self.retry, methods=["POST"]),
+            Route(f"{job}/events", self.events),
+            Route(f"{job}/log", self.log),
+            Route(f"{job}/metrics", self.metrics),
+            Route(f"{job}/artifacts", self.artifacts),
+            Route(f"{job}/artifacts/{{name:path}}", self.artifact),
+            Route(f"{job}/result", self.result),
+        ]
+
+    async def find(self, request: Request) -> Job:
+        """The job that the path names. Raises `Problem` 404."""
+        job_id = request.path_params["job"]
+        job = await self.jobs.store.get(job_id)
+        if job is None:
+            raise Problem(404, f"there is no job {job_id[:64]!r}; it never was, or is too old to be kept")
+        return job
+
+    async def list(self, request: Request) -> Response:
+        """`GET /v2/jobs?model&kind&state&limit&cursor`: newest first."""
+        query = request.query_params
+        kind, state = query.get("kind"), query.get("state")
+        if kind is not None and kind not in KINDS:
+            raise Problem(422, f"kind {kind[:40]!r} is none of {', '.join(KINDS)}")
+        if state is not None and state not in list(State):
+            raise Problem(422, f"state {state[:40]!r} is none of {', '.join(State)}")
+        page = await self.jobs.store.list(
+            model=query.get("model"),
+            kind=kind,
+            state=State(state) if state else None,
+            limit=_number(query.get("limit"), "limit", 50, 1, MAX_PAGE),
+            cursor=_number(query.get("cursor"), "cursor", 0, 0, 1 << 62) or None,
+        )
+        body: dict[str, Any] = {"jobs": [job_body(job, self.base_path) for job in page.jobs]}
+        body["next_cursor"] = None if page.cursor is None else str(page.cursor)
+        return JSONResponse(body)
+
+    async def job(self, request: Request) -> Response:
+        """`GET /v2/jobs/{job}`."""
+        return JSONResponse(job_body(await self.find(request), self.base_path))
+
+    async def cancel(self, request: Request) -> Response:
+        """`DELETE /v2/jobs/{job}`: ask it to stop. 200 if it has ended, 202 if it has still to end."""
+        await self.find(request)
+        job = await self.jobs.cancel(request.path_params["job"])
+        assert job is not None
+        return JSONResponse(job_body(job, self.base_path), 200 if job.state in ENDED else 202)
+
+    async def retry(self, request: Request) -> Response:
+        """`POST /v2/jobs/{job}/retry`: queue an interrupted job again."""
+        job = await self.find(request)
+        again = await self.jobs.retry(job.id) if job.state is State.INTERRUPTED else None
+        if again is None:
+            raise Problem(409, f"the job is {job.state}; only an interrupted one can be retried")
+        return JSONResponse(job_body(again, self.base_path), 202)
+
+    async def events(self, request: Request) -> Response:
+        """`GET /v2/jobs/{job}/events`: server-sent events, resumed after `Last-Event-ID`."""
+        job = await self.find(request)
+        text = request.headers.get("last-event-id") or request.query_params.get("after")
+        after = _number(text, "Last-Event-ID", 0, 0, 1 << 62)
+        return _followed(request, followed_events(self.jobs, job.id, after), "text/event-stream")
+
+    async def log(self, request: Request) -> Response:
+        """`GET /v2/jobs/{job}/log`: what it printed, as text; with `follow` until it ends."""
+        job = await self.find(request)
+        follow = request.query_params.get("follow", "0").lower() not in ("0", "false", "no")
+        return _followed(request, followed_log(self.jobs, job.id, follow=follow), "text/plain")
+
+    async def metrics(self, request: Request) -> Response:
+        """`GET /v2/jobs/{job}/metrics`: each metric's series, as JSON or, by Accept, as CSV."""
+        job = await self.find(request)
+        found = await self.jobs.store.events(job.id, types=["metric"], limit=1_000_000)
+        if "text/csv" in request.headers.get("accept", "") or request.query_params.get("format") == "csv":
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(["name", "step", "value", "at"])
+            for event in found:
+                data = event.data
+                writer.writerow([data["name"], data["step"], data["value"], utc(event.at)])
+            return Response(text.getvalue(), media_type="text/csv")
+        series: dict[str, list[dict[str, Any]]] = {}
+        for event in found:
+            data = event.data
+            point = {"step": data["step"], "value": data["value"], "at": utc(event.at)}
+            series.setdefault(str(data["name"]), []).append(point)
+        body = msgspec.json.encode({"metrics": series})  # with null for NaN, which JSON does not have
+        return Response(body, media_type="application/json")
+
+    async def artifacts(self, request: Request) -> Response:
+        """`GET /v2/jobs/{job}/artifacts/`: the files it kept."""
+        job = await self.find(request)
+        files = await asyncio.to_thread(self.jobs.folders.list_artifacts, job.id)
+        place = f"{self.base_path}/v2/jobs/{job.id}/artifacts"
+        listed = [{"name": name, "size": size, "href": f"{place}/{quote(name)}"} for name, size in files]
+        return JSONResponse({"artifacts": listed})
+
+    async def artifact(self, request: Request) -> Response:
+        """`GET /v2/jobs/{job}/artifacts/{name}`: one file, downloaded, never shown as a page."""
+        job = await self.find(request)
+        name = request.path_params["name"]
+        path = await asyncio.to_thread(self.jobs.folders.artifact, job.id, name)
+        if path is None:
+            raise Problem(404, f"the job has no artifact {name[:100]!r}")
+        headers = {"x-content-type-options": "nosniff"}
+        return FileResponse(path, filename=path.name, headers=headers)
+
+    async def result(self, request: Request) -> Response:
+        """`GET /v2/jobs/{job}/result`: what it returned, with the media type of a prediction."""
+        return self.result_of(await self.find(request))
+
+    def result_of(self, job: Job) -> Response:
+        """A finished job's result. Raises `Problem` 409 for a job that has none."""
+        outcome = job.outcome
+        if job.state is not State.SUCCEEDED or outcome is None:
+            if job.state not in ENDED:
+                raise Problem(409, f"the job is {job.state}; it has no result yet", [("Retry-After", "1")])
+            why = f": {outcome.error}" if outcome is not None and outcome.error else ""
+            raise Problem(409, f"the job is {job.state} and has no result{why}")
+        headers = {"content-disposition": outcome.result_name} if outcome.result_name else {}
+        headers["x-content-type-options"] = "nosniff"
+        if outcome.result_file:
+            path = self.jobs.folders.of(job.id) / outcome.result_file
+            return FileResponse(path, media_type=outcome.result_type, headers=headers)
+        return Response(outcome.result, media_type=outcome.result_type or "application/json", headers=headers)
+
+
+def _followed(request: Request, body: AsyncIterator[bytes], media_type: str) -> Response:
+    headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+    if request.method == "HEAD":  # without a body there is nothing to wait for
+        return Response(headers=headers, media_type=media_type)
+    return StreamingResponse(body, media_type=media_type, headers=headers)
+
+
+def _number(text: str | None, what: str, default: int, least: int, most: int) -> int:
+    if text is None or text == "":
+        return default
+    if not text.isdecimal() or len(text) > 19 or not least <= int(text) <= most:
+        raise Problem(422, f"{what} {text[:40]!r} is no whole number from {least} to {most}")
+    return int(text)

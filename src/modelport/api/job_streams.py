@@ -1,0 +1,40 @@
+"""Following a job: its events out of the store, as they are committed, until it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from modelport.api.job_bodies import event_bytes
+from modelport.jobs.records import Event
+from modelport.jobs.service import JobService
+
+KEEP_ALIVE_SECONDS = 15.0
+BATCH = 1000
+
+
+async def followed_events(jobs: JobService, job_id: str, after: int) -> AsyncIterator[bytes]:
+    """The body of an event stream."""
+    async for batch in jobs.feeds.follow(job_id, after, KEEP_ALIVE_SECONDS):
+        yield b": keep-alive\n\n" if batch is None else batch.encoded(_server_sent)
+
+
+def _server_sent(events: Sequence[Event]) -> bytes:
+    return b"".join(event_bytes(event) for event in events)
+
+
+async def followed_log(jobs: JobService, job_id: str, *, follow: bool) -> AsyncIterator[bytes]:
+    """The lines that a job printed, until its end if `follow`, else as many as there are."""
+    if follow:
+        async for batch in jobs.feeds.follow(job_id, 0, KEEP_ALIVE_SECONDS):
+            if batch is not None and (lines := batch.encoded(_lines)):
+                yield lines
+        return
+    after = 0
+    while events := await jobs.store.events(job_id, after=after, limit=BATCH, types=["log"]):
+        after = events[-1].sequence
+        yield _lines(events)
+
+
+def _lines(events: Sequence[Event]) -> bytes:
+    lines = [f"{event.data['line']}\n" for event in events if event.type == "log"]
+    return "".join(lines).encode("utf-8", "replace")

@@ -1,0 +1,188 @@
+"""From a request to a durable job: its body to the job's folder, its arguments checked, then one row."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+
+from modelport.api.asgi import Receive, Scope, header
+from modelport.api.bodies import CallHeaders, read_body
+from modelport.api.problems import Problem
+from modelport.contract.calls import Answer, Call
+from modelport.contract.signature import Operation
+from modelport.engine.local import LocalEngine
+from modelport.engine.pending import Pending
+from modelport.engine.pool import ModelPool, Refused
+from modelport.jobs.folders import sync_tree
+from modelport.jobs.records import Job, NewJob
+from modelport.jobs.service import JobService
+from modelport.jobs.webhooks import check_callback_url
+from modelport.settings import Settings
+
+MAX_KEY = 255
+KEY = re.compile(r"[\x21-\x7e]+")
+OWN_ARGUMENTS = ("priority", "callback_url")
+
+
+class NotBound(Exception):
+    """The arguments are wrong: `answer` is what the prediction would have answered."""
+
+    def __init__(self, answer: Answer):
+        self.answer = answer
+        super().__init__("the arguments were refused")
+
+
+class JobSubmission:
+    """Takes requests that become jobs. One for the application; it keeps no state of a request."""
+
+    def __init__(self, engine: LocalEngine, jobs: JobService, settings: Settings):
+        self.engine = engine
+        self.jobs = jobs
+        self.settings = settings
+
+    async def submit(self, scope: Scope, receive: Receive, pool: ModelPool, verb: str) -> tuple[Job, bool]:
+        """Make a job of a request; it is durable when this returns. True if it is new.
+
+        Raises `NotBound` for arguments that the model refuses, `Problem`, `Refused`, `ClientLeft`, and the
+        store's errors.
+        """
+        key = _idempotency_key(scope)
+        pool.check_open()
+        assert pool.signature is not None  # check_open has refused otherwise
+        _ = self.jobs.store  # refuses at once where there are no jobs
+        operation: Operation = getattr(pool.signature, verb)
+        job_id = uuid.uuid4().hex
+        folder = self.jobs.folders.inputs(job_id)
+        headers = CallHeaders(scope, operation.header_names())
+        has_files = headers.may_need_files()
+        kept = False
+        try:
+            if has_files:
+                await asyncio.to_thread(self.jobs.folders.make, job_id)
+            call = Call(self.engine.next_id(), verb)
+            await read_body(call, headers, receive, folder, self.settings)
+            call.query, own = _own_arguments(scope["query_string"], operation)
+            call.content_type, call.accept, call.headers = headers.content_type, headers.accept, headers.extra
+            callback = self._callback_url(header(scope, b"job-callback-url") or own.get("callback_url", ""))
+            arguments = await self._check(pool, call)
+            new = NewJob(
+                id=job_id,
+                kind=verb,
+                model=pool.name,
+                model_version=str(pool.signature.metadata.get("version") or ""),
+                arguments=arguments,
+                call=_stored(call),
+                accept=call.accept,
+                priority=_priority(header(scope, b"job-priority") or own.get("priority", "")),
+                max_attempts=self.jobs.attempts_for(verb, resumable=pool.signature.resumable),
+                idempotency_key=key,
+                request_hash=await asyncio.to_thread(_hash, pool.name, call, callback) if key else "",
+                callback_url=callback,
+            )
+            if call.uploads or call.body_path:
+                await asyncio.to_thread(sync_tree, folder)
+            job, created = await self.jobs.submit(new)
+            kept = created
+            return job, created
+        finally:
+            if has_files and not kept:
+                await asyncio.shield(asyncio.to_thread(self.jobs.folders.remove, job_id))
+
+    def _callback_url(self, url: str) -> str | None:
+        if not url:
+            return None
+        try:
+            check_callback_url(url, self.settings.allow_private_callbacks)
+        except ValueError as error:
+            raise Problem(422, str(error)) from error
+        return url
+
+    async def _check(self, pool: ModelPool, call: Call) -> dict[str, Any]:
+        """Let a worker of the model bind the arguments; returns what may be shown of them."""
+        check = msgspec.structs.replace(call, only_check=True, alone=True)
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def deliver(pending: Pending, answer: Answer) -> None:
+            if not future.done():
+                future.set_result(answer)
+
+        pending = pool.submit(check, deliver)
+        try:
+            answer = await future
+        except asyncio.CancelledError:
+            pool.cancel(pending)
+            raise
+        if answer.status != 200:
+            raise NotBound(answer)
+        return msgspec.json.decode(answer.body, type=dict[str, Any])
+
+
+def _stored(call: Call) -> bytes:
+    """The call as the job keeps it: its process has it for its only call."""
+    return msgspec.msgpack.encode(msgspec.structs.replace(call, id=1, collect=True))
+
+
+def _idempotency_key(scope: Scope) -> str | None:
+    key = header(scope, b"idempotency-key").strip().strip('"')
+    if not key:
+        return None
+    if len(key) > MAX_KEY or not KEY.fullmatch(key):
+        raise Problem(400, f"the Idempotency-Key must be 1 to {MAX_KEY} visible ASCII characters")
+    return key
+
+
+def _own_arguments(query: bytes, operation: Operation) -> tuple[bytes, dict[str, str]]:
+    """Take `priority` and `callback_url` out of a query string, unless the model has such arguments."""
+    theirs = {argument.name for argument in operation.arguments}
+    wanted = [name for name in OWN_ARGUMENTS if name not in theirs and name.encode() in query]
+    if not wanted:
+        return query, {}
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    own = {name: value for name, value in pairs if name in wanted}
+    rest = urlencode([(name, value) for name, value in pairs if name not in wanted])
+    return rest.encode(), own
+
+
+def _priority(text: str) -> int:
+    if not text:
+        return 0
+    try:
+        priority = int(text)
+    except ValueError:
+        priority = 1 << 20
+    if not -1000 <= priority <= 1000:
+        raise Problem(422, f"the priority {text[:20]!r} is no whole number from -1000 to 1000")
+    return priority
+
+
+def _hash(model: str, call: Call, callback: str | None) -> str:
+    """What makes two requests the same: model, verb, arguments and the contents of the files."""
+    digest = hashlib.sha256()
+
+    def add(part: bytes) -> None:
+        digest.update(len(part).to_bytes(8, "big") + part)
+
+    media = call.content_type.partition(";")[0].strip().lower()  # a boundary differs each time
+    for text in (model, call.verb, media, call.accept, callback or ""):
+        add(text.encode("utf-8", "replace"))
+    for data in (call.query, call.body, msgspec.msgpack.encode([call.fields, call.headers])):
+        add(data)
+    for name, path in [("", call.body_path), *((u.field + "\0" + u.filename, u.path) for u in call.uploads)]:
+        add(name.encode("utf-8", "replace"))
+        if path:
+            with Path(path).open("rb") as file:
+                add(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def refused_problem(refused: Refused) -> Problem:
+    """The answer to a call that is not taken."""
+    retry = [("Retry-After", str(refused.retry_after))] if refused.retry_after else []
+    return Problem(refused.status, refused.detail, retry)

@@ -1,0 +1,79 @@
+"""Trainings and validations: DEEPaaS's resources, each training a durable job.
+
+Source: the recorded exchanges of DEEPaaS 2.6. Where it loses trainings or answers 500 (a restart, DELETE,
+a file argument), these do what its documentation says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from modelport.api.job_bodies import training_body
+from modelport.api.problems import Problem
+from modelport.api.v2 import find_pool
+from modelport.engine.local import LocalEngine
+from modelport.jobs.records import Job
+from modelport.jobs.service import JobService
+from modelport.settings import Settings
+
+MAX_LISTED = 1000
+
+
+class Trainings:
+    """The resources that are read, and DELETE; POST goes through `JobSubmission`. One for each verb."""
+
+    def __init__(self, engine: LocalEngine, jobs: JobService, settings: Settings, verb: str):
+        self.engine = engine
+        self.jobs = jobs
+        self.settings = settings
+        self.verb = verb
+
+    def check_allowed(self) -> None:
+        """Raise `Problem` 402, as DEEPaaS answers, if trainings are switched off."""
+        if not self.settings.train_endpoint:
+            raise Problem(402, "trainings are switched off on this server")
+
+    async def list(self, request: Request) -> Response:
+        """`GET …/train/`: the newest 1,000 of the model, oldest first; large results only one by one."""
+        pool = find_pool(self.engine, request.path_params["model"])
+        self.check_allowed()
+        page = await self.jobs.store.list(model=pool.name, kind=self.verb, limit=MAX_LISTED, with_call=True)
+        bodies: list[dict[str, Any]] = [training_body(job) for job in reversed(page.jobs)]
+        return json_response(bodies)
+
+    async def show(self, request: Request) -> Response:
+        """`GET …/train/{uuid}`."""
+        return json_response(training_body(await self._whole(await self._find(request))))
+
+    async def cancel(self, request: Request) -> Response:
+        """`DELETE …/train/{uuid}`: ask it to stop; it stays listed."""
+        job = await self._find(request)
+        job = await self.jobs.cancel(job.id) or job
+        return json_response(training_body(await self._whole(job)))
+
+    async def _whole(self, job: Job) -> Job:
+        """The job with its result, also if that is so large that it lies in a file."""
+        outcome = job.outcome
+        if outcome is None or not outcome.result_file:
+            return job
+        path = self.jobs.folders.of(job.id) / outcome.result_file
+        result = await asyncio.to_thread(path.read_bytes)
+        return msgspec.structs.replace(job, outcome=msgspec.structs.replace(outcome, result=result))
+
+    async def _find(self, request: Request) -> Job:
+        pool = find_pool(self.engine, request.path_params["model"])
+        self.check_allowed()
+        job = await self.jobs.store.get(request.path_params["uuid"])
+        if job is None or job.model != pool.name or job.kind != self.verb:
+            raise Problem(404, f"the model {pool.name!r} has no such {self.verb} job")
+        return job
+
+
+def json_response(body: Any, headers: dict[str, str] | None = None) -> Response:
+    """An answer of JSON, in which the results of models stay as they were encoded."""
+    return Response(msgspec.json.encode(body), headers=headers, media_type="application/json")

@@ -1,0 +1,203 @@
+"""The commands `modelport jobs …`: look at jobs, and tell them to stop or to run again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from time import time
+from typing import Any
+
+import click
+
+from modelport.cli.jobs_source import opened
+from modelport.cli.loading import interruptible
+
+KINDS = ("train", "validate", "predict")
+STATES = ("queued", "running", "succeeded", "failed", "cancelled", "interrupted")
+DATA_DIR = click.Path(file_okay=False, path_type=Path)
+
+
+def _where() -> list[click.Parameter]:
+    """The options that say whose jobs."""
+    return [
+        click.Option(
+            ["url", "--url"],
+            envvar="MODELPORT_URL",
+            metavar="URL",
+            help="the server [default: http://127.0.0.1:5000]",
+        ),
+        click.Option(
+            ["data_dir", "--data-dir"],
+            type=DATA_DIR,
+            metavar="DIR",
+            help="a server's data folder, instead of a server",
+        ),
+    ]
+
+
+def _as_json() -> click.Option:
+    return click.Option(["as_json", "--json"], is_flag=True, help="print JSON, as GET /v2/jobs has it")
+
+
+def _job() -> click.Argument:
+    return click.Argument(["job_id"], metavar="JOB")
+
+
+def _jobs() -> click.Argument:
+    return click.Argument(["job_ids"], metavar="JOB...", nargs=-1, required=True)
+
+
+def _list(url: str | None, data_dir: Path | None, limit: int, as_json: bool, **filters: str | None) -> None:
+    with interruptible(), opened(url, data_dir) as source:
+        found = source.list(filters, limit)
+    if as_json:
+        _print_json(found)
+        return
+    if not found:
+        click.echo("there are no such jobs", err=True)
+        return
+    from modelport.cli.jobs_tables import print_jobs
+
+    print_jobs(found)
+
+
+def _show(url: str | None, data_dir: Path | None, job_id: str, as_json: bool) -> None:
+    with interruptible(), opened(url, data_dir) as source:
+        job = source.get(job_id)
+        if as_json:
+            _print_json(job)
+            return
+        metrics, artifacts = source.metrics(job_id), source.artifacts(job_id)
+    from modelport.cli.jobs_tables import print_job
+
+    print_job(job, metrics, artifacts)
+
+
+def _log(url: str | None, data_dir: Path | None, job_id: str, follow: bool) -> None:
+    with interruptible(), opened(url, data_dir) as source:
+        for line in source.lines(job_id, follow=follow):
+            click.echo(line)
+
+
+def _cancel(url: str | None, data_dir: Path | None, job_ids: tuple[str, ...]) -> None:
+    with interruptible(), opened(url, data_dir, to_change=True) as source:
+        for job_id in job_ids:
+            job = source.cancel(job_id)
+            state = "running, asked to stop" if job["state"] == "running" else job["state"]
+            click.echo(f"{job_id} is {state}")
+
+
+def _retry(url: str | None, data_dir: Path | None, job_ids: tuple[str, ...]) -> None:
+    with interruptible(), opened(url, data_dir, to_change=True) as source:
+        for job_id in job_ids:
+            click.echo(f"{job_id} is {source.retry(job_id)['state']}")
+
+
+def _prune(data_dir: Path | None, older_than: float) -> None:
+    from modelport.cli.jobs_folder import FolderJobs
+
+    with interruptible(), FolderJobs(data_dir or _own_data_dir(), to_change=True) as jobs:
+        removed = jobs.prune(time() - older_than)
+    click.echo(f"removed {removed} job{'s' * (removed != 1)}")
+
+
+def _own_data_dir() -> Path:
+    """The folder that a server with these variables would use."""
+    from modelport.cli.configuration import SettingsError, load_settings
+
+    try:
+        return Path(load_settings({}).data_dir)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _duration(ctx: click.Context, parameter: click.Parameter, text: str) -> float:
+    from modelport.jobs.durations import seconds_of
+
+    try:
+        return seconds_of(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+command = click.Group(
+    "jobs",
+    short_help="List, show, follow, cancel, retry and remove jobs.",
+    help="Look at the jobs of a server, or of a data folder, and tell them to stop or to run again.",
+    commands=[
+        click.Command(
+            "list",
+            callback=_list,
+            params=[
+                click.Option(["model", "--model"], metavar="NAME", help="only jobs of this model"),
+                click.Option(["kind", "--kind"], type=click.Choice(KINDS), help="only jobs of this kind"),
+                click.Option(["state", "--state"], type=click.Choice(STATES), help="only in this state"),
+                click.Option(
+                    ["limit", "--limit", "-n"],
+                    type=click.IntRange(1, 100_000),
+                    default=20,
+                    show_default=True,
+                    help="at most so many",
+                ),
+                _as_json(),
+                *_where(),
+            ],
+            help="List jobs, newest first.",
+        ),
+        click.Command(
+            "show",
+            callback=_show,
+            params=[_job(), _as_json(), *_where()],
+            help="Show one job: its state, arguments, metrics and artifacts.",
+        ),
+        click.Command(
+            "log",
+            callback=_log,
+            params=[
+                _job(),
+                click.Option(
+                    ["follow", "-f", "--follow"], is_flag=True, help="go on until the job has ended"
+                ),
+                *_where(),
+            ],
+            help="Print what a job has printed.",
+        ),
+        click.Command(
+            "cancel",
+            callback=_cancel,
+            params=[_jobs(), *_where()],
+            help="Ask jobs to stop: one that waits is cancelled at once, one that runs gets time to end.",
+        ),
+        click.Command(
+            "retry",
+            callback=_retry,
+            params=[_jobs(), *_where()],
+            help="Queue interrupted jobs again.",
+        ),
+        click.Command(
+            "prune",
+            callback=_prune,
+            params=[
+                click.Option(
+                    ["older_than", "--older-than"],
+                    required=True,
+                    callback=_duration,
+                    metavar="DURATION",
+                    help="such as 12h or 30d, counted from a job's end; 0 for all that have ended",
+                ),
+                click.Option(
+                    ["data_dir", "--data-dir"],
+                    type=DATA_DIR,
+                    metavar="DIR",
+                    help="the data folder [default: the setting data_dir]",
+                ),
+            ],
+            help="Remove ended jobs with their files from a data folder that no server uses. A server does "
+            "this by itself: see its setting keep_jobs.",
+        ),
+    ],
+)

@@ -1,0 +1,192 @@
+"""The jobs in a data folder, read without a server; changed only while no server has the folder."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+from collections.abc import Coroutine, Generator, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+import click
+import msgspec
+
+from modelport.cli.jobs_source import Filters
+from modelport.jobs.database import meaning, sqlite_engine
+from modelport.jobs.folders import JobFolders
+from modelport.jobs.migrate import version_of
+from modelport.jobs.records import Job
+from modelport.jobs.schema import HEAD
+from modelport.jobs.states import ENDED, State
+from modelport.jobs.store import JobStore, StoreError
+from modelport.jobs.views import job_body, utc
+
+BATCH = 1000
+POLL_SECONDS = 0.5  # how soon what a server writes meanwhile is seen
+T = TypeVar("T")
+
+
+class FolderJobs:
+    """Opens the store in a folder. Use it in a `with` block.
+
+    Without `to_change` nothing is written, so it may be read while a server uses it. With it the folder's
+    lock is held, which makes a server that starts meanwhile do without jobs.
+    """
+
+    def __init__(self, data_dir: Path, *, to_change: bool = False):
+        self.data_dir = data_dir.expanduser()
+        self.folders = JobFolders(self.data_dir)
+        self._to_change = to_change
+        self._runner = asyncio.Runner()
+        self._lock = -1
+        self._open: JobStore | None = None
+
+    @property
+    def _store(self) -> JobStore:
+        assert self._open is not None
+        return self._open
+
+    def __enter__(self) -> FolderJobs:
+        path = self.data_dir / "jobs.sqlite"
+        if not path.is_file():
+            raise click.ClickException(
+                f"{self.data_dir}: there are no jobs here (no jobs.sqlite); --data-dir takes the folder that "
+                "a server had as its data_dir"
+            )
+        with self._errors():
+            if self._to_change:
+                self._take_lock()
+            _check_version(path)
+            self._open = self._run(JobStore.open(path) if self._to_change else _reading(path))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._open is not None:
+            self._run(self._open.close())
+        self._runner.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+
+    def _take_lock(self) -> None:
+        self._lock = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.ClickException(
+                f"a server uses {self.data_dir}, and only it may change its jobs: ask it, with --url "
+                "instead of --data-dir, or stop it first"
+            ) from None
+
+    def list(self, filters: Filters, limit: int) -> list[dict[str, Any]]:
+        state = filters.get("state")
+        with self._errors():
+            page = self._run(
+                self._store.list(
+                    model=filters.get("model"),
+                    kind=filters.get("kind"),
+                    state=State(state) if state else None,
+                    limit=limit,
+                )
+            )
+        return [job_body(job, "") for job in page.jobs]
+
+    def get(self, job_id: str) -> dict[str, Any]:
+        return job_body(self._found(job_id), "")
+
+    def metrics(self, job_id: str) -> dict[str, list[dict[str, Any]]]:
+        with self._errors():
+            found = self._run(self._store.metrics(job_id))
+        series: dict[str, list[dict[str, Any]]] = {}
+        for one in found:
+            point = {"step": one.step, "value": one.value, "at": utc(one.at)}
+            series.setdefault(one.name, []).append(point)
+        return cast("dict[str, list[dict[str, Any]]]", msgspec.to_builtins(series))
+
+    def artifacts(self, job_id: str) -> list[tuple[str, int]]:
+        with self._errors():
+            return self.folders.list_artifacts(job_id)
+
+    def lines(self, job_id: str, *, follow: bool) -> Iterator[str]:
+        after = 0
+        with self._errors():
+            while True:
+                job = self._found(job_id)  # before its events: those that follow would be missed otherwise
+                events = self._run(self._store.events(job_id, after=after, limit=BATCH, types=["log"]))
+                for event in events:
+                    after = event.sequence
+                    yield event.data["line"]
+                if events:
+                    continue
+                if not follow or job.state in ENDED:
+                    return
+                self._run(asyncio.sleep(POLL_SECONDS))
+
+    def cancel(self, job_id: str) -> dict[str, Any]:
+        with self._errors():
+            job = self._run(self._store.request_cancel(job_id))
+        return job_body(job or self._found(job_id), "")
+
+    def retry(self, job_id: str) -> dict[str, Any]:
+        with self._errors():
+            job = self._run(self._store.retry(job_id))
+        return job_body(job or self._found(job_id), "")
+
+    def prune(self, before: float) -> int:
+        """Remove the jobs that ended before, with their files; returns how many these were."""
+        with self._errors():
+            removed = self._run(self._store.prune(before))
+            for job_id in removed:
+                self.folders.remove(job_id)
+        return len(removed)
+
+    def _found(self, job_id: str) -> Job:
+        with self._errors():
+            job = self._run(self._store.get(job_id))
+        if job is None:
+            raise click.ClickException(f"{self.data_dir}: there is no job {job_id!r}")
+        return job
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(work)
+
+    @contextlib.contextmanager
+    def _errors(self) -> Generator[None]:
+        try:
+            yield
+        except (StoreError, OSError) as error:
+            raise click.ClickException(f"{self.data_dir}: {error}") from None
+
+
+def _check_version(path: Path) -> None:
+    """Raise `click.ClickException` unless the tables are those of this version: here nothing is migrated."""
+    engine = sqlite_engine(str(path), read_only=True)
+    try:
+        with engine.connect() as connection:
+            version = version_of(connection, str(path))
+    except StoreError:
+        raise
+    except Exception as error:
+        said = meaning(error, str(path))
+        if said is None:
+            raise
+        raise said from error
+    finally:
+        engine.dispose()
+    if version != HEAD:
+        raise click.ClickException(
+            f"{path} was written by another version of modelport: use that one, or start a server of this "
+            "version on the folder, which brings an older one up to date"
+        )
+
+
+async def _reading(path: Path) -> JobStore:
+    """A store that writes nothing."""
+    engine = sqlite_engine(str(path), read_only=True)
+    store = JobStore(engine, engine, str(path), None)
+    store.writer.start()
+    return store

@@ -1,0 +1,58 @@
+"""Where `modelport jobs` finds jobs: a server, or the data folder that servers leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+Filters = Mapping[str, str | None]
+
+
+class JobSource(Protocol):
+    """What can be asked of jobs. A job is the JSON that `/v2/jobs/ID` answers.
+
+    Every method raises `click.ClickException` with a sentence for the user.
+    """
+
+    def list(self, filters: Filters, limit: int) -> list[dict[str, Any]]:
+        """The newest jobs that fit (`model`, `kind`, `state`), newest first."""
+        ...
+
+    def get(self, job_id: str) -> dict[str, Any]:
+        """One job."""
+        ...
+
+    def metrics(self, job_id: str) -> dict[str, list[dict[str, Any]]]:
+        """Each metric's points, as `/v2/jobs/ID/metrics` has them."""
+        ...
+
+    def artifacts(self, job_id: str) -> list[tuple[str, int]]:
+        """Name and size of each file that it kept."""
+        ...
+
+    def lines(self, job_id: str, *, follow: bool) -> Iterator[str]:
+        """What it printed; with `follow` until it has ended."""
+        ...
+
+    def cancel(self, job_id: str) -> dict[str, Any]:
+        """Ask it to stop; the job as it is then."""
+        ...
+
+    def retry(self, job_id: str) -> dict[str, Any]:
+        """Queue an interrupted job again; the job as it is then."""
+        ...
+
+
+def opened(
+    url: str | None, data_dir: Path | None, *, to_change: bool = False
+) -> AbstractContextManager[JobSource]:
+    """The source that the options name: the folder if there is one, else a server."""
+    if data_dir is not None:
+        from modelport.cli.jobs_folder import FolderJobs
+
+        return FolderJobs(data_dir, to_change=to_change)
+    from modelport.cli.jobs_server import DEFAULT_URL, ServerJobs
+
+    return ServerJobs(url or DEFAULT_URL)

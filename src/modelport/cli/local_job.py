@@ -1,0 +1,154 @@
+"""A job run here, without a server: in a process of its own, with Ctrl-C to cancel it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import uuid
+from collections.abc import Callable, Generator
+from pathlib import Path
+from time import time
+from typing import Any
+
+import msgspec
+
+from modelport.contract.calls import Answer, Call
+from modelport.contract.signature import Signature
+from modelport.engine.worker_process import Worker
+from modelport.jobs.process import JobProcess
+from modelport.jobs.records import Claim, Job, NewEvent, Outcome
+from modelport.jobs.states import State
+from modelport.worker.frames import Failed, Kind, Load, Ready
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class LocalJob(JobProcess):
+    """Loads the model, waits for its call, runs it. `loaded` gives the signature that the call is made by."""
+
+    def __init__(self, rules: Load, verb: str, temp: Path, report: Callable[[NewEvent], None]):
+        claim = Claim(job=_job(rules.name, verb), token=1, attempt=1)
+        super().__init__(rules, claim, temp / "job", temp, report, cancel_grace=0.0)
+        self.loaded: asyncio.Future[Signature] = asyncio.get_running_loop().create_future()
+        self.answer: Answer | None = None
+        self.traceback = ""  # why the model could not be loaded
+        self.has_begun = False
+        self._starting: tuple[Worker, Ready] | None = None
+
+    def begin(self, call: Call, folder: Path, cancel_grace: float) -> None:
+        """Run the call. What the job keeps goes to `folder`."""
+        assert self._starting is not None
+        worker, ready = self._starting
+        self.claim.job.call = msgspec.msgpack.encode(call)
+        self.folder = folder
+        self._grace = cancel_grace
+        self.has_begun = True
+        super().on_frame(worker, Kind.READY, ready)
+
+    def on_frame(self, worker: Worker, kind: int, message: Any) -> None:
+        if kind == Kind.READY:
+            self._starting = (worker, message)
+            if not self.loaded.done():
+                self.loaded.set_result(message.signature)
+            return
+        if kind == Kind.FAILED:
+            failed: Failed = message
+            self.traceback = failed.traceback
+        elif kind == Kind.ANSWERS:
+            self.answer = self._kept(message[0])
+        super().on_frame(worker, kind, message)
+
+    def _kept(self, answer: Answer) -> Answer:
+        """A large answer lies where the process was started with; it belongs to the job's folder."""
+        if answer.path:
+            place = self.folder / "result"
+            place.mkdir(parents=True, exist_ok=True)
+            answer.path = str(shutil.move(answer.path, place / Path(answer.path).name))
+        return answer
+
+
+class Interruption:
+    """What Ctrl-C and SIGTERM do to a job: the first asks it to stop, the second kills it."""
+
+    def __init__(self, job: LocalJob, say: Callable[[str], None]):
+        self.received = 0  # the first signal's number
+        self._job = job
+        self._say = say
+        self._attempt: asyncio.Task[Outcome] | None = None
+
+    @contextlib.contextmanager
+    def watching(self, attempt: asyncio.Task[Outcome]) -> Generator[None]:
+        """Take the signals while `attempt` runs."""
+        self._attempt = attempt
+        loop = asyncio.get_running_loop()
+        for number in STOPPING:
+            loop.add_signal_handler(number, self._on_signal, number)
+        try:
+            yield
+        finally:
+            for number in STOPPING:
+                loop.remove_signal_handler(number)
+
+    def _on_signal(self, number: int) -> None:
+        again = bool(self.received)
+        self.received = self.received or number
+        assert self._attempt is not None
+        if again or not self._job.has_begun:  # code that is being loaded looks at no flag
+            self._attempt.cancel()
+            return
+        self._say("asked to stop; once more kills it")
+        self._job.cancel()
+
+
+async def run_local(job: LocalJob, interruption: Interruption, begin: Callable[[Signature], None]) -> Outcome:
+    """Run the job; `begin` is called with the signature once the model is loaded. Raises what it raises."""
+    attempt = asyncio.create_task(job.run())
+    with interruption.watching(attempt):
+        try:
+            await asyncio.wait([attempt, job.loaded], return_when=asyncio.FIRST_COMPLETED)
+            if job.loaded.done() and not attempt.done():
+                begin(job.loaded.result())
+            await asyncio.wait([attempt])
+        finally:
+            attempt.cancel()
+            await asyncio.wait([attempt])
+    if attempt.cancelled():
+        return Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by="SIGKILL")
+    return attempt.result()
+
+
+def _job(model: str, verb: str) -> Job:
+    """The record that a server would have stored."""
+    now = time()
+    return Job(
+        number=1,
+        id=uuid.uuid4().hex,
+        kind=verb,
+        model=model,
+        model_version="",
+        arguments={},
+        call=b"",
+        accept="",
+        priority=0,
+        state=State.RUNNING,
+        attempt=1,
+        max_attempts=1,
+        token=1,
+        owner="",
+        cancel_requested=False,
+        revision=1,
+        requested_by="",
+        idempotency_key=None,
+        request_hash="",
+        callback_url=None,
+        created_at=now,
+        started_at=now,
+        finished_at=None,
+        done=None,
+        total=None,
+        message="",
+        last_event=0,
+        outcome=None,
+    )

@@ -1,0 +1,164 @@
+"""`modelport.AsyncClient`: talk to a server from code that awaits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from modelport.client.async_connection import AsyncConnection
+from modelport.client.async_job import AsyncJob
+from modelport.client.calls import Calls, JobOptions, checked_url
+from modelport.client.records import Kind, State
+
+Arguments = Mapping[str, Any]
+
+
+class AsyncClient:
+    """A client of the server at `url`. Tasks may share it; `aclose` it, or use it in an `async with` block.
+
+    `timeout` are the seconds that a call may take, retries included; `lost_for` the seconds that the server
+    may be away while a job is followed. Other options are those of `httpx.AsyncClient`, such as `headers`,
+    `verify` or `proxy`. Raises `ValueError` for a `url` that is none.
+    """
+
+    def __init__(self, url: str, *, timeout: float | None = 300.0, lost_for: float = 300.0, **options: Any):
+        self._calls = Calls(timeout)
+        http = httpx.AsyncClient(base_url=checked_url(url), **options)
+        self._connection = AsyncConnection(http, self._calls, lost_for)
+
+    async def models(self) -> list[dict[str, Any]]:
+        """Every model of the server with its metadata."""
+        return await self._connection.run(self._calls.models())
+
+    async def model(self, name: str | None = None) -> dict[str, Any]:
+        """The metadata of a model. The name may be left out if the server has one model only."""
+        return await self._connection.run(self._calls.model(name))
+
+    async def predict(
+        self,
+        model: str | None = None,
+        arguments: Arguments | None = None,
+        /,
+        *,
+        accept: str | None = None,
+        timeout: float | None = None,
+        **more: Any,
+    ) -> Any:
+        """What the model's `predict` returns: a value if it comes as JSON, else a `Content`.
+
+        Arguments are given by keyword; those whose names are taken here, in `arguments`. `accept` is the
+        media type that is wanted, `timeout` the seconds that this call may take. Raises `ModelportError`.
+        """
+        given = {**(arguments or {}), **more}
+        return await self._connection.run(self._calls.predict(model, given, accept, timeout))
+
+    async def stream(
+        self,
+        model: str | None = None,
+        arguments: Arguments | None = None,
+        /,
+        *,
+        accept: str | None = None,
+        timeout: float | None = None,
+        **more: Any,
+    ) -> AsyncIterator[Any]:
+        """The pieces of a model's answer, each as soon as it is there.
+
+        Pieces are values, texts with `accept="text/event-stream"`, and bytes from a model that streams
+        bytes. Raises `ModelFailed` where the model failed in the middle.
+        """
+        given = {**(arguments or {}), **more}
+        response = await self._connection.run(self._calls.stream(model, given, accept, timeout))
+        async for piece in self._connection.pieces(response):
+            yield piece
+
+    async def submit(
+        self,
+        model: str | None = None,
+        arguments: Arguments | None = None,
+        /,
+        *,
+        accept: str | None = None,
+        idempotency_key: str | None = None,
+        priority: int | None = None,
+        callback_url: str | None = None,
+        **more: Any,
+    ) -> AsyncJob:
+        """A prediction as a job, which outlives this call and the server's process.
+
+        Jobs of a higher `priority` run first. `callback_url` is told of the end. A second call with the
+        same `idempotency_key` gives the first one's job.
+        """
+        options = JobOptions(accept, idempotency_key, priority, callback_url)
+        return await self._submit(model, "predict", {**(arguments or {}), **more}, options)
+
+    async def train(
+        self,
+        model: str | None = None,
+        arguments: Arguments | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        priority: int | None = None,
+        callback_url: str | None = None,
+        **more: Any,
+    ) -> AsyncJob:
+        """Train a model, as a job. See `submit`."""
+        options = JobOptions(None, idempotency_key, priority, callback_url)
+        return await self._submit(model, "train", {**(arguments or {}), **more}, options)
+
+    async def validate(
+        self,
+        model: str | None = None,
+        arguments: Arguments | None = None,
+        /,
+        *,
+        idempotency_key: str | None = None,
+        priority: int | None = None,
+        callback_url: str | None = None,
+        **more: Any,
+    ) -> AsyncJob:
+        """Validate a model, as a job. See `submit`."""
+        options = JobOptions(None, idempotency_key, priority, callback_url)
+        return await self._submit(model, "validate", {**(arguments or {}), **more}, options)
+
+    async def _submit(
+        self, model: str | None, verb: str, arguments: Arguments, options: JobOptions
+    ) -> AsyncJob:
+        return self._job(await self._connection.run(self._calls.submit(model, verb, arguments, options)))
+
+    async def jobs(
+        self, model: str | None = None, kind: Kind | None = None, state: State | None = None
+    ) -> AsyncIterator[AsyncJob]:
+        """The jobs of the server, newest first."""
+        filters = {"model": model, "kind": kind, "state": state}
+        cursor: str | None = None
+        while True:
+            page = await self._connection.run(self._calls.jobs(filters, cursor))
+            for body in page["jobs"]:
+                yield self._job(body)
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    async def job(self, job_id: str, /) -> AsyncJob:
+        """The job of this id. Raises `NotFound`."""
+        return self._job(await self._connection.run(self._calls.job(job_id)))
+
+    def _job(self, body: dict[str, Any]) -> AsyncJob:
+        return AsyncJob(self._connection, body)
+
+    async def aclose(self) -> None:
+        """Close its connections. What was submitted goes on."""
+        await self._connection.http.aclose()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,184 @@
+"""What a client can ask of a server: each question as a flow that both clients run."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+import httpx
+
+from modelport.client.answers import STREAM_ACCEPT, prediction_of, value_of
+from modelport.client.arguments import body_of
+from modelport.client.errors import JobFailed, ModelFailed, RequestRefused
+from modelport.client.exchange import Deadline, Flow, Request, exchange
+from modelport.client.records import JobRecord
+
+PAGE = "100"
+RESULT_PLACE = re.compile(r"/v2/jobs/([^/]+)/result$")
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """How a job is to be submitted."""
+
+    accept: str | None = None
+    idempotency_key: str | None = None
+    priority: int | None = None
+    callback_url: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """They as headers. Without a key a fresh one: what is sent again must not become a second job."""
+        given = {
+            "accept": self.accept,
+            "idempotency-key": self.idempotency_key or uuid.uuid4().hex,
+            "job-priority": None if self.priority is None else str(self.priority),
+            "job-callback-url": self.callback_url,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def checked_url(url: str) -> str:
+    """The address of a server. Raises `ValueError` saying what is wrong with it."""
+    if not url.startswith(("http://", "https://")) or not httpx.URL(url).host:
+        raise ValueError(f"{url!r} is no address of a server; write http://… or https://…")
+    return url.rstrip("/")
+
+
+class Calls:
+    """The questions. It remembers the name of a server's only model, and nothing else."""
+
+    def __init__(self, timeout: float | None):
+        self.timeout = timeout
+        self._only_model = ""
+
+    def deadline(self, timeout: float | None = None) -> Deadline:
+        """When a call has to be done: after its own timeout, else after the client's."""
+        return Deadline(self.timeout if timeout is None else timeout)
+
+    def models(self) -> Flow[list[dict[str, Any]]]:
+        """Every model with its metadata."""
+        response = yield from exchange(Request("GET", "/v2/models/"), self.deadline())
+        return response.json()["models"]
+
+    def model(self, name: str | None) -> Flow[dict[str, Any]]:
+        """The metadata of one model."""
+        path = yield from self._model_path(name, self.deadline())
+        response = yield from exchange(Request("GET", f"{path}/"), self.deadline())
+        return response.json()
+
+    def predict(
+        self, model: str | None, arguments: Mapping[str, Any], accept: str | None, timeout: float | None
+    ) -> Flow[Any]:
+        """A prediction, waited for."""
+        response = yield from self._predict(model, arguments, accept, self.deadline(timeout))
+        return prediction_of(response)
+
+    def stream(
+        self, model: str | None, arguments: Mapping[str, Any], accept: str | None, timeout: float | None
+    ) -> Flow[httpx.Response]:
+        """A prediction whose answer has begun; whoever asked reads it and closes it."""
+        deadline = self.deadline(timeout)
+        accept = accept or STREAM_ACCEPT
+        return (yield from self._predict(model, arguments, accept, deadline, stream=True))
+
+    def _predict(
+        self,
+        model: str | None,
+        arguments: Mapping[str, Any],
+        accept: str | None,
+        deadline: Deadline,
+        stream: bool = False,
+    ) -> Flow[httpx.Response]:
+        body = body_of(arguments)
+        path = yield from self._model_path(model, deadline)
+        headers = {"accept": accept} if accept else {}
+        request = Request(
+            "POST", f"{path}/predict/", headers=headers, body=body, repeatable=False, stream=stream
+        )
+        return (yield from exchange(request, deadline))
+
+    def submit(
+        self, model: str | None, verb: str, arguments: Mapping[str, Any], options: JobOptions
+    ) -> Flow[dict[str, Any]]:
+        """Make a job; returns the server's JSON of it."""
+        body = body_of(arguments)
+        deadline = self.deadline()
+        path = yield from self._model_path(model, deadline)
+        headers = options.headers() | ({"prefer": "respond-async"} if verb == "predict" else {})
+        response = yield from exchange(
+            Request("POST", f"{path}/{verb}/", headers=headers, body=body), deadline
+        )
+        # A key that was used before: the job may have ended, and then its result is the answer.
+        if found := RESULT_PLACE.search(response.headers.get("content-location", "")):
+            return (yield from self.job(found[1]))
+        if response.status_code == 202:
+            return response.json()
+        return (yield from self.job(_uuid_of(response, verb)))
+
+    def jobs(self, filters: Mapping[str, str | None], cursor: str | None) -> Flow[dict[str, Any]]:
+        """One page of jobs, newest first."""
+        query = {name: value for name, value in filters.items() if value is not None}
+        query |= {"limit": PAGE} | ({"cursor": cursor} if cursor else {})
+        response = yield from exchange(Request("GET", "/v2/jobs", query), self.deadline())
+        return response.json()
+
+    def job(self, job_id: str, part: str = "", method: str = "GET") -> Flow[Any]:
+        """The JSON of a job or of a part of it."""
+        response = yield from exchange(Request(method, job_path(job_id) + part), self.deadline())
+        return response.json()
+
+    def lines(self, job_id: str) -> Flow[list[str]]:
+        """The lines that a job has printed until now."""
+        response = yield from exchange(Request("GET", f"{job_path(job_id)}/log"), self.deadline())
+        return response.text.split("\n")[:-1]
+
+    def result(self, job: JobRecord) -> Flow[Any]:
+        """What an ended job returned. Raises `JobFailed` if it has no result."""
+        request = Request("GET", f"{job_path(job.id)}/result")
+        try:
+            response = yield from exchange(request, self.deadline())
+        except RequestRefused as refused:
+            if refused.status != 409:
+                raise
+            raise JobFailed(job) from None
+        return prediction_of(response) if job.kind == "predict" else value_of(response)
+
+    def download(self, path: str) -> Flow[httpx.Response]:
+        """A file whose bytes have begun to come; whoever asked reads it and closes it."""
+        return (yield from exchange(Request("GET", path, stream=True), self.deadline()))
+
+    def _model_path(self, name: str | None, deadline: Deadline) -> Flow[str]:
+        if name is None and not self._only_model:
+            response = yield from exchange(Request("GET", "/v2/models/"), deadline)
+            self._only_model = _only(_name_of(model) for model in response.json()["models"])
+        return f"/v2/models/{quote(name or self._only_model, safe='')}"
+
+
+def job_path(job_id: str) -> str:
+    """Where a job is. Raises `ValueError` for an empty id, which is the path of all jobs."""
+    if not job_id:
+        raise ValueError("a job's id must not be empty")
+    return f"/v2/jobs/{quote(job_id, safe='')}"
+
+
+def _name_of(metadata: dict[str, Any]) -> str:
+    """A model's name in paths, which need not be the `id` or the `name` that it gives itself."""
+    own = next(link["href"] for link in metadata["links"] if link["rel"] == "self")
+    return unquote(own.rstrip("/").rpartition("/")[2])
+
+
+def _only(names: Iterable[str]) -> str:
+    found = list(names)
+    if len(found) != 1:
+        raise ValueError(f"say which model: the server has {', '.join(found) or 'none'}")
+    return found[0]
+
+
+def _uuid_of(response: httpx.Response, verb: str) -> str:
+    if verb != "predict":
+        return response.json()["uuid"]
+    raise ModelFailed(response.status_code, "the server answered at once: it makes no jobs of predictions")

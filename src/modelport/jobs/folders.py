@@ -1,0 +1,79 @@
+"""Where the files of jobs lie: inputs, checkpoints, artifacts and large results, a folder for each job."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+
+class JobFolders:
+    """The folders under one data folder. What lies there outlives the server."""
+
+    def __init__(self, data_dir: Path):
+        self.root = data_dir / "jobs"
+
+    def of(self, job_id: str) -> Path:
+        """A job's folder; it exists once `make` was called."""
+        return self.root / job_id[-2:] / job_id
+
+    def inputs(self, job_id: str) -> Path:
+        """Where a job's request body and its files lie."""
+        return self.of(job_id) / "inputs"
+
+    def artifacts(self, job_id: str) -> Path:
+        """Where a job's artifacts lie."""
+        return self.of(job_id) / "artifacts"
+
+    def make(self, job_id: str) -> Path:
+        """Make a job's folder. Raises `OSError`."""
+        folder = self.of(job_id)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    def artifact(self, job_id: str, name: str) -> Path | None:
+        """The file of an artifact; `None` if there is none of this name inside the job's folder."""
+        root = self.artifacts(job_id).resolve()
+        try:
+            path = (root / name).resolve()
+            return path if path.is_relative_to(root) and path.is_file() else None
+        except (OSError, ValueError):  # a name that no file can have
+            return None
+
+    def list_artifacts(self, job_id: str) -> list[tuple[str, int]]:
+        """Name and size in bytes of each artifact, by name."""
+        root = self.artifacts(job_id)
+        if not root.is_dir():
+            return []
+        listed: list[tuple[str, int]] = []
+        for path in sorted(root.rglob("*")):
+            is_partial = path.name.startswith(".") and path.suffix == ".partial"
+            if path.is_file() and not path.is_symlink() and not is_partial:
+                name = path.relative_to(root).as_posix().encode("utf-8", "replace").decode()
+                listed.append((name, path.stat().st_size))
+        return listed
+
+    def remove(self, job_id: str) -> None:
+        """Remove everything of a job."""
+        shutil.rmtree(self.of(job_id), ignore_errors=True)
+
+    def drop_inputs(self, job_id: str) -> None:
+        """Remove what a job that has ended was given."""
+        shutil.rmtree(self.inputs(job_id), ignore_errors=True)
+
+
+def sync_tree(folder: Path) -> None:
+    """Make the files in `folder`, and their names, survive a power cut. Raises `OSError`."""
+    for place, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            _sync(Path(place) / name)
+        _sync(Path(place))
+    _sync(folder.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,64 @@
+"""Bringing a database to the tables of this version, or saying why that cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from modelport.jobs import failpoints
+from modelport.jobs.errors import StoreDamaged, StoreTooNew
+from modelport.jobs.schema import HEAD
+
+LOCK = 0x6D6F64656C70  # of PostgreSQL's advisory locks: two servers that start at once take turns
+
+
+def migrate(engine: Engine, name: str) -> None:
+    """Run the missing migrations in one transaction, under a lock. `name` says which database, in errors.
+
+    Raises `StoreTooNew` for a database of a newer version, `StoreDamaged` for one of something else.
+    """
+    with engine.begin() as connection:  # on SQLite BEGIN IMMEDIATE: that is the lock
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        version = version_of(connection, name)
+        if version == HEAD:
+            return
+        failpoints.reach("migrate.before")
+        _upgrade(connection, version, name)
+        failpoints.reach("migrate.after")
+
+
+def version_of(connection: Connection, name: str) -> str | None:
+    """The version of the tables; `None` in an empty database. Raises `StoreDamaged` if they are not ours."""
+    tables = inspect(connection).get_table_names()
+    if "alembic_version" in tables:
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        if isinstance(found, str) and "jobs" in tables:
+            return found
+    elif not {"jobs", "events", "deliveries", "tokens"} & set(tables):
+        return None
+    raise StoreDamaged(
+        f"{name} holds tables that modelport did not make, or has lost some of its own: "
+        "give modelport a database of its own, or restore this one from a backup"
+    )
+
+
+def _upgrade(connection: Connection, version: str | None, name: str) -> None:
+    # Alembic costs a fifth of a second to import, and most starts find nothing to do.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    if version is not None:
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        if version not in known:
+            raise StoreTooNew(
+                f"{name} has tables of version {version}, which this modelport does not know (its newest is "
+                f"{HEAD}): a newer modelport wrote it. Start that one, or use another database"
+            )
+    command.upgrade(config, "head")

@@ -1,0 +1,1 @@
+"""The history of the tables: each file in `versions` brings a database from one version to the next."""

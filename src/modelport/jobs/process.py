@@ -1,0 +1,160 @@
+"""One attempt of a job: a process of its own that loads the model, runs one call and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelport.contract.calls import Answer, Call
+from modelport.engine.output import printable
+from modelport.engine.worker_process import Worker
+from modelport.jobs.folders import sync_tree
+from modelport.jobs.records import Claim, NewEvent, Outcome
+from modelport.jobs.states import State
+from modelport.worker.frames import Failed, JobOrder, Kind, Load, Report
+
+OUTPUT_SECONDS = 1.0  # how long output may still come after the process ended
+JOB_NICE = 10  # predictions come first where both want the processor
+FLAG_SHARE = 0.25  # of the grace: the time for code that looks at the flag, before SIGTERM
+
+
+class JobProcess:
+    """Runs a claimed job once. `report` gets its log lines, metrics and progress as they come."""
+
+    def __init__(
+        self,
+        rules: Load,
+        claim: Claim,
+        folder: Path,
+        temp: Path,
+        report: Callable[[NewEvent], None],
+        cancel_grace: float,
+    ):
+        self.claim = claim
+        self.folder = folder
+        self._report = report
+        self._grace = cancel_grace
+        self._answer: Answer | None = None
+        self._failed: Failed | None = None
+        self._lost = ""
+        self._over = asyncio.Event()
+        self._cancelling: asyncio.Task[None] | None = None
+        self._asked = ""  # how far a cancellation went: flag, SIGTERM, SIGKILL
+        rules = msgspec.structs.replace(rules, spool=str(folder / "result"))
+        self._worker = Worker(self, rules, self, temp, nice=JOB_NICE)
+
+    # -- what the worker tells ---------------------------------------------------------------------
+
+    def add(self, line: bytes) -> None:
+        """A line that the job printed."""
+        self._report(NewEvent(type="log", data={"line": printable(line)}))
+
+    def on_frame(self, worker: Worker, kind: int, message: Any) -> None:
+        if kind == Kind.READY:
+            worker.ready = True
+            call = msgspec.msgpack.decode(self.claim.job.call, type=Call)
+            order = JobOrder(call, self.claim.job.id, self.claim.attempt, str(self.folder))
+            worker.send(Kind.JOB, order)
+        elif kind == Kind.REPORT:
+            said: Report = message
+            self._report(NewEvent(type=said.type, data=said.data))
+        elif kind == Kind.FAILED:
+            self._failed = message
+        elif kind == Kind.ANSWERS:
+            self._answer = message[0]
+            self._over.set()
+
+    def on_lost(self, worker: Worker, reason: str) -> None:
+        self._lost = reason
+        self._over.set()
+
+    # -- life --------------------------------------------------------------------------------------
+
+    async def run(self) -> Outcome:
+        """Run the job to its end. Cancelling this coroutine kills the process."""
+        worker = self._worker
+        try:
+            for name in ("result", "checkpoints", "artifacts"):
+                (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            await worker.start()
+            await self._over.wait()
+            self._end_cancelling()
+            await worker.stop()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OUTPUT_SECONDS):
+                    await worker.output_ended.wait()
+            return await self._outcome()
+        except OSError as error:
+            error_text = f"it could not be started: {error.strerror or error}"
+            return Outcome(state=State.FAILED, status=500, error=error_text, ended_by="start")
+        finally:
+            self._end_cancelling()
+            await asyncio.shield(worker.stop(at_once=True))
+
+    def cancel(self) -> None:
+        """Ask the job to stop, and insist: the flag, SIGTERM, at the end of the grace SIGKILL."""
+        if self._cancelling is None and not self._over.is_set():
+            self._cancelling = asyncio.get_running_loop().create_task(self._cancel())
+
+    async def _cancel(self) -> None:
+        self._asked = "flag"
+        self._worker.ask_to_stop()
+        await asyncio.sleep(self._grace * FLAG_SHARE)
+        self._asked = "SIGTERM"
+        self._worker.terminate()
+        await asyncio.sleep(self._grace * (1 - FLAG_SHARE))
+        self._asked = "SIGKILL"
+        self._worker.kill("cancelled")
+
+    def _end_cancelling(self) -> None:
+        if self._cancelling is not None:
+            self._cancelling.cancel()
+
+    async def _outcome(self) -> Outcome:
+        if self._asked:
+            return Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by=self._asked)
+        if self._failed is not None:
+            error = f"the model could not be loaded: {self._failed.message}"
+            return Outcome(state=State.FAILED, status=500, error=error, ended_by="load")
+        if self._answer is None:
+            again = self.claim.attempt < self.claim.job.max_attempts
+            return Outcome(
+                state=State.INTERRUPTED if again else State.FAILED,
+                status=500,
+                error=f"its process ended: {self._lost}",
+                ended_by=f"crash, {self._lost}",
+            )
+        return await self._answered(self._answer)
+
+    async def _answered(self, answer: Answer) -> Outcome:
+        if answer.status >= 400 or answer.problem:
+            if answer.failure:
+                for line in answer.failure.splitlines():
+                    self.add(line.encode())
+            error = answer.detail or answer.reason or answer.body.decode("utf-8", "replace")
+            return Outcome(
+                state=State.FAILED,
+                status=answer.status,
+                result=answer.body,
+                result_type=answer.content_type if answer.body else "",
+                error=error or f"status {answer.status}",
+                ended_by="exception",
+            )
+        file = ""
+        if answer.path:
+            await asyncio.to_thread(sync_tree, self.folder / "result")
+            file = str(Path(answer.path).relative_to(self.folder))
+        named = dict(answer.headers).get("content-disposition", "")
+        return Outcome(
+            state=State.SUCCEEDED,
+            status=answer.status,
+            result=answer.body,
+            result_file=file,
+            result_type=answer.content_type,
+            result_name=named,
+        )

@@ -1,0 +1,111 @@
+"""Reading jobs. Each function takes a connection and returns records."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Select, bindparam, func, select, text, union_all
+
+from modelport.jobs.records import Event, Job, Metric, Page
+from modelport.jobs.rows import SUMMARY, WHOLE, event_of, job_of, unpacked
+from modelport.jobs.schema import KINDS, events, jobs
+from modelport.jobs.states import State
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which jobs to list; `None` does not restrict."""
+
+    model: str | None = None
+    kind: str | None = None
+    state: State | None = None
+
+
+_BY_ID = select(*WHOLE).where(jobs.c.id == bindparam("job_id"))
+
+
+def get(connection: Connection, job_id: str) -> Job | None:
+    """A job with everything that belongs to it; `None` if there is none."""
+    row = connection.execute(_BY_ID, {"job_id": job_id}).mappings().first()
+    return None if row is None else job_of(row)
+
+
+def page(
+    connection: Connection,
+    fits: Filter,
+    limit: int,
+    cursor: int | None,
+    *,
+    with_call: bool,
+) -> Page:
+    """Jobs, newest first, from below `cursor`. One more is read: is there a next page?"""
+    numbers = numbers_of(fits, cursor, limit + 1).subquery()
+    query = select(*(WHOLE if with_call else SUMMARY)).where(jobs.c.number.in_(select(numbers.c.number)))
+    rows = connection.execute(query.order_by(jobs.c.number.desc())).mappings().all()
+    found = [job_of(row) for row in rows[:limit]]
+    return Page(jobs=found, cursor=found[-1].number if len(rows) > limit and found else None)
+
+
+def numbers_of(fits: Filter, cursor: int | None, limit: int) -> Select[tuple[int]]:
+    """Numbers of the newest jobs that fit.
+
+    Whatever filter is not given is spelled out, one short walk along an index for each combination: so two
+    indexes serve every filter, and no walk passes over jobs that do not fit, however many there are.
+    """
+    model, kind, state = fits.model, fits.kind, fits.state
+    below = [] if cursor is None else [jobs.c.number < cursor]
+    if model is None and kind is None and state is None:
+        return select(jobs.c.number).where(*below).order_by(jobs.c.number.desc()).limit(limit)
+    walks: list[Select[tuple[int]]] = []
+    for one_kind in KINDS if kind is None else (kind,):
+        for one_state in tuple(State) if state is None else (state,):
+            walk = select(jobs.c.number).where(
+                jobs.c.kind == one_kind, jobs.c.state == str(one_state), *below
+            )
+            if model is not None:
+                walk = walk.where(jobs.c.model == model)
+            inner = walk.order_by(jobs.c.number.desc()).limit(limit).subquery()
+            walks.append(select(inner.c.number))
+    together = union_all(*walks).subquery()
+    return select(together.c.number).order_by(together.c.number.desc()).limit(limit)
+
+
+def read_events(
+    connection: Connection, job_id: str, after: int, limit: int, types: Collection[str] | None
+) -> list[Event]:
+    """Events of a job after the sequence number `after`, in order."""
+    job = select(jobs.c.number).where(jobs.c.id == job_id).scalar_subquery()
+    query = select(events).where(events.c.job == job, events.c.sequence > after)
+    if types is not None:
+        query = query.where(events.c.type.in_(sorted(types)))
+        if "log" not in types:
+            query = query.where(text("type <> 'log'"))  # a log may be long: there is an index without it
+    rows = connection.execute(query.order_by(events.c.sequence).limit(limit))
+    return [event_of(job_id, row) for row in rows]
+
+
+def metrics(connection: Connection, job_id: str) -> list[Metric]:
+    """Every value of every metric of a job, as they came."""
+    job = select(jobs.c.number).where(jobs.c.id == job_id).scalar_subquery()
+    query = select(events).where(events.c.job == job, events.c.type == "metric", text("type <> 'log'"))
+    found: list[Metric] = []
+    for row in connection.execute(query.order_by(events.c.sequence)):
+        data = unpacked(row.data)
+        found.append(
+            Metric(
+                name=str(data.get("name", "")),
+                value=data.get("value"),
+                step=data.get("step"),
+                attempt=row.attempt,
+                at=row.at,
+            )
+        )
+    return found
+
+
+def counts(connection: Connection) -> dict[State, int]:
+    """How many jobs stand in each state."""
+    query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
+    found = {State(row[0]): row[1] for row in connection.execute(query)}
+    return {state: found.get(state, 0) for state in State}

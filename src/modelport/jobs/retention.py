@@ -1,0 +1,35 @@
+"""Removing jobs that ended long ago. A piece of work for the writer."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, exists, select
+
+from modelport.jobs import failpoints
+from modelport.jobs.schema import deliveries, events, jobs
+from modelport.jobs.states import ENDED
+from modelport.jobs.writer import Transaction
+
+CHUNK = 200  # jobs in one commit: what else waits to be written waits for no more than that
+
+
+def prune(tx: Transaction, before: float) -> list[str]:
+    """Remove some jobs that ended before `before`, with all that belongs to them; returns their ids.
+
+    A job whose webhook is still owed stays.
+    """
+    failpoints.reach("prune.before")
+    owed = exists().where(deliveries.c.job == jobs.c.number, deliveries.c.next_at.is_not(None))
+    old = [jobs.c.finished_at < before, jobs.c.state.in_([state.value for state in ENDED])]
+    query = select(jobs.c.number).where(*old, ~owed).order_by(jobs.c.finished_at).limit(CHUNK)
+    numbers = tx.connection.execute(query).scalars().all()
+    if not numbers:
+        return []
+    # Once more with the conditions: one of them may have been queued again since.
+    removed = delete(jobs).where(jobs.c.number.in_(numbers), *old).returning(jobs.c.number, jobs.c.id)
+    rows = tx.connection.execute(removed).all()
+    gone = [row.number for row in rows]
+    tx.connection.execute(delete(events).where(events.c.job.in_(gone)))
+    tx.connection.execute(delete(deliveries).where(deliveries.c.job.in_(gone)))
+    tx.touched.update(row.id for row in rows)
+    failpoints.reach("prune.after")
+    return [row.id for row in rows]

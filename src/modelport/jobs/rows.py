@@ -1,0 +1,143 @@
+"""Between rows of the tables and the records that the rest of modelport sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import msgspec
+from sqlalchemy import RowMapping
+
+from modelport.jobs.records import Event, Job, NewEvent, NewJob, Outcome
+from modelport.jobs.schema import jobs
+from modelport.jobs.states import State
+
+LARGE = ("call", "result")
+WHOLE = [column for column in jobs.c if column.name != "lease_until"]
+# What a list shows of a job: everything but the call and the result.
+SUMMARY = [column for column in WHOLE if column.name not in LARGE]
+OUTCOME = ("result", "result_file", "result_type", "result_name", "error", "ended_by")
+NO_OUTCOME: dict[str, Any] = {
+    "status": None,
+    "result": b"",
+    **dict.fromkeys((name for name in OUTCOME if name != "result"), ""),
+}
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=str)
+
+
+def plain(text: str) -> str:
+    """`text` as any database takes it: without NUL characters and broken surrogates."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def packed(data: Mapping[str, Any]) -> bytes:
+    """Data as the tables hold it: msgpack, which keeps NaN as JSON does not. Takes anything."""
+    try:
+        return _encoder.encode(data)
+    except (UnicodeEncodeError, OverflowError, TypeError, RecursionError):
+        return _encoder.encode(_tame(data))
+
+
+def _tame(value: Any, depth: int = 0) -> Any:
+    """`value` with what msgpack cannot hold replaced by text."""
+    if isinstance(value, str):
+        return plain(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    if depth > 50:
+        return "…"
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[Any, Any]", value)
+        return {plain(str(key)): _tame(item, depth + 1) for key, item in pairs.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_tame(item, depth + 1) for item in cast("Iterable[Any]", value)]
+    return value
+
+
+def unpacked(data: bytes) -> Any:
+    """What `packed` packed."""
+    return msgspec.msgpack.decode(data)
+
+
+def row_of_new(new: NewJob, now: float) -> dict[str, Any]:
+    """The row of a job that was just asked for."""
+    return {
+        "id": new.id,
+        "kind": new.kind,
+        "model": plain(new.model),
+        "model_version": plain(new.model_version),
+        "accept": plain(new.accept),
+        "priority": new.priority,
+        "state": State.QUEUED.value,
+        "attempt": 0,
+        "max_attempts": new.max_attempts,
+        "token": 0,
+        "owner": "",
+        "cancel_requested": False,
+        "revision": 1,
+        "requested_by": plain(new.requested_by),
+        "idempotency_key": None if new.idempotency_key is None else plain(new.idempotency_key),
+        "request_hash": new.request_hash,
+        "callback_url": None if new.callback_url is None else plain(new.callback_url),
+        "created_at": now,
+        "started_at": None,
+        "finished_at": None,
+        "done": None,
+        "total": None,
+        "message": "",
+        "last_event": 1,
+        **NO_OUTCOME,
+        "arguments": packed(new.arguments),
+        "call": new.call,
+    }
+
+
+def columns_of_outcome(outcome: Outcome) -> dict[str, Any]:
+    """The columns that say how an attempt ended."""
+    return {
+        "status": outcome.status,
+        "result": outcome.result,
+        "result_file": plain(outcome.result_file),
+        "result_type": plain(outcome.result_type),
+        "result_name": plain(outcome.result_name),
+        "error": plain(outcome.error),
+        "ended_by": plain(outcome.ended_by),
+    }
+
+
+def job_of(row: RowMapping | Mapping[str, Any]) -> Job:
+    """The job of a row; what the row lacks (`SUMMARY`) is empty."""
+    fields = dict(row)
+    state = fields["state"] = State(fields["state"])
+    fields["arguments"] = unpacked(fields["arguments"])
+    fields.setdefault("call", b"")
+    fields.setdefault("result", b"")
+    status = fields.pop("status")
+    ended = {name: fields.pop(name) for name in OUTCOME}
+    outcome = None if status is None else Outcome(state=state, status=status, **ended)
+    return Job(**fields, outcome=outcome)
+
+
+def event_of(job_id: str, row: Any) -> Event:
+    """The event of a row."""
+    return Event(
+        job_id=job_id,
+        sequence=row.sequence,
+        attempt=row.attempt,
+        type=row.type,
+        at=row.at,
+        data=unpacked(row.data),
+    )
+
+
+def row_of_event(job: int, sequence: int, attempt: int, event: NewEvent, now: float) -> dict[str, Any]:
+    """The row of an event."""
+    return {
+        "job": job,
+        "sequence": sequence,
+        "attempt": attempt,
+        "type": event.type,
+        "at": now if event.at is None else event.at,
+        "data": packed(event.data),
+    }

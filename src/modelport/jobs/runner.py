@@ -1,0 +1,136 @@
+"""Claiming jobs that wait, up to so many at once, keeping the claims alive, and rescuing lost ones."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+
+from modelport.engine.local import LocalEngine
+from modelport.engine.processes import start_time
+from modelport.jobs.folders import JobFolders
+from modelport.jobs.running import Running
+from modelport.jobs.states import TERMINAL, State
+from modelport.jobs.store import JobStore, StoreError
+
+log = logging.getLogger("modelport.jobs")
+
+LEASE_SECONDS = 15.0
+HEARTBEAT_SECONDS = 2.0
+POLL_SECONDS = 1.0  # how soon work of another server is seen
+
+
+class JobRunner:
+    """Runs up to `workers` jobs of the engine's models at once. `run` it as a task."""
+
+    def __init__(self, store: JobStore, engine: LocalEngine, folders: JobFolders, workers: int, grace: float):
+        self.store = store
+        self.engine = engine
+        self.folders = folders
+        self.workers = workers
+        self.grace = grace
+        self.owner = owner_name()
+        self.running: dict[str, Running] = {}
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """There may be something to claim."""
+        self._wake.set()
+
+    def cancel(self, job_id: str) -> None:
+        """Stop the job's process if it runs here; the store has been told already."""
+        running = self.running.get(job_id)
+        if running is not None:
+            running.process.cancel()
+
+    def kill(self) -> None:
+        """Kill what runs: there is no time to ask."""
+        for running in self.running.values():
+            running.kill()
+
+    async def run(self) -> None:
+        """Rescue what a killed server left, then run jobs until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._repeat(HEARTBEAT_SECONDS, self._heartbeat))
+            tasks.create_task(self._repeat(LEASE_SECONDS / 3, self._rescue))
+            while True:
+                await self._claim(tasks)
+                self._wake.clear()
+                try:
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+
+    async def _repeat(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await act()
+            except StoreError as error:
+                log.warning("jobs: %s", error)
+            await asyncio.sleep(seconds)
+
+    async def _claim(self, tasks: asyncio.TaskGroup) -> None:
+        free = self.workers - len(self.running)
+        models = [pool.name for pool in self.engine.pools.values() if pool.signature is not None]
+        if free <= 0 or not models:
+            return
+        try:
+            claims = await self.store.claim(self.owner, free, LEASE_SECONDS, models)
+        except StoreError as error:
+            log.warning("jobs: nothing can be claimed: %s", error)
+            return
+        for claim in claims:
+            running = Running(self.store, self.engine, self.folders, claim, self.grace)
+            self.running[claim.job.id] = running
+            tasks.create_task(self._run(running))
+
+    async def _run(self, running: Running) -> None:
+        try:
+            await running.run()
+        except Exception:  # a bug with one job; the others go on, and its lease will end
+            log.exception("job %s: the server failed to run it", running.claim.job.id)
+        finally:
+            self.running.pop(running.claim.job.id, None)
+            self.wake()
+
+    async def _heartbeat(self) -> None:
+        if not self.running:
+            return
+        tokens = {job_id: running.claim.token for job_id, running in self.running.items()}
+        beat = await self.store.heartbeat(self.owner, tokens, LEASE_SECONDS)
+        for job_id in tokens:
+            running = self.running.get(job_id)
+            if running is None:
+                continue
+            if job_id not in beat.alive:
+                running.abandon("another server has taken it")
+            elif job_id in beat.cancel_requested:
+                running.process.cancel()
+
+    async def _rescue(self) -> None:
+        await self._heartbeat()  # first: a server that slept longer than its leases must not rescue its own
+        held = await self.store.list(state=State.RUNNING, limit=1000)
+        lost = {job.owner for job in held.jobs if is_gone(job.owner)}
+        for job in await self.store.rescue(lost):
+            log.warning("job %s was left by a server that is gone; it is %s now", job.id, job.state)
+            if job.state in TERMINAL:
+                await asyncio.to_thread(self.folders.drop_inputs, job.id)
+        self.wake()
+
+
+def owner_name() -> str:
+    """A name for this server process that no other ever has: host, process, its start, and a dice roll."""
+    pid = os.getpid()
+    return f"{socket.gethostname()}:{pid}:{start_time(pid)}:{secrets.token_hex(4)}"
+
+
+def is_gone(owner: str) -> bool:
+    """True if `owner` was a process of this machine, and is no more. Others are judged by their lease."""
+    host, _, rest = owner.partition(":")
+    number, _, rest = rest.partition(":")
+    started, _, _ = rest.partition(":")
+    return host == socket.gethostname() and number.isdigit() and start_time(int(number)) != started

@@ -1,0 +1,203 @@
+"""One claimed job while it runs: its process, and what it says on the way to the store.
+
+Every write carries the token of the claim; a write that the store refuses means that somebody else has
+the job now, and the process is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from modelport.engine.local import LocalEngine
+from modelport.jobs.folders import JobFolders
+from modelport.jobs.process import JobProcess
+from modelport.jobs.records import Claim, NewEvent, Outcome
+from modelport.jobs.states import TERMINAL, State
+from modelport.jobs.store import JobStore, StoreError, StoreFull, StoreUnavailable
+
+log = logging.getLogger("modelport.jobs")
+
+FLUSH_SECONDS = 0.05  # what comes together is written together
+FLUSH_EVENTS = 1000  # at most: others want to write, too
+MAX_WAITING_BYTES = 64 << 20  # a job that prints faster than the disk writes loses lines, and is told so
+EVENT_BYTES = 300  # what an event costs beside its text
+STOP_SECONDS = 5.0
+T = TypeVar("T")
+
+
+class Running:
+    """Runs one attempt. `run` it once, as a task; cancelling that gives the job back to the store."""
+
+    def __init__(
+        self, store: JobStore, engine: LocalEngine, folders: JobFolders, claim: Claim, cancel_grace: float
+    ):
+        self.store = store
+        self.folders = folders
+        self.claim = claim
+        pool = engine.pools[claim.job.model]
+        folder = folders.of(claim.job.id)
+        self.process = JobProcess(pool.rules(), claim, folder, engine.spool.root, self._hear, cancel_grace)
+        self._waiting: deque[NewEvent] = deque()
+        self._waiting_bytes = 0
+        self._dropped = 0
+        self._said = asyncio.Event()
+        self._ended = False
+        self._attempt: asyncio.Task[Outcome] | None = None
+        self._full = ""
+
+    def _hear(self, event: NewEvent) -> None:
+        if self._waiting_bytes >= MAX_WAITING_BYTES and event.type == "log":
+            self._dropped += 1
+            return
+        self._tell_dropped()
+        self._waiting.append(event)
+        self._waiting_bytes += _size(event)
+        self._said.set()
+
+    def _tell_dropped(self) -> None:
+        """Say in the log, where they would stand, how many lines are missing."""
+        if self._dropped:
+            line = f"[{self._dropped} lines came faster than they could be stored and are missing here]"
+            self._waiting.append(NewEvent(type="log", data={"line": line}))
+            self._waiting_bytes += _size(self._waiting[-1])
+            self._dropped = 0
+
+    def abandon(self, why: str) -> None:
+        """Kill the process: the job is not ours any longer, or cannot go on."""
+        log.warning("job %s is given up: %s", self.claim.job.id, why)
+        if self._attempt is not None:
+            self._attempt.cancel()
+
+    async def run(self) -> None:
+        """Run the attempt to its end and write down how it ended."""
+        job = self.claim.job
+        log.info("job %s (%s of %s) begins, attempt %d", job.id, job.kind, job.model, self.claim.attempt)
+        self._attempt = asyncio.create_task(self.process.run())
+        writer = asyncio.create_task(self._write_as_it_comes())
+        if job.cancel_requested:
+            self.process.cancel()
+        try:
+            await asyncio.wait([self._attempt])
+            self._ended = True
+            self._said.set()
+            ours = await writer
+        except asyncio.CancelledError:
+            await self._give_back(writer)
+            raise
+        if ours:
+            await self._finish(self._outcome(self._attempt))
+
+    def _outcome(self, attempt: asyncio.Task[Outcome]) -> Outcome:
+        if self._full:
+            return Outcome(state=State.FAILED, status=507, error=self._full, ended_by="disk full")
+        error = asyncio.CancelledError() if attempt.cancelled() else attempt.exception()
+        if error is not None:
+            log.error("job %s: running it failed", self.claim.job.id, exc_info=error)
+            return Outcome(
+                state=State.FAILED, status=500, error="the server failed to run it", ended_by="bug"
+            )
+        return attempt.result()
+
+    def kill(self) -> None:
+        """Kill the process now."""
+        if self._attempt is not None:
+            self._attempt.cancel()
+
+    async def _give_back(self, writer: asyncio.Task[bool]) -> None:
+        """The server stops: end the process and say so, that the next server need not wait for the lease."""
+        assert self._attempt is not None
+        self.process.cancel()
+        try:
+            await asyncio.wait([self._attempt])
+        finally:
+            self._attempt.cancel()
+        self._ended = True
+        self._said.set()
+        outcome = Outcome(
+            state=State.INTERRUPTED, status=503, error="the server was stopped", ended_by="server stop"
+        )
+        if not self._attempt.cancelled() and self._attempt.exception() is None:
+            ended = self._attempt.result()
+            if ended.state in (State.SUCCEEDED, State.FAILED):  # it was faster than the question
+                outcome = ended
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                if await writer:
+                    await self.store.finish(self.claim.job.id, self.claim.token, outcome)
+        except (StoreError, TimeoutError) as error:
+            log.warning("job %s could not be given back: %s", self.claim.job.id, error)
+
+    async def _write_as_it_comes(self) -> bool:
+        """Write events until the attempt has ended. False if the job is not ours any longer."""
+        try:
+            return await self._write_events()
+        except Exception:  # a bug: this job fails of it, the others go on
+            log.exception("job %s: its events cannot be written", self.claim.job.id)
+            self.abandon("its events cannot be written")
+            return True
+
+    async def _write_events(self) -> bool:
+        while True:
+            await self._said.wait()
+            self._said.clear()
+            if not self._ended and len(self._waiting) < FLUSH_EVENTS:
+                await asyncio.sleep(FLUSH_SECONDS)
+            if not await self._flush():
+                self.abandon("another server has taken it")
+                return False
+            if self._waiting or self._dropped:
+                self._said.set()
+            elif self._ended:
+                return True
+
+    async def _flush(self) -> bool:
+        if self._ended:
+            self._tell_dropped()
+        waiting = [self._waiting.popleft() for _ in range(min(len(self._waiting), FLUSH_EVENTS))]
+        self._waiting_bytes -= sum(map(_size, waiting))
+        if not waiting or self._full:
+            return True
+        try:
+            last = await self._until_reachable(
+                lambda: self.store.append(self.claim.job.id, self.claim.token, waiting)
+            )
+        except StoreFull as error:
+            self._full = str(error)
+            self.abandon(self._full)
+            return True
+        return last is not None
+
+    async def _finish(self, outcome: Outcome) -> None:
+        job_id, token = self.claim.job.id, self.claim.token
+        while True:
+            try:
+                job = await self._until_reachable(lambda: self.store.finish(job_id, token, outcome))
+                break
+            except StoreFull as error:  # its outcome is small: it fits as soon as anything is freed
+                log.error("job %s: its outcome cannot be written yet: %s", job_id, error)
+                await asyncio.sleep(1.0)
+        if job is None:
+            log.warning("job %s had been taken by another server; its outcome is dropped", job_id)
+            return
+        if job.state in TERMINAL:
+            await asyncio.to_thread(self.folders.drop_inputs, job_id)
+        log.info("job %s: %s after attempt %d (%s)", job_id, job.state, job.attempt, outcome.ended_by)
+
+    async def _until_reachable(self, act: Callable[[], Awaitable[T]]) -> T:
+        """Try again while the database cannot be reached: a lease that ends meanwhile ends the job."""
+        delay = 0.1
+        while True:
+            try:
+                return await act()
+            except StoreUnavailable as error:
+                log.warning("job %s: %s; trying again", self.claim.job.id, error)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, 5.0)
+
+
+def _size(event: NewEvent) -> int:
+    return EVENT_BYTES + len(event.data["line"]) if event.type == "log" else EVENT_BYTES

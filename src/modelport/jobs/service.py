@@ -1,0 +1,188 @@
+"""The durable jobs of one server: the store, the files, the runner, and what keeps them tidy."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from time import time
+
+from modelport.engine.local import LocalEngine
+from modelport.jobs.durations import seconds_of
+from modelport.jobs.feeds import Feeds
+from modelport.jobs.folders import JobFolders
+from modelport.jobs.records import Job, NewJob
+from modelport.jobs.runner import JobRunner
+from modelport.jobs.states import TERMINAL
+from modelport.jobs.store import JobStore, StoreError, StoreUnavailable
+from modelport.jobs.webhook_secret import webhook_secret
+from modelport.jobs.webhooks import WebhookSender
+from modelport.settings import Settings
+
+log = logging.getLogger("modelport.jobs")
+
+PRUNE_SECONDS = 3600.0
+
+
+class JobService:
+    """What the APIs see of jobs. `start` it after the engine, `stop` it before the engine."""
+
+    def __init__(self, engine: LocalEngine, settings: Settings):
+        self.engine = engine
+        self.settings = settings
+        self.data_dir = Path(settings.data_dir).expanduser()
+        self.folders = JobFolders(self.data_dir)
+        self.unavailable = "the server is starting"  # why there are no jobs; empty when there are
+        self.stopping = False  # who waits for a job must not hold up the end of the server
+        self._store: JobStore | None = None
+        self.stopping = False  # nobody who waits for a job may hold up the end of the server
+        self._feeds: Feeds | None = None
+        self._runner: JobRunner | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._lock = -1
+        stripped = settings.base_path.strip("/")
+        self.base_path = f"/{stripped}" if stripped else ""
+
+    @property
+    def store(self) -> JobStore:
+        """The store. Raises `StoreUnavailable` with the reason if this server has none."""
+        if self._store is None:
+            raise StoreUnavailable(self.unavailable)
+        return self._store
+
+    @property
+    def feeds(self) -> Feeds:
+        """What follows jobs. Raises `StoreUnavailable` with the reason if this server has none."""
+        if self._feeds is None:
+            raise StoreUnavailable(self.unavailable)
+        return self._feeds
+
+    async def start(self) -> None:
+        """Open the store and run jobs. Predictions go on without jobs if that cannot be; the log says why."""
+        settings = self.settings
+        try:
+            await asyncio.to_thread(self._open_folder)
+            where = settings.database_url or str(self.data_dir / "jobs.sqlite")
+            secret = await asyncio.to_thread(webhook_secret, settings.webhook_secret, self.data_dir)
+            self._store = await JobStore.open(where)
+        except (OSError, ValueError, StoreError) as error:
+            self.unavailable = f"this server has no jobs: {error}"
+            log.error("%s", self.unavailable)
+            return
+        self.unavailable = ""
+        self._feeds = Feeds(self._store)
+        self._runner = JobRunner(
+            self._store, self.engine, self.folders, settings.job_workers, settings.cancel_grace
+        )
+        sender = WebhookSender(
+            self._store,
+            secret,
+            self._runner.owner,
+            base_path=self.base_path,
+            allow_private=settings.allow_private_callbacks,
+        )
+        self._running = asyncio.create_task(self._kept_alive(self._runner.run))
+        for work in (sender.run, self._prune):
+            self._tasks.append(asyncio.create_task(self._kept_alive(work)))
+
+    def _open_folder(self) -> None:
+        """Make the data folder ours. Raises `OSError` if it cannot be, or another server has it."""
+        self.folders.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.settings.database_url:
+            return  # several servers may share a PostgreSQL and its folder
+        self._lock = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            self._lock = -1
+            raise BlockingIOError(
+                f"another server uses the data folder {self.data_dir}; give this one its own with --data-dir"
+            ) from None
+
+    async def _kept_alive(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` for ever: a bug in it is logged, and costs a second."""
+        while True:
+            try:
+                await work()
+            except (Exception, BaseExceptionGroup):
+                log.exception("jobs: something failed; it starts again")
+            await asyncio.sleep(1.0)
+
+    def kill(self) -> None:
+        """Kill the jobs that run: there is no time to ask them."""
+        if self._runner is not None:
+            self._runner.kill()
+
+    async def stop_running(self) -> None:
+        """Run no more jobs: those that run are asked to stop, and given back to the store."""
+        self.stopping = True
+        self.stopping = True
+        if self._feeds is not None:
+            self._feeds.close()
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def stop(self, *, at_once: bool = False) -> None:
+        """Give running jobs back and close the store. `at_once` kills what runs."""
+        if at_once:
+            self.kill()
+        await self.stop_running()
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._store is not None:
+            self.unavailable = "the server is stopping"
+            store, self._store = self._store, None
+            await store.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    async def _prune(self) -> None:
+        keep = seconds_of(self.settings.keep_jobs)
+        while keep:
+            removed = await self.store.prune(time() - keep)
+            for job_id in removed:
+                await asyncio.to_thread(self.folders.remove, job_id)
+            if removed:
+                log.info("removed %d jobs that ended more than %s ago", len(removed), self.settings.keep_jobs)
+            await asyncio.sleep(PRUNE_SECONDS)
+        await asyncio.Event().wait()
+
+    def attempts_for(self, kind: str, *, resumable: bool) -> int:
+        """How often a job may be tried: predictions again after a crash, trainings only if they say so."""
+        asked = self.settings.job_attempts
+        return max(asked, 3) if kind == "predict" or resumable else max(asked, 1)
+
+    async def submit(self, new: NewJob) -> tuple[Job, bool]:
+        """Store a job; it is durable when this returns. Raises the store's errors."""
+        job, created = await self.store.submit(new)
+        if not created:
+            return await self.store.get(job.id) or job, False  # with its result, if it has one already
+        if self._runner is not None:
+            self._runner.wake()
+        return job, True
+
+    async def cancel(self, job_id: str) -> Job | None:
+        """Ask a job to stop; returns it as it is then, `None` if there is none."""
+        job = await self.store.request_cancel(job_id)
+        if job is not None and self._runner is not None:
+            self._runner.cancel(job_id)
+        if job is not None and job.state in TERMINAL:
+            await asyncio.to_thread(self.folders.drop_inputs, job_id)
+            return await self.store.get(job_id) or job  # with its result
+        return job
+
+    async def retry(self, job_id: str) -> Job | None:
+        """Queue an interrupted job again; `None` if it is not interrupted any more."""
+        job = await self.store.retry(job_id)
+        if job is not None and self._runner is not None:
+            self._runner.wake()
+        return job

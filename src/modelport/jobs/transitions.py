@@ -1,0 +1,256 @@
+"""Changing jobs inside a transaction: every function here is a piece of work for the writer.
+
+Each change of state is checked against the table of `states`, is conditional on the state (and, within an
+attempt, on the token) it was decided on, raises the revision and leaves an event.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from modelport.jobs import failpoints
+from modelport.jobs.deliveries import announce
+from modelport.jobs.errors import IdempotencyConflict, RetryRefused
+from modelport.jobs.records import Job, NewEvent, NewJob, Outcome
+from modelport.jobs.rows import (
+    NO_OUTCOME,
+    SUMMARY,
+    columns_of_outcome,
+    job_of,
+    plain,
+    row_of_event,
+    row_of_new,
+)
+from modelport.jobs.schema import events, jobs
+from modelport.jobs.states import ENDED, State, check
+from modelport.jobs.writer import Transaction
+
+_INSERT_JOB = insert(jobs).returning(jobs.c.number)
+_INSERT_EVENT = insert(events)
+_LOCK = select(*SUMMARY).where(jobs.c.id == bindparam("job_id")).with_for_update()
+_INSERT_ONCE = {
+    False: sqlite.insert(jobs).on_conflict_do_nothing().returning(jobs.c.number),
+    True: postgresql.insert(jobs).on_conflict_do_nothing().returning(jobs.c.number),
+}
+
+
+def submit(tx: Transaction, new: NewJob) -> tuple[Job, bool]:
+    """Store a job, or find the one that the same request made before."""
+    failpoints.reach("submit.before_insert")
+    row = row_of_new(new, tx.now)
+    if new.idempotency_key is None:
+        number = tx.connection.execute(_INSERT_JOB, row).scalar_one()
+    else:
+        first = _same_request(tx, row)
+        if first is not None:
+            return first, False
+        number = tx.connection.execute(_INSERT_ONCE[tx.postgres], row).scalar()
+        if number is None:  # another server was faster
+            first = _same_request(tx, row)
+            if first is None:
+                raise ValueError(f"two jobs were given the id {new.id}")
+            return first, False
+    row["number"] = number
+    state = NewEvent(type="state", data={"state": State.QUEUED.value})
+    tx.connection.execute(_INSERT_EVENT, row_of_event(number, 1, 0, state, tx.now))
+    tx.touched.add(new.id)
+    failpoints.reach("submit.after_insert")
+    return job_of(row), True
+
+
+def _same_request(tx: Transaction, row: dict[str, Any]) -> Job | None:
+    """The job that was made with the same key. Raises `IdempotencyConflict` if it was another request."""
+    key = row["idempotency_key"]
+    query = select(*SUMMARY).where(jobs.c.requested_by == row["requested_by"], jobs.c.idempotency_key == key)
+    found = tx.connection.execute(query).mappings().first()
+    if found is None:
+        return None
+    if found["request_hash"] != row["request_hash"]:
+        raise IdempotencyConflict(key, found["id"])
+    return job_of(found)
+
+
+def append(tx: Transaction, job_id: str, token: int, new: list[NewEvent]) -> int | None:
+    """Write what an attempt reports. Returns the last sequence number; `None` if the attempt is stale."""
+    changes: dict[str, Any] = {}
+    for event in new:
+        if event.type == "progress":
+            changes |= _progress(event.data)
+    statement = (
+        update(jobs)
+        .where(*_of_attempt(tx, job_id, token))
+        .values(last_event=jobs.c.last_event + len(new), revision=jobs.c.revision + 1, **changes)
+        .returning(jobs.c.number, jobs.c.last_event, jobs.c.attempt)
+    )
+    row = tx.connection.execute(statement).first()
+    if row is None:
+        return None
+    first = row.last_event - len(new) + 1
+    if new:
+        rows = [
+            row_of_event(row.number, first + place, row.attempt, event, tx.now)
+            for place, event in enumerate(new)
+        ]
+        tx.connection.execute(_INSERT_EVENT, rows)
+    tx.touched.add(job_id)
+    failpoints.reach("append.after")
+    return row.last_event
+
+
+def _progress(data: dict[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    for name in ("done", "total"):
+        value = data.get(name)
+        if isinstance(value, int | float):
+            changes[name] = float(value)
+    if isinstance(data.get("message"), str):
+        changes["message"] = plain(data["message"])
+    return changes
+
+
+def finish(tx: Transaction, job_id: str, token: int, outcome: Outcome) -> Job | None:
+    """End an attempt; `None` if it is stale.
+
+    Saying the same again is answered with the job: the first answer may have been lost on its way.
+    """
+    failpoints.reach("finish.before")
+    row = _locked(tx, job_id)
+    if row is None:
+        return None
+    if row["state"] != State.RUNNING:
+        said = row["token"] == token and row["state"] == outcome.state and row["status"] == outcome.status
+        return job_of(row) if said else None
+    ended = _end_attempt(tx, row, token, outcome)
+    failpoints.reach("finish.after")
+    return None if ended is None else job_of(ended)
+
+
+def _end_attempt(tx: Transaction, row: RowMapping, token: int, outcome: Outcome) -> RowMapping | None:
+    """`running` to the outcome's state, and on from `interrupted` where attempts or a cancellation lead."""
+    mine = tx.fence(token)
+    changes = {"finished_at": tx.now, "lease_until": None, **columns_of_outcome(outcome)}
+    said = {"error": outcome.error, "ended_by": outcome.ended_by}
+    if outcome.state != State.INTERRUPTED:
+        return _move(tx, row, outcome.state, changes, said, mine)
+    rests = not row["cancel_requested"] and row["attempt"] >= row["max_attempts"]
+    ended = _move(tx, row, State.INTERRUPTED, changes, said, mine, rests=rests)
+    if ended is None or rests:
+        return ended
+    if row["cancel_requested"]:
+        how = Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by=outcome.ended_by)
+        return _cancel(tx, ended, how)
+    return _requeue(tx, ended)
+
+
+def request_cancel(tx: Transaction, job_id: str) -> Job | None:
+    """Cancel a job that waits; ask a running one to stop; leave one that has ended. `None`: no such job."""
+    row = _locked(tx, job_id)
+    if row is None:
+        return None
+    if row["state"] in (State.QUEUED, State.INTERRUPTED):
+        how = Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by="before it ran")
+        return job_of(_cancel(tx, row, how) or row)
+    if row["state"] == State.RUNNING and not row["cancel_requested"]:
+        asked = NewEvent(type="state", data={"state": State.RUNNING.value, "cancel_requested": True})
+        row = _change(tx, row, {"cancel_requested": True}, asked, jobs.c.state == State.RUNNING.value) or row
+    return job_of(row)
+
+
+def rescue(tx: Transaction, lost_owners: set[str], grace: float) -> list[Job]:
+    """Take running jobs from servers that are gone: those in `lost_owners`, and those whose lease is over."""
+    over = jobs.c.lease_until < tx.lease_now - grace
+    if lost_owners:
+        over = over | jobs.c.owner.in_(sorted(lost_owners))
+    query = select(*SUMMARY).where(RUNNING, over).order_by(jobs.c.number).with_for_update(skip_locked=True)
+    lost = Outcome(
+        state=State.INTERRUPTED, status=503, error="the server that ran it is gone", ended_by="lost"
+    )
+    rescued: list[Job] = []
+    for row in tx.connection.execute(query).mappings().all():
+        ended = _end_attempt(tx, row, row["token"], lost)
+        if ended is not None:
+            rescued.append(job_of(ended))
+    if rescued:
+        failpoints.reach("rescue.after")
+    return rescued
+
+
+def retry(tx: Transaction, job_id: str) -> Job | None:
+    """Queue an interrupted job again, though its attempts are used up. Raises `RetryRefused`."""
+    row = _locked(tx, job_id)
+    if row is None:
+        return None
+    if row["state"] != State.INTERRUPTED:
+        raise RetryRefused(job_id, row["state"])
+    return job_of(_requeue(tx, row, max_attempts=max(row["max_attempts"], row["attempt"] + 1)) or row)
+
+
+# -- the parts -------------------------------------------------------------------------------------
+
+RUNNING = jobs.c.state == State.RUNNING.value
+
+
+def _of_attempt(tx: Transaction, job_id: str, token: int) -> tuple[ColumnElement[bool], ...]:
+    """What must hold for a write of an attempt."""
+    return jobs.c.id == job_id, RUNNING, tx.fence(token)
+
+
+def _locked(tx: Transaction, job_id: str) -> RowMapping | None:
+    """A job's row, which nobody else changes until the commit. (SQLite has one writer and ignores it.)"""
+    return tx.connection.execute(_LOCK, {"job_id": job_id}).mappings().first()
+
+
+def _cancel(tx: Transaction, row: RowMapping, how: Outcome) -> RowMapping | None:
+    changes = {"finished_at": tx.now, **columns_of_outcome(how)}
+    return _move(tx, row, State.CANCELLED, changes, {"ended_by": how.ended_by})
+
+
+def _requeue(tx: Transaction, row: RowMapping, **changes: Any) -> RowMapping | None:
+    fresh = {"owner": "", "finished_at": None, **NO_OUTCOME, **changes}
+    return _move(tx, row, State.QUEUED, fresh, {})
+
+
+def _move(
+    tx: Transaction,
+    row: RowMapping,
+    after: State,
+    changes: dict[str, Any],
+    said: dict[str, Any],
+    *conditions: ColumnElement[bool],
+    rests: bool = True,
+) -> RowMapping | None:
+    """Bring a job from its state to `after`; `None` if it is not there any longer."""
+    check(State(row["state"]), after)
+    data = {"state": after.value, **{name: value for name, value in said.items() if value}}
+    still = jobs.c.state == row["state"]
+    values = {"state": after.value, **changes}
+    moved = _change(tx, row, values, NewEvent(type="state", data=data), still, *conditions)
+    if moved is not None and rests and after in ENDED:
+        announce(tx, moved)
+    return moved
+
+
+def _change(
+    tx: Transaction,
+    row: RowMapping,
+    values: dict[str, Any],
+    event: NewEvent,
+    *conditions: ColumnElement[bool],
+) -> RowMapping | None:
+    """Change a row if the conditions still hold, with its event."""
+    statement = (
+        update(jobs)
+        .where(jobs.c.number == row["number"], *conditions)
+        .values(revision=jobs.c.revision + 1, last_event=jobs.c.last_event + 1, **values)
+        .returning(*SUMMARY)
+    )
+    changed = tx.connection.execute(statement).mappings().first()
+    if changed is None:
+        return None
+    new = row_of_event(changed["number"], changed["last_event"], changed["attempt"], event, tx.now)
+    tx.connection.execute(_INSERT_EVENT, new)
+    tx.touched.add(changed["id"])
+    return changed

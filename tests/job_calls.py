@@ -102,7 +102,7 @@ def reached(
         found = job(client, job_id)
         if found["state"] in states:
             return found
-        assert time.monotonic() < deadline, f"{found}\n{client.get(f'/v2/jobs/{job_id}/log').text}"
+        assert time.monotonic() < deadline, f"{found}\n{client.get(f'/v2/jobs/{job_id}/log').text[-2000:]}"
         time.sleep(0.02)
 
 

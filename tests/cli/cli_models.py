@@ -74,8 +74,25 @@ class Media:
             return io.BytesIO(PNG)
         return b"plain words" if accept == "text/plain" else {"is": accept}
 
-    def train(self) -> None:
-        raise AssertionError("nobody trains here")
+
+class Trains:
+    """A training with the arguments that DEEPaaS's models have."""
+
+    def get_train_args(self) -> dict[str, Any]:
+        return {
+            "epochs": fields.Int(missing=2, validate=validate.Range(1, 10)),
+            "flag": fields.Bool(missing=False),
+            "tags": fields.List(fields.Str(), missing=[]),
+            "data": fields.Field(type="file", location="form", required=False),
+            "fail": fields.Bool(missing=False),
+        }
+
+    def train(self, epochs: int, flag: bool, tags: list[str], fail: bool, data: Any = None) -> dict[str, Any]:
+        if fail:
+            raise ValueError("the loss is not a number")
+        print(f"training for {epochs} epochs")
+        size = None if data is None else len(Path(data.filename).read_bytes())
+        return {"epochs": epochs, "flag": flag, "tags": tags, "size": size}
 
 
 class Named:
@@ -122,8 +139,8 @@ class Typed(modelport.Model):
         ratio: Annotated[float, Field(ge=0, le=1, description="How much")] = 0.5,
         mode: Literal["fast", "slow"] = "fast",
         flag: bool = True,
-        points: list[Point] = [],  # noqa: B006
-        numbers: list[int] = [],  # noqa: B006
+        points: list[Point] = [],
+        numbers: list[int] = [],
     ) -> dict[str, Any]:
         return {
             "point": point, "ratio": ratio, "mode": mode, "flag": flag, "points": points, "numbers": numbers

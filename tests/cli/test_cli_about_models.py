@@ -126,7 +126,18 @@ def test_entry_points_get_near_names_too(tmp_path: Path) -> None:
     assert "no model is called 'ecco' (there is: echo); did you mean 'echo'?" in done.stderr
 
 
-COMMANDS = ("serve", "predict", "metadata", "check", "init", "deepaas-run", "deepaas-cli")
+COMMANDS = (
+    "serve",
+    "predict",
+    "train",
+    "validate",
+    "jobs",
+    "metadata",
+    "check",
+    "init",
+    "deepaas-run",
+    "deepaas-cli",
+)
 
 
 def test_help_lists_every_command() -> None:

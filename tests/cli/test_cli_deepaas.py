@@ -126,10 +126,36 @@ def test_warm_runs_alone(one: dict[str, str]) -> None:
     assert "are ignored: --deepaas_with_multiprocessing" in done.stderr
 
 
-def test_train_says_that_it_is_to_come(many: dict[str, str]) -> None:
-    done = modelport("deepaas-cli", "--model-name", "Media", "train", **many)
-    assert done.returncode == 1
-    assert "training is not offered yet: it comes with durable jobs" in done.stderr
+def test_train_runs_here_and_answers_what_it_returned(tmp_path: Path) -> None:
+    trains = installed(tmp_path / "site", trains="cli_models:Trains")
+    here = tmp_path / "here"
+    here.mkdir()
+    data = tmp_path / "data.csv"
+    data.write_text("a,b\n")
+    options = ["--epochs", "3", "--flag", "True", "--tags", "['a', 'b']", "--data", str(data)]
+    done = modelport("deepaas-cli", "train", *options, cwd=here, **trains)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"epochs": 3, "flag": True, "tags": ["a", "b"], "size": 4}
+    assert "training for 3 epochs" in done.stderr.splitlines()
+    assert list(here.iterdir()) == [], "DEEPaaS leaves nothing behind"
+    stored = tmp_path / "results" / "result"
+    written = ["--deepaas_method_output", str(stored), "--nowarm", "train"]
+    assert modelport("deepaas-cli", *written, cwd=here, **trains).stdout == ""
+    assert json.loads(stored.with_suffix(".json").read_text())["epochs"] == 2
+
+
+def test_train_that_fails(tmp_path: Path) -> None:
+    trains = installed(tmp_path / "site", trains="cli_models:Trains", none="cli_models:Media")
+    options = ("deepaas-cli", "--model-name")
+    done = modelport(*options, "trains", "train", "--fail", "True", cwd=tmp_path, **trains)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("Error: the model failed: ValueError: the loss is not a number\n")
+    done = modelport(*options, "trains", "train", "--epochs", "11", cwd=tmp_path, **trains)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Invalid value for '--epochs': " in done.stderr
+    done = modelport(*options, "none", "train", cwd=tmp_path, **trains)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the model 'none' has no train()" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import socket
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from cli_process import MODELS, installed, modelport
 from serving import serving
 
 from modelport.cli.configuration import SettingsError, load_settings, mistyped_variables
+from modelport.cli.serve_command import GROUPS
+from modelport.settings import Settings
 
 ECHO = f"Echo={MODELS}:Echo"
 
@@ -60,6 +64,12 @@ WRONG_FILES = {
     "out of range": ("port = 65536\n", "port: 65536 is not between 0 and 65535"),
     "negative": ("timeout = -1.0\n", "timeout: -1.0 is not a number of 0 or more"),
     "no level": ('log_level = "loud"\n', "log_level: 'loud' is none of debug, info, warning, error"),
+    "no duration": ('keep_jobs = "a month"\n', "keep_jobs: 'a month' is no duration; write for example 30d"),
+    "a secret, no text": ("webhook_secret = 1234\n", "webhook_secret: the value is not a value of type"),
+    "another database": (
+        'database_url = "mysql://me:hidden@there/x"\n',
+        "database_url: the value is no address of a PostgreSQL; write postgresql://user:password@host:5432/name",
+    ),
     "no queue": ("queue_size = 0\n", "queue_size: 0 is too small"),
 }  # fmt: skip
 
@@ -72,6 +82,21 @@ def test_a_file_that_cannot_be_used_is_named_with_the_key(tmp_path: Path, name: 
         load_settings({}, file, {})
     assert str(caught.value).startswith(file)
     assert said in str(caught.value)
+    assert "1234" not in str(caught.value)
+    assert "hidden" not in str(caught.value)
+
+
+def test_secrets_are_in_no_text_of_the_settings() -> None:
+    variables = {
+        "MODELPORT_WEBHOOK_SECRET": "whsec_1234",
+        "MODELPORT_DATABASE_URL": "postgresql://me:1234@there/jobs",
+        "MODELPORT_KEEP_JOBS": "12h",
+    }
+    settings = load_settings({}, None, variables)
+    assert settings.webhook_secret == "whsec_1234"
+    assert settings.database_url == "postgresql://me:1234@there/jobs"
+    assert "1234" not in repr(settings)
+    assert "keep_jobs='12h'" in repr(settings)
 
 
 @pytest.mark.parametrize(
@@ -131,3 +156,7 @@ def test_serve_help_names_every_setting_and_deepaas_spelling() -> None:
     for flag in ("--host, --listen-ip", "--port, --listen-port", "--model-name", "--nowarm", "-p, --workers",
                  "-d, --debug", "--config-file", "--queue-size"):  # fmt: skip
         assert flag in said
+    for field in dataclasses.fields(Settings):
+        assert field.name == "sources" or f"--{field.name.replace('_', '-')}" in said
+    headings = re.findall(r"^(\w.*):$", said, re.MULTILINE)
+    assert headings == ["Options", *list(GROUPS.values())[1:]], "each option stands below its heading"

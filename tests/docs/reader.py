@@ -22,7 +22,8 @@ COMMAND = '#!/bin/sh\nexec "{python}" -m modelport "$@"\n'
 MAKE = '#!/bin/sh\nexec "{make}" --no-print-directory -f "{makefile}" -o setup BIN="{bin}" "$@"\n'
 # What a page kills is the page's own server, and only if the pattern fits it.
 PKILL = """#!/bin/sh
-tr '\\0' ' ' <"/proc/$SERVER_PID/cmdline" | grep --quiet -e "$3" && [ "$1 $2" = '-9 -f' ] && kill -9 "$SERVER_PID"
+[ "$1 $2" = '-9 -f' ] && tr '\\0' ' ' <"/proc/$SERVER_PID/cmdline" | grep --quiet -e "$3" &&
+    kill -9 "$SERVER_PID"
 """
 # Variables of a page, in lower case, are there in its later blocks, as in one terminal.
 BEFORE = '[ ! -e "$VARIABLES" ] || . "$VARIABLES"\n'

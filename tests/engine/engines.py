@@ -88,7 +88,7 @@ async def running(kind: str, spool: Path, **settings: Any) -> AsyncIterator[Runn
     finally:
         gate.close()
         await engine.stop(at_once=True)
-    assert not any(spool.glob("*"))  # noqa: ASYNC240
+    assert not any(spool.glob("*"))
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:

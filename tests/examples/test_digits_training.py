@@ -148,10 +148,11 @@ def test_a_training_that_is_called_off_ends_between_two_epochs_and_saves_nothing
 
 @pytest.mark.slow
 def test_a_training_goes_on_after_a_kill_and_ends_as_if_nothing_had_been(
-    served: Server, client: Client, tmp_path: Path
+    digits: ServedModel, tmp_path: Path
 ) -> None:
-    options = {"epochs": 40, "hidden_units": 256, "save": False}
-    whole = client.train("digits", **options).result()
+    options: dict[str, Any] = {"epochs": 40, "save": False}
+    given = {name: [str(value)] for name, value in options.items()}
+    whole = digits.call("train", digits.bind("train", Places(query=given)))
     place = ["--data-dir", str(tmp_path / "data")]
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     with serving(str(DIGITS), *place, "--no-warm", **cache) as killed:

@@ -27,7 +27,7 @@ def routes() -> set[str]:
     engine = LocalEngine([], settings)
     app = Application(engine, JobService(engine, settings), settings)
     return {
-        f"{method} {route.path}"
+        f"{method} {route.path}".replace(":path", "")
         for route in app._others.routes
         for method in (getattr(route, "methods", None) or {"GET"}) - AUTOMATIC
     }

@@ -28,8 +28,6 @@ UNCHANGED = {
     "certifi": "MPL-2.0: the list of certificate authorities, through httpx",
     "hypothesis": "MPL-2.0: tests only",
     "pathspec": "MPL-2.0: the build only, through hatchling",
-    "psycopg": "LGPL-3.0: the extra `postgres` only, imported as it comes",
-    "psycopg-binary": "LGPL-3.0: the extra `postgres` only, imported as it comes",
 }
 
 

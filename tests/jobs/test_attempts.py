@@ -265,3 +265,21 @@ async def test_whoever_waits_is_woken_by_the_commit(store: JobStore) -> None:
         await store.submit(new_job())
         await asyncio.wait_for(every.wait(), 5)
         assert not mine.is_set()
+
+
+async def test_lines_that_are_said_again_are_written_once(store: JobStore) -> None:
+    """The answer to the first time was lost; a question to stop may have come between."""
+    claim = await running(store)
+    job_id, token, told = claim.job.id, claim.token, claim.job.last_event
+    two = [line("a"), line("b")]
+    assert await store.append(job_id, token, two, after=told) == told + 2
+    assert await store.append(job_id, token, two, after=told) == told + 2
+    await store.request_cancel(job_id)
+    assert await store.append(job_id, token, two, after=told) == told + 3
+    assert await store.append(job_id, token, [line("c")], after=told + 2) == told + 4
+    assert await store.append(job_id, token, [], after=told + 4) == told + 4
+    assert await store.append(job_id, token + 1, [line("stale")], after=told + 4) is None
+    lines = [event.data["line"] for event in await store.events(job_id, types={"log"})]
+    assert lines == ["a", "b", "c"]
+    await store.finish(job_id, token, SUCCEEDED)
+    assert await store.append(job_id, token, [line("late")], after=told + 4) is None

@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import anyio
-import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -58,9 +57,9 @@ def machine_on_postgres(postgres: Postgres, store_class: type[JobStore] = JobSto
 
     class OnPostgres(Machine):
         def new_database(self) -> str:
-            with psycopg.connect(where, autocommit=True) as connection:
-                connection.execute("TRUNCATE jobs, events, deliveries")
-                connection.execute("ALTER SEQUENCE job_token RESTART")
+            name = where.rpartition("/")[2]
+            postgres.sql("TRUNCATE jobs, events, deliveries", name)
+            postgres.sql("ALTER SEQUENCE job_token RESTART", name)
             return where
 
     OnPostgres.store_class = store_class

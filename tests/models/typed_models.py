@@ -61,7 +61,7 @@ class Kinds(modelport.Model):
         choice: Literal["a", "b"] = "a",
         colour: Colour = Colour.RED,
         level: Level = Level.LOW,
-        numbers: list[int] = [],  # noqa: B006
+        numbers: list[int] = [],
         maybe_numbers: list[int] | None = None,
         pair: tuple[int, str] | None = None,
         maybe: int | None = None,
@@ -70,10 +70,10 @@ class Kinds(modelport.Model):
         ident: uuid.UUID | None = None,
         price: Decimal | None = None,
         point: Point | None = None,
-        points: list[Point] = [],  # noqa: B006
+        points: list[Point] = [],
         box: Box | None = None,
-        options: Options = {},  # noqa: B006
-        table: dict[str, float] = {},  # noqa: B006
+        options: Options = {},
+        table: dict[str, float] = {},
         either: int | str | None = None,
         anything: Any = None,
         filled: Annotated[int, Field(default=7)] = Field(default=8),
@@ -98,7 +98,7 @@ class Files(modelport.Model):
     def predict(
         self,
         file: File | None = None,
-        more: list[File] = [],  # noqa: B006
+        more: list[File] = [],
         image: Image | None = None,
         table: Table | None = None,
         note: Annotated[str, Field(max_length=5)] = "",

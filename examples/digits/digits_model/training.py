@@ -18,6 +18,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from digits_model.job import Alone
 from digits_model.picture import grid, picture_of
@@ -102,18 +103,23 @@ def train(options: Options, data: Data, job: Any = Alone()) -> State:  # noqa: B
     if state.epoch:
         print(f"going on after epoch {state.epoch}", flush=True)
     views = state.scaler.transform(data.views)
-    while state.epoch < options.epochs and not job.cancelled:
-        state.epoch += 1
-        # The order of the data depends on the epoch alone: a training that goes on ends as one in one go.
-        state.network.set_params(random_state=SEED + state.epoch)
-        state.network.partial_fit(views, data.labels, classes=CLASSES)
-        state.accuracy = float(state.estimator.score(data.test_grids, data.test_labels))
-        loss = float(state.network.loss_)
-        print(f"epoch {state.epoch}: loss {loss:.4f}, accuracy {state.accuracy:.4f}", flush=True)
-        job.log_metrics({"loss": loss, "accuracy": state.accuracy}, step=state.epoch)
-        _keep(job, state)
-        job.progress(state.epoch, options.epochs, f"accuracy {state.accuracy:.1%}")
+    with threadpool_limits(limits=1):  # threads cost more than they bring here
+        while state.epoch < options.epochs and not job.cancelled:
+            _one_epoch(state, views, data)
+            loss = float(state.network.loss_)
+            print(f"epoch {state.epoch}: loss {loss:.4f}, accuracy {state.accuracy:.4f}", flush=True)
+            job.log_metrics({"loss": loss, "accuracy": state.accuracy}, step=state.epoch)
+            _keep(job, state)
+            job.progress(state.epoch, options.epochs, f"accuracy {state.accuracy:.1%}")
     return state
+
+
+def _one_epoch(state: State, views: np.ndarray, data: Data) -> None:
+    state.epoch += 1
+    # The order of the data depends on the epoch alone: a training that goes on ends as one in one go.
+    state.network.set_params(random_state=SEED + state.epoch)
+    state.network.partial_fit(views, data.labels, classes=CLASSES)
+    state.accuracy = float(state.estimator.score(data.test_grids, data.test_labels))
 
 
 def matrix_of(state: State, data: Data) -> np.ndarray:

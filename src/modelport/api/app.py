@@ -151,7 +151,7 @@ class Application:
             raise Problem(404, f"there is no model {name[:100]!r}; there is: {known}")
         if not self.settings.predict_endpoint:
             raise Problem(402, "predictions are switched off on this server")
-        prefer = preferences(request.headers.get("prefer", ""))
+        prefer = preferences(header(request.scope, b"prefer"))
         pool = self.engine.pools[name]
         if prefer:
             return _Handed(partial(self._job_answers.predict, pool=pool, prefer=prefer))

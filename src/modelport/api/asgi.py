@@ -23,8 +23,12 @@ async def send_body(send: Send, status: int, headers: Headers, body: bytes, reas
 
 
 def header(scope: Scope, name: bytes) -> str:
-    """The value of a request header (given in lower case), empty if it was not sent."""
+    """The value of a request header (given in lower case), empty if it was not sent.
+
+    One that was sent several times is one list (RFC 9110, 5.2).
+    """
+    found = ""
     for key, value in scope["headers"]:
         if key == name:
-            return value.decode("latin-1")
-    return ""
+            found = f"{found}, {value.decode('latin-1')}" if found else value.decode("latin-1")
+    return found

@@ -55,6 +55,9 @@ class CallHandler:
             answer = await self._wait(scope, receive, pool, pending, future)
             await self.respond(send, pool, pending, answer)
         except Problem as problem:
+            if has_files:  # before the answer: who hears of a full disk may try again at once
+                has_files = False
+                await self._remove(folder)
             await send_problem(send, problem, request_id)
         except Refused as refused:
             retry = [("Retry-After", str(refused.retry_after))] if refused.retry_after else []
@@ -66,7 +69,10 @@ class CallHandler:
             await send_problem(send, Problem(500, "the server failed; its log says more"), request_id)
         finally:
             if has_files:
-                await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, folder))
+                await self._remove(folder)
+
+    async def _remove(self, folder: Path) -> None:
+        await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, folder))
 
     async def _wait(
         self,

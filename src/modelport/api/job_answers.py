@@ -101,23 +101,17 @@ class JobAnswers:
         return f"{self.base_path}/v2/jobs/{job.id}"
 
     async def _wait(self, job: Job, seconds: float) -> Job:
-        """The job once it has ended, or as it is after so many seconds."""
+        """The job once it has ended, or as it is after so many seconds or when the server stops."""
         store = self.submission.jobs.store
-        try:
-            async with asyncio.timeout(seconds), store.subscribe(job.id) as changed:
-                while True:
-                    changed.clear()
-                    found = await store.get(job.id)
-                    if found is None or found.state in ENDED:
-                        return found or job
-                    if self.submission.jobs.stopping:
-                        return found
-                    job = found
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(POLL_SECONDS):
-                            await changed.wait()
-        except TimeoutError:
-            return await store.get(job.id) or job
+        deadline = asyncio.get_running_loop().time() + seconds
+        async with store.subscribe(job.id) as changed:
+            while True:
+                changed.clear()
+                job = await store.get(job.id) or job
+                left = deadline - asyncio.get_running_loop().time()
+                if job.state in ENDED or left <= 0 or self.submission.jobs.stopping:
+                    return job
+                await _set_within(changed, min(left, POLL_SECONDS))
 
     def _result(self, job: Job) -> Response:
         """What the prediction would have answered at once."""
@@ -129,6 +123,13 @@ class JobAnswers:
         status = outcome.status if outcome.status >= 500 or job.state is State.FAILED else 503
         body = problem_body(status, outcome.error or f"the job is {job.state}", job.id)
         return Response(body, status, media_type=PROBLEM_JSON.decode())
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, but no longer than so."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def store_problem(error: StoreError) -> Problem:

@@ -23,6 +23,7 @@ from modelport.engine.pool import ModelPool, Refused
 from modelport.jobs.folders import sync_tree
 from modelport.jobs.records import Job, NewJob
 from modelport.jobs.service import JobService
+from modelport.jobs.store import IdempotencyConflict, StoreFull
 from modelport.jobs.webhooks import check_callback_url
 from modelport.settings import Settings
 
@@ -70,7 +71,7 @@ class JobSubmission:
             await read_body(call, headers, receive, folder, self.settings)
             call.query, own = _own_arguments(scope["query_string"], operation)
             call.content_type, call.accept, call.headers = headers.content_type, headers.accept, headers.extra
-            callback = self._callback_url(header(scope, b"job-callback-url") or own.get("callback_url", ""))
+            callback = self._callback_url(scope, own)
             arguments = await self._check(pool, call)
             new = NewJob(
                 id=job_id,
@@ -88,14 +89,18 @@ class JobSubmission:
             )
             if call.uploads or call.body_path:
                 await asyncio.to_thread(sync_tree, folder)
-            job, created = await self.jobs.submit(new)
-            kept = created
-            return job, created
+            kept = True  # unless the store says no: what is unknown may have been stored, and needs its files
+            job, kept = await self.jobs.submit(new)
+            return job, kept
+        except (IdempotencyConflict, StoreFull):
+            kept = False
+            raise
         finally:
             if has_files and not kept:
                 await asyncio.shield(asyncio.to_thread(self.jobs.folders.remove, job_id))
 
-    def _callback_url(self, url: str) -> str | None:
+    def _callback_url(self, scope: Scope, own: dict[str, str]) -> str | None:
+        url = header(scope, b"job-callback-url") or own.get("callback_url", "")
         if not url:
             return None
         try:
@@ -106,7 +111,7 @@ class JobSubmission:
 
     async def _check(self, pool: ModelPool, call: Call) -> dict[str, Any]:
         """Let a worker of the model bind the arguments; returns what may be shown of them."""
-        check = msgspec.structs.replace(call, only_check=True, alone=True)
+        check = msgspec.structs.replace(call, only_check=True)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
         def deliver(pending: Pending, answer: Answer) -> None:
@@ -119,6 +124,10 @@ class JobSubmission:
         except asyncio.CancelledError:
             pool.cancel(pending)
             raise
+        finally:
+            if self.settings.allow_url_inputs:  # the check has fetched them; the job fetches its own
+                fetched = self.engine.spool.folder_of(call.id)
+                await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, fetched))
         if answer.status != 200:
             raise NotBound(answer)
         return msgspec.json.decode(answer.body, type=dict[str, Any])

@@ -23,7 +23,7 @@ DEEPAAS_NAMES = {"listen_ip": "host", "listen_port": "port"}
 INI_SUFFIXES = (".ini", ".conf", ".cfg")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 SECRETS = ("webhook_secret", "database_url")  # their values, or parts of them, are never shown
-POSTGRES = ("postgresql://", "postgres://", "postgresql+psycopg://")
+POSTGRES = ("postgresql://", "postgres://", "postgresql+")
 
 
 class SettingsError(Exception):

@@ -20,7 +20,7 @@ COLOURS = {
     "interrupted": "magenta",
 }  # fmt: skip
 PIPE_WIDTH = 200
-SHOWN = ("id", "kind", "model", "model_version", "attempt", "priority", "requested_by", "error", "ended_by")
+SHOWN = ("model_version", "attempt", "priority", "requested_by", "error", "ended_by")
 
 
 def console() -> Console:
@@ -52,10 +52,12 @@ def print_job(
     """Everything of one job."""
     out = console()
     table = Table.grid(padding=(0, 2))
-    for name in SHOWN:
-        if job.get(name) not in (None, ""):
-            table.add_row(f"[bold]{name.replace('_', ' ')}[/]", _safe(str(job[name])))
+    for name in ("id", "kind", "model"):
+        table.add_row(f"[bold]{name}[/]", _safe(job[name]))
     table.add_row("[bold]state[/]", _state(job))
+    for name in SHOWN:
+        if job[name]:
+            table.add_row(f"[bold]{name.replace('_', ' ')}[/]", _safe(str(job[name])))
     for name in ("created_at", "started_at", "finished_at"):
         if job[name]:
             table.add_row(f"[bold]{name.removesuffix('_at')}[/]", _local(job[name]))

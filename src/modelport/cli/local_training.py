@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from modelport.cli.local_job import Interruption, LocalJob, run_local
 from modelport.cli.run_folder import RunFolder
 from modelport.contract.calls import Call
 from modelport.contract.signature import Signature
+from modelport.engine.spool import Spool
 from modelport.jobs.records import NewEvent, Outcome
 from modelport.jobs.states import State
 from modelport.sources.source import Source
@@ -47,8 +47,13 @@ def run_here(source: Source, verb: str, prepare: Prepare, *, warm: bool = True, 
 
     Raises `click.ClickException` where it failed, and `SystemExit` where it was interrupted.
     """
-    with tempfile.TemporaryDirectory(prefix=f"modelport-{verb}-") as temp, asyncio.Runner() as runner:
-        runner.run(_Run(source, verb, Path(temp), debug).run(prepare, warm))
+    spool = Spool()  # what is left of it after a kill is removed by whichever command or server comes next
+    spool.open()
+    try:
+        with asyncio.Runner() as runner:
+            runner.run(_Run(source, verb, spool.root, debug).run(prepare, warm))
+    finally:
+        spool.close()
 
 
 class _Run:
@@ -77,6 +82,7 @@ class _Run:
             if not getattr(signature, self.verb).implemented:
                 raise click.ClickException(f"the model {source.name!r} has no {self.verb}()")
             prepared = self.prepared = prepare(signature, self.temp)
+            _make(prepared.folder)
             self.folder = RunFolder(prepared.folder.absolute(), self._earlier, record=prepared.record)
             self.display.begin(f"{self.verb} {source.name}")
             job.begin(prepared.call, self.folder.path, prepared.cancel_grace)
@@ -134,3 +140,10 @@ class _Run:
             raise
         except OSError as error:
             raise click.ClickException(f"the result cannot be written: {error}") from None
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{folder} cannot be made: {error.strerror}") from None

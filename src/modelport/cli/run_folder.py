@@ -71,7 +71,7 @@ class RunFolder:
         shutil.rmtree(self.path / "result", ignore_errors=True)
         for folder in (*(self.path / name for name in OWN_FOLDERS), self.path):
             _remove_empty(folder)
-        if self.path.parent == RUNS:
+        if self.path.parent == RUNS.absolute():
             _remove_empty(RUNS)
         return self.path.exists()
 

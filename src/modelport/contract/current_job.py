@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+KNOWS_JOB = "knows-job"  # the report that the code has asked for its job, and so may look whether to stop
+
 
 class JobReporter(Protocol):
     """Where a job's reports go, and what is known of it."""
@@ -121,20 +123,30 @@ def _finite(what: str, value: float) -> float:
 
 _outside = CurrentJob()
 _current: CurrentJob = _outside
+_on_first_use: Callable[[], None] | None = None
 
 
 def current_job() -> CurrentJob:
     """The job that runs this code, or an object on which all of it does nothing."""
+    global _on_first_use
+    tell, _on_first_use = _on_first_use, None
+    if tell is not None:
+        tell()
     return _current
 
 
-def set_current_job(reporter: JobReporter) -> Callable[[], None]:
-    """Make `current_job()` report to `reporter`. Returns what undoes it."""
-    global _current
-    _current = CurrentJob(reporter)
+def set_current_job(
+    reporter: JobReporter, on_first_use: Callable[[], None] | None = None
+) -> Callable[[], None]:
+    """Make `current_job()` report to `reporter`, and call `on_first_use` once when somebody asks for it.
+
+    Returns what undoes it.
+    """
+    global _current, _on_first_use
+    _current, _on_first_use = CurrentJob(reporter), on_first_use
 
     def undo() -> None:
-        global _current
-        _current = _outside
+        global _current, _on_first_use
+        _current, _on_first_use = _outside, None
 
     return undo

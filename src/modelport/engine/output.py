@@ -84,7 +84,7 @@ class LineCutter:
         """Hand out what is there as a line."""
         if self._line or not self._overlong:
             line = bytes(self._line) + (b" [cut]" if self._overlong else b"")
-            if line:
+            if line.strip(b"\r"):
                 self._take(line)
         self._line.clear()
         self._overlong = False

@@ -1,63 +1,19 @@
-"""Connections to the database of jobs: a SQLite file or a PostgreSQL, and what their errors mean."""
+"""Connections to a SQLite file of jobs, and what errors of either database mean."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 
 from modelport.jobs.errors import StoreDamaged, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
+from modelport.jobs.postgres import postgres_meaning
 
 BUSY_SECONDS = 5.0  # how long to wait for a lock that another process holds
 READERS = 4
 OLDEST_SQLITE = (3, 35, 0)  # the first one with RETURNING
-# Whatever happens between server and database, a statement ends: else one lost packet holds up every job.
-POSTGRES = {
-    "connect_timeout": "5",
-    "target_session_attrs": "read-write",  # after a failover, not the old primary
-    "application_name": "modelport",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "15000",
-    "options": "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
-    " -c synchronous_commit=on -c timezone=UTC",
-}
-# States of PostgreSQL that pass: connection lost, login refused, conflict, no resources, shut down,
-# lock not to be had, no such database.
-PASSING = frozenset({"08", "28", "40", "53", "57", "55P03", "3D000"})
-
-
-def is_postgres(where: str) -> bool:
-    """True for the URL of a PostgreSQL; everything else is the path of a SQLite file."""
-    return where.startswith(("postgresql:", "postgresql+", "postgres:"))
-
-
-def postgres_url(where: str) -> URL:
-    """The URL with the driver and the timeouts. Raises `StoreUnavailable` if it is none."""
-    if where.startswith("postgres:"):
-        where = "postgresql:" + where.removeprefix("postgres:")
-    try:
-        url = make_url(where).set(drivername="postgresql+psycopg")
-    except (ArgumentError, ValueError):
-        raise StoreUnavailable(
-            "the database URL cannot be read; write postgresql://user:password@host:5432/name"
-        ) from None
-    given = {name: value for name, value in POSTGRES.items() if name not in url.query}
-    return url.update_query_dict(given)
-
-
-def postgres_engine(url: URL) -> Engine:
-    """An engine on PostgreSQL. Raises `StoreUnavailable` if its driver is not installed."""
-    try:
-        # One connection more than readers need: the writer's.
-        return create_engine(url, pool_size=READERS + 1, max_overflow=2, pool_timeout=BUSY_SECONDS)
-    except ImportError as error:
-        raise StoreUnavailable(
-            "PostgreSQL needs its driver: pip install 'modelport[postgres]', or leave out --database-url"
-        ) from error
 
 
 def sqlite_engine(path: str, *, read_only: bool = False) -> Engine:
@@ -100,7 +56,7 @@ def meaning(error: Exception, name: str) -> StoreError | None:
     if isinstance(cause, sqlite3.Error):
         return _sqlite_meaning(cause, name)
     if isinstance(error, DBAPIError):
-        return _postgres_meaning(error, name)
+        return postgres_meaning(error, name)
     return None
 
 
@@ -137,25 +93,3 @@ def fsync_failed(error: Exception) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", 0)
     return code in (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
-
-
-def _postgres_meaning(error: DBAPIError, name: str) -> StoreError | None:
-    state = getattr(error.orig, "sqlstate", None)
-    reason = " ".join(str(error.orig).split()) or "no reason given"
-    if state == "53100":
-        return StoreFull(f"no room is left for {name}: free some on its disk, or remove old jobs")
-    if state == "25006":
-        return StoreReadOnly(f"{name} can only be read, as a standby: point --database-url at the primary")
-    if state is not None and state.startswith("XX"):
-        return StoreDamaged(f"{name} has an internal error ({reason}): see the log of PostgreSQL")
-    lost = error.connection_invalidated or (state is None and isinstance(error, OperationalError))
-    passing = state is not None and (state[:2] in PASSING or state in PASSING)
-    if lost or passing:
-        return StoreUnavailable(f"{name} cannot be used now ({reason}): it will be tried again")
-    return None
-
-
-def worth_repeating(error: Exception) -> bool:
-    """True if PostgreSQL chose this work to give way to another server's."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return getattr(cause, "sqlstate", None) in ("40P01", "40001")

@@ -6,6 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
+RESERVE = "reserve"
+RESERVE_BYTES = 2 << 20  # more than the largest result that goes into the database
+
 
 class JobFolders:
     """The folders under one data folder. What lies there outlives the server."""
@@ -56,6 +59,25 @@ class JobFolders:
     def remove(self, job_id: str) -> None:
         """Remove everything of a job."""
         shutil.rmtree(self.of(job_id), ignore_errors=True)
+
+    def keep_reserve(self) -> None:
+        """Set room aside, if there is any, so that on a full disk it can still be said how jobs ended."""
+        path = self.root.parent / RESERVE
+        if path.exists():
+            return
+        try:
+            with path.open("xb") as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        except OSError:
+            path.unlink(missing_ok=True)
+
+    def release_reserve(self) -> bool:
+        """Give that room free; false if there is none."""
+        try:
+            (self.root.parent / RESERVE).unlink()
+        except OSError:
+            return False
+        return True
 
     def drop_inputs(self, job_id: str) -> None:
         """Remove what a job that has ended was given."""

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from modelport.contract.calls import Answer, Call
+from modelport.contract.current_job import KNOWS_JOB
 from modelport.engine.output import printable
 from modelport.engine.worker_process import Worker
 from modelport.jobs.folders import sync_tree
@@ -44,6 +45,7 @@ class JobProcess:
         self._lost = ""
         self._over = asyncio.Event()
         self._cancelling: asyncio.Task[None] | None = None
+        self._knows_job = False  # its code has called current_job(), and may look at the flag
         self._asked = ""  # how far a cancellation went: flag, SIGTERM, SIGKILL
         rules = msgspec.structs.replace(rules, spool=str(folder / "result"))
         self._worker = Worker(self, rules, self, temp, nice=JOB_NICE)
@@ -62,7 +64,10 @@ class JobProcess:
             worker.send(Kind.JOB, order)
         elif kind == Kind.REPORT:
             said: Report = message
-            self._report(NewEvent(type=said.type, data=said.data))
+            if said.type == KNOWS_JOB:
+                self._knows_job = True
+            else:
+                self._report(NewEvent(type=said.type, data=said.data))
         elif kind == Kind.FAILED:
             self._failed = message
         elif kind == Kind.ANSWERS:
@@ -97,17 +102,21 @@ class JobProcess:
             await asyncio.shield(worker.stop(at_once=True))
 
     def cancel(self) -> None:
-        """Ask the job to stop, and insist: the flag, SIGTERM, at the end of the grace SIGKILL."""
+        """Ask the job to stop, and insist: the flag, SIGTERM, at the end of the grace SIGKILL.
+
+        Code that knows nothing of jobs, as every DEEPaaS model, gets SIGTERM at once.
+        """
         if self._cancelling is None and not self._over.is_set():
             self._cancelling = asyncio.get_running_loop().create_task(self._cancel())
 
     async def _cancel(self) -> None:
         self._asked = "flag"
         self._worker.ask_to_stop()
-        await asyncio.sleep(self._grace * FLAG_SHARE)
+        to_look = self._grace * FLAG_SHARE if self._knows_job else 0.0
+        await asyncio.sleep(to_look)
         self._asked = "SIGTERM"
         self._worker.terminate()
-        await asyncio.sleep(self._grace * (1 - FLAG_SHARE))
+        await asyncio.sleep(self._grace - to_look)
         self._asked = "SIGKILL"
         self._worker.kill("cancelled")
 

@@ -44,6 +44,7 @@ class Running:
         self._waiting: deque[NewEvent] = deque()
         self._waiting_bytes = 0
         self._dropped = 0
+        self._last = claim.job.last_event
         self._said = asyncio.Event()
         self._ended = False
         self._attempt: asyncio.Task[Outcome] | None = None
@@ -92,7 +93,7 @@ class Running:
             await self._finish(self._outcome(self._attempt))
 
     def _outcome(self, attempt: asyncio.Task[Outcome]) -> Outcome:
-        if self._full:
+        if self._full and not self._failed_by_itself(attempt):
             return Outcome(state=State.FAILED, status=507, error=self._full, ended_by="disk full")
         error = asyncio.CancelledError() if attempt.cancelled() else attempt.exception()
         if error is not None:
@@ -101,6 +102,9 @@ class Running:
                 state=State.FAILED, status=500, error="the server failed to run it", ended_by="bug"
             )
         return attempt.result()
+
+    def _failed_by_itself(self, attempt: asyncio.Task[Outcome]) -> bool:
+        return not attempt.cancelled() and not attempt.exception() and attempt.result().state is State.FAILED
 
     def kill(self) -> None:
         """Kill the process now."""
@@ -163,13 +167,16 @@ class Running:
             return True
         try:
             last = await self._until_reachable(
-                lambda: self.store.append(self.claim.job.id, self.claim.token, waiting)
+                lambda: self.store.append(self.claim.job.id, self.claim.token, waiting, after=self._last)
             )
-        except StoreFull as error:
+        except StoreFull as error:  # what is set aside is kept for the outcome
             self._full = str(error)
             self.abandon(self._full)
             return True
-        return last is not None
+        if last is None:
+            return False
+        self._last = last
+        return True
 
     async def _finish(self, outcome: Outcome) -> None:
         job_id, token = self.claim.job.id, self.claim.token
@@ -178,8 +185,11 @@ class Running:
                 job = await self._until_reachable(lambda: self.store.finish(job_id, token, outcome))
                 break
             except StoreFull as error:  # its outcome is small: it fits as soon as anything is freed
+                if await asyncio.to_thread(self.folders.release_reserve):
+                    continue
                 log.error("job %s: its outcome cannot be written yet: %s", job_id, error)
                 await asyncio.sleep(1.0)
+        await asyncio.to_thread(self.folders.keep_reserve)
         if job is None:
             log.warning("job %s had been taken by another server; its outcome is dropped", job_id)
             return

@@ -103,6 +103,7 @@ class JobService:
             raise BlockingIOError(
                 f"another server uses the data folder {self.data_dir}; give this one its own with --data-dir"
             ) from None
+        self.folders.keep_reserve()
 
     async def _kept_alive(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` for ever: a bug in it is logged, and costs a second."""

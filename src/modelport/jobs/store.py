@@ -19,14 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, text
 
 from modelport.jobs import claims, deliveries, queries, retention, transitions
 from modelport.jobs.changes import Changes
-from modelport.jobs.database import (
-    READERS,
-    is_postgres,
-    meaning,
-    postgres_engine,
-    postgres_url,
-    sqlite_engine,
-)
+from modelport.jobs.database import BUSY_SECONDS, READERS, meaning, sqlite_engine
 from modelport.jobs.errors import (
     IdempotencyConflict,
     RetryRefused,
@@ -39,6 +32,8 @@ from modelport.jobs.errors import (
 )
 from modelport.jobs.migrate import migrate
 from modelport.jobs.opening import prepare
+from modelport.jobs.postgres import postgres_engine
+from modelport.jobs.postgres_address import address_of, is_postgres
 from modelport.jobs.records import (
     Claim,
     Delivery,
@@ -112,9 +107,10 @@ class JobStore:
         engines: list[Engine] = []
         try:
             if is_postgres(where):
-                url = postgres_url(where)
-                name = f"the database {url.database or ''} on {url.host or 'localhost'}"
-                engines.append(postgres_engine(url))
+                address = address_of(where)
+                name = address.name
+                # One connection more than readers need: the writer's.
+                engines.append(postgres_engine(address, READERS + 1, BUSY_SECONDS))
                 migrate(engines[0], name)
             else:
                 path = Path(where).expanduser()
@@ -205,10 +201,15 @@ class JobStore:
         held = dict(tokens)
         return await self.writer.do(lambda tx: claims.heartbeat(tx, owner, held, lease_seconds))
 
-    async def append(self, job_id: str, token: int, events: list[NewEvent]) -> int | None:
-        """Write what an attempt reports; returns the last sequence number, or `None` if it is stale."""
+    async def append(
+        self, job_id: str, token: int, events: list[NewEvent], after: int | None = None
+    ) -> int | None:
+        """Write what an attempt reports; returns the last sequence number, or `None` if it is stale.
+
+        With `after`, the last number that the attempt was told, saying it twice is harmless.
+        """
         new = list(events)
-        return await self.writer.do(lambda tx: transitions.append(tx, job_id, token, new))
+        return await self.writer.do(lambda tx: transitions.append(tx, job_id, token, new, after))
 
     async def finish(self, job_id: str, token: int, outcome: Outcome) -> Job | None:
         """End an attempt. `None` if it is stale: then nothing was written. Saying it twice is harmless.

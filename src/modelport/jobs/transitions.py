@@ -31,6 +31,7 @@ from modelport.jobs.writer import Transaction
 _INSERT_JOB = insert(jobs).returning(jobs.c.number)
 _INSERT_EVENT = insert(events)
 _LOCK = select(*SUMMARY).where(jobs.c.id == bindparam("job_id")).with_for_update()
+_NUMBER = select(jobs.c.number, jobs.c.last_event).with_for_update()
 _INSERT_ONCE = {
     False: sqlite.insert(jobs).on_conflict_do_nothing().returning(jobs.c.number),
     True: postgresql.insert(jobs).on_conflict_do_nothing().returning(jobs.c.number),
@@ -73,15 +74,40 @@ def _same_request(tx: Transaction, row: dict[str, Any]) -> Job | None:
     return job_of(found)
 
 
-def append(tx: Transaction, job_id: str, token: int, new: list[NewEvent]) -> int | None:
-    """Write what an attempt reports. Returns the last sequence number; `None` if the attempt is stale."""
+def append(
+    tx: Transaction, job_id: str, token: int, new: list[NewEvent], after: int | None = None
+) -> int | None:
+    """Write what an attempt reports. Returns the last sequence number; `None` if the attempt is stale.
+
+    `after` is the last sequence number that the attempt was told: if it has written since, and the answer was
+    lost on its way, this is the same again, and nothing is written.
+    """
+    mine = _of_attempt(tx, job_id, token)
+    if after is None:
+        return _append(tx, job_id, new, *mine)
+    last = _append(tx, job_id, new, *mine, jobs.c.last_event == after)
+    if last is not None:
+        return last
+    # Stale, written before, or somebody else wrote, who asked it to stop: that leaves an event of its state.
+    row = tx.connection.execute(_NUMBER.where(*mine)).first()
+    if row is None:
+        return None
+    said = events.c.job == row.number, events.c.sequence > after, events.c.type != "state"
+    if tx.connection.execute(select(events.c.sequence).where(*said).limit(1)).first() is not None:
+        return row.last_event
+    return _append(tx, job_id, new, *mine)
+
+
+def _append(
+    tx: Transaction, job_id: str, new: list[NewEvent], *conditions: ColumnElement[bool]
+) -> int | None:
     changes: dict[str, Any] = {}
     for event in new:
         if event.type == "progress":
             changes |= _progress(event.data)
     statement = (
         update(jobs)
-        .where(*_of_attempt(tx, job_id, token))
+        .where(*conditions)
         .values(last_event=jobs.c.last_event + len(new), revision=jobs.c.revision + 1, **changes)
         .returning(jobs.c.number, jobs.c.last_event, jobs.c.attempt)
     )

@@ -17,8 +17,9 @@ from sqlalchemy import ColumnElement, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from modelport.jobs import failpoints
-from modelport.jobs.database import fsync_failed, meaning, worth_repeating
+from modelport.jobs.database import fsync_failed, meaning
 from modelport.jobs.errors import StoreError, StoreUnavailable
+from modelport.jobs.postgres import worth_repeating
 
 T = TypeVar("T")
 MAX_GROUP = 256  # pieces of work in one commit
@@ -182,7 +183,7 @@ class Writer:
                 if single or lost:
                     raise
                 work.error = error
-                if _transaction_gone(connection):  # SQLite rolls back by itself when the disk is full
+                if _transaction_gone(connection):
                     return False
                 connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
             if not single:
@@ -230,7 +231,9 @@ class Writer:
 
 
 def _transaction_gone(connection: Connection) -> bool:
+    """True if no savepoint is left to go back to: SQLite rolls back by itself when the disk is full, and a
+    connection to PostgreSQL is dropped when a value could not be sent."""
     if connection.dialect.name != "sqlite":
-        return False
+        return connection.invalidated
     raw: Any = connection.connection.dbapi_connection
     return not raw.in_transaction

@@ -25,6 +25,7 @@ from modelport.contract.uploaded_file import is_uploaded_file
 from modelport.worker.frames import Load
 
 INLINE_BYTES = 1 << 20  # larger answers travel as files
+SHOWN_BYTES = 1 << 16  # of a job's arguments, which go with it into every list
 _encoder = msgspec.json.Encoder(enc_hook=natural_form)
 SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -105,7 +106,19 @@ class AnswerEncoder:
 
 def shown_arguments(arguments: dict[str, Any]) -> bytes:
     """JSON of a call's arguments as clients may see them: files by name and media type, never by path."""
-    return encode_json({name: _shown(value) for name, value in arguments.items()}, allow_nan=False)
+    shown = {name: _shown(value) for name, value in arguments.items()}
+    body = encode_json(shown, allow_nan=False)
+    if len(body) <= SHOWN_BYTES:
+        return body
+    sizes = {name: len(encode_json(value, allow_nan=False)) for name, value in shown.items()}
+    most = SHOWN_BYTES // len(shown)
+    return encode_json(
+        {
+            name: f"({type(arguments[name]).__name__}, {sizes[name]} bytes)" if sizes[name] > most else value
+            for name, value in shown.items()
+        },
+        allow_nan=False,
+    )
 
 
 def _shown(value: Any) -> Any:

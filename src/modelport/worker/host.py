@@ -65,10 +65,10 @@ class Host:
     def _answer_frame(self, calls: list[Call]) -> None:
         batch = self.model.signature.predict.max_batch_size
         if batch > 1 and len(calls) > 1:
-            together = [c for c in calls if c.verb == "predict" and not c.alone]
+            together = [c for c in calls if c.verb == "predict" and not (c.alone or c.only_check)]
             if len(together) > 1:
                 self._answer_batch(together)
-                calls = [c for c in calls if c.verb != "predict" or c.alone]
+                calls = [c for c in calls if c not in together]
         self._answer_each(calls)
 
     def _answer_each(self, calls: list[Call]) -> None:
@@ -89,7 +89,11 @@ class Host:
         self.running.forget([call.id for call in calls])
 
     def _run_job(self, order: JobOrder) -> None:
-        end = begin_job(order, self.channel, self.running)
+        try:
+            end = begin_job(order, self.channel, self.running)
+        except OSError as error:
+            self.outgoing.answers([failed(order.call.id, error)])
+            return
         try:
             answer = self._answer(order.call)
         finally:

@@ -10,7 +10,7 @@ from threading import Lock, Timer
 from time import monotonic
 from typing import Any
 
-from modelport.contract.current_job import set_current_job
+from modelport.contract.current_job import KNOWS_JOB, set_current_job
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameSocket, JobOrder, Kind, Report
 from modelport.worker.whole_lines import keep_lines_whole
@@ -84,7 +84,7 @@ class Reporter:
 def begin_job(order: JobOrder, channel: FrameSocket, running: RunningCall) -> Callable[[], None]:
     """Make this process run `order`: `current_job()` and tqdm bars report. Returns what ends that."""
     reporter = Reporter(order, channel, running)
-    undo = set_current_job(reporter)
+    undo = set_current_job(reporter, lambda: reporter.report(KNOWS_JOB, {}))
     watch_tqdm(reporter)
     streams = keep_lines_whole()
 

@@ -13,8 +13,8 @@ MAX_KEPT = 65536  # a line that never ends is written in pieces
 class WholeLines(io.TextIOWrapper):
     """A text stream in which lines of different threads do not mix.
 
-    While one thread alone writes, everything is written at once: what a crash cuts off was not lost.
-    As soon as others write, too, each one's text waits until its line is complete or it flushes.
+    While there is one thread only, everything is written at once: what a crash cuts off was not lost.
+    While there are others, each one's text waits until its line is complete or it flushes.
     """
 
     def __init__(self, stream: Any):
@@ -27,12 +27,12 @@ class WholeLines(io.TextIOWrapper):
     def write(self, text: str, /) -> int:
         me = threading.get_ident()
         with self._writing:
-            text = self._kept.get(me, "") + text
-            self._kept[me] = ""
-            if len(self._kept) == 1 or len(text) > MAX_KEPT:
-                super().write(text)
+            waiting = self._kept.get(me, "") + text
+            if threading.active_count() == 1 or len(waiting) > MAX_KEPT:
+                self._kept[me] = ""
+                super().write(waiting)
                 return len(text)
-            whole, newline, self._kept[me] = text.rpartition("\n")
+            whole, newline, self._kept[me] = waiting.rpartition("\n")
             if newline:
                 super().write(whole + newline)
         return len(text)

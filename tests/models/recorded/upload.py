@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from deepaas.model.v2.base import BaseModel
 from webargs import fields
 
+TEXTS = ("status", "filename", "content_type", "argument", "sha256", "note")
+
 
 class Upload(BaseModel):
-    schema = {
-        **{
-            name: fields.Str()
-            for name in ("status", "filename", "content_type", "argument", "sha256", "note")
-        },
-        "size": fields.Int(),
-    }
+    schema: ClassVar[dict[str, fields.Field]] = {**dict.fromkeys(TEXTS, fields.Str()), "size": fields.Int()}
 
     def get_metadata(self) -> dict[str, str]:
         return {"id": "7", "name": "upload", "author": "A. Author", "description": "Describes a file."}

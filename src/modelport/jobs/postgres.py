@@ -1,0 +1,219 @@
+"""Connections to a PostgreSQL, through pg8000.
+
+The sockets are made here, so that every wait has an end and TLS is what the URL asks for. And a connection
+whose answer was not read to its end is never used again: the next statement would get that answer.
+"""
+
+from __future__ import annotations
+
+import importlib
+import socket
+import ssl
+import struct
+from typing import Any, cast
+
+from sqlalchemy import Engine, ExceptionContext, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from modelport.jobs.errors import StoreDamaged, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
+from modelport.jobs.postgres_address import Address, Tls
+
+ANSWER_SECONDS = 40.0  # longer than `statement_timeout`: the database itself says it better
+# Of TCP, where the system has them: a machine that is gone is noticed within seconds.
+KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15_000}
+TLS_PLEASE = struct.pack("!ii", 8, 80877103)
+# States of PostgreSQL that pass: connection lost, login refused, conflict, no resources, shut down,
+# lock not to be had, no such database.
+PASSING = frozenset({"08", "28", "40", "53", "57", "55P03", "3D000"})
+READ_ONLY = "25006"
+
+
+def postgres_engine(address: Address, pool_size: int, pool_seconds: float) -> Engine:
+    """An engine on PostgreSQL. Raises `StoreUnavailable` if its driver is not installed."""
+    try:
+        driver: Any = importlib.import_module("pg8000")
+    except ImportError as error:
+        raise StoreUnavailable(
+            "PostgreSQL needs its driver: pip install 'modelport[postgres]', or leave out --database-url"
+        ) from error
+
+    def connect(*_arguments: object) -> Any:
+        return _first_that_takes_writes(driver, address)
+
+    def failed(context: ExceptionContext) -> BaseException | None:
+        return _after_failure(driver, context)
+
+    def close(dbapi_connection: Any) -> None:
+        try:
+            dbapi_connection.close()
+        except driver.Error:  # it cannot say goodbye, but is closed: a cut is told where it is met
+            pass
+
+    engine = create_engine(
+        "postgresql+pg8000://", pool_size=pool_size, max_overflow=2, pool_timeout=pool_seconds
+    )
+    # Many events in one statement: the driver would send and await each by itself.
+    engine.dialect.use_insertmanyvalues_wo_returning = True
+    engine.dialect.do_close = close
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "handle_error", failed, retval=True)
+    return engine
+
+
+# -- connecting ------------------------------------------------------------------------------------
+
+
+def _first_that_takes_writes(driver: Any, address: Address) -> Any:
+    """A connection to the first server that answers and is no standby (after a failover, the old primary)."""
+    *others, last = address.servers
+    for server in others:
+        try:
+            return _connect(driver, address, server)
+        except driver.Error:
+            continue
+    return _connect(driver, address, last)
+
+
+def _connect(driver: Any, address: Address, server: tuple[str, int]) -> Any:
+    """A connection that takes writes. Raises only the driver's errors, which never hold the password."""
+    host, port = server
+    opened: socket.socket | None = None
+    try:
+        opened = _socket(server, address.connect_seconds)
+        opened = _protected(opened, host, address.tls)
+        connection = driver.Connection(
+            address.user,
+            host=host,
+            database=address.database,
+            password=address.password,
+            ssl_context=False,  # that is done
+            application_name=address.application_name,
+            startup_params={"options": address.options},
+            sock=opened,
+        )
+        _refuse_standby(driver, connection)
+        opened.settimeout(ANSWER_SECONDS)
+    except driver.Error as error:
+        _close(opened)
+        if error.args and isinstance(error.args[0], dict):
+            raise  # the server's own words
+        raise driver.InterfaceError(f"{host} port {port}: {_reason(error.__cause__ or error)}") from error
+    except Exception as error:
+        _close(opened)
+        raise driver.InterfaceError(f"{host} port {port}: {_reason(error)}") from error
+    return connection
+
+
+def _socket(server: tuple[str, int], seconds: float) -> socket.socket:
+    host, port = server
+    if host.startswith("/"):
+        local = socket.socket(socket.AF_UNIX)
+        try:
+            local.settimeout(seconds)
+            local.connect(f"{host}/.s.PGSQL.{port}")
+        except OSError:
+            local.close()
+            raise
+        return local
+    remote = socket.create_connection(server, seconds)
+    remote.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    remote.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):
+            remote.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return remote
+
+
+def _protected(plain: socket.socket, host: str, tls: Tls) -> socket.socket:
+    """The connection under TLS, or as it is if the server has none and none is required."""
+    if tls.context is None or host.startswith("/"):
+        return plain
+    plain.sendall(TLS_PLEASE)
+    answer = plain.recv(1)  # no more than that: what follows must come under TLS
+    if answer == b"S":
+        return tls.context.wrap_socket(plain, server_hostname=host)
+    if answer != b"N":
+        raise ConnectionError("it does not answer as a PostgreSQL does")
+    if tls.required:
+        raise ConnectionError("it has no TLS, which sslmode requires")
+    return plain
+
+
+def _refuse_standby(driver: Any, connection: Any) -> None:
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute("SHOW transaction_read_only")
+    (answer,) = cursor.fetchone()
+    cursor.close()
+    connection.autocommit = False
+    if answer == "on":
+        connection.close()
+        raise driver.DatabaseError({"C": READ_ONLY, "M": "it takes no writes"})
+
+
+def _close(opened: socket.socket | None) -> None:
+    if opened is not None:
+        opened.close()
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message})"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+# -- errors ----------------------------------------------------------------------------------------
+
+
+def _after_failure(driver: Any, context: ExceptionContext) -> BaseException | None:
+    """Drop a connection that failed in any way but by an error that the server sent, and say it is lost.
+
+    The driver lets errors of the socket through as they are, and SQLAlchemy knows only its own.
+    """
+    error = context.original_exception
+    if context.connection is None or _state(error) is not None:
+        return None
+    if context.statement is not None and context.execution_context is None:
+        return None  # nothing was sent
+    context.is_disconnect = True
+    lost = (OSError, ValueError, LookupError, struct.error, driver.InterfaceError)
+    if not isinstance(error, lost) or isinstance(error, UnicodeEncodeError):
+        context.invalidate_pool_on_disconnect = False  # a value that could not be sent: the others are whole
+    elif context.sqlalchemy_exception is None:
+        return OperationalError(context.statement, None, error, connection_invalidated=True)
+    return None
+
+
+def _fields(error: BaseException | None) -> dict[str, str]:
+    """What the server said of an error, by the letters of its protocol; empty if it said nothing."""
+    first: object = error.args[0] if error is not None and error.args else None
+    return cast("dict[str, str]", first) if isinstance(first, dict) else {}
+
+
+def _state(error: BaseException | None) -> str | None:
+    return _fields(error).get("C")
+
+
+def postgres_meaning(error: DBAPIError, name: str) -> StoreError | None:
+    """What an error means to people; `None` if it is a bug of ours. `name` says which database."""
+    state = _state(error.orig)
+    said = _fields(error.orig).get("M") or str(error.orig)
+    reason = " ".join(said.split()) or "no reason given"
+    if state == "53100":
+        return StoreFull(f"no room is left for {name}: free some on its disk, or remove old jobs")
+    if state == READ_ONLY:
+        return StoreReadOnly(f"{name} can only be read, as a standby: point --database-url at the primary")
+    if state is not None and state.startswith("XX"):
+        return StoreDamaged(f"{name} has an internal error ({reason}): see the log of PostgreSQL")
+    passing = state is not None and (state[:2] in PASSING or state in PASSING)
+    if error.connection_invalidated or state is None or passing:
+        return StoreUnavailable(f"{name} cannot be used now ({reason}): it will be tried again")
+    return None
+
+
+def worth_repeating(error: Exception) -> bool:
+    """True if PostgreSQL chose this work to give way to another server's."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return _state(cause) in ("40P01", "40001")

@@ -117,13 +117,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         pytest.skip("no openssl to make a certificate with")
     folder = tmp_path_factory.mktemp("tls")
     made, key = folder / "localhost.pem", folder / "localhost.key"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
-        + ["-keyout", str(key), "-out", str(made)],
-        check=True,
-        capture_output=True,
-    )
+    request = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    name = "-subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    where = ["-keyout", str(key), "-out", str(made)]
+    subprocess.run([*request.split(), *name.split(), *where], check=True, capture_output=True)
     return made, key
 
 
@@ -216,7 +213,7 @@ async def test_a_login_that_is_refused_says_why_and_not_the_password(
 ) -> None:
     name = postgres.new_database().rpartition("/")[2]
     postgres.sql("CREATE ROLE careful LOGIN PASSWORD 'richtig'")
-    postgres.sql(f"GRANT ALL ON SCHEMA public TO careful", name)
+    postgres.sql("GRANT ALL ON SCHEMA public TO careful", name)
     with postgres.asking_for_passwords():
         for password in ("geheim", ""):
             with pytest.raises(

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +24,8 @@ from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, STOP_FLAG,
 from modelport.worker.frames import FrameBuffer, FrameError, Kind, Load, decode, encode
 
 EXIT_SECONDS = 2.0
+OUTPUT_SECONDS = 0.5  # how long what a worker has printed may still come after its end
+OUTPUT_REST_SECONDS = 0.02  # between two reads of what a worker prints
 
 
 class Owner(Protocol):
@@ -65,6 +68,8 @@ class Worker(asyncio.Protocol):
         self._marker: Any = bytearray(64)
         self._control: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
+        self._resting: asyncio.TimerHandle | None = None
+        self._end_output: Callable[[], None] | None = None
         self.output_ended = asyncio.Event()  # nothing more of what it printed will come
         self._cancelled: set[int] = set()
         self.settled = asyncio.Event()  # ready or lost
@@ -143,12 +148,21 @@ class Worker(asyncio.Protocol):
                 data = b""
             if data:
                 cutter.feed(data)
+                loop.remove_reader(read_end)  # what follows is read together, after a rest
+                self._resting = loop.call_later(OUTPUT_REST_SECONDS, loop.add_reader, read_end, on_output)
             else:
+                end_output()
+
+        def end_output() -> None:
+            if not self.output_ended.is_set():
+                self.output_ended.set()
                 cutter.finish()
+                if self._resting is not None:
+                    self._resting.cancel()
                 loop.remove_reader(read_end)
                 os.close(read_end)
-                self.output_ended.set()
 
+        self._end_output = end_output
         loop.add_reader(read_end, on_output)
         pidfd = os.pidfd_open(self._process.pid)
 
@@ -278,6 +292,11 @@ class Worker(asyncio.Protocol):
         if self.in_thread:
             return
         await asyncio.to_thread(kill_marked, self.mark)
+        if self._end_output is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(OUTPUT_SECONDS):
+                    await self.output_ended.wait()
+            self._end_output()
         await asyncio.to_thread(shutil.rmtree, self.temp, True)
         if isinstance(self._marker, mmap.mmap):
             self._marker, marker = bytearray(64), self._marker

@@ -21,7 +21,7 @@ log = logging.getLogger("modelport.jobs")
 BATCH = 1000
 KEPT_BATCHES = 64
 POLL_SECONDS = 1.0  # how soon what another server wrote is seen
-REST_SECONDS = 0.1  # between two reads: what comes together is sent together
+REST_SECONDS = 0.25  # between two reads: what comes together is sent together
 
 
 class Batch:

@@ -21,7 +21,7 @@ from modelport.jobs.store import JobStore, StoreError, StoreFull, StoreUnavailab
 
 log = logging.getLogger("modelport.jobs")
 
-FLUSH_SECONDS = 0.05  # what comes together is written together
+FLUSH_SECONDS = 0.1  # what comes together is written together
 FLUSH_EVENTS = 1000  # at most: others want to write, too
 MAX_WAITING_BYTES = 64 << 20  # a job that prints faster than the disk writes loses lines, and is told so
 EVENT_BYTES = 300  # what an event costs beside its text

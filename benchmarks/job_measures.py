@@ -76,10 +76,10 @@ def followers(seconds: float) -> list[Row]:
     raw = servers.request("/v2/models/small_typed/predict", BODY)
     with servers.modelport(SMALL, CHATTY) as (port, _):
         servers.load(port, raw, CONNECTIONS, 1.0)
-        alone = max(servers.load(port, raw, CONNECTIONS, seconds) for _ in range(2))
-        with _followed(port, lines=int(1000 * (2 * seconds + 3))) as counts:
-            followed = max(servers.load(port, raw, CONNECTIONS, seconds) for _ in range(2))
-    missed = sum(count != int(1000 * (2 * seconds + 3)) for count in counts)
+        alone = max(servers.load(port, raw, CONNECTIONS, seconds) for _ in range(3))
+        with _followed(port, lines=int(1000 * (3 * seconds + 3))) as counts:
+            followed = max(servers.load(port, raw, CONNECTIONS, seconds) for _ in range(3))
+    missed = sum(count != int(1000 * (3 * seconds + 3)) for count in counts)
     lost = 1 - followed / alone
     said = f"{lost * 100:.0f} % fewer predictions; {missed} of {FOLLOWERS} followers missed a line"
     what = "1,000 log lines a second, 20 followers"

@@ -85,9 +85,11 @@ class Faulty(modelport.Model):
 
     def deaf(self, text: str, port: int) -> Any:
         """Waits at the gate and swallows whatever is raised meanwhile."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})  # until it swallows, which is soon
         with at_gate(port, text) as gate:
             while True:
                 try:
+                    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
                     gate.recv(1)
                     return self.echo(text, port)
                 except BaseException:
@@ -99,6 +101,7 @@ class Faulty(modelport.Model):
         return self.wait(text, port)
 
     def loops_in_c(self, text: str, port: int) -> Any:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})  # who is in C hears nothing; here, from now on
         with at_gate(port, text):
             collections.deque(itertools.repeat(0), maxlen=0)
 

@@ -24,8 +24,8 @@ from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, STOP_FLAG,
 from modelport.worker.frames import FrameBuffer, FrameError, Kind, Load, decode, encode
 
 EXIT_SECONDS = 2.0
+READ_BYTES = 65536  # what a pipe holds
 OUTPUT_SECONDS = 0.5  # how long what a worker has printed may still come after its end
-OUTPUT_REST_SECONDS = 0.02  # between two reads of what a worker prints
 
 
 class Owner(Protocol):
@@ -68,7 +68,6 @@ class Worker(asyncio.Protocol):
         self._marker: Any = bytearray(64)
         self._control: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
-        self._resting: asyncio.TimerHandle | None = None
         self._end_output: Callable[[], None] | None = None
         self.output_ended = asyncio.Event()  # nothing more of what it printed will come
         self._cancelled: set[int] = set()
@@ -141,15 +140,13 @@ class Worker(asyncio.Protocol):
 
         def on_output() -> None:
             try:
-                data = os.read(read_end, 65536)
+                data = os.read(read_end, READ_BYTES)
             except BlockingIOError:
                 return
             except OSError:
                 data = b""
             if data:
                 cutter.feed(data)
-                loop.remove_reader(read_end)  # what follows is read together, after a rest
-                self._resting = loop.call_later(OUTPUT_REST_SECONDS, loop.add_reader, read_end, on_output)
             else:
                 end_output()
 
@@ -157,8 +154,6 @@ class Worker(asyncio.Protocol):
             if not self.output_ended.is_set():
                 self.output_ended.set()
                 cutter.finish()
-                if self._resting is not None:
-                    self._resting.cancel()
                 loop.remove_reader(read_end)
                 os.close(read_end)
 

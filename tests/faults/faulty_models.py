@@ -101,7 +101,7 @@ class Faulty(modelport.Model):
         return self.wait(text, port)
 
     def loops_in_c(self, text: str, port: int) -> Any:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})  # who is in C hears nothing; here, from now on
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})  # in C it would hear nothing
         with at_gate(port, text):
             collections.deque(itertools.repeat(0), maxlen=0)
 

@@ -19,7 +19,8 @@ class Call(msgspec.Struct, array_like=True):
 
     `fields` and `uploads` are the parts of a multipart form, in order. `alone` keeps it out of batches.
     `only_check` binds the arguments and answers with what may be shown of them, without running anything;
-    `collect` makes one answer of what would be a stream.
+    `collect` makes one answer of what would be a stream. `dialect` is the API it came by, whose words
+    the answer has: `v2` or `mlup`; `request_id` is what such an answer may have to repeat.
     """
 
     id: int
@@ -35,6 +36,8 @@ class Call(msgspec.Struct, array_like=True):
     alone: bool = False
     only_check: bool = False
     collect: bool = False
+    dialect: str = "v2"
+    request_id: str = ""
 
 
 class Answer(msgspec.Struct, array_like=True):

@@ -36,10 +36,14 @@ class HTTPError(ModelportError):
 
 
 class ArgumentErrors(ModelportError):
-    """`messages` maps an argument to its list of messages, nested by index or key, as webargs does."""
+    """`messages` maps an argument to its list of messages, nested by index or key, as webargs does.
 
-    def __init__(self, messages: dict[str, Any]):
+    `details` says the same as pydantic does, where it is known: dictionaries with `loc`, `msg` and `type`.
+    """
+
+    def __init__(self, messages: dict[str, Any], details: list[dict[str, Any]] | None = None):
         self.messages = messages
+        self.details = details
         super().__init__(f"invalid arguments: {', '.join(messages)}")
 
 

@@ -69,7 +69,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    contract: Literal["deepaas", "typed"]
+    contract: Literal["deepaas", "typed", "object", "array"]
     metadata: dict[str, Any]
     predict: Operation = Operation()
     train: Operation = Operation()

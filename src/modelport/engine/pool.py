@@ -100,6 +100,7 @@ class ModelPool:
             allow_url_inputs=s.allow_url_inputs,
             max_url_bytes=s.client_max_size or (1 << 40),
             json_depth=s.json_depth,
+            options=self.source.options,
         )
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:

@@ -8,12 +8,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from modelport.contract.errors import ModelLoadError
+from modelport.contract.model_options import ModelOptions
 from modelport.sources.near_names import did_you_mean
 
 ENTRY_POINT_GROUPS = ("deepaas.v2.model", "deepaas.model")  # the second is DEEPaaS's older name
@@ -26,12 +27,16 @@ COMMON_NAMES = frozenset({"api", "app", "main", "model", "models", "__init__"})
 
 @dataclass(frozen=True)
 class Source:
-    """Where one model comes from. `target` is a module name or a file path; `attribute` may be empty."""
+    """Where one model comes from. `target` is a module name or a path; `attribute` may be empty.
+
+    A `file` is Python code, a `model` anything else that was saved: a file or a folder.
+    """
 
     name: str
-    kind: Literal["module", "file"]
+    kind: Literal["module", "file", "model"]
     target: str
     attribute: str = ""
+    options: ModelOptions = field(default_factory=ModelOptions)
 
     def __str__(self) -> str:
         return f"{self.target}:{self.attribute}" if self.attribute else self.target

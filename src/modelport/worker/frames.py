@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.model_options import ModelOptions
 from modelport.contract.signature import Signature
 
 HEADER = struct.Struct(">IB")
@@ -48,7 +49,7 @@ class FrameError(Exception):
 class Load(msgspec.Struct, array_like=True):
     """What a worker has to load, and the rules for its answers.
 
-    `name`, `kind`, `target`, `attribute` are the fields of a source; `spool` is the folder under
+    `name`, `kind`, `target`, `attribute`, `options` are the fields of a source; `spool` is the folder under
     which calls have their own folders.
     """
 
@@ -63,6 +64,7 @@ class Load(msgspec.Struct, array_like=True):
     allow_url_inputs: bool = False
     max_url_bytes: int = 1 << 30
     json_depth: int = 64
+    options: ModelOptions = ModelOptions()
 
 
 class Ready(msgspec.Struct, array_like=True):

@@ -102,7 +102,7 @@ def warm(model: ServedModel) -> None:
 def source_of(rules: Load) -> Source:
     """The source that a LOAD frame names."""
     kind: Any = rules.kind
-    return Source(rules.name, kind, rules.target, rules.attribute)
+    return Source(rules.name, kind, rules.target, rules.attribute, rules.options)
 
 
 def die_with(parent: int) -> None:

@@ -1,0 +1,49 @@
+"""What the array contract needs of a framework's model: its inputs, its options and its predictions.
+
+An adapter is made by `modelport.sources.frameworks` out of a loaded object; `ArrayModel` serves it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+
+from modelport.contract.model_options import Column
+from modelport.contract.signature import Argument
+
+
+class Input(msgspec.Struct, frozen=True, kw_only=True):
+    """One array that a model takes.
+
+    `dtype` is numpy's name of the type (`float64`, `int64`, `bool`, `str`), empty where the model takes
+    what it gets. `shape` has one entry for each axis, `None` where any length will do; the first axis is
+    the rows. An empty `shape` leaves it to the model. `columns` name the last axis of a table of rows, in
+    order. `as_frame` asks for a pandas DataFrame with these columns. `allows_missing` takes null for a
+    number as NaN.
+    """
+
+    name: str
+    dtype: str = "float64"
+    shape: list[int | None] = []
+    columns: list[Column] = []
+    as_frame: bool = False
+    allows_missing: bool = False
+    required: bool = True
+
+
+class ArrayAdapter(Protocol):
+    """One loaded model of a framework. It knows nothing of requests, JSON or batches."""
+
+    framework: str  # such as "sklearn" or "onnx": shown in the metadata
+    metadata: dict[str, Any]  # what the model says of itself, JSON-ready (description, version, classes …)
+    inputs: list[Input]
+    options: list[Argument]  # further arguments of predict, such as `predict_proba`, with their defaults
+    batches: bool  # rows do not depend on each other, and any number of them can be predicted at once
+
+    def predict(self, inputs: dict[str, Any], options: dict[str, Any]) -> Any:
+        """Predict. `inputs` maps names to numpy arrays (or DataFrames), `options` has every option.
+
+        Returns an array, or a dictionary of arrays by output name, whose first axis is the rows.
+        """
+        ...

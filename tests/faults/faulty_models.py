@@ -29,6 +29,7 @@ FRAME = struct.Struct(">IB")
 ANSWERS = 13
 CALLS = 2
 MAX_FRAME = 64 << 20
+LARGE = 2 << 20  # too large for a frame: it goes as a file
 DAEMON = "import os, sys, time\nif os.fork(): sys.exit()\nos.setsid()\nprint(os.getpid(), flush=True)\n"
 
 
@@ -94,6 +95,14 @@ class Faulty(modelport.Model):
                     return self.echo(text, port)
                 except BaseException:
                     continue
+
+    def late(self, text: str, port: int) -> Any:
+        """Answers with a large body once it is stopped; with the text `leave`, ends in the middle of it."""
+        try:
+            self.wait(text, port)
+        except BaseException:
+            pass
+        return HalfAnswer() if text == "leave" else b"x" * LARGE
 
     def ignores_signals(self, text: str, port: int) -> Any:
         for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -262,6 +271,16 @@ class DeadlyAnswers(Faulty):
 
     def deadly(self, text: str, port: int) -> Any:
         return DeadlyAnswer()
+
+
+class HalfAnswer:
+    """A file that ends the process of its reader after its first bytes."""
+
+    def __init__(self) -> None:
+        self.pieces = [b"x" * LARGE]
+
+    def read(self, size: int) -> bytes:
+        return self.pieces.pop() if self.pieces else os._exit(1)
 
 
 class LoadRaises(modelport.Model):

@@ -32,7 +32,7 @@ class LocalEngine:
         """Start every model's workers; returns before they are ready. Raises `OSError` for the spool."""
         await asyncio.to_thread(self.spool.open)
         for source in self.sources:
-            pool = ModelPool(source, self.settings, self.spool.root, self._tell)
+            pool = ModelPool(source, self.settings, self.spool, self._tell)
             self.pools[source.name] = pool
             pool.start()
 

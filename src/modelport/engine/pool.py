@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 from modelport.contract.calls import Call
@@ -14,6 +13,7 @@ from modelport.engine.backoff import LONGEST_DELAY, Backoff
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
 from modelport.engine.scheduler import Scheduler
+from modelport.engine.spool import Spool
 from modelport.engine.worker_process import Worker
 from modelport.settings import Settings
 from modelport.sources.source import Source
@@ -36,7 +36,7 @@ class ModelPool:
     """One model and its workers."""
 
     def __init__(
-        self, source: Source, settings: Settings, spool_root: Path, on_state: Callable[[ModelPool], None]
+        self, source: Source, settings: Settings, spool: Spool, on_state: Callable[[ModelPool], None]
     ):
         self.source = source
         self.name = source.name
@@ -51,7 +51,7 @@ class ModelPool:
         self.workers: list[Worker] = []
         self.settled = asyncio.Event()  # set once the model is ready or has failed
         self.scheduler = Scheduler(self.name, settings, self)
-        self._spool_root = spool_root
+        self._spool = spool
         self._on_state = on_state
         self._loop = asyncio.get_running_loop()
         self.output = Output(self.name, self._loop.time)
@@ -70,7 +70,7 @@ class ModelPool:
 
     def _spawn(self) -> None:
         worker = Worker(
-            self, self.rules(), self.output, self._spool_root, in_thread=self.settings.workers == 0
+            self, self.rules(), self.output, self._spool.root, in_thread=self.settings.workers == 0
         )
         self.workers.append(worker)
         self._own(self._start(worker))
@@ -93,7 +93,7 @@ class ModelPool:
             kind=self.source.kind,
             target=self.source.target,
             attribute=self.source.attribute,
-            spool=str(self._spool_root),
+            spool=str(self._spool.root),
             warm=s.warm,
             stringify=s.stringify_predictions,
             allow_nan=s.allow_nan,
@@ -164,6 +164,10 @@ class ModelPool:
     def cancel(self, pending: Pending) -> None:
         """The client has left: the call is dropped from the queue, or stopped where it runs."""
         self.scheduler.cancel(pending)
+
+    def discard(self, call_id: int) -> None:
+        """Remove the files of a call that nobody waits for, now that no worker writes them any more."""
+        self._own(asyncio.to_thread(self._spool.remove, self._spool.folder_of(call_id)))
 
     # -- what workers tell -------------------------------------------------------------------------
 

@@ -29,10 +29,12 @@ MAX_FRAME_BYTES = 16 << 20  # of bodies in one frame, so that large requests go 
 NEVER = 1e9
 
 
-class Workers(Protocol):
-    """The workers of the model, as the pool has them at any moment."""
+class Owner(Protocol):
+    """The workers of the model, as the pool has them at any moment, and the end of a call's files."""
 
     workers: list[Worker]
+
+    def discard(self, call_id: int) -> None: ...
 
 
 class Scheduler:
@@ -41,7 +43,7 @@ class Scheduler:
     Each call that `submit` takes is answered exactly once, whatever happens to its worker.
     """
 
-    def __init__(self, name: str, settings: Settings, pool: Workers):
+    def __init__(self, name: str, settings: Settings, pool: Owner):
         self.name = name
         self.settings = settings
         self.pending: dict[int, Pending] = {}  # by age of the deadline
@@ -218,8 +220,11 @@ class Scheduler:
         del worker.in_flight[answer.id]
         if answer.micros and self._batch_size == 1:
             self._service_micros += 0.2 * (answer.micros - self._service_micros)
-        pending.answer(answer)
-        self._forget(answer.id)
+        if pending.wanted:
+            pending.answer(answer)
+            self._forget(answer.id)
+        else:  # it was answered when it was given up
+            self._pool.discard(answer.id)
 
     def on_chunk(self, worker: Worker, chunk: Chunk) -> None:
         """Pass on a piece of a streamed answer."""
@@ -235,6 +240,8 @@ class Scheduler:
         if chunk.end:
             del worker.in_flight[chunk.id]
             self._forget(chunk.id)
+            if not pending.wanted:
+                self._pool.discard(chunk.id)
             if self._queue:
                 self._dispatch()
         elif chunk.id in self.pending:  # a stream lives as long as it moves
@@ -277,7 +284,8 @@ class Scheduler:
         worker.in_flight.clear()
         known = any(pending.call.id == culprit for pending in held)
         for pending in reversed(held):
-            if not pending.wanted or pending.call.id not in self.pending:
+            if not pending.wanted:
+                self._pool.discard(pending.call.id)
                 continue
             if not known:
                 pending.call.alone = True

@@ -97,3 +97,9 @@ class Settings:
     log_level: str = _setting("info", "debug, info, warning or error")
     log_file: str | None = _setting(None, "write the log to this file")
     debug: bool = _setting(False, "log more, and show tracebacks in the log at once")
+
+
+def normal_base_path(given: str) -> str:
+    """A base path with one leading slash and no trailing one; empty for the root."""
+    stripped = given.strip("/")
+    return f"/{stripped}" if stripped else ""

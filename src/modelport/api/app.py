@@ -32,7 +32,7 @@ from modelport.api.v2 import V2, find_pool
 from modelport.engine.local import LocalEngine
 from modelport.jobs.service import JobService
 from modelport.jobs.store import StoreError
-from modelport.settings import Settings
+from modelport.settings import Settings, normal_base_path
 
 log = logging.getLogger("modelport.api")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -254,9 +254,3 @@ class _Handed(Response):
 def foreign_origin() -> Problem:
     """The answer to a page of another origin."""
     return Problem(403, "pages of another origin may not call this server; --allow-origins lets them")
-
-
-def normal_base_path(given: str) -> str:
-    """A base path with one leading slash and no trailing one; empty for the root."""
-    stripped = given.strip("/")
-    return f"/{stripped}" if stripped else ""

@@ -16,13 +16,12 @@ from starlette.routing import BaseRoute, Route
 
 from modelport.api.job_streams import followed_events, followed_log
 from modelport.api.problems import Problem
-from modelport.jobs.records import Job
+from modelport.jobs.records import KINDS, Job
 from modelport.jobs.service import JobService
 from modelport.jobs.states import ENDED, State
 from modelport.jobs.views import job_body, utc
 
 MAX_PAGE = 500
-KINDS = ("train", "validate", "predict")
 
 
 class JobRoutes:

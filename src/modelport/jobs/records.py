@@ -11,6 +11,8 @@ import msgspec
 
 from modelport.jobs.states import State
 
+KINDS = ("train", "validate", "predict")
+
 
 class NewJob(msgspec.Struct, kw_only=True):
     """What is asked for. `call` is the msgpack of a `Call`, whose files lie in the job's folder.

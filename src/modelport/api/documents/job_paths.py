@@ -8,16 +8,17 @@ from modelport.api.documents.definitions import identifier
 from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Plain, Resource
 from modelport.api.documents.resources import BORDER, CALL, DISABLED, JOB, MODEL
 from modelport.contract.signature import JSON, Operation, Signature
+from modelport.jobs.records import KINDS
+from modelport.jobs.states import State
 
 WORDS = {"train": ("training", "Train the model"), "validate": ("validation", "Validate the model")}
 EVENTS = "text/event-stream"
 UUID = Plain("uuid", "path", "Which one", {"type": "string"})
 JOB_ID = Plain("job", "path", "The job's id", {"type": "string"})
-STATES = ["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
 LIST_QUERY = (
     Plain("model", "query", "Only jobs of this model", {"type": "string"}),
-    Plain("kind", "query", "Only this kind", {"type": "string", "enum": ["train", "validate", "predict"]}),
-    Plain("state", "query", "Only jobs in this state", {"type": "string", "enum": STATES}),
+    Plain("kind", "query", "Only this kind", {"type": "string", "enum": list(KINDS)}),
+    Plain("state", "query", "Only jobs in this state", {"type": "string", "enum": list(State)}),
     Plain("limit", "query", "At most so many", {"type": "integer", "minimum": 1, "maximum": 500}),
     Plain("cursor", "query", "The next_cursor of the page before", {"type": "string"}),
 )
@@ -34,7 +35,7 @@ def trainings(signature: Signature, path: str, verb: str, *, enabled: bool) -> I
     name = identifier(signature.name)
     operation: Operation = getattr(signature, verb)
     one: Answer = (f"The {noun}", JSON, "Training")
-    errors = tuple(sorted({*CALL, 507})) if enabled else DISABLED
+    errors = CALL if enabled else DISABLED
     found = tuple(sorted({*MODEL, 402, 503}))
     yield Resource(
         f"{path}/{verb}/",

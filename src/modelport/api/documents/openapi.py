@@ -14,6 +14,7 @@ from modelport.api.documents.resources import (
     DESCRIPTION,
     ERRORS,
     PROBLEM,
+    TAGS,
     TITLE,
     ErrorAnswer,
     fixed_schemas,
@@ -59,13 +60,7 @@ def openapi_document(
             "schemas": dict(sorted(definitions.schemas.items())),
             "responses": {error.name: _error(error) for error in ERRORS.values()},
         },
-        "tags": [
-            {"name": "versions"},
-            {"name": "health"},
-            {"name": "models"},
-            {"name": "jobs"},
-            {"name": "debug"},
-        ],
+        "tags": [{"name": name} for name in TAGS],
     }
 
 

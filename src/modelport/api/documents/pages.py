@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 
 from modelport.api.documents.resources import TITLE
+from modelport.settings import normal_base_path
 
 STATIC_DIR = Path(__file__).parent / "static"
 
@@ -33,19 +34,20 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 def swagger_page(*, base_path: str = "", document: str = "/openapi.json", title: str = TITLE) -> str:
     """The HTML of Swagger UI. `document` is the path, under `base_path`, of the document to show."""
-    static = f"{_base(base_path)}/static/swagger"
+    base = normal_base_path(base_path)
+    static = f"{base}/static/swagger"
     return _page(
         title,
         f"{static}/favicon.png",
         styles=[f"{static}/swagger-ui.css", f"{static}/page.css"],
         scripts=[f"{static}/swagger-ui-bundle.js", f"{static}/page.js"],
-        root=f'<div id="swagger-ui" data-url="{escape(_base(base_path) + document)}"></div>',
+        root=f'<div id="swagger-ui" data-url="{escape(base + document)}"></div>',
     )
 
 
 def redoc_page(*, base_path: str = "", document: str = "/openapi.json", title: str = TITLE) -> str:
     """The HTML of ReDoc; parameters as of `swagger_page`."""
-    base = _base(base_path)
+    base = normal_base_path(base_path)
     return _page(
         title,
         f"{base}/static/swagger/favicon.png",
@@ -53,11 +55,6 @@ def redoc_page(*, base_path: str = "", document: str = "/openapi.json", title: s
         scripts=[f"{base}/static/redoc/redoc.standalone.js", f"{base}/static/redoc/page.js"],
         root=f'<div id="redoc" data-url="{escape(base + document)}"></div>',
     )
-
-
-def _base(base_path: str) -> str:
-    stripped = base_path.strip("/")
-    return f"/{stripped}" if stripped else ""
 
 
 def _page(title: str, icon: str, *, styles: list[str], scripts: list[str], root: str) -> str:

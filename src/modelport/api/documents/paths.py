@@ -11,6 +11,7 @@ from modelport.api.documents.job_paths import jobs, trainings
 from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Resource
 from modelport.api.documents.resources import BORDER, CALL, DISABLED, MODEL
 from modelport.contract.signature import JSON, Operation, Signature
+from modelport.settings import normal_base_path
 
 MODEL_READY = {200: "The model can answer", 503: "The model cannot answer"}
 
@@ -19,9 +20,7 @@ def resources(
     signatures: Sequence[Signature], base_path: str, *, predict: bool, train: bool
 ) -> list[Resource]:
     """Every resource there is, in the order of the documents, each operation id once."""
-
-    base = base_path.strip("/")
-    base = f"/{base}" if base else ""
+    base = normal_base_path(base_path)
     found = list(_server(base))
     for signature in signatures:
         found += _model(signature, f"{base}/v2/models/{quote(signature.name, safe='')}", predict, train)

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from modelport.api.documents.schemas import Schema
+from modelport.jobs.records import KINDS
+from modelport.jobs.states import State
 
 PROBLEM = "application/problem+json"
 TITLE = "modelport"
@@ -199,13 +201,10 @@ _TRAINING = _object(
 _JOB = _object(
     ["id", "kind", "model", "state"],
     id={"type": "string"},
-    kind={"type": "string", "enum": ["train", "validate", "predict"]},
+    kind={"type": "string", "enum": list(KINDS)},
     model={"type": "string"},
     model_version={"type": "string"},
-    state={
-        "type": "string",
-        "enum": ["queued", "running", "succeeded", "failed", "cancelled", "interrupted"],
-    },
+    state={"type": "string", "enum": list(State)},
     attempt={"type": "integer"},
     max_attempts={"type": "integer"},
     priority={"type": "integer"},

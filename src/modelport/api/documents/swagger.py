@@ -19,6 +19,7 @@ from modelport.api.documents.resources import (
     DESCRIPTION,
     ERRORS,
     PROBLEM,
+    TAGS,
     TITLE,
     ErrorAnswer,
     fixed_schemas,
@@ -69,13 +70,7 @@ def swagger_document(
         "paths": paths,
         "definitions": dict(sorted(definitions.schemas.items())),
         "responses": {error.name: _error(error) for error in ERRORS.values()},
-        "tags": [
-            {"name": "versions"},
-            {"name": "health"},
-            {"name": "models"},
-            {"name": "jobs"},
-            {"name": "debug"},
-        ],
+        "tags": [{"name": name} for name in TAGS],
     }
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 MAX_IMAGE_PIXELS = 64_000_000
 # Formats of pictures, not of documents: Pillow hands EPS to Ghostscript, which runs programs.
 IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "JPEG2000", "PPM", "TGA", "ICO", "AVIF")
-MAX_TABLE_ROWS = 1_000_000
 
 
 class File:

@@ -55,9 +55,14 @@ class AnswerEncoder:
             return Answer(call.id, body=self.json_bytes(value, operation))
         return self._binary(call, value, media_type)
 
-    def json_bytes(self, value: Any, operation: Operation) -> bytes:
-        """The JSON body for `value`, in its envelope if the model has no schema."""
+    def json_bytes(self, value: Any, operation: Operation | None = None) -> bytes:
+        """The JSON body for `value`: checked by the model's schema, or in an envelope if it has none.
+
+        Without `operation`, as for a training, it is the value alone. Raises `AnswerInvalid`.
+        """
         try:
+            if operation is None:
+                return encode_json(value, self.rules.allow_nan)
             if not operation.wrapped:
                 value = self.model.check_answer(value, self.rules.allow_nan)
                 if isinstance(value, EncodedJSON):
@@ -66,13 +71,6 @@ class AnswerEncoder:
                 value = {"status": "OK", "predictions": str(value)}
             else:
                 value = {"status": "OK", "predictions": value}
-            return encode_json(value, self.rules.allow_nan)
-        except (TypeError, ValueError, RecursionError, OverflowError) as error:
-            raise AnswerInvalid(f"it cannot be encoded as JSON: {type(error).__name__}: {error}") from error
-
-    def any_json(self, value: Any) -> bytes:
-        """JSON of what a training or a validation returned. Raises `AnswerInvalid`."""
-        try:
             return encode_json(value, self.rules.allow_nan)
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
             raise AnswerInvalid(f"it cannot be encoded as JSON: {type(error).__name__}: {error}") from error

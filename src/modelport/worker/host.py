@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
 from time import perf_counter
 from typing import Any, cast
 
@@ -26,7 +25,6 @@ from modelport.worker.url_inputs import fetch_url_inputs
 FLUSH_SECONDS = 0.002  # answers of a frame wait for each other no longer than this
 STREAM_WINDOW = 16  # chunks in flight before the client must have taken some
 
-Finish = Callable[[Answer], None]
 Bound = tuple[Call, dict[str, Any], str]
 
 
@@ -154,7 +152,7 @@ class Host:
                 value = list(pieces(value, self._event_loop()))
             running.end()
             if call.verb != "predict":
-                return Answer(call.id, body=self.encoder.any_json(value))
+                return Answer(call.id, body=self.encoder.json_bytes(value))
         elif is_stream(value):
             return self._stream(call, value, media_type, operation)
         running.end()

@@ -48,11 +48,11 @@ class Application:
         self.base_path = normal_base_path(settings.base_path)
         self.health = Health(engine)
         self._calls = CallHandler(engine, settings)
-        self.direct = DirectCalls(engine, settings, self._calls, self.base_path)
         # The path of each model's predictions, so that a prediction is routed by one look-up.
         self._predict_paths = {
             f"{self.base_path}/v2/models/{source.name}/predict": source.name for source in engine.sources
         }
+        self.direct = DirectCalls(engine, settings, self._calls, self._predict_paths)
         self._job_routes = JobRoutes(jobs, self.base_path)
         self._submission = JobSubmission(engine, jobs, settings)
         self._job_answers = JobAnswers(self._submission, self._job_routes, self._calls, self.base_path)
@@ -145,14 +145,10 @@ class Application:
 
     async def _predict_of_no_model(self, request: Request) -> Response:
         """Predictions that the hot path does not take: unknown models, a disabled endpoint, CORS."""
-        name = request.path_params["model"]
-        if name not in self.engine.pools:
-            known = ", ".join(self.engine.pools) or "none"
-            raise Problem(404, f"there is no model {name[:100]!r}; there is: {known}")
+        pool = find_pool(self.engine, request.path_params["model"])
         if not self.settings.predict_endpoint:
             raise Problem(402, "predictions are switched off on this server")
         prefer = preferences(header(request.scope, b"prefer"))
-        pool = self.engine.pools[name]
         if prefer:
             return _Handed(partial(self._job_answers.predict, pool=pool, prefer=prefer))
         return _Handed(partial(self._calls.answer, pool=pool, verb="predict"))

@@ -22,10 +22,11 @@ class ClientLeft(Exception):
 class CallHeaders:
     """What the head of a request says of its body, and of the answer it wants."""
 
-    __slots__ = ("accept", "content_type", "content_types", "encoding", "extra", "length", "origin")
+    __slots__ = ("accept", "content_type", "content_types", "encoding", "extra", "length", "query")
 
     def __init__(self, scope: Scope, wanted: list[str]):
-        self.content_type = self.accept = self.encoding = self.origin = ""
+        self.query: bytes = scope["query_string"]
+        self.content_type = self.accept = self.encoding = ""
         self.length = -1
         self.content_types = 0
         self.extra: dict[str, str] = {}
@@ -41,8 +42,6 @@ class CallHeaders:
             elif name == b"content-encoding":
                 text = value.decode("latin-1").strip().lower()
                 self.encoding = f"{self.encoding}, {text}" if self.encoding else text
-            elif name == b"origin":
-                self.origin = value.decode("latin-1")
             if wanted and name.decode("latin-1") in wanted:
                 self.extra[name.decode("latin-1")] = value.decode("utf-8", "replace")
 
@@ -55,10 +54,12 @@ class CallHeaders:
 async def read_body(
     call: Call, headers: CallHeaders, receive: Receive, folder: Path, settings: Settings
 ) -> None:
-    """Put the request's body into `call`. `folder` is made only if something is written there.
+    """Put what the request says into `call`. `folder` is made only if something is written there.
 
     Raises `Problem` for a body that is too large or broken, or if the disk is full, and `ClientLeft`.
     """
+    call.query, call.content_type = headers.query, headers.content_type
+    call.accept, call.headers = headers.accept, headers.extra
     if headers.encoding not in ("", "identity"):
         raise Problem(
             415, f"Content-Encoding {headers.encoding[:50]!r} is not supported; send the body as it is"

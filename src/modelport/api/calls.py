@@ -45,14 +45,8 @@ class CallHandler:
             headers = CallHeaders(scope, getattr(signature, verb).header_names())
             has_files = headers.may_need_files()
             await read_body(call, headers, receive, folder, self.settings)
-            call.query = scope["query_string"]
-            call.content_type = headers.content_type
-            call.accept = headers.accept
-            call.headers = headers.extra
             has_files = bool(call.uploads or call.body_path) or self.settings.allow_url_inputs
-            future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-            pending = pool.submit(call, partial(_resolve, future))
-            answer = await self._wait(scope, receive, pool, pending, future)
+            pending, answer = await ask(pool, call, (scope, receive))
             await self.respond(send, pool, pending, answer)
         except Problem as problem:
             if has_files:  # before the answer: who hears of a full disk may try again at once
@@ -60,8 +54,7 @@ class CallHandler:
                 await self._remove(folder)
             await send_problem(send, problem, request_id)
         except Refused as refused:
-            retry = [("Retry-After", str(refused.retry_after))] if refused.retry_after else []
-            await send_problem(send, Problem(refused.status, refused.detail, retry), request_id)
+            await send_problem(send, refused_problem(refused), request_id)
         except ClientLeft:
             log.info("%s: the client left before its request was complete", request_id)
         except Exception:  # the request border: whatever went wrong here is our fault, and is logged
@@ -73,25 +66,6 @@ class CallHandler:
 
     async def _remove(self, folder: Path) -> None:
         await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, folder))
-
-    async def _wait(
-        self,
-        scope: Scope,
-        receive: Receive,
-        pool: ModelPool,
-        pending: Pending,
-        future: asyncio.Future[Answer],
-    ) -> Answer:
-        """The answer, or an answer 499 as soon as the client has left."""
-        connection = scope.get("extensions", {}).get("modelport")
-        try:
-            if connection is not None:
-                connection.on_disconnect = partial(pool.cancel, pending)
-                return await future
-            return await _answer_or_disconnect(receive, pool, pending, future)
-        except asyncio.CancelledError:
-            pool.cancel(pending)
-            raise
 
     async def respond(self, send: Send, pool: ModelPool, pending: Pending | None, answer: Answer) -> None:
         """Send an answer, whatever it is, and remove its files. Raises nothing."""
@@ -168,6 +142,35 @@ class CallHandler:
 
 class StreamBroken(Exception):
     """A streamed answer cannot be completed; the connection has to be closed."""
+
+
+def refused_problem(refused: Refused) -> Problem:
+    """The answer to a call that is not taken."""
+    retry = [("Retry-After", str(refused.retry_after))] if refused.retry_after else []
+    return Problem(refused.status, refused.detail, retry)
+
+
+async def ask(
+    pool: ModelPool, call: Call, client: tuple[Scope, Receive] | None = None
+) -> tuple[Pending, Answer]:
+    """Give a call to a model and wait for its answer; that is a 499 as soon as `client` has left.
+
+    Raises `Refused` at once if the model takes no calls.
+    """
+    future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    pending = pool.submit(call, partial(_resolve, future))
+    try:
+        if client is None:
+            return pending, await future
+        scope, receive = client
+        connection = scope.get("extensions", {}).get("modelport")
+        if connection is None:
+            return pending, await _answer_or_disconnect(receive, pool, pending, future)
+        connection.on_disconnect = partial(pool.cancel, pending)
+        return pending, await future
+    except asyncio.CancelledError:
+        pool.cancel(pending)
+        raise
 
 
 def _resolve(future: asyncio.Future[Answer], pending: Pending, answer: Answer) -> None:

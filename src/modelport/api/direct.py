@@ -9,35 +9,35 @@ from __future__ import annotations
 from functools import lru_cache, partial
 
 from modelport.api.asgi import Receive, Scope, Send
+from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
 from modelport.api.http_cycle import Cycle
 from modelport.contract.calls import Answer, Call
+from modelport.contract.signature import JSON
 from modelport.engine.local import LocalEngine
 from modelport.engine.pending import Pending
 from modelport.engine.pool import ModelPool, Refused
 from modelport.settings import Settings
 
-MAX_BODY = 1 << 20
-JSON = "application/json"
-# Fields that mean something to the server. A request with one of those that are not read here goes the
-# long way; all other fields mean nothing to it.
-READ = frozenset({b"content-type", b"accept"})
-MEANINGFUL = READ | {b"content-encoding", b"origin", b"prefer"}
+# Fields that mean something to the server. The first two are read here, a request with another one goes
+# the long way; all other fields mean nothing to it.
+MEANINGFUL = frozenset({b"content-type", b"accept", b"content-encoding", b"origin", b"prefer"})
 
 
 class DirectCalls:
-    """Takes plain predictions from the HTTP protocol. One for the application."""
+    """Takes plain predictions from the HTTP protocol. One for the application.
 
-    def __init__(self, engine: LocalEngine, settings: Settings, calls: CallHandler, base_path: str):
+    `paths` names the model that answers at each path of predictions.
+    """
+
+    def __init__(self, engine: LocalEngine, settings: Settings, calls: CallHandler, paths: dict[str, str]):
         self.engine = engine
         self._calls = calls
-        limits = (settings.json_max_size, settings.client_max_size, MAX_BODY)
+        limits = (settings.json_max_size, settings.client_max_size, MEMORY_BYTES)
         self._max_body = min(limit for limit in limits if limit)
         self._models: dict[str, str] = {}
         if settings.predict_endpoint and not settings.allow_origins and not settings.allow_url_inputs:
-            for source in engine.sources:
-                path = f"{base_path}/v2/models/{source.name}/predict"
-                self._models |= {path: source.name, path + "/": source.name}
+            self._models = paths | {f"{path}/": name for path, name in paths.items()}
         self._default_headers: object = None
         self._head = b""
 

@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse, Response
 
 from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.bodies import ClientLeft
-from modelport.api.calls import CallHandler
+from modelport.api.calls import CallHandler, refused_problem
 from modelport.api.job_bodies import training_body
 from modelport.api.job_routes import JobRoutes
-from modelport.api.job_submission import JobSubmission, NotBound, refused_problem
+from modelport.api.job_submission import JobSubmission, NotBound
 from modelport.api.preferences import Preferences
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.api.training import json_response

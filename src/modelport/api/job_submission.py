@@ -14,12 +14,12 @@ import msgspec
 
 from modelport.api.asgi import Receive, Scope, header
 from modelport.api.bodies import CallHeaders, read_body
+from modelport.api.calls import ask
 from modelport.api.problems import Problem
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import Operation
 from modelport.engine.local import LocalEngine
-from modelport.engine.pending import Pending
-from modelport.engine.pool import ModelPool, Refused
+from modelport.engine.pool import ModelPool
 from modelport.jobs.folders import sync_tree
 from modelport.jobs.records import Job, NewJob
 from modelport.jobs.service import JobService
@@ -69,8 +69,7 @@ class JobSubmission:
                 await asyncio.to_thread(self.jobs.folders.make, job_id)
             call = Call(self.engine.next_id(), verb)
             await read_body(call, headers, receive, folder, self.settings)
-            call.query, own = _own_arguments(scope["query_string"], operation)
-            call.content_type, call.accept, call.headers = headers.content_type, headers.accept, headers.extra
+            call.query, own = _own_arguments(call.query, operation)
             callback = self._callback_url(scope, own)
             arguments = await self._check(pool, call)
             new = NewJob(
@@ -112,18 +111,8 @@ class JobSubmission:
     async def _check(self, pool: ModelPool, call: Call) -> dict[str, Any]:
         """Let a worker of the model bind the arguments; returns what may be shown of them."""
         check = msgspec.structs.replace(call, only_check=True)
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-
-        def deliver(pending: Pending, answer: Answer) -> None:
-            if not future.done():
-                future.set_result(answer)
-
-        pending = pool.submit(check, deliver)
         try:
-            answer = await future
-        except asyncio.CancelledError:
-            pool.cancel(pending)
-            raise
+            _, answer = await ask(pool, check)
         finally:
             if self.settings.allow_url_inputs:  # the check has fetched them; the job fetches its own
                 fetched = self.engine.spool.folder_of(call.id)
@@ -189,9 +178,3 @@ def _hash(model: str, call: Call, callback: str | None) -> str:
             with Path(path).open("rb") as file:
                 add(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def refused_problem(refused: Refused) -> Problem:
-    """The answer to a call that is not taken."""
-    retry = [("Retry-After", str(refused.retry_after))] if refused.retry_after else []
-    return Problem(refused.status, refused.detail, retry)

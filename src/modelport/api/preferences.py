@@ -21,9 +21,10 @@ class Preferences(msgspec.Struct):
 
     def applied(self, *, accepted: bool) -> str:
         """The Preference-Applied header of an answer: 202 if `accepted`, else the result itself."""
-        if accepted and (self.respond_async or self.wait is not None):
-            return "respond-async" if self.wait is None else f"respond-async, wait={self.wait:g}"
-        return f"wait={self.wait:g}" if self.wait is not None else ""
+        words = ["respond-async"] if accepted else []
+        if self.wait is not None:
+            words.append(f"wait={self.wait:g}")
+        return ", ".join(words)
 
 
 def preferences(header: str) -> Preferences:

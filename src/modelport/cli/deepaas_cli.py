@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import mimetypes
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,37 +109,20 @@ class _Run:
 
     def _predict(self, options: list[ModelOption], values: dict[str, Any]) -> None:
         from modelport.cli.answer_output import AnswerOutput
-        from modelport.cli.local_run import run_call
-        from modelport.cli.model_call import CallMaker
-        from modelport.cli.model_options import given_texts
+        from modelport.cli.one_call import one_call, writing
 
         accept: str = values.pop("accept", None) or ""
-        given = given_texts(options, values)
-        with (
-            tempfile.TemporaryDirectory(prefix="modelport-predict-") as folder,
-            answers_only() as stdout,
-            interruptible(),
-        ):
-            spool = Path(folder)
-            is_typed = self.model.signature.contract == "typed"
-            call = CallMaker(options, is_typed, spool, "python").call(given, accept)
-            rewrite = _bare if self.model.signature.predict.wrapped else None
+        rewrite = _bare if self.model.signature.predict.wrapped else None
+        with one_call(self.model, self.source, options, values, accept, "python") as one:
             output = AnswerOutput(
-                stdout, self.output, options, debug=self.debug, rewrite=rewrite, rename=_with_extension
+                one.stdout, self.output, options, debug=self.debug, rewrite=rewrite, rename=_with_extension
             )
-            try:
-                if self.output is not None:
+            if self.output is not None:
+                with writing():
                     self.output.parent.mkdir(parents=True, exist_ok=True)
-                if self.warm:
-                    warmed(self.model, debug=self.debug)
-                run_call(self.model, self.source, call, spool, output.take, output.take_chunk)
-                output.close()
-            except BrokenPipeError:
-                raise
-            except OSError as error:
-                raise click.ClickException(f"the answer cannot be written: {error}") from None
-        if output.failure is not None:
-            raise output.failure
+            if self.warm:
+                warmed(self.model, debug=self.debug)
+            one.answer(output)
 
 
 def _with_extension(path: Path, media_type: str) -> Path:

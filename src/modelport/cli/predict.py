@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,32 +82,13 @@ def _answer(
     chosen: dict[str, Any],
 ) -> None:
     from modelport.cli.answer_output import AnswerOutput
-    from modelport.cli.local_run import run_call
-    from modelport.cli.model_call import CallMaker
-    from modelport.cli.model_options import given_texts
+    from modelport.cli.one_call import one_call
 
     path: Path | None = chosen["output"]
     check_folder(path)
-    given = given_texts(options, values)
-    with (
-        tempfile.TemporaryDirectory(prefix="modelport-predict-") as folder,
-        answers_only() as stdout,
-        interruptible(),
-    ):
-        spool = Path(folder)
-        is_typed = model.signature.contract == "typed"
-        call = CallMaker(options, is_typed, spool).call(given, chosen["accept"] or "")
+    with one_call(model, source, options, values, chosen["accept"] or "") as one:
         warmed(model, debug=chosen["debug"])
-        output = AnswerOutput(stdout, path, options, debug=chosen["debug"])
-        try:
-            run_call(model, source, call, spool, output.take, output.take_chunk)
-            output.close()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise click.ClickException(f"the answer cannot be written: {error}") from None
-    if output.failure is not None:
-        raise output.failure
+        one.answer(AnswerOutput(one.stdout, path, options, debug=chosen["debug"]))
 
 
 def check_folder(path: Path | None) -> None:

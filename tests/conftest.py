@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from job_calls import Gate
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """Where jobs wait until the test releases them."""
+    with Gate() as opened:
+        yield opened
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

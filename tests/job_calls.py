@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import gates
 import httpx
 
 SECONDS = 30.0
@@ -15,52 +16,20 @@ ENDED = ("succeeded", "failed", "cancelled", "interrupted")
 ASYNC = {"Prefer": "respond-async"}
 
 
-class Held:
+class Held(gates.Held):
     """A job that waits at the gate: its process, its attempt and what it said."""
 
     def __init__(self, sock: socket.socket):
-        self._sock = sock
-        self._file = sock.makefile("rb")
-        pid, attempt, self.text = self._file.readline().decode().rstrip("\n").split(" ", 2)
+        super().__init__(sock)
+        pid, attempt, self.text = self.text.split(" ", 2)
         self.pid, self.attempt = int(pid), int(attempt)
 
-    def release(self) -> None:
-        """Let the job go on."""
-        self._sock.sendall(b"x")
 
-    def wait_end(self) -> None:
-        """Wait until the job has left the gate, or its process has ended."""
-        assert self._file.read() == b""
-
-    def close(self) -> None:
-        self._file.close()
-        self._sock.close()
-
-
-class Gate:
-    """Where jobs report that they run, and wait until the test releases them."""
+class Gate(gates.Gate[Held]):
+    """A gate for jobs."""
 
     def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=100)
-        self._listener.settimeout(SECONDS)
-        self.port: int = self._listener.getsockname()[1]
-        self._held: list[Held] = []
-
-    def __enter__(self) -> Gate:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for held in self._held:
-            held.close()
-        self._listener.close()
-
-    def arrival(self) -> Held:
-        """Wait for the next job that runs."""
-        sock, _ = self._listener.accept()
-        sock.settimeout(SECONDS)
-        held = Held(sock)
-        self._held.append(held)
-        return held
+        super().__init__(Held, SECONDS)
 
 
 def train(client: httpx.Client, do: str, model: str = "works", **arguments: Any) -> str:

@@ -41,6 +41,12 @@ MODELS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def client(server: Server) -> httpx.Client:
+    """A client of the server that a file starts for its own tests."""
+    return server.client
+
+
 @pytest.fixture(scope="session")
 def spool() -> Iterator[Path]:
     """The folder where the shared server keeps uploads."""

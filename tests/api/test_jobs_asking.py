@@ -34,17 +34,6 @@ def server(data: Path, spool: Path) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def client(server: Server) -> httpx.Client:
-    return server.client
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    with Gate() as opened:
-        yield opened
-
-
 @pytest.fixture
 def busy(client: httpx.Client, gate: Gate) -> Iterator[Any]:
     """The one process for jobs has something to do."""

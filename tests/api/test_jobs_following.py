@@ -23,17 +23,6 @@ def server() -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def client(server: Server) -> httpx.Client:
-    return server.client
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    with Gate() as opened:
-        yield opened
-
-
 def short(event: dict[str, Any]) -> tuple[Any, ...]:
     """What matters of an event."""
     known = {"state": ("state",), "log": ("line",), "metric": ("name", "value", "step")}

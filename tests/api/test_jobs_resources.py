@@ -38,17 +38,6 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def client(server: Server) -> httpx.Client:
-    return server.client
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    with Gate() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def done(client: httpx.Client) -> dict[str, Any]:
     """A training that has succeeded."""
     return ended(client, train(client, "echo", text="é", number=3))

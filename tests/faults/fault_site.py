@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import psutil
+from gates import Gate, Held
 from serving import Server, serving, wait_until
 
 MODELS = Path(__file__).parent / "faulty_models.py"
@@ -21,65 +22,10 @@ MARK = "FAULT_TEST"  # every process that a server's models start inherits this 
 SECONDS = 10.0
 
 
-class Held:
-    """A call that waits at the gate."""
-
-    def __init__(self, sock: socket.socket):
-        self._sock = sock
-        self._file = sock.makefile("rb")
-        self.text = self._file.readline().decode().rstrip("\n")
-
-    def release(self) -> None:
-        """Let the call go on."""
-        self._sock.sendall(b"x")
-
-    def wait_end(self) -> None:
-        """Wait until the call has left the gate, or its process has ended."""
-        assert self._file.read() == b""
-
-    def close(self) -> None:
-        self._file.close()
-        self._sock.close()
-
-
-class Gate:
-    """Where calls report that they run, and wait until the test releases them."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=100)
-        self._listener.settimeout(SECONDS)
-        self.port: int = self._listener.getsockname()[1]
-        self._held: list[Held] = []
-
-    def arrival(self) -> Held:
-        """Wait for the next call that runs."""
-        sock, _ = self._listener.accept()
-        sock.settimeout(SECONDS)
-        held = Held(sock)
-        self._held.append(held)
-        return held
-
-    def nobody_came(self) -> bool:
-        """True if no call has arrived since."""
-        self._listener.setblocking(False)
-        try:
-            self._listener.accept()[0].close()
-        except BlockingIOError:
-            return True
-        finally:
-            self._listener.settimeout(SECONDS)
-        return False
-
-    def close(self) -> None:
-        for held in self._held:
-            held.close()
-        self._listener.close()
-
-
 class Site:
     """A running server with `faulty_models`, and calls to it."""
 
-    def __init__(self, server: Server, spool: Path, mark: str, gate: Gate):
+    def __init__(self, server: Server, spool: Path, mark: str, gate: Gate[Held]):
         self.server = server
         self.spool = spool
         self.mark = mark
@@ -229,7 +175,7 @@ def harmed(spool: Path, *arguments: str, models: str = "m=Faulty") -> Iterator[S
     A test that stops the server itself has to say how with `assert_stopped`.
     """
     mark = uuid.uuid4().hex
-    gate = Gate()
+    gate = Gate(Held, SECONDS)
     sources = [f"{name}={MODELS}:{kind}" for name, kind in (m.split("=") for m in models.split())]
     try:
         with serving("--spool-dir", str(spool), *arguments, *sources, **{MARK: mark}) as server:

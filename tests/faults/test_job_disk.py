@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from job_calls import ASYNC, ended, job, log, predict, train
 from serving import Server, serving
+from small_disks import mounted
 
 SIZE = "8m"
 
@@ -18,18 +18,8 @@ SIZE = "8m"
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a file system of its own, of a few megabytes."""
-    if os.getuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    try:
+    with mounted(tmp_path, f"size={SIZE}") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def assert_predicts(server: Server) -> None:
@@ -117,15 +107,8 @@ def test_a_data_folder_that_may_not_be_written(tmp_path: Path) -> None:
         with without_jobs("--data-dir", str(folder)) as server:
             assert_says_why(server, "Permission denied")
         return
-    mount = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(folder)]
-    mounted = subprocess.run(mount, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    try:
-        with without_jobs("--data-dir", str(folder)) as server:
-            assert_says_why(server, "Read-only file system")
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mounted(folder, "ro"), without_jobs("--data-dir", str(folder)) as server:
+        assert_says_why(server, "Read-only file system")
 
 
 @pytest.mark.slow

@@ -17,12 +17,6 @@ MODELS = ("works=trainable:Works", "again=trainable:WorksAgain", "r=trainable:Re
 QUEUED = 10
 
 
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    with Gate() as opened:
-        yield opened
-
-
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     """A server that is not killed itself."""

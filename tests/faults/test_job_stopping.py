@@ -19,12 +19,6 @@ MODELS = ("works=trainable:Works", "again=trainable:WorksAgain", "t=trainable:Tr
 LEASE_SECONDS = 15.0
 
 
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    with Gate() as opened:
-        yield opened
-
-
 @pytest.mark.slow
 def test_a_running_training_is_given_back_when_the_server_stops(tmp_path: Path, gate: Gate) -> None:
     data = ("--data-dir", str(tmp_path), "--cancel-grace", "2")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import resource
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fault_site import Site, harmed, prediction
 from serving import wait_until
+from small_disks import mounted
 
 SERVED = "m=Faulty memory=Faulty parents=Faulty u=Uploads loud=Faulty"
 DISK_BYTES = 1 << 20
@@ -91,16 +91,8 @@ def test_uploads_go_with_a_client_that_leaves(site: Site) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""
-    if os.getuid() != 0:
-        pytest.skip("mounting a small file system needs root")
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(tmp_path)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"cannot mount a small file system here: {mounted.stderr.strip()}")
-    try:
-        yield tmp_path
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
+    with mounted(tmp_path, f"size={DISK_BYTES}") as folder:
+        yield folder
 
 
 def test_a_full_disk_answers_507_and_is_empty_again(small_disk: Path) -> None:

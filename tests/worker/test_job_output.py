@@ -22,12 +22,6 @@ def client() -> Iterator[httpx.Client]:
         yield server.client
 
 
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    with Gate() as opened:
-        yield opened
-
-
 def done(client: httpx.Client, do: str, **arguments: Any) -> str:
     job_id = train(client, do, **arguments)
     found = ended(client, job_id)

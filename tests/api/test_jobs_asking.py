@@ -271,7 +271,11 @@ def test_many_at_once_with_one_key_make_one_job(client: httpx.Client, post: Post
     assert len(ids) == 1
     assert count(client) == before + 1
     assert ended(client, ids.pop())["state"] == "succeeded"
-    assert not [path for path in files(data) if path.parent.name == "inputs"]
+
+    def left() -> list[Path]:
+        return [path for path in files(data) if path.parent.name == "inputs"]
+
+    wait_until(lambda: not left(), lambda: f"inputs are left: {left()}")  # they go after the end is known
 
 
 def test_files_count_by_their_contents(client: httpx.Client) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from modelport.contract.calls import Answer, Call
@@ -20,6 +20,7 @@ from modelport.contract.signature import Operation, Signature
 from modelport.engine.local import LocalEngine
 from modelport.engine.pending import Pending
 from modelport.engine.pool import ModelPool, Refused
+from modelport.engine.scheduler import Scheduler
 from modelport.engine.worker_process import Worker
 from modelport.settings import Settings
 from modelport.sources.source import parse_sources
@@ -125,6 +126,7 @@ class Play:
     async def turn(self) -> None:
         for _ in range(6):
             await asyncio.sleep(0)
+        self.check_none_is_forgotten()
 
     def submit(self) -> None:
         call = Call(len(self.pendings) + self.refused + 1)
@@ -163,6 +165,14 @@ class Play:
                 played.answer(100)
             await self.turn()
 
+    def check_none_is_forgotten(self) -> None:
+        """Whatever is not answered waits or runs: else only its deadline would answer it."""
+        unanswered = sum(not answers for answers in self.answers.values())
+        running = [p for worker in self.pool.workers for p in worker.in_flight.values() if p.wanted]
+        assert unanswered == self.pool.scheduler.waiting + len(running), (
+            "a call was forgotten or is there twice"
+        )
+
     def check(self) -> None:
         for call_id, answers in self.answers.items():
             assert len(answers) == 1, f"call {call_id} has {answers}"
@@ -172,11 +182,10 @@ class Play:
                 assert answers[0].body == str(call_id).encode()
 
 
-@pytest.mark.parametrize(("workers", "batch"), [(1, 1), (2, 1), (2, 4)])
-@settings(max_examples=150, deadline=None)
-@given(steps=STEPS)
-def test_every_call_is_answered_exactly_once(workers: int, batch: int, steps: list[tuple[str, Any]]) -> None:
-    async def play(spool: str, loop: ManualClock) -> None:
+def run_steps(workers: int, batch: int, steps: list[tuple[str, Any]]) -> None:
+    """Play the steps to a new pool, and check what the callers saw."""
+
+    async def play(spool: str) -> None:
         stage = Stage(batch)
         chosen = Settings(workers=workers, timeout=TIMEOUT, queue_size=10, spool_dir=spool)
         with stage.open():
@@ -192,4 +201,73 @@ def test_every_call_is_answered_exactly_once(workers: int, batch: int, steps: li
 
     with tempfile.TemporaryDirectory() as spool, asyncio.Runner(loop_factory=ManualClock) as runner:
         loop: Any = runner.get_loop()
-        runner.run(play(spool, loop))
+        runner.run(play(spool))
+
+
+@pytest.mark.parametrize(("workers", "batch"), [(1, 1), (2, 1), (2, 4)])
+@settings(max_examples=150, deadline=None)
+@given(steps=STEPS)
+def test_every_call_is_answered_exactly_once(workers: int, batch: int, steps: list[tuple[str, Any]]) -> None:
+    run_steps(workers, batch, steps)
+
+
+# -- mistakes that a scheduler could make, and the proof that each of them would be found ----------------
+
+on_answer, on_lost, give_up = Scheduler._on_answer, Scheduler.on_lost, Scheduler._give_up
+
+
+def answers_twice(scheduler: Scheduler, worker: Worker, answer: Answer) -> None:
+    deliver = worker.in_flight[answer.id].deliver
+    pending = worker.in_flight[answer.id]
+    on_answer(scheduler, worker, answer)
+    deliver(pending, answer)
+
+
+def answers_somebody_else(scheduler: Scheduler, worker: Worker, answer: Answer) -> None:
+    *_, last = worker.in_flight.values()
+    pending = worker.in_flight[answer.id]
+    last.deliver, pending.deliver = pending.deliver, last.deliver
+    on_answer(scheduler, worker, answer)
+
+
+def forgets_what_a_lost_worker_had(scheduler: Scheduler, worker: Worker, reason: str, *, retry: bool) -> None:
+    worker.in_flight.clear()
+    on_lost(scheduler, worker, reason, retry=retry)
+
+
+def queues_one_twice(scheduler: Scheduler, worker: Worker, reason: str, *, retry: bool) -> None:
+    on_lost(scheduler, worker, reason, retry=retry)
+    if scheduler._queue:
+        scheduler._queue.append(scheduler._queue[-1])
+
+
+def leaves_what_was_given_up_in_the_queue(scheduler: Scheduler, pending: Pending, answer: Answer) -> Any:
+    queued = pending in scheduler._queue
+    worker = give_up(scheduler, pending, answer)
+    if queued:
+        scheduler._queue.append(pending)
+    return worker
+
+
+@pytest.mark.parametrize(
+    ("place", "mistake", "batch", "found"),
+    [
+        ("_on_answer", answers_twice, 1, r"call \d+ has \[Answer"),
+        ("_on_answer", answers_somebody_else, 4, r"assert \d+ == \d+"),
+        ("on_lost", forgets_what_a_lost_worker_had, 1, "a call was forgotten"),
+        ("on_lost", queues_one_twice, 1, "a call was forgotten or is there twice"),
+        ("_give_up", leaves_what_was_given_up_in_the_queue, 1, "or is there twice"),
+    ],
+)
+def test_a_scheduler_with_a_mistake_is_found_out(
+    monkeypatch: pytest.MonkeyPatch, place: str, mistake: Callable[..., Any], batch: int, found: str
+) -> None:
+    monkeypatch.setattr(Scheduler, place, mistake)
+
+    @settings(max_examples=150, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+    @given(steps=STEPS)
+    def play(steps: list[tuple[str, Any]]) -> None:
+        run_steps(2, batch, steps)
+
+    with pytest.raises(AssertionError, match=found):
+        play()

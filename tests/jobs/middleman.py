@@ -19,6 +19,7 @@ class Middleman:
 
     With `tls` it speaks TLS to clients. `cut_at` are bytes: the next data that holds them is not passed on,
     the connection ends instead (with a reset if `reset`). `rubbish` is sent for whatever the server says.
+    While `flows` is not set nothing is passed on and nothing ends: a network that swallows everything.
     """
 
     def __init__(self, port: int, tls: ssl.SSLContext | None = None):
@@ -26,6 +27,8 @@ class Middleman:
         self.cuts = 0
         self.reset = False
         self.rubbish: bytes | None = None
+        self.flows = threading.Event()
+        self.flows.set()
         self._server = ("127.0.0.1", port)
         self._tls = tls
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -36,6 +39,7 @@ class Middleman:
 
     def close(self) -> None:
         """Cut everything, and wait until that is done."""
+        self.flows.set()
         _end(self._listening)
         self._threads[0].join()
         self._listening.close()
@@ -72,6 +76,7 @@ class Middleman:
         """Pass on until one side ends, then end both."""
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
+                self.flows.wait()
                 if self.cut_at is not None and self.cut_at in data:
                     self.cut_at = None
                     self.cuts += 1

@@ -26,7 +26,7 @@ SETTINGS = (
 def programs() -> Path | None:
     """Where initdb, postgres and pg_ctl are: from the wheel, else what the machine has."""
     for folder in _folders():
-        if all((folder / name).exists() for name in ("initdb", "postgres", "pg_ctl")):
+        if all((folder / name).exists() for name in ("initdb", "postgres", "pg_ctl", "pg_basebackup")):
             return folder
     return None
 
@@ -83,6 +83,22 @@ class Postgres:
         """Stop it; with `immediate` as a crash would."""
         self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
 
+    @contextmanager
+    def standby(self) -> Iterator[Postgres]:
+        """A copy of this cluster that follows it, a moment behind, as asynchronous replication does."""
+        copy = Postgres(self.programs)
+        try:
+            primary = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "tests")
+            copy._run("pg_basebackup", "-D", str(copy.data), "-R", "-c", "fast", *primary)
+            copy.start()
+            yield copy
+        finally:
+            copy.remove()
+
+    def promote(self) -> None:
+        """Make a standby a primary."""
+        self._run("pg_ctl", "-D", str(self.data), "-w", "promote")
+
     def remove(self) -> None:
         """Stop it and remove its files."""
         subprocess.run(
@@ -122,12 +138,15 @@ class Postgres:
             rules.write_text(before)
             self.sql("SELECT pg_reload_conf()")
 
-    def sql(self, statement: str, database: str = "postgres") -> None:
-        """Run a statement as the administrator."""
+    def sql(self, statement: str, database: str = "postgres") -> Any:
+        """Run a statement as the administrator; the first value of what it returns, if it returns any."""
         connection = pg8000.dbapi.connect("tests", "127.0.0.1", database, self.port)
         try:
             connection.autocommit = True
-            connection.cursor().execute(statement)
+            cursor = connection.cursor()
+            cursor.execute(statement)
+            found = cursor.fetchone() if cursor.description else None
+            return found[0] if found else None
         finally:
             connection.close()
 

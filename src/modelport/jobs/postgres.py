@@ -173,7 +173,10 @@ def _after_failure(driver: Any, context: ExceptionContext) -> BaseException | No
     The driver lets errors of the socket through as they are, and SQLAlchemy knows only its own.
     """
     error = context.original_exception
-    if context.connection is None or _state(error) is not None:
+    state = _state(error)
+    if state == READ_ONLY and context.connection is not None:
+        context.is_disconnect = True  # a failover: what is connected anew looks for the new primary
+    if context.connection is None or state is not None:
         return None
     if context.statement is not None and context.execution_context is None:
         return None  # nothing was sent

@@ -20,6 +20,7 @@ log = logging.getLogger("modelport.jobs")
 
 LEASE_SECONDS = 15.0
 HEARTBEAT_SECONDS = 2.0
+FENCE_SECONDS = LEASE_SECONDS * 2 / 3  # what could not be renewed for so long is ended before others take it
 POLL_SECONDS = 1.0  # how soon work of another server is seen
 
 
@@ -54,7 +55,7 @@ class JobRunner:
     async def run(self) -> None:
         """Rescue what a killed server left, then run jobs until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._repeat(HEARTBEAT_SECONDS, self._heartbeat))
+            tasks.create_task(self._keep_leases())
             tasks.create_task(self._repeat(LEASE_SECONDS / 3, self._rescue))
             while True:
                 await self._claim(tasks)
@@ -72,6 +73,28 @@ class JobRunner:
             except StoreError as error:
                 log.warning("jobs: %s", error)
             await asyncio.sleep(seconds)
+
+    async def _keep_leases(self) -> None:
+        """Renew leases; end what runs while that cannot be done, before another server may take it.
+
+        Nobody else can take jobs of a SQLite file: there they run on.
+        """
+        clock = asyncio.get_running_loop().time
+        renewed = clock()
+        while True:
+            begun = clock()
+            # At least one good try: this process may have been asleep, and still have its jobs.
+            left = max(HEARTBEAT_SECONDS, renewed + FENCE_SECONDS - begun)
+            try:
+                async with asyncio.timeout(left if self.store.is_shared else None):
+                    await self._heartbeat()
+                renewed = begun
+            except (StoreError, TimeoutError) as error:
+                log.warning("jobs: leases cannot be renewed: %s", error or "the database does not answer")
+                if self.store.is_shared and clock() >= renewed + FENCE_SECONDS:
+                    for running in self.running.values():
+                        running.fence()
+            await asyncio.sleep(HEARTBEAT_SECONDS)
 
     async def _claim(self, tasks: asyncio.TaskGroup) -> None:
         free = self.workers - len(self.running)
@@ -114,12 +137,17 @@ class JobRunner:
     async def _rescue(self) -> None:
         await self._heartbeat()  # first: a server that slept longer than its leases must not rescue its own
         held = await self.store.list(state=State.RUNNING, limit=1000)
-        lost = {job.owner for job in held.jobs if is_gone(job.owner)}
+        lost = {job.owner for job in held.jobs if self._is_gone(job.owner)}
         for job in await self.store.rescue(lost):
             log.warning("job %s was left by a server that is gone; it is %s now", job.id, job.state)
             if job.state in TERMINAL:
                 await asyncio.to_thread(self.folders.drop_inputs, job.id)
         self.wake()
+
+    def _is_gone(self, owner: str) -> bool:
+        """True if nobody can be `owner` any more. A SQLite file is ours alone, though our host may have been
+        renamed since, as containers are, and its clock set back."""
+        return is_gone(owner) if self.store.is_shared else owner != self.owner
 
 
 def owner_name() -> str:

@@ -49,6 +49,7 @@ class Running:
         self._ended = False
         self._attempt: asyncio.Task[Outcome] | None = None
         self._full = ""
+        self._fenced = False
 
     def _hear(self, event: NewEvent) -> None:
         if self._waiting_bytes >= MAX_WAITING_BYTES and event.type == "log":
@@ -73,6 +74,12 @@ class Running:
         if self._attempt is not None:
             self._attempt.cancel()
 
+    def fence(self) -> None:
+        """Kill the process: its lease cannot be renewed, and another server may have the job soon."""
+        if not self._fenced:
+            self._fenced = True
+            self.abandon("its lease cannot be renewed, and another server may take it soon")
+
     async def run(self) -> None:
         """Run the attempt to its end and write down how it ended."""
         job = self.claim.job
@@ -95,6 +102,9 @@ class Running:
     def _outcome(self, attempt: asyncio.Task[Outcome]) -> Outcome:
         if self._full and not self._failed_by_itself(attempt):
             return Outcome(state=State.FAILED, status=507, error=self._full, ended_by="disk full")
+        if self._fenced and attempt.cancelled():
+            lost = "the server that ran it could not reach the database"
+            return Outcome(state=State.INTERRUPTED, status=503, error=lost, ended_by="lost")
         error = asyncio.CancelledError() if attempt.cancelled() else attempt.exception()
         if error is not None:
             log.error("job %s: running it failed", self.claim.job.id, exc_info=error)

@@ -126,6 +126,11 @@ class JobStore:
                 raise
             raise said from error
 
+    @property
+    def is_shared(self) -> bool:
+        """True on PostgreSQL, where other servers may take jobs; a SQLite file has one server."""
+        return self._engine.dialect.name == "postgresql"
+
     async def close(self) -> None:
         """Write what waits and let go of the database. Later calls raise `StoreUnavailable`."""
         if self._closed:

@@ -156,7 +156,11 @@ class JobProcess:
             )
         file = ""
         if answer.path:
-            await asyncio.to_thread(sync_tree, self.folder / "result")
+            try:
+                await asyncio.to_thread(sync_tree, self.folder / "result")
+            except OSError as error:  # what may not outlive a power cut is no result
+                kept = f"its result could not be kept: {error.strerror or error}"
+                return Outcome(state=State.FAILED, status=507, error=kept, ended_by="disk")
             file = str(Path(answer.path).relative_to(self.folder))
         named = dict(answer.headers).get("content-disposition", "")
         return Outcome(

@@ -195,6 +195,44 @@ class Works(modelport.Model):
             sys.stdout.write("".join(f"line {line}\n" for line in range(start, start + 1000)))
         return None
 
+    def long_lines(self, text: str, number: int) -> Any:
+        """So many lines of 4,000 characters."""
+        for line in range(number):
+            print(f"line {line} ".ljust(4000, "x"))
+        return None
+
+    def endless_line(self, text: str, number: int) -> Any:
+        """So many megabytes without an end of line: no text, what a terminal obeys, what looks like ours."""
+        block = (b"\xff\x1b[2J\0" + b'{"type": "state", "data": {"state": "failed"}} data: x ') * 18_000
+        for _ in range(number):
+            os.write(1, block)
+        os.write(1, b"\nthe last line\n")
+        return None
+
+    def leaves_children(self, text: str, number: int) -> Any:
+        """Leave a child, one in a session of its own and a daemon, which hold stdout; end as `text`."""
+        sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+        children = [subprocess.Popen(sleep), subprocess.Popen(sleep, start_new_session=True)]
+        forked = os.fork()
+        if not forked:
+            os.setsid()
+            daemon = os.fork()
+            if daemon:
+                os._exit(0)
+            os.execv(sys.executable, sleep)
+        os.waitpid(forked, 0)
+        self.wait(" ".join(str(child.pid) for child in children), number)
+        if text == "raise":
+            raise ValueError("with children")
+        if text == "exit":
+            os._exit(7)
+        if text == "exit in a thread":
+            threading.Thread(target=os._exit, args=(7,)).start()
+            threading.Event().wait()
+        if text == "close all":
+            os.closerange(0, 1024)
+        return "left them"
+
     def lines(self, text: str, number: int) -> Any:
         """So many lines, a thousand a second, once it was let go."""
         self.wait(text, int(text))

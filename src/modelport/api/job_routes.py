@@ -11,10 +11,11 @@ from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from modelport.api.job_streams import followed_events, followed_log
+from modelport.api.job_files import JobFile
+from modelport.api.job_streams import WholeStream, followed_events, followed_log
 from modelport.api.problems import Problem
 from modelport.jobs.records import KINDS, Job
 from modelport.jobs.service import JobService
@@ -82,7 +83,8 @@ class JobRoutes:
         """`DELETE /v2/jobs/{job}`: ask it to stop. 200 if it has ended, 202 if it has still to end."""
         await self.find(request)
         job = await self.jobs.cancel(request.path_params["job"])
-        assert job is not None
+        if job is None:
+            job = await self.find(request)  # it was removed a moment ago: not found
         return JSONResponse(job_body(job, self.base_path), 200 if job.state in ENDED else 202)
 
     async def retry(self, request: Request) -> Response:
@@ -110,6 +112,8 @@ class JobRoutes:
         """`GET /v2/jobs/{job}/metrics`: each metric's series, as JSON or, by Accept, as CSV."""
         job = await self.find(request)
         found = await self.jobs.store.events(job.id, types=["metric"], limit=1_000_000)
+        if not found:
+            await self.find(request)  # none may mean that the job was removed a moment ago: not found
         if "text/csv" in request.headers.get("accept", "") or request.query_params.get("format") == "csv":
             text = io.StringIO()
             writer = csv.writer(text, lineterminator="\n")
@@ -130,6 +134,8 @@ class JobRoutes:
         """`GET /v2/jobs/{job}/artifacts/`: the files it kept."""
         job = await self.find(request)
         files = await asyncio.to_thread(self.jobs.folders.list_artifacts, job.id)
+        if not files:
+            await self.find(request)
         place = f"{self.base_path}/v2/jobs/{job.id}/artifacts"
         listed = [{"name": name, "size": size, "href": f"{place}/{quote(name)}"} for name, size in files]
         return JSONResponse({"artifacts": listed})
@@ -142,7 +148,7 @@ class JobRoutes:
         if path is None:
             raise Problem(404, f"the job has no artifact {name[:100]!r}")
         headers = {"x-content-type-options": "nosniff"}
-        return FileResponse(path, filename=path.name, headers=headers)
+        return JobFile(path, filename=path.name, headers=headers)
 
     async def result(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/result`: what it returned, with the media type of a prediction."""
@@ -160,7 +166,7 @@ class JobRoutes:
         headers["x-content-type-options"] = "nosniff"
         if outcome.result_file:
             path = self.jobs.folders.of(job.id) / outcome.result_file
-            return FileResponse(path, media_type=outcome.result_type, headers=headers)
+            return JobFile(path, media_type=outcome.result_type, headers=headers)
         return Response(outcome.result, media_type=outcome.result_type or "application/json", headers=headers)
 
 
@@ -168,7 +174,7 @@ def _followed(request: Request, body: AsyncIterator[bytes], media_type: str) -> 
     headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
     if request.method == "HEAD":  # without a body there is nothing to wait for
         return Response(headers=headers, media_type=media_type)
-    return StreamingResponse(body, media_type=media_type, headers=headers)
+    return WholeStream(body, media_type=media_type, headers=headers)
 
 
 def _number(text: str | None, what: str, default: int, least: int, most: int) -> int:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
+
+from starlette.responses import StreamingResponse
+from starlette.types import Send
 
 from modelport.api.job_bodies import event_bytes
 from modelport.jobs.records import Event
@@ -10,6 +14,18 @@ from modelport.jobs.service import JobService
 
 KEEP_ALIVE_SECONDS = 15.0
 BATCH = 1000
+
+
+class _Cut(Exception):
+    """The rest of a stream cannot be had any longer."""
+
+
+class WholeStream(StreamingResponse):
+    """A stream that is seen to be cut, not taken for whole, if its job is removed while it is sent."""
+
+    async def stream_response(self, send: Send) -> None:
+        with contextlib.suppress(_Cut):  # the server closes the connection of an answer without an end
+            await super().stream_response(send)
 
 
 async def followed_events(jobs: JobService, job_id: str, after: int) -> AsyncIterator[bytes]:
@@ -28,11 +44,20 @@ async def followed_log(jobs: JobService, job_id: str, *, follow: bool) -> AsyncI
         async for batch in jobs.feeds.follow(job_id, 0, KEEP_ALIVE_SECONDS):
             if batch is not None and (lines := batch.encoded(_lines)):
                 yield lines
+        if not jobs.stopping:
+            await _check_whole(jobs, job_id)
         return
     after = 0
     while events := await jobs.store.events(job_id, after=after, limit=BATCH, types=["log"]):
         after = events[-1].sequence
         yield _lines(events)
+    await _check_whole(jobs, job_id)
+
+
+async def _check_whole(jobs: JobService, job_id: str) -> None:
+    """Raise `_Cut` if the job was removed: its events went with it, perhaps before the last was read."""
+    if await jobs.store.get(job_id) is None:
+        raise _Cut
 
 
 def _lines(events: Sequence[Event]) -> bytes:

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.job_bodies import training_body
+from modelport.api.job_files import GONE
 from modelport.api.problems import Problem
 from modelport.api.v2 import find_pool
 from modelport.engine.local import LocalEngine
@@ -62,7 +63,10 @@ class Trainings:
         if outcome is None or not outcome.result_file:
             return job
         path = self.jobs.folders.of(job.id) / outcome.result_file
-        result = await asyncio.to_thread(path.read_bytes)
+        try:
+            result = await asyncio.to_thread(path.read_bytes)
+        except FileNotFoundError:
+            raise Problem(404, GONE) from None
         return msgspec.structs.replace(job, outcome=msgspec.structs.replace(outcome, result=result))
 
     async def _find(self, request: Request) -> Job:

@@ -10,7 +10,9 @@ MARK = "MODELPORT_WORKER"  # every descendant of a worker has inherited this var
 
 
 def kill_group(pid: int, number: int = signal.SIGKILL) -> None:
-    """Signal the process group that `pid` leads; nothing happens if it is gone."""
+    """Signal the process group that `pid` leads; nothing happens if it is gone, or never was (0)."""
+    if pid <= 0:
+        return  # 0 would be our own group: a process that could not be started must not end the server
     try:
         os.killpg(pid, number)
     except (ProcessLookupError, PermissionError):

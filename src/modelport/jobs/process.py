@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,10 @@ from modelport.jobs.records import Claim, NewEvent, Outcome
 from modelport.jobs.states import State
 from modelport.worker.frames import Failed, JobOrder, Kind, Load, Report
 
+log = logging.getLogger("modelport.jobs")
+
+START_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)  # while the machine has no room for one more process
+LACKING = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 OUTPUT_SECONDS = 1.0  # how long output may still come after the process ended
 JOB_NICE = 10  # predictions come first where both want the processor
 FLAG_SHARE = 0.25  # of the grace: the time for code that looks at the flag, before SIGTERM
@@ -46,6 +52,7 @@ class JobProcess:
         self._over = asyncio.Event()
         self._cancelling: asyncio.Task[None] | None = None
         self._knows_job = False  # its code has called current_job(), and may look at the flag
+        self._to_stop = asyncio.Event()
         self._asked = ""  # how far a cancellation went: flag, SIGTERM, SIGKILL
         rules = msgspec.structs.replace(rules, spool=str(folder / "result"))
         self._worker = Worker(self, rules, self, temp, nice=JOB_NICE)
@@ -86,7 +93,7 @@ class JobProcess:
         try:
             for name in ("result", "checkpoints", "artifacts"):
                 (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-            await worker.start()
+            await self._start()
             await self._over.wait()
             self._end_cancelling()
             await worker.stop()
@@ -95,17 +102,34 @@ class JobProcess:
                     await worker.output_ended.wait()
             return await self._outcome()
         except OSError as error:
+            if self._to_stop.is_set():
+                return Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by="flag")
             error_text = f"it could not be started: {error.strerror or error}"
             return Outcome(state=State.FAILED, status=500, error=error_text, ended_by="start")
         finally:
             self._end_cancelling()
             await asyncio.shield(worker.stop(at_once=True))
 
+    async def _start(self) -> None:
+        """Start the process, trying again where it lacks what others may soon give back. Raises `OSError`."""
+        for delay in START_DELAYS:
+            try:
+                return await self._worker.start()
+            except OSError as error:
+                if error.errno not in LACKING or self._to_stop.is_set():
+                    raise
+                log.warning("job %s cannot be started now: %s", self.claim.job.id, error.strerror)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._to_stop.wait()
+        return await self._worker.start()
+
     def cancel(self) -> None:
         """Ask the job to stop, and insist: the flag, SIGTERM, at the end of the grace SIGKILL.
 
         Code that knows nothing of jobs, as every DEEPaaS model, gets SIGTERM at once.
         """
+        self._to_stop.set()
         if self._cancelling is None and not self._over.is_set():
             self._cancelling = asyncio.get_running_loop().create_task(self._cancel())
 

@@ -58,16 +58,17 @@ def test_predictions_and_resumable_trainings_run_on_after_a_stop(tmp_path: Path,
 
 
 @pytest.mark.slow
-def test_a_second_sigterm_does_not_wait_for_a_deaf_training(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_does_not_wait_for_a_deaf_training(tmp_path: Path, number: signal.Signals) -> None:
     data = ("--data-dir", str(tmp_path), "--cancel-grace", "600")
     with serving(*MODELS, *data) as server:
         body = {"mode": "deaf", "epochs": 1}
         job_id = server.client.post("/v2/models/t/train/", json=body).json()["uuid"]
         with server.client.stream("GET", f"/v2/jobs/{job_id}/events") as stream:
             assert any(event["event"] == "progress" for event in read_events(stream))
-        server.process.terminate()
+        server.process.send_signal(number)
         server.wait_for_log(r"stopping; running predictions", 10)
-        assert server.stop(signal.SIGTERM) == 0  # which waits 20 seconds at most
+        assert server.stop(number) == 0  # which waits 20 seconds at most
     with serving(*MODELS, *data) as server:
         assert reached(server.client, job_id, ("interrupted",), 5)["attempt"] == 1
 

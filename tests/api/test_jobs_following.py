@@ -66,6 +66,18 @@ def test_a_stream_resumes_after_the_last_event_that_was_seen(client: httpx.Clien
         assert list(read_events(answer)) == whole[3:]
 
 
+def test_what_was_printed_before_a_metric_stands_before_it(client: httpx.Client) -> None:
+    """Lines and metrics come by two ways, and lines are read in rests."""
+    job_id = train(client, "lines_and_metrics", number=100)
+    ended(client, job_id)
+    found = [short(event) for event in events(client, job_id)]
+    lines = [found.index(("log", f"before {step}")) for step in range(100)]
+    metrics = [found.index(("metric", "step", step, step)) for step in range(100)]
+    assert lines == sorted(lines)
+    assert metrics == sorted(metrics)
+    assert all(line < metric for line, metric in zip(lines, metrics, strict=True))
+
+
 @pytest.mark.parametrize("after", ["x", "-1", "1.5", "9" * 5000])
 def test_an_event_id_that_is_none_is_refused(client: httpx.Client, after: str) -> None:
     job_id = predict(client)

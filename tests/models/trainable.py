@@ -241,6 +241,15 @@ class Works(modelport.Model):
             time.sleep(0.001)
         return None
 
+    def lines_and_metrics(self, text: str, number: int) -> Any:
+        """A line before each metric."""
+        job = modelport.current_job()
+        for step in range(number):
+            print(f"before {step}")
+            job.log_metric("step", step, step=step)
+            time.sleep(0.001)
+        return None
+
     def progress(self, text: str, number: int) -> Any:
         """Progress faster than anybody could look, and a wait in the middle."""
         job = modelport.current_job()

@@ -13,18 +13,17 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from modelport.engine.output import LineCutter, Lines
+from modelport.engine.output import Lines
+from modelport.engine.output_pipe import OutputPipe
 from modelport.engine.pending import Pending
 from modelport.engine.processes import MARK, ending, kill_group, kill_marked
 from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, STOP_FLAG, RunningCall
 from modelport.worker.frames import FrameBuffer, FrameError, Kind, Load, decode, encode
 
 EXIT_SECONDS = 2.0
-READ_BYTES = 65536  # what a pipe holds
 OUTPUT_SECONDS = 0.5  # how long what a worker has printed may still come after its end
 
 
@@ -68,8 +67,7 @@ class Worker(asyncio.Protocol):
         self._marker: Any = bytearray(64)
         self._control: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
-        self._end_output: Callable[[], None] | None = None
-        self.output_ended = asyncio.Event()  # nothing more of what it printed will come
+        self.printed: OutputPipe | None = None
         self._cancelled: set[int] = set()
         self.settled = asyncio.Event()  # ready or lost
         self._ended = asyncio.Event()
@@ -135,30 +133,7 @@ class Worker(asyncio.Protocol):
         """Notice output and the end of the process by events, never by polling."""
         assert self._process is not None
         loop = asyncio.get_running_loop()
-        os.set_blocking(read_end, False)
-        cutter = LineCutter(self.output.add)
-
-        def on_output() -> None:
-            try:
-                data = os.read(read_end, READ_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if data:
-                cutter.feed(data)
-            else:
-                end_output()
-
-        def end_output() -> None:
-            if not self.output_ended.is_set():
-                self.output_ended.set()
-                cutter.finish()
-                loop.remove_reader(read_end)
-                os.close(read_end)
-
-        self._end_output = end_output
-        loop.add_reader(read_end, on_output)
+        self.printed = OutputPipe(read_end, self.output)
         pidfd = os.pidfd_open(self._process.pid)
 
         def on_exit() -> None:
@@ -166,6 +141,8 @@ class Worker(asyncio.Protocol):
             os.close(pidfd)
             assert self._process is not None
             self._process.wait()
+            if self.printed is not None:
+                self.printed.watch()
             self._ended.set()
             self._lose(ending(self._process.returncode))
 
@@ -201,6 +178,8 @@ class Worker(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._broken:
             return
+        if self.printed is not None and self.printed.resting:
+            self.printed.drain()
         try:
             for kind, message in self._buffer.feed(data):
                 self.owner.on_frame(self, kind, decode(kind, message))
@@ -282,16 +261,21 @@ class Worker(asyncio.Protocol):
             async with asyncio.timeout(seconds):
                 await self._ended.wait()
 
+    async def all_printed(self, seconds: float) -> None:
+        """Wait until all that the worker has printed was read, but no longer than this."""
+        if self.printed is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self.printed.ended.wait()
+
     async def clean_up(self) -> None:
         """Kill what the worker's code left running and remove its temporary files."""
         if self.in_thread:
             return
         await asyncio.to_thread(kill_marked, self.mark)
-        if self._end_output is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(OUTPUT_SECONDS):
-                    await self.output_ended.wait()
-            self._end_output()
+        if self.printed is not None:
+            await self.all_printed(OUTPUT_SECONDS)
+            self.printed.close()
         await asyncio.to_thread(shutil.rmtree, self.temp, True)
         if isinstance(self._marker, mmap.mmap):
             self._marker, marker = bytearray(64), self._marker

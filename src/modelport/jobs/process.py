@@ -74,6 +74,8 @@ class JobProcess:
             if said.type == KNOWS_JOB:
                 self._knows_job = True
             else:
+                if worker.printed is not None:
+                    worker.printed.drain()  # what was printed before it stands before it
                 self._report(NewEvent(type=said.type, data=said.data))
         elif kind == Kind.FAILED:
             self._failed = message
@@ -97,9 +99,7 @@ class JobProcess:
             await self._over.wait()
             self._end_cancelling()
             await worker.stop()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(OUTPUT_SECONDS):
-                    await worker.output_ended.wait()
+            await worker.all_printed(OUTPUT_SECONDS)
             return await self._outcome()
         except OSError as error:
             if self._to_stop.is_set():

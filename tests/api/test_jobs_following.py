@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -110,6 +111,18 @@ def test_followers_see_events_as_they_come_and_the_end(client: httpx.Client, gat
         *(f"line {n}" for n in range(50)),
     ]
     assert whole[-1]["state"] == "succeeded"
+
+
+def test_a_job_gives_way_to_predictions(client: httpx.Client, server: Server, gate: Gate) -> None:
+    """Its process is less urgent than the server, and interrupts nobody when it wakes up."""
+    job_id = train(client, "wait", number=gate.port)
+    held = gate.arrival()
+    own = os.getpriority(os.PRIO_PROCESS, server.process.pid)
+    assert os.getpriority(os.PRIO_PROCESS, held.pid) == min(own + 10, 19)
+    assert os.sched_getscheduler(held.pid) == os.SCHED_BATCH
+    assert os.sched_getscheduler(server.process.pid) == os.SCHED_OTHER
+    held.release()
+    ended(client, job_id)
 
 
 def test_followers_who_leave_leave_nothing_behind(server: Server, client: httpx.Client, gate: Gate) -> None:

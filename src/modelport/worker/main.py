@@ -9,6 +9,7 @@ server this process is (nice(2)).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import mmap
@@ -35,7 +36,7 @@ def main(argv: list[str]) -> int:
     """Run a worker process. Returns its exit status: 0 stopped, 3 the model could not be loaded."""
     channel_fd, control_fd, marker_fd, parent, nice = (int(argument) for argument in argv)
     die_with(parent)
-    os.nice(nice)
+    give_way(nice)
     channel = socket.socket(fileno=channel_fd)
     control = socket.socket(fileno=control_fd)
     control.setblocking(False)
@@ -103,6 +104,14 @@ def source_of(rules: Load) -> Source:
     """The source that a LOAD frame names."""
     kind: Any = rules.kind
     return Source(rules.name, kind, rules.target, rules.attribute, rules.options)
+
+
+def give_way(nice: int) -> None:
+    """Let others go first: by the priority, and never interrupting them in order to wake up."""
+    os.nice(nice)
+    if nice and sys.platform == "linux":
+        with contextlib.suppress(OSError):  # a sandbox may forbid it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def die_with(parent: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 from making import Clock, line, new_job, running, states_of
 from postgres_server import Postgres
 
+from modelport.jobs.changes import WEBHOOKS
 from modelport.jobs.records import NewEvent, Outcome
 from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
@@ -265,6 +266,18 @@ async def test_whoever_waits_is_woken_by_the_commit(store: JobStore) -> None:
         await store.submit(new_job())
         await asyncio.wait_for(every.wait(), 5)
         assert not mine.is_set()
+
+
+async def test_only_a_webhook_that_is_owed_wakes_its_sender(store: JobStore) -> None:
+    claim = await running(store, callback_url="https://example.org/hook")
+    plain = await running(store)
+    async with store.subscribe(WEBHOOKS) as owed, store.subscribe() as every:
+        await store.append(claim.job.id, claim.token, [line("a")])
+        await store.finish(plain.job.id, plain.token, SUCCEEDED)
+        await asyncio.wait_for(every.wait(), 5)
+        assert not owed.is_set()
+        await store.finish(claim.job.id, claim.token, SUCCEEDED)
+        await asyncio.wait_for(owed.wait(), 5)
 
 
 async def test_lines_that_are_said_again_are_written_once(store: JobStore) -> None:

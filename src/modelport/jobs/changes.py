@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
+WEBHOOKS = "webhooks"  # stands among the ids of changed jobs when a webhook is owed; no job is called so
+
 
 class Changes:
     """Who waits for which job. `publish` may be called from any thread."""

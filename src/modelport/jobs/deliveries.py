@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func, insert, or_, select, update
 
+from modelport.jobs.changes import WEBHOOKS
 from modelport.jobs.records import Delivery
 from modelport.jobs.rows import plain
 from modelport.jobs.schema import deliveries
@@ -33,6 +34,7 @@ def announce(tx: Transaction, job: Mapping[Any, Any]) -> None:
         "last_error": "",
     }
     tx.connection.execute(insert(deliveries), row)
+    tx.touched.add(WEBHOOKS)
 
 
 def due(

@@ -21,7 +21,10 @@ log = logging.getLogger("modelport.jobs")
 BATCH = 1000
 KEPT_BATCHES = 64
 POLL_SECONDS = 1.0  # how soon what another server wrote is seen
-REST_SECONDS = 0.25  # between two reads: what comes together is sent together
+REST_SECONDS = 0.2  # between two reads: what comes together is sent together
+REST_FOR_EACH_SECONDS = 0.015  # the more follow, the more a read costs
+MOST_REST_SECONDS = 0.5
+BEHIND_REST_SECONDS = 0.05  # while more is written than one read takes
 
 
 class Batch:
@@ -69,19 +72,22 @@ class _Feed:
         async with store.subscribe(self._job_id) as changed:
             while True:
                 changed.clear()
-                job = await store.get(self._job_id)  # before the events: they would be missed otherwise
-                if job is None:
+                seen = None if self.position < 0 else self.position
+                news = await store.news(self._job_id, after=seen, limit=BATCH)
+                if news is None:
                     return
-                if self.position < 0:
-                    self.position = job.last_event
-                events = await store.events(self._job_id, after=self.position, limit=BATCH)
-                if events:
-                    self.position = events[-1].sequence
-                    self.recent.append(Batch(events))
+                self.position = news.since
+                if news.events:
+                    self.position = news.events[-1].sequence
+                    self.recent.append(Batch(news.events))
                     self._publish()
-                elif job.state in ENDED:
+                elif news.state in ENDED:
                     return
-                await asyncio.sleep(REST_SECONDS)
+                if len(news.events) == BATCH:
+                    await asyncio.sleep(BEHIND_REST_SECONDS)
+                    continue
+                rest = REST_SECONDS + self.followers * REST_FOR_EACH_SECONDS
+                await asyncio.sleep(min(rest, MOST_REST_SECONDS))
                 try:
                     async with asyncio.timeout(POLL_SECONDS):
                         await changed.wait()
@@ -90,7 +96,7 @@ class _Feed:
 
     def after(self, sequence: int) -> Batch | None:
         """The next batch for a follower that has seen up to `sequence`; `None` if it must read the store."""
-        for batch in self.recent:
+        for batch in reversed(self.recent):
             if batch.events[0].sequence == sequence + 1:
                 return batch
             if batch.events[0].sequence <= sequence < batch.events[-1].sequence:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Select, bindparam, func, select, text, union_all
 
-from modelport.jobs.records import Event, Job, Metric, Page
-from modelport.jobs.rows import SUMMARY, WHOLE, event_of, job_of, unpacked
+from modelport.jobs.records import Event, Job, Metric, News, Page
+from modelport.jobs.rows import SUMMARY, WHOLE, events_of, job_of, unpacked
 from modelport.jobs.schema import KINDS, events, jobs
 from modelport.jobs.states import State
+
+ROWS_AT_ONCE = 100  # of events, where lines may be among them: some megabytes
 
 
 @dataclass(frozen=True)
@@ -71,18 +73,50 @@ def numbers_of(fits: Filter, cursor: int | None, limit: int) -> Select[tuple[int
     return select(together.c.number).order_by(together.c.number.desc()).limit(limit)
 
 
+_STANDING = select(jobs.c.number, jobs.c.state, jobs.c.last_event).where(jobs.c.id == bindparam("job_id"))
+_EVENTS = (
+    select(events)
+    .where(events.c.job == bindparam("job"), events.c.sequence > bindparam("after"))
+    .order_by(events.c.sequence)
+    .limit(bindparam("rows"))
+)
+
+
 def read_events(
     connection: Connection, job_id: str, after: int, limit: int, types: Collection[str] | None
 ) -> list[Event]:
     """Events of a job after the sequence number `after`, in order."""
-    job = select(jobs.c.number).where(jobs.c.id == job_id).scalar_subquery()
-    query = select(events).where(events.c.job == job, events.c.sequence > after)
+    row = connection.execute(_STANDING, {"job_id": job_id}).first()
+    if row is None:
+        return []
+    query, at_once = _EVENTS, ROWS_AT_ONCE
     if types is not None:
         query = query.where(events.c.type.in_(sorted(types)))
         if "log" not in types:
             query = query.where(text("type <> 'log'"))  # a log may be long: there is an index without it
-    rows = connection.execute(query.order_by(events.c.sequence).limit(limit))
-    return [event_of(job_id, row) for row in rows]
+            at_once = limit
+    found: list[Event] = []
+    seen, more = after, limit > 0
+    while more:  # a row may hold many lines: as many rows as events would be too much at once
+        wanted = min(limit - len(found), at_once)
+        rows = connection.execute(query, {"job": row.number, "after": seen, "rows": wanted}).all()
+        for one in rows:
+            if len(found) >= limit:
+                break
+            found += (event for event in events_of(job_id, one) if event.sequence > after)
+            seen = one.sequence
+        more = len(rows) == wanted and len(found) < limit
+    return found[:limit]
+
+
+def news(connection: Connection, job_id: str, after: int | None, limit: int) -> News | None:
+    """What has happened to a job since an event, `None` for its last one; `None` if there is no such job."""
+    row = connection.execute(_STANDING, {"job_id": job_id}).first()
+    if row is None:
+        return None
+    since = row.last_event if after is None else after
+    found = read_events(connection, job_id, since, limit, None) if row.last_event > since else []
+    return News(state=State(row.state), since=since, events=found)
 
 
 def metrics(connection: Connection, job_id: str) -> list[Metric]:

@@ -107,7 +107,7 @@ class NewEvent(msgspec.Struct, kw_only=True):
     at: float | None = None
 
 
-class Event(msgspec.Struct, kw_only=True):
+class Event(msgspec.Struct, kw_only=True, gc=False):
     """An event as the store has it: `sequence` counts from 1 in each job, without gaps."""
 
     job_id: str
@@ -116,6 +116,14 @@ class Event(msgspec.Struct, kw_only=True):
     type: str
     at: float
     data: dict[str, Any]
+
+
+class News(msgspec.Struct, kw_only=True):
+    """Where a job stands, and its events after the number `since`: perhaps not all, if there are many."""
+
+    state: State
+    since: int
+    events: list[Event]
 
 
 class Page(msgspec.Struct, kw_only=True):

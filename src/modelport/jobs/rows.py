@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -22,6 +22,8 @@ NO_OUTCOME: dict[str, Any] = {
     "result": b"",
     **dict.fromkeys((name for name in OUTCOME if name != "result"), ""),
 }
+ROW_LINES = 500  # lines of a log in one row, at most
+ROW_CHARACTERS = 32768
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=str)
 
@@ -119,16 +121,18 @@ def job_of(row: RowMapping | Mapping[str, Any]) -> Job:
     return Job(**fields, outcome=outcome)
 
 
-def event_of(job_id: str, row: Any) -> Event:
-    """The event of a row."""
-    return Event(
-        job_id=job_id,
-        sequence=row.sequence,
-        attempt=row.attempt,
-        type=row.type,
-        at=row.at,
-        data=unpacked(row.data),
-    )
+def events_of(job_id: str, row: Any) -> list[Event]:
+    """The events of a row: one, or the lines that stand in it together."""
+    data = unpacked(row.data)
+    if not isinstance(data, list):
+        return [_event(job_id, row, row.sequence, data)]
+    lines = cast("list[str]", data)
+    first = row.sequence - len(lines) + 1
+    return [_event(job_id, row, first + place, {"line": line}) for place, line in enumerate(lines)]
+
+
+def _event(job_id: str, row: Any, sequence: int, data: dict[str, Any]) -> Event:
+    return Event(job_id=job_id, sequence=sequence, attempt=row.attempt, type=row.type, at=row.at, data=data)
 
 
 def row_of_event(job: int, sequence: int, attempt: int, event: NewEvent, now: float) -> dict[str, Any]:
@@ -141,3 +145,47 @@ def row_of_event(job: int, sequence: int, attempt: int, event: NewEvent, now: fl
         "at": now if event.at is None else event.at,
         "data": packed(event.data),
     }
+
+
+def rows_of_events(
+    job: int, first: int, attempt: int, new: Sequence[NewEvent], now: float
+) -> list[dict[str, Any]]:
+    """The rows of events that are numbered from `first`.
+
+    Lines that follow each other stand in one row, as a list, under the number of the last one: whoever reads
+    rows above a number then finds the row that holds the next line, wherever in it that is.
+    """
+    rows: list[dict[str, Any]] = []
+    place = 0
+    while place < len(new):
+        lines = _lines_together(new, place)
+        place += max(len(lines), 1)
+        row = row_of_event(job, first + place - 1, attempt, new[place - 1], now)
+        if len(lines) > 1:
+            row["data"] = _packed_lines(lines)
+        rows.append(row)
+    return rows
+
+
+def _lines_together(new: Sequence[NewEvent], place: int) -> list[str]:
+    """The lines from `place` on that fit into one row; none if there is something else."""
+    lines: list[str] = []
+    size = 0
+    while place < len(new) and len(lines) < ROW_LINES:
+        event = new[place]
+        line = event.data.get("line")
+        if event.type != "log" or event.at is not None or not isinstance(line, str) or len(event.data) > 1:
+            break
+        size += len(line)
+        if lines and size > ROW_CHARACTERS:
+            break
+        lines.append(line)
+        place += 1
+    return lines
+
+
+def _packed_lines(lines: list[str]) -> bytes:
+    try:
+        return _encoder.encode(lines)
+    except UnicodeEncodeError:
+        return _encoder.encode([line.encode("utf-8", "replace").decode() for line in lines])

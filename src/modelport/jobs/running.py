@@ -7,9 +7,11 @@ the job now, and the process is killed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import TypeVar
 
 from modelport.engine.local import LocalEngine
@@ -21,7 +23,8 @@ from modelport.jobs.store import JobStore, StoreError, StoreFull, StoreUnavailab
 
 log = logging.getLogger("modelport.jobs")
 
-FLUSH_SECONDS = 0.1  # what comes together is written together
+FLUSH_SECONDS = 0.25  # at least from one write to the next: what comes together is written together
+SOON_SECONDS = 0.1  # after quiet
 FLUSH_EVENTS = 1000  # at most: others want to write, too
 MAX_WAITING_BYTES = 64 << 20  # a job that prints faster than the disk writes loses lines, and is told so
 EVENT_BYTES = 300  # what an event costs beside its text
@@ -46,7 +49,7 @@ class Running:
         self._dropped = 0
         self._last = claim.job.last_event
         self._said = asyncio.Event()
-        self._ended = False
+        self._ended = asyncio.Event()
         self._attempt: asyncio.Task[Outcome] | None = None
         self._full = ""
         self._fenced = False
@@ -90,7 +93,7 @@ class Running:
             self.process.cancel()
         try:
             await asyncio.wait([self._attempt])
-            self._ended = True
+            self._ended.set()
             self._said.set()
             ours = await writer
         except asyncio.CancelledError:
@@ -129,7 +132,7 @@ class Running:
             await asyncio.wait([self._attempt])
         finally:
             self._attempt.cancel()
-        self._ended = True
+        self._ended.set()
         self._said.set()
         outcome = Outcome(
             state=State.INTERRUPTED, status=503, error="the server was stopped", ended_by="server stop"
@@ -155,21 +158,29 @@ class Running:
             return True
 
     async def _write_events(self) -> bool:
+        written = -FLUSH_SECONDS
         while True:
             await self._said.wait()
             self._said.clear()
-            if not self._ended and len(self._waiting) < FLUSH_EVENTS:
-                await asyncio.sleep(FLUSH_SECONDS)
+            if len(self._waiting) < FLUSH_EVENTS:
+                await self._gather(written + FLUSH_SECONDS - monotonic())
+            written = monotonic()
             if not await self._flush():
                 self.abandon("another server has taken it")
                 return False
             if self._waiting or self._dropped:
                 self._said.set()
-            elif self._ended:
+            elif self._ended.is_set():
                 return True
 
+    async def _gather(self, seconds: float) -> None:
+        """Let more come, for so long or a moment; the end of the attempt ends that."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(seconds, SOON_SECONDS)):
+                await self._ended.wait()
+
     async def _flush(self) -> bool:
-        if self._ended:
+        if self._ended.is_set():
             self._tell_dropped()
         waiting = [self._waiting.popleft() for _ in range(min(len(self._waiting), FLUSH_EVENTS))]
         self._waiting_bytes -= sum(map(_size, waiting))

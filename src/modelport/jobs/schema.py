@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 KINDS = ("train", "validate", "predict")
 
 metadata = MetaData()
@@ -72,6 +72,7 @@ jobs = Table(
     sqlite_autoincrement=True,  # a number of a removed job never comes again
 )
 
+# One event a row, but lines of a log that were written together: `sequence` is the number of the last one.
 events = Table(
     "events",
     metadata,

@@ -43,6 +43,7 @@ from modelport.jobs.records import (
     Metric,
     NewEvent,
     NewJob,
+    News,
     Outcome,
     Page,
 )
@@ -256,6 +257,10 @@ class JobStore:
         return await self._read(
             lambda connection: queries.read_events(connection, job_id, after, limit, types)
         )
+
+    async def news(self, job_id: str, after: int | None, limit: int = 1000) -> News | None:
+        """Where a job stands and its events after `after`, or after its last one; `None` if there is none."""
+        return await self._read(lambda connection: queries.news(connection, job_id, after, limit))
 
     async def metrics(self, job_id: str) -> Sequence[Metric]:
         """Every value of every metric of a job, as they came."""

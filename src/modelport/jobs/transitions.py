@@ -23,6 +23,7 @@ from modelport.jobs.rows import (
     plain,
     row_of_event,
     row_of_new,
+    rows_of_events,
 )
 from modelport.jobs.schema import events, jobs
 from modelport.jobs.states import ENDED, State, check
@@ -32,6 +33,11 @@ _INSERT_JOB = insert(jobs).returning(jobs.c.number)
 _INSERT_EVENT = insert(events)
 _LOCK = select(*SUMMARY).where(jobs.c.id == bindparam("job_id")).with_for_update()
 _NUMBER = select(jobs.c.number, jobs.c.last_event).with_for_update()
+_COUNT_ON = (
+    update(jobs)
+    .values(last_event=jobs.c.last_event + bindparam("more"), revision=jobs.c.revision + 1)
+    .returning(jobs.c.number, jobs.c.last_event, jobs.c.attempt)
+)
 _INSERT_ONCE = {
     False: sqlite.insert(jobs).on_conflict_do_nothing().returning(jobs.c.number),
     True: postgresql.insert(jobs).on_conflict_do_nothing().returning(jobs.c.number),
@@ -105,22 +111,13 @@ def _append(
     for event in new:
         if event.type == "progress":
             changes |= _progress(event.data)
-    statement = (
-        update(jobs)
-        .where(*conditions)
-        .values(last_event=jobs.c.last_event + len(new), revision=jobs.c.revision + 1, **changes)
-        .returning(jobs.c.number, jobs.c.last_event, jobs.c.attempt)
-    )
-    row = tx.connection.execute(statement).first()
+    statement = _COUNT_ON.where(*conditions).values(**changes)
+    row = tx.connection.execute(statement, {"more": len(new)}).first()
     if row is None:
         return None
     first = row.last_event - len(new) + 1
     if new:
-        rows = [
-            row_of_event(row.number, first + place, row.attempt, event, tx.now)
-            for place, event in enumerate(new)
-        ]
-        tx.connection.execute(_INSERT_EVENT, rows)
+        tx.connection.execute(_INSERT_EVENT, rows_of_events(row.number, first, row.attempt, new, tx.now))
     tx.touched.add(job_id)
     failpoints.reach("append.after")
     return row.last_event

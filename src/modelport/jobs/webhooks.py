@@ -18,6 +18,7 @@ from typing import Protocol
 
 import msgspec
 
+from modelport.jobs.changes import WEBHOOKS
 from modelport.jobs.errors import StoreError
 from modelport.jobs.records import Delivery, Job
 from modelport.jobs.views import job_body, utc
@@ -138,7 +139,7 @@ class WebhookSender:
 
     async def run(self) -> None:
         """Send until cancelled. What is then on its way is sent again by whoever finds its lease over."""
-        async with self.store.subscribe() as self._changed, asyncio.TaskGroup() as tasks:
+        async with self.store.subscribe(WEBHOOKS) as self._changed, asyncio.TaskGroup() as tasks:
             while True:
                 self._changed.clear()
                 if not await self._begin_due(tasks):

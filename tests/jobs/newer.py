@@ -14,12 +14,12 @@ from modelport.jobs import migrate
 from modelport.jobs.store import JobStore
 
 STEPS = ("first", "half", "last")
-SECOND = """
+ONE_MORE = """
 import os, signal, sys
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0002", "0001"
+revision, down_revision = "9999", "{head}"
 
 
 def reach(place):
@@ -46,7 +46,8 @@ async def open_and_close(where: str) -> None:
 if __name__ == "__main__":
     place = Path(sys.argv[2])
     shutil.copytree(Path(migrate.__file__).parent / "migrations", place / "migrations", dirs_exist_ok=True)
-    (place / "migrations" / "versions" / "v0002_colours.py").write_text(SECOND)
-    migrate.HEAD = "0002"
+    script = ONE_MORE.replace("{head}", migrate.HEAD)
+    (place / "migrations" / "versions" / "v9999_colours.py").write_text(script)
+    migrate.HEAD = "9999"
     migrate.__file__ = str(place / "migrate.py")
     asyncio.run(open_and_close(sys.argv[1]))

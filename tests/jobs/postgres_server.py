@@ -150,6 +150,16 @@ class Postgres:
         finally:
             connection.close()
 
+    def number(self, query: str, url: str) -> int:
+        """What a query of one number says in the database of a URL."""
+        connection = pg8000.dbapi.connect("tests", "127.0.0.1", url.rpartition("/")[2], self.port)
+        try:
+            cursor = connection.cursor()
+            cursor.execute(query)
+            return int(cursor.fetchone()[0])
+        finally:
+            connection.close()
+
     def url(self, database: str) -> str:
         """The URL of a database."""
         return f"postgresql://tests@127.0.0.1:{self.port}/{database}"

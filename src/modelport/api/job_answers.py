@@ -20,6 +20,7 @@ from modelport.api.preferences import Preferences
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.api.training import json_response
 from modelport.engine.pool import ModelPool, Refused
+from modelport.jobs import failpoints
 from modelport.jobs.records import Job
 from modelport.jobs.states import ENDED, State
 from modelport.jobs.store import StoreError
@@ -78,6 +79,7 @@ class JobAnswers:
         request_id = self.calls.engine.request_id(self.calls.engine.next_id())
         try:
             job, _ = await self.submission.submit(scope, receive, pool, verb)
+            failpoints.reach("reply.before")
             response: Response = await answer(job)
             response.headers["x-request-id"] = request_id
             await response(scope, receive, send)

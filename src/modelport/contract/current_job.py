@@ -95,19 +95,20 @@ class CurrentJob:
 def _keep(source: Path, name: str, reporter: JobReporter) -> Path:
     import shutil
 
+    from modelport.contract.kept_files import keep_file, sync_names
+
     inner = Path(name)
     if inner.is_absolute() or ".." in inner.parts or not inner.parts or "\0" in name:
         raise ValueError(f"artifact: {name!r} is no name inside the job")
     kept = reporter.artifact_dir / inner
     kept.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, kept, dirs_exist_ok=True)
+        shutil.copytree(source, kept, dirs_exist_ok=True, copy_function=keep_file)
         files = [path for path in kept.rglob("*") if path.is_file()]
     else:
-        partial = kept.with_name(f".{kept.name}.partial")  # half a file never has the name
-        shutil.copyfile(source, partial)
-        partial.replace(kept)
-        files = [kept]
+        files = [keep_file(source, kept)]
+    for folder in {file.parent for file in files}:
+        sync_names(folder, reporter.artifact_dir)
     for file in files:
         relative = file.relative_to(reporter.artifact_dir).as_posix()
         reporter.report("artifact", {"path": relative, "size": file.stat().st_size})

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, update
 
 from modelport.jobs.changes import WEBHOOKS
 from modelport.jobs.records import Delivery
@@ -83,6 +83,21 @@ def due(
     ]
 
 
+def release(tx: Transaction, lost_owners: Collection[str]) -> None:
+    """Make due at once what servers that are gone had taken: nobody knows whether it was sent."""
+    held = deliveries.c.owner.in_(sorted(lost_owners)), deliveries.c.next_at.is_not(None)
+    freed = tx.connection.execute(update(deliveries).where(*held).values(next_at=tx.lease_now, owner=""))
+    if freed.rowcount:
+        tx.touched.add(WEBHOOKS)
+
+
+def owners(connection: Connection) -> set[str]:
+    """The servers that are sending something."""
+    query = select(deliveries.c.owner).distinct()
+    held = deliveries.c.next_at.is_not(None), deliveries.c.owner != ""
+    return set(connection.execute(query.where(*held)).scalars())
+
+
 def _leads_to(target: str) -> ColumnElement[bool]:
     """True for the URLs of one host and port, such as `https://example.org:443`."""
     url = func.lower(deliveries.c.url)
@@ -99,6 +114,6 @@ def delivered(tx: Transaction, delivery_id: str) -> None:
 def failed(tx: Transaction, delivery_id: str, error: str, next_at: float | None) -> None:
     """The webhook was not accepted: try again at `next_at`, or never (`None`)."""
     undelivered = deliveries.c.delivered_at.is_(None)
-    values = {"next_at": next_at, "last_error": plain(error)}
+    values = {"next_at": next_at, "owner": "", "last_error": plain(error)}
     statement = update(deliveries).where(deliveries.c.id == delivery_id, undelivered).values(values)
     tx.connection.execute(statement)

@@ -1,4 +1,4 @@
-"""Places at which a test makes the process die as a power cut would: between any two steps.
+"""Places at which a test makes the server die by kill -9, between any two steps.
 
 `MODELPORT_FAILPOINT=submit.after_insert:kill@3` kills the process with SIGKILL at the third time it comes to
 that place. Without the variable a place costs one comparison.
@@ -31,7 +31,24 @@ STORE = frozenset(
         "migrate.after",
     }
 )
-NAMES = STORE
+# Those of the server around it: the reply to a submission, a job's process, its files, webhooks.
+SERVER = frozenset(
+    {
+        "reply.before",
+        "spawn.before",
+        "spawn.after",
+        "order.sent",
+        "result.written",
+        "result.synced",
+        "end.stored",
+        "inputs.removed",
+        "webhook.before_send",
+        "webhook.answered",
+        "prune.stored",
+        "prune.removed",
+    }
+)
+NAMES = STORE | SERVER
 
 
 def parse(text: str) -> tuple[str, int]:

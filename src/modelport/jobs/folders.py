@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from modelport.contract.kept_files import sync, sync_names
+
 RESERVE = "reserve"
 RESERVE_BYTES = 2 << 20  # more than the largest result that goes into the database
 
@@ -85,17 +87,17 @@ class JobFolders:
 
 
 def sync_tree(folder: Path) -> None:
-    """Make the files in `folder`, and their names, survive a power cut. Raises `OSError`."""
+    """Make the files in a folder of a job, and their names, survive a power cut. Raises `OSError`."""
     for place, _, files in os.walk(folder, topdown=False):
         for name in files:
-            _sync(Path(place) / name)
-        _sync(Path(place))
-    _sync(folder.parent)
+            sync(Path(place) / name)
+        sync(Path(place))
+    sync_job(folder.parent)
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def sync_job(folder: Path) -> None:
+    """Make a job's folder be found after a power cut: from its own names to those of the data folder.
+
+    Raises `OSError`.
+    """
+    sync_names(folder, folder.parents[2])

@@ -16,7 +16,8 @@ from modelport.contract.calls import Answer, Call
 from modelport.contract.current_job import KNOWS_JOB
 from modelport.engine.output import printable
 from modelport.engine.worker_process import Worker
-from modelport.jobs.folders import sync_tree
+from modelport.jobs import failpoints
+from modelport.jobs.folders import sync_job, sync_tree
 from modelport.jobs.records import Claim, NewEvent, Outcome
 from modelport.jobs.states import State
 from modelport.worker.frames import Failed, JobOrder, Kind, Load, Report
@@ -69,6 +70,7 @@ class JobProcess:
             call = msgspec.msgpack.decode(self.claim.job.call, type=Call)
             order = JobOrder(call, self.claim.job.id, self.claim.attempt, str(self.folder))
             worker.send(Kind.JOB, order)
+            failpoints.reach("order.sent")
         elif kind == Kind.REPORT:
             said: Report = message
             if said.type == KNOWS_JOB:
@@ -95,7 +97,10 @@ class JobProcess:
         try:
             for name in ("result", "checkpoints", "artifacts"):
                 (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            await asyncio.to_thread(sync_job, self.folder)  # before an artifact can be told of
+            failpoints.reach("spawn.before")
             await self._start()
+            failpoints.reach("spawn.after")
             await self._over.wait()
             self._end_cancelling()
             await worker.stop()
@@ -180,11 +185,13 @@ class JobProcess:
             )
         file = ""
         if answer.path:
+            failpoints.reach("result.written")
             try:
                 await asyncio.to_thread(sync_tree, self.folder / "result")
             except OSError as error:  # what may not outlive a power cut is no result
                 kept = f"its result could not be kept: {error.strerror or error}"
                 return Outcome(state=State.FAILED, status=507, error=kept, ended_by="disk")
+            failpoints.reach("result.synced")
             file = str(Path(answer.path).relative_to(self.folder))
         named = dict(answer.headers).get("content-disposition", "")
         return Outcome(

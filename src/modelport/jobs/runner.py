@@ -137,7 +137,8 @@ class JobRunner:
     async def _rescue(self) -> None:
         await self._heartbeat()  # first: a server that slept longer than its leases must not rescue its own
         held = await self.store.list(state=State.RUNNING, limit=1000)
-        lost = {job.owner for job in held.jobs if self._is_gone(job.owner)}
+        owners = {job.owner for job in held.jobs} | await self.store.delivery_owners()
+        lost = {owner for owner in owners if self._is_gone(owner)}
         for job in await self.store.rescue(lost):
             log.warning("job %s was left by a server that is gone; it is %s now", job.id, job.state)
             if job.state in TERMINAL:

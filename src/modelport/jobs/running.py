@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TypeVar
 
 from modelport.engine.local import LocalEngine
+from modelport.jobs import failpoints
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.process import JobProcess
 from modelport.jobs.records import Claim, NewEvent, Outcome
@@ -214,8 +215,10 @@ class Running:
         if job is None:
             log.warning("job %s had been taken by another server; its outcome is dropped", job_id)
             return
+        failpoints.reach("end.stored")
         if job.state in TERMINAL:
             await asyncio.to_thread(self.folders.drop_inputs, job_id)
+            failpoints.reach("inputs.removed")
         log.info("job %s: %s after attempt %d (%s)", job_id, job.state, job.attempt, outcome.ended_by)
 
     async def _until_reachable(self, act: Callable[[], Awaitable[T]]) -> T:

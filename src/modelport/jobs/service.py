@@ -11,6 +11,7 @@ from pathlib import Path
 from time import time
 
 from modelport.engine.local import LocalEngine
+from modelport.jobs import failpoints
 from modelport.jobs.durations import seconds_of
 from modelport.jobs.feeds import Feeds
 from modelport.jobs.folders import JobFolders
@@ -150,9 +151,12 @@ class JobService:
         keep = seconds_of(self.settings.keep_jobs)
         while keep:
             removed = await self.store.prune(time() - keep)
+            if removed:
+                failpoints.reach("prune.stored")
             for job_id in removed:
                 await asyncio.to_thread(self.folders.remove, job_id)
             if removed:
+                failpoints.reach("prune.removed")
                 log.info("removed %d jobs that ended more than %s ago", len(removed), self.settings.keep_jobs)
             await asyncio.sleep(PRUNE_SECONDS)
         await asyncio.Event().wait()

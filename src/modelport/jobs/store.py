@@ -226,7 +226,10 @@ class JobStore:
 
     async def rescue(self, lost_owners: set[str] | None = None, *, grace: float = 0.0) -> list[Job]:
         """Interrupt jobs of servers that are gone (named, or lease over for `grace` seconds), and queue them
-        again while they have attempts left. Returns them as they are now."""
+        again while they have attempts left. Returns them as they are now.
+
+        Webhooks that the servers named had begun to send are due again.
+        """
         lost = set(lost_owners or ())
         return await self.writer.do(lambda tx: transitions.rescue(tx, lost, grace))
 
@@ -286,6 +289,10 @@ class JobStore:
         """
         left_out = frozenset(not_to)
         return await self.writer.do(lambda tx: deliveries.due(tx, limit, owner, lease_seconds, left_out))
+
+    async def delivery_owners(self) -> set[str]:
+        """The servers that have taken webhooks and not said yet what became of them."""
+        return await self._read(deliveries.owners)
 
     async def delivered(self, delivery_id: str) -> None:
         """A webhook was accepted."""

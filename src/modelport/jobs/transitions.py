@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, RowMapping, bindparam, insert, select, upd
 from sqlalchemy.dialects import postgresql, sqlite
 
 from modelport.jobs import failpoints
-from modelport.jobs.deliveries import announce
+from modelport.jobs.deliveries import announce, release
 from modelport.jobs.errors import IdempotencyConflict, RetryRefused
 from modelport.jobs.records import Job, NewEvent, NewJob, Outcome
 from modelport.jobs.rows import (
@@ -187,6 +187,7 @@ def rescue(tx: Transaction, lost_owners: set[str], grace: float) -> list[Job]:
     over = jobs.c.lease_until < tx.lease_now - grace
     if lost_owners:
         over = over | jobs.c.owner.in_(sorted(lost_owners))
+        release(tx, lost_owners)
     query = select(*SUMMARY).where(RUNNING, over).order_by(jobs.c.number).with_for_update(skip_locked=True)
     lost = Outcome(
         state=State.INTERRUPTED, status=503, error="the server that ran it is gone", ended_by="lost"

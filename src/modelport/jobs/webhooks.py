@@ -18,6 +18,7 @@ from typing import Protocol
 
 import msgspec
 
+from modelport.jobs import failpoints
 from modelport.jobs.changes import WEBHOOKS
 from modelport.jobs.errors import StoreError
 from modelport.jobs.records import Delivery, Job
@@ -200,6 +201,7 @@ class WebhookSender:
             raise _Failed("the job was removed", final=True)
         try:
             body = message(delivery, job, self.base_path)
+            failpoints.reach("webhook.before_send")
             status = await post_bytes(delivery.url, body, self._headers(delivery.id, body), self.limits)
         except UrlError as error:
             self.targets.stayed_silent(target, now())
@@ -209,6 +211,7 @@ class WebhookSender:
             log.exception("webhook %s of job %s cannot be sent", delivery.id, delivery.job_id)
             raise _Failed(f"a bug: {type(error).__name__}") from error
         self.targets.answered(target)
+        failpoints.reach("webhook.answered")
         if not 200 <= status <= 299:
             raise _Failed(f"the target answered {status}", final=status == GONE)
 

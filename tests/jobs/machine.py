@@ -192,6 +192,8 @@ class Machine(RuleBasedStateMachine):
         job = self._fresh(claim)
         result = str(token).encode()
         ended = self.run(self.stores[store].finish(job_id, token, Outcome(state=state, result=result)))
+        if known is not None and known.asked and state is State.SUCCEEDED:
+            state, result = State.CANCELLED, b""  # it never succeeds once a cancellation was confirmed
         if job is None:
             if ended is not None:  # the same end, said again
                 assert known is not None, "a job that was pruned has ended"

@@ -296,3 +296,16 @@ async def test_lines_that_are_said_again_are_written_once(store: JobStore) -> No
     assert lines == ["a", "b", "c"]
     await store.finish(job_id, token, SUCCEEDED)
     assert await store.append(job_id, token, [line("late")], after=told + 4) is None
+
+
+async def test_a_job_whose_cancellation_was_confirmed_never_succeeds(store: JobStore) -> None:
+    claim = await running(store)
+    asked = await store.request_cancel(claim.job.id)
+    assert asked is not None
+    assert asked.cancel_requested
+    success = Outcome(state=State.SUCCEEDED, result=b"too late")
+    for _ in range(2):  # said again, as after a lost answer, it stays the same
+        ended = await store.finish(claim.job.id, claim.token, success)
+        assert ended is not None
+        assert ended.outcome is not None
+        assert (ended.state, ended.outcome.status, ended.outcome.result) == (State.CANCELLED, 499, b"")

@@ -137,12 +137,16 @@ def _progress(data: dict[str, Any]) -> dict[str, Any]:
 def finish(tx: Transaction, job_id: str, token: int, outcome: Outcome) -> Job | None:
     """End an attempt; `None` if it is stale.
 
-    Saying the same again is answered with the job: the first answer may have been lost on its way.
+    Saying the same again is answered with the job: the first answer may have been lost on its way. A job
+    whose cancellation was confirmed never succeeds: its run may have begun after that, on a server that did
+    not know of it yet.
     """
     failpoints.reach("finish.before")
     row = _locked(tx, job_id)
     if row is None:
         return None
+    if row["cancel_requested"] and outcome.state == State.SUCCEEDED:
+        outcome = _cancelled(outcome.ended_by)
     if row["state"] != State.RUNNING:
         said = row["token"] == token and row["state"] == outcome.state and row["status"] == outcome.status
         return job_of(row) if said else None
@@ -163,8 +167,7 @@ def _end_attempt(tx: Transaction, row: RowMapping, token: int, outcome: Outcome)
     if ended is None or rests:
         return ended
     if row["cancel_requested"]:
-        how = Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by=outcome.ended_by)
-        return _cancel(tx, ended, how)
+        return _cancel(tx, ended, _cancelled(outcome.ended_by))
     return _requeue(tx, ended)
 
 
@@ -174,8 +177,7 @@ def request_cancel(tx: Transaction, job_id: str) -> Job | None:
     if row is None:
         return None
     if row["state"] in (State.QUEUED, State.INTERRUPTED):
-        how = Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by="before it ran")
-        return job_of(_cancel(tx, row, how) or row)
+        return job_of(_cancel(tx, row, _cancelled("before it ran")) or row)
     if row["state"] == State.RUNNING and not row["cancel_requested"]:
         asked = NewEvent(type="state", data={"state": State.RUNNING.value, "cancel_requested": True})
         row = _change(tx, row, {"cancel_requested": True}, asked, jobs.c.state == State.RUNNING.value) or row
@@ -225,6 +227,10 @@ def _of_attempt(tx: Transaction, job_id: str, token: int) -> tuple[ColumnElement
 def _locked(tx: Transaction, job_id: str) -> RowMapping | None:
     """A job's row, which nobody else changes until the commit. (SQLite has one writer and ignores it.)"""
     return tx.connection.execute(_LOCK, {"job_id": job_id}).mappings().first()
+
+
+def _cancelled(ended_by: str) -> Outcome:
+    return Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by=ended_by)
 
 
 def _cancel(tx: Transaction, row: RowMapping, how: Outcome) -> RowMapping | None:

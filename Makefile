@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint docs bench lock clean
+.PHONY: help setup run test lint docs bench soak lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
@@ -16,6 +16,7 @@ help:
 	@echo 'make lint   the checks of make test without its tests'
 	@echo 'make docs   write the generated parts of the docs, and run every code block in them'
 	@echo 'make bench  measure, side by side with the peers that are installed'
+	@echo 'make soak   kill servers a thousand times and cut the power two hundred times, which takes a while'
 	@echo 'make lock   resolve pyproject.toml into requirements.lock anew'
 	@echo 'make clean  remove everything that these commands made'
 
@@ -54,6 +55,10 @@ docs: setup
 
 bench: setup
 	@$(BIN)/python -m benchmarks
+
+soak: setup
+	@$(BIN)/python tests/jobs/kill_cycles.py --cycles 950 --servers 50
+	@$(BIN)/python tests/jobs/power_cuts.py --cuts 200
 
 lock: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools

@@ -21,11 +21,12 @@ def field_map(error: pydantic.ValidationError, skip: int = 1) -> Any:
         path = [str(step) for step in item["loc"]] or ["_schema"]
         if skip == 0:
             path = ["", *[str(step) for step in item["loc"]]]
-        _put(root, path, message)
+        put_message(root, path, message)
     return root[""] if skip == 0 else root
 
 
-def _put(root: dict[str, Any], path: list[str], message: str) -> None:
+def put_message(root: dict[str, Any], path: list[str], message: str) -> None:
+    """Add a message to webargs' map at this path; beside messages further down it stands in `_schema`."""
     node = root
     for step in path[:-1]:
         below = node.get(step)
@@ -38,3 +39,15 @@ def _put(root: dict[str, Any], path: list[str], message: str) -> None:
         cast("dict[str, Any]", last).setdefault("_schema", []).append(message)
     else:
         last.append(message)
+
+
+def error_details(error: pydantic.ValidationError, prefix: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """A pydantic error as data: `loc`, `msg` and `type` of each, with `prefix` before each `loc`."""
+    return [
+        {
+            "loc": [*prefix, *item["loc"]],
+            "msg": item["msg"].removeprefix("Value error, "),
+            "type": item["type"],
+        }
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    ]

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict  # pydantic needs this one below Python 
 
 from modelport.contract.deepaas import only_result
 from modelport.contract.errors import AnswerInvalid, ArgumentErrors, BadRequest, ModelLoadError
-from modelport.contract.field_messages import MISSING_MESSAGE, field_map
+from modelport.contract.field_messages import MISSING_MESSAGE, error_details, field_map
 from modelport.contract.hints import (
     argument_kind,
     bare,
@@ -53,7 +53,7 @@ class TypedModel:
         self.signature = Signature(
             name=name,
             contract="typed",
-            metadata=metadata_of(_Described(model, name), name, problems),
+            metadata=metadata_of(Described(model, name), name, problems),
             predict=self._predict_operation(),
             train=_operation(self.verbs["train"]),
             validate=_operation(self.verbs["validate"]),
@@ -62,9 +62,9 @@ class TypedModel:
             resumable=bool(getattr(model, "resumable", False)),
         )
 
-    def _verb(self, verb: str) -> _Verb | None:
+    def _verb(self, verb: str) -> Verb | None:
         function = getattr(self.model, verb, None)
-        return _Verb(function, verb, self.definitions) if callable(function) else None
+        return Verb(function, verb, self.definitions) if callable(function) else None
 
     def _predict_operation(self) -> Operation:
         verb = self.verbs["predict"]
@@ -129,7 +129,7 @@ class TypedModel:
             raise AnswerInvalid(error.errors(include_url=False, include_input=False)) from error
 
 
-class _Described:
+class Described:
     """A typed model's `metadata` and docstring in the form of `get_metadata`."""
 
     def __init__(self, model: Any, name: str):
@@ -148,13 +148,24 @@ class _Described:
         return given
 
 
-class _Verb:
-    """One typed function: what it takes, and how a request becomes its arguments."""
+class Verb:
+    """One typed function: what it takes, and how a request becomes its arguments.
 
-    def __init__(self, function: Callable[..., Any], name: str, definitions: dict[str, Any]):
+    `hints` stand for those of the function; without `strict` JSON is converted as pydantic's lax mode does.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str,
+        definitions: dict[str, Any],
+        hints: dict[str, Any] | None = None,
+        strict: bool = True,
+    ):
         self.function = function
         self.name = name
-        hints = hints_of(function, name)
+        self.strict = strict
+        hints = dict(hints_of(function, name) if hints is None else hints)
         self.returns: Any = hints.pop("return", None)
         self.arguments: list[Argument] = []
         self.adapters: dict[str, TypeAdapter[Any]] = {}
@@ -197,9 +208,9 @@ class _Verb:
         """The arguments out of a request. Raises `ArgumentErrors` with every message at once."""
         if self.json_only and places.raw_json is not None and not places.query:
             try:
-                return self._whole(self.whole.validate_json(places.raw_json, strict=True))
+                return self._whole(self.whole.validate_json(places.raw_json, strict=self.strict))
             except pydantic.ValidationError as error:
-                raise ArgumentErrors(field_map(error)) from None
+                raise ArgumentErrors(field_map(error), error_details(error)) from None
         return self._whole(self._bind_each(places))
 
     def _whole(self, bound: dict[str, Any]) -> dict[str, Any]:
@@ -210,6 +221,7 @@ class _Verb:
     def _bind_each(self, places: Places) -> dict[str, Any]:
         bound: dict[str, Any] = {}
         errors: dict[str, Any] = {}
+        details: list[dict[str, Any]] = []
         for argument in self.arguments:
             name = argument.name
             place, found = places.find(name, argument.location)
@@ -218,8 +230,10 @@ class _Verb:
             if found is MISSING:
                 if argument.is_upload and _is_given(places, name):
                     errors[name] = ["Not a valid file."]
+                    details.append({"loc": [name], "msg": errors[name][0], "type": "value_error"})
                 elif argument.required:
                     errors[name] = [MISSING_MESSAGE]
+                    details.append({"loc": [name], "msg": "Field required", "type": "missing"})
                 elif name in self.defaults:
                     self._fill_in(bound, name)
                 continue
@@ -227,8 +241,9 @@ class _Verb:
                 bound[name] = self._validated(argument, place, found)
             except pydantic.ValidationError as error:
                 errors[name] = field_map(error, skip=0)
+                details += error_details(error, (name,))
         if errors:
-            raise ArgumentErrors(errors)
+            raise ArgumentErrors(errors, details)
         return bound
 
     def _fill_in(self, bound: dict[str, Any], name: str) -> None:
@@ -240,7 +255,7 @@ class _Verb:
         adapter = self.adapters[argument.name]
         if place == "json":
             if argument.kind == "value" and argument.schema.get("format") != "table":
-                return adapter.validate_json(_json(found), strict=True)
+                return adapter.validate_json(_json(found), strict=self.strict)
             return adapter.validate_python(found)
         value = found if argument.name in self.lists else found[0]
         holds_file = any(is_uploaded_file(item) for item in found)
@@ -350,11 +365,11 @@ def _renamed_reference(reference: Any, names: dict[str, str]) -> Any:
     return f"#/$defs/{names[name]}" if name in names else reference
 
 
-def _operation(verb: _Verb | None) -> Operation:
+def _operation(verb: Verb | None) -> Operation:
     return Operation() if verb is None else Operation(implemented=True, arguments=verb.arguments)
 
 
-def _answer_adapter(verb: _Verb | None) -> TypeAdapter[Any] | None:
+def _answer_adapter(verb: Verb | None) -> TypeAdapter[Any] | None:
     if verb is None or verb.returns in (None, Any, type(None)):
         return None
     if media_types_of(verb.returns) != [JSON] or verb.accept is not None:

@@ -6,14 +6,20 @@ import inspect
 import warnings
 from typing import Any
 
+import msgspec
 from marshmallow.warnings import Marshmallow4Warning as MarshmallowWarning
 
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model import Model
+from modelport.contract.model_options import ModelOptions
 from modelport.contract.served import ServedModel
+from modelport.contract.signature import Signature
 from modelport.sources.deepaas_modules import let_errors_be_reasons
+from modelport.sources.frameworks.registry import FRAMEWORKS, adapter_of
 from modelport.sources.python import load_object
 from modelport.sources.source import Source
+
+DEEPAAS_FUNCTIONS = ("get_predict_args", "get_train_args", "get_validate_args", "predict_batch")
 
 
 def load_model(source: Source) -> ServedModel:
@@ -24,7 +30,7 @@ def load_model(source: Source) -> ServedModel:
         model = load_object(source)
         let_errors_be_reasons()
         try:
-            return served_model(model, source.name)
+            return served_model(model, source.name, source.options)
         except ModelLoadError as error:
             raise ModelLoadError(f"{source}: {error}") from error
         except Exception as error:  # the model's own functions run while its contract is read
@@ -33,23 +39,79 @@ def load_model(source: Source) -> ServedModel:
             ) from error
 
 
-def served_model(model: Any, name: str) -> ServedModel:
-    """A model object behind the contract it was written for."""
+def served_model(model: Any, name: str, options: ModelOptions | None = None) -> ServedModel:
+    """A model object behind the contract it was written for; what the operator says of it comes first."""
+    options = options or ModelOptions()
+    served = _served(model, name, options)
+    served.signature = _as_asked(served.signature, options)
+    return served
+
+
+def _served(model: Any, name: str, options: ModelOptions) -> ServedModel:
     if is_typed(model):
         from modelport.contract.typed import TypedModel
 
         return TypedModel(model, name)
+    if not is_deepaas(model):
+        adapter = adapter_of(model, options)
+        if adapter is not None:
+            from modelport.contract.arrays.array_model import ArrayModel
+
+            return ArrayModel(adapter, name, options)
+        if options.predict_method or takes_named(model):
+            from modelport.contract.objects import ObjectModel
+
+            return ObjectModel(model, name, options)
     from modelport.contract.deepaas import DeepaasModel
 
     return DeepaasModel(model, name)
 
 
+def _as_asked(signature: Signature, options: ModelOptions) -> Signature:
+    predict = signature.predict
+    if predict.max_batch_size > 1:
+        if options.max_batch_size is not None:
+            predict = msgspec.structs.replace(predict, max_batch_size=max(1, options.max_batch_size))
+        if options.max_wait_ms is not None:
+            predict = msgspec.structs.replace(predict, max_wait_ms=options.max_wait_ms)
+    return msgspec.structs.replace(signature, predict=predict, metadata=signature.metadata | options.metadata)
+
+
 def is_typed(model: Any) -> bool:
-    """True for a `modelport.Model`, and for anything whose `predict` has annotated parameters."""
+    """True for a `modelport.Model`, and for anything whose own `predict` has annotated parameters.
+
+    Methods that come from a framework do not count, nor do parameters that are arrays: nobody can send one.
+    """
     if isinstance(model, Model):
         return True
     predict = getattr(model, "predict", None)
     if not callable(predict) or hasattr(model, "get_predict_args"):
         return False
+    if str(getattr(predict, "__module__", "")).partition(".")[0] in FRAMEWORKS:
+        return False
     named = [p for p in inspect.signature(predict).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    return bool(named) and all(p.annotation is not p.empty for p in named)
+    return bool(named) and all(p.annotation is not p.empty for p in named) and not _takes_arrays(predict)
+
+
+def _takes_arrays(predict: Any) -> bool:
+    from modelport.contract.hints import hints_of
+    from modelport.contract.objects import is_array
+
+    hints = hints_of(predict, "predict")
+    return any(is_array(hint) for name, hint in hints.items() if name != "return")
+
+
+def is_deepaas(model: Any) -> bool:
+    """True for what has functions of the DEEPaaS contract that no other model has."""
+    return any(callable(getattr(model, name, None)) for name in DEEPAAS_FUNCTIONS)
+
+
+def takes_named(model: Any) -> bool:
+    """True for an object whose `predict`, or that itself when it is called, has parameters by name."""
+    from modelport.contract.objects import named_parameters
+
+    predict = getattr(model, "predict", None)
+    if callable(predict):
+        return bool(named_parameters(predict))
+    has_verbs = any(callable(getattr(model, name, None)) for name in ("train", "validate", "get_metadata"))
+    return not has_verbs and callable(model)

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from modelport.contract.errors import ModelLoadError
 from modelport.sources.deepaas_modules import provide_deepaas_modules
+from modelport.sources.frameworks.registry import frameworks_of
 from modelport.sources.near_names import did_you_mean, near_files, near_modules
 from modelport.sources.source import Source
 
@@ -40,9 +41,16 @@ def load_object(source: Source) -> Any:
         found = _object(found, source)
     elif inspect.ismodule(found):
         found = _only_model(found)
-    if not any(callable(getattr(found, name, None)) for name in FUNCTIONS):
+    if not _is_model(found):
         raise ModelLoadError(f"{source}: it has no predict(), train(), validate() or get_metadata()")
     return found
+
+
+def _is_model(found: Any) -> bool:
+    """Whether there is anything to serve: functions of a model, something to call, a framework's object."""
+    if any(callable(getattr(found, name, None)) for name in FUNCTIONS):
+        return True
+    return not inspect.ismodule(found) and (callable(found) or bool(frameworks_of(found)))
 
 
 def _module(source: Source) -> ModuleType:

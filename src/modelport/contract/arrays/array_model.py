@@ -1,0 +1,202 @@
+"""The array contract: models that take arrays and tables of rows, whatever framework they are of."""
+
+from __future__ import annotations
+
+import logging
+from importlib.util import find_spec
+from typing import Any
+
+import msgspec
+
+from modelport.contract.arrays.adapter import ArrayAdapter, Input
+from modelport.contract.arrays.batches import apart, groups, rows_of, together
+from modelport.contract.arrays.description import argument_of
+from modelport.contract.arrays.findings import MISSING, Fault, Findings, wrong_length
+from modelport.contract.arrays.option_values import OptionValues
+from modelport.contract.arrays.rows import TableRows
+from modelport.contract.arrays.text import value_of_text
+from modelport.contract.arrays.values import ArrayValues
+from modelport.contract.errors import ArgumentErrors, ModelLoadError
+from modelport.contract.metadata import metadata_of
+from modelport.contract.model_options import Column, ModelOptions
+from modelport.contract.places import MISSING as NOT_SENT
+from modelport.contract.places import Places
+from modelport.contract.row_columns import RowColumns
+from modelport.contract.signature import Operation, Signature
+
+BATCH_SIZE = 64  # calls that go to the model together, if so many wait
+NO_ROWS: Fault = ("too_short", "Input should have at least 1 row, not 0")
+
+Reader = TableRows | ArrayValues
+
+
+class ArrayModel:
+    """A model of the array contract, as the worker sees it.
+
+    Raises `ModelLoadError` where the options do not fit the model.
+    """
+
+    def __init__(self, adapter: ArrayAdapter, name: str, options: ModelOptions):
+        self.adapter = adapter
+        self.alone = not adapter.batches
+        inputs = [_as_asked(given, options, len(adapter.inputs)) for given in adapter.inputs]
+        self.readers: dict[str, Reader] = {}
+        arguments: dict[str, str] = {}
+        for number, given in enumerate(inputs):
+            argument = options.rows_argument if options.rows_argument and number == 0 else given.name
+            arguments[given.name] = argument
+            self.readers[given.name] = _reader(given, argument, options)
+        self.options = OptionValues(adapter.options)
+        problems: list[str] = []
+        self.signature = Signature(
+            name=name,
+            contract="array",
+            metadata=metadata_of(_Described(adapter), name, problems),
+            predict=Operation(
+                implemented=True,
+                arguments=[*(argument_of(i, arguments[i.name]) for i in inputs), *adapter.options],
+                max_batch_size=1 if self.alone else BATCH_SIZE,
+            ),
+            problems=problems,
+        )
+
+    def warm(self) -> None:
+        """Nothing: what a first prediction costs is known to the framework alone."""
+
+    def bind(self, verb: str, places: Places) -> dict[str, Any]:
+        """The arrays by the names of the inputs, and every option. Raises `ArgumentErrors`."""
+        found = Findings()
+        inputs: dict[str, Any] = {}
+        for name, reader in self.readers.items():
+            value = self._sent(reader, places, found)
+            if value is not NOT_SENT:
+                inputs[name] = reader.read(value, found)
+            elif reader.input.required:
+                found.add((reader.argument,), MISSING)
+        values = self.options.read(places, found)
+        if not found and not self.alone and len(inputs) > 1:
+            self._check_rows(inputs, found)
+        found.raise_if_any()
+        return inputs | values
+
+    def _sent(self, reader: Reader, places: Places, found: Findings) -> Any:
+        place, given = places.find(reader.argument)
+        if place in ("query", "form"):
+            return value_of_text(given, reader.input, reader.argument, found)
+        return given
+
+    def _check_rows(self, inputs: dict[str, Any], found: Findings) -> None:
+        """Inputs whose rows belong together have as many of them."""
+        first, *others = inputs
+        count = rows_of(inputs[first])
+        for name in others:
+            if rows_of(inputs[name]) != count:
+                argument = self.readers[name].argument
+                found.add((argument,), wrong_length("Input", rows_of(inputs[name]), count))
+
+    def call(self, verb: str, arguments: dict[str, Any]) -> Any:
+        if verb != "predict":
+            raise NotImplementedError(f"Not implemented by underlying model (loaded {self.signature.name!r})")
+        return self._predicted(*self._divided(arguments))
+
+    def _divided(self, arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        inputs = {name: arguments[name] for name in self.readers if name in arguments}
+        return inputs, {name: arguments[name] for name in self.options.names if name in arguments}
+
+    def _predicted(self, inputs: dict[str, Any], options: dict[str, Any]) -> Any:
+        try:
+            return self.adapter.predict(inputs, options)
+        except ArgumentErrors:
+            raise
+        except Exception:
+            empty = [name for name, array in inputs.items() if not rows_of(array)]
+            found = Findings()
+            for name in empty:  # few models take no rows at all; those that do have answered
+                found.add((self.readers[name].argument,), NO_ROWS)
+            found.raise_if_any()
+            raise
+
+    def call_batch(self, calls: list[dict[str, Any]]) -> list[Any]:
+        """Predict several calls: those with equal options in one prediction, divided by rows."""
+        divided = [self._divided(arguments) for arguments in calls]
+        results: list[Any] = [None] * len(calls)
+        for members in groups(divided):
+            answers = self._group([divided[number] for number in members])
+            for number, answer in zip(members, answers, strict=True):
+                results[number] = answer
+        return results
+
+    def _group(self, calls: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[Any]:
+        if len(calls) > 1 and not self.alone:
+            inputs = [inputs for inputs, _ in calls]
+            counts = [rows_of(next(iter(one.values()))) for one in inputs]
+            try:
+                result = self._predicted(together(inputs), calls[0][1])
+            except Exception:  # each is tried by itself: only those that are to blame shall fail
+                return [self._tried(*call) for call in calls]
+            parts = apart(result, counts)
+            if parts is not None:
+                return parts
+            self.alone = True
+            logging.getLogger("modelport").warning(
+                "%s: the model did not answer %d rows with %d predictions; requests are predicted one by one",
+                self.signature.name,
+                sum(counts),
+                sum(counts),
+            )
+        return [self._tried(*call) for call in calls]
+
+    def _tried(self, inputs: dict[str, Any], options: dict[str, Any]) -> Any:
+        """The answer, or the exception: in a batch, a call fails for itself."""
+        try:
+            return self._predicted(inputs, options)
+        except Exception as error:  # the model's own code
+            return error
+
+    def check_answer(self, value: Any, allow_nan: bool = False) -> Any:
+        return value
+
+
+class _Described:
+    """What an adapter says of its model, in the form of `get_metadata`."""
+
+    def __init__(self, adapter: ArrayAdapter):
+        self.adapter = adapter
+
+    def get_metadata(self) -> dict[str, Any]:
+        return {"framework": self.adapter.framework} | self.adapter.metadata
+
+
+def _reader(given: Input, argument: str, options: ModelOptions) -> Reader:
+    if len(given.shape) != 2:
+        return ArrayValues(given, argument)
+    validator = RowColumns(given.columns) if options.validate_columns and given.columns else None
+    return TableRows(given, argument, validator)
+
+
+def _as_asked(given: Input, options: ModelOptions, count: int) -> Input:
+    """An input with what the operator says of it."""
+    changes: dict[str, Any] = {}
+    if options.dtype and given.dtype not in ("str", "object"):
+        changes["dtype"] = options.dtype
+    if count == 1 and options.columns and len(given.shape) in (0, 2):
+        changes |= _columns(given, options.columns)
+    if options.rows_as in ("numpy", "pandas") and len(changes.get("shape", given.shape)) == 2:
+        changes["as_frame"] = options.rows_as == "pandas"
+        if changes["as_frame"] and find_spec("pandas") is None:
+            raise ModelLoadError("rows_as: pandas is not installed; pip install 'modelport[table]'")
+    return msgspec.structs.replace(given, **changes) if changes else given
+
+
+def _columns(given: Input, columns: list[Column]) -> dict[str, Any]:
+    width = len(given.columns) or (given.shape[1] if given.shape else None)
+    if width is not None and width != len(columns):
+        raise ModelLoadError(
+            f"columns: {len(columns)} are described, but the model takes {width}; describe each, in order"
+        )
+    known = [column.name for column in given.columns]
+    if known and {c.name for c in columns} != set(known):
+        raise ModelLoadError(f"columns: the model's own are {', '.join(known)}")
+    ordered = sorted(columns, key=lambda column: known.index(column.name)) if known else columns
+    first = given.shape[0] if given.shape else None
+    return {"columns": ordered, "shape": [first, len(columns)]}

@@ -1,0 +1,224 @@
+"""Rows of a table out of JSON: lists, or objects by column, checked as a whole and cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import chain
+from operator import itemgetter
+from typing import Any, cast
+
+import msgspec
+
+from modelport.contract.arrays import packing
+from modelport.contract.arrays.adapter import Input
+from modelport.contract.arrays.cells import Rule, checked, column_values, rule_of
+from modelport.contract.arrays.findings import (
+    LIST_TYPE,
+    MISSING,
+    UNKNOWN,
+    Findings,
+    Step,
+    listed,
+    wrong_length,
+)
+from modelport.contract.model_options import Column
+from modelport.contract.row_columns import RowColumns
+
+LISTS = {list}
+OBJECTS = {dict}
+
+
+class TableRows:
+    """Reads the rows of one input of two axes.
+
+    `argument` is the name that clients send it under; `validator` converts the cells first.
+    """
+
+    def __init__(self, given: Input, argument: str, validator: RowColumns | None = None):
+        self.input = given
+        self.argument = argument
+        self.validator = validator
+        self.names = [column.name for column in given.columns]
+        self.width = len(self.names) or given.shape[1]
+        self.frame = given.as_frame and bool(self.names)
+        self.rules = [self._rule(column) for column in given.columns]
+        self.plain_rule = self._rule(Column(name=""))
+        self.uniform = self._uniform()
+        self.types = (
+            self.uniform.types if self.uniform and self.uniform.kind != "object" else frozenset[type]()
+        )
+        self._in_order = _getter(self.names)
+
+    def _rule(self, column: Column) -> Rule:
+        optional = not column.required and column.default is None
+        rule = rule_of(column.type, self.input.dtype, self.input.allows_missing or optional)
+        if rule.missing and not self.frame and not rule.dtype.startswith(("float", "object")):
+            return msgspec.structs.replace(rule, missing=False)  # these have nothing for what is missing
+        return rule
+
+    def _uniform(self) -> Rule | None:
+        """The rule of every cell, where all of them can go into one array at once."""
+        rules = self.rules or [self.plain_rule]
+        if any(rule != rules[0] for rule in rules) or (self.frame and rules[0].kind != "float"):
+            return None
+        return None if rules[0].kind in ("list", "object") else rules[0]
+
+    def read(self, value: Any, found: Findings) -> Any:
+        """The rows as the model takes them; what is wrong with them goes into `found`."""
+        if type(value) is list and value:
+            ready = self._at_once(cast("list[Any]", value))
+            if ready is not None:
+                return ready
+        return self._one_by_one(value, found)
+
+    def _at_once(self, rows: list[Any]) -> Any | None:
+        """The rows by passes in C only; `None` if there is anything to look at."""
+        rule = self.uniform
+        if rule is None:
+            return None
+        kinds = set(map(type, rows))
+        if kinds != LISTS and (kinds != OBJECTS or self._in_order is None):
+            return None
+        widths = set(map(len, rows))
+        if len(widths) != 1 or (self.width is not None and self.width not in widths):
+            return None
+        if kinds == OBJECTS and self._in_order is not None:
+            try:
+                rows = list(map(self._in_order, rows))
+            except KeyError:
+                return None
+        cells = list(chain.from_iterable(rows))
+        if not set(map(type, cells)) <= self.types:
+            return None
+        array = packing.array_of(cells, (len(rows), widths.pop()), rule)
+        return packing.frame_of(array, self.names) if self.frame and array is not None else array
+
+    def _one_by_one(self, value: Any, found: Findings) -> Any:
+        names = self.names
+        given: dict[str, Any] = cast("dict[str, Any]", value) if type(value) is dict else {}
+        if given.keys() == {"columns", "rows"}:
+            value, names = self._named_rows(given, found)
+            if found:
+                return None
+        if not isinstance(value, list):
+            found.add((self.argument,), LIST_TYPE)
+            return None
+        rows = cast("list[Any]", value)
+        if self.validator is not None:
+            rows, errors = self.validator.converted(rows, self.argument)
+            found.extend(errors)
+            if errors:
+                return None
+        if not names and rows and type(rows[0]) is dict:
+            names = list(cast("dict[str, Any]", rows[0]))
+        indices, lines = self._lines(rows, names, found)
+        if not rows:
+            return self.of_columns([[] for _ in range(self.width or 0)], [], found)
+        columns = [list(column) for column in zip(*lines, strict=True)]
+        return self.of_columns(columns, indices, found)
+
+    def of_columns(self, columns: list[Any], indices: Sequence[int], found: Findings) -> Any:
+        """The columns, in order, as the model takes them. `indices` number their rows for messages."""
+        ready: list[Sequence[Any]] = []
+        for number, values in enumerate(columns):
+            step = self._step(number)
+            ready.append(
+                column_values(
+                    values, self._rule_at(number), found, lambda i, s=step: (self.argument, indices[i], s)
+                )
+            )
+        if found:
+            return None
+        if self.frame:
+            return packing.frame(ready, self.names, self.rules)
+        return packing.matrix(ready, self.plain_rule.dtype)
+
+    def _rule_at(self, number: int) -> Rule:
+        return self.rules[number] if self.rules else self.plain_rule
+
+    def _step(self, number: int) -> Step:
+        return self.names[number] if self.names else number
+
+    # -- rows that are looked at one by one ---------------------------------------------------------
+
+    def _named_rows(self, value: dict[str, Any], found: Findings) -> tuple[Any, list[str]]:
+        """`{"columns": […], "rows": [[…]]}` as objects by column, and the names."""
+        names, rows = value["columns"], value["rows"]
+        if type(names) is not list or not all(type(name) is str for name in cast("list[Any]", names)):
+            found.add((self.argument, "columns"), LIST_TYPE)
+            return [], self.names
+        if type(rows) is not list:
+            found.add((self.argument, "rows"), LIST_TYPE)
+            return [], self.names
+        given = cast("list[str]", names)
+        if len(set(given)) < len(given):
+            found.add((self.argument, "columns"), ("unique_names", "Each name should be given once"))
+            return [], self.names
+        objects: list[Any] = []
+        for row in cast("list[Any]", rows):
+            cells = cast("list[Any]", row)
+            fits = type(row) is list and len(cells) == len(given)
+            objects.append(dict(zip(given, cells, strict=True)) if fits else row)
+        return objects, self.names or given
+
+    def _lines(self, rows: list[Any], names: list[str], found: Findings) -> tuple[list[int], list[list[Any]]]:
+        """The rows that are whole, as lists in the order of the columns, with their numbers."""
+        width = self.width
+        if width is None and rows:
+            width = len(names) or (len(cast("list[Any]", rows[0])) if type(rows[0]) is list else 0)
+        indices: list[int] = []
+        lines: list[list[Any]] = []
+        for index, row in enumerate(rows):
+            line = self._line(row, index, (names, width or 0), found)
+            if line is not None:
+                indices.append(index)
+                lines.append(line)
+            if found.full:
+                break
+        return indices, lines
+
+    def _line(self, row: Any, index: int, form: tuple[list[str], int], found: Findings) -> list[Any] | None:
+        names, width = form
+        where = (self.argument, index)
+        if type(row) is list:
+            cells = cast("list[Any]", row)
+            if len(cells) == width:
+                return cells
+            found.add(where, wrong_length("Row", len(cells), width, listed(self.names)))
+        elif type(row) is dict:
+            if len(names) == width:
+                return self._by_name(cast("dict[str, Any]", row), where, names, found)
+            found.add(where, wrong_length("Row", len(names), width))
+        else:
+            found.add(where, LIST_TYPE)
+        return None
+
+    def _by_name(
+        self, row: dict[str, Any], where: tuple[str, int], names: list[str], found: Findings
+    ) -> list[Any] | None:
+        line: list[Any] = []
+        before = len(found.details)
+        for number, name in enumerate(names):
+            column = self.input.columns[number] if self.input.columns else None
+            if name in row:
+                line.append(row[name])
+            elif column is None or column.required:
+                found.add((*where, name), MISSING)
+            else:
+                line.append(column.default)
+        for name in row.keys() - set(names):
+            found.add((*where, name), UNKNOWN)
+        if len(found.details) == before:
+            return line
+        for number, name in enumerate(names):  # the cells of a row that will not be looked at again
+            fault = checked(row[name], self._rule_at(number))[1] if name in row else None
+            if fault is not None:
+                found.add((*where, name), fault)
+        return None
+
+
+def _getter(names: list[str]) -> Callable[[dict[str, Any]], Sequence[Any]] | None:
+    if len(names) == 1:
+        name = names[0]
+        return lambda row: (row[name],)
+    return cast("Callable[[dict[str, Any]], Sequence[Any]]", itemgetter(*names)) if names else None

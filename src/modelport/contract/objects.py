@@ -1,0 +1,190 @@
+"""The object contract: any Python object with `predict`, or that can be called, as it is.
+
+Its parameters are the arguments. The one that takes the rows is a list; the others are checked where
+they are annotated, and may be anything where they are not.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, cast, get_origin
+
+from modelport.contract.arrays.adapter import Input
+from modelport.contract.arrays.findings import LIST_TYPE, Findings
+from modelport.contract.arrays.text import value_of_text
+from modelport.contract.errors import ModelLoadError
+from modelport.contract.hints import bare, hints_of, is_list
+from modelport.contract.metadata import metadata_of
+from modelport.contract.model_options import ModelOptions
+from modelport.contract.places import Places
+from modelport.contract.row_columns import RowColumns
+from modelport.contract.row_forms import ARRAY_PACKAGES, RowForms
+from modelport.contract.signature import Operation, Signature
+from modelport.contract.typed import Described, Verb
+from modelport.contract.uploaded_file import is_uploaded_file
+
+SORTS = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+
+
+class ObjectModel:
+    """A model of the object contract, as the worker sees it. Raises `ModelLoadError`."""
+
+    def __init__(self, model: Any, name: str, options: ModelOptions):
+        self.model = model
+        self.definitions: dict[str, Any] = {}
+        problems: list[str] = []
+        function = function_of(model, options)
+        hints = _hints(function)
+        parameter = rows_parameter(function, hints)
+        self.rows = options.rows_argument or parameter
+        self.forms = RowForms(options, hints.get(parameter)) if parameter else None
+        self.columns = RowColumns(options.columns) if options.validate_columns and options.columns else None
+        if parameter:
+            optional = inspect.signature(function).parameters[parameter].default is None
+            hints[parameter] = (
+                _rows_hint(hints.get(parameter)) | None if optional else _rows_hint(hints.get(parameter))
+            )
+            if self.rows != parameter:
+                function = _renamed(function, parameter, self.rows)
+                hints[self.rows] = hints.pop(parameter)
+        self.verbs = {"predict": Verb(function, "predict", self.definitions, hints, strict=False)}
+        for verb in ("train", "validate"):
+            if callable(getattr(model, verb, None)):
+                self.verbs[verb] = Verb(getattr(model, verb), verb, self.definitions, strict=False)
+        self.signature = Signature(
+            name=name,
+            contract="object",
+            metadata=metadata_of(Described(model, name), name, problems),
+            definitions=self.definitions,
+            problems=problems,
+            predict=self._operation("predict"),
+            train=self._operation("train"),
+            validate=self._operation("validate"),
+        )
+
+    def _operation(self, verb: str) -> Operation:
+        found = self.verbs.get(verb)
+        return Operation() if found is None else Operation(implemented=True, arguments=found.arguments)
+
+    def warm(self) -> None:
+        if callable(getattr(self.model, "warm", None)):
+            self.model.warm()
+
+    def bind(self, verb: str, places: Places) -> dict[str, Any]:
+        found = self.verbs.get(verb)
+        if found is None:
+            return {}
+        if verb != "predict" or not self.rows:
+            return found.bind(places)
+        arguments = found.bind(self._read_rows(places))
+        rows = arguments.get(self.rows)
+        if isinstance(rows, list) and self.forms is not None:
+            arguments[self.rows] = self._formed(cast("list[Any]", rows), self.forms)
+        return arguments
+
+    def _read_rows(self, places: Places) -> Places:
+        """The request with rows that came as text read as JSON."""
+        place, given = places.find(self.rows)
+        if place not in ("query", "form"):
+            return places
+        found = Findings()
+        if any(is_uploaded_file(text) for text in given):
+            found.add((self.rows,), LIST_TYPE)
+            found.raise_if_any()
+        value = value_of_text(given, Input(name=self.rows, dtype="", shape=[None]), self.rows, found)
+        found.raise_if_any()
+        rest = {key: values for key, values in places.query.items() if key != self.rows}
+        form = {key: values for key, values in places.form.items() if key != self.rows}
+        json = places.json | {self.rows: value}
+        return Places(rest, form, json, places.headers, places.accept)
+
+    def _formed(self, rows: list[Any], forms: RowForms) -> Any:
+        found = Findings()
+        if self.columns is not None:
+            rows, errors = self.columns.converted(rows, self.rows)
+            found.extend(errors)
+            found.raise_if_any()
+        ready = forms.of(rows, self.rows, found)
+        found.raise_if_any()
+        return ready
+
+    def call(self, verb: str, arguments: dict[str, Any]) -> Any:
+        found = self.verbs.get(verb)
+        if found is None:
+            raise NotImplementedError(f"Not implemented by underlying model (loaded {self.signature.name!r})")
+        return found.function(**arguments)
+
+    def call_batch(self, calls: list[dict[str, Any]]) -> list[Any]:
+        return [self.call("predict", arguments) for arguments in calls]
+
+    def check_answer(self, value: Any, allow_nan: bool = False) -> Any:
+        return value
+
+
+def function_of(model: Any, options: ModelOptions) -> Callable[..., Any]:
+    """What predicts: the method that the options name, `predict`, or the object itself.
+
+    Raises `ModelLoadError` if there is none of these.
+    """
+    name = options.predict_method or "predict"
+    function = getattr(model, name, None)
+    if callable(function):
+        return cast("Callable[..., Any]", function)
+    if options.predict_method not in ("", "__call__") or not callable(model):
+        raise ModelLoadError(f"a {type(model).__name__} has no method {name}(), and cannot be called")
+    return cast("Callable[..., Any]", model)
+
+
+def named_parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters that have a name; none for a function of C that does not say."""
+    try:
+        found = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return []
+    return [parameter for parameter in found.values() if parameter.kind not in SORTS]
+
+
+def rows_parameter(function: Callable[..., Any], hints: dict[str, Any]) -> str:
+    """The parameter that takes the rows: `X`, or the first that is a list or an array, or has no hint."""
+    names = [parameter.name for parameter in named_parameters(function)]
+    if "X" in names:
+        return "X"
+    takes = (name for name in names if name not in hints or is_list(hints[name]) or is_array(hints[name]))
+    return next(takes, "")
+
+
+def is_array(hint: Any) -> bool:
+    """True for the arrays, tensors and frames of the libraries that have them."""
+    found = bare(hint)
+    module = getattr(get_origin(found) or found, "__module__", "") or ""
+    return str(module).partition(".")[0] in ARRAY_PACKAGES
+
+
+def _rows_hint(hint: Any) -> Any:
+    return hint if hint is not None and is_list(hint) else list[Any]
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    called = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
+    hints = dict(hints_of(called, "predict"))
+    hints.pop("return", None)
+    return hints
+
+
+def _renamed(function: Callable[..., Any], parameter: str, name: str) -> Callable[..., Any]:
+    """The function with one parameter under another name."""
+
+    def called(**arguments: Any) -> Any:
+        if name in arguments:
+            arguments[parameter] = arguments.pop(name)
+        return function(**arguments)
+
+    signature = inspect.signature(function)
+    parameters = [
+        p.replace(name=name, kind=p.KEYWORD_ONLY) if p.name == parameter else p.replace(kind=p.KEYWORD_ONLY)
+        for p in signature.parameters.values()
+        if p.kind not in SORTS
+    ]
+    cast("Any", called).__signature__ = signature.replace(parameters=parameters)
+    return called

@@ -1,0 +1,188 @@
+"""scikit-learn's estimators and pipelines, and whatever follows its conventions."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+from typing import Any, cast
+
+from modelport.contract.arrays.adapter import ArrayAdapter, Input
+from modelport.contract.errors import ArgumentErrors, HTTPError, ModelLoadError
+from modelport.contract.model_options import Column, ModelOptions
+from modelport.contract.signature import Argument
+from modelport.sources.frameworks.sklearn_columns import column_types, first_steps
+
+METHODS = ("predict", "predict_proba", "transform")
+OPTIONS = {
+    "predict_proba": "Answer with the probability of each class instead of the class.",
+    "decision_function": "Answer with the value of the decision function instead of the class.",
+}
+DENSE_VALUES = 1 << 26  # of a sparse answer, which travels as all of its values
+
+
+def adapt(obj: Any, options: ModelOptions) -> ArrayAdapter | None:
+    """The adapter of an estimator; `None` for what is none, or has a `predict` with parameters of its own.
+
+    Raises `ModelLoadError` for an estimator that is not fitted, or that predicts nothing for new rows.
+    """
+    base: Any = importlib.import_module("sklearn.base")
+    if not isinstance(obj, base.BaseEstimator):
+        return None
+    method = _method(obj, options)
+    if _has_own_parameters(obj, method):
+        return None
+    _check_fitted(obj)
+    return SklearnAdapter(obj, method)
+
+
+class SklearnAdapter:
+    """A fitted estimator. Its rows do not depend on each other."""
+
+    framework = "sklearn"
+    batches = True
+
+    def __init__(self, model: Any, method: str):
+        self.model = model
+        self.method = method
+        self.metadata = _metadata(model)
+        self.inputs = [_input(model)]
+        self.options = [
+            Argument(name=name, schema={"type": "boolean", "default": False, "description": words})
+            for name, words in OPTIONS.items()
+            if name != method and callable(getattr(model, name, None))
+        ]
+
+    def predict(self, inputs: dict[str, Any], options: dict[str, Any]) -> Any:
+        """Predict. Raises `ArgumentErrors` where two ways to predict are asked for at once."""
+        asked = [name for name, value in options.items() if value]
+        if len(asked) > 1:
+            raise ArgumentErrors({name: [f"Give only one of {', '.join(asked)}."] for name in asked})
+        result = getattr(self.model, asked[0] if asked else self.method)(inputs["X"])
+        if isinstance(result, list):  # one array for each output
+            arrays = cast("list[Any]", result)
+            return {f"output_{number}": array for number, array in enumerate(arrays)}
+        if hasattr(result, "toarray"):
+            return _dense(result)
+        return result.to_numpy() if hasattr(result, "iloc") else result
+
+
+def _dense(result: Any) -> Any:
+    values = int(result.shape[0]) * int(result.shape[1])
+    if values > DENSE_VALUES:
+        raise HTTPError(413, f"the answer would have {values} values; send fewer rows")
+    return result.toarray()
+
+
+def _method(obj: Any, options: ModelOptions) -> str:
+    wanted = [options.predict_method] if options.predict_method else METHODS
+    found = next((name for name in wanted if callable(getattr(obj, name, None))), "")
+    if not found:
+        raise ModelLoadError(
+            f"{type(obj).__name__} has no {' or '.join(f'{name}()' for name in wanted)} for new rows, "
+            "so there is nothing to serve"
+        )
+    return found
+
+
+def _has_own_parameters(obj: Any, method: str) -> bool:
+    """Whether a user's own class has further parameters, which the object contract can offer."""
+    function: Any = getattr(obj, method)
+    module = str(getattr(function, "__module__", "")).partition(".")[0]
+    code: Any = getattr(function, "__code__", None)
+    return module not in ("sklearn", "imblearn", "xgboost", "lightgbm", "catboost") and (
+        code is not None and code.co_argcount + code.co_kwonlyargcount > 2
+    )
+
+
+def _check_fitted(obj: Any) -> None:
+    validation: Any = importlib.import_module("sklearn.utils.validation")
+    exceptions: Any = importlib.import_module("sklearn.exceptions")
+    try:
+        validation.check_is_fitted(obj)
+    except exceptions.NotFittedError:
+        raise ModelLoadError(
+            f"this {type(obj).__name__} is not fitted: call fit() before it is saved or served"
+        ) from None
+    except TypeError:
+        pass  # not every class that inherits from an estimator is one; it may predict all the same
+
+
+def _input(model: Any) -> Input:
+    first = first_steps(model)
+    for step in first:
+        if hasattr(step, "build_analyzer"):
+            return _texts(step)
+        if type(step).__name__ in ("DictVectorizer", "FeatureHasher"):
+            return Input(name="X", dtype="object", shape=[None])
+    names: Any = getattr(model, "feature_names_in_", None)
+    width = _width(model, names)
+    if width is None:
+        return Input(name="X", dtype="", shape=[])
+    types = column_types(model, width)
+    known = names is not None
+    columns = [
+        Column(name=str(names[number]) if known else str(number), type=kind)
+        for number, kind in enumerate(types)
+    ]
+    numeric = all(kind == "float" for kind in types)
+    return Input(
+        name="X",
+        dtype="float64" if numeric else "",
+        shape=[None, width],
+        columns=columns if known else [],
+        as_frame=known and find_spec("pandas") is not None,
+        allows_missing=_allows_missing(model),
+    )
+
+
+def _texts(vectorizer: Any) -> Input:
+    """The input of a vectorizer of texts; one that reads files would read those of the server."""
+    if getattr(vectorizer, "input", "content") != "content":
+        raise ModelLoadError(
+            f"its {type(vectorizer).__name__} has input={vectorizer.input!r}: it would open any file that a "
+            "client names; set input='content'"
+        )
+    return Input(name="X", dtype="str", shape=[None])
+
+
+def _width(model: Any, names: Any) -> int | None:
+    if names is not None:
+        return len(names)
+    width: Any = getattr(model, "n_features_in_", None)
+    return int(width) if width is not None else None
+
+
+def _allows_missing(model: Any) -> bool:
+    """Whether the estimator, or the first step of a pipeline, takes NaN."""
+    utils: Any = importlib.import_module("sklearn.utils")
+    try:
+        return bool(utils.get_tags(model).input_tags.allow_nan)
+    except Exception:  # an estimator of somebody else's, whose tags are broken
+        return False
+
+
+def _metadata(model: Any) -> dict[str, Any]:
+    version: str = importlib.import_module("sklearn").__version__
+    found: dict[str, Any] = {
+        "description": f"A {type(model).__name__} of scikit-learn",
+        "model": type(model).__name__,
+        "framework_version": version,
+    }
+    steps: Any = getattr(model, "steps", None)
+    if isinstance(steps, list):
+        pairs = cast("list[tuple[str, Any]]", steps)
+        found["steps"] = [step if isinstance(step, str) else type(step).__name__ for _, step in pairs]
+    classes: Any = getattr(model, "classes_", None)
+    if classes is not None:
+        several = isinstance(classes, list)
+        found["classes"] = (
+            [one.tolist() for one in cast("list[Any]", classes)] if several else _listed(classes)
+        )
+    width: Any = getattr(model, "n_features_in_", None)
+    if width is not None:
+        found["features"] = int(width)
+    return found
+
+
+def _listed(classes: Any) -> Any:
+    return classes.tolist() if hasattr(classes, "tolist") else list(classes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from modelport.contract.uploaded_file import UploadedFile
 
@@ -22,14 +23,30 @@ class Missing:
 MISSING = Missing()
 
 
+class Body(NamedTuple):
+    """A request's body that is neither JSON nor a form; a large one lies in the file `path`."""
+
+    media_type: str
+    content: bytes = b""
+    path: str = ""
+
+    def size(self) -> int:
+        """Its length in bytes."""
+        return Path(self.path).stat().st_size if self.path else len(self.content)
+
+    def read(self) -> bytes:
+        """All of it."""
+        return Path(self.path).read_bytes() if self.path else self.content
+
+
 class Places:
     """A request's arguments by the place they came from, in the order of precedence of webargs 5.
 
     `query` and `form` keep every value of a repeated key; files stand in `form`. `json` is the parsed
-    object of a JSON body, `raw_json` its bytes. `accept` is the Accept header.
+    object of a JSON body, `raw_json` its bytes, `body` a body of another kind. `accept` is the Accept header.
     """
 
-    __slots__ = ("accept", "form", "headers", "json", "query", "raw_json")
+    __slots__ = ("accept", "body", "form", "headers", "json", "query", "raw_json")
 
     def __init__(
         self,
@@ -46,6 +63,7 @@ class Places:
         self.headers = headers or {}
         self.accept = accept
         self.raw_json = raw_json
+        self.body: Body | None = None
 
     def find(self, name: str, location: str = "any") -> tuple[str, Any]:
         """The first place that has `name`, and what it holds there.

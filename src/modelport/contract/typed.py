@@ -208,7 +208,9 @@ class Verb:
         """The arguments out of a request. Raises `ArgumentErrors` with every message at once."""
         if self.json_only and places.raw_json is not None and not places.query:
             try:
-                return self._whole(self.whole.validate_json(places.raw_json, strict=self.strict))
+                if not self.strict:  # its words are those of Python values: a list, not an array
+                    return self._whole(self.whole.validate_python(places.json))
+                return self._whole(self.whole.validate_json(places.raw_json, strict=True))
             except pydantic.ValidationError as error:
                 raise ArgumentErrors(field_map(error), error_details(error)) from None
         return self._whole(self._bind_each(places))
@@ -254,8 +256,8 @@ class Verb:
     def _validated(self, argument: Argument, place: str, found: Any) -> Any:
         adapter = self.adapters[argument.name]
         if place == "json":
-            if argument.kind == "value" and argument.schema.get("format") != "table":
-                return adapter.validate_json(_json(found), strict=self.strict)
+            if self.strict and argument.kind == "value" and argument.schema.get("format") != "table":
+                return adapter.validate_json(_json(found), strict=True)
             return adapter.validate_python(found)
         value = found if argument.name in self.lists else found[0]
         holds_file = any(is_uploaded_file(item) for item in found)

@@ -7,6 +7,7 @@ nesting beyond the limit are refused, because what reads the answer later trips 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, cast
 
 import msgspec
@@ -14,12 +15,14 @@ import msgspec
 from modelport.contract.errors import BadRequest
 
 _decoder = msgspec.json.Decoder()
+STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 INVALID = {"json": ["Invalid JSON body."]}  # webargs 5's own words
 
 
 def parse_json(raw: bytes, max_depth: int = 64) -> Any:
     """The value of a JSON body. Raises `BadRequest` (400) saying what is wrong with it."""
-    if raw.count(b"[") + raw.count(b"{") > max_depth and depth(raw) > max_depth:
+    if raw.count(b"[") + raw.count(b"{") > max_depth and is_deeper(raw, max_depth):
         raise BadRequest(f"the JSON body is nested deeper than {max_depth}", body=INVALID)
     try:
         value: Any = _decoder.decode(raw)
@@ -36,26 +39,18 @@ def parse_json(raw: bytes, max_depth: int = 64) -> Any:
     return cast("Any", value)
 
 
-def depth(raw: bytes) -> int:
-    """How deep arrays and objects nest in `raw`, text in strings not counted."""
-    deepest = level = 0
-    in_string = escaped = False
-    for byte in raw:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_string = False
-        elif byte == 0x22:
-            in_string = True
-        elif byte in (0x5B, 0x7B):
-            level += 1
-            deepest = max(deepest, level)
-        elif byte in (0x5D, 0x7D):
-            level -= 1
-    return deepest
+def is_deeper(raw: bytes, most: int) -> bool:
+    """Whether arrays and objects nest deeper than `most` in `raw`, text in strings not counted.
+
+    Every pass takes away the innermost brackets: what is left after `most` of them was deeper. Brackets
+    that nobody closed are left, too.
+    """
+    left = STRING.sub(b"", raw).translate(None, NO_BRACKETS).replace(b"{", b"[").replace(b"}", b"]")
+    for _ in range(most):
+        if not left:
+            return False
+        left = left.replace(b"[]", b"")
+    return b"[]" in left or left.count(b"[") > most
 
 
 def _has_nul(value: Any) -> bool:

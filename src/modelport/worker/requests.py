@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from modelport.contract.calls import Call
 from modelport.contract.errors import BadRequest
-from modelport.contract.places import FormValue, Places
+from modelport.contract.places import Body, FormValue, Places
 from modelport.sources.deepaas_modules import uploaded_file_class
 from modelport.worker.frames import Load
 from modelport.worker.json_body import parse_json
@@ -41,7 +41,10 @@ def read_call(call: Call, rules: Load) -> Places:
     elif media == "multipart":
         form = _form(call)
     query = parse_pairs(call.query, "query string") if call.query else None
-    return Places(query, form, json_value, call.headers, call.accept, raw_json)
+    places = Places(query, form, json_value, call.headers, call.accept, raw_json)
+    if media == "" and (call.body or call.body_path):
+        places.body = Body(call.content_type, call.body, call.body_path)
+    return places
 
 
 @lru_cache(maxsize=256)

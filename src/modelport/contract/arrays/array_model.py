@@ -14,6 +14,7 @@ from modelport.contract.arrays.description import argument_of
 from modelport.contract.arrays.findings import MISSING, Fault, Findings, wrong_length
 from modelport.contract.arrays.option_values import OptionValues
 from modelport.contract.arrays.rows import TableRows
+from modelport.contract.arrays.table_inputs import Reader, TableInputs
 from modelport.contract.arrays.text import value_of_text
 from modelport.contract.arrays.values import ArrayValues
 from modelport.contract.errors import ArgumentErrors, ModelLoadError
@@ -23,11 +24,10 @@ from modelport.contract.places import MISSING as NOT_SENT
 from modelport.contract.places import Places
 from modelport.contract.row_columns import RowColumns
 from modelport.contract.signature import Operation, Signature
+from modelport.contract.uploaded_file import is_uploaded_file as is_upload
 
 BATCH_SIZE = 64  # calls that go to the model together, if so many wait
 NO_ROWS: Fault = ("too_short", "Input should have at least 1 row, not 0")
-
-Reader = TableRows | ArrayValues
 
 
 class ArrayModel:
@@ -46,6 +46,7 @@ class ArrayModel:
             argument = options.rows_argument if options.rows_argument and number == 0 else given.name
             arguments[given.name] = argument
             self.readers[given.name] = _reader(given, argument, options)
+        self.tables = TableInputs(self.readers)
         self.options = OptionValues(adapter.options)
         problems: list[str] = []
         self.signature = Signature(
@@ -67,9 +68,15 @@ class ArrayModel:
         """The arrays by the names of the inputs, and every option. Raises `ArgumentErrors`."""
         found = Findings()
         inputs: dict[str, Any] = {}
+        if places.body is not None:
+            inputs = self.tables.of_body(places.body, places, found)
         for name, reader in self.readers.items():
+            if places.body is not None and (name in inputs or found):
+                continue
             value = self._sent(reader, places, found)
-            if value is not NOT_SENT:
+            if is_upload(value):
+                inputs[name] = self.tables.of_upload(value, reader, found)
+            elif value is not NOT_SENT:
                 inputs[name] = reader.read(value, found)
             elif reader.input.required:
                 found.add((reader.argument,), MISSING)
@@ -81,6 +88,8 @@ class ArrayModel:
 
     def _sent(self, reader: Reader, places: Places, found: Findings) -> Any:
         place, given = places.find(reader.argument)
+        if place == "form" and is_upload(given[0]):
+            return given[0]
         if place in ("query", "form"):
             return value_of_text(given, reader.input, reader.argument, found)
         return given

@@ -108,12 +108,15 @@ def column_values(values: Sequence[Any], rule: Rule, found: Findings, where: Whe
 
 
 def _out_of_range(values: Sequence[Any], rule: Rule) -> bool:
-    """Whether a number is too large for its type: those of JSON fit into a double, integers may not."""
-    if rule.kind not in ("int", "float") or not values:
+    """Whether a number is no number or too large for its type, which those of tables and integers may be."""
+    if rule.kind not in ("int", "float"):
         return False
-    if rule.missing:
-        values = [value for value in values if value is not None]
-    return bool(values) and not (rule.least <= min(values) and max(values) <= rule.most)
+    numbers = [value for value in values if value is not None] if rule.missing else values
+    try:
+        finite = rule.kind == "int" or all(map(math.isfinite, numbers))
+    except OverflowError:
+        return True
+    return bool(numbers) and not (finite and rule.least <= min(numbers) and max(numbers) <= rule.most)
 
 
 def checked(value: Any, rule: Rule) -> tuple[Any, Fault | None]:
@@ -126,6 +129,8 @@ def checked(value: Any, rule: Rule) -> tuple[Any, Fault | None]:
 def _float(value: Any, rule: Rule) -> tuple[Any, Fault | None]:
     if type(value) not in (int, float):
         return value, FLOAT_TYPE
+    if value != value and rule.missing:
+        return value, None
     return value, None if rule.least <= value <= rule.most and math.isfinite(_double(value)) else NOT_FINITE
 
 

@@ -21,6 +21,7 @@ from modelport.contract.arrays.findings import (
     listed,
     wrong_length,
 )
+from modelport.contract.arrays.tables import Table, parsed
 from modelport.contract.model_options import Column
 from modelport.contract.row_columns import RowColumns
 
@@ -116,6 +117,33 @@ class TableRows:
             return self.of_columns([[] for _ in range(self.width or 0)], [], found)
         columns = [list(column) for column in zip(*lines, strict=True)]
         return self.of_columns(columns, indices, found)
+
+    def read_table(self, table: Table, found: Findings) -> Any:
+        """The rows of a table that was sent as one; what is wrong with them goes into `found`."""
+        if self.validator is not None:
+            rows = [dict(zip(table.names, row, strict=True)) for row in zip(*table.columns, strict=True)]
+            return self._one_by_one(rows, found)
+        if self.names:
+            columns = [self._column(table, number, found) for number in range(len(self.names))]
+            for name in set(table.names) - set(self.names):
+                found.add((self.argument, name), UNKNOWN)
+        else:
+            columns = list(table.columns)
+            if self.width is not None and len(columns) != self.width:
+                found.add((self.argument,), wrong_length("Row", len(columns), self.width))
+        if found:
+            return None
+        if table.is_text:
+            columns = [parsed(values, self._rule_at(n).kind) for n, values in enumerate(columns)]
+        return self.of_columns(columns, range(table.rows), found)
+
+    def _column(self, table: Table, number: int, found: Findings) -> Sequence[Any]:
+        column = self.input.columns[number]
+        if column.name in table.names:
+            return table.columns[table.names.index(column.name)]
+        if column.required:
+            found.add((self.argument, column.name), MISSING)
+        return ["" if table.is_text and column.default is None else column.default] * table.rows
 
     def of_columns(self, columns: list[Any], indices: Sequence[int], found: Findings) -> Any:
         """The columns, in order, as the model takes them. `indices` number their rows for messages."""

@@ -12,11 +12,14 @@ from modelport.contract.arrays.findings import Fault, Findings
 NOT_JSON: Fault = ("json_invalid", "Input should be JSON, such as [[1, 2], [3, 4]]")
 
 
-def value_of_text(texts: list[str], given: Input, argument: str, found: Findings) -> Any:
+def value_of_text(texts: list[Any], given: Input, argument: str, found: Findings) -> Any:
     """What texts under one name mean: one JSON value, or one row each.
 
     For a list of strings each text is one string, unless there is one only and it is a JSON list.
     """
+    if not all(isinstance(text, str) for text in texts):
+        found.add((argument,), NOT_JSON)
+        return None
     if len(texts) == 1 and texts[0].lstrip()[:1] in ("[", "{"):
         value = _decoded(texts[0], argument, found)
         return [value] if len(given.shape) == 2 and _is_row(value) else value

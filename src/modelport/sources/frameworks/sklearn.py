@@ -153,7 +153,12 @@ def _width(model: Any, names: Any) -> int | None:
 
 
 def _allows_missing(model: Any) -> bool:
-    """Whether the estimator, or the first step of a pipeline, takes NaN."""
+    """Whether the estimator, or the first step of a pipeline with all its parts, takes NaN."""
+    first = first_steps(model)
+    parts: Any = getattr(first[0], "transformers_", None) if len(first) == 1 else None
+    if parts is not None:
+        used = [part for _, part, columns in parts if not isinstance(part, str) and len(columns)]
+        return bool(used) and all(_allows_missing(part) for part in used)
     utils: Any = importlib.import_module("sklearn.utils")
     try:
         return bool(utils.get_tags(model).input_tags.allow_nan)

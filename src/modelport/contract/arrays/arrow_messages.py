@@ -1,0 +1,106 @@
+"""The sizes that the messages of Arrow data unpack to, read from their descriptions (FlatBuffers).
+
+Source: "Serialization and interprocess communication" of the Arrow columnar format.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from modelport.contract.arrays.tables import TableInvalid, check_size
+
+MAX_MESSAGES = 100_000
+FILE_MARK = b"ARROW1\0\0"
+CONTINUES = 0xFFFFFFFF
+DICTIONARY_BATCH, RECORD_BATCH = 2, 3
+HEADER_TYPE, HEADER, BODY_LENGTH = 1, 2, 3  # fields of Message
+LENGTH, BUFFERS, COMPRESSION = 0, 2, 3  # fields of RecordBatch
+DATA = 1  # the field of DictionaryBatch that is a RecordBatch
+
+
+def check_messages(content: bytes, is_file: bool, limit: int) -> None:
+    """Refuse data whose buffers unpack to more than `limit` bytes, or that claims too many rows.
+
+    Raises `TableInvalid`, also for messages that cannot be read.
+    """
+    unpacked = rows = 0
+    try:
+        for number, (table, body) in enumerate(_messages(content, is_file)):
+            kind = _number(content, table, HEADER_TYPE, "B")
+            if kind not in (RECORD_BATCH, DICTIONARY_BATCH):
+                continue
+            batch = _below(content, table, HEADER)
+            if kind == DICTIONARY_BATCH:
+                batch = _below(content, batch, DATA)
+            rows += _number(content, batch, LENGTH, "q")
+            check_size(rows, 0)
+            unpacked += _unpacked(content, batch, body)
+            if unpacked > limit or number > MAX_MESSAGES:
+                raise TableInvalid(f"The Arrow data unpacks to more than {limit >> 20} MiB")
+    except (struct.error, IndexError):
+        raise TableInvalid("The Arrow data cannot be read: it is cut off or broken") from None
+
+
+def _messages(content: bytes, is_file: bool) -> Iterator[tuple[int, int]]:
+    """Where the description of each message stands, and where its body does."""
+    at = 0
+    if is_file:
+        if not content.startswith(FILE_MARK):
+            raise TableInvalid("The Arrow file does not begin as one")
+        at = len(FILE_MARK)
+    while at < len(content):
+        mark, size = struct.unpack_from("<II", content, at)
+        if mark != CONTINUES:
+            raise TableInvalid("The Arrow data is of a version before 1.0, or broken")
+        if size == 0:
+            return
+        start = at + 8
+        table = start + struct.unpack_from("<I", content, start)[0]
+        body = start + size
+        length = _number(content, table, BODY_LENGTH, "q")
+        if length < 0 or body + length > len(content):
+            raise TableInvalid("The Arrow data is cut off")
+        yield table, body
+        at = body + length
+
+
+def _field(content: bytes, table: int, number: int) -> int | None:
+    """Where a field of a table stands; `None` if it has its default."""
+    fields = table - struct.unpack_from("<i", content, table)[0]
+    if fields < 0:
+        raise IndexError
+    size = struct.unpack_from("<H", content, fields)[0]
+    place = 4 + 2 * number
+    if place + 2 > size:
+        return None
+    offset = struct.unpack_from("<H", content, fields + place)[0]
+    return table + offset if offset else None
+
+
+def _number(content: bytes, table: int, number: int, form: str) -> int:
+    place = _field(content, table, number)
+    return 0 if place is None else int(struct.unpack_from(f"<{form}", content, place)[0])
+
+
+def _below(content: bytes, table: int, number: int) -> int:
+    """Where the table or vector that a field points to stands."""
+    place = _field(content, table, number)
+    if place is None:
+        raise IndexError
+    return place + int(struct.unpack_from("<I", content, place)[0])
+
+
+def _unpacked(content: bytes, batch: int, body: int) -> int:
+    """The bytes of a batch's buffers; compressed ones say theirs first."""
+    if _field(content, batch, COMPRESSION) is None or _field(content, batch, BUFFERS) is None:
+        return 0  # they lie in the content itself
+    vector = _below(content, batch, BUFFERS)
+    count = struct.unpack_from("<I", content, vector)[0]
+    total = 0
+    for number in range(count):
+        offset, length = struct.unpack_from("<qq", content, vector + 4 + 16 * number)
+        if length >= 8:
+            size = struct.unpack_from("<q", content, body + offset)[0]
+            total += max(size, 0)
+    return total

@@ -1,0 +1,112 @@
+"""Tables as whole bodies and as uploads, and the inputs of a model that they fill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from modelport.contract.arrays.findings import MISSING, UNKNOWN, Findings, wrong_length
+from modelport.contract.arrays.rows import TableRows
+from modelport.contract.arrays.tables import (
+    MEDIA_TYPES,
+    Table,
+    TableInvalid,
+    kind_of,
+    kind_of_content,
+    parsed,
+    read_table,
+)
+from modelport.contract.arrays.values import ArrayValues
+from modelport.contract.errors import BadRequest
+from modelport.contract.places import Body, Places
+
+MAX_BYTES = 256 << 20  # of a table as it is sent
+
+Reader = TableRows | ArrayValues
+
+
+class TableInputs:
+    """Fills the inputs of one model from tables."""
+
+    def __init__(self, readers: dict[str, Reader]):
+        self.readers = readers
+
+    def of_body(self, body: Body, places: Places, found: Findings) -> dict[str, Any]:
+        """The inputs out of a body that is a table; none if it is no table and the query has them all.
+
+        Raises `BadRequest` (415, 413) for a body of another kind, and one that is too large.
+        """
+        kind = kind_of(body.media_type)
+        if not kind:
+            if all(reader.argument in places.query for reader in self.readers.values()):
+                return {}
+            known = ", ".join(["application/json", *MEDIA_TYPES])
+            raise BadRequest(
+                f"this model takes no {body.media_type[:100] or 'body without a Content-Type'!r}; "
+                f"it takes {known}",
+                415,
+            )
+        _check_size(body.size())
+        argument = next(iter(self.readers.values())).argument
+        table = _read(body.read(), kind, argument, found)
+        if table is None:
+            return {}
+        if len(self.readers) == 1:
+            name, reader = next(iter(self.readers.items()))
+            return {name: _filled(reader, table, found)}
+        return self._by_column(table, found)
+
+    def of_upload(self, upload: Any, reader: Reader, found: Findings) -> Any:
+        """One input out of an uploaded table."""
+        path = Path(upload.filename)
+        _check_size(path.stat().st_size)
+        content = path.read_bytes()
+        kind = kind_of(upload.content_type or "") or kind_of_content(content)
+        table = _read(content, kind, reader.argument, found)
+        return None if table is None else _filled(reader, table, found)
+
+    def _by_column(self, table: Table, found: Findings) -> dict[str, Any]:
+        """Several inputs of one value a row, each out of the column of its name."""
+        if any(_width(reader) != 1 for reader in self.readers.values()):
+            raise BadRequest("this model has several inputs; send each table as an upload of its name", 415)
+        arguments = {reader.argument: name for name, reader in self.readers.items()}
+        for column in set(table.names) - set(arguments):
+            found.add((column,), UNKNOWN)
+        inputs: dict[str, Any] = {}
+        for argument, name in arguments.items():
+            reader = self.readers[name]
+            if argument in table.names:
+                part = Table([argument], [table.columns[table.names.index(argument)]], table.is_text)
+                inputs[name] = _filled(reader, part, found)
+            elif reader.input.required:
+                found.add((argument,), MISSING)
+        return inputs
+
+
+def _width(reader: Reader) -> int | None:
+    return 1 if len(reader.input.shape) == 1 else (reader.width if isinstance(reader, TableRows) else None)
+
+
+def _read(content: bytes, kind: str, argument: str, found: Findings) -> Table | None:
+    try:
+        return read_table(content, kind)
+    except TableInvalid as error:
+        found.add((argument,), ("table_invalid", str(error)))
+        return None
+
+
+def _filled(reader: Reader, table: Table, found: Findings) -> Any:
+    if isinstance(reader, TableRows):
+        return reader.read_table(table, found)
+    if len(reader.input.shape) != 1:
+        raise BadRequest(f"the input {reader.argument!r} is no table of rows; send it as JSON", 415)
+    if len(table.columns) != 1:
+        found.add((reader.argument,), wrong_length("Row", len(table.columns), 1))
+        return None
+    values = table.columns[0]
+    return reader.read(list(parsed(values, reader.rule.kind) if table.is_text else values), found)
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise BadRequest(f"the table is over {MAX_BYTES >> 20} MiB", 413)

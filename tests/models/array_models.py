@@ -1,0 +1,60 @@
+"""Models of the array and the object contract, each made when it is asked for."""
+
+from __future__ import annotations
+
+from typing import Any, List  # noqa: UP035 - as users write it
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_iris
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+NAMES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+_iris = load_iris()
+ROWS: list[list[float]] = _iris.data.tolist()
+
+iris = LogisticRegression(max_iter=1000).fit(_iris.data, _iris.target)
+named = DecisionTreeClassifier(max_depth=3, random_state=0).fit(
+    pd.DataFrame(_iris.data, columns=NAMES), _iris.target_names[_iris.target]
+)
+_people = pd.DataFrame({"age": [20.0, 30.0, None, 50.0], "city": ["Paris", "Rome", "Rome", "Paris"]})
+mixed = make_pipeline(
+    ColumnTransformer(
+        [("number", SimpleImputer(), ["age"]), ("text", OneHotEncoder(handle_unknown="ignore"), ["city"])]
+    ),
+    LinearRegression(),
+).fit(_people, [1.0, 2.0, 3.0, 4.0])
+texts = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(["good film", "bad film"], ["yes", "no"])
+scaler = StandardScaler().fit(_iris.data)
+several = DecisionTreeClassifier(random_state=0).fit([[0, 0], [1, 1]], [[0, 1], [1, 0]])
+
+
+class Rows:
+    """Takes rows and one parameter more."""
+
+    def predict(self, X: Any, flag: bool = False, note=None) -> Any:
+        return [[flag, row] for row in X]
+
+
+class Several:
+    """Takes a list and two more arguments."""
+
+    def predict(self, first: List[float], second: int, third="c") -> Any:  # noqa: UP006
+        return [value * second for value in first] + [third]
+
+
+class Arrays:
+    """Wants an array."""
+
+    def predict(self, X: np.ndarray) -> Any:
+        return X.sum(axis=1)
+
+
+def called(X, power=2):
+    return [x**power for x in X]

@@ -194,8 +194,8 @@ def test_a_training_whose_process_is_killed_fails_with_the_signal(
     os.kill(gate.arrival().pid, number)
     found = ended(client, job_id)
     assert (found["state"], found["attempt"]) == ("failed", attempts)
-    how = "exit status 0" if number == signal.SIGTERM else f"signal {number.name}"
-    assert found["error"] == f"its process ended: {how}"
+    assert found["error"] == f"its process ended: signal {number.name}"
+    assert found["ended_by"] == f"crash, signal {number.name}"
 
 
 def test_the_children_of_a_killed_process_are_killed_too(client: httpx.Client, gate: Gate) -> None:

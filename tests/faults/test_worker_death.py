@@ -15,7 +15,7 @@ ENDS = {
     "m-segfault": ("segfault", "", "signal SIGSEGV"),
     "m-killed": ("shot", "SIGKILL", "signal SIGKILL"),
     "m-aborted": ("shot", "SIGABRT", "signal SIGABRT"),
-    "m-terminated": ("shot", "SIGTERM", "exit status 0"),
+    "m-terminated": ("shot", "SIGTERM", "signal SIGTERM"),
     "m-cut-frame": ("cut_frame", "", "exit status 0"),
 }
 GARBAGE = {

@@ -168,6 +168,7 @@ class Works(modelport.Model):
         os.write(1, b"not UTF-8: \xff\xfe\n")
         subprocess.run([sys.executable, "-c", "print('a child speaks')"], check=True)
         print("x" * 10_000)
+        print("\n\ntwo empty lines stand above, one below\n\r")
         print("the last has no end", end="")
         return None
 
@@ -269,6 +270,16 @@ class Works(modelport.Model):
                 time.sleep(0.03)
             tqdm.write(f"epoch {epoch} is over")
             print(f"and epoch {epoch} is printed")
+        return None
+
+    def shy_bar(self, text: str, number: int) -> Any:
+        """A bar that wants to be seen on terminals only, and one that never wants to."""
+        from tqdm import tqdm
+
+        for _ in tqdm(range(4), desc="shy", disable=None):
+            time.sleep(0.03)
+        for _ in tqdm(range(7), desc="never", disable=True):
+            pass
         return None
 
     def metrics(self, text: str, number: int) -> Any:

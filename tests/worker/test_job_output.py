@@ -41,7 +41,8 @@ def test_every_way_to_write_a_line(client: httpx.Client) -> None:
         "a child speaks",
     ]
     assert re.fullmatch(r"x{4096} \[cut\]", lines[7])
-    assert lines[8:] == ["the last has no end"]
+    rest = ["", "", "two empty lines stand above, one below", "", "the last has no end"]
+    assert lines[8:] == rest
 
 
 def test_threads_that_speak_at_once_do_not_mix_their_lines(client: httpx.Client) -> None:
@@ -66,6 +67,12 @@ def test_bars_of_tqdm_become_progress_and_leave_the_log_alone(client: httpx.Clie
     assert steps == sorted(steps)
     assert (steps[0], steps[-1]) == (0.0, 3.0)
     assert job(client, job_id)["progress"] == {"done": 3.0, "total": 3.0, "message": "epochs"}
+
+
+def test_a_bar_that_is_meant_for_terminals_is_progress_too(client: httpx.Client) -> None:
+    job_id = done(client, "shy_bar")
+    assert job(client, job_id)["progress"] == {"done": 4.0, "total": 4.0, "message": "shy"}
+    assert log(client, job_id) == []
 
 
 def test_of_fast_progress_the_last_always_comes(client: httpx.Client, gate: Gate) -> None:

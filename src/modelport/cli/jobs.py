@@ -11,8 +11,8 @@ import click
 
 from modelport.cli.jobs_source import opened
 from modelport.cli.loading import interruptible
+from modelport.jobs.records import KINDS
 
-KINDS = ("train", "validate", "predict")
 STATES = ("queued", "running", "succeeded", "failed", "cancelled", "interrupted")
 DATA_DIR = click.Path(file_okay=False, path_type=Path)
 

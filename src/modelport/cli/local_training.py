@@ -14,7 +14,7 @@ import click
 from modelport.cli.answer_output import AnswerOutput
 from modelport.cli.job_display import display_for_stderr
 from modelport.cli.local_job import Interruption, LocalJob, run_local
-from modelport.cli.run_folder import RunFolder
+from modelport.cli.run_folder import OWN_FOLDERS, RunFolder
 from modelport.contract.calls import Call
 from modelport.contract.signature import Signature
 from modelport.engine.spool import Spool
@@ -144,6 +144,7 @@ class _Run:
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        for name in OWN_FOLDERS:
+            (folder / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.ClickException(f"{folder} cannot be made: {error.strerror}") from None

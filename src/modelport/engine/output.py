@@ -33,6 +33,8 @@ class Output:
 
     def add(self, line: bytes) -> None:
         text = printable(line)
+        if not text:
+            return  # an empty line tells nothing among those of other workers and calls
         self.lines.append(text)
         second = int(self._clock())
         if second != self._second:
@@ -65,7 +67,7 @@ class LineCutter:
         *whole, rest = data.split(b"\n")
         for part in whole:
             self._extend(part)
-            self.finish()
+            self._end_line()
         self._extend(rest)
 
     def _extend(self, part: bytes) -> None:
@@ -81,11 +83,12 @@ class LineCutter:
         self._line += part[: max(room, 0)]
 
     def finish(self) -> None:
-        """Hand out what is there as a line."""
-        if self._line or not self._overlong:
-            line = bytes(self._line) + (b" [cut]" if self._overlong else b"")
-            if line.strip(b"\r"):
-                self._take(line)
+        """Nothing more will come: hand out what is left as a line."""
+        if self._line.strip(b"\r"):
+            self._end_line()
+
+    def _end_line(self) -> None:
+        self._take(bytes(self._line) + (b" [cut]" if self._overlong else b""))
         self._line.clear()
         self._overlong = False
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
+from modelport.contract.kept_files import sync
 from modelport.jobs.database import damaged, sqlite_engine
 from modelport.jobs.errors import StoreReadOnly
 from modelport.jobs.migrate import migrate
@@ -55,7 +56,7 @@ def _make(path: Path) -> None:
     finally:
         engine.dispose()  # the last connection moves everything from the -wal into the file
     unfinished.rename(path)
-    _sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _check(path: Path) -> None:
@@ -85,11 +86,3 @@ def _one_at_a_time(path: Path) -> Generator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -66,7 +66,6 @@ class JobProcess:
 
     def on_frame(self, worker: Worker, kind: int, message: Any) -> None:
         if kind == Kind.READY:
-            worker.ready = True
             call = msgspec.msgpack.decode(self.claim.job.call, type=Call)
             order = JobOrder(call, self.claim.job.id, self.claim.attempt, str(self.folder))
             worker.send(Kind.JOB, order)

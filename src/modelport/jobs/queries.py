@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Select, bindparam, func, select, text, union_all
 
-from modelport.jobs.records import Event, Job, Metric, News, Page
+from modelport.jobs.records import KINDS, Event, Job, Metric, News, Page
 from modelport.jobs.rows import SUMMARY, WHOLE, events_of, job_of, unpacked
-from modelport.jobs.schema import KINDS, events, jobs
+from modelport.jobs.schema import events, jobs
 from modelport.jobs.states import State
 
 ROWS_AT_ONCE = 100  # of events, where lines may be among them: some megabytes

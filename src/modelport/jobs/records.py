@@ -22,7 +22,7 @@ class NewJob(msgspec.Struct, kw_only=True):
     """
 
     id: str
-    kind: str  # train, validate or predict
+    kind: str  # one of `KINDS`
     model: str
     model_version: str = ""
     arguments: dict[str, Any] = {}

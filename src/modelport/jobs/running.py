@@ -75,8 +75,7 @@ class Running:
     def abandon(self, why: str) -> None:
         """Kill the process: the job is not ours any longer, or cannot go on."""
         log.warning("job %s is given up: %s", self.claim.job.id, why)
-        if self._attempt is not None:
-            self._attempt.cancel()
+        self.kill()
 
     def fence(self) -> None:
         """Kill the process: its lease cannot be renewed, and another server may have the job soon."""

@@ -23,7 +23,6 @@ from sqlalchemy import (
 )
 
 HEAD = "0002"
-KINDS = ("train", "validate", "predict")
 
 metadata = MetaData()
 # SQLite makes numbers by itself only for a column that is called INTEGER.

@@ -21,7 +21,7 @@ from modelport.jobs.states import TERMINAL
 from modelport.jobs.store import JobStore, StoreError, StoreUnavailable
 from modelport.jobs.webhook_secret import webhook_secret
 from modelport.jobs.webhooks import WebhookSender
-from modelport.settings import Settings
+from modelport.settings import Settings, normal_base_path
 
 log = logging.getLogger("modelport.jobs")
 
@@ -37,7 +37,6 @@ class JobService:
         self.data_dir = Path(settings.data_dir).expanduser()
         self.folders = JobFolders(self.data_dir)
         self.unavailable = "the server is starting"  # why there are no jobs; empty when there are
-        self.stopping = False  # who waits for a job must not hold up the end of the server
         self._store: JobStore | None = None
         self.stopping = False  # nobody who waits for a job may hold up the end of the server
         self._feeds: Feeds | None = None
@@ -45,8 +44,7 @@ class JobService:
         self._running: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._lock = -1
-        stripped = settings.base_path.strip("/")
-        self.base_path = f"/{stripped}" if stripped else ""
+        self.base_path = normal_base_path(settings.base_path)
 
     @property
     def store(self) -> JobStore:
@@ -122,7 +120,6 @@ class JobService:
 
     async def stop_running(self) -> None:
         """Run no more jobs: those that run are asked to stop, and given back to the store."""
-        self.stopping = True
         self.stopping = True
         if self._feeds is not None:
             self._feeds.close()

@@ -35,6 +35,7 @@ from modelport.jobs.opening import prepare
 from modelport.jobs.postgres import postgres_engine
 from modelport.jobs.postgres_address import address_of, is_postgres
 from modelport.jobs.records import (
+    KINDS,
     Claim,
     Delivery,
     Event,
@@ -47,7 +48,7 @@ from modelport.jobs.records import (
     Outcome,
     Page,
 )
-from modelport.jobs.schema import KINDS, jobs
+from modelport.jobs.schema import jobs
 from modelport.jobs.states import State
 from modelport.jobs.writer import Transaction, Writer
 

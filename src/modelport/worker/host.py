@@ -87,11 +87,7 @@ class Host:
         self.running.forget([call.id for call in calls])
 
     def _run_job(self, order: JobOrder) -> None:
-        try:
-            end = begin_job(order, self.channel, self.running)
-        except OSError as error:
-            self.outgoing.answers([failed(order.call.id, error)])
-            return
+        end = begin_job(order, self.channel, self.running)
         try:
             answer = self._answer(order.call)
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from threading import Lock, Timer
 from time import monotonic
@@ -22,13 +23,11 @@ class Reporter:
     """Sends what the job's code says. Any thread of the job may use it."""
 
     def __init__(self, order: JobOrder, channel: FrameSocket, running: RunningCall):
-        folder = Path(order.folder)
+        folder = Path(order.folder)  # the server has made it, with what is in it
         self.id = order.job_id
         self.attempt = order.attempt
         self.checkpoint_dir = folder / "checkpoints"
         self.artifact_dir = folder / "artifacts"
-        for place in (self.checkpoint_dir, self.artifact_dir):
-            place.mkdir(parents=True, exist_ok=True)
         self._channel = channel
         self._running = running
         self._lock = Lock()
@@ -130,6 +129,16 @@ class _TqdmFinder:
         return spec
 
 
+class _Nowhere:
+    """What a bar writes to beside what it displays: the ends of lines that nobody began."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        """There is nothing."""
+
+
 def _replace_display(module: Any, reporter: Reporter) -> None:
     def display(bar: Any, msg: str | None = None, pos: int | None = None) -> bool:
         if not getattr(bar, "pos", 0):  # the outermost bar tells how far the job is
@@ -141,5 +150,15 @@ def _replace_display(module: Any, reporter: Reporter) -> None:
     def stay(bar: Any, n: int) -> None:
         """Nothing is drawn, so there is no line to go to."""
 
+    original: Any = module.tqdm.__init__
+
+    @wraps(original)
+    def init(bar: Any, *args: Any, **options: Any) -> None:
+        if options.get("disable", False) is None:  # "unless this is a terminal": here it is seen all the same
+            options["disable"] = False
+        original(bar, *args, **options)
+        bar.fp = _Nowhere()
+
+    module.tqdm.__init__ = init
     module.tqdm.display = display
     module.tqdm.moveto = stay

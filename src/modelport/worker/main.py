@@ -9,6 +9,7 @@ server this process is (nice(2)).
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import gc
@@ -33,7 +34,12 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(argv: list[str]) -> int:
-    """Run a worker process. Returns its exit status: 0 stopped, 3 the model could not be loaded."""
+    """Run a worker process. Returns its exit status: 0 stopped, 3 the model could not be loaded.
+
+    After SIGTERM the process ends in order, and dies of that signal at last, so that it can be told apart.
+    """
+    terminated: list[bool] = []
+    atexit.register(_die_if, terminated)  # the first to be registered is the last to be called
     channel_fd, control_fd, marker_fd, parent, nice = (int(argument) for argument in argv)
     die_with(parent)
     give_way(nice)
@@ -48,7 +54,8 @@ def main(argv: list[str]) -> int:
     try:
         return serve_channel(channel, running)
     except Terminated:
-        return 0
+        terminated.append(True)
+        return 128 + signal.SIGTERM
     finally:
         _flush()
 
@@ -120,6 +127,13 @@ def die_with(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)
+
+
+def _die_if(terminated: list[bool]) -> None:
+    if terminated:
+        _flush()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _flush() -> None:

@@ -152,6 +152,26 @@ def test_a_prediction_that_fails_in_time_answers_as_it_would_at_once(
     assert answer.headers["content-type"] == at_once.headers["content-type"]
 
 
+@pytest.mark.parametrize("words", ["modelport", "aiohttp", "werkzeug", "starlette"])
+def test_an_http_error_in_time_is_answered_as_at_once(client: httpx.Client, post: Post, words: str) -> None:
+    body = {"do": "refuse_in_other_words", "text": words}
+    at_once = client.post("/v2/models/works/predict/", json=body)
+    answer = post("wait=30", **body)
+    assert answer.status_code == at_once.status_code >= 400
+    assert answer.reason_phrase == at_once.reason_phrase
+    assert answer.json() == at_once.json() | {"request_id": answer.headers["x-request-id"]}
+    own = {"x-request-id", "date", "preference-applied", "content-location", "content-length"}
+    theirs, mine = (
+        sorted(pair for pair in one.headers.multi_items() if pair[0] not in own) for one in (at_once, answer)
+    )
+    assert mine == theirs
+    assert {"retry-after", "x-who"} & set(answer.headers)
+    shown = client.get(answer.headers["content-location"].removesuffix("/result")).json()
+    assert (shown["state"], shown["status"]) == ("failed", at_once.status_code)
+    assert shown["reason"] == at_once.json()["title"]
+    assert shown["error"] == at_once.json()["detail"]
+
+
 # -- refusals --------------------------------------------------------------------------------------
 
 

@@ -83,13 +83,20 @@ def assert_says_why(server: Server, why: str) -> None:
         client.get("/v2/models/works/train/"),
         client.post("/v2/models/works/train/", json={}),
         client.post("/v2/models/works/train/", files={"table": ("a.csv", b"x")}),
-        client.post("/v2/models/works/predict/", json={}, headers=ASYNC),
+        client.post("/v2/models/works/predict/", json={}, headers=ASYNC | {"Idempotency-Key": "once"}),
+        client.post("/v2/models/works/predict/?priority=3", json={}, headers={"Prefer": "wait=5"}),
     ]
     for answer in asked:
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert answer.json()["detail"].startswith("this server has no jobs: ")
         assert why in answer.json()["detail"]
     assert why in server.log
+    for prefer in ("respond-async", "wait=5", "respond-async, wait=5"):
+        answer = client.post(
+            "/v2/models/works/predict/", json={"text": "at once"}, headers={"Prefer": prefer}
+        )
+        assert (answer.status_code, answer.json()["predictions"]["attempt"]) == (200, 0)
+        assert "preference-applied" not in answer.headers
     assert client.get("/v2/health/ready").status_code == 200
 
 

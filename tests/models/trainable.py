@@ -120,6 +120,23 @@ class Works(modelport.Model):
     def refuse(self, text: str, number: int) -> Any:
         raise modelport.HTTPError(number, text)
 
+    def refuse_in_other_words(self, text: str, number: int) -> Any:
+        """As `text` says: with what this and other frameworks have for it."""
+        if text == "aiohttp":
+            from aiohttp import web
+
+            raise web.HTTPConflict(reason="Not Now", text="somebody else trains", headers={"X-Who": "ann"})
+        if text == "werkzeug":
+            from werkzeug.exceptions import TooManyRequests
+
+            raise TooManyRequests("slower", retry_after=7)
+        if text == "starlette":
+            from starlette.exceptions import HTTPException
+
+            raise HTTPException(503, "resting", {"Retry-After": "8"})
+        headers = {"Retry-After": "9", "Set-Cookie": "a=b", "Content-Length": "1"}
+        raise modelport.HTTPError(429, "Slow Down", headers=headers)
+
     def nothing_that_json_has(self, text: str, number: int) -> Any:
         return object()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -15,13 +15,13 @@ from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler, refused_problem
 from modelport.api.job_bodies import training_body
 from modelport.api.job_routes import JobRoutes
-from modelport.api.job_submission import JobSubmission, NotBound
+from modelport.api.job_submission import JobSubmission, NotBound, asks_for_job
 from modelport.api.preferences import Preferences
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.api.training import json_response
 from modelport.engine.pool import ModelPool, Refused
 from modelport.jobs import failpoints
-from modelport.jobs.records import Job
+from modelport.jobs.records import Job, Outcome
 from modelport.jobs.states import ENDED, State
 from modelport.jobs.store import StoreError
 from modelport.jobs.views import job_body
@@ -43,7 +43,7 @@ class JobAnswers:
     async def train(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, verb: str) -> None:
         """Answer a POST to `train/` or `validate/`, as DEEPaaS does, once the job is durable."""
 
-        async def answer(job: Job) -> Response:
+        async def answer(job: Job, request_id: str) -> Response:
             return json_response(training_body(job), {"location": self._place(job)})
 
         await self._answer(scope, receive, send, pool, verb, answer)
@@ -51,12 +51,19 @@ class JobAnswers:
     async def predict(
         self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, prefer: Preferences
     ) -> None:
-        """Answer a prediction that its client would wait for so long, or not at all."""
+        """Answer a prediction that its client would wait for so long, or not at all.
 
-        async def answer(job: Job) -> Response:
+        A preference is only a preference (RFC 7240, 2): a server without a store answers at once, unless the
+        request asks for more than a prediction.
+        """
+        if not self.submission.is_possible() and not asks_for_job(scope, pool):
+            await self.calls.answer(scope, receive, send, pool, "predict")
+            return
+
+        async def answer(job: Job, request_id: str) -> Response:
             ended = await self._wait(job, prefer.wait) if prefer.wait is not None else job
             if ended.state in ENDED:
-                response = self._result(ended)
+                response = self._result(ended, request_id)
                 applied = prefer.applied(accepted=False)
                 if applied:
                     response.headers["preference-applied"] = applied
@@ -74,13 +81,13 @@ class JobAnswers:
         send: Send,
         pool: ModelPool,
         verb: str,
-        answer: Callable[[Job], Any],
+        answer: Callable[[Job, str], Awaitable[Response]],
     ) -> None:
         request_id = self.calls.engine.request_id(self.calls.engine.next_id())
         try:
             job, _ = await self.submission.submit(scope, receive, pool, verb)
             failpoints.reach("reply.before")
-            response: Response = await answer(job)
+            response: Response = await answer(job, request_id)
             response.headers["x-request-id"] = request_id
             await response(scope, receive, send)
         except NotBound as refused:
@@ -115,16 +122,39 @@ class JobAnswers:
                     return job
                 await _set_within(changed, min(left, POLL_SECONDS))
 
-    def _result(self, job: Job) -> Response:
+    def _result(self, job: Job, request_id: str) -> Response:
         """What the prediction would have answered at once."""
         outcome = job.outcome
         if job.state is State.SUCCEEDED or outcome is None:
             return self.routes.result_of(job)
         if outcome.result and outcome.result_type:
-            return Response(outcome.result, outcome.status, media_type=outcome.result_type)
+            return _Answer(outcome.result, outcome, outcome.status, outcome.result_type)
         status = outcome.status if outcome.status >= 500 or job.state is State.FAILED else 503
-        body = problem_body(status, outcome.error or f"the job is {job.state}", job.id)
-        return Response(body, status, media_type=PROBLEM_JSON.decode())
+        error = outcome.error or f"the job is {job.state}"
+        body = problem_body(status, error, request_id, outcome.reason)
+        return _Answer(body, outcome, status, PROBLEM_JSON.decode())
+
+
+class _Answer(Response):
+    """What a model refused with: also its headers, of which several may have one name, and its reason."""
+
+    def __init__(self, body: bytes, outcome: Outcome, status: int, media_type: str):
+        super().__init__(body, status)
+        self._reason = outcome.reason
+        latin = [
+            (n.lower().encode("latin-1", "replace"), v.encode("latin-1", "replace"))
+            for n, v in outcome.headers
+        ]
+        # Here, not by Starlette, which adds a charset to some media types, as the direct answer does not.
+        self.raw_headers += [(b"content-type", media_type.encode("latin-1", "replace")), *latin]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def with_reason(message: Any) -> None:
+            if message["type"] == "http.response.start" and self._reason:
+                message["reason"] = self._reason
+            await send(message)
+
+        await super().__call__(scope, receive, with_reason)
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> None:

@@ -48,6 +48,10 @@ class JobSubmission:
         self.jobs = jobs
         self.settings = settings
 
+    def is_possible(self) -> bool:
+        """False on a server without a store: there every request for a job is refused."""
+        return not self.jobs.unavailable
+
     async def submit(self, scope: Scope, receive: Receive, pool: ModelPool, verb: str) -> tuple[Job, bool]:
         """Make a job of a request; it is durable when this returns. True if it is new.
 
@@ -120,6 +124,14 @@ class JobSubmission:
         if answer.status != 200:
             raise NotBound(answer)
         return msgspec.json.decode(answer.body, type=dict[str, Any])
+
+
+def asks_for_job(scope: Scope, pool: ModelPool) -> bool:
+    """True if a request names what only a job has, so that a mere prediction would be no answer to it."""
+    if header(scope, b"idempotency-key") or header(scope, b"job-callback-url"):
+        return True
+    signature = pool.signature
+    return signature is not None and bool(_own_arguments(scope["query_string"], signature.predict)[1])
 
 
 def _stored(call: Call) -> bytes:

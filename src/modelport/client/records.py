@@ -63,6 +63,8 @@ class JobRecord:
     finished_at: datetime | None = None
     duration: float | None = None
     progress: Progress | None = None
+    status: int | None = None
+    reason: str | None = None
     error: str | None = None
     ended_by: str | None = None
     links: dict[str, str] = field(default_factory=dict[str, str])

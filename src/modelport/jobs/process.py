@@ -26,6 +26,7 @@ log = logging.getLogger("modelport.jobs")
 
 START_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)  # while the machine has no room for one more process
 LACKING = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
+HIDDEN = "the model failed"
 OUTPUT_SECONDS = 1.0  # how long output may still come after the process ended
 JOB_NICE = 10  # predictions come first where both want the processor
 FLAG_SHARE = 0.25  # of the grace: the time for code that looks at the flag, before SIGTERM
@@ -45,6 +46,7 @@ class JobProcess:
     ):
         self.claim = claim
         self.folder = folder
+        self.hide_model_errors = False  # then only the log of the server has them, with their tracebacks
         self._report = report
         self._grace = cancel_grace
         self._answer: Answer | None = None
@@ -157,6 +159,9 @@ class JobProcess:
             return Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by=self._asked)
         if self._failed is not None:
             error = f"the model could not be loaded: {self._failed.message}"
+            if self.hide_model_errors:
+                log.error("job %s: %s\n%s", self.claim.job.id, error, self._failed.traceback)
+                error = "the model could not be loaded"
             return Outcome(state=State.FAILED, status=500, error=error, ended_by="load")
         if self._answer is None:
             again = self.claim.attempt < self.claim.job.max_attempts
@@ -170,18 +175,7 @@ class JobProcess:
 
     async def _answered(self, answer: Answer) -> Outcome:
         if answer.status >= 400 or answer.problem:
-            if answer.failure:
-                for line in answer.failure.splitlines():
-                    self.add(line.encode())
-            error = answer.detail or answer.reason or answer.body.decode("utf-8", "replace")
-            return Outcome(
-                state=State.FAILED,
-                status=answer.status,
-                result=answer.body,
-                result_type=answer.content_type if answer.body else "",
-                error=error or f"status {answer.status}",
-                ended_by="exception",
-            )
+            return self._refused(answer)
         file = ""
         if answer.path:
             failpoints.reach("result.written")
@@ -200,4 +194,24 @@ class JobProcess:
             result_file=file,
             result_type=answer.content_type,
             result_name=named,
+        )
+
+    def _refused(self, answer: Answer) -> Outcome:
+        """The model raised an exception."""
+        error = answer.detail or answer.reason or answer.body.decode("utf-8", "replace")
+        if self.hide_model_errors and answer.problem and answer.status == 500:
+            log.error("job %s failed: %s\n%s", self.claim.job.id, error, answer.failure)
+            error = HIDDEN
+        else:
+            for line in answer.failure.splitlines():
+                self.add(line.encode())
+        return Outcome(
+            state=State.FAILED,
+            status=answer.status,
+            reason=answer.reason,
+            headers=answer.headers,
+            result=answer.body,
+            result_type=answer.content_type if answer.body else "",
+            error=error or f"status {answer.status}",
+            ended_by="exception",
         )

@@ -45,7 +45,9 @@ class Outcome(msgspec.Struct, kw_only=True):
     """
 
     state: State
-    status: int = 200  # what a prediction would have answered
+    status: int = 200  # what a prediction would have answered, with the next two
+    reason: str = ""  # of the status, where it is not the standard phrase
+    headers: list[tuple[str, str]] = []  # beside those of the body
     result: bytes = b""
     result_file: str = ""
     result_type: str = ""

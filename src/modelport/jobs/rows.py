@@ -12,15 +12,16 @@ from modelport.jobs.records import Event, Job, NewEvent, NewJob, Outcome
 from modelport.jobs.schema import jobs
 from modelport.jobs.states import State
 
-LARGE = ("call", "result")
+LARGE = ("call", "result", "headers")
 WHOLE = [column for column in jobs.c if column.name != "lease_until"]
-# What a list shows of a job: everything but the call and the result.
+# What a list shows of a job: everything but the call and the result with its headers.
 SUMMARY = [column for column in WHOLE if column.name not in LARGE]
-OUTCOME = ("result", "result_file", "result_type", "result_name", "error", "ended_by")
+OUTCOME = ("reason", "headers", "result", "result_file", "result_type", "result_name", "error", "ended_by")
 NO_OUTCOME: dict[str, Any] = {
     "status": None,
     "result": b"",
-    **dict.fromkeys((name for name in OUTCOME if name != "result"), ""),
+    "headers": b"",
+    **dict.fromkeys((name for name in OUTCOME if name not in LARGE), ""),
 }
 ROW_LINES = 500  # lines of a log in one row, at most
 ROW_CHARACTERS = 32768
@@ -62,6 +63,16 @@ def unpacked(data: bytes) -> Any:
     return msgspec.msgpack.decode(data)
 
 
+def packed_headers(headers: list[tuple[str, str]]) -> bytes:
+    """Header fields as the tables hold them: empty where there are none."""
+    return _encoder.encode([(plain(name), plain(value)) for name, value in headers]) if headers else b""
+
+
+def unpacked_headers(data: bytes) -> list[tuple[str, str]]:
+    """What `packed_headers` packed."""
+    return msgspec.msgpack.decode(data, type=list[tuple[str, str]]) if data else []
+
+
 def row_of_new(new: NewJob, now: float) -> dict[str, Any]:
     """The row of a job that was just asked for."""
     return {
@@ -99,6 +110,8 @@ def columns_of_outcome(outcome: Outcome) -> dict[str, Any]:
     """The columns that say how an attempt ended."""
     return {
         "status": outcome.status,
+        "reason": plain(outcome.reason),
+        "headers": packed_headers(outcome.headers),
         "result": outcome.result,
         "result_file": plain(outcome.result_file),
         "result_type": plain(outcome.result_type),
@@ -115,6 +128,7 @@ def job_of(row: RowMapping | Mapping[str, Any]) -> Job:
     fields["arguments"] = unpacked(fields["arguments"])
     fields.setdefault("call", b"")
     fields.setdefault("result", b"")
+    fields["headers"] = unpacked_headers(fields.get("headers", b""))
     status = fields.pop("status")
     ended = {name: fields.pop(name) for name in OUTCOME}
     outcome = None if status is None else Outcome(state=state, status=status, **ended)

@@ -45,6 +45,7 @@ class Running:
         pool = engine.pools[claim.job.model]
         folder = folders.of(claim.job.id)
         self.process = JobProcess(pool.rules(), claim, folder, engine.spool.root, self._hear, cancel_grace)
+        self.process.hide_model_errors = engine.settings.hide_model_errors
         self._waiting: deque[NewEvent] = deque()
         self._waiting_bytes = 0
         self._dropped = 0

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = MetaData()
 # SQLite makes numbers by itself only for a column that is called INTEGER.
@@ -68,6 +68,9 @@ jobs = Table(
     Column("arguments", LargeBinary, nullable=False),
     Column("call", LargeBinary, nullable=False),
     Column("result", LargeBinary, nullable=False),
+    # Since 0002: the rest of how the last attempt ended.
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("headers", LargeBinary, nullable=False, server_default=text("''")),
     sqlite_autoincrement=True,  # a number of a removed job never comes again
 )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
-from modelport.jobs.records import Job
+from modelport.jobs.records import Job, Outcome
 
 
 def job_body(job: Job, base_path: str) -> dict[str, Any]:
@@ -32,6 +33,8 @@ def job_body(job: Job, base_path: str) -> dict[str, Any]:
         "progress": None
         if job.done is None
         else {"done": job.done, "total": job.total, "message": job.message},
+        "status": outcome.status if outcome is not None else None,
+        "reason": _reason(outcome),
         "error": outcome.error if outcome is not None and outcome.error else None,
         "ended_by": outcome.ended_by if outcome is not None else None,
         "links": {
@@ -43,6 +46,14 @@ def job_body(job: Job, base_path: str) -> dict[str, Any]:
             "result": f"{place}/result",
         },
     }
+
+
+def _reason(outcome: Outcome | None) -> str | None:
+    """The words that go with the status of an answer; not every status of ours has any."""
+    if outcome is None or outcome.reason:
+        return outcome.reason if outcome is not None else None
+    known = {status.value: status.phrase for status in HTTPStatus}
+    return known.get(outcome.status)
 
 
 def utc(at: float | None) -> str | None:

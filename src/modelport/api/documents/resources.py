@@ -220,6 +220,11 @@ _JOB = _object(
         "type": ["object", "null"],
         "properties": {"done": _NUMBER, "total": _NUMBER, "message": {"type": "string"}},
     },
+    status={
+        "type": ["integer", "null"],
+        "description": "HTTP status of the model's answer, once it has ended",
+    },
+    reason=_text("The words that go with the status", nullable=True),
     error=_text("What went wrong", nullable=True),
     ended_by=_text("What its end took, such as return, exception, SIGTERM", nullable=True),
     links={"type": "object", "additionalProperties": {"type": "string"}},

@@ -1,0 +1,79 @@
+"""With --hide-model-errors the words of a model's exception are in the server's log and nowhere else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from job_calls import ended, events, log, predict, train
+from serving import Server, serving
+
+SECRET = "the password is swordfish"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving("works=trainable:Works", "--hide-model-errors", "--allow-private-callbacks") as running:
+        yield running
+
+
+class Hook:
+    """Gets one webhook."""
+
+    def __init__(self) -> None:
+        self.body = ""
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                hook.body = self.rfile.read(int(self.headers["content-length"])).decode()
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Nothing is printed."""
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self._server.timeout = 20
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+        self._thread = threading.Thread(target=self._server.handle_request)
+        self._thread.start()
+
+    def wait(self) -> str:
+        self._thread.join()
+        self._server.server_close()
+        return self.body
+
+
+def test_the_words_of_a_failure_are_hidden_wherever_a_client_looks(server: Server) -> None:
+    client = server.client
+    hook = Hook()
+    job_id = train(client, "fail", text=SECRET)
+    headers = {"Job-Callback-Url": hook.url}
+    told = predict(client, "fail", headers=headers, text=SECRET)
+    assert ended(client, job_id)["error"] == "the model failed"
+    shown = client.get(f"/v2/models/works/train/{job_id}").json()
+    assert (shown["status"], shown["message"]) == ("error", "the model failed")
+    assert events(client, job_id)[-1]["error"] == "the model failed"
+    assert log(client, job_id) == []  # the traceback would tell the words, too
+    assert ended(client, told)["error"] == "the model failed"
+    assert "the model failed" in client.get(f"/v2/jobs/{told}/result").json()["detail"]
+    body = {"do": "fail", "text": SECRET}
+    waited = client.post("/v2/models/works/predict/", json=body, headers={"Prefer": "wait=30"})
+    at_once = client.post("/v2/models/works/predict/", json=body)
+    assert waited.status_code == at_once.status_code == 500
+    assert waited.json()["detail"] == at_once.json()["detail"] == "the model failed"
+    hooked = hook.wait()
+    assert "the model failed" in hooked
+    arguments = f'"text":"{SECRET}"'  # what the client itself has sent
+    assert SECRET not in hooked.replace(arguments, "")
+    server.wait_for_log(rf"job {job_id} failed: {SECRET}", 10)
+    server.wait_for_log(rf"ValueError: {SECRET}", 10)
+
+
+def test_what_the_model_says_by_an_http_error_is_meant_for_clients(server: Server) -> None:
+    job_id = predict(server.client, "refuse", text="no such thing", number=404)
+    found = ended(server.client, job_id)
+    assert (found["error"], found["status"]) == ("no such thing", 404)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from job_calls import Gate, ended, events, job, predict, reached, read_events, train
-from serving import serving
+from serving import serving, wait_until
 
 MODELS = ("works=trainable:Works", "again=trainable:WorksAgain", "t=trainable:Trainable")
 LEASE_SECONDS = 15.0
@@ -54,7 +54,47 @@ def test_predictions_and_resumable_trainings_run_on_after_a_stop(tmp_path: Path,
             held = gate.arrival()
             assert held.attempt == 2
             held.release()
-        assert {ended(server.client, job_id)["state"] for job_id in ids} == {"succeeded"}
+        for job_id in ids:
+            found = ended(server.client, job_id)
+            assert (found["state"], found["attempt"], found["max_attempts"]) == ("succeeded", 2, 4)
+
+
+@pytest.mark.slow
+def test_stops_use_up_no_attempt(tmp_path: Path, gate: Gate) -> None:
+    """More stops than a prediction has attempts, and it still runs; then kills use up the three it has."""
+    data = ("--data-dir", str(tmp_path), "--cancel-grace", "2")
+    for attempt in range(1, 5):
+        with serving(MODELS[0], *data) as server:
+            if attempt == 1:
+                job_id = predict(server.client, "wait", number=gate.port)
+            held = gate.arrival()
+            assert held.attempt == attempt
+            assert server.stop(signal.SIGTERM) == 0
+    with serving(MODELS[0], *data) as server:
+        for attempt in (5, 6, 7):
+            held = gate.arrival()
+            assert held.attempt == attempt
+            os.kill(held.pid, signal.SIGKILL)
+        found = ended(server.client, job_id)
+        assert (found["state"], found["attempt"]) == ("failed", 7)
+
+
+@pytest.mark.slow
+def test_a_job_that_has_not_begun_when_the_server_stops_was_never_claimed(tmp_path: Path) -> None:
+    hold = tmp_path / "hold"
+    data = ("--data-dir", str(tmp_path / "data"), "--cancel-grace", "600")
+    slow = "works=trainable:SlowToLoad"
+    with serving(slow, *data, HOLD=str(hold)) as server:
+        hold.touch()
+        job_id = train(server.client, "echo", text="later")
+        wait_until(hold.with_suffix(".reached").exists, lambda: server.log, 30)
+        assert server.stop(signal.SIGTERM) == 0  # at once: nothing has to be asked
+    hold.unlink()
+    with serving(slow, *data, HOLD=str(hold)) as server:
+        found = ended(server.client, job_id)
+        assert (found["state"], found["attempt"], found["max_attempts"]) == ("succeeded", 1, 1)
+        states = [event["state"] for event in events(server.client, job_id) if event["event"] == "state"]
+        assert states == ["queued", "running", "queued", "running", "succeeded"]
 
 
 @pytest.mark.slow

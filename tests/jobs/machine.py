@@ -45,6 +45,7 @@ class Known:
     state: State = State.QUEUED
     attempt: int = 0
     tokens: list[int] = field(default_factory=list[int])
+    token_of: dict[int, set[int]] = field(default_factory=dict[int, set[int]])  # by attempt
     owner: str = ""
     lease_until: float = 0.0
     asked: bool = False
@@ -146,7 +147,8 @@ class Machine(RuleBasedStateMachine):
             assert one.token > self.last_token
             self.last_token = one.token
             job.tokens.append(one.token)
-            assert one.attempt == job.attempt <= job.max_attempts
+            job.token_of.setdefault(job.attempt, set()).add(one.token)
+            assert one.attempt == job.attempt
         return multiple(*((one.job.id, one.token, owner) for one in granted))
 
     def _fresh(self, claim: tuple[str, int, str]) -> Known | None:
@@ -207,6 +209,42 @@ class Machine(RuleBasedStateMachine):
             self._after_interruption(job)
         assert ended.state is job.state
 
+    @rule(store=stores, claim=claims)
+    def unclaim(self, store: int, claim: tuple[str, int, str]) -> None:
+        """A server stops before the job's code has begun."""
+        queued = self.run(self.stores[store].unclaim(claim[0], claim[1]))
+        job = self._fresh(claim)
+        assert (queued is None) == (job is None), "a stale attempt gave the job back"
+        if job is None or queued is None:
+            return
+        job.move(State.QUEUED)
+        job.attempt -= 1
+        job.owner = ""
+        if job.asked:
+            job.move(State.CANCELLED)
+            job.finished_at = self.clock.now
+        assert (queued.state, queued.attempt) == (job.state, job.attempt)
+
+    @rule(store=stores, claim=claims)
+    def stop(self, store: int, claim: tuple[str, int, str]) -> None:
+        """A server stops while the job's code runs."""
+        how = Outcome(state=State.INTERRUPTED, status=503, error="stopped")
+        stopped = self.run(self.stores[store].stop(claim[0], claim[1], how))
+        job = self._fresh(claim)
+        assert (stopped is None) == (job is None), "a stale attempt gave the job back"
+        if job is None or stopped is None:
+            return
+        asked, left = job.asked, max(job.max_attempts - job.attempt, 0)
+        job.move(State.INTERRUPTED)
+        job.result = b""
+        if job.max_attempts > 1:
+            job.max_attempts = max(job.max_attempts, job.attempt) + 1
+            assert asked or stopped.state is State.QUEUED
+        self._after_interruption(job)
+        if job.state is State.QUEUED:
+            assert stopped.max_attempts - stopped.attempt == left + 1, "the stop cost an attempt"
+        assert stopped.state is job.state
+
     def _after_interruption(self, job: Known) -> None:
         job.finished_at = self.clock.now
         if job.asked:
@@ -261,7 +299,6 @@ class Machine(RuleBasedStateMachine):
             return
         job.move(State.QUEUED)
         job.result = b""
-        job.max_attempts = max(job.max_attempts, job.attempt + 1)
 
     @rule(store=stores, ago=some.sampled_from([0.0, 10.0]))
     def prune(self, store: int, ago: float) -> None:
@@ -300,7 +337,7 @@ class Machine(RuleBasedStateMachine):
         assert states[-1] is known.state
         for event in events:  # what an attempt said stands between its beginning and its end
             if event.type == "log":
-                assert event.data["line"] == str(known.tokens[event.attempt - 1])
+                assert int(event.data["line"]) in known.token_of[event.attempt]
 
     # -- what must hold ----------------------------------------------------------------------------
 

@@ -336,6 +336,17 @@ class Works(modelport.Model):
                 file.write(b"x" * 65536)
 
 
+class SlowToLoad(Works):
+    """As `Works`; while the file that `HOLD` names is there, a process comes no further than loading."""
+
+    def __init__(self) -> None:
+        hold = Path(os.environ["HOLD"])
+        if hold.exists():
+            hold.with_suffix(".reached").touch()
+            print("loading", flush=True)
+            time.sleep(600)
+
+
 class WorksAgain(Works):
     """The same, and may be run again after a crash."""
 

@@ -52,6 +52,7 @@ class JobProcess:
         self._answer: Answer | None = None
         self._failed: Failed | None = None
         self._lost = ""
+        self.has_begun = False  # its process was told to run the call
         self._over = asyncio.Event()
         self._cancelling: asyncio.Task[None] | None = None
         self._knows_job = False  # its code has called current_job(), and may look at the flag
@@ -71,6 +72,7 @@ class JobProcess:
             call = msgspec.msgpack.decode(self.claim.job.call, type=Call)
             order = JobOrder(call, self.claim.job.id, self.claim.attempt, str(self.folder))
             worker.send(Kind.JOB, order)
+            self.has_begun = True
             failpoints.reach("order.sent")
         elif kind == Kind.REPORT:
             said: Report = message

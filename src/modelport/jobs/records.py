@@ -57,7 +57,10 @@ class Outcome(msgspec.Struct, kw_only=True):
 
 
 class Job(msgspec.Struct, kw_only=True):
-    """A job as the store has it. `number` rises with each submission; `revision` with each change."""
+    """A job as the store has it. `number` rises with each submission; `revision` with each change.
+
+    `max_attempts` is how often it is tried without being asked; a retry may lead beyond it.
+    """
 
     number: int
     id: str

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from modelport.engine.local import LocalEngine
 from modelport.engine.processes import start_time
 from modelport.jobs.folders import JobFolders
-from modelport.jobs.running import Running
+from modelport.jobs.records import Claim
+from modelport.jobs.running import STOP_SECONDS, Running
 from modelport.jobs.states import TERMINAL, State
 from modelport.jobs.store import JobStore, StoreError
 
@@ -54,17 +55,22 @@ class JobRunner:
 
     async def run(self) -> None:
         """Rescue what a killed server left, then run jobs until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._keep_leases())
-            tasks.create_task(self._repeat(LEASE_SECONDS / 3, self._rescue))
-            while True:
-                await self._claim(tasks)
-                self._wake.clear()
-                try:
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._keep_leases())
+                tasks.create_task(self._repeat(LEASE_SECONDS / 3, self._rescue))
+                while True:
+                    await self._claim(tasks)
+                    self._wake.clear()
+                    try:
+                        async with asyncio.timeout(POLL_SECONDS):
+                            await self._wake.wait()
+                    except TimeoutError:
+                        pass
+        finally:
+            # A task that is cancelled before its first step does nothing, not even this.
+            await self._unclaim([running.claim for running in self.running.values()])
+            self.running.clear()
 
     async def _repeat(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -101,15 +107,30 @@ class JobRunner:
         models = [pool.name for pool in self.engine.pools.values() if pool.signature is not None]
         if free <= 0 or not models:
             return
+        taking = asyncio.create_task(self.store.claim(self.owner, free, LEASE_SECONDS, models))
         try:
-            claims = await self.store.claim(self.owner, free, LEASE_SECONDS, models)
+            claims = await asyncio.shield(taking)
         except StoreError as error:
             log.warning("jobs: nothing can be claimed: %s", error)
             return
+        except asyncio.CancelledError:  # what is being committed now would be ours without our knowing
+            await asyncio.wait([taking], timeout=STOP_SECONDS)
+            if taking.done() and not taking.cancelled() and taking.exception() is None:
+                await self._unclaim(taking.result())
+            raise
         for claim in claims:
             running = Running(self.store, self.engine, self.folders, claim, self.grace)
             self.running[claim.job.id] = running
             tasks.create_task(self._run(running))
+
+    async def _unclaim(self, claims: list[Claim]) -> None:
+        """Give back jobs that have not begun: the server stops."""
+        for claim in claims:
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await self.store.unclaim(claim.job.id, claim.token)
+            except (StoreError, TimeoutError) as error:
+                log.warning("job %s could not be given back: %s", claim.job.id, error)
 
     async def _run(self, running: Running) -> None:
         try:

@@ -128,7 +128,10 @@ class Running:
     async def _give_back(self, writer: asyncio.Task[bool]) -> None:
         """The server stops: end the process and say so, that the next server need not wait for the lease."""
         assert self._attempt is not None
-        self.process.cancel()
+        if self.process.has_begun:
+            self.process.cancel()
+        else:
+            self._attempt.cancel()
         try:
             await asyncio.wait([self._attempt])
         finally:
@@ -145,9 +148,18 @@ class Running:
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 if await writer:
-                    await self.store.finish(self.claim.job.id, self.claim.token, outcome)
+                    await self._return(outcome)
         except (StoreError, TimeoutError) as error:
             log.warning("job %s could not be given back: %s", self.claim.job.id, error)
+
+    async def _return(self, outcome: Outcome) -> None:
+        job_id, token = self.claim.job.id, self.claim.token
+        if outcome.state is not State.INTERRUPTED:
+            await self.store.finish(job_id, token, outcome)
+        elif self.process.has_begun:
+            await self.store.stop(job_id, token, outcome)
+        else:
+            await self.store.unclaim(job_id, token)
 
     async def _write_as_it_comes(self) -> bool:
         """Write events until the attempt has ended. False if the job is not ours any longer."""

@@ -1,9 +1,13 @@
 """The states of a job and the only ways between them.
 
+    queued ◀──unclaim── running
+      │
     queued ──claim──▶ running ──finish──▶ succeeded | failed | cancelled
       │                  │
       │                  └──lost──▶ interrupted ──requeue──▶ queued
       └──cancel──▶ cancelled              └──cancel──▶ cancelled
+
+A claim whose code has not begun when its server stops is given back, as if it had never been.
 
 A state is terminal when no way leads out of it. `interrupted` is where a job stands whose process was
 lost: it is queued again while its attempts allow, else it stays there until somebody cancels or retries
@@ -28,7 +32,9 @@ class State(StrEnum):
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.CANCELLED}),
-    State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED, State.INTERRUPTED}),
+    State.RUNNING: frozenset(
+        {State.SUCCEEDED, State.FAILED, State.CANCELLED, State.INTERRUPTED, State.QUEUED}
+    ),
     State.INTERRUPTED: frozenset({State.QUEUED, State.CANCELLED}),
     State.SUCCEEDED: frozenset(),
     State.FAILED: frozenset(),

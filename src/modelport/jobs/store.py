@@ -225,6 +225,17 @@ class JobStore:
         """
         return await self.writer.do(lambda tx: transitions.finish(tx, job_id, token, outcome))
 
+    async def unclaim(self, job_id: str, token: int) -> Job | None:
+        """Give back a claim whose code has not begun: the job waits as before. `None` if it is stale."""
+        return await self.writer.do(lambda tx: transitions.unclaim(tx, job_id, token))
+
+    async def stop(self, job_id: str, token: int, outcome: Outcome) -> Job | None:
+        """End an attempt because this server stops; `None` if it is stale. It uses up no attempt.
+
+        A job that may be tried several times is queued again, any other one rests as `interrupted`.
+        """
+        return await self.writer.do(lambda tx: transitions.stop(tx, job_id, token, outcome))
+
     async def rescue(self, lost_owners: set[str] | None = None, *, grace: float = 0.0) -> list[Job]:
         """Interrupt jobs of servers that are gone (named, or lease over for `grace` seconds), and queue them
         again while they have attempts left. Returns them as they are now.

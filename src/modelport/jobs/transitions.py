@@ -29,6 +29,7 @@ from modelport.jobs.schema import events, jobs
 from modelport.jobs.states import ENDED, State, check
 from modelport.jobs.writer import Transaction
 
+BEFORE_IT_RAN = Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by="before it ran")
 _INSERT_JOB = insert(jobs).returning(jobs.c.number)
 _INSERT_EVENT = insert(events)
 _LOCK = select(*SUMMARY).where(jobs.c.id == bindparam("job_id")).with_for_update()
@@ -155,20 +156,54 @@ def finish(tx: Transaction, job_id: str, token: int, outcome: Outcome) -> Job | 
     return None if ended is None else job_of(ended)
 
 
-def _end_attempt(tx: Transaction, row: RowMapping, token: int, outcome: Outcome) -> RowMapping | None:
-    """`running` to the outcome's state, and on from `interrupted` where attempts or a cancellation lead."""
+def unclaim(tx: Transaction, job_id: str, token: int) -> Job | None:
+    """Queue a job again whose code has not begun: its claim counts for nothing. `None` if that is stale."""
+    row = _locked(tx, job_id)
+    if row is None or row["state"] != State.RUNNING:
+        return None
+    fresh = {"owner": "", "lease_until": None, "started_at": None, "attempt": jobs.c.attempt - 1}
+    queued = _move(tx, row, State.QUEUED, fresh, {}, tx.fence(token))
+    if queued is None or not queued["cancel_requested"]:
+        return None if queued is None else job_of(queued)
+    return job_of(_cancel(tx, queued, BEFORE_IT_RAN) or queued)
+
+
+def stop(tx: Transaction, job_id: str, token: int, outcome: Outcome) -> Job | None:
+    """End an attempt because its server stops, which costs none of the attempts. `None` if it is stale.
+
+    A job that may have several is queued again, with one more; one that may have only one is not begun
+    again without being asked.
+    """
+    row = _locked(tx, job_id)
+    if row is None or row["state"] != State.RUNNING:
+        return None
+    allowed = row["max_attempts"]
+    if allowed > 1:
+        allowed = max(allowed, row["attempt"]) + 1
+    ended = _end_attempt(tx, row, token, outcome, allowed)
+    return None if ended is None else job_of(ended)
+
+
+def _end_attempt(
+    tx: Transaction, row: RowMapping, token: int, outcome: Outcome, allowed: int | None = None
+) -> RowMapping | None:
+    """`running` to the outcome's state, and on from `interrupted` where attempts or a cancellation lead.
+
+    `allowed` is how many attempts there may be from now on, if that changes.
+    """
     mine = tx.fence(token)
     changes = {"finished_at": tx.now, "lease_until": None, **columns_of_outcome(outcome)}
     said = {"error": outcome.error, "ended_by": outcome.ended_by}
     if outcome.state != State.INTERRUPTED:
         return _move(tx, row, outcome.state, changes, said, mine)
-    rests = not row["cancel_requested"] and row["attempt"] >= row["max_attempts"]
+    allowed = row["max_attempts"] if allowed is None else allowed
+    rests = not row["cancel_requested"] and row["attempt"] >= allowed
     ended = _move(tx, row, State.INTERRUPTED, changes, said, mine, rests=rests)
     if ended is None or rests:
         return ended
     if row["cancel_requested"]:
         return _cancel(tx, ended, _cancelled(outcome.ended_by))
-    return _requeue(tx, ended)
+    return _requeue(tx, ended, max_attempts=allowed)
 
 
 def request_cancel(tx: Transaction, job_id: str) -> Job | None:
@@ -177,7 +212,7 @@ def request_cancel(tx: Transaction, job_id: str) -> Job | None:
     if row is None:
         return None
     if row["state"] in (State.QUEUED, State.INTERRUPTED):
-        return job_of(_cancel(tx, row, _cancelled("before it ran")) or row)
+        return job_of(_cancel(tx, row, BEFORE_IT_RAN) or row)
     if row["state"] == State.RUNNING and not row["cancel_requested"]:
         asked = NewEvent(type="state", data={"state": State.RUNNING.value, "cancel_requested": True})
         row = _change(tx, row, {"cancel_requested": True}, asked, jobs.c.state == State.RUNNING.value) or row
@@ -205,13 +240,16 @@ def rescue(tx: Transaction, lost_owners: set[str], grace: float) -> list[Job]:
 
 
 def retry(tx: Transaction, job_id: str) -> Job | None:
-    """Queue an interrupted job again, though its attempts are used up. Raises `RetryRefused`."""
+    """Queue an interrupted job again, though its attempts are used up. Raises `RetryRefused`.
+
+    How many it may have is not changed by that: it says what may happen without being asked.
+    """
     row = _locked(tx, job_id)
     if row is None:
         return None
     if row["state"] != State.INTERRUPTED:
         raise RetryRefused(job_id, row["state"])
-    return job_of(_requeue(tx, row, max_attempts=max(row["max_attempts"], row["attempt"] + 1)) or row)
+    return job_of(_requeue(tx, row) or row)
 
 
 # -- the parts -------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ def job_body(job: Job, base_path: str) -> dict[str, Any]:
         "model_version": job.model_version,
         "state": str(job.state),
         "attempt": job.attempt,
-        "max_attempts": job.max_attempts,
+        "max_attempts": max(job.max_attempts, job.attempt),  # more where somebody has retried it
         "priority": job.priority,
         "arguments": job.arguments,
         "requested_by": job.requested_by,

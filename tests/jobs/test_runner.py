@@ -1,0 +1,66 @@
+"""Claims that a stop of the server cuts off between their commit and the start of their process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from making import new_job, states_of
+
+from modelport.jobs.folders import JobFolders
+from modelport.jobs.records import Claim
+from modelport.jobs.runner import JobRunner
+from modelport.jobs.states import State
+from modelport.jobs.store import JobStore
+
+pytestmark = pytest.mark.anyio
+
+
+class SlowToTell(JobStore):
+    """A store whose answers to claims are late."""
+
+    def hold(self) -> None:
+        self.claimed, self.told = asyncio.Event(), asyncio.Event()
+
+    async def claim(
+        self, owner: str, limit: int, lease_seconds: float, models: Sequence[str] | None = None
+    ) -> list[Claim]:
+        claims = await super().claim(owner, limit, lease_seconds, models)
+        self.claimed.set()
+        await self.told.wait()
+        return claims
+
+
+def runner(store: JobStore, folder: Path) -> JobRunner:
+    """One of a server whose only model is known by name: nothing of it is ever started."""
+    engine: Any = SimpleNamespace(pools={"digits": SimpleNamespace(name="digits", signature=object())})
+    return JobRunner(store, engine, JobFolders(folder), 1, 1.0)
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["", "asked to stop"])
+async def test_a_claim_that_nobody_was_told_of_is_given_back(
+    where: str, tmp_path: Path, anyio_backend: str, asked: bool
+) -> None:
+    store = await SlowToTell.open(where)
+    assert isinstance(store, SlowToTell)
+    store.hold()
+    job, _ = await store.submit(new_job(kind="train"))
+    running = asyncio.create_task(runner(store, tmp_path).run())
+    await store.claimed.wait()
+    if asked:
+        await store.request_cancel(job.id)
+    running.cancel()
+    await asyncio.sleep(0)
+    store.told.set()
+    await asyncio.gather(running, return_exceptions=True)
+    found = await store.get(job.id)
+    assert found is not None
+    assert found.state is (State.CANCELLED if asked else State.QUEUED)
+    assert (found.attempt, found.owner) == (0, "")
+    states = await states_of(store, job.id)
+    assert State.INTERRUPTED not in states
+    await store.close()

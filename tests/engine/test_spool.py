@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
-from modelport.engine.spool import Spool
+from modelport.engine.spool import Spool, sweep
 
 
 def test_a_spool_is_private_and_leaves_nothing(tmp_path: Path) -> None:
@@ -31,6 +32,33 @@ def test_a_spool_is_private_and_leaves_nothing(tmp_path: Path) -> None:
 def test_calls_have_different_folders(tmp_path: Path) -> None:
     spool = Spool(str(tmp_path))
     assert len({spool.folder_of(number) for number in range(1000)}) == 1000
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from modelport.engine.spool import Spool
+spool = Spool(sys.argv[1])
+spool.root = Path(sys.argv[2])
+spool.open()
+print("open", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_folder_that_another_container_uses_is_not_swept(tmp_path: Path) -> None:
+    """There the numbers of processes are others: what this one sees under the number is not the owner."""
+    theirs = tmp_path / "modelport-4194303-5"
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "own"), str(theirs)]
+    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"open\n"
+    sweep(tmp_path)
+    assert theirs.is_dir()
+    holder.kill()
+    holder.communicate()
+    sweep(tmp_path)
+    assert not theirs.exists()
 
 
 def test_folders_of_servers_that_are_gone_are_swept_and_no_others(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +68,49 @@ def test_a_training_is_interrupted_when_its_server_is_killed(tmp_path: Path, gat
             "succeeded",
         ]
         assert log(client, job_id) == ["released"]
+
+
+@pytest.mark.slow
+def test_jobs_of_a_file_are_taken_over_at_once_whoever_had_it(tmp_path: Path, gate: Gate) -> None:
+    """The folder's lock says that the server before is gone, though it had another host or machine."""
+    data = ("--data-dir", str(tmp_path))
+    with serving(*MODELS, *data) as server:
+        job_id = train(server.client, "wait", number=gate.port)
+        gate.arrival()
+        killed(server)
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database, database:
+        database.execute("UPDATE jobs SET owner = 'another-machine.1', lease_until = lease_until + 3600")
+    with serving(*MODELS, *data) as server:
+        assert reached(server.client, job_id, ("interrupted",), 10)["ended_by"] == "lost"
+
+
+@pytest.mark.slow
+def test_what_crashes_left_in_the_data_folder_is_swept_at_start(tmp_path: Path, gate: Gate) -> None:
+    data = ("--data-dir", str(tmp_path))
+    upload = {"table": ("a.csv", "rows")}
+
+    def inputs() -> list[str]:
+        return sorted(path.parent.name for path in (tmp_path / "jobs").glob("*/*/inputs"))
+
+    with serving(*MODELS, *data, MODELPORT_FAILPOINT="submit.before_insert:kill@1") as server:
+        with pytest.raises(httpx.TransportError):
+            server.client.post("/v2/models/works/train/", files=upload)
+        assert server.process.wait() == -signal.SIGKILL
+    assert len(inputs()) == 1  # of a job that never was
+    with serving(*MODELS, *data) as server:
+        answer = server.client.post("/v2/models/works/train/", files=upload)
+        over = answer.json()["uuid"]
+        assert ended(server.client, over)["state"] == "succeeded"
+        arguments = {"do": "wait", "number": str(gate.port)}
+        answer = server.client.post("/v2/models/works/train/", data=arguments, files=upload)
+        kept = answer.json()["uuid"]
+        gate.arrival()
+        killed(server)
+    (tmp_path / "jobs" / over[-2:] / over / "inputs").mkdir()  # as if killed before they were dropped
+    with serving(*MODELS, *data) as server:
+        reached(server.client, kept, ("interrupted",), 10)
+        wait_until(lambda: inputs() == [kept], lambda: f"{inputs()}, not {kept}\n{server.log}", 10)
+    assert not [path for path in (tmp_path / "servers").rglob("*") if path.is_file()]
 
 
 @pytest.mark.slow

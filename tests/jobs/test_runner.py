@@ -12,6 +12,7 @@ import pytest
 from making import new_job, states_of
 
 from modelport.jobs.folders import JobFolders
+from modelport.jobs.presence import Presence
 from modelport.jobs.records import Claim
 from modelport.jobs.runner import JobRunner
 from modelport.jobs.states import State
@@ -38,7 +39,7 @@ class SlowToTell(JobStore):
 def runner(store: JobStore, folder: Path) -> JobRunner:
     """One of a server whose only model is known by name: nothing of it is ever started."""
     engine: Any = SimpleNamespace(pools={"digits": SimpleNamespace(name="digits", signature=object())})
-    return JobRunner(store, engine, JobFolders(folder), 1, 1.0)
+    return JobRunner(store, engine, JobFolders(folder), Presence(folder, "test"), 1, 1.0)
 
 
 @pytest.mark.parametrize("asked", [False, True], ids=["", "asked to stop"])

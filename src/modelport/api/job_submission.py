@@ -67,10 +67,10 @@ class JobSubmission:
         folder = self.jobs.folders.inputs(job_id)
         headers = CallHeaders(scope, operation.header_names())
         has_files = headers.may_need_files()
-        kept = False
+        kept = unknown = False
         try:
             if has_files:
-                await asyncio.to_thread(self.jobs.folders.make, job_id)
+                await self.jobs.begin_upload(job_id)
             call = Call(self.engine.next_id(), verb)
             await read_body(call, headers, receive, folder, self.settings)
             call.query, own = _own_arguments(call.query, operation)
@@ -92,15 +92,16 @@ class JobSubmission:
             )
             if call.uploads or call.body_path:
                 await asyncio.to_thread(sync_tree, folder)
-            kept = True  # unless the store says no: what is unknown may have been stored, and needs its files
+            unknown = True  # unless the store answers: it may have been stored, and then needs its files
             job, kept = await self.jobs.submit(new)
+            unknown = False
             return job, kept
         except (IdempotencyConflict, StoreFull):
-            kept = False
+            unknown = False
             raise
         finally:
-            if has_files and not kept:
-                await asyncio.shield(asyncio.to_thread(self.jobs.folders.remove, job_id))
+            if has_files and not unknown:
+                await self.jobs.end_upload(job_id, kept=kept)
 
     def _callback_url(self, scope: Scope, own: dict[str, str]) -> str | None:
         url = header(scope, b"job-callback-url") or own.get("callback_url", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -23,12 +25,30 @@ class Spool:
     def __init__(self, parent: str | None = None):
         self.parent = Path(parent or tempfile.gettempdir())
         self.root = self.parent / f"modelport-{os.getpid()}-{start_time(os.getpid())}"
+        self._lock = -1
 
     def open(self) -> None:
         """Make the folder, and remove those that killed servers left. Raises `OSError`."""
         self.parent.mkdir(parents=True, exist_ok=True)
         sweep(self.parent)
-        self.root.mkdir(mode=0o700, exist_ok=True)
+        while self._lock < 0:
+            self.root.mkdir(mode=0o700, exist_ok=True)
+            self._hold()
+
+    def _hold(self) -> None:
+        """Show every process of this machine, in any container, that the folder is in use."""
+        try:
+            self._lock = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            return  # another server took it for one that was left
+        with contextlib.suppress(OSError):  # some file systems have no locks for folders
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
+        if not self.root.exists():
+            self._release()
+
+    def _release(self) -> None:
+        os.close(self._lock)
+        self._lock = -1
 
     def folder_of(self, call_id: int) -> Path:
         """Where the files of a call lie. The folder exists only once somebody makes it."""
@@ -41,6 +61,8 @@ class Spool:
     def close(self) -> None:
         """Remove everything."""
         shutil.rmtree(self.root, ignore_errors=True)
+        if self._lock >= 0:
+            self._release()
 
 
 def sweep(parent: Path) -> None:
@@ -50,6 +72,30 @@ def sweep(parent: Path) -> None:
         if named is None or folder.is_symlink() or not folder.is_dir():
             continue
         if folder.stat().st_uid == os.getuid() and start_time(int(named[1])) != named[2]:
-            for temp in folder.glob("tmp-*"):  # its workers are gone; what they started may not be
-                kill_marked(temp.name.removeprefix("tmp-"))
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a spool folder, unless a process holds it that cannot be seen from here: another container's."""
+    try:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return
+    try:
+        if _is_held(lock):
+            return
+        for temp in folder.glob("tmp-*"):  # its workers are gone; what they started may not be
+            kill_marked(temp.name.removeprefix("tmp-"))
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+def _is_held(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass  # some file systems have no locks for folders
+    return False

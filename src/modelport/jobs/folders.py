@@ -81,6 +81,10 @@ class JobFolders:
             return False
         return True
 
+    def with_inputs(self) -> list[str]:
+        """The jobs whose inputs lie there."""
+        return [path.parent.name for path in self.root.glob("??/*/inputs")]
+
     def drop_inputs(self, job_id: str) -> None:
         """Remove what a job that has ended was given."""
         shutil.rmtree(self.inputs(job_id), ignore_errors=True)

@@ -138,6 +138,12 @@ def metrics(connection: Connection, job_id: str) -> list[Metric]:
     return found
 
 
+def states(connection: Connection, job_ids: Collection[str]) -> dict[str, State]:
+    """The state of each of these jobs that there is."""
+    found = connection.execute(select(jobs.c.id, jobs.c.state).where(jobs.c.id.in_(job_ids)))
+    return {row.id: State(row.state) for row in found}
+
+
 def counts(connection: Connection) -> dict[State, int]:
     """How many jobs stand in each state."""
     query = select(jobs.c.state, func.count()).group_by(jobs.c.state)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import secrets
-import socket
 from collections.abc import Awaitable, Callable
 
 from modelport.engine.local import LocalEngine
-from modelport.engine.processes import start_time
 from modelport.jobs.folders import JobFolders
+from modelport.jobs.presence import Presence
 from modelport.jobs.records import Claim
 from modelport.jobs.running import STOP_SECONDS, Running
 from modelport.jobs.states import TERMINAL, State
@@ -28,13 +25,22 @@ POLL_SECONDS = 1.0  # how soon work of another server is seen
 class JobRunner:
     """Runs up to `workers` jobs of the engine's models at once. `run` it as a task."""
 
-    def __init__(self, store: JobStore, engine: LocalEngine, folders: JobFolders, workers: int, grace: float):
+    def __init__(
+        self,
+        store: JobStore,
+        engine: LocalEngine,
+        folders: JobFolders,
+        presence: Presence,
+        workers: int,
+        grace: float,
+    ):
         self.store = store
         self.engine = engine
         self.folders = folders
         self.workers = workers
         self.grace = grace
-        self.owner = owner_name()
+        self.presence = presence
+        self.owner = presence.name
         self.running: dict[str, Running] = {}
         self._wake = asyncio.Event()
 
@@ -167,20 +173,5 @@ class JobRunner:
         self.wake()
 
     def _is_gone(self, owner: str) -> bool:
-        """True if nobody can be `owner` any more. A SQLite file is ours alone, though our host may have been
-        renamed since, as containers are, and its clock set back."""
-        return is_gone(owner) if self.store.is_shared else owner != self.owner
-
-
-def owner_name() -> str:
-    """A name for this server process that no other ever has: host, process, its start, and a dice roll."""
-    pid = os.getpid()
-    return f"{socket.gethostname()}:{pid}:{start_time(pid)}:{secrets.token_hex(4)}"
-
-
-def is_gone(owner: str) -> bool:
-    """True if `owner` was a process of this machine, and is no more. Others are judged by their lease."""
-    host, _, rest = owner.partition(":")
-    number, _, rest = rest.partition(":")
-    started, _, _ = rest.partition(":")
-    return host == socket.gethostname() and number.isdigit() and start_time(int(number)) != started
+        """True if nobody can be `owner` any more. A SQLite file is ours alone, whoever had it before."""
+        return self.presence.is_gone(owner) if self.store.is_shared else owner != self.owner

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import hashlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import time
+from urllib.parse import urlsplit
 
 from modelport.engine.local import LocalEngine
 from modelport.jobs import failpoints
 from modelport.jobs.durations import seconds_of
 from modelport.jobs.feeds import Feeds
 from modelport.jobs.folders import JobFolders
+from modelport.jobs.presence import Presence
 from modelport.jobs.records import Job, NewJob
 from modelport.jobs.runner import JobRunner
 from modelport.jobs.states import TERMINAL
 from modelport.jobs.store import JobStore, StoreError, StoreUnavailable
+from modelport.jobs.tidying import tidy
 from modelport.jobs.webhook_secret import webhook_secret
 from modelport.jobs.webhooks import WebhookSender
 from modelport.settings import Settings, normal_base_path
@@ -36,6 +40,7 @@ class JobService:
         self.settings = settings
         self.data_dir = Path(settings.data_dir).expanduser()
         self.folders = JobFolders(self.data_dir)
+        self.presence = Presence(self.data_dir, _name_of_store(settings))
         self.unavailable = "the server is starting"  # why there are no jobs; empty when there are
         self._store: JobStore | None = None
         self.stopping = False  # nobody who waits for a job may hold up the end of the server
@@ -75,7 +80,12 @@ class JobService:
         self.unavailable = ""
         self._feeds = Feeds(self._store)
         self._runner = JobRunner(
-            self._store, self.engine, self.folders, settings.job_workers, settings.cancel_grace
+            self._store,
+            self.engine,
+            self.folders,
+            self.presence,
+            settings.job_workers,
+            settings.cancel_grace,
         )
         sender = WebhookSender(
             self._store,
@@ -85,14 +95,18 @@ class JobService:
             allow_private=settings.allow_private_callbacks,
         )
         self._running = asyncio.create_task(self._kept_alive(self._runner.run))
-        for work in (sender.run, self._prune):
+        for work in (sender.run, self._prune, self._tidy):
             self._tasks.append(asyncio.create_task(self._kept_alive(work)))
 
     def _open_folder(self) -> None:
         """Make the data folder ours. Raises `OSError` if it cannot be, or another server has it."""
         self.folders.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self.settings.database_url:
-            return  # several servers may share a PostgreSQL and its folder
+        if not self.settings.database_url:  # several servers may share a PostgreSQL and its folder
+            self._lock_folder()
+        self.presence.enter()
+        self.folders.keep_reserve()
+
+    def _lock_folder(self) -> None:
         self._lock = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -102,7 +116,6 @@ class JobService:
             raise BlockingIOError(
                 f"another server uses the data folder {self.data_dir}; give this one its own with --data-dir"
             ) from None
-        self.folders.keep_reserve()
 
     async def _kept_alive(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` for ever: a bug in it is logged, and costs a second."""
@@ -140,9 +153,17 @@ class JobService:
             self.unavailable = "the server is stopping"
             store, self._store = self._store, None
             await store.close()
+        await asyncio.to_thread(self.presence.leave)
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    async def _tidy(self) -> None:
+        try:
+            await tidy(self.store, self.folders, self.presence)
+        except StoreError as error:
+            log.warning("what crashes have left is not removed now: %s", error)
+        await asyncio.Event().wait()
 
     async def _prune(self) -> None:
         keep = seconds_of(self.settings.keep_jobs)
@@ -162,6 +183,25 @@ class JobService:
         """How often a job may be tried: predictions again after a crash, trainings only if they say so."""
         asked = self.settings.job_attempts
         return max(asked, 3) if kind == "predict" or resumable else max(asked, 1)
+
+    async def begin_upload(self, job_id: str) -> None:
+        """Make the folder of a job that is to come; `end_upload` it. Raises `OSError`."""
+
+        def make() -> None:
+            self.presence.begin_upload(job_id)
+            self.folders.make(job_id)
+
+        await asyncio.to_thread(make)
+
+    async def end_upload(self, job_id: str, *, kept: bool) -> None:
+        """The job is in the store; or, if its folder is not to be kept, it never will be."""
+
+        def end() -> None:
+            if not kept:
+                self.folders.remove(job_id)
+            self.presence.end_upload(job_id)
+
+        await asyncio.shield(asyncio.to_thread(end))
 
     async def submit(self, new: NewJob) -> tuple[Job, bool]:
         """Store a job; it is durable when this returns. Raises the store's errors."""
@@ -188,3 +228,12 @@ class JobService:
         if job is not None and self._runner is not None:
             self._runner.wake()
         return job
+
+
+def _name_of_store(settings: Settings) -> str:
+    """A short name for the database, the same in each server that has it at the same address."""
+    if not settings.database_url:
+        return "sqlite"
+    url = urlsplit(settings.database_url)
+    place = url.netloc.rpartition("@")[2] + url.path  # no word of the password
+    return hashlib.sha256(place.encode()).hexdigest()[:16]

@@ -281,6 +281,10 @@ class JobStore:
         """Every value of every metric of a job, as they came."""
         return await self._read(lambda connection: queries.metrics(connection, job_id))
 
+    async def states(self, job_ids: Collection[str]) -> dict[str, State]:
+        """The state of each of these jobs that there is."""
+        return await self._read(lambda connection: queries.states(connection, job_ids))
+
     async def counts(self) -> dict[State, int]:
         """How many jobs stand in each state."""
         return await self._read(queries.counts)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -23,6 +25,10 @@ class Held(gates.Held):
         super().__init__(sock)
         pid, attempt, self.text = self.text.split(" ", 2)
         self.pid, self.attempt = int(pid), int(attempt)
+
+    def kill(self) -> None:
+        """Kill its process."""
+        os.kill(self.pid, signal.SIGKILL)
 
 
 class Gate(gates.Gate[Held]):

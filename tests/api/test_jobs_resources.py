@@ -66,6 +66,8 @@ def test_a_job_says_all_about_itself(client: httpx.Client, done: dict[str, Any])
         "requested_by": "",
         "cancel_requested": False,
         "progress": None,
+        "status": 200,
+        "reason": "OK",
         "error": None,
         "ended_by": "return",
         "links": {

@@ -306,6 +306,16 @@ class Works(modelport.Model):
         job.log_metrics({'accuracy, "top 5"': 1})
         return None
 
+    def many_metrics(self, text: str, number: int) -> Any:
+        """A thousand, each of 20 kB, once it was let go; the file `text` says how many."""
+        job = modelport.current_job()
+        self.wait("", number)
+        with Path(text).open("wb", buffering=0) as counted:
+            for step in range(1000):
+                job.log_metric("x" * 20_000, step, step=step)
+                counted.write(b".")
+        return None
+
     def artifacts(self, text: str, number: int) -> Any:
         """A file, a file of the same name again, a folder with folders, and names that lead away."""
         job = modelport.current_job()

@@ -11,9 +11,9 @@ import click
 
 from modelport.cli.jobs_source import opened
 from modelport.cli.loading import interruptible
-from modelport.jobs.records import KINDS
+from modelport.jobs.states import KINDS, State
 
-STATES = ("queued", "running", "succeeded", "failed", "cancelled", "interrupted")
+STATES = tuple(str(state) for state in State)
 DATA_DIR = click.Path(file_okay=False, path_type=Path)
 
 

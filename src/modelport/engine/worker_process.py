@@ -25,6 +25,7 @@ from modelport.worker.frames import FrameBuffer, FrameError, Kind, Load, decode,
 
 EXIT_SECONDS = 2.0
 OUTPUT_SECONDS = 0.5  # how long what a worker has printed may still come after its end
+CHANNEL_BYTES = 262144  # read at once of what a worker sent before it ended
 
 
 class Owner(Protocol):
@@ -67,6 +68,8 @@ class Worker(asyncio.Protocol):
         self._marker: Any = bytearray(64)
         self._control: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
+        self._channel: socket.socket | None = None
+        self._held_back = False
         self.printed: OutputPipe | None = None
         self._cancelled: set[int] = set()
         self.settled = asyncio.Event()  # ready or lost
@@ -89,6 +92,7 @@ class Worker(asyncio.Protocol):
             if not self.in_thread:
                 theirs.close()
         ours.setblocking(False)
+        self._channel = ours
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_connection(lambda: self, sock=ours)
         self.send(Kind.LOAD, self.rules)
@@ -144,6 +148,7 @@ class Worker(asyncio.Protocol):
             if self.printed is not None:
                 self.printed.watch()
             self._ended.set()
+            self._read_rest()
             self._lose(ending(self._process.returncode))
 
         loop.add_reader(pidfd, on_exit)
@@ -186,6 +191,26 @@ class Worker(asyncio.Protocol):
         except FrameError as error:
             self._broken = True
             self.kill(f"it broke the protocol: {error}")
+
+    def hold_back(self) -> None:
+        """Read no more frames until `go_on`: the worker waits where it sends more than the socket holds."""
+        if self._transport is not None and not self.lost and not self._held_back:
+            self._held_back = True
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Read frames again."""
+        if self._transport is not None and not self.lost and self._held_back:
+            self._held_back = False
+            self._transport.resume_reading()
+
+    def _read_rest(self) -> None:
+        """What a worker sent before it ended, and was not yet read because it was held back."""
+        if self._channel is None or not self._held_back:
+            return
+        with contextlib.suppress(OSError):
+            while data := self._channel.recv(CHANNEL_BYTES):
+                self.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.in_thread:

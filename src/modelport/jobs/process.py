@@ -118,6 +118,14 @@ class JobProcess:
             self._end_cancelling()
             await asyncio.shield(worker.stop(at_once=True))
 
+    def hold_back(self) -> None:
+        """Let the job wait with further reports until `go_on`."""
+        self._worker.hold_back()
+
+    def go_on(self) -> None:
+        """Take reports again."""
+        self._worker.go_on()
+
     async def _start(self) -> None:
         """Start the process, trying again where it lacks what others may soon give back. Raises `OSError`."""
         for delay in START_DELAYS:

@@ -9,9 +9,8 @@ from typing import Any
 
 import msgspec
 
+from modelport.jobs.states import KINDS as KINDS
 from modelport.jobs.states import State
-
-KINDS = ("train", "validate", "predict")
 
 
 class NewJob(msgspec.Struct, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -67,16 +68,18 @@ class JobRunner:
                 tasks.create_task(self._repeat(LEASE_SECONDS / 3, self._rescue))
                 while True:
                     await self._claim(tasks)
-                    self._wake.clear()
-                    try:
-                        async with asyncio.timeout(POLL_SECONDS):
-                            await self._wake.wait()
-                    except TimeoutError:
-                        pass
+                    await self._wait()
         finally:
             # A task that is cancelled before its first step does nothing, not even this.
             await self._unclaim([running.claim for running in self.running.values()])
             self.running.clear()
+
+    async def _wait(self) -> None:
+        """Until there may be something to claim."""
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._wake.wait()
 
     async def _repeat(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
         while True:

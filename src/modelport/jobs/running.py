@@ -28,6 +28,7 @@ FLUSH_SECONDS = 0.25  # at least from one write to the next: what comes together
 SOON_SECONDS = 0.1  # after quiet
 FLUSH_EVENTS = 1000  # at most: others want to write, too
 MAX_WAITING_BYTES = 64 << 20  # a job that prints faster than the disk writes loses lines, and is told so
+MAX_REPORT_BYTES = 4 << 20  # one that reports faster waits: metrics and artifacts are never lost
 EVENT_BYTES = 300  # what an event costs beside its text
 STOP_SECONDS = 5.0
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class Running:
         self.process.hide_model_errors = engine.settings.hide_model_errors
         self._waiting: deque[NewEvent] = deque()
         self._waiting_bytes = 0
+        self._report_bytes = 0  # of those, what is no log
         self._dropped = 0
         self._last = claim.job.last_event
         self._said = asyncio.Event()
@@ -64,6 +66,10 @@ class Running:
         self._waiting.append(event)
         self._waiting_bytes += _size(event)
         self._said.set()
+        if event.type != "log":
+            self._report_bytes += _size(event)
+            if self._report_bytes >= MAX_REPORT_BYTES:
+                self.process.hold_back()
 
     def _tell_dropped(self) -> None:
         """Say in the log, where they would stand, how many lines are missing."""
@@ -197,6 +203,7 @@ class Running:
             self._tell_dropped()
         waiting = [self._waiting.popleft() for _ in range(min(len(self._waiting), FLUSH_EVENTS))]
         self._waiting_bytes -= sum(map(_size, waiting))
+        self._report_bytes -= sum(_size(event) for event in waiting if event.type != "log")
         if not waiting or self._full:
             return True
         try:
@@ -210,6 +217,8 @@ class Running:
         if last is None:
             return False
         self._last = last
+        if self._report_bytes < MAX_REPORT_BYTES:
+            self.process.go_on()
         return True
 
     async def _finish(self, outcome: Outcome) -> None:
@@ -246,4 +255,4 @@ class Running:
 
 
 def _size(event: NewEvent) -> int:
-    return EVENT_BYTES + len(event.data["line"]) if event.type == "log" else EVENT_BYTES
+    return EVENT_BYTES + sum(len(value) for value in event.data.values() if isinstance(value, str))

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+KINDS = ("train", "validate", "predict")  # of jobs; here, where also the command line can afford it
+
 
 class State(StrEnum):
     """Where a job stands."""

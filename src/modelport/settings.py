@@ -35,6 +35,8 @@ class Settings:
         "the models to serve; every installed deepaas.v2.model entry point if none"
     )
     model_name: str | None = _setting(None, "serve only the model of this name")
+    trust: bool = _setting(False, "load model files that can run code when they are loaded, such as pickles")
+    format: str | None = _setting(None, "the format of the model files, instead of recognising it")
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(5000, "port to listen on; 0 takes a free one")
     base_path: str = _setting("", "path under which everything is served")

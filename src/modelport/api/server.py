@@ -55,10 +55,13 @@ async def serve(
     engine: LocalEngine,
     sock: socket.socket,
     on_start: Callable[[LocalEngine], None] | None = None,
+    *,
+    needs_model: bool = False,
 ) -> None:
     """Serve an engine's models until SIGTERM or SIGINT, then drain; a second signal stops at once.
 
-    `on_start` is called once the engine has begun to load. Raises `OSError` if the spool folder cannot
+    `on_start` is called once the engine has begun to load. With `needs_model` the server ends when every
+    model has failed to load, too. Raises `OSError` if the spool folder cannot
     be made.
     """
     settings = engine.settings
@@ -68,6 +71,7 @@ async def serve(
     server = _Uvicorn(_configuration(app, settings))
     stopping = _Stopping(server, app)
     loop = asyncio.get_running_loop()
+    watching: asyncio.Task[None] | None = None
     await engine.start()
     try:
         await jobs.start()
@@ -75,13 +79,23 @@ async def serve(
             loop.add_signal_handler(number, stopping.on_signal)
         if on_start is not None:
             on_start(engine)
+        if needs_model:
+            watching = asyncio.create_task(_end_without_model(engine, server))
         await server.serve(sockets=[sock])
     finally:
+        if watching is not None:
+            watching.cancel()
         await jobs.stop(at_once=server.force_exit)
         await stopping.finished()
         await engine.stop(at_once=server.force_exit)
         for number in STOP_SIGNALS:
             loop.remove_signal_handler(number)
+
+
+async def _end_without_model(engine: LocalEngine, server: uvicorn.Server) -> None:
+    await engine.settled()
+    if all(pool.state == "failed" for pool in engine.pools.values()):
+        server.should_exit = True
 
 
 def _limits(settings: Settings) -> HttpLimits:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelport.cli.loading import answers_only, interruptible, parsed_source
+from modelport.cli.loading import answers_only, file_options, interruptible, parsed_source
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,11 +20,11 @@ PROBLEMS = 1
 MARKS = {"error": "[red]✘[/]", "warning": "[yellow]![/]"}
 
 
-def _check(source: str, strict: bool, debug: bool) -> None:
+def _check(source: str, strict: bool, debug: bool, trust: bool, format: str | None) -> None:
     from modelport.cli.checks import examined
     from modelport.worker.failures import trace
 
-    found = parsed_source(source)
+    found = parsed_source(source, trust=trust, format=format)
     with answers_only(), interruptible():
         result = examined(found)
     if debug and result.error is not None:
@@ -111,6 +111,7 @@ command = click.Command(
         click.Argument(["source"], metavar="[NAME=]SOURCE"),
         click.Option(["strict", "--strict"], is_flag=True, help="exit with status 1 for warnings too"),
         click.Option(["debug", "-d", "--debug"], is_flag=True, help="show the traceback if loading fails"),
+        *file_options(),
     ],
     short_help="Say whether a model can be served.",
     help="Load and warm a model, check it against its contract, print its signature and each problem with "

@@ -179,12 +179,20 @@ def _out_of_range(name: str, value: Any) -> str:
         return "" if value in LOG_LEVELS else f"is none of {', '.join(LOG_LEVELS)}"
     if name == "keep_jobs":
         return _wrong_duration(value)
+    if name == "format":
+        return _wrong_format(value)
     if name == "database_url" and not value.startswith(POSTGRES):
         return "is no address of a PostgreSQL; write postgresql://user:password@host:5432/name"
     if name == "queue_size" and value < 1:
         return "is too small: at least one call must be able to wait"
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return "is not a number of 0 or more" if is_number and not 0 <= value < float("inf") else ""
+
+
+def _wrong_format(name: str) -> str:
+    from modelport.sources.files.formats import FORMATS
+
+    return "" if name in FORMATS else f"is none of {', '.join(FORMATS)}"
 
 
 def _wrong_duration(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelport.cli.loading import parsed_source
+from modelport.cli.loading import file_options, source_with_options
 
 if TYPE_CHECKING:
     from modelport.cli.local_training import Prepared
@@ -59,7 +59,9 @@ def job_command(verb: str) -> click.Command:
 
     @click.pass_context
     def run(ctx: click.Context, source: str, arguments: tuple[str, ...], **own: Any) -> None:
-        _run(ctx, verb, parsed_source(source), list(arguments), own)
+        given = list(arguments)
+        found = source_with_options(source, own, given)
+        _run(ctx, verb, found, given, own)
 
     return click.Command(
         verb,
@@ -68,6 +70,7 @@ def job_command(verb: str) -> click.Command:
             click.Argument(["source"], metavar="[NAME=]SOURCE"),
             click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED, metavar="[--ARGUMENT VALUE]..."),
             *own_options(set()),
+            *file_options(),
         ],
         context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
         short_help=f"{verb.capitalize()} a model here, with live progress.",

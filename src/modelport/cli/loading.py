@@ -8,13 +8,19 @@ import signal
 import sys
 from collections.abc import Generator
 from types import FrameType
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 if TYPE_CHECKING:
     from modelport.contract.served import ServedModel
     from modelport.sources.source import Source
+
+
+class SourceError(click.ClickException):
+    """A source that cannot be used: one line, and the exit status of a wrong command line."""
+
+    exit_code = 2
 
 
 @contextlib.contextmanager
@@ -54,15 +60,50 @@ def interruptible() -> Generator[None]:
             signal.signal(number, handler)
 
 
-def parsed_source(text: str) -> Source:
-    """The source that the user wrote. Raises `click.UsageError` saying what is wrong with it."""
+def parsed_source(text: str, *, trust: bool = False, format: str | None = None) -> Source:
+    """The source that the user wrote. Raises `SourceError` saying what is wrong with it."""
     from modelport.contract.errors import ModelLoadError
+    from modelport.contract.model_options import ModelOptions
     from modelport.sources.source import parse_source
 
     try:
-        return parse_source(text)
+        return parse_source(text, ModelOptions(trust=trust, format=format or ""))
     except ModelLoadError as error:
-        raise click.UsageError(str(error)) from None
+        raise SourceError(str(error)) from None
+
+
+def file_options() -> list[click.Parameter]:
+    """The options about model files, of the commands that take a source."""
+    return [
+        click.Option(
+            ["trust", "--trust"],
+            is_flag=True,
+            help="load a model file that can run code when it is loaded, such as a pickle",
+        ),
+        click.Option(
+            ["format", "--format"],
+            metavar="NAME",
+            help="the format of the model file, instead of recognising it",
+        ),
+    ]
+
+
+def source_with_options(text: str, own: dict[str, Any], arguments: list[str]) -> Source:
+    """The source, with the options about model files that stand before it.
+
+    For a saved model `--trust` may stand after it, too; it is taken out of the model's own `arguments`.
+    """
+    from modelport.contract.errors import ModelLoadError
+    from modelport.sources.source import read_source
+
+    trust: bool = own.pop("trust")
+    format: str | None = own.pop("format")
+    if "--trust" in arguments:
+        with contextlib.suppress(ModelLoadError):  # said below
+            if read_source(text).kind == "model":
+                trust = True
+                arguments.remove("--trust")
+    return parsed_source(text, trust=trust, format=format)
 
 
 def loaded(source: Source, *, debug: bool = False) -> ServedModel:

@@ -53,7 +53,9 @@ def run_call(
 
     Raises `OSError` if one of them did.
     """
-    rules = Load(source.name, source.kind, source.target, source.attribute, str(spool))
+    rules = Load(
+        source.name, source.kind, source.target, source.attribute, str(spool), options=source.options
+    )
     conversation = _Conversation(call, on_answer, on_chunk)
     marker: Any = bytearray(64)
     with contextlib.suppress(CallCancelled):

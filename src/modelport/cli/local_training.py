@@ -72,7 +72,9 @@ class _Run:
 
     async def run(self, prepare: Prepare, warm: bool) -> None:
         source = self.source
-        rules = Load(source.name, source.kind, source.target, source.attribute, "", warm=warm)
+        rules = Load(
+            source.name, source.kind, source.target, source.attribute, "", warm=warm, options=source.options
+        )
         job = LocalJob(rules, self.verb, self.temp, self._take)
         interruption = Interruption(job, self.display.say)
         began = monotonic()

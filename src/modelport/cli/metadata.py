@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from modelport.cli.loading import answers_only, interruptible, loaded, parsed_source
+from modelport.cli.loading import answers_only, file_options, interruptible, loaded, parsed_source
 
 
-def _metadata(source: str, debug: bool) -> None:
+def _metadata(source: str, debug: bool, trust: bool, format: str | None) -> None:
     import json
 
     from modelport.contract.metadata import metadata_body
 
-    found = parsed_source(source)
+    found = parsed_source(source, trust=trust, format=format)
     with answers_only() as stdout, interruptible():
         signature = loaded(found, debug=debug).signature
         body = metadata_body(signature.metadata, f"/v2/models/{signature.name}")
@@ -25,6 +25,7 @@ command = click.Command(
     params=[
         click.Argument(["source"], metavar="[NAME=]SOURCE"),
         click.Option(["debug", "-d", "--debug"], is_flag=True, help="show the traceback if loading fails"),
+        *file_options(),
     ],
     short_help="Print a model's metadata as JSON.",
     help="Load a model and print its metadata as JSON, as GET /v2/models/NAME/ answers it.",

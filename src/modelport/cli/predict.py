@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelport.cli.loading import answers_only, interruptible, loaded, parsed_source, warmed
+from modelport.cli.loading import (
+    answers_only,
+    file_options,
+    interruptible,
+    loaded,
+    source_with_options,
+    warmed,
+)
 
 if TYPE_CHECKING:
     from modelport.cli.model_options import ModelOption
@@ -43,11 +50,12 @@ def own_options(taken: set[str]) -> list[click.Parameter]:
 
 @click.pass_context
 def _predict(ctx: click.Context, source: str, arguments: tuple[str, ...], **own: Any) -> None:
-    found = parsed_source(source)
+    given = list(arguments)
+    found = source_with_options(source, own, given)
     with answers_only(), interruptible():
         model = loaded(found, debug=own["debug"] or "--debug" in arguments or "-d" in arguments)
     inner = _command_of(model, found, own)
-    with inner.make_context(f"{ctx.info_name} {source}", list(arguments), parent=ctx.parent) as context:
+    with inner.make_context(f"{ctx.info_name} {source}", given, parent=ctx.parent) as context:
         inner.invoke(context)
 
 
@@ -104,6 +112,7 @@ command = click.Command(
         click.Argument(["source"], metavar="[NAME=]SOURCE"),
         click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED, metavar="[--ARGUMENT VALUE]..."),
         *own_options(set()),
+        *file_options(),
     ],
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     short_help="Predict once, in this process.",

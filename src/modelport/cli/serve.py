@@ -13,11 +13,14 @@ import click
 
 from modelport.api.server import bind, serve
 from modelport.cli.live_view import LiveView
+from modelport.cli.loading import SourceError
 from modelport.contract.errors import ModelLoadError
+from modelport.contract.model_options import ModelOptions
 from modelport.engine.local import LocalEngine
 from modelport.settings import Settings
 from modelport.sources.source import parse_sources
 
+NOTHING_TO_SERVE = 2
 CANNOT_LISTEN = 3
 CANNOT_WRITE = 4
 OPEN_ADDRESSES = ("0.0.0.0", "::")
@@ -26,11 +29,15 @@ log = logging.getLogger("modelport.server")
 
 
 def run_server(settings: Settings) -> int:
-    """Serve until told to stop. Returns the exit status: 0 stopped, 2 nothing to serve, 3 no address."""
+    """Serve until told to stop.
+
+    Returns the exit status: 0 stopped, 2 nothing to serve, 3 no address, 4 a folder that cannot be written.
+    """
     try:
-        sources = parse_sources(settings.sources, settings.model_name)
+        options = ModelOptions(trust=settings.trust, format=settings.format or "")
+        sources = parse_sources(settings.sources, settings.model_name, options)
     except ModelLoadError as error:
-        raise click.UsageError(str(error)) from None
+        raise SourceError(str(error)) from None
     set_up_logging(settings)
     try:
         sock = bind(settings)
@@ -48,13 +55,20 @@ def run_server(settings: Settings) -> int:
         if sys.stderr.isatty() and not settings.log_file:
             LiveView(engine, url).open()
 
+    engine = LocalEngine(sources, settings)
+    # One file to serve, which may be damaged in ways that only loading shows: there is nothing to wait for.
+    is_sole_file = len(sources) == 1 and sources[0].kind == "model"
     try:
-        _run(serve(LocalEngine(sources, settings), sock, announce))
+        _run(serve(engine, sock, announce, needs_model=is_sole_file))
     except OSError as error:
         click.echo(f"modelport: {error}", err=True)
         return CANNOT_WRITE
     finally:
         sock.close()
+    unserved = [pool.error for pool in engine.pools.values() if pool.signature is None and pool.error]
+    if is_sole_file and unserved:
+        click.echo(f"Error: {unserved[0]}", err=True)
+        return NOTHING_TO_SERVE
     return 0
 
 

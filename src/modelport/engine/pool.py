@@ -13,6 +13,7 @@ from modelport.engine.backoff import LONGEST_DELAY, Backoff
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
 from modelport.engine.scheduler import Scheduler
+from modelport.engine.served_words import served_words
 from modelport.engine.spool import Spool
 from modelport.engine.worker_process import Worker
 from modelport.settings import Settings
@@ -200,6 +201,8 @@ class ModelPool:
             self.ready_seconds = self._loop.time() - self.started_at
             for problem in ready.signature.problems:
                 log.warning("%s: %s", self.name, problem)
+            if self.source.kind == "model":
+                log.info("%s: %s", self.name, served_words(self.source, ready.signature))
             log.info(
                 "%s: ready after %.1f s (loaded in %.1f s, warmed in %.1f s)",
                 self.name, self.ready_seconds, ready.load_seconds, ready.warm_seconds,

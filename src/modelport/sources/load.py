@@ -14,7 +14,7 @@ from modelport.contract.model import Model
 from modelport.contract.model_options import ModelOptions
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import Signature
-from modelport.sources.deepaas_modules import let_errors_be_reasons
+from modelport.sources.deepaas_modules import let_errors_be_reasons, provide_deepaas_modules
 from modelport.sources.frameworks.registry import FRAMEWORKS, adapter_of
 from modelport.sources.python import load_object
 from modelport.sources.source import Source
@@ -27,16 +27,28 @@ def load_model(source: Source) -> ServedModel:
     with warnings.catch_warnings():
         # The old idioms (missing=, description=) work; the person who serves a model cannot change them.
         warnings.filterwarnings("ignore", category=MarshmallowWarning)
-        model = load_object(source)
+        problems: list[str] = []
+        model = _object(source, problems)
         let_errors_be_reasons()
         try:
-            return served_model(model, source.name, source.options)
+            served = served_model(model, source.name, source.options)
+            served.signature.problems.extend(problems)
+            return served
         except ModelLoadError as error:
             raise ModelLoadError(f"{source}: {error}") from error
         except Exception as error:  # the model's own functions run while its contract is read
             raise ModelLoadError(
                 f"{source}: reading its contract failed: {type(error).__name__}: {error}"
             ) from error
+
+
+def _object(source: Source, problems: list[str]) -> Any:
+    if source.kind != "model":
+        return load_object(source)
+    from modelport.sources.files.loading import load_file
+
+    provide_deepaas_modules()  # a pickled model may have been written for DEEPaaS
+    return load_file(source.target, source.options, problems)
 
 
 def served_model(model: Any, name: str, options: ModelOptions | None = None) -> ServedModel:

@@ -3,24 +3,27 @@
 [NAME=]entrypoint:NAME
 [NAME=]package.module[:attribute]
 [NAME=]path/to/file.py[:attribute]
+[NAME=]path/to/saved-model
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
+from modelport.sources.model_paths import checked_options, is_model_path
 from modelport.sources.near_names import did_you_mean
 
 ENTRY_POINT_GROUPS = ("deepaas.v2.model", "deepaas.model")  # the second is DEEPaaS's older name
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 NAMED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)=(?P<rest>.+)", re.DOTALL)
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+PYTHON_FILE = re.compile(r"\.py(:[^/]*)?$")
 # Files that every project has: the folder above them says more.
 COMMON_NAMES = frozenset({"api", "app", "main", "model", "models", "__init__"})
 
@@ -42,8 +45,25 @@ class Source:
         return f"{self.target}:{self.attribute}" if self.attribute else self.target
 
 
-def parse_source(text: str) -> Source:
-    """Read a source string. Raises `ModelLoadError` saying what is wrong with it and what to write."""
+def parse_source(text: str, options: ModelOptions | None = None) -> Source:
+    """Read a source string; a saved model is looked at, but not loaded. `options` are the operator's.
+
+    Raises `ModelLoadError` saying what is wrong with it and what to write or do.
+    """
+    source = read_source(text)
+    if not NAME.fullmatch(source.name):
+        raise ModelLoadError(
+            f"{text!r}: {source.name!r} cannot be a model's name (letters, digits, '.', '_', '-'); "
+            "write NAME=SOURCE"
+        )
+    options = options or ModelOptions()
+    if source.kind == "model":
+        options = checked_options(source.target, options)
+    return replace(source, options=options)
+
+
+def read_source(text: str) -> Source:
+    """A source string as it is written, without a look at what it names. Raises `ModelLoadError`."""
     name = ""
     rest = text
     named = NAMED.fullmatch(text)
@@ -51,22 +71,17 @@ def parse_source(text: str) -> Source:
         name, rest = named["name"], named["rest"]
     if rest.startswith("entrypoint:"):
         return _entry_point(rest.removeprefix("entrypoint:"), name)
+    if not PYTHON_FILE.search(rest) and is_model_path(rest):
+        return Source(name or _name_of_model(Path(rest)), "model", rest)
     target, attribute = _split(rest)
-    if target.endswith(".py") or "/" in target:
-        source = Source(name or _name_of_file(Path(target)), "file", target, attribute)
-    elif DOTTED.fullmatch(target):
-        source = Source(name or _name_of_parts(target.split(".")), "module", target, attribute)
-    else:
-        raise ModelLoadError(
-            f"{text!r} is no source: write package.module, package.module:Class, path/to/file.py[:Class] "
-            "or entrypoint:NAME, with NAME= before it to name the model"
-        )
-    if not NAME.fullmatch(source.name):
-        raise ModelLoadError(
-            f"{text!r}: {source.name!r} cannot be a model's name (letters, digits, '.', '_', '-'); "
-            "write NAME=SOURCE"
-        )
-    return source
+    if target.endswith(".py"):
+        return Source(name or _name_of_file(Path(target)), "file", target, attribute)
+    if DOTTED.fullmatch(target):
+        return Source(name or _name_of_parts(target.split(".")), "module", target, attribute)
+    raise ModelLoadError(
+        f"{text!r} is no source: write package.module, package.module:Class, path/to/file.py[:Class], the "
+        "path of a saved model or entrypoint:NAME, with NAME= before it to name the model"
+    )
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -80,6 +95,14 @@ def _split(text: str) -> tuple[str, str]:
 
 def _name_of_file(path: Path) -> str:
     return _name_of_parts([*path.absolute().parent.parts[-1:], path.stem])
+
+
+def _name_of_model(path: Path) -> str:
+    """The name of a saved model's file without its end, or that of its folder."""
+    whole = path.expanduser().absolute()
+    if whole.is_dir():
+        return whole.name
+    return _name_of_parts([whole.parent.name, whole.name.partition(".")[0] or whole.stem])
 
 
 def _name_of_parts(parts: list[str]) -> str:
@@ -112,12 +135,19 @@ def _entry_point(entry: str, name: str) -> Source:
     return Source(name or entry, source.kind, source.target, source.attribute)
 
 
-def parse_sources(texts: list[str], model_name: str | None = None) -> list[Source]:
+def parse_sources(
+    texts: list[str], model_name: str | None = None, options: ModelOptions | None = None
+) -> list[Source]:
     """The models to serve: those named, or every installed entry point; `model_name` picks one.
 
-    Raises `ModelLoadError` for a source that cannot be read, a name used twice, or nothing to serve.
+    `options` are those of every model. Raises `ModelLoadError` for a source that cannot be read or served,
+    a name used twice, or nothing to serve.
     """
-    sources = [parse_source(text) for text in texts] if texts else list(installed_entry_points().values())
+    chosen = options or ModelOptions()
+    if texts:
+        sources = [parse_source(text, chosen) for text in texts]
+    else:
+        sources = [replace(source, options=chosen) for source in installed_entry_points().values()]
     if model_name is not None:
         known = ", ".join(source.name for source in sources) or "none"
         sources = [source for source in sources if source.name == model_name]

@@ -1,0 +1,41 @@
+"""One line on what a model file turned out to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from modelport.contract.signature import Operation, Signature
+from modelport.sources.source import Source
+
+TITLES = {
+    "sklearn": "scikit-learn",
+    "onnx": "ONNX",
+    "xgboost": "XGBoost",
+    "lightgbm": "LightGBM",
+    "catboost": "CatBoost",
+    "torch": "PyTorch",
+    "keras": "Keras",
+    "tensorflow": "TensorFlow",
+}
+
+
+def served_words(source: Source, signature: Signature) -> str:
+    """Such as `scikit-learn 1.5 LogisticRegression, 4 features, from iris.skops (skops)`."""
+    said = signature.metadata
+    framework = str(said.get("framework") or "")
+    words = [TITLES.get(framework, framework), said.get("framework_version"), said.get("model")]
+    known = " ".join(str(word) for word in words if word) or f"a model of the {signature.contract} contract"
+    features = _features(signature.predict)
+    width = f", {features} feature{'s' * (features != 1)}" if features else ""
+    return f"{known}{width}, from {Path(source.target).name} ({source.options.format})"
+
+
+def _features(predict: Operation) -> int:
+    """How wide the only table of rows is; 0 where there is none, or its width is not known."""
+    tables = [a.schema for a in predict.arguments if a.schema.get("format") == "table"]
+    if len(tables) != 1:
+        return 0
+    items: Any = tables[0].get("items", {})
+    rows = cast("list[dict[str, Any]]", items.get("anyOf") or [items])
+    return next((int(row["maxItems"]) for row in rows if "maxItems" in row), 0)

@@ -1,0 +1,159 @@
+"""Loading model files, in the worker. Code that a file may hold runs only where the operator trusts it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from modelport.contract.errors import ModelLoadError
+from modelport.contract.model_options import ModelOptions
+from modelport.sources.files.formats import CODE, FORMATS, PICKLES, Format, check_installed, format_named
+from modelport.sources.files.found import Found
+from modelport.sources.files.opening import opened
+from modelport.sources.files.recognise import recognised
+from modelport.sources.files.trust import check_trust
+
+MAX_PROBLEMS = 5
+MAX_TYPES = 10
+MAX_WORDS = 300
+PLAIN = (dict, list, tuple, set, str, bytes, int, float, type(None))
+ADVICE = "; is the file whole, and is it loaded with the versions that it was saved with?"
+
+
+def load_file(target: str, options: ModelOptions, problems: list[str]) -> Any:
+    """The object that a model file or folder holds. What is worth a warning is added to `problems`.
+
+    Raises `ModelLoadError` of one line: what is wrong, and what to do.
+    """
+    path = Path(target).expanduser().absolute()
+    shown = Path(target)
+    format = _format(shown, path, options)
+    check_installed(format, str(shown))
+    if format.suffixes and path.suffix.lower() not in format.suffixes:
+        problems.append(f"{shown}: its name does not say so, but its content is {format.title}")
+    # Frameworks are told the format, so that they need not find it out again.
+    asked = msgspec.structs.replace(options, format=format.name)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("default")
+        loaded = _guarded(shown, format, lambda: _loader(format)(path, asked))
+    _keep(warned, problems)
+    if isinstance(loaded, PLAIN) or type(loaded).__module__ == "numpy":
+        raise ModelLoadError(f"{shown}: it holds {_words_for(loaded)}, not a model with predict()")
+    return loaded
+
+
+def _format(shown: Path, path: Path, options: ModelOptions) -> Format:
+    """The format that was named or recognised at the start; else it is recognised, and trusted, here."""
+    if options.format:
+        format = format_named(options.format)
+        check_trust(Found(shown, format, format.danger), trust=options.trust)
+        return format
+    found = recognised(path)
+    check_trust(found, trust=options.trust)
+    return found.format
+
+
+Loader = Callable[[Path, ModelOptions], Any]
+
+
+def _loader(format: Format) -> Loader:
+    if format.name == "skops":
+        return _load_skops
+    if format.name in PICKLES:
+        return _load_pickle
+    module: Any = importlib.import_module(f"modelport.sources.frameworks.{format.framework}")
+    return module.load
+
+
+def _guarded(shown: Path, format: Format, load: Callable[[], Any]) -> Any:
+    """What `load` returns; whatever it raises becomes a `ModelLoadError` of one line."""
+    try:
+        return load()
+    except ModelLoadError:
+        raise
+    except ModuleNotFoundError as error:
+        raise ModelLoadError(
+            f"{shown}: it needs the module {error.name!r}, which is not installed or not beside the file; "
+            f"install it, or put it into the folder of the model"
+        ) from error
+    except AttributeError as error:
+        if "__main__" not in str(error):
+            raise _failed(shown, format, error) from error
+        raise ModelLoadError(
+            f"{shown}: {_first_line(error)}; its class was written in a script or notebook: save it with "
+            "cloudpickle.dump(), or put the class into a module"
+        ) from error
+    except (Exception, SystemExit) as error:  # a file that is damaged, or code of its own
+        raise _failed(shown, format, error) from error
+
+
+def _failed(shown: Path, format: Format, error: BaseException) -> ModelLoadError:
+    said = f"{type(error).__name__}: {_first_line(error)}"
+    return ModelLoadError(f"{shown}: loading it as {format.title} failed: {said}{ADVICE}")
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = lines[0] if lines else "no reason given"
+    return said if len(said) <= MAX_WORDS else said[: MAX_WORDS - 1] + "…"
+
+
+# -- loaders -----------------------------------------------------------------------------------------
+
+
+def _load_pickle(path: Path, options: ModelOptions) -> Any:
+    """An object out of a pickle, which runs its code. Raises `ModelLoadError` without trust."""
+    format = FORMATS[options.format]
+    check_trust(Found(path, format, CODE), trust=options.trust)
+    _find_modules_beside(path)
+    with opened(path) as file:
+        if format.name == "joblib":
+            joblib: Any = importlib.import_module("joblib")
+            return joblib.load(file)
+        import pickle
+
+        return pickle.load(file)
+
+
+def _find_modules_beside(path: Path) -> None:
+    """The classes of a pickle may be in modules of the working folder, or beside the file."""
+    for folder in (str(Path.cwd()), str(path.parent)):
+        if folder not in sys.path:
+            sys.path.append(folder)
+
+
+def _load_skops(path: Path, options: ModelOptions) -> Any:
+    """An object out of a skops file. Types that skops does not know need trust."""
+    skops: Any = importlib.import_module("skops.io")
+    unknown: list[str] = list(skops.get_untrusted_types(file=path))
+    if unknown and not options.trust:
+        more = [f"{len(unknown) - MAX_TYPES} more"] if len(unknown) > MAX_TYPES else []
+        named = ", ".join([*unknown[:MAX_TYPES], *more])
+        raise ModelLoadError(
+            f"{path}: it has types that skops does not know to be safe: {named}. Load it with --trust if you "
+            "know who made it and what these are"
+        )
+    return skops.load(path, trusted=unknown)
+
+
+# -- what was loaded ---------------------------------------------------------------------------------
+
+
+def _keep(warned: list[warnings.WarningMessage], problems: list[str]) -> None:
+    """Warnings of frameworks, such as another version: one line each, for the log and `modelport check`."""
+    said = dict.fromkeys(" ".join(str(one.message).split())[:MAX_WORDS] for one in warned)
+    problems.extend(list(said)[:MAX_PROBLEMS])
+
+
+def _words_for(loaded: Any) -> str:
+    if isinstance(loaded, dict):
+        keys = ", ".join(str(key)[:40] for key in list(cast("dict[Any, Any]", loaded))[:MAX_PROBLEMS])
+        return f"a dictionary ({keys})" if keys else "an empty dictionary"
+    name = type(loaded).__name__
+    return "nothing (None)" if loaded is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

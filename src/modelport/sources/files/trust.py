@@ -1,0 +1,47 @@
+"""The trust that formats need which can run code, and the words of the refusal without it."""
+
+from __future__ import annotations
+
+from modelport.contract.errors import ModelLoadError
+from modelport.sources.files.found import Found, Scan
+from modelport.sources.files.scan import is_suspicious
+
+MAX_SHOWN = 10
+MAX_NAME = 80
+
+
+def check_trust(found: Found, *, trust: bool) -> None:
+    """Raise `ModelLoadError` if loading this could run code, and nobody said that it is trusted."""
+    if not found.danger or trust:
+        return
+    said = f"{found.path}: it is {_with_article(found.format.title)}, which {found.danger}"
+    imports = _imports(found.scan)
+    if imports:
+        said += f". {imports}"
+    advice = "Load it with --trust if you know who made it"
+    if found.format.instead:
+        advice += f", or {found.format.instead}"
+    raise ModelLoadError(f"{said}. {advice}")
+
+
+def _with_article(title: str) -> str:
+    return f"{'an' if title[0] in 'AEIOU' else 'a'} {title}"
+
+
+def _imports(scan: Scan) -> str:
+    names = [_shown(name) for name in scan.names[:MAX_SHOWN]]
+    more = len(scan.names) - len(names)
+    rest = [f"{more} more"] if more > 0 else []
+    if not names:
+        return f"What it imports cannot be seen: {scan.incomplete}" if scan.incomplete else ""
+    said = f"It imports {', '.join(names + rest)}"
+    suspicious = [_shown(name) for name in scan.names if is_suspicious(name)]
+    if suspicious:
+        said += f" - and a model hardly needs {suspicious[0]}"
+    return said + (f" (there may be more: {scan.incomplete})" if scan.incomplete else "")
+
+
+def _shown(name: str) -> str:
+    """A name out of a file that may say anything: on one line, and not long."""
+    plain = "".join(c if c.isprintable() else "?" for c in name)
+    return plain if len(plain) <= MAX_NAME else plain[: MAX_NAME - 1] + "…"

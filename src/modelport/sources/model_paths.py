@@ -1,0 +1,48 @@
+"""Sources that are saved models: which texts are their paths, and whether they may be loaded."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import msgspec
+
+from modelport.contract.model_options import ModelOptions
+from modelport.sources.files.folders import is_model_folder
+from modelport.sources.files.formats import check_installed
+from modelport.sources.files.recognise import recognised
+from modelport.sources.files.trust import check_trust
+
+# Names that end so are files, even where there is none: nobody calls a module like that.
+FILE_SUFFIXES = frozenset({
+    ".cbm", ".ckpt", ".gguf", ".h5", ".hdf5", ".joblib", ".keras", ".onnx", ".pickle", ".pkl", ".pt", ".pt2",
+    ".pth", ".safetensors", ".skops", ".ubj",
+})  # fmt: skip
+
+
+def is_model_path(text: str) -> bool:
+    """True if a source is the path of a saved model, not the name of a module or a Python file."""
+    path = Path(text).expanduser()
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            return True
+        if path.is_dir():
+            return "/" in text or (is_model_folder(path) and not (path / "__init__.py").exists())
+    except (OSError, ValueError):  # too long a name, or one that no file can have
+        return "/" in text
+    return "/" in text or (path.suffix.lower() in FILE_SUFFIXES and not _is_package(text.partition(".")[0]))
+
+
+def _is_package(name: str) -> bool:
+    return Path(name).is_dir() or (name.isidentifier() and importlib.util.find_spec(name) is not None)
+
+
+def checked_options(target: str, options: ModelOptions) -> ModelOptions:
+    """The options with the format of this file, which may be loaded here.
+
+    Raises `ModelLoadError` for a file that cannot be a model, needs trust, or needs what is not installed.
+    """
+    found = recognised(Path(target).expanduser(), options.format)
+    check_trust(found, trust=options.trust)
+    check_installed(found.format, target)
+    return msgspec.structs.replace(options, format=found.format.name)

@@ -99,6 +99,8 @@ def _compressed(path: Path, file: BinaryIO, compression: str) -> Found:
         return Found(path, FORMATS["joblib"], CODE, Scan(incomplete="lz4 is not installed"))
     try:
         head = content.read(HEAD_BYTES)
+    except EOFError:
+        raise _cut(path, compression) from None
     except DAMAGED:
         raise ModelLoadError(
             f"{path}: its {compression} data is damaged; copy or save the model again"
@@ -110,7 +112,9 @@ def _compressed(path: Path, file: BinaryIO, compression: str) -> Found:
     content = decompressed(file, compression)
     scan = scanned(content) if content is not None else Scan()
     if scan.cut:
-        raise ModelLoadError(
-            f"{path}: its {compression} data ends in the middle; copy or save the model again"
-        )
+        raise _cut(path, compression)
     return Found(path, FORMATS["joblib"], CODE, scan)
+
+
+def _cut(path: Path, compression: str) -> ModelLoadError:
+    return ModelLoadError(f"{path}: its {compression} data ends in the middle; copy or save the model again")

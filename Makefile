@@ -6,13 +6,17 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# torch, TensorFlow and the other large frameworks stay out of .venv.
+FRAMEWORKS := .venv-frameworks
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint docs bench soak lock clean
+.PHONY: help setup run test test-frameworks lint docs bench lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
 	@echo 'make test   set up, check style, types and imports, and run every test'
+	@echo 'make test-frameworks  set up the large frameworks too (3 GB), and run the tests of all of them'
 	@echo 'make lint   the checks of make test without its tests'
 	@echo 'make docs   write the generated parts of the docs, and run every code block in them'
 	@echo 'make bench  measure, side by side with the peers that are installed'
@@ -43,6 +47,18 @@ run: setup
 test: lint
 	@$(BIN)/python -m pytest
 
+test-frameworks: $(FRAMEWORKS)/.installed
+	@$(FRAMEWORKS)/bin/python -m pytest -n0 --timeout 300 tests/frameworks
+	@KERAS_BACKEND=torch $(FRAMEWORKS)/bin/python -m pytest -n0 --timeout 300 tests/frameworks/test_keras.py
+
+$(FRAMEWORKS)/.installed: requirements.lock requirements-frameworks.lock pyproject.toml
+	@echo 'setting up $(FRAMEWORKS), which takes some minutes'
+	@$(PYTHON) -m venv $(FRAMEWORKS)
+	@$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-r requirements.lock -r requirements-frameworks.lock
+	@$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -67,5 +83,5 @@ lock: setup
 		--output-file=requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(FRAMEWORKS) dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from adapting import adapted, predicted
+from serving import serving
 
 from modelport.contract.errors import ArgumentErrors, ModelLoadError
 
@@ -39,9 +40,9 @@ def tokenizer() -> Any:
     return transformers.PreTrainedTokenizerFast(tokenizer_object=made, mask_token="[MASK]", **names)
 
 
-def saved(folder: Path, architecture: str, config: Any, **how: Any) -> Path:
-    torch.manual_seed(0)
-    getattr(transformers, architecture)(config).eval().save_pretrained(folder, **how)
+def saved(folder: Path, architecture: str, config: Any, seed: int = 0) -> Path:
+    torch.manual_seed(seed)
+    getattr(transformers, architecture)(config).eval().save_pretrained(folder)
     tokenizer().save_pretrained(folder)
     return folder
 
@@ -72,6 +73,16 @@ def test_texts_are_classified(tmp_path: Path) -> None:
     together = adapted("transformers", folder, max_batch_size=8)
     assert together.batches
     assert predicted(together, {"text": TEXTS}).tolist() == own(TEXTS, batch_size=2)
+
+
+def test_a_folder_is_served(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "opinion", "BertForSequenceClassification", bert())
+    own = transformers.pipeline("text-classification", model=str(folder))(TEXTS)
+    with serving(str(folder)) as server:
+        answer = server.client.post("/v2/models/opinion/predict/", json={"text": TEXTS})
+        assert answer.json() == {"status": "OK", "predictions": own}, server.log
+        wrong = server.client.post("/v2/models/opinion/predict/", json={"text": [1]})
+        assert wrong.status_code == 422, wrong.text
 
 
 def test_tokens_are_classified(tmp_path: Path) -> None:
@@ -120,7 +131,7 @@ def test_text_is_continued(tmp_path: Path) -> None:
 
 def test_text_is_turned_into_text(tmp_path: Path) -> None:
     config = transformers.T5Config(vocab_size=len(WORDS), pad_token_id=0, eos_token_id=3, **T5)
-    folder = saved(tmp_path, "T5ForConditionalGeneration", config)
+    folder = saved(tmp_path, "T5ForConditionalGeneration", config, seed=1)
     model = transformers.T5ForConditionalGeneration.from_pretrained(folder).eval()
     words = tokenizer()
     expected = [

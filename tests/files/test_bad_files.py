@@ -146,6 +146,31 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, case: str, trust: boo
     assert str(caught.value).startswith(str(path))
 
 
+WHOLE = {
+    "skops": skops_bytes(),
+    "pickle": pickle.dumps(fitted()),
+    "onnx": onnx_bytes("weights.bin"),
+    "safetensors": safetensors_bytes(),
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_damage_anywhere_is_one_line_or_nothing(tmp_path: Path, kind: str) -> None:
+    """Cut at many lengths, and with bytes changed at as many places: only `ModelLoadError` comes out."""
+    content = WHOLE[kind]
+    path = tmp_path / "m"
+    refusals: list[str] = []
+    for at in range(0, len(content), max(1, len(content) // 150)):
+        for damaged in (content[:at], content[:at] + b"\xff\xff\xff\xff" + content[at + 4 :]):
+            path.write_bytes(damaged)
+            try:
+                parse_source(str(path), ModelOptions(trust=True))
+            except ModelLoadError as error:
+                refusals.append(str(error))
+    assert refusals
+    assert [said for said in refusals if "\n" in said] == []
+
+
 @pytest.mark.parametrize("link", ["symbolic", "hard"])
 def test_weights_behind_a_link_are_refused(tmp_path: Path, link: str) -> None:
     secret = tmp_path / "secret"

@@ -99,6 +99,7 @@ def broken_inside(path: Path) -> None:
             broken.writestr(name, whole.read(name).replace(b"\x93NUMPY", b"NOTNPY"))
 
 
+@pytest.mark.slow
 def test_damage_that_only_loading_shows_ends_the_server_of_one_file(tmp_path: Path) -> None:
     path = tmp_path / "m.skops"
     broken_inside(path)
@@ -109,6 +110,7 @@ def test_damage_that_only_loading_shows_ends_the_server_of_one_file(tmp_path: Pa
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_damage_in_one_of_several_files_leaves_the_others(
     tmp_path: Path, folder: Path, expected: Any
 ) -> None:
@@ -120,6 +122,7 @@ def test_damage_in_one_of_several_files_leaves_the_others(
         assert states["safe"]["state"] == "ready"
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_replaced_loads_the_file_again(folder: Path, expected: Any) -> None:
     with serving(str(folder / "object.bin"), "--trust") as server:
         before = len(server.lines)
@@ -145,6 +148,7 @@ def test_predict_takes_the_trust_before_and_after_the_source(folder: Path, expec
     assert (ended.returncode, ended.stdout) == (0, "42\n"), ended.stderr
 
 
+@pytest.mark.slow
 def test_check_and_metadata_know_the_file(folder: Path, expected: Any) -> None:
     checked = modelport("check", "--trust", str(folder / "small.onnx"))
     assert checked.returncode == 0, checked.stderr

@@ -1,4 +1,4 @@
-"""XGBoost: boosters and the scikit-learn-like estimators, out of JSON, UBJSON and the old binary files.
+"""XGBoost: boosters and the scikit-learn-like estimators, out of JSON, UBJSON and (before 3.1) binary files.
 
 Read from the model: names and types of the features, the categories (kept in files of XGBoost 3.1 and
 newer), the objective, the number of classes. Values may be missing.
@@ -21,6 +21,7 @@ from modelport.sources.frameworks.border import FunctionAdapter, framework_modul
 
 ROWS = "X"
 ESTIMATORS = {"classifier": "XGBClassifier", "regressor": "XGBRegressor", "ranker": "XGBRanker"}
+OLD = "is the file whole? An old binary file must first be saved as JSON with XGBoost 3.0 or older"
 MARGIN = switch("output_margin", "Answer with the raw sums of the trees, before the objective's function.")
 PROBABILITIES = switch("predict_proba", "Answer with the probability of each class.")
 # What `predict` of a booster answers with, by the start of the objective's name.
@@ -44,7 +45,7 @@ def load(path: Path, options: ModelOptions) -> Any:
     A file that an estimator wrote says so; without scikit-learn it is loaded as a booster.
     """
     xgboost = framework_module("xgboost", "xgboost")
-    with loading(path, "xgboost"):
+    with loading(path, "xgboost", OLD):
         booster = xgboost.Booster(model_file=str(path))
         estimator = _estimator_of(xgboost, booster)
         if estimator is None:

@@ -10,8 +10,7 @@ INSTALLED := $(VENV)/.installed
 FRAMEWORKS := .venv-frameworks
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint docs bench soak lock clean
-.PHONY: help setup run test test-frameworks lint docs bench lock clean
+.PHONY: help setup run test test-frameworks lint docs bench soak lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
@@ -78,7 +77,7 @@ soak: setup
 
 lock: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools
-	@$(BIN)/pip-compile --quiet --upgrade --extra=dev --extra=examples --extra=image --extra=postgres --no-emit-find-links \
+	@$(BIN)/pip-compile --quiet --upgrade --extra=dev --extra=examples --extra=image --extra=postgres --extra=skops --extra=table --no-emit-find-links \
 		--no-emit-index-url --no-emit-options --no-emit-trusted-host --strip-extras \
 		--output-file=requirements.lock pyproject.toml
 

@@ -101,7 +101,15 @@ def _licence(about: metadata.PackageMetadata) -> str:
     if about.get("License-Expression"):
         return str(about["License-Expression"])
     classifiers = [c for c in about.get_all("Classifier") or [] if c.startswith("License ::")]
-    return " ".join([str(about.get("License") or "").partition("\n")[0], *classifiers])
+    said = " ".join([str(about.get("License") or "").partition("\n")[0], *classifiers])
+    return said if PERMISSIVE.search(said) else f"{said} {_licence_file(str(about['Name']))}"
+
+
+def _licence_file(name: str) -> str:
+    """The first line of the licence that a package ships, for one whose metadata does not name it."""
+    texts = [path for path in metadata.files(name) or [] if path.name.upper().startswith("LICENSE")]
+    lines = [line.strip() for text in texts[:1] for line in text.read_text().splitlines()]
+    return next(filter(None, lines), "")
 
 
 def test_every_setting_is_in_the_docs_as_the_code_has_it() -> None:

@@ -6,25 +6,27 @@ import contextlib
 import fcntl
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
 
 from modelport.engine.processes import kill_marked, start_time
 
-FOLDER = re.compile(r"modelport-(\d+)-(\d+)")
+FOLDER = re.compile(r"modelport-(\d+)-(\d+)(-[0-9a-f]+)?")
 
 
 class Spool:
-    """A private folder of this server process; each call that needs one gets a folder inside.
+    """A private folder of one engine; each call that needs one gets a folder inside.
 
     Its name holds the process's number and start time, so that a later start can tell the folders of
-    servers that were killed from those of servers that live.
+    servers that were killed from those of servers that live; a process may have several engines.
     """
 
     def __init__(self, parent: str | None = None):
         self.parent = Path(parent or tempfile.gettempdir())
-        self.root = self.parent / f"modelport-{os.getpid()}-{start_time(os.getpid())}"
+        process = f"{os.getpid()}-{start_time(os.getpid())}"
+        self.root = self.parent / f"modelport-{process}-{secrets.token_hex(4)}"
         self._lock = -1
 
     def open(self) -> None:

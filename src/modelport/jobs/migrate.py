@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -11,6 +12,7 @@ from modelport.jobs.errors import StoreDamaged, StoreTooNew
 from modelport.jobs.schema import HEAD
 
 LOCK = 0x6D6F64656C70  # of PostgreSQL's advisory locks: two servers that start at once take turns
+_in_turn = threading.Lock()  # Alembic keeps what it works on in globals: one database of a process at a time
 
 
 def migrate(engine: Engine, name: str) -> None:
@@ -61,4 +63,5 @@ def _upgrade(connection: Connection, version: str | None, name: str) -> None:
                 f"{name} has tables of version {version}, which this modelport does not know (its newest is "
                 f"{HEAD}): a newer modelport wrote it. Start that one, or use another database"
             )
-    command.upgrade(config, "head")
+    with _in_turn:
+        command.upgrade(config, "head")

@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from modelport.client.async_client import AsyncClient
     from modelport.client.sync_client import Client
     from modelport.contract.current_job import current_job
-    from modelport.contract.errors import HTTPError
+    from modelport.contract.errors import HTTPError, ModelLoadError
     from modelport.contract.kinds import File, Image, Table
     from modelport.contract.model import Model
     from modelport.contract.uploaded_file import UploadedFile
+    from modelport.serving.application import create_app
+    from modelport.serving.background import running
+    from modelport.serving.blocking import serve
 
 __version__ = "0.1.0"
 __all__ = [
@@ -24,10 +27,14 @@ __all__ = [
     "HTTPError",
     "Image",
     "Model",
+    "ModelLoadError",
     "Table",
     "UploadedFile",
     "__version__",
+    "create_app",
     "current_job",
+    "running",
+    "serve",
 ]
 
 _HOMES = {
@@ -37,9 +44,13 @@ _HOMES = {
     "HTTPError": "modelport.contract.errors",
     "Image": "modelport.contract.kinds",
     "Model": "modelport.contract.model",
+    "ModelLoadError": "modelport.contract.errors",
     "Table": "modelport.contract.kinds",
     "UploadedFile": "modelport.contract.uploaded_file",
+    "create_app": "modelport.serving.application",
     "current_job": "modelport.contract.current_job",
+    "running": "modelport.serving.background",
+    "serve": "modelport.serving.blocking",
 }
 
 

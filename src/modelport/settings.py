@@ -1,7 +1,7 @@
 """Every setting, once: its name, its type, its default and what it does.
 
 A setting comes from the command line, a `MODELPORT_*` variable, a TOML file or DEEPaaS's own names; the
-earlier one wins. See `modelport.cli.configuration` for how they are read.
+earlier one wins. See `modelport.configuration` for how they are read.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ import pytest
 from cli_process import MODELS, installed, modelport
 from serving import serving
 
-from modelport.cli.configuration import SettingsError, load_settings, mistyped_variables
 from modelport.cli.serve_command import GROUPS
+from modelport.configuration import SettingsError, load_settings, mistyped_variables
 from modelport.settings import Settings
 
 ECHO = f"Echo={MODELS}:Echo"

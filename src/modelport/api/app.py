@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from modelport.api.asgi import Receive, Scope, Send, header
@@ -39,18 +39,30 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Application:
-    """modelport as an ASGI application. Its lifespan starts and stops the engine."""
+    """modelport as an ASGI application. Its lifespan starts and stops the engine.
 
-    def __init__(self, engine: LocalEngine, jobs: JobService, settings: Settings):
+    `routes` are somebody else's, relative to the base path; they come before those of the same paths here.
+    """
+
+    def __init__(
+        self,
+        engine: LocalEngine,
+        jobs: JobService,
+        settings: Settings,
+        routes: Sequence[BaseRoute] = (),
+    ):
         self.engine = engine
         self.jobs = jobs
         self.settings = settings
         self.base_path = normal_base_path(settings.base_path)
         self.health = Health(engine)
+        self._own_routes = list(routes)
         self._calls = CallHandler(engine, settings)
         # The path of each model's predictions, so that a prediction is routed by one look-up.
         self._predict_paths = {
-            f"{self.base_path}/v2/models/{source.name}/predict": source.name for source in engine.sources
+            f"{self.base_path}/v2/models/{source.name}/predict": source.name
+            for source in engine.sources
+            if not self._is_replaced(f"/v2/models/{source.name}/predict")
         }
         self.direct = DirectCalls(engine, settings, self._calls, self._predict_paths)
         self._job_routes = JobRoutes(jobs, self.base_path)
@@ -58,11 +70,17 @@ class Application:
         self._job_answers = JobAnswers(self._submission, self._job_routes, self._calls, self.base_path)
         self._others: Any = self._cold_routes()
 
+    def _is_replaced(self, path: str) -> bool:
+        """True if a route of somebody else takes the predictions at this path."""
+        scope = {"type": "http", "method": "POST", "path": path, "root_path": ""}
+        return any(route.matches(scope)[0] is Match.FULL for route in self._own_routes)
+
     def _cold_routes(self) -> Starlette:
         v2 = V2(self.engine, self.settings, self.base_path)
         documents = DocumentRoutes(self.engine, self.settings, self.base_path)
         model = "/v2/models/{model}"
         routes: list[BaseRoute] = [
+            *self._own_routes,
             Route("/", v2.versions),
             Route("/health", self.health.health, methods=["GET", "OPTIONS"]),
             Route("/v2", v2.version),
@@ -133,7 +151,7 @@ class Application:
         ):
             await send_problem(send, foreign_origin(), self._request_id())
             return
-        scope = dict(scope) | {"path": path, "root_path": ""}
+        scope = dict(scope) | {"path": self.base_path + path, "root_path": self.base_path}
         await self._others(scope, receive, send)
 
     def _is_foreign(self, scope: Scope) -> bool:
@@ -199,8 +217,9 @@ class Application:
     def _methods(self, request: Request) -> set[str]:
         """Every method that some route offers at the request's path."""
         methods: set[str] = set()
+        path = request.scope["path"][len(self.base_path) :]
         for route in self._others.routes:
-            if isinstance(route, Route) and route.path_regex.match(request.scope["path"]):
+            if isinstance(route, Route) and route.path_regex.match(path):
                 methods |= set(route.methods or ())
         return methods
 

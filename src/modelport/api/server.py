@@ -32,6 +32,14 @@ WRITE_SECONDS = 5  # for the answers to what was still running when the time to 
 class _Uvicorn(uvicorn.Server):
     """uvicorn without its signal handlers: stopping is decided in `serve`."""
 
+    def __init__(self, config: uvicorn.Config):
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
@@ -57,26 +65,24 @@ async def serve(
     on_start: Callable[[LocalEngine], None] | None = None,
     *,
     needs_model: bool = False,
+    stop: asyncio.Event | None = None,
 ) -> None:
     """Serve an engine's models until SIGTERM or SIGINT, then drain; a second signal stops at once.
 
     `on_start` is called once the engine has begun to load. With `needs_model` the server ends when every
-    model has failed to load, too. Raises `OSError` if the spool folder cannot
-    be made.
+    model has failed to load, too. With `stop` it is that event, and not a signal, that ends the server, and
+    nothing of the process is changed. Raises `OSError` if the spool folder cannot be made.
     """
     settings = engine.settings
-    sys.setswitchinterval(SWITCH_SECONDS)
     jobs = JobService(engine, settings)
     app = Application(engine, jobs, settings)
     server = _Uvicorn(_configuration(app, settings))
     stopping = _Stopping(server, app)
-    loop = asyncio.get_running_loop()
     watching: asyncio.Task[None] | None = None
     await engine.start()
     try:
         await jobs.start()
-        for number in STOP_SIGNALS:
-            loop.add_signal_handler(number, stopping.on_signal)
+        stopping.listen(stop)
         if on_start is not None:
             on_start(engine)
         if needs_model:
@@ -85,11 +91,11 @@ async def serve(
     finally:
         if watching is not None:
             watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
         await jobs.stop(at_once=server.force_exit)
         await stopping.finished()
         await engine.stop(at_once=server.force_exit)
-        for number in STOP_SIGNALS:
-            loop.remove_signal_handler(number)
+        stopping.listen_no_more()
 
 
 async def _end_without_model(engine: LocalEngine, server: uvicorn.Server) -> None:
@@ -128,12 +134,37 @@ def _configuration(app: Application, settings: Settings) -> uvicorn.Config:
 class _Stopping:
     """What the signals do: the first drains, the second stops at once."""
 
-    def __init__(self, server: uvicorn.Server, app: Application):
+    def __init__(self, server: _Uvicorn, app: Application):
         self.server = server
         self.app = app
         self._drain: asyncio.Task[None] | None = None
         self._jobs: asyncio.Task[None] | None = None
         self._gave_up = False
+        self._event: asyncio.Task[None] | None = None
+        self._signals: tuple[int, ...] = ()
+
+    def listen(self, stop: asyncio.Event | None) -> None:
+        """Begin to listen to the event, or to the signals if there is none."""
+        loop = asyncio.get_running_loop()
+        if stop is not None:
+            self._event = loop.create_task(self._on_event(stop))
+            return
+        sys.setswitchinterval(SWITCH_SECONDS)
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, self.on_signal)
+        self._signals = STOP_SIGNALS
+
+    def listen_no_more(self) -> None:
+        """Leave the process's signals as they were."""
+        if self._event is not None:
+            self._event.cancel()
+        for number in self._signals:
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+    async def _on_event(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        await self.server.listening.wait()  # a server that is told to stop before would not be closed
+        self.on_signal()
 
     def on_signal(self) -> None:
         if self.server.should_exit:

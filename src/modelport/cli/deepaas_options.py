@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from modelport.cli.configuration import INI_SUFFIXES, PREFIX, SettingsError, settings_of_file
 from modelport.cli.setting_options import given, setting_options
+from modelport.configuration import INI_SUFFIXES, PREFIX, SettingsError, settings_of_file
 
 SETTINGS = (
     "host", "port", "base_path", "model_name", "workers", "client_max_size", "warm", "train_endpoint",

@@ -103,7 +103,7 @@ def _prune(data_dir: Path | None, older_than: float) -> None:
 
 def _own_data_dir() -> Path:
     """The folder that a server with these variables would use."""
-    from modelport.cli.configuration import SettingsError, load_settings
+    from modelport.configuration import SettingsError, load_settings
 
     try:
         return Path(load_settings({}).data_dir)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 import click
 
@@ -17,6 +13,8 @@ from modelport.cli.loading import SourceError
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
 from modelport.engine.local import LocalEngine
+from modelport.serving.event_loop import run
+from modelport.serving.log import set_up_logging
 from modelport.settings import Settings
 from modelport.sources.source import parse_sources
 
@@ -59,7 +57,7 @@ def run_server(settings: Settings) -> int:
     # One file to serve, which may be damaged in ways that only loading shows: there is nothing to wait for.
     is_sole_file = len(sources) == 1 and sources[0].kind == "model"
     try:
-        _run(serve(engine, sock, announce, needs_model=is_sole_file))
+        run(serve(engine, sock, announce, needs_model=is_sole_file))
     except OSError as error:
         click.echo(f"modelport: {error}", err=True)
         return CANNOT_WRITE
@@ -70,46 +68,3 @@ def run_server(settings: Settings) -> int:
         click.echo(f"Error: {unserved[0]}", err=True)
         return NOTHING_TO_SERVE
     return 0
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(work)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    with contextlib.suppress(ImportError):
-        import uvloop
-
-        return uvloop.new_event_loop
-    return None
-
-
-class _OneLine(logging.Formatter):
-    """Log lines that no text of a client can forge, or play tricks on a terminal with.
-
-    What has several lines, such as a traceback, goes on indented, so that it starts no record.
-    """
-
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record).replace("\n", "\n    ")
-        return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
-
-
-def set_up_logging(settings: Settings) -> None:
-    """Send the log to stderr or the log file."""
-    handler: logging.Handler
-    if settings.log_file:
-        handler = logging.FileHandler(settings.log_file, encoding="utf-8")
-    else:
-        handler = logging.StreamHandler()
-    handler.setFormatter(_OneLine("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    level = logging.DEBUG if settings.debug else getattr(logging, settings.log_level.upper())
-    root = logging.getLogger("modelport")
-    root.handlers[:] = [handler]
-    root.setLevel(level)
-    root.propagate = False
-    uvicorn_log = logging.getLogger("uvicorn")
-    uvicorn_log.handlers[:] = [handler]
-    uvicorn_log.setLevel(logging.WARNING)
-    uvicorn_log.propagate = False

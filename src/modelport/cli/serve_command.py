@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from modelport.cli.configuration import SettingsError, load_settings, mistyped_variables
 from modelport.cli.setting_options import given, setting_options
+from modelport.configuration import SettingsError, load_settings, mistyped_variables
 
 
 def _serve(sources: tuple[str, ...], config: str | None, **options: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from modelport.cli.configuration import setting_types
+from modelport.configuration import setting_types
 from modelport.settings import Settings
 
 ALIASES = {"host": ["--listen-ip"], "port": ["--listen-port"], "workers": ["-p"], "debug": ["-d"]}

@@ -47,6 +47,7 @@ class JobService:
         self._feeds: Feeds | None = None
         self._runner: JobRunner | None = None
         self._running: asyncio.Task[None] | None = None
+        self._sender: WebhookSender | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._lock = -1
         self.base_path = normal_base_path(settings.base_path)
@@ -87,7 +88,7 @@ class JobService:
             settings.job_workers,
             settings.cancel_grace,
         )
-        sender = WebhookSender(
+        self._sender = sender = WebhookSender(
             self._store,
             secret,
             self._runner.owner,
@@ -97,6 +98,12 @@ class JobService:
         self._running = asyncio.create_task(self._kept_alive(self._runner.run))
         for work in (sender.run, self._prune, self._tidy):
             self._tasks.append(asyncio.create_task(self._kept_alive(work)))
+
+    def mount(self, base_path: str) -> None:
+        """Say under which path the server of these jobs answers: the links of webhooks begin with it."""
+        self.base_path = base_path
+        if self._sender is not None:
+            self._sender.base_path = base_path
 
     def _open_folder(self) -> None:
         """Make the data folder ours. Raises `OSError` if it cannot be, or another server has it."""

@@ -14,6 +14,7 @@ from modelport.contract.errors import ModelLoadError
 from modelport.sources.deepaas_modules import provide_deepaas_modules
 from modelport.sources.frameworks.registry import frameworks_of
 from modelport.sources.near_names import did_you_mean, near_files, near_modules
+from modelport.sources.objects import unpickled
 from modelport.sources.source import Source
 
 # A module or object with none of these is no model, only a mistake.
@@ -34,7 +35,7 @@ def load_object(source: Source) -> Any:
     Raises `ModelLoadError` with the reason; errors of the model's own code are its `__cause__`.
     """
     provide_deepaas_modules()
-    found: Any = _file(source) if source.kind == "file" else _module(source)
+    found: Any = _found(source)
     for name in filter(None, source.attribute.split(".")):
         found = _attribute(found, name, source)
     if inspect.isclass(found):
@@ -44,6 +45,12 @@ def load_object(source: Source) -> Any:
     if not _is_model(found):
         raise ModelLoadError(f"{source}: it has no predict(), train(), validate() or get_metadata()")
     return found
+
+
+def _found(source: Source) -> Any:
+    if source.kind == "object":
+        return unpickled(source)
+    return _file(source) if source.kind == "file" else _module(source)
 
 
 def _is_model(found: Any) -> bool:

@@ -32,16 +32,19 @@ COMMON_NAMES = frozenset({"api", "app", "main", "model", "models", "__init__"})
 class Source:
     """Where one model comes from. `target` is a module name or a path; `attribute` may be empty.
 
-    A `file` is Python code, a `model` anything else that was saved: a file or a folder.
+    A `file` is Python code, a `model` anything else that was saved: a file or a folder. An `object` is one
+    of the caller's own, pickled for the worker; no source string can name one.
     """
 
     name: str
-    kind: Literal["module", "file", "model"]
+    kind: Literal["module", "file", "model", "object"]
     target: str
     attribute: str = ""
     options: ModelOptions = field(default_factory=ModelOptions)
 
     def __str__(self) -> str:
+        if self.kind == "object":
+            return f"the object {self.name!r}"
         return f"{self.target}:{self.attribute}" if self.attribute else self.target
 
 

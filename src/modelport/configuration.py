@@ -8,7 +8,7 @@ import os
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ SECRETS = ("webhook_secret", "database_url")  # their values, or parts of them, 
 POSTGRES = ("postgresql://", "postgres://", "postgresql+")
 
 
-class SettingsError(Exception):
+class SettingsError(ValueError):
     """A setting that cannot be used: its name, what is wrong with it, and what it takes."""
 
 
@@ -35,12 +35,21 @@ def setting_types() -> dict[str, Any]:
     return typing.get_type_hints(Settings)
 
 
+def option_name(setting: str) -> str:
+    """How the command line spells a setting."""
+    return "--" + setting.replace("_", "-")
+
+
 def load_settings(
-    options: Mapping[str, Any], config_file: str | None = None, environment: Mapping[str, str] | None = None
+    options: Mapping[str, Any],
+    config_file: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    spelled: Callable[[str], str] = option_name,
 ) -> Settings:
     """The settings: options first, then variables, then the file, then defaults.
 
-    `options` holds only what the user gave. Raises `SettingsError` naming the setting and where it stands.
+    `options` holds only what the user gave, where each setting is `spelled` so. Raises `SettingsError`
+    naming the setting and where it stands.
     """
     environment = os.environ if environment is None else environment
     config_file = config_file or environment.get(PREFIX + "CONFIG")
@@ -49,7 +58,7 @@ def load_settings(
         values |= settings_of_file(Path(config_file))
     values |= _from_environment(environment)
     for name, value in options.items():
-        values[name] = _checked(name, value, "--" + name.replace("_", "-"))
+        values[name] = _checked(name, value, spelled(name))
     return Settings(**values)
 
 

@@ -1,0 +1,59 @@
+"""Settings as keyword arguments of Python functions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from modelport.configuration import load_settings, setting_types
+from modelport.engine.processes import MARK
+from modelport.settings import Settings
+from modelport.sources.near_names import did_you_mean
+
+LOG_SETTINGS = frozenset({"log_level", "log_file"})
+# What the HTTP server that runs an application does, and the application cannot.
+SERVER_SETTINGS = frozenset(
+    {
+        "host", "port", "max_header_bytes", "max_headers", "max_request_line", "header_timeout",
+        "body_timeout", "write_timeout", "keep_alive",
+    }
+)  # fmt: skip
+
+
+def settings_of(
+    function: str,
+    given: Mapping[str, Any],
+    *,
+    environment: Mapping[str, str] | None = None,
+    elsewhere: Collection[str] = (),
+) -> Settings:
+    """The settings that the keyword arguments of `function` name, over those of `MODELPORT_*` variables.
+
+    Those `elsewhere` are not the function's to set. Raises `TypeError` for a name that is no setting of it,
+    `SettingsError` (a `ValueError`) for a value that cannot be used.
+    """
+    known = [name for name in setting_types() if name != "sources" and name not in elsewhere]
+    for name in given:
+        if name in LOG_SETTINGS and name in elsewhere:
+            raise TypeError(f"{function} has no argument {name!r}: set up the logger 'modelport' yourself")
+        if name in elsewhere:
+            raise TypeError(
+                f"{function} has no argument {name!r}: that is for the HTTP server that runs the application"
+            )
+        if name not in known:
+            raise TypeError(f"{function} has no argument {name!r}{did_you_mean(name, known)}")
+    return load_settings(
+        given,
+        environment=environment or {},
+        spelled=lambda name: f"{function}: {name}",
+    )
+
+
+def refuse_in_worker(function: str) -> None:
+    """Raise `RuntimeError` in a worker: a module that starts a server when imported would never end to."""
+    if MARK in os.environ:
+        raise RuntimeError(
+            f"{function} was called while a worker process imported this module; put the call below "
+            "`if __name__ == '__main__':` or into a function"
+        )

@@ -1,0 +1,58 @@
+"""`modelport.serve`: `modelport serve` as a function, which also takes classes, objects and functions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+from typing import Any
+
+from modelport.api.server import bind
+from modelport.api.server import serve as serve_engine
+from modelport.engine.local import LocalEngine
+from modelport.serving.arguments import refuse_in_worker, settings_of
+from modelport.serving.event_loop import run
+from modelport.serving.log import set_up_logging
+from modelport.serving.models import ObjectFiles, given_models
+from modelport.settings import normal_base_path
+
+log = logging.getLogger("modelport.server")
+
+
+def serve(model: Any, *more: Any, **settings: Any) -> None:
+    """Serve models until SIGTERM or SIGINT, as `modelport serve` does; returns when all has ended.
+
+    `model` is what `create_app` takes, and so are `settings`, with those of the server. Raises
+    `ModelLoadError` for what cannot be served, `OSError` for an address that cannot be had, `RuntimeError`
+    where a server cannot have the process to itself: `modelport.running` is for those places.
+    """
+    refuse_in_worker("modelport.serve()")
+    _refuse_guests()
+    read = settings_of("serve()", settings, environment=os.environ)
+    given = given_models((model, *more), read)
+    set_up_logging(read)
+    files = ObjectFiles()
+    try:
+        engine = LocalEngine(files.sources(given), read)
+        with contextlib.closing(bind(read)) as sock:
+            host, port = sock.getsockname()[:2]
+            base = normal_base_path(read.base_path)
+            url = f"http://{f'[{host}]' if ':' in host else host}:{port}{base}"
+            names = ", ".join(one.name for one in given)
+            run(serve_engine(engine, sock, lambda _: log.info("serving %s on %s", names, url)))
+    finally:
+        files.close()
+
+
+def _refuse_guests() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError(
+            "modelport.serve() needs the main thread, for its signals; use modelport.running() in others"
+        )
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError("an event loop runs here already, as in a notebook: use modelport.running()")

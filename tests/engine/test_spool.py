@@ -29,6 +29,15 @@ def test_a_spool_is_private_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(spool.parent.iterdir()) == []
 
 
+def test_two_engines_of_one_process_have_folders_of_their_own(tmp_path: Path) -> None:
+    spools = [Spool(str(tmp_path)), Spool(str(tmp_path))]
+    for spool in spools:
+        spool.open()
+    spools[0].close()
+    assert list(tmp_path.iterdir()) == [spools[1].root]
+    spools[1].close()
+
+
 def test_calls_have_different_folders(tmp_path: Path) -> None:
     spool = Spool(str(tmp_path))
     assert len({spool.folder_of(number) for number in range(1000)}) == 1000

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import signal
+import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +94,23 @@ def test_jobs_run_and_are_found_below_the_mount(client: Any) -> None:
     events = client.get(started.json()["links"]["events"]).text
     assert '"state":"succeeded"' in events
     assert client.get(f"{place}/result").json() == {"status": "OK", "predictions": 5}
+
+
+def test_a_webhook_has_the_link_below_the_mount(tmp_path: Path) -> None:
+    app = modelport.create_app(Plain, data_dir=str(tmp_path), allow_private_callbacks=True)
+    with closing(socket.create_server(("127.0.0.1", 0))) as receiver, TestClient(parent_of(app)) as client:
+        receiver.settimeout(60)
+        hook = f"http://127.0.0.1:{receiver.getsockname()[1]}/"
+        headers = {"prefer": "respond-async", "job-callback-url": hook}
+        started = client.post(f"{MODEL}/predict", json={"x": 4}, headers=headers)
+        assert started.status_code == 202, started.text
+        connection, _ = receiver.accept()
+        with connection, connection.makefile("rb") as stream:
+            fields = [line.lower() for line in iter(stream.readline, b"\r\n")]
+            length = next(int(field.partition(b":")[2]) for field in fields if b"content-length" in field)
+            told = json.loads(stream.read(length))
+            connection.sendall(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
+    assert told["data"]["links"]["self"] == started.headers["location"]
 
 
 def test_own_routes_are_added(client: Any) -> None:

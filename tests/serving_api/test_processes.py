@@ -123,6 +123,30 @@ def test_a_script_serves_what_it_defines_until_it_is_told_to_stop(start: Start, 
     assert not any(worker.is_running() for worker in workers)
 
 
+def test_what_a_killed_program_leaves_is_removed_by_the_next_one(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temp = tmp_path / "temp"
+    temp.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temp))
+    process = start("-c", "import modelport; modelport.serve(lambda rows: rows, port=0)")
+    server = Server(process)
+    try:
+        assert server.wait_settled()["ready"], server.log
+        workers = children_of(process)
+        process.kill()
+        process.wait(20)
+        psutil.wait_procs(workers, 20)
+    finally:
+        server.stop()
+    assert not any(worker.is_running() for worker in workers)
+    assert len(list(temp.glob("*/*.pickle"))) == 1
+    monkeypatch.setattr("tempfile.tempdir", str(temp))
+    with modelport.running(Plain, workers=0):
+        assert len(list(temp.glob("*/*.pickle"))) == 1
+    assert list(temp.iterdir()) == []
+
+
 def test_a_mounted_application_runs_under_uvicorn(start: Start, tmp_path: Path) -> None:
     (tmp_path / "parent.py").write_text(PARENT)
     process = start("-m", "uvicorn", "parent:app", "--port", "0")
@@ -183,7 +207,7 @@ def test_serve_needs_the_process_for_itself() -> None:
 def test_an_object_lies_in_a_file_of_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with modelport.running(Plain, workers=0):
-        (file,) = tmp_path.glob("modelport-objects-*/*")
+        (file,) = tmp_path.glob("modelport-*/*.pickle")
         modes = [path.stat().st_mode & 0o777 for path in (file.parent, file)]
     assert modes == [0o700, 0o600]
     assert list(tmp_path.iterdir()) == []

@@ -34,7 +34,7 @@ class Spool:
         self.parent.mkdir(parents=True, exist_ok=True)
         sweep(self.parent)
         while self._lock < 0:
-            self.root.mkdir(mode=0o700, exist_ok=True)
+            self.root.mkdir(mode=0o700)  # nobody else made it: what lies there is trusted
             self._hold()
 
     def _hold(self) -> None:

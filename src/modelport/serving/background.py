@@ -36,7 +36,7 @@ def running(model: Any, *more: Any, **settings: Any) -> Generator[str]:
         settings.setdefault("port", 0)
         read = settings_of("running()", settings, elsewhere=LOG_SETTINGS)
         given = given_models((model, *more), read)
-        files = ObjectFiles()
+        files = ObjectFiles(read)
         closing.callback(files.close)
         sock = closing.enter_context(contextlib.closing(bind(read)))
         server = _Background(given, files, sock, read)

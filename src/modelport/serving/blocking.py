@@ -33,7 +33,7 @@ def serve(model: Any, *more: Any, **settings: Any) -> None:
     read = settings_of("serve()", settings, environment=os.environ)
     given = given_models((model, *more), read)
     set_up_logging(read)
-    files = ObjectFiles()
+    files = ObjectFiles(read)
     try:
         engine = LocalEngine(files.sources(given), read)
         with contextlib.closing(bind(read)) as sock:

@@ -45,7 +45,7 @@ class Life:
 
         Raises `ModelLoadError` for an object that cannot go to a worker, `OSError` for a folder.
         """
-        files = ObjectFiles()
+        files = ObjectFiles(settings)
         try:
             sources = await asyncio.to_thread(files.sources, models)
         except BaseException:

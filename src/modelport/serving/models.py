@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import shutil
-import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from modelport.contract.errors import ModelLoadError
+from modelport.engine.spool import Spool
 from modelport.serving.pickling import pickled
 from modelport.settings import Settings
 from modelport.sources.near_names import did_you_mean
@@ -84,8 +83,9 @@ def _text(model: str | os.PathLike[str]) -> str:
 class ObjectFiles:
     """The private folder that objects go to a worker through. Close it when no worker starts any more."""
 
-    def __init__(self) -> None:
-        self._folder: Path | None = None
+    def __init__(self, settings: Settings):
+        self._parent = settings.spool_dir
+        self._spool: Spool | None = None  # a later start removes it if this process is killed
         self._removal: weakref.finalize[Any, ObjectFiles] | None = None
 
     def sources(self, models: Sequence[Given]) -> list[Source]:
@@ -94,10 +94,11 @@ class ObjectFiles:
 
     def _written(self, held: HeldObject) -> Source:
         content = pickled(held.model, held.name)
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="modelport-objects-"))  # for this user alone
-            self._removal = weakref.finalize(self, _remove, self._folder, os.getpid())
-        path = self._folder / f"{held.name}.pickle"
+        if self._spool is None:
+            self._spool = Spool(self._parent)
+            self._spool.open()
+            self._removal = weakref.finalize(self, _remove, self._spool, os.getpid())
+        path = self._spool.root / f"{held.name}.pickle"
         write_object(content, path)
         return Source(held.name, "object", str(path))
 
@@ -107,6 +108,6 @@ class ObjectFiles:
             self._removal()
 
 
-def _remove(folder: Path, process: int) -> None:
+def _remove(spool: Spool, process: int) -> None:
     if os.getpid() == process:  # and not a child that has inherited the object
-        shutil.rmtree(folder, ignore_errors=True)
+        spool.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import pickle
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,16 @@ def test_it_works_while_an_event_loop_runs_as_in_a_notebook() -> None:
                 return (await client.post("/v2/models/Plain/predict", json={"x": 1})).json()
 
     assert asyncio.run(cell()) == {"status": "OK", "predictions": 2}
+
+
+def test_a_saved_model_that_can_run_code_needs_trust(tmp_path: Path) -> None:
+    file = tmp_path / "saved.pkl"
+    file.write_bytes(pickle.dumps(Plain()))
+    with pytest.raises(modelport.ModelLoadError, match="trust"):
+        with modelport.running(file):
+            pytest.fail("the block began")
+    with modelport.running(file, trust=True, workers=0) as url:
+        assert prediction(httpx, "saved", url, x=1)["predictions"] == 2
 
 
 def test_it_decorates_a_test() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from modelport.contract.errors import ModelLoadError
+from modelport.contract.model_options import ModelOptions
 from modelport.engine.spool import Spool
 from modelport.serving.pickling import pickled
 from modelport.settings import Settings
@@ -35,13 +36,14 @@ def given_models(models: Sequence[Any], settings: Settings) -> list[Given]:
 
     Raises `ModelLoadError` for a source that cannot be read, or a name that cannot be used or is used twice.
     """
+    options = ModelOptions(trust=settings.trust, format=settings.format or "")
     found: list[Given] = []
     for model in models:
         if isinstance(model, Mapping):
             named = cast("Mapping[Any, Any]", model)
-            found += [_named(str(name), one) for name, one in named.items()]
+            found += [_named(str(name), one, options) for name, one in named.items()]
         else:
-            found.append(_unnamed(model))
+            found.append(_unnamed(model, options))
     names = [one.name for one in found]
     for name in names:
         if names.count(name) > 1:
@@ -59,17 +61,17 @@ def given_models(models: Sequence[Any], settings: Settings) -> list[Given]:
     return found
 
 
-def _named(name: str, model: Any) -> Given:
+def _named(name: str, model: Any, options: ModelOptions) -> Given:
     if not NAME.fullmatch(name):
         raise ModelLoadError(f"{name!r} cannot be a model's name (letters, digits, '.', '_', '-')")
     if isinstance(model, (str, os.PathLike)):
-        return parse_source(f"{name}={_text(cast('str | os.PathLike[str]', model))}")
+        return parse_source(f"{name}={_text(cast('str | os.PathLike[str]', model))}", options)
     return HeldObject(name, model)
 
 
-def _unnamed(model: Any) -> Given:
+def _unnamed(model: Any, options: ModelOptions) -> Given:
     if isinstance(model, (str, os.PathLike)):
-        return parse_source(_text(cast("str | os.PathLike[str]", model)))
+        return parse_source(_text(cast("str | os.PathLike[str]", model)), options)
     has_name = inspect.isclass(model) or inspect.isroutine(model) or inspect.ismodule(model)
     named = cast("Any", model if has_name else type(model))
     name = str(named.__name__).rpartition(".")[2].strip("_")

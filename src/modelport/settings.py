@@ -37,6 +37,9 @@ class Settings:
     model_name: str | None = _setting(None, "serve only the model of this name")
     trust: bool = _setting(False, "load model files that can run code when they are loaded, such as pickles")
     format: str | None = _setting(None, "the format of the model files, instead of recognising it")
+    default_model: str | None = _setting(
+        None, "the model that the mlup API at the root answers for, if there are several"
+    )
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(5000, "port to listen on; 0 takes a free one")
     base_path: str = _setting("", "path under which everything is served")
@@ -75,6 +78,27 @@ class Settings:
         False, "let clients give files of typed models as URLs, fetched by the server"
     )
     allow_origins: list[str] = _settings_list("origins whose pages may call this server (CORS); * for any")
+
+    mode: str = _setting(
+        "directly_to_predict",
+        "how /predict works: directly_to_predict; worker_and_queue, whose clients wait no longer than "
+        "ttl_client_wait; or batching, where requests are collected besides",
+    )
+    min_batch_len: int = _setting(10, "in batching: so many waiting requests are predicted at once")
+    batch_worker_timeout: float = _setting(
+        1.0, "in batching: seconds that requests wait for others, if the model takes batches"
+    )
+    ttl_client_wait: float = _setting(30.0, "seconds until a client of /predict or /get-predict gets 408")
+    is_long_predict: bool = _setting(
+        False, "make /predict a job: it answers an id at once, and /get-predict has the result"
+    )
+    ttl_predicted_data: float = _setting(60.0, "seconds that /get-predict keeps a result")
+    throttling_max_requests: int | None = _setting(
+        None, "requests to /predict that may be in work; more are answered 429"
+    )
+    throttling_max_request_len: int | None = _setting(
+        None, "rows that one request to /predict may have; more are answered 429"
+    )
 
     data_dir: str = _setting("~/.local/share/modelport", "folder of the jobs: database, files, artifacts")
     database_url: str | None = _secret(

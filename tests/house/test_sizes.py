@@ -6,8 +6,8 @@ import sizes
 
 # What may be larger, how large, and why. A name that no longer needs its entry fails the test.
 ALLOWED = {
-    "src/modelport/api/documents/openapi.py:openapi_document": (8, "switches of the document, by keyword"),
-    "src/modelport/api/documents/swagger.py:swagger_document": (8, "switches of the document, by keyword"),
+    "src/modelport/api/documents/openapi.py:openapi_document": (9, "switches of the document, by keyword"),
+    "src/modelport/api/documents/swagger.py:swagger_document": (9, "switches of the document, by keyword"),
 }
 
 

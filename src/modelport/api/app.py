@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -21,10 +21,14 @@ from modelport.api.calls import CallHandler
 from modelport.api.direct import DirectCalls
 from modelport.api.documents.pages import STATIC_DIR
 from modelport.api.documents_routes import DocumentRoutes
+from modelport.api.handed import Handed
 from modelport.api.health import Health
 from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
+from modelport.api.mlup.configuration import MlupConfiguration
+from modelport.api.mlup.routes import MlupApi
+from modelport.api.origins import foreign_origin, is_foreign
 from modelport.api.preferences import preferences
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.api.training import Trainings
@@ -50,6 +54,7 @@ class Application:
         jobs: JobService,
         settings: Settings,
         routes: Sequence[BaseRoute] = (),
+        mlup: MlupConfiguration | None = None,
     ):
         self.engine = engine
         self.jobs = jobs
@@ -68,6 +73,9 @@ class Application:
         self._job_routes = JobRoutes(jobs, self.base_path)
         self._submission = JobSubmission(engine, jobs, settings)
         self._job_answers = JobAnswers(self._submission, self._job_routes, self._calls, self.base_path)
+        self._mlup = MlupApi(self._calls, self._submission, self._job_answers, self.base_path, mlup)
+        if not self._is_replaced("/predict"):
+            self.direct.also(self._mlup.direct.take)
         self._others: Any = self._cold_routes()
 
     def _is_replaced(self, path: str) -> bool:
@@ -83,6 +91,7 @@ class Application:
             *self._own_routes,
             Route("/", v2.versions),
             Route("/health", self.health.health, methods=["GET", "OPTIONS"]),
+            *self._mlup.routes(),
             Route("/v2", v2.version),
             Route("/v2/health/live", self.health.live),
             Route("/v2/health/ready", self.health.ready),
@@ -123,7 +132,7 @@ class Application:
             path = path.rstrip("/") or "/"
         model = self._predict_paths.get(path)
         if model is not None and scope["method"] == "POST" and self.settings.predict_endpoint:
-            if not self.settings.allow_origins and self._is_foreign(scope):
+            if not self.settings.allow_origins and is_foreign(scope):
                 await send_problem(send, foreign_origin(), self._request_id())
                 return
             if not self.settings.allow_origins:
@@ -134,6 +143,10 @@ class Application:
                     return
                 await self._calls.answer(scope, receive, send, self.engine.pools[model], "predict")
                 return
+        at_root = self._mlup.predict_handler(path, scope["method"])
+        if at_root is not None:
+            await at_root(scope, receive, send)
+            return
         await self._cold(scope, receive, send, path)
 
     async def _cold(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
@@ -144,22 +157,11 @@ class Application:
                 )
                 return
             path = path[len(self.base_path) :] or "/"
-        if (
-            scope["method"] not in SAFE_METHODS
-            and not self.settings.allow_origins
-            and self._is_foreign(scope)
-        ):
+        if scope["method"] not in SAFE_METHODS and not self.settings.allow_origins and is_foreign(scope):
             await send_problem(send, foreign_origin(), self._request_id())
             return
         scope = dict(scope) | {"path": self.base_path + path, "root_path": self.base_path}
         await self._others(scope, receive, send)
-
-    def _is_foreign(self, scope: Scope) -> bool:
-        """True for a request that a page of another origin makes: without keys, any page could."""
-        origin = header(scope, b"origin")
-        if not origin:
-            return False
-        return origin.partition("://")[2].lower() != header(scope, b"host").lower()
 
     async def _predict_of_no_model(self, request: Request) -> Response:
         """Predictions that the hot path does not take: unknown models, a disabled endpoint, CORS."""
@@ -168,8 +170,8 @@ class Application:
             raise Problem(402, "predictions are switched off on this server")
         prefer = preferences(header(request.scope, b"prefer"))
         if prefer:
-            return _Handed(partial(self._job_answers.predict, pool=pool, prefer=prefer))
-        return _Handed(partial(self._calls.answer, pool=pool, verb="predict"))
+            return Handed(partial(self._job_answers.predict, pool=pool, prefer=prefer))
+        return Handed(partial(self._calls.answer, pool=pool, verb="predict"))
 
     def _training_routes(self, verb: str) -> list[BaseRoute]:
         trainings = Trainings(self.engine, self.jobs, self.settings, verb)
@@ -178,7 +180,7 @@ class Application:
         async def start(request: Request) -> Response:
             pool = find_pool(self.engine, request.path_params["model"])
             trainings.check_allowed()
-            return _Handed(partial(self._job_answers.train, pool=pool, verb=verb))
+            return Handed(partial(self._job_answers.train, pool=pool, verb=verb))
 
         return [
             Route(path, trainings.list, methods=["GET"]),
@@ -253,19 +255,3 @@ class _Assets(StaticFiles):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = [pair for pair in scope["headers"] if pair[0] != b"range"]
         await super().__call__({**scope, "headers": headers}, receive, send)
-
-
-class _Handed(Response):
-    """A response that reads the request's body itself, as it comes."""
-
-    def __init__(self, answer: Callable[[Scope, Receive, Send], Awaitable[None]]):
-        super().__init__()
-        self._answer = answer
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._answer(scope, receive, send)
-
-
-def foreign_origin() -> Problem:
-    """The answer to a page of another origin."""
-    return Problem(403, "pages of another origin may not call this server; --allow-origins lets them")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from modelport.api.asgi import Headers, Receive, Scope, Send, send_body
 from modelport.api.bodies import CallHeaders, ClientLeft, read_body
@@ -24,6 +25,13 @@ FILE_CHUNK = 256 * 1024
 CLIENT_CLOSED = 499
 
 
+class Ends(NamedTuple):
+    """How a request may end: with the model's answer, or refused by the server."""
+
+    respond: Callable[[Pending, Answer], Awaitable[None]]
+    refuse: Callable[[Problem], Awaitable[None]]
+
+
 class CallHandler:
     """Answers calls to models. One for the application; it keeps no state of a request."""
 
@@ -33,33 +41,54 @@ class CallHandler:
 
     async def answer(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, verb: str) -> None:
         """Answer one request for `verb` of a model. Raises nothing: every end is an answer."""
-        call_id = self.engine.next_id()
-        request_id = self.engine.request_id(call_id)
-        folder = self.engine.spool.folder_of(call_id)
-        call = Call(call_id, verb)
+        call = Call(self.engine.next_id(), verb)
+
+        async def respond(pending: Pending, answer: Answer) -> None:
+            await self.respond(send, pool, pending, answer)
+
+        async def refuse(problem: Problem) -> None:
+            await send_problem(send, problem, self.engine.request_id(call.id))
+
+        await self.exchange(scope, receive, pool, call, Ends(respond, refuse))
+
+    async def exchange(
+        self,
+        scope: Scope,
+        receive: Receive,
+        pool: ModelPool,
+        call: Call,
+        ends: Ends,
+        seconds: float | None = None,
+    ) -> None:
+        """Read a request into `call`, have it answered and give it to one of the ends. Raises nothing.
+
+        After `seconds` of waiting for the model the answer is a 504.
+        """
+        request_id = self.engine.request_id(call.id)
+        folder = self.engine.spool.folder_of(call.id)
         has_files = False
         try:
             signature = pool.signature
             pool.check_open()
             assert signature is not None  # check_open has refused otherwise
-            headers = CallHeaders(scope, getattr(signature, verb).header_names())
+            headers = CallHeaders(scope, getattr(signature, call.verb).header_names())
             has_files = headers.may_need_files()
             await read_body(call, headers, receive, folder, self.settings)
             has_files = bool(call.uploads or call.body_path) or self.settings.allow_url_inputs
-            pending, answer = await ask(pool, call, (scope, receive))
-            await self.respond(send, pool, pending, answer)
+            pending, answer = await ask(pool, call, (scope, receive), seconds)
+            await ends.respond(pending, answer)
         except Problem as problem:
             if has_files:  # before the answer: who hears of a full disk may try again at once
                 has_files = False
                 await self._remove(folder)
-            await send_problem(send, problem, request_id)
+            await ends.refuse(problem)
         except Refused as refused:
-            await send_problem(send, refused_problem(refused), request_id)
+            await ends.refuse(refused_problem(refused))
         except ClientLeft:
             log.info("%s: the client left before its request was complete", request_id)
         except Exception:  # the request border: whatever went wrong here is our fault, and is logged
             log.exception("%s: the server failed", request_id)
-            await send_problem(send, Problem(500, "the server failed; its log says more"), request_id)
+            await ends.refuse(Problem(500, "the server failed; its log says more"))
         finally:
             if has_files:
                 await self._remove(folder)
@@ -147,30 +176,45 @@ class StreamBroken(Exception):
 def refused_problem(refused: Refused) -> Problem:
     """The answer to a call that is not taken."""
     retry = [("Retry-After", str(refused.retry_after))] if refused.retry_after else []
-    return Problem(refused.status, refused.detail, retry)
+    return Problem(refused.status, refused.detail, retry, queue_full=refused.full)
 
 
 async def ask(
-    pool: ModelPool, call: Call, client: tuple[Scope, Receive] | None = None
+    pool: ModelPool,
+    call: Call,
+    client: tuple[Scope, Receive] | None = None,
+    seconds: float | None = None,
 ) -> tuple[Pending, Answer]:
     """Give a call to a model and wait for its answer; that is a 499 as soon as `client` has left.
 
-    Raises `Refused` at once if the model takes no calls.
+    After `seconds` the call is given up, and the answer is a 504. Raises `Refused` at once if the model
+    takes no calls.
     """
     future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
     pending = pool.submit(call, partial(_resolve, future))
     try:
-        if client is None:
-            return pending, await future
-        scope, receive = client
-        connection = scope.get("extensions", {}).get("modelport")
-        if connection is None:
-            return pending, await _answer_or_disconnect(receive, pool, pending, future)
-        connection.on_disconnect = partial(pool.cancel, pending)
-        return pending, await future
+        async with asyncio.timeout(seconds):
+            return pending, await _answer(pool, pending, future, client)
+    except TimeoutError:
+        pool.cancel(pending)
+        late = f"the prediction took longer than {seconds:g} s"
+        return pending, Answer(call.id, 504, problem=True, detail=late)
     except asyncio.CancelledError:
         pool.cancel(pending)
         raise
+
+
+async def _answer(
+    pool: ModelPool, pending: Pending, future: asyncio.Future[Answer], client: tuple[Scope, Receive] | None
+) -> Answer:
+    if client is None:
+        return await future
+    scope, receive = client
+    connection = scope.get("extensions", {}).get("modelport")
+    if connection is None:
+        return await _answer_or_disconnect(receive, pool, pending, future)
+    connection.on_disconnect = partial(pool.cancel, pending)
+    return await future
 
 
 def _resolve(future: asyncio.Future[Answer], pending: Pending, answer: Answer) -> None:

@@ -6,6 +6,7 @@ No task, no coroutine, no future: two callbacks. It takes only what is plain, an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache, partial
 
 from modelport.api.asgi import Receive, Scope, Send
@@ -40,12 +41,19 @@ class DirectCalls:
             self._models = paths | {f"{path}/": name for path, name in paths.items()}
         self._default_headers: object = None
         self._head = b""
+        self._other: Callable[[Cycle], bool] = _take_nothing
+
+    def also(self, other: Callable[[Cycle], bool]) -> None:
+        """Offer requests at other paths to `other`, which takes them as `take` does."""
+        self._other = other
 
     def take(self, cycle: Cycle) -> bool:
         """Answer the request if it is a plain prediction; false, with nothing done, if it is not."""
         scope = cycle.scope
         name = self._models.get(scope["path"])
-        if name is None or scope["method"] != "POST" or len(cycle.body) > self._max_body:
+        if name is None:
+            return self._other(cycle)
+        if scope["method"] != "POST" or len(cycle.body) > self._max_body:
             return False
         if cycle.waiting_for_100_continue or cycle.flow.write_paused:
             return False
@@ -93,6 +101,10 @@ class DirectCalls:
             fields = b"".join(b"%b: %b\r\n" % field for field in cycle.default_headers)
             self._head = b"HTTP/1.1 200 OK\r\n%bcontent-type: application/json\r\nx-request-id: " % fields
         return b"%b%b\r\n" % (self._head, self.engine.request_id(answer.id).encode())
+
+
+def _take_nothing(cycle: Cycle) -> bool:
+    return False
 
 
 @lru_cache(maxsize=256)

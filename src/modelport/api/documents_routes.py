@@ -9,9 +9,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 import modelport
+from modelport.api.documents.mlup_paths import RootApi
 from modelport.api.documents.openapi import openapi_document
 from modelport.api.documents.pages import CONTENT_SECURITY_POLICY, redoc_page, swagger_page
 from modelport.api.documents.swagger import swagger_document
+from modelport.api.mlup.model import RootModel
 from modelport.engine.local import LocalEngine
 from modelport.settings import Settings
 
@@ -23,6 +25,7 @@ class DocumentRoutes:
         self.engine = engine
         self.settings = settings
         self.base_path = base_path
+        self._root = RootModel(engine, settings)
         self._kept: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {}
 
     def routes(self) -> list[Route]:
@@ -51,6 +54,7 @@ class DocumentRoutes:
                 train=self.settings.train_endpoint,
                 version=modelport.__version__,
                 stringify_predictions=self.settings.stringify_predictions,
+                root=RootApi(self._root.name, self.settings.is_long_predict),
             )
             self._kept[kind] = kept = (names, document)
         return kept[1]

@@ -24,8 +24,8 @@ class Health:
         return JSONResponse({"live": True})
 
     async def health(self, request: Request) -> Response:
-        """`GET /health` (mlup): the server is not frozen."""
-        return JSONResponse({"status_code": 200})
+        """`GET /health`: the server is not frozen. mlup's page and its clients have a key each."""
+        return JSONResponse({"status_code": 200, "status": 200})
 
     async def ready(self, request: Request) -> Response:
         """`GET /v2/health/ready`: 200 if every model answers, else 503; either way it says which do."""

@@ -61,7 +61,7 @@ class JobAnswers:
             return
 
         async def answer(job: Job, request_id: str) -> Response:
-            ended = await self._wait(job, prefer.wait) if prefer.wait is not None else job
+            ended = await self.wait(job, prefer.wait) if prefer.wait is not None else job
             if ended.state in ENDED:
                 response = self._result(ended, request_id)
                 applied = prefer.applied(accepted=False)
@@ -109,7 +109,7 @@ class JobAnswers:
     def _place(self, job: Job) -> str:
         return f"{self.base_path}/v2/jobs/{job.id}"
 
-    async def _wait(self, job: Job, seconds: float) -> Job:
+    async def wait(self, job: Job, seconds: float) -> Job:
         """The job once it has ended, or as it is after so many seconds or when the server stops."""
         store = self.submission.jobs.store
         deadline = asyncio.get_running_loop().time() + seconds

@@ -7,7 +7,7 @@ import hashlib
 import re
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
@@ -40,6 +40,17 @@ class NotBound(Exception):
         super().__init__("the arguments were refused")
 
 
+class JobForm(NamedTuple):
+    """How a job's answer will look: its dialect, its id if that is given, and how long it is kept."""
+
+    dialect: str = "v2"
+    id: uuid.UUID | None = None
+    keep_seconds: float | None = None
+
+
+V2 = JobForm()
+
+
 class JobSubmission:
     """Takes requests that become jobs. One for the application; it keeps no state of a request."""
 
@@ -52,7 +63,9 @@ class JobSubmission:
         """False on a server without a store: there every request for a job is refused."""
         return not self.jobs.unavailable
 
-    async def submit(self, scope: Scope, receive: Receive, pool: ModelPool, verb: str) -> tuple[Job, bool]:
+    async def submit(
+        self, scope: Scope, receive: Receive, pool: ModelPool, verb: str, form: JobForm = V2
+    ) -> tuple[Job, bool]:
         """Make a job of a request; it is durable when this returns. True if it is new.
 
         Raises `NotBound` for arguments that the model refuses, `Problem`, `Refused`, `ClientLeft`, and the
@@ -63,7 +76,7 @@ class JobSubmission:
         assert pool.signature is not None  # check_open has refused otherwise
         _ = self.jobs.store  # refuses at once where there are no jobs
         operation: Operation = getattr(pool.signature, verb)
-        job_id = uuid.uuid4().hex
+        job_id = (form.id or uuid.uuid4()).hex
         folder = self.jobs.folders.inputs(job_id)
         headers = CallHeaders(scope, operation.header_names())
         has_files = headers.may_need_files()
@@ -71,7 +84,7 @@ class JobSubmission:
         try:
             if has_files:
                 await self.jobs.begin_upload(job_id)
-            call = Call(self.engine.next_id(), verb)
+            call = Call(self.engine.next_id(), verb, dialect=form.dialect, request_id=str(form.id or ""))
             await read_body(call, headers, receive, folder, self.settings)
             call.query, own = _own_arguments(call.query, operation)
             callback = self._callback_url(scope, own)
@@ -89,6 +102,7 @@ class JobSubmission:
                 idempotency_key=key,
                 request_hash=await asyncio.to_thread(_hash, pool.name, call, callback) if key else "",
                 callback_url=callback,
+                keep_seconds=form.keep_seconds,
             )
             if call.uploads or call.body_path:
                 await asyncio.to_thread(sync_tree, folder)
@@ -137,7 +151,7 @@ def asks_for_job(scope: Scope, pool: ModelPool) -> bool:
 
 def _stored(call: Call) -> bytes:
     """The call as the job keeps it: its process has it for its only call."""
-    return msgspec.msgpack.encode(msgspec.structs.replace(call, id=1, collect=True))
+    return msgspec.msgpack.encode(msgspec.structs.replace(call, id=1, collect=True, request_id=""))
 
 
 def _idempotency_key(scope: Scope) -> str | None:

@@ -16,12 +16,19 @@ class Problem(Exception):
     """An error that ends a request: what went wrong, and what the client can do about it."""
 
     def __init__(
-        self, status: int, detail: str, headers: Iterable[tuple[str, str]] = (), *, reason: str = ""
+        self,
+        status: int,
+        detail: str,
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        reason: str = "",
+        queue_full: bool = False,
     ):
         self.status = status
         self.detail = detail
         self.headers = list(headers)
         self.reason = reason
+        self.queue_full = queue_full
         super().__init__(detail)
 
 

@@ -15,6 +15,7 @@ import uvicorn
 
 from modelport.api.app import Application
 from modelport.api.http_protocol import HttpLimits, limited_protocol
+from modelport.api.mlup.configuration import MlupConfiguration
 from modelport.engine.local import LocalEngine
 from modelport.jobs.service import JobService
 from modelport.settings import Settings
@@ -66,16 +67,18 @@ async def serve(
     *,
     needs_model: bool = False,
     stop: asyncio.Event | None = None,
+    mlup: MlupConfiguration | None = None,
 ) -> None:
     """Serve an engine's models until SIGTERM or SIGINT, then drain; a second signal stops at once.
 
     `on_start` is called once the engine has begun to load. With `needs_model` the server ends when every
     model has failed to load, too. With `stop` it is that event, and not a signal, that ends the server, and
-    nothing of the process is changed. Raises `OSError` if the spool folder cannot be made.
+    nothing of the process is changed. `mlup` is what `/info` shows of an mlup file. Raises `OSError` if the
+    spool folder cannot be made.
     """
     settings = engine.settings
     jobs = JobService(engine, settings)
-    app = Application(engine, jobs, settings)
+    app = Application(engine, jobs, settings, mlup=mlup)
     server = _Uvicorn(_configuration(app, settings))
     stopping = _Stopping(server, app)
     watching: asyncio.Task[None] | None = None

@@ -24,9 +24,13 @@ log = logging.getLogger("modelport.engine")
 
 
 class Refused(Exception):
-    """A call that is not taken: `status` and `detail` for the client, seconds after which to try again."""
+    """A call that is not taken: `status` and `detail` for the client, seconds after which to try again.
 
-    def __init__(self, status: int, detail: str, retry_after: int | None = None):
+    `full` says that the queue is.
+    """
+
+    def __init__(self, status: int, detail: str, retry_after: int | None = None, *, full: bool = False):
+        self.full = full
         self.status = status
         self.detail = detail
         self.retry_after = retry_after
@@ -102,6 +106,8 @@ class ModelPool:
             max_url_bytes=s.client_max_size or (1 << 40),
             json_depth=s.json_depth,
             options=self.source.options,
+            hide_errors=s.hide_model_errors,
+            max_rows=s.throttling_max_request_len or 0,
         )
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
@@ -152,7 +158,8 @@ class ModelPool:
         if self.signature is None:
             raise Refused(503, f"the model {self.name!r} is {self.state}", 1)
         if self.scheduler.waiting >= self.settings.queue_size:
-            raise Refused(503, f"{self.scheduler.waiting} calls wait for the model {self.name!r} already", 1)
+            waiting = f"{self.scheduler.waiting} calls wait for the model {self.name!r} already"
+            raise Refused(503, waiting, 1, full=True)
 
     def submit(self, call: Call, deliver: Deliver) -> Pending:
         """Queue a call; `deliver` gets its answer, once.

@@ -55,14 +55,18 @@ class Scheduler:
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._service_micros = 1_000_000.0  # a guess that gives every worker one call until we know
         self._batch_size = 1
+        self._fill = 1  # so many waiting calls are a batch that waits for no more
         self._max_wait = 0.0
         self._empty = asyncio.Event()
         self._empty.set()
 
     def set_batches(self, operation: Operation) -> None:
-        """Keep to the batch size and the waiting time that the model declares."""
-        self._batch_size = max(1, operation.max_batch_size)
+        """Keep to the batch size that the model declares, and to its waiting time or that of batching."""
+        self._batch_size = self._fill = max(1, operation.max_batch_size)
         self._max_wait = operation.max_wait_ms / 1000
+        if self.settings.mode == "batching":
+            self._fill = min(self._batch_size, self.settings.min_batch_len)
+            self._max_wait = self.settings.batch_worker_timeout
 
     @property
     def waiting(self) -> int:
@@ -166,7 +170,7 @@ class Scheduler:
 
     def _wait_for_more(self, oldest: Pending) -> bool:
         """True while a batch may still fill; a timer looks again when the oldest call has waited enough."""
-        if len(self._queue) >= self._batch_size or oldest.call.alone:
+        if len(self._queue) >= self._fill or oldest.call.alone:
             return False
         due = oldest.enqueued + self._max_wait
         if self._loop.time() >= due - 1e-4:

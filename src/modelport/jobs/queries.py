@@ -73,6 +73,12 @@ def numbers_of(fits: Filter, cursor: int | None, limit: int) -> Select[tuple[int
     return select(together.c.number).order_by(together.c.number.desc()).limit(limit)
 
 
+def count(connection: Connection, fits: Filter, at_most: int) -> int:
+    """How many jobs fit; what is beyond `at_most` is not counted."""
+    numbers = numbers_of(fits, None, at_most).subquery()
+    return connection.execute(select(func.count()).select_from(numbers)).scalar_one()
+
+
 _STANDING = select(jobs.c.number, jobs.c.state, jobs.c.last_event).where(jobs.c.id == bindparam("job_id"))
 _EVENTS = (
     select(events)

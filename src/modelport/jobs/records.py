@@ -33,6 +33,7 @@ class NewJob(msgspec.Struct, kw_only=True):
     idempotency_key: str | None = None
     request_hash: str = ""
     callback_url: str | None = None
+    keep_seconds: float | None = None  # after its end; without it, as long as other jobs
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -89,6 +90,7 @@ class Job(msgspec.Struct, kw_only=True):
     message: str
     last_event: int
     outcome: Outcome | None
+    keep_seconds: float | None = None
 
 
 class Claim(msgspec.Struct, kw_only=True):

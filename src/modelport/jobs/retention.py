@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import and_, delete, exists, or_, select
 
 from modelport.jobs import failpoints
 from modelport.jobs.schema import deliveries, events, jobs
@@ -15,11 +15,13 @@ CHUNK = 200  # jobs in one commit: what else waits to be written waits for no mo
 def prune(tx: Transaction, before: float) -> list[str]:
     """Remove some jobs that ended before `before`, with all that belongs to them; returns their ids.
 
+    A job that is kept for a time of its own is removed when that has passed, if that is earlier.
     A job whose webhook is still owed stays.
     """
     failpoints.reach("prune.before")
     owed = exists().where(deliveries.c.job == jobs.c.number, deliveries.c.next_at.is_not(None))
-    old = [jobs.c.finished_at < before, jobs.c.state.in_([state.value for state in ENDED])]
+    own = and_(jobs.c.keep_seconds.is_not(None), jobs.c.finished_at < tx.now - jobs.c.keep_seconds)
+    old = [or_(jobs.c.finished_at < before, own), jobs.c.state.in_([state.value for state in ENDED])]
     query = select(jobs.c.number).where(*old, ~owed).order_by(jobs.c.finished_at).limit(CHUNK)
     numbers = tx.connection.execute(query).scalars().all()
     if not numbers:

@@ -100,6 +100,7 @@ def row_of_new(new: NewJob, now: float) -> dict[str, Any]:
         "total": None,
         "message": "",
         "last_event": 1,
+        "keep_seconds": new.keep_seconds,
         **NO_OUTCOME,
         "arguments": packed(new.arguments),
         "call": new.call,

@@ -17,6 +17,7 @@ from typing import TypeVar
 from modelport.engine.local import LocalEngine
 from modelport.jobs import failpoints
 from modelport.jobs.folders import JobFolders
+from modelport.jobs.in_pool import PoolAttempt, runs_in_pool
 from modelport.jobs.process import JobProcess
 from modelport.jobs.records import Claim, NewEvent, Outcome
 from modelport.jobs.states import TERMINAL, State
@@ -45,8 +46,13 @@ class Running:
         self.claim = claim
         pool = engine.pools[claim.job.model]
         folder = folders.of(claim.job.id)
-        self.process = JobProcess(pool.rules(), claim, folder, engine.spool.root, self._hear, cancel_grace)
-        self.process.hide_model_errors = engine.settings.hide_model_errors
+        if runs_in_pool(claim):
+            self.process: JobProcess | PoolAttempt = PoolAttempt(engine, claim, folder)
+        else:
+            self.process = JobProcess(
+                pool.rules(), claim, folder, engine.spool.root, self._hear, cancel_grace
+            )
+            self.process.hide_model_errors = engine.settings.hide_model_errors
         self._waiting: deque[NewEvent] = deque()
         self._waiting_bytes = 0
         self._report_bytes = 0  # of those, what is no log

@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 
 metadata = MetaData()
 # SQLite makes numbers by itself only for a column that is called INTEGER.
@@ -71,6 +71,7 @@ jobs = Table(
     # Since 0002: the rest of how the last attempt ended.
     Column("reason", Text, nullable=False, server_default=""),
     Column("headers", LargeBinary, nullable=False, server_default=text("''")),
+    Column("keep_seconds", Float(53)),  # since 0004: after its end; null: as long as all jobs
     sqlite_autoincrement=True,  # a number of a removed job never comes again
 )
 
@@ -120,6 +121,7 @@ Index("jobs_by_model", jobs.c.model, jobs.c.kind, jobs.c.state, jobs.c.number)
 _partial("jobs_waiting", jobs.c.priority.desc(), jobs.c.number, jobs.c.model, where="state = 'queued'")
 _partial("jobs_running", jobs.c.lease_until, jobs.c.owner, where="state = 'running'")
 _partial("jobs_ended", jobs.c.finished_at, where="finished_at IS NOT NULL")
+_partial("jobs_kept", jobs.c.finished_at, where="keep_seconds IS NOT NULL")
 _partial(
     "jobs_once", jobs.c.requested_by, jobs.c.idempotency_key, where="idempotency_key IS NOT NULL", unique=True
 )

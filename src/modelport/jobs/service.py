@@ -174,17 +174,16 @@ class JobService:
 
     async def _prune(self) -> None:
         keep = seconds_of(self.settings.keep_jobs)
-        while keep:
-            removed = await self.store.prune(time() - keep)
+        while True:
+            removed = await self.store.prune(time() - keep if keep else 0.0)
             if removed:
                 failpoints.reach("prune.stored")
             for job_id in removed:
                 await asyncio.to_thread(self.folders.remove, job_id)
             if removed:
                 failpoints.reach("prune.removed")
-                log.info("removed %d jobs that ended more than %s ago", len(removed), self.settings.keep_jobs)
+                log.info("removed %d jobs that have been kept for long enough", len(removed))
             await asyncio.sleep(PRUNE_SECONDS)
-        await asyncio.Event().wait()
 
     def attempts_for(self, kind: str, *, resumable: bool) -> int:
         """How often a job may be tried: predictions again after a crash, trainings only if they say so."""

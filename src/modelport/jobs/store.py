@@ -318,6 +318,11 @@ class JobStore:
         """A webhook was not accepted: it is due again at `next_at` (seconds since the epoch), or never."""
         await self.writer.do(lambda tx: deliveries.failed(tx, delivery_id, error, next_at))
 
+    async def count(self, model: str, kind: str, state: State, at_most: int) -> int:
+        """How many jobs of a model stand in a state; what is beyond `at_most` is not counted."""
+        fits = queries.Filter(model=model, kind=kind, state=state)
+        return await self._read(lambda connection: queries.count(connection, fits, at_most))
+
     async def prune(self, before: float) -> Sequence[str]:
         """Remove jobs that ended before `before`, with their events; returns their ids."""
         removed: set[str] = set()

@@ -23,6 +23,7 @@ from modelport.contract.served import ServedModel
 from modelport.contract.signature import JSON, Operation
 from modelport.contract.uploaded_file import is_uploaded_file
 from modelport.worker.frames import Load
+from modelport.worker.mlup import DIALECT, RESULT
 
 INLINE_BYTES = 1 << 20  # larger answers travel as files
 SHOWN_BYTES = 1 << 16  # of a job's arguments, which go with it into every list
@@ -50,15 +51,18 @@ class AnswerEncoder:
         Raises `AnswerInvalid` if the value does not fit the schema or cannot be encoded.
         """
         if not _is_binary(value):
-            if isinstance(value, str) and media_type.startswith("text/") and operation.wrapped:
+            envelope = RESULT if call.dialect == DIALECT else ""
+            is_text = isinstance(value, str) and media_type.startswith("text/")
+            if is_text and operation.wrapped and not envelope:
                 return Answer(call.id, content_type=f"{media_type}; charset=utf-8", body=value.encode())
-            return Answer(call.id, body=self.json_bytes(value, operation))
+            return Answer(call.id, body=self.json_bytes(value, operation, envelope))
         return self._binary(call, value, media_type)
 
-    def json_bytes(self, value: Any, operation: Operation | None = None) -> bytes:
+    def json_bytes(self, value: Any, operation: Operation | None = None, envelope: str = "") -> bytes:
         """The JSON body for `value`: checked by the model's schema, or in an envelope if it has none.
 
-        Without `operation`, as for a training, it is the value alone. Raises `AnswerInvalid`.
+        Without `operation`, as for a training, it is the value alone; a name in `envelope` is the key
+        under which it stands in any case. Raises `AnswerInvalid`.
         """
         try:
             if operation is None:
@@ -66,7 +70,11 @@ class AnswerEncoder:
             if not operation.wrapped:
                 value = self.model.check_answer(value, self.rules.allow_nan)
                 if isinstance(value, EncodedJSON):
-                    return bytes(value)
+                    return b'{"%b":%b}' % (envelope.encode(), value) if envelope else bytes(value)
+            if envelope:
+                value = {envelope: value}
+            elif not operation.wrapped:
+                pass
             elif self.rules.stringify:
                 value = {"status": "OK", "predictions": str(value)}
             else:

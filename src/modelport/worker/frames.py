@@ -50,7 +50,7 @@ class Load(msgspec.Struct, array_like=True):
     """What a worker has to load, and the rules for its answers.
 
     `name`, `kind`, `target`, `attribute`, `options` are the fields of a source; `spool` is the folder under
-    which calls have their own folders.
+    which calls have their own folders. `hide_errors` and `max_rows` (0: any number) are for the mlup dialect.
     """
 
     name: str
@@ -65,6 +65,8 @@ class Load(msgspec.Struct, array_like=True):
     max_url_bytes: int = 1 << 30
     json_depth: int = 64
     options: ModelOptions = ModelOptions()
+    hide_errors: bool = False
+    max_rows: int = 0
 
 
 class Ready(msgspec.Struct, array_like=True):

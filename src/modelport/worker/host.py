@@ -17,6 +17,7 @@ from modelport.worker.cancellation import CallCancelled, RunningCall, Terminated
 from modelport.worker.failures import described, trace
 from modelport.worker.frames import Acknowledge, FrameSocket, JobOrder, Kind, Load
 from modelport.worker.job import begin_job
+from modelport.worker.mlup import DIALECT, check_rows, failed_mlup_answer, read_mlup_call
 from modelport.worker.outgoing import Outgoing, failed
 from modelport.worker.requests import read_call
 from modelport.worker.streams import EVENT_STREAM, event, is_stream, pieces, stream_chunk
@@ -112,7 +113,15 @@ class Host:
             raise
         except BaseException as error:  # the border to the model's code: anything may come
             self.running.end()
+            return self._failed(call, error)
+
+    def _failed(self, call: Call, error: BaseException) -> Answer:
+        if call.dialect != DIALECT:
             return failed(call.id, error)
+        try:
+            return failed_mlup_answer(call, error, hide=self.rules.hide_errors)
+        except Exception as second:  # a message map of the model's own, for one
+            return failed(call.id, second)
 
     def _operation(self, call: Call) -> Operation:
         return getattr(self.model.signature, call.verb)
@@ -122,17 +131,20 @@ class Host:
             name = self.model.signature.name
             raise NotImplementedError(f"Not implemented by underlying model (loaded '{name}')")
         media_type = operation.media_types[0]
-        places = read_call(call, self.rules)
+        is_mlup = call.dialect == DIALECT
+        places = read_mlup_call(call, self.rules) if is_mlup else read_call(call, self.rules)
         has_accept = any(a.kind == "accept" for a in operation.arguments)
         if not has_accept and call.accept:
             chosen = best_media_type(call.accept, operation.media_types)
-            if chosen is None:
+            if chosen is None and not is_mlup:
                 offered = ", ".join(operation.media_types)
                 raise BadRequest(f"cannot answer {call.accept[:200]!r}; can answer {offered}", 406)
-            media_type = chosen
+            media_type = chosen or media_type
         if self.rules.allow_url_inputs and self.model.signature.contract == "typed":
             fetch_url_inputs(call, operation, places, self.rules)
         arguments = self.model.bind(call.verb, places)
+        if is_mlup:
+            check_rows(arguments, operation, self.rules.max_rows)
         if has_accept:
             media_type = str(arguments.get("accept") or media_type)
         return call, arguments, media_type
@@ -172,7 +184,7 @@ class Host:
             except Terminated:
                 raise
             except Exception as error:  # a request that cannot be bound fails alone
-                answers.append(failed(call.id, error))
+                answers.append(self._failed(call, error))
         if bound:
             answers.extend(self._predict_together(bound, operation))
         micros = int((perf_counter() - begun) * 1e6)
@@ -188,7 +200,7 @@ class Host:
             raise
         except BaseException as error:  # the model's code; each call gets a second try of its own
             if len(bound) == 1:
-                return [failed(bound[0][0].id, error)]
+                return [self._failed(bound[0][0], error)]
             return [self._predict_together([one], operation)[0] for one in bound]
         answers: list[Answer] = []
         for (call, _, media_type), result in zip(bound, results, strict=True):
@@ -199,7 +211,7 @@ class Host:
             except Terminated:
                 raise
             except BaseException as error:  # a result that is an exception, or that cannot be encoded
-                answers.append(failed(call.id, error))
+                answers.append(self._failed(call, error))
         return answers
 
     def _batch_results(self, calls: list[dict[str, Any]]) -> list[Any]:

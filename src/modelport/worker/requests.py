@@ -28,7 +28,7 @@ def read_call(call: Call, rules: Load) -> Places:
     if media == "json":
         if charset not in ("", "utf-8", "utf8", "us-ascii"):
             raise BadRequest(f"JSON is UTF-8; charset={charset} is not supported", 415)
-        raw = _body(call)
+        raw = body_of(call)
         if raw.strip():
             value = parse_json(raw, rules.json_depth)
             if isinstance(value, dict):  # anything else counts as empty, as in webargs 5
@@ -37,7 +37,7 @@ def read_call(call: Call, rules: Load) -> Places:
             else:
                 raw_json = b"{}"
     elif media == "form":
-        form = cast("dict[str, list[FormValue]]", parse_pairs(_body(call), "form"))
+        form = cast("dict[str, list[FormValue]]", parse_pairs(body_of(call), "form"))
     elif media == "multipart":
         form = _form(call)
     query = parse_pairs(call.query, "query string") if call.query else None
@@ -64,7 +64,13 @@ def content_type(header: str) -> tuple[str, str]:
     return ("multipart" if media == "multipart/form-data" else ""), charset
 
 
-def _body(call: Call) -> bytes:
+def is_own_type(header: str) -> bool:
+    """True for bodies that only their media type can tell: forms with files."""
+    return content_type(header)[0] == "multipart"
+
+
+def body_of(call: Call) -> bytes:
+    """The bytes of the body, wherever they are."""
     return Path(call.body_path).read_bytes() if call.body_path else call.body
 
 

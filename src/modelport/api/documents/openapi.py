@@ -8,6 +8,7 @@ from typing import Any
 
 from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
+from modelport.api.documents.mlup_paths import RootApi
 from modelport.api.documents.paths import resources
 from modelport.api.documents.resource import Plain, Resource
 from modelport.api.documents.resources import (
@@ -36,18 +37,19 @@ def openapi_document(
     version: str = "0",
     description: str = DESCRIPTION,
     stringify_predictions: bool = False,
+    root: RootApi | None = None,
 ) -> dict[str, Any]:
     """The OpenAPI 3.1 document of a server with these models. Pure; the caller keeps the result.
 
     `predict` and `train` are false where the endpoints are disabled and answer 402.
-    `stringify_predictions` says that unwrapped answers are sent as strings.
+    `stringify_predictions` says that unwrapped answers are sent as strings; `root` is the mlup API.
     """
     definitions = Definitions(PREFIX)
     fixed = Scope(definitions, "modelport", fixed_schemas(stringify=stringify_predictions), convert)
     for name in fixed.local:
         fixed.reference(f"#/$defs/{name}")
     paths: dict[str, Any] = {}
-    for resource in resources(signatures, base_path, predict=predict, train=train):
+    for resource in resources(signatures, base_path, predict=predict, train=train, root=root):
         scope = fixed
         if resource.signature is not None:
             scope = Scope(definitions, resource.signature.name, resource.signature.definitions, convert)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from modelport.api.documents.definitions import identifier
 from modelport.api.documents.job_paths import jobs, trainings
+from modelport.api.documents.mlup_paths import RootApi, root_paths
 from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Resource
 from modelport.api.documents.resources import BORDER, CALL, DISABLED, MODEL
 from modelport.contract.signature import JSON, Operation, Signature
@@ -17,11 +18,18 @@ MODEL_READY = {200: "The model can answer", 503: "The model cannot answer"}
 
 
 def resources(
-    signatures: Sequence[Signature], base_path: str, *, predict: bool, train: bool
+    signatures: Sequence[Signature],
+    base_path: str,
+    *,
+    predict: bool,
+    train: bool,
+    root: RootApi | None = None,
 ) -> list[Resource]:
     """Every resource there is, in the order of the documents, each operation id once."""
     base = normal_base_path(base_path)
     found = list(_server(base))
+    if root is not None:
+        found += root_paths(base, root, signatures if predict else ())
     for signature in signatures:
         found += _model(signature, f"{base}/v2/models/{quote(signature.name, safe='')}", predict, train)
     found += jobs(base)

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from modelport.api.documents.mlup_schemas import mlup_schemas
 from modelport.api.documents.schemas import Schema
 from modelport.jobs.records import KINDS
 from modelport.jobs.states import State
 
 PROBLEM = "application/problem+json"
 TITLE = "modelport"
-TAGS = ("versions", "health", "models", "jobs", "debug")
+TAGS = ("versions", "health", "models", "jobs", "mlup", "debug")
 DESCRIPTION = "Models served over the DEEPaaS V2 API."
 SECONDS_SCHEMA: Schema = {"type": "integer", "minimum": 0}
 
@@ -90,6 +91,7 @@ def fixed_schemas(*, stringify: bool) -> dict[str, Schema]:
         "Jobs": _JOBS,
         "Metrics": _METRICS,
         "Artifacts": _ARTIFACTS,
+        **mlup_schemas(),
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
 from modelport.api.documents.downgrade import downgraded
+from modelport.api.documents.mlup_paths import RootApi
 from modelport.api.documents.paths import resources
 from modelport.api.documents.resource import Resource
 from modelport.api.documents.resources import (
@@ -50,6 +51,7 @@ def swagger_document(
     version: str = "0",
     description: str = DESCRIPTION,
     stringify_predictions: bool = False,
+    root: RootApi | None = None,
 ) -> dict[str, Any]:
     """The Swagger 2.0 document of a server with these models; parameters as of `openapi_document`."""
     definitions = Definitions(PREFIX)
@@ -61,7 +63,7 @@ def swagger_document(
     }
     answers = _model_answers(signatures, definitions, scopes)
     paths: dict[str, Any] = {}
-    for resource in resources(signatures, base_path, predict=predict, train=train):
+    for resource in resources(signatures, base_path, predict=predict, train=train, root=root):
         scope = scopes[resource.signature.name] if resource.signature else fixed
         paths.setdefault(resource.path, {})[resource.method] = _operation(resource, scope, answers)
     return {

@@ -1,0 +1,138 @@
+"""Long predictions: `POST /predict` makes a durable job, and `GET /get-predict/{predict_id}` has its result.
+
+A result is neither lost by a restart nor by having been read; it is kept for `ttl_predicted_data` seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from modelport.api.asgi import Receive, Scope, Send
+from modelport.api.bodies import ClientLeft
+from modelport.api.calls import CallHandler, refused_problem
+from modelport.api.job_answers import JobAnswers, store_problem
+from modelport.api.job_submission import JobForm, JobSubmission, NotBound
+from modelport.api.mlup.errors import HEADER, QUEUE_FULL, TIMED_OUT, error_body, send_error, shaped
+from modelport.api.problems import Problem
+from modelport.engine.pool import ModelPool, Refused
+from modelport.jobs.records import Job
+from modelport.jobs.states import ENDED, State
+from modelport.jobs.store import StoreError
+from modelport.settings import Settings
+
+log = logging.getLogger("modelport.api")
+
+# A result is waited for a little longer: mlup looks for it now and then only, so its clients do.
+MOMENT = 0.3
+VISIBLE = re.compile(r"[\x21-\x7e]{1,200}")  # what a header can repeat of what a client sent
+
+
+class LongPredictions:
+    """Predictions that outlive their request. One for the application; it keeps no state of a request."""
+
+    def __init__(
+        self, submission: JobSubmission, answers: JobAnswers, calls: CallHandler, settings: Settings
+    ):
+        self.submission = submission
+        self.answers = answers
+        self.calls = calls
+        self.settings = settings
+
+    async def begin(
+        self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, predict_id: uuid.UUID
+    ) -> None:
+        """Answer a request to /predict with its id, once it is durable. Raises nothing."""
+        name = str(predict_id)
+        request_id = self.calls.engine.request_id(self.calls.engine.next_id())
+        form = JobForm("mlup", predict_id, self.settings.ttl_predicted_data)
+        try:
+            await self._check_room(pool)
+            job, _ = await self.submission.submit(scope, receive, pool, "predict", form)
+            name = str(uuid.UUID(job.id))
+            body = {"predict_id": name, "predict_result": {"predict_id": name}}
+            response = JSONResponse(body, headers={HEADER.decode(): name, "x-request-id": request_id})
+            await response(scope, receive, send)
+        except NotBound as refused:
+            await self.calls.respond(send, pool, None, shaped(refused.answer, name))
+        except ClientLeft:
+            log.info("%s: the client left before its request was complete", request_id)
+        except Exception as error:  # the request border
+            problem = _problem(error)
+            if problem.status == 500:
+                log.exception("%s: the server failed", request_id)
+            await send_error(send, problem, name, request_id)
+
+    async def _check_room(self, pool: ModelPool) -> None:
+        """Raise `Problem` 429 if as many predictions wait as the queue holds."""
+        most = self.settings.queue_size
+        store = self.submission.jobs.store
+        if await store.count(pool.name, "predict", State.QUEUED, most) >= most:
+            raise Problem(429, QUEUE_FULL, [("Retry-After", "1")])
+
+    async def get(self, request: Request) -> Response:
+        """`GET /get-predict/{predict_id}`: the answer of a prediction, waited for, or 408."""
+        given = request.path_params["predict_id"]
+        if not self.settings.is_long_predict:
+            raise Problem(
+                404, "predictions are answered at once here; --is-long-predict lets them be fetched"
+            )
+        job_id = _job_id(given)
+        job = await self.submission.jobs.store.get(job_id) if job_id else None
+        if job is None or job.kind != "predict" or job.keep_seconds is None:
+            return _late(given)  # and none will ever be: nothing is waited for
+        if job.state not in ENDED:
+            job = await self.answers.wait(job, self.settings.ttl_client_wait + MOMENT)
+        if job.state not in ENDED or _is_over(job):
+            return _late(given)
+        return self._result(job)
+
+    def _result(self, job: Job) -> Response:
+        """What /predict would have answered."""
+        outcome = job.outcome
+        if job.state is State.SUCCEEDED and outcome is not None:
+            if outcome.result_file:
+                path = self.submission.jobs.folders.of(job.id) / outcome.result_file
+                return FileResponse(path, media_type=outcome.result_type)
+            return Response(outcome.result, media_type=outcome.result_type or "application/json")
+        status = outcome.status if outcome is not None and outcome.status >= 500 else 500
+        if outcome is not None and outcome.result and job.state is State.FAILED:
+            return Response(outcome.result, outcome.status, media_type=outcome.result_type)
+        words = outcome.error if outcome is not None and outcome.error else f"the prediction is {job.state}"
+        return Response(error_body(status, words, None), status, media_type="application/json")
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, Refused):
+        return refused_problem(error)
+    if isinstance(error, StoreError):
+        return store_problem(error)
+    if isinstance(error, OSError):
+        return Problem(507, f"the prediction could not be stored: {error.strerror}")
+    return Problem(500, "the server failed; its log says more")
+
+
+def _job_id(predict_id: str) -> str:
+    """The id of a prediction's job; empty for what is no id."""
+    try:
+        return uuid.UUID(predict_id).hex
+    except ValueError:
+        return ""
+
+
+def _is_over(job: Job) -> bool:
+    """True once the result has been kept for as long as it is."""
+    assert job.keep_seconds is not None
+    return job.finished_at is not None and time.time() > job.finished_at + job.keep_seconds
+
+
+def _late(given: str) -> Response:
+    headers = {HEADER.decode(): given} if VISIBLE.fullmatch(given) else {}
+    return Response(error_body(408, TIMED_OUT, given), 408, headers, media_type="application/json")

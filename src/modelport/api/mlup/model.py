@@ -1,0 +1,48 @@
+"""The one model that answers at the root, and how many of its requests are in work."""
+
+from __future__ import annotations
+
+from modelport.api.problems import Problem
+from modelport.engine.local import LocalEngine
+from modelport.engine.pool import ModelPool
+from modelport.settings import Settings
+
+
+class RootModel:
+    """The only model of a server, or the one that `default_model` names. One for the application."""
+
+    def __init__(self, engine: LocalEngine, settings: Settings):
+        self.engine = engine
+        self.settings = settings
+        self.in_work = 0  # requests to /predict that are not answered yet
+        self.name = self._name()  # None if no model is meant
+        self._most = settings.throttling_max_requests
+
+    def _name(self) -> str | None:
+        names = [source.name for source in self.engine.sources]
+        if self.settings.default_model is not None:
+            return self.settings.default_model if self.settings.default_model in names else None
+        return names[0] if len(names) == 1 else None
+
+    def pool(self) -> ModelPool:
+        """The model's workers. Raises `Problem` 404 that says what to do if no model is meant."""
+        name = self.name
+        if name is not None and name in self.engine.pools:
+            return self.engine.pools[name]
+        names = ", ".join(self.engine.pools) or "none"
+        wanted = self.settings.default_model
+        why = f"there is no model {wanted!r}" if wanted else "no model is the default one"
+        raise Problem(
+            404,
+            f"{why}: --default-model names the model for this path (there is: {names}), or use /v2/models/",
+        )
+
+    @property
+    def is_busy(self) -> bool:
+        """True if no further request may be in work."""
+        return self._most is not None and self.in_work >= self._most
+
+    @property
+    def wait_seconds(self) -> float | None:
+        """How long a client of /predict waits for its answer; `None`: as long as a prediction may take."""
+        return None if self.settings.mode == "directly_to_predict" else self.settings.ttl_client_wait

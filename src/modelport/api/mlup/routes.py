@@ -1,0 +1,60 @@
+"""The mlup API: the routes at the root, for the only or the default model."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from modelport.api.asgi import Receive, Scope, Send
+from modelport.api.calls import CallHandler
+from modelport.api.handed import Handed
+from modelport.api.job_answers import JobAnswers
+from modelport.api.job_submission import JobSubmission
+from modelport.api.mlup.configuration import MlupConfiguration
+from modelport.api.mlup.direct import DirectPredictions
+from modelport.api.mlup.info import Info
+from modelport.api.mlup.long_predictions import LongPredictions
+from modelport.api.mlup.model import RootModel
+from modelport.api.mlup.predictions import Predictions
+
+
+class MlupApi:
+    """Everything that the mlup API needs, put together once for the application."""
+
+    def __init__(
+        self,
+        calls: CallHandler,
+        submission: JobSubmission,
+        answers: JobAnswers,
+        base_path: str,
+        configuration: MlupConfiguration | None,
+    ):
+        settings = calls.settings
+        self.model = RootModel(calls.engine, settings)
+        self.path = f"{base_path}/predict"
+        self.long = LongPredictions(submission, answers, calls, settings)
+        self.predictions = Predictions(self.model, calls, self.long)
+        self.direct = DirectPredictions(self.model, calls, self.path)
+        self.info = Info(self.model, settings, configuration)
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes, relative to the base path."""
+        return [
+            Route("/info", self.info.info),
+            Route("/predict", self._predict, methods=["POST"]),
+            Route("/get-predict/{predict_id}", self.long.get),
+        ]
+
+    async def _predict(self, request: Request) -> Response:
+        return Handed(self.predictions.answer)
+
+    def predict_handler(
+        self, path: str, method: str
+    ) -> Callable[[Scope, Receive, Send], Awaitable[None]] | None:
+        """What answers at this path, if it is that of predictions; it does so whatever the method."""
+        if path != self.path or method == "OPTIONS" or self.predictions.calls.settings.allow_origins:
+            return None
+        return self.predictions.answer

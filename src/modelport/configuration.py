@@ -18,10 +18,17 @@ PREFIX = "MODELPORT_"
 MAX_FILE_BYTES = 1 << 20
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
-# DEEPaaS's names for what has another name here.
-DEEPAAS_NAMES = {"listen_ip": "host", "listen_port": "port"}
+# DEEPaaS's and mlup's names for what has another name here.
+DEEPAAS_NAMES = {"listen_ip": "host", "listen_port": "port", "max_queue_size": "queue_size"}
 INI_SUFFIXES = (".ini", ".conf", ".cfg")
+# mlup names an architecture by its class.
+ARCHITECTURES = {
+    "mlup.web.architecture.directly_to_predict.DirectlyToPredictArchitecture": "directly_to_predict",
+    "mlup.web.architecture.worker_and_queue.WorkerAndQueueArchitecture": "worker_and_queue",
+    "mlup.web.architecture.batching.BatchingSingleProcessArchitecture": "batching",
+}
 LOG_LEVELS = ("debug", "info", "warning", "error")
+AT_LEAST_ONE = ("min_batch_len", "throttling_max_requests", "throttling_max_request_len")
 SECRETS = ("webhook_secret", "database_url")  # their values, or parts of them, are never shown
 POSTGRES = ("postgresql://", "postgres://", "postgresql+")
 
@@ -45,20 +52,21 @@ def load_settings(
     config_file: str | None = None,
     environment: Mapping[str, str] | None = None,
     spelled: Callable[[str], str] = option_name,
+    of_file: Mapping[str, Any] | None = None,
 ) -> Settings:
     """The settings: options first, then variables, then the file, then defaults.
 
-    `options` holds only what the user gave, where each setting is `spelled` so. Raises `SettingsError`
-    naming the setting and where it stands.
+    `options` holds only what the user gave, where each setting is `spelled` so; `of_file` is what a file
+    says that has been read already. Raises `SettingsError` naming the setting and where it stands.
     """
     environment = os.environ if environment is None else environment
     config_file = config_file or environment.get(PREFIX + "CONFIG")
-    values: dict[str, Any] = {}
-    if config_file:
+    values: dict[str, Any] = dict(of_file or {})
+    if config_file and of_file is None:
         values |= settings_of_file(Path(config_file))
     values |= _from_environment(environment)
     for name, value in options.items():
-        values[name] = _checked(name, value, spelled(name))
+        values[name] = checked_setting(name, value, spelled(name))
     return Settings(**values)
 
 
@@ -80,7 +88,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     for name in setting_types():
         text = environment.get(PREFIX + name.upper())
         if text is not None:
-            values[name] = _checked(name, text, PREFIX + name.upper())
+            values[name] = checked_setting(name, text, PREFIX + name.upper())
     return values
 
 
@@ -95,7 +103,7 @@ def settings_of_file(path: Path, unknown: list[str] | None = None) -> dict[str, 
     for key, value in given.items():
         name = DEEPAAS_NAMES.get(key.replace("-", "_"), key.replace("-", "_"))
         if name in setting_types():
-            values[name] = _checked(name, value, f"{path}: {key}")
+            values[name] = checked_setting(name, value, f"{path}: {key}")
         elif unknown is not None:
             unknown.append(key)
         else:
@@ -134,8 +142,11 @@ def _ini(text: str, path: Path) -> dict[str, Any]:
     return dict(parser.defaults())
 
 
-def _checked(name: str, value: Any, where: str) -> Any:
-    """The value of a setting in its own type and within its range. `where` is where the user wrote it."""
+def checked_setting(name: str, value: Any, where: str) -> Any:
+    """The value of a setting in its own type and within its range. `where` is where the user wrote it.
+
+    Raises `SettingsError`.
+    """
     kind = setting_types()[name]
     shown = "the value" if name in SECRETS else repr(value)
     optional = isinstance(kind, types.UnionType)
@@ -150,6 +161,8 @@ def _checked(name: str, value: Any, where: str) -> Any:
         raise SettingsError(f"{where}: {shown} is not {wanted}") from None
     if name == "log_level":
         ready = ready.lower()
+    if name == "mode":
+        ready = ARCHITECTURES.get(ready, ready)
     wrong = _out_of_range(name, ready)
     if wrong:
         raise SettingsError(f"{where}: {shown} {wrong}")
@@ -186,6 +199,11 @@ def _out_of_range(name: str, value: Any) -> str:
         return "is not between 0 and 65535"
     if name == "log_level":
         return "" if value in LOG_LEVELS else f"is none of {', '.join(LOG_LEVELS)}"
+    if name == "mode":
+        known = ARCHITECTURES.values()
+        return "" if value in known else f"is none of {', '.join(known)}"
+    if name in AT_LEAST_ONE and value < 1:
+        return "is too small: it must be 1 or more"
     if name == "keep_jobs":
         return _wrong_duration(value)
     if name == "format":

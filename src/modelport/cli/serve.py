@@ -6,10 +6,12 @@ import logging
 import sys
 
 import click
+from msgspec import structs
 
 from modelport.api.server import bind, serve
 from modelport.cli.live_view import LiveView
 from modelport.cli.loading import SourceError
+from modelport.cli.mlup_config import MlupFile
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
 from modelport.engine.local import LocalEngine
@@ -26,17 +28,20 @@ OPEN_ADDRESSES = ("0.0.0.0", "::")
 log = logging.getLogger("modelport.server")
 
 
-def run_server(settings: Settings) -> int:
-    """Serve until told to stop.
+def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
+    """Serve until told to stop; `mlup` is the mlup configuration that the settings come from.
 
     Returns the exit status: 0 stopped, 2 nothing to serve, 3 no address, 4 a folder that cannot be written.
     """
     try:
-        options = ModelOptions(trust=settings.trust, format=settings.format or "")
+        options = mlup.options if mlup is not None else ModelOptions()
+        options = structs.replace(options, trust=settings.trust, format=settings.format or options.format)
         sources = parse_sources(settings.sources, settings.model_name, options)
     except ModelLoadError as error:
         raise SourceError(str(error)) from None
     set_up_logging(settings)
+    if mlup is not None and mlup.unused:
+        log.warning("%s: these keys have no meaning here: %s", mlup.path, ", ".join(mlup.unused))
     try:
         sock = bind(settings)
     except (OSError, OverflowError) as error:
@@ -57,7 +62,7 @@ def run_server(settings: Settings) -> int:
     # One file to serve, which may be damaged in ways that only loading shows: there is nothing to wait for.
     is_sole_file = len(sources) == 1 and sources[0].kind == "model"
     try:
-        run(serve(engine, sock, announce, needs_model=is_sole_file))
+        run(serve(engine, sock, announce, needs_model=is_sole_file, mlup=mlup.shown if mlup else None))
     except OSError as error:
         click.echo(f"modelport: {error}", err=True)
         return CANNOT_WRITE

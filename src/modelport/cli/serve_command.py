@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelport.cli.setting_options import given, setting_options
-from modelport.configuration import SettingsError, load_settings, mistyped_variables
+from modelport.configuration import PREFIX, SettingsError, load_settings, mistyped_variables
+
+if TYPE_CHECKING:
+    from modelport.cli.mlup_config import MlupFile
 
 
 def _serve(sources: tuple[str, ...], config: str | None, **options: Any) -> None:
@@ -24,12 +29,49 @@ def serve_with(chosen: dict[str, Any], config: str | None) -> None:
     for wrong, right in mistyped_variables(os.environ).items():
         click.echo(f"modelport: the variable {wrong} is no setting; did you mean {right}?", err=True)
     try:
-        settings = load_settings(chosen, config)
+        mlup = _mlup_file(chosen, config or os.environ.get(PREFIX + "CONFIG"))
+        settings = load_settings(chosen, config, of_file=mlup.settings if mlup else None)
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
+    if mlup is not None and not settings.sources:
+        settings = dataclasses.replace(settings, sources=[_source_of(mlup)])
     from modelport.cli.serve import run_server
 
-    sys.exit(run_server(settings))
+    sys.exit(run_server(settings, mlup))
+
+
+def _mlup_file(chosen: dict[str, Any], config: str | None) -> MlupFile | None:
+    """The mlup configuration, which is given as a source or as the file of settings; `None` if none is."""
+    from modelport.cli.mlup_reading import is_mlup_file
+
+    sources = chosen.get("sources", [])
+    found = [text for text in sources if is_mlup_file(text)]
+    if len(found) > 1 or (found and len(sources) > 1):
+        raise SettingsError(
+            f"{found[0]}: an mlup configuration serves one model; to name that yourself, write "
+            f"modelport serve SOURCE --config {found[0]}"
+        )
+    if found:
+        del chosen["sources"]
+        if config:
+            raise SettingsError(f"{found[0]}: there is a second file of settings, {config}; give one of them")
+    elif config and is_mlup_file(config):
+        found = [config]
+    if not found:
+        return None
+    from modelport.cli.mlup_config import mlup_file
+
+    return mlup_file(Path(found[0]))
+
+
+def _source_of(mlup: MlupFile) -> str:
+    if not mlup.source:
+        raise click.UsageError(
+            f"{mlup.path}: it does not say where the model is: set ml.storage_type to "
+            "mlup.ml.storage.local_disk.DiskStorage with storage_kwargs.path_to_files, or name the model: "
+            f"modelport serve SOURCE --config {mlup.path}"
+        )
+    return mlup.source
 
 
 # The first setting of each group that --help shows, and the group's heading.
@@ -39,6 +81,7 @@ GROUPS = {
     "workers": "Workers and predictions",
     "client_max_size": "Limits on clients",
     "predict_endpoint": "What is served",
+    "mode": "The mlup API at the root",
     "data_dir": "Jobs",
     "spool_dir": "Files and log",
 }
@@ -65,7 +108,11 @@ command = _Grouped(
     callback=_serve,
     params=[
         click.Argument(["sources"], nargs=-1, metavar="[[NAME=]SOURCE]..."),
-        click.Option(["config", "--config", "--config-file"], metavar="FILE", help="a TOML file of settings"),
+        click.Option(
+            ["config", "--config", "--config-file"],
+            metavar="FILE",
+            help="a TOML file of settings, or a configuration of mlup",
+        ),
         *setting_options(),
     ],
     short_help="Serve models over HTTP.",

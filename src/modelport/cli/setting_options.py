@@ -12,7 +12,13 @@ import click
 from modelport.configuration import setting_types
 from modelport.settings import Settings
 
-ALIASES = {"host": ["--listen-ip"], "port": ["--listen-port"], "workers": ["-p"], "debug": ["-d"]}
+ALIASES = {
+    "host": ["--listen-ip"],
+    "port": ["--listen-port"],
+    "workers": ["-p"],
+    "debug": ["-d"],
+    "queue_size": ["--max-queue-size"],
+}
 
 
 def setting_options() -> list[click.Parameter]:

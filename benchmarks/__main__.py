@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import platform
 
-from benchmarks import job_measures, measures
+from benchmarks import job_measures, measures, mlup_measures
 from benchmarks.measures import Row
 
 
@@ -17,6 +17,7 @@ def main() -> None:
     runs = {
         "throughput": lambda: measures.throughput(options.seconds),
         "batching": lambda: measures.batching(options.seconds),
+        "mlup": lambda: mlup_measures.predictions(options.seconds),
         "upload": measures.upload,
         "idle": lambda: measures.idle_connections(options.seconds),
         "start": measures.start_up,

@@ -10,19 +10,22 @@ import inspect
 from collections.abc import Callable
 from typing import Any, cast, get_origin
 
+from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
+
 from modelport.contract.arrays.adapter import Input
 from modelport.contract.arrays.findings import LIST_TYPE, Findings
 from modelport.contract.arrays.text import value_of_text
 from modelport.contract.errors import ModelLoadError
-from modelport.contract.hints import bare, hints_of, is_list
+from modelport.contract.hints import bare, has_config, hints_of, is_list
 from modelport.contract.metadata import metadata_of
 from modelport.contract.model_options import ModelOptions
 from modelport.contract.places import Places
 from modelport.contract.row_columns import RowColumns
 from modelport.contract.row_forms import ARRAY_PACKAGES, RowForms
 from modelport.contract.signature import Operation, Signature
-from modelport.contract.typed import Described, Verb
+from modelport.contract.typed import Described
 from modelport.contract.uploaded_file import is_uploaded_file
+from modelport.contract.verb import CONFIG, Verb
 
 SORTS = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
@@ -35,7 +38,7 @@ class ObjectModel:
         self.definitions: dict[str, Any] = {}
         problems: list[str] = []
         function = function_of(model, options)
-        hints = _hints(function)
+        hints = _hints(function, "predict", problems)
         parameter = rows_parameter(function, hints)
         self.rows = options.rows_argument or parameter
         self.forms = RowForms(options, hints.get(parameter)) if parameter else None
@@ -48,10 +51,13 @@ class ObjectModel:
             if self.rows != parameter:
                 function = _renamed(function, parameter, self.rows)
                 hints[self.rows] = hints.pop(parameter)
+        hints = _sendable(hints, "predict", problems)
         self.verbs = {"predict": Verb(function, "predict", self.definitions, hints, strict=False)}
         for verb in ("train", "validate"):
             if callable(getattr(model, verb, None)):
-                self.verbs[verb] = Verb(getattr(model, verb), verb, self.definitions, strict=False)
+                other = getattr(model, verb)
+                known = _sendable(_hints(other, verb, problems), verb, problems)
+                self.verbs[verb] = Verb(other, verb, self.definitions, known, strict=False)
         self.signature = Signature(
             name=name,
             contract="object",
@@ -165,11 +171,29 @@ def _rows_hint(hint: Any) -> Any:
     return hint if hint is not None and is_list(hint) else list[Any]
 
 
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+def _hints(function: Callable[..., Any], verb: str, problems: list[str]) -> dict[str, Any]:
+    """The hints of the parameters; none, and a problem, if they cannot be read."""
     called = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
-    hints = dict(hints_of(called, "predict"))
+    try:
+        hints = dict(hints_of(called, verb))
+    except ModelLoadError as error:
+        problems.append(f"{error}; its arguments are taken as they come")
+        return {}
     hints.pop("return", None)
     return hints
+
+
+def _sendable(hints: dict[str, Any], verb: str, problems: list[str]) -> dict[str, Any]:
+    """The hints that a client can be told; the parameters of the others take anything."""
+    known: dict[str, Any] = {}
+    for name, hint in hints.items():
+        try:
+            TypeAdapter(hint, config=None if has_config(hint) else CONFIG).json_schema()
+        except (PydanticUserError, PydanticSchemaGenerationError):
+            problems.append(f"{verb}(): the type of {name!r} cannot be described; it takes anything")
+            continue
+        known[name] = hint
+    return known
 
 
 def _renamed(function: Callable[..., Any], parameter: str, name: str) -> Callable[..., Any]:

@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any, Literal, Required, cast, get_args, get_origin
+from typing import Any, cast
 
-import msgspec
 import pydantic
 from pydantic import PydanticSchemaGenerationError, TypeAdapter
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
-from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
 from modelport.contract.deepaas import only_result
-from modelport.contract.errors import AnswerInvalid, ArgumentErrors, BadRequest, ModelLoadError
-from modelport.contract.field_messages import MISSING_MESSAGE, error_details, field_map
-from modelport.contract.hints import (
-    argument_kind,
-    bare,
-    has_config,
-    hint_of,
-    hints_of,
-    is_list,
-    is_stream_hint,
-    is_table,
-    media_types_of,
-    parameters_of,
-    takes_file,
-)
-from modelport.contract.media_types import best_media_type
+from modelport.contract.errors import AnswerInvalid, ModelLoadError
+from modelport.contract.hints import has_config, is_stream_hint, media_types_of
 from modelport.contract.metadata import metadata_of
 from modelport.contract.model import Model
-from modelport.contract.places import MISSING, Places
+from modelport.contract.places import Places
 from modelport.contract.plain import EncodedJSON, plain
-from modelport.contract.signature import JSON, Argument, Operation, Signature
-from modelport.contract.uploaded_file import is_uploaded_file
-
-DEFS = "#/$defs/{model}"
-CONFIG = pydantic.ConfigDict(arbitrary_types_allowed=True)
+from modelport.contract.signature import JSON, Operation, Signature
+from modelport.contract.verb import CONFIG, DEFS, Verb, moved
 
 
 class TypedModel:
@@ -73,9 +51,7 @@ class TypedModel:
             return Operation()
         answer = None
         if self.answer is not None:
-            answer = _moved(
-                self.answer.json_schema(mode="serialization", ref_template=DEFS), self.definitions
-            )
+            answer = moved(self.answer.json_schema(mode="serialization", ref_template=DEFS), self.definitions)
         accept = next((a for a in verb.arguments if a.kind == "accept"), None)
         return Operation(
             implemented=True,
@@ -148,225 +124,6 @@ class Described:
         return given
 
 
-class Verb:
-    """One typed function: what it takes, and how a request becomes its arguments.
-
-    `hints` stand for those of the function; without `strict` JSON is converted as pydantic's lax mode does.
-    """
-
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        name: str,
-        definitions: dict[str, Any],
-        hints: dict[str, Any] | None = None,
-        strict: bool = True,
-    ):
-        self.function = function
-        self.name = name
-        self.strict = strict
-        hints = dict(hints_of(function, name) if hints is None else hints)
-        self.returns: Any = hints.pop("return", None)
-        self.arguments: list[Argument] = []
-        self.adapters: dict[str, TypeAdapter[Any]] = {}
-        self.lists: set[str] = set()
-        # Defaults that only the hints or a `Field(…)` know: Python would not fill them in.
-        self.defaults: dict[str, TypeAdapter[Any]] = {}
-        # Python's own, for those who see the arguments as a dictionary: batches and the record of a job.
-        self.plain_defaults: dict[str, Any] = {}
-        entries: dict[str, Any] = {}
-        for key, parameter in parameters_of(function, name).items():
-            hint = hint_of(parameter, hints)
-            adapter = self._adapter(key, hint)
-            argument = _argument(parameter, hint, adapter, definitions)
-            self.arguments.append(argument)
-            self.adapters[key] = adapter
-            if is_list(hint):
-                self.lists.add(key)
-            if not argument.required and not _python_default(parameter):
-                self.defaults[key] = adapter
-            elif not argument.required:
-                self.plain_defaults[key] = parameter.default
-            entries[key] = Required[hint] if argument.required else hint
-        shape: Any = TypedDict(f"{name.title()}Arguments", entries, total=False)  # pyright: ignore
-        shape.__pydantic_config__ = CONFIG
-        self.whole: TypeAdapter[dict[str, Any]] = TypeAdapter(shape)
-        self.accept = next((a for a in self.arguments if a.kind == "accept"), None)
-        self.json_only = self.accept is None and not any(
-            takes_file(hints.get(a.name)) for a in self.arguments
-        )
-
-    def _adapter(self, name: str, hint: Any) -> TypeAdapter[Any]:
-        try:
-            return TypeAdapter(hint, config=None if has_config(hint) else CONFIG)
-        except PydanticSchemaGenerationError as error:
-            raise ModelLoadError(
-                f"{self.name}(): the parameter {name!r} has a type that cannot be sent: {error}"
-            ) from error
-
-    def bind(self, places: Places) -> dict[str, Any]:
-        """The arguments out of a request. Raises `ArgumentErrors` with every message at once."""
-        if self.json_only and places.raw_json is not None and not places.query:
-            try:
-                if not self.strict:  # its words are those of Python values: a list, not an array
-                    return self._whole(self.whole.validate_python(places.json))
-                return self._whole(self.whole.validate_json(places.raw_json, strict=True))
-            except pydantic.ValidationError as error:
-                raise ArgumentErrors(field_map(error), error_details(error)) from None
-        return self._whole(self._bind_each(places))
-
-    def _whole(self, bound: dict[str, Any]) -> dict[str, Any]:
-        if len(bound) < len(self.arguments):
-            return {**self.plain_defaults, **bound}
-        return bound
-
-    def _bind_each(self, places: Places) -> dict[str, Any]:
-        bound: dict[str, Any] = {}
-        errors: dict[str, Any] = {}
-        details: list[dict[str, Any]] = []
-        for argument in self.arguments:
-            name = argument.name
-            place, found = places.find(name, argument.location)
-            if argument.kind == "accept":
-                place, found = _accept(argument, place, found, places)
-            if found is MISSING:
-                if argument.is_upload and _is_given(places, name):
-                    errors[name] = ["Not a valid file."]
-                    details.append({"loc": [name], "msg": errors[name][0], "type": "value_error"})
-                elif argument.required:
-                    errors[name] = [MISSING_MESSAGE]
-                    details.append({"loc": [name], "msg": "Field required", "type": "missing"})
-                elif name in self.defaults:
-                    self._fill_in(bound, name)
-                continue
-            try:
-                bound[name] = self._validated(argument, place, found)
-            except pydantic.ValidationError as error:
-                errors[name] = field_map(error, skip=0)
-                details += error_details(error, (name,))
-        if errors:
-            raise ArgumentErrors(errors, details)
-        return bound
-
-    def _fill_in(self, bound: dict[str, Any], name: str) -> None:
-        default = self.defaults[name].get_default_value()
-        if default is not None and default.value is not PydanticUndefined:
-            bound[name] = default.value
-
-    def _validated(self, argument: Argument, place: str, found: Any) -> Any:
-        adapter = self.adapters[argument.name]
-        if place == "json":
-            if self.strict and argument.kind == "value" and argument.schema.get("format") != "table":
-                return adapter.validate_json(_json(found), strict=True)
-            return adapter.validate_python(found)
-        value = found if argument.name in self.lists else found[0]
-        holds_file = any(is_uploaded_file(item) for item in found)
-        if holds_file or argument.is_upload:
-            return adapter.validate_python(value)
-        return _from_text(adapter, argument, value)
-
-
-def _from_text(adapter: TypeAdapter[Any], argument: Argument, value: Any) -> Any:
-    """Text out of a query string or a form; what cannot be text is read as JSON.
-
-    A list may be given as repeated keys, each item text or JSON, or as one JSON array.
-    """
-    try:
-        return adapter.validate_python(value) if isinstance(value, list) else adapter.validate_strings(value)
-    except pydantic.ValidationError as first:
-        given = cast("list[Any]", value) if isinstance(value, list) else [value]
-        if not any(_looks_like_json(text) for text in given):
-            raise first
-        if not isinstance(value, list) or (len(given) == 1 and given[0].lstrip().startswith("[")):
-            return adapter.validate_json(given[0])
-        return adapter.validate_python([_read(text) for text in given])
-
-
-def _looks_like_json(text: Any) -> bool:
-    return isinstance(text, str) and text.lstrip()[:1] in ("[", "{", '"')
-
-
-def _read(text: Any) -> Any:
-    """An item of a list that is given as JSON text; any other text stays text."""
-    try:
-        return msgspec.json.decode(text) if _looks_like_json(text) else text
-    except (msgspec.DecodeError, RecursionError):
-        return text
-
-
-def _is_given(places: Places, name: str) -> bool:
-    place, found = places.find(name)
-    return bool(place) and found is not None
-
-
-def _python_default(parameter: inspect.Parameter) -> bool:
-    """True if Python itself fills the parameter in, with a value that is no `Field(…)`."""
-    return parameter.default is not parameter.empty and not isinstance(parameter.default, FieldInfo)
-
-
-def _json(value: Any) -> bytes:
-    return msgspec.json.encode(value)
-
-
-def _argument(
-    parameter: inspect.Parameter, hint: Any, adapter: TypeAdapter[Any], definitions: dict[str, Any]
-) -> Argument:
-    schema = _moved(adapter.json_schema(ref_template=DEFS), definitions)
-    kind = argument_kind(parameter.name, hint)
-    schema.pop("title", None)
-    has_default = _python_default(parameter)
-    if not has_default:
-        default = adapter.get_default_value()
-        has_default = default is not None and default.value is not PydanticUndefined
-    if _python_default(parameter):
-        schema["default"] = adapter.dump_python(parameter.default, mode="json", warnings=False)
-    if kind == "accept" and get_origin(bare(hint)) is Literal:
-        schema["enum"] = list(get_args(bare(hint)))
-    if is_table(hint):
-        schema["format"] = "table"
-    return Argument(
-        name=parameter.name,
-        schema=schema,
-        required=not has_default and kind != "accept",
-        kind=kind,
-        location="files" if kind in ("file", "files") else "any",
-    )
-
-
-def _moved(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """The schema without its own definitions, which go to `definitions`.
-
-    Two classes may have one name, and one class may look different when it is answered: then the later
-    one gets a number.
-    """
-    own: dict[str, Any] = schema.pop("$defs", {})
-    number = 1
-    names = {name: name for name in own}
-    named = own
-    while any(definitions.get(name, value) != value for name, value in named.items()):
-        number += 1
-        names = {name: f"{name}{number}" for name in own}
-        named = {names[name]: _renamed(value, names) for name, value in own.items()}
-    definitions.update(named)
-    return _renamed(schema, names)
-
-
-def _renamed(value: Any, names: dict[str, str]) -> Any:
-    """A schema with its references to `#/$defs/…` under their new names."""
-    if isinstance(value, dict):
-        items = cast("dict[str, Any]", value).items()
-        return {
-            key: _renamed_reference(item, names) if key == "$ref" else _renamed(item, names)
-            for key, item in items
-        }
-    return [_renamed(item, names) for item in cast("list[Any]", value)] if isinstance(value, list) else value
-
-
-def _renamed_reference(reference: Any, names: dict[str, str]) -> Any:
-    name = str(reference).removeprefix("#/$defs/")
-    return f"#/$defs/{names[name]}" if name in names else reference
-
-
 def _operation(verb: Verb | None) -> Operation:
     return Operation() if verb is None else Operation(implemented=True, arguments=verb.arguments)
 
@@ -380,20 +137,3 @@ def _answer_adapter(verb: Verb | None) -> TypeAdapter[Any] | None:
         return TypeAdapter(verb.returns, config=None if has_config(verb.returns) else CONFIG)
     except PydanticSchemaGenerationError as error:
         raise ModelLoadError(f"predict(): its return type cannot be answered as JSON: {error}") from error
-
-
-def _accept(argument: Argument, place: str, found: Any, places: Places) -> tuple[str, Any]:
-    given = found if place == "json" else (found[0] if place else MISSING)
-    if given is not MISSING and given != "*/*":
-        return "json", given
-    choices: list[str] = list(argument.schema.get("enum") or [])
-    if not choices:
-        if given is MISSING and places.accept:
-            return "json", places.accept
-        return ("", MISSING) if "default" in argument.schema else ("json", "*/*")
-    default = argument.schema.get("default")
-    ordered = sorted(choices, key=lambda choice: choice != default)
-    chosen = best_media_type(places.accept if given is MISSING else None, ordered)
-    if chosen is None:
-        raise BadRequest(f"cannot answer {places.accept!r}; can answer {', '.join(ordered)}", 406)
-    return "json", chosen

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from modelport.contract.arrays.findings import Fault, Step
 from modelport.contract.model_options import Column
 from modelport.contract.signature import Argument
 
@@ -32,6 +33,14 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     required: bool = True
 
 
+class CellsRefused(Exception):
+    """Values that the model does not know. `cells` has the row, the column and the fault of each."""
+
+    def __init__(self, cells: list[tuple[int, Step, Fault]]):
+        super().__init__(f"{len(cells)} values are unknown to the model")
+        self.cells = cells
+
+
 class ArrayAdapter(Protocol):
     """One loaded model of a framework. It knows nothing of requests, JSON or batches."""
 
@@ -44,6 +53,7 @@ class ArrayAdapter(Protocol):
     def predict(self, inputs: dict[str, Any], options: dict[str, Any]) -> Any:
         """Predict. `inputs` maps names to numpy arrays (or DataFrames), `options` has every option.
 
+        Raises `CellsRefused` for values of its first input that no model of this kind could predict.
         Returns an array, or a dictionary of arrays by output name, whose first axis is the rows.
         """
         ...

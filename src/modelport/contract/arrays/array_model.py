@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from modelport.contract.arrays.adapter import ArrayAdapter, Input
+from modelport.contract.arrays.adapter import ArrayAdapter, CellsRefused, Input
 from modelport.contract.arrays.batches import apart, groups, rows_of, together
 from modelport.contract.arrays.description import argument_of
 from modelport.contract.arrays.findings import MISSING, Fault, Findings, wrong_length
@@ -116,6 +116,13 @@ class ArrayModel:
         try:
             return self.adapter.predict(inputs, options)
         except ArgumentErrors:
+            raise
+        except CellsRefused as error:
+            found = Findings()
+            argument = next(iter(self.readers.values())).argument
+            for row, column, fault in error.cells:
+                found.add((argument, row, column), fault)
+            found.raise_if_any()
             raise
         except Exception:
             empty = [name for name, array in inputs.items() if not rows_of(array)]

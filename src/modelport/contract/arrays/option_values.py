@@ -21,7 +21,7 @@ class OptionValues:
 
     def __init__(self, options: list[Argument]):
         self.options = options
-        self.names = frozenset(option.name for option in options)
+        self.names = tuple(option.name for option in options)
         self.defaults = {o.name: o.schema.get("default") for o in options if not o.required}
         self._adapters = {option.name: TypeAdapter[Any](_hint(option.schema)) for option in options}
 

@@ -9,6 +9,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -108,7 +109,8 @@ def _csv(content: bytes) -> Table:
         raise TableInvalid("The CSV holds a NUL character")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        lines = [line for line in reader if line]
+        # One line over the limit is enough to refuse it: no more are held.
+        lines = list(islice((line for line in reader if line), MAX_ROWS + 2))
     except csv.Error as error:
         raise TableInvalid(f"The CSV cannot be read (line {reader.line_num}): {error}") from None
     if not lines:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import importlib
+import re
+import warnings
 from importlib.util import find_spec
 from typing import Any, cast
 
-from modelport.contract.arrays.adapter import ArrayAdapter, Input
+from modelport.contract.arrays.adapter import ArrayAdapter, CellsRefused, Input
 from modelport.contract.errors import ArgumentErrors, HTTPError, ModelLoadError
 from modelport.contract.model_options import Column, ModelOptions
 from modelport.contract.signature import Argument
+from modelport.sources.frameworks.sklearn_categories import known_categories, unknown_cells
 from modelport.sources.frameworks.sklearn_columns import column_types, first_steps
+from modelport.sources.frameworks.sklearn_names import names_are_not_needed
 
 METHODS = ("predict", "predict_proba", "transform")
 OPTIONS = {
     "predict_proba": "Answer with the probability of each class instead of the class.",
     "decision_function": "Answer with the value of the decision function instead of the class.",
 }
+# The columns of a request are in the order of the names already.
+WORDS = "X does not have valid feature names"
+NAMELESS = ("ignore", re.compile(WORDS, re.IGNORECASE), UserWarning, None, 0)
 DENSE_VALUES = 1 << 26  # of a sparse answer, which travels as all of its values
 
 
@@ -46,6 +53,8 @@ class SklearnAdapter:
         self.method = method
         self.metadata = _metadata(model)
         self.inputs = [_input(model)]
+        self.categories = known_categories(model, _width(model, None) or 0)
+        self.nameless = bool(self.inputs[0].columns) and not self.inputs[0].as_frame
         self.options = [
             Argument(name=name, schema={"type": "boolean", "default": False, "description": words})
             for name, words in OPTIONS.items()
@@ -57,7 +66,16 @@ class SklearnAdapter:
         asked = [name for name, value in options.items() if value]
         if len(asked) > 1:
             raise ArgumentErrors({name: [f"Give only one of {', '.join(asked)}."] for name in asked})
-        result = getattr(self.model, asked[0] if asked else self.method)(inputs["X"])
+        if self.nameless and NAMELESS not in warnings.filters:
+            warnings.filterwarnings("ignore", WORDS, UserWarning)
+        try:
+            result = getattr(self.model, asked[0] if asked else self.method)(inputs["X"])
+        except ValueError:
+            if self.categories:  # a look at each cell is worth it only now
+                unknown = unknown_cells(inputs["X"], self.categories)
+                if unknown:
+                    raise CellsRefused(unknown) from None
+            raise
         if isinstance(result, list):  # one array for each output
             arrays = cast("list[Any]", result)
             return {f"output_{number}": array for number, array in enumerate(arrays)}
@@ -130,7 +148,7 @@ def _input(model: Any) -> Input:
         dtype="float64" if numeric else "",
         shape=[None, width],
         columns=columns if known else [],
-        as_frame=known and find_spec("pandas") is not None,
+        as_frame=known and not (numeric and names_are_not_needed(model)) and find_spec("pandas") is not None,
         allows_missing=_allows_missing(model),
     )
 

@@ -78,7 +78,7 @@ def _of_column_transformer(step: Any, width: int) -> list[ColumnType]:
     found: list[ColumnType] = ["any"] * width
     names: list[str] = [str(name) for name in getattr(step, "feature_names_in_", [])]
     for _, transformer, chosen in step.transformers_:
-        positions = _positions(chosen, names, width)
+        positions = positions_of(chosen, names, width)
         if isinstance(transformer, str) or not positions:
             continue
         for position, kind in zip(positions, _of_chosen(transformer, len(positions)), strict=True):
@@ -92,7 +92,7 @@ def _of_chosen(transformer: Any, count: int) -> list[ColumnType]:
     return column_types(transformer, count)
 
 
-def _positions(chosen: Any, names: list[str], width: int) -> list[int]:
+def positions_of(chosen: Any, names: list[str], width: int) -> list[int]:
     """The numbers of the columns that a part of a ColumnTransformer was fitted on."""
     if isinstance(chosen, slice):
         ends: Any = cast("Any", chosen)

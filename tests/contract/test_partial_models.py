@@ -29,14 +29,12 @@ BROKEN = {
     "broken-import": "importing it failed: ModuleNotFoundError: No module named 'no_such_dependency'",
     "no-such-module": "there is no module 'no_such_module'",
     "no-such-file": "there is no such file",
-    "no-python": "not a Python file",
 }
 SOURCES = {
     "Trains": "typed_models:Trains",
     "broken-import": "broken_import",
     "no-such-module": "no_such_module",
     "no-such-file": "./no/such/file.py",
-    "no-python": f"{Path(__file__).parent}/",
 }
 
 

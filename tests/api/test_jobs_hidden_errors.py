@@ -73,6 +73,16 @@ def test_the_words_of_a_failure_are_hidden_wherever_a_client_looks(server: Serve
     server.wait_for_log(rf"ValueError: {SECRET}", 10)
 
 
+def test_the_reason_of_a_status_500_is_hidden_with_its_words(server: Server) -> None:
+    body = {"do": "refuse", "text": SECRET, "number": 500}
+    for headers in ({}, {"Prefer": "wait=30"}):
+        answer = server.client.post("/v2/models/works/predict/", json=body, headers=headers)
+        assert (answer.status_code, answer.reason_phrase) == (500, "Internal Server Error")
+        assert SECRET not in answer.text
+    found = server.client.get(answer.headers["content-location"].removesuffix("/result")).json()
+    assert (found["reason"], found["error"]) == ("Internal Server Error", "the model failed")
+
+
 def test_what_the_model_says_by_an_http_error_is_meant_for_clients(server: Server) -> None:
     job_id = predict(server.client, "refuse", text="no such thing", number=404)
     found = ended(server.client, job_id)

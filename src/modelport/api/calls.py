@@ -124,12 +124,12 @@ class CallHandler:
         if answer.failure:
             log.error("%s: %s failed: %s\n%s", request_id, pool.name, answer.detail, answer.failure)
         if answer.problem:
-            detail = answer.detail
+            detail, reason = answer.detail, answer.reason
             if answer.status == 500 and self.settings.hide_model_errors:
-                detail = "the model failed"
+                detail, reason = "the model failed", ""
             headers[0] = (b"content-type", PROBLEM_JSON)
-            body = problem_body(answer.status, detail, request_id, answer.reason)
-            await send_body(send, answer.status, headers, body, answer.reason)
+            body = problem_body(answer.status, detail, request_id, reason)
+            await send_body(send, answer.status, headers, body, reason)
         elif answer.stream and pending is not None:
             await self._stream(send, pool, pending, answer, headers)
         elif answer.path:

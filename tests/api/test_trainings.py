@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 import job_calls
+import psutil
 import pytest
-from serving import Server, serving
+from serving import Server, serving, wait_until
 from v2_target import problem
 
 MODELS = (
@@ -263,7 +264,8 @@ def test_a_training_is_cancelled_and_stays_listed(
 def test_code_that_knows_nothing_of_jobs_is_not_given_time_to_look_at_the_flag() -> None:
     with serving("raises=recorded.training", "--cancel-grace", "3600") as patient:
         uuid = begin(patient.client, "raises", json={"label": "a", "seconds": 600})["uuid"]
-        job_calls.reached(patient.client, uuid, ("running",))
+        process = psutil.Process(patient.process.pid)
+        wait_until(lambda: len(process.children()) == 2, lambda: patient.log)  # the worker, and the job's
         patient.client.delete(f"/v2/models/raises/train/{uuid}")
         assert job_calls.ended(patient.client, uuid)["ended_by"] == "SIGTERM"
 

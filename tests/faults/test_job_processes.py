@@ -138,6 +138,18 @@ def test_a_job_that_cannot_be_started_can_be_cancelled(server: Server, client: h
     assert ended(client, train(client, "echo"))["state"] == "succeeded"
 
 
+@pytest.mark.slow
+def test_a_job_is_cancelled_though_its_process_is_not_there_yet(client: httpx.Client, gate: Gate) -> None:
+    """Between its claim and its process, where the first of these mostly are, it need not be killed."""
+    for _ in range(8):
+        job_id = train(client, "wait", number=gate.port)
+        while job(client, job_id)["state"] == "queued":
+            pass
+        client.delete(f"/v2/jobs/{job_id}")
+        found = ended(client, job_id)
+        assert (found["state"], found["ended_by"] in ("before it ran", "SIGTERM")) == ("cancelled", True)
+
+
 def test_a_frozen_job_is_cancelled_like_any_other(client: httpx.Client, gate: Gate) -> None:
     job_id = train(client, "wait", number=gate.port)
     held = gate.arrival()

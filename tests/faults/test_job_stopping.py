@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -95,6 +97,29 @@ def test_a_job_that_has_not_begun_when_the_server_stops_was_never_claimed(tmp_pa
         assert (found["state"], found["attempt"], found["max_attempts"]) == ("succeeded", 1, 1)
         states = [event["state"] for event in events(server.client, job_id) if event["event"] == "state"]
         assert states == ["queued", "running", "queued", "running", "succeeded"]
+
+
+@pytest.mark.slow
+def test_a_training_that_ends_while_the_server_stops_is_not_lost(tmp_path: Path, gate: Gate) -> None:
+    """The server is stopped when the job's process has ended and its last lines are not written yet."""
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    data = ("--data-dir", str(tmp_path), "--spool-dir", str(spool), "--cancel-grace", "2")
+    with serving(MODELS[0], *data) as server:
+        job_id = train(server.client, "wait", number=gate.port, text="done")
+        held = gate.arrival()
+        with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
+            database.execute("BEGIN IMMEDIATE")  # nobody else can write
+            held.release()
+            # Beside the folder of the worker for predictions.
+            wait_until(lambda: len(list(spool.glob("*/tmp-*"))) == 1, lambda: server.log, 10)
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_for_log(r"stopping; running predictions", 10)
+            database.rollback()
+        assert server.stop(signal.SIGCONT) == 0
+    with serving(MODELS[0], *data) as server:
+        found = job(server.client, job_id)
+        assert (found["state"], found["ended_by"], found["attempt"]) == ("succeeded", "return", 1)
 
 
 @pytest.mark.slow

@@ -271,6 +271,8 @@ class Worker(asyncio.Protocol):
 
     async def stop(self, *, at_once: bool = False) -> None:
         """End the worker: asked first, killed if it does not go in time. Nothing of it is left after."""
+        if self._process is None and self._thread is None:
+            self._ended.set()  # it was never started
         if not self.lost:
             self.send(Kind.STOP, None)
         if not at_once:

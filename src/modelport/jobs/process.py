@@ -69,6 +69,9 @@ class JobProcess:
 
     def on_frame(self, worker: Worker, kind: int, message: Any) -> None:
         if kind == Kind.READY:
+            if self._to_stop.is_set():  # its code has not begun, and never will
+                worker.kill("cancelled")
+                return
             call = msgspec.msgpack.decode(self.claim.job.call, type=Call)
             order = JobOrder(call, self.claim.job.id, self.claim.attempt, str(self.folder))
             worker.send(Kind.JOB, order)
@@ -102,7 +105,10 @@ class JobProcess:
                 (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
             await asyncio.to_thread(sync_job, self.folder)  # before an artifact can be told of
             failpoints.reach("spawn.before")
-            await self._start()
+            if not self._to_stop.is_set():
+                await self._start()
+            if self._to_stop.is_set() and not self._asked:
+                return Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by="before it ran")
             failpoints.reach("spawn.after")
             await self._over.wait()
             self._end_cancelling()
@@ -115,6 +121,7 @@ class JobProcess:
             error_text = f"it could not be started: {error.strerror or error}"
             return Outcome(state=State.FAILED, status=500, error=error_text, ended_by="start")
         finally:
+            self._to_stop.set()
             self._end_cancelling()
             await asyncio.shield(worker.stop(at_once=True))
 
@@ -127,10 +134,14 @@ class JobProcess:
         self._worker.go_on()
 
     async def _start(self) -> None:
-        """Start the process, trying again where it lacks what others may soon give back. Raises `OSError`."""
+        """Start the process, trying again where it lacks what others may soon give back. Raises `OSError`.
+
+        Returns without a process if the job is cancelled meanwhile.
+        """
         for delay in START_DELAYS:
             try:
-                return await self._worker.start()
+                await self._worker.start()
+                return
             except OSError as error:
                 if error.errno not in LACKING or self._to_stop.is_set():
                     raise
@@ -138,19 +149,21 @@ class JobProcess:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._to_stop.wait()
-        return await self._worker.start()
+                    return
+        await self._worker.start()
 
     def cancel(self) -> None:
         """Ask the job to stop, and insist: the flag, SIGTERM, at the end of the grace SIGKILL.
 
-        Code that knows nothing of jobs, as every DEEPaaS model, gets SIGTERM at once.
+        Code that knows nothing of jobs, as every DEEPaaS model, gets SIGTERM at once. A job whose process
+        is not there yet will have none.
         """
         self._to_stop.set()
-        if self._cancelling is None and not self._over.is_set():
+        if self._worker.pid and self._cancelling is None and not self._over.is_set():
+            self._asked = "flag"
             self._cancelling = asyncio.get_running_loop().create_task(self._cancel())
 
     async def _cancel(self) -> None:
-        self._asked = "flag"
         self._worker.ask_to_stop()
         to_look = self._grace * FLAG_SHARE if self._knows_job else 0.0
         await asyncio.sleep(to_look)
@@ -208,17 +221,18 @@ class JobProcess:
 
     def _refused(self, answer: Answer) -> Outcome:
         """The model raised an exception."""
-        error = answer.detail or answer.reason or answer.body.decode("utf-8", "replace")
+        reason = answer.reason
+        error = answer.detail or reason or answer.body.decode("utf-8", "replace")
         if self.hide_model_errors and answer.problem and answer.status == 500:
             log.error("job %s failed: %s\n%s", self.claim.job.id, error, answer.failure)
-            error = HIDDEN
+            error, reason = HIDDEN, ""
         else:
             for line in answer.failure.splitlines():
                 self.add(line.encode())
         return Outcome(
             state=State.FAILED,
             status=answer.status,
-            reason=answer.reason,
+            reason=reason,
             headers=answer.headers,
             result=answer.body,
             result_type=answer.content_type if answer.body else "",

@@ -44,6 +44,7 @@ class JobRunner:
         self.owner = presence.name
         self.running: dict[str, Running] = {}
         self._wake = asyncio.Event()
+        self._cancelled: set[str] | None = None  # while claims are on their way: what was cancelled meanwhile
 
     def wake(self) -> None:
         """There may be something to claim."""
@@ -54,6 +55,8 @@ class JobRunner:
         running = self.running.get(job_id)
         if running is not None:
             running.process.cancel()
+        elif self._cancelled is not None:
+            self._cancelled.add(job_id)
 
     def kill(self) -> None:
         """Kill what runs: there is no time to ask."""
@@ -117,6 +120,7 @@ class JobRunner:
         if free <= 0 or not models:
             return
         taking = asyncio.create_task(self.store.claim(self.owner, free, LEASE_SECONDS, models))
+        cancelled = self._cancelled = set()
         try:
             claims = await asyncio.shield(taking)
         except StoreError as error:
@@ -127,9 +131,13 @@ class JobRunner:
             if taking.done() and not taking.cancelled() and taking.exception() is None:
                 await self._unclaim(taking.result())
             raise
+        finally:
+            self._cancelled = None
         for claim in claims:
             running = Running(self.store, self.engine, self.folders, claim, self.grace)
             self.running[claim.job.id] = running
+            if claim.job.id in cancelled:
+                running.process.cancel()
             tasks.create_task(self._run(running))
 
     async def _unclaim(self, claims: list[Claim]) -> None:

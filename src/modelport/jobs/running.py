@@ -108,12 +108,12 @@ class Running:
             await asyncio.wait([self._attempt])
             self._ended.set()
             self._said.set()
-            ours = await writer
+            await asyncio.wait([writer])  # which is not cancelled with us: it has still to write
+            if writer.result():
+                await self._finish(self._outcome(self._attempt))
         except asyncio.CancelledError:
             await self._give_back(writer)
             raise
-        if ours:
-            await self._finish(self._outcome(self._attempt))
 
     def _outcome(self, attempt: asyncio.Task[Outcome]) -> Outcome:
         if self._full and not self._failed_by_itself(attempt):
@@ -140,29 +140,35 @@ class Running:
     async def _give_back(self, writer: asyncio.Task[bool]) -> None:
         """The server stops: end the process and say so, that the next server need not wait for the lease."""
         assert self._attempt is not None
-        if self.process.has_begun:
-            self.process.cancel()
+        if self._attempt.done():  # what is left is to write how it ended, perhaps once more
+            outcome = self._outcome(self._attempt)
         else:
-            self._attempt.cancel()
-        try:
-            await asyncio.wait([self._attempt])
-        finally:
-            self._attempt.cancel()
+            outcome = await self._stop(self._attempt)
         self._ended.set()
         self._said.set()
-        outcome = Outcome(
-            state=State.INTERRUPTED, status=503, error="the server was stopped", ended_by="server stop"
-        )
-        if not self._attempt.cancelled() and self._attempt.exception() is None:
-            ended = self._attempt.result()
-            if ended.state in (State.SUCCEEDED, State.FAILED):  # it was faster than the question
-                outcome = ended
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 if await writer:
                     await self._return(outcome)
         except (StoreError, TimeoutError) as error:
             log.warning("job %s could not be given back: %s", self.claim.job.id, error)
+
+    async def _stop(self, attempt: asyncio.Task[Outcome]) -> Outcome:
+        """End the process; returns how the attempt ends by that."""
+        if self.process.has_begun:
+            self.process.cancel()
+        else:
+            attempt.cancel()
+        try:
+            await asyncio.wait([attempt])
+        finally:
+            attempt.cancel()
+        if not attempt.cancelled() and attempt.exception() is None:
+            ended = attempt.result()
+            if ended.state in (State.SUCCEEDED, State.FAILED):  # it was faster than the question
+                return ended
+        error = "the server was stopped"
+        return Outcome(state=State.INTERRUPTED, status=503, error=error, ended_by="server stop")
 
     async def _return(self, outcome: Outcome) -> None:
         job_id, token = self.claim.job.id, self.claim.token

@@ -125,8 +125,8 @@ class JobService:
             ) from None
 
     async def _kept_alive(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run `work` for ever: a bug in it is logged, and costs a second."""
-        while True:
+        """Run `work` until this server stops: a bug in it is logged, and costs a second."""
+        while not self.stopping:
             try:
                 await work()
             except (Exception, BaseExceptionGroup):
@@ -140,11 +140,12 @@ class JobService:
 
     async def stop_running(self) -> None:
         """Run no more jobs: those that run are asked to stop, and given back to the store."""
-        self.stopping = True
+        stopping, self.stopping = self.stopping, True
         if self._feeds is not None:
             self._feeds.close()
         if self._running is not None:
-            self._running.cancel()
+            if not stopping:  # a second time would cut off how jobs are given back
+                self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
     async def stop(self, *, at_once: bool = False) -> None:

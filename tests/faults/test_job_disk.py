@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from job_calls import ASYNC, ended, job, log, predict, train
+from job_calls import ASYNC, Gate, ended, job, log, predict, train
 from serving import Server, serving
 from small_disks import mounted
 
@@ -64,6 +64,19 @@ def test_a_job_whose_log_fills_the_disk_fails_with_that_message(small_disk: Path
         assert log(client, job_id)[0] == "line 0"
         ballast.unlink()
         assert ended(client, predict(client))["state"] == "succeeded"
+
+
+@pytest.mark.slow
+def test_a_job_that_fails_of_the_full_disk_tells_it_in_its_own_words(small_disk: Path) -> None:
+    """Though the store was the first to notice."""
+    with Gate() as gate, serving("works=trainable:Works", "--data-dir", str(small_disk)) as server:
+        job_id = train(server.client, "fill_and_print", number=gate.port)
+        held = gate.arrival()
+        server.wait_for_log(rf"job {job_id} is given up: no room is left", 30)
+        held.release()
+        found = ended(server.client, job_id)
+        assert (found["state"], found["ended_by"]) == ("failed", "exception")
+        assert "No space left on device" in found["error"]
 
 
 @contextlib.contextmanager

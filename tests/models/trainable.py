@@ -345,6 +345,15 @@ class Works(modelport.Model):
             while True:
                 file.write(b"x" * 65536)
 
+    def fill_and_print(self, text: str, number: int) -> Any:
+        """The same; before it fails it prints what does not fit any more, and waits as `wait`."""
+        try:
+            self.fill(text, number)
+        except OSError:
+            self.long_lines("", 500)
+            self.wait(text, number)
+            raise
+
 
 class SlowToLoad(Works):
     """As `Works`; while the file that `HOLD` names is there, a process comes no further than loading."""

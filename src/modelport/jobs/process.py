@@ -125,6 +125,13 @@ class JobProcess:
             self._end_cancelling()
             await asyncio.shield(worker.stop(at_once=True))
 
+    async def wait_over(self, seconds: float) -> bool:
+        """Wait until the job has answered or its process has ended, but no longer; true if it has."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._over.wait()
+        return self._over.is_set()
+
     def hold_back(self) -> None:
         """Let the job wait with further reports until `go_on`."""
         self._worker.hold_back()

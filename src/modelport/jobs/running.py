@@ -32,6 +32,7 @@ MAX_WAITING_BYTES = 64 << 20  # a job that prints faster than the disk writes lo
 MAX_REPORT_BYTES = 4 << 20  # one that reports faster waits: metrics and artifacts are never lost
 EVENT_BYTES = 300  # what an event costs beside its text
 STOP_SECONDS = 5.0
+OWN_WORDS_SECONDS = 2.0  # for a job on a full disk, which mostly fails of that itself and says at what
 T = TypeVar("T")
 
 
@@ -65,6 +66,8 @@ class Running:
         self._fenced = False
 
     def _hear(self, event: NewEvent) -> None:
+        if self._full:
+            return
         if self._waiting_bytes >= MAX_WAITING_BYTES and event.type == "log":
             self._dropped += 1
             return
@@ -224,7 +227,10 @@ class Running:
             )
         except StoreFull as error:  # what is set aside is kept for the outcome
             self._full = str(error)
-            self.abandon(self._full)
+            log.warning("job %s is given up: %s", self.claim.job.id, self._full)
+            self.process.go_on()
+            if not await self.process.wait_over(OWN_WORDS_SECONDS):
+                self.kill()
             return True
         if last is None:
             return False

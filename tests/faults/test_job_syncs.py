@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -58,6 +59,19 @@ def ask(client: httpx.Client, text: str = "") -> httpx.Response:
 
 def assert_predicts(client: httpx.Client) -> None:
     assert client.post("/v2/models/works/predict/", json={}).status_code == 200
+
+
+def test_a_new_data_folder_is_found_after_a_power_cut(tmp_path: Path) -> None:
+    """Every name that is new on the way to it is synced in the folder above."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed: apt-get install strace")
+    code = "from modelport.jobs.folders import *; import sys; JobFolders(Path(sys.argv[1])).make_root()"
+    program = [sys.executable, "-c", code, str(tmp_path / "new" / "data")]
+    trace = ["strace", "-f", "-y", "-o", str(tmp_path / "trace"), "-e", "trace=fsync"]
+    subprocess.run([*trace, *program], check=True, capture_output=True)
+    synced = (tmp_path / "trace").read_text()
+    for folder in (tmp_path, tmp_path / "new", tmp_path / "new" / "data"):
+        assert f"<{folder}>)" in synced
 
 
 def test_after_a_sync_that_failed_nothing_is_confirmed_until_a_restart(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -17,6 +18,14 @@ class JobFolders:
 
     def __init__(self, data_dir: Path):
         self.root = data_dir / "jobs"
+
+    def make_root(self) -> None:
+        """Make the data folder and what is in it, to be found after a power cut. Raises `OSError`."""
+        made = [place for place in (self.root, *self.root.parents) if not place.exists()]
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for place in made:
+            with contextlib.suppress(PermissionError):  # of a folder whose names only its owner may read
+                sync(place.parent)
 
     def of(self, job_id: str) -> Path:
         """A job's folder; it exists once `make` was called."""

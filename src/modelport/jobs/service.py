@@ -107,7 +107,7 @@ class JobService:
 
     def _open_folder(self) -> None:
         """Make the data folder ours. Raises `OSError` if it cannot be, or another server has it."""
-        self.folders.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folders.make_root()
         if not self.settings.database_url:  # several servers may share a PostgreSQL and its folder
             self._lock_folder()
         self.presence.enter()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from job_calls import Gate, ended, events, job, predict, reached, read_events, train
 from serving import serving, wait_until
@@ -136,6 +137,29 @@ def test_a_second_signal_does_not_wait_for_a_deaf_training(tmp_path: Path, numbe
         assert server.stop(number) == 0  # which waits 20 seconds at most
     with serving(*MODELS, *data) as server:
         assert reached(server.client, job_id, ("interrupted",), 5)["attempt"] == 1
+
+
+@pytest.mark.slow
+def test_a_second_signal_while_nothing_can_be_claimed(tmp_path: Path) -> None:
+    """What runs is killed at once, and found as given back by the stop, not as a mistake of the server."""
+    data = ("--data-dir", str(tmp_path), "--cancel-grace", "600", "--job-workers", "2")
+    with serving(MODELS[2], *data) as server:
+        body = {"mode": "deaf", "epochs": 1}
+        job_id = server.client.post("/v2/models/t/train/", json=body).json()["uuid"]
+        with server.client.stream("GET", f"/v2/jobs/{job_id}/events") as stream:
+            assert any(event["event"] == "progress" for event in read_events(stream))
+        with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
+            database.execute("BEGIN IMMEDIATE")  # nobody else can write
+            time.sleep(2)  # the next claim waits for the lock: no event tells that
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_for_log(r"stopping; running predictions", 10)
+            server.process.send_signal(signal.SIGTERM)
+            process = psutil.Process(server.process.pid)
+            wait_until(lambda: len(process.children()) < 2, lambda: server.log, 10)
+            database.rollback()
+        assert server.stop(signal.SIGCONT) == 0
+    with serving(MODELS[2], *data) as server:
+        assert job(server.client, job_id)["state"] == "interrupted"
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ class JobRunner:
     def kill(self) -> None:
         """Kill what runs: there is no time to ask."""
         for running in self.running.values():
-            running.kill()
+            running.stop_at_once()
 
     async def run(self) -> None:
         """Rescue what a killed server left, then run jobs until cancelled."""

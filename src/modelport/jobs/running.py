@@ -33,6 +33,9 @@ MAX_REPORT_BYTES = 4 << 20  # one that reports faster waits: metrics and artifac
 EVENT_BYTES = 300  # what an event costs beside its text
 STOP_SECONDS = 5.0
 OWN_WORDS_SECONDS = 2.0  # for a job on a full disk, which mostly fails of that itself and says at what
+SERVER_STOP = Outcome(
+    state=State.INTERRUPTED, status=503, error="the server was stopped", ended_by="server stop"
+)
 T = TypeVar("T")
 
 
@@ -64,6 +67,7 @@ class Running:
         self._attempt: asyncio.Task[Outcome] | None = None
         self._full = ""
         self._fenced = False
+        self._stopped = False  # by a server that had no time to ask
 
     def _hear(self, event: NewEvent) -> None:
         if self._full:
@@ -124,6 +128,8 @@ class Running:
         if self._fenced and attempt.cancelled():
             lost = "the server that ran it could not reach the database"
             return Outcome(state=State.INTERRUPTED, status=503, error=lost, ended_by="lost")
+        if self._stopped and attempt.cancelled():
+            return SERVER_STOP
         error = asyncio.CancelledError() if attempt.cancelled() else attempt.exception()
         if error is not None:
             log.error("job %s: running it failed", self.claim.job.id, exc_info=error)
@@ -139,6 +145,11 @@ class Running:
         """Kill the process now."""
         if self._attempt is not None:
             self._attempt.cancel()
+
+    def stop_at_once(self) -> None:
+        """Kill the process: the server stops, and does not ask any longer."""
+        self._stopped = True
+        self.kill()
 
     async def _give_back(self, writer: asyncio.Task[bool]) -> None:
         """The server stops: end the process and say so, that the next server need not wait for the lease."""
@@ -170,8 +181,7 @@ class Running:
             ended = attempt.result()
             if ended.state in (State.SUCCEEDED, State.FAILED):  # it was faster than the question
                 return ended
-        error = "the server was stopped"
-        return Outcome(state=State.INTERRUPTED, status=503, error=error, ended_by="server stop")
+        return SERVER_STOP
 
     async def _return(self, outcome: Outcome) -> None:
         job_id, token = self.claim.job.id, self.claim.token

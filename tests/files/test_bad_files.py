@@ -7,8 +7,10 @@ import pickle
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import joblib
+import onnx
 import pytest
 import skops.io
 from bad_files import (
@@ -22,6 +24,7 @@ from bad_files import (
     zipped,
 )
 from cli.cli_process import modelport
+from onnx import helper
 from test_recognising import fitted
 
 from modelport.contract.errors import ModelLoadError
@@ -184,6 +187,40 @@ def test_weights_behind_a_link_are_refused(tmp_path: Path, link: str) -> None:
         (folder / "weights.bin").hardlink_to(secret)
     with pytest.raises(ModelLoadError, match="is a link"):
         parse_source(str(folder / "m.onnx"))
+
+
+def tensor_elsewhere() -> Any:
+    tensor = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[4])
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../secret")
+    return tensor
+
+
+def onnx_with(tensor: Any, place: str) -> bytes:
+    """A model that keeps a tensor anywhere but among its own weights."""
+    constant = helper.make_node("Constant", [], ["y"], value=tensor)
+    output = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [4])
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+    graph = helper.make_graph([constant], "graph", [], [output])
+    functions = []
+    if place == "branch":
+        inner = helper.make_graph([], "branch", [], [output], [tensor])
+        branches = {"then_branch": inner, "else_branch": inner}
+        graph = helper.make_graph([helper.make_node("If", ["c"], ["y"], **branches)], "graph", [], [output])
+    elif place == "function":
+        functions = [helper.make_function("own", "F", [], ["y"], [constant], imports[:1])]
+        call = helper.make_node("F", [], ["y"], domain="own")
+        graph = helper.make_graph([call], "graph", [], [output])
+    model: Any = helper.make_model(graph, opset_imports=imports, functions=functions)
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize("place", ["constant", "branch", "function"])
+def test_weights_are_looked_after_wherever_they_are(tmp_path: Path, place: str) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(onnx_with(tensor_elsewhere(), place))
+    with pytest.raises(ModelLoadError, match=r"'\.\./secret', which is outside its folder"):
+        parse_source(str(path))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read every file")

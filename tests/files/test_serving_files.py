@@ -10,9 +10,12 @@ from typing import Any
 
 import cloudpickle
 import joblib
+import numpy as np
+import onnx
 import pytest
 import skops.io
 from cli.cli_process import modelport
+from onnx import helper
 from serving import Server, serving, wait_until
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
@@ -131,6 +134,40 @@ def test_a_worker_that_is_replaced_loads_the_file_again(folder: Path, expected: 
         server.wait_for_log("a new worker is ready", start=before)
         wait_until(lambda: server.client.get("/v2/health/ready").status_code == 200, lambda: server.log)
         assert server.client.post("/v2/models/object/predict/", json={"n": 1}).json() == 41
+
+
+@pytest.mark.slow
+def test_a_file_that_is_exchanged_later_is_looked_at_again(tmp_path: Path) -> None:
+    """Weights beside an ONNX file that become a link between two starts of a worker are not read."""
+    (tmp_path / "secret").write_bytes(np.arange(4, dtype="float32").tobytes())
+    folder = tmp_path / "model"
+    folder.mkdir()
+    weights = folder / "weights.bin"
+    weights.write_bytes(bytes(16))
+    adding_onnx(folder / "adding.onnx", weights.name)
+    with serving(str(folder / "adding.onnx")) as server:
+        answer = server.client.post("/v2/models/adding/predict/", json={"x": [[1, 2, 3, 4]]})
+        assert answer.json()["predictions"] == [[1, 2, 3, 4]]
+        weights.unlink()
+        weights.hardlink_to(tmp_path / "secret")
+        before = len(server.lines)
+        (worker,) = children(server)
+        worker.kill()
+        server.wait_for_log("'weights.bin', is a link", start=before)
+        assert server.client.get("/v2/health/ready").status_code == 503
+
+
+def adding_onnx(path: Path, location: str) -> None:
+    """A model that adds four weights, which are in a file of their own."""
+    weights = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[4])
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value=location)
+    rows = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [None, 4]) for name in ("x", "y")]
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "w"], ["y"])], "g", rows[:1], rows[1:], [weights]
+    )
+    imports = [helper.make_opsetid("", 17)]
+    path.write_bytes(helper.make_model(graph, opset_imports=imports, ir_version=9).SerializeToString())
 
 
 def children(server: Server) -> list[Any]:

@@ -6,6 +6,7 @@ import importlib
 import sys
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,12 +50,14 @@ def load_file(target: str, options: ModelOptions, problems: list[str]) -> Any:
 
 
 def _format(shown: Path, path: Path, options: ModelOptions) -> Format:
-    """The format that was named or recognised at the start; else it is recognised, and trusted, here."""
-    if options.format:
-        format = format_named(options.format)
-        check_trust(Found(shown, format, format.danger), trust=options.trust)
-        return format
-    found = recognised(path)
+    """The format that was named or recognised at the start, of what lies there now.
+
+    A path may lead elsewhere by now: a worker that starts again looks at the file again, too. With `trust`
+    nothing would come of it. Raises `ModelLoadError`.
+    """
+    if options.format and options.trust:
+        return format_named(options.format)
+    found = replace(recognised(path, options.format), path=shown)
     check_trust(found, trust=options.trust)
     return found.format
 

@@ -14,10 +14,23 @@ from modelport.sources.files.protobuf import CutOff, Field, NotProtobuf, fields
 MODEL = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
 IR_VERSION, GRAPH, OPSETS = 1, 7, 8
 MAX_IR_VERSION = 1000
-INITIALIZER = 5  # of GraphProto
 EXTERNAL_DATA = 13  # of TensorProto
+# Where tensors may be, by the message: the numbers of its fields that lead on, and the message they hold.
+# A tensor may be the value of a node's attribute, in the body of a loop, a branch or a function.
+LEADING = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node", 11: "attribute"},
+    "training": {1: "graph", 2: "graph"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+}
+MAX_DEPTH = 100  # as protobuf itself has
 KEY, VALUE = 1, 2  # of StringStringEntryProto
+LOCATION = "location"
 MAX_LOCATION = 4096
+SMALL_BYTES = 64 * 1024
 
 
 @dataclass
@@ -41,7 +54,7 @@ def is_onnx(path: Path, file: BinaryIO, size: int) -> bool:
         ) from None
     if seen.graph is None or not seen.numbers & {IR_VERSION, OPSETS}:
         return False
-    for location in sorted(_locations(file, seen.graph)):
+    for location in sorted(_locations(file, Field(0, 2, 0, size), "model")):
         _check_location(path, location)
     return True
 
@@ -57,18 +70,29 @@ def _walk(file: BinaryIO, size: int, seen: _Seen) -> None:
             seen.graph = found
 
 
-def _locations(file: BinaryIO, graph: Field) -> set[str]:
+def _locations(file: BinaryIO, message: Field, kind: str, depth: int = 0) -> set[str]:
     """The files that hold the weights, where the model's own does not. Damage is left to the loader."""
     found: set[str] = set()
     try:
-        for tensor in _inside(file, graph, INITIALIZER):
-            for entry in _inside(file, tensor, EXTERNAL_DATA):
-                texts = {part.number: _text(file, part) for part in fields(file, entry.begin, _end(entry))}
-                if texts.get(KEY) == "location":
-                    found.add(texts.get(VALUE, ""))
+        if message.size < SMALL_BYTES and LOCATION.encode() not in _content(file, message):
+            return found  # nearly always
+        if kind == "tensor":
+            return _locations_of(file, message)
+        for part in fields(file, message.begin, _end(message)) if depth < MAX_DEPTH else ():
+            leads_to = LEADING[kind].get(part.number)
+            if leads_to is not None and part.kind == 2:
+                found |= _locations(file, part, leads_to, depth + 1)
     except (NotProtobuf, CutOff):
         pass
     return found
+
+
+def _locations_of(file: BinaryIO, tensor: Field) -> set[str]:
+    entries = [
+        {part.number: _text(file, part) for part in fields(file, entry.begin, _end(entry))}
+        for entry in _inside(file, tensor, EXTERNAL_DATA)
+    ]
+    return {texts.get(VALUE, "") for texts in entries if texts.get(KEY) == LOCATION}
 
 
 def _inside(file: BinaryIO, message: Field, number: int) -> list[Field]:
@@ -81,6 +105,11 @@ def _inside(file: BinaryIO, message: Field, number: int) -> list[Field]:
 
 def _end(message: Field) -> int:
     return message.begin + message.size
+
+
+def _content(file: BinaryIO, message: Field) -> bytes:
+    file.seek(message.begin)
+    return file.read(message.size)
 
 
 def _text(file: BinaryIO, part: Field) -> str:

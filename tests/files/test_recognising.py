@@ -123,10 +123,10 @@ def test_formats_that_are_archives(tmp_path: Path) -> None:
     }
     found = {
         format_of(torch_zip(tmp_path / "a.onnx", pickle.dumps(fitted()))),
-        format_of(zipped(tmp_path / "b.zip", **script), trust=False),
+        format_of(zipped(tmp_path / "b.zip", **script)),
         format_of(zipped(tmp_path / "c", serialized_exported_program_DOT_json=b"{}"), trust=False),
         format_of(zipped(tmp_path / "d", m__archive_format=b"pt2"), trust=False),
-        format_of(keras_zip(tmp_path / "e", DENSE), trust=False),
+        format_of(keras_zip(tmp_path / "e", DENSE)),
     }
     assert found == {"torch", "torchscript", "torch-export", "keras"}
 
@@ -143,9 +143,28 @@ def test_formats_that_are_folders(tmp_path: Path) -> None:
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").write_bytes(b"\x08\x01")
     safe = hugging_face(tmp_path / "safe", model_DOT_safetensors=safetensors_bytes())
-    assert format_of(tmp_path / "saved", trust=False) == "tensorflow"
+    assert format_of(tmp_path / "saved") == "tensorflow"
     assert format_of(safe, trust=False) == "transformers"
     assert parse_source(str(safe)).name == "safe"
+
+
+def test_programs_need_trust(tmp_path: Path) -> None:
+    """Whatever the safe mode of their framework says."""
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").write_bytes(b"\x08\x01")
+    script = {
+        "m__data_DOT_pkl": b"\x80\x02}.",
+        "m__constants_DOT_pkl": b"\x80\x02).",
+        "m__code__a_DOT_py": b"",
+    }
+    cases = {
+        keras_zip(tmp_path / "m.keras", DENSE): r"a Keras model, which can run code .* export it to ONNX: ",
+        zipped(tmp_path / "m.pt", **script): r"a TorchScript file, which is a program .* torch\.export\.save",
+        tmp_path / "saved": r"a TensorFlow SavedModel, which is a program .* tf2onnx",
+    }
+    for path, words in cases.items():
+        with pytest.raises(ModelLoadError, match=words):
+            parse_source(str(path))
 
 
 def test_layers_and_folders_that_run_code_need_trust(tmp_path: Path) -> None:
@@ -185,8 +204,8 @@ def test_saying_a_format_is_no_trust(tmp_path: Path) -> None:
 
 def test_a_format_that_is_not_installed_names_its_extra(tmp_path: Path) -> None:
     (tmp_path / "installed" / "keras").rmdir()
-    with pytest.raises(ModelLoadError, match=r"Keras needs keras.*pip install 'modelport\[keras\]'"):
-        parse_source(str(keras_zip(tmp_path / "m.keras", DENSE)))
+    with pytest.raises(ModelLoadError, match=r"Keras model needs keras.*pip install 'modelport\[keras\]'"):
+        source_of(keras_zip(tmp_path / "m.keras", DENSE))
 
 
 def test_names_of_models(tmp_path: Path) -> None:

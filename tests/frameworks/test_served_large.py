@@ -86,7 +86,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, 
 
 @pytest.fixture(scope="module")
 def server(expected: dict[str, tuple[Path, str, Any]]) -> Iterator[Server]:
-    with serving(*(str(path) for path, _, _ in expected.values()), wait=False) as running:
+    with serving("--trust", *(str(path) for path, _, _ in expected.values()), wait=False) as running:
         running.wait_settled(240)
         yield running
 

@@ -103,7 +103,9 @@ def test_rows_of_a_program_with_a_fixed_or_bounded_number_stay_apart(
 def test_torchscript_has_the_arguments_of_its_forward(tmp_path: Path, make: Callable[[Any], Any]) -> None:
     script = make(Scaled().eval())
     script.save(str(tmp_path / "model.pt"))
-    adapter = adapted("torch", tmp_path / "model.pt")
+    with pytest.raises(ModelLoadError, match=r"TorchScript is a program.*--trust"):
+        adapted("torch", tmp_path / "model.pt")
+    adapter = adapted("torch", tmp_path / "model.pt", trust=True)
     assert [(i.name, i.dtype, i.shape) for i in adapter.inputs] == [("x", "float32", [])]
     assert [(o.name, o.schema) for o in adapter.options] in (
         [("times", {"type": "integer", "default": 2})],
@@ -113,7 +115,7 @@ def test_torchscript_has_the_arguments_of_its_forward(tmp_path: Path, make: Call
     own = answer(script, torch.tensor(ROWS))
     given = predicted(adapter, {"x": ROWS})
     assert [given["output_0"].tobytes(), given["output_1"].tobytes()] == [t.numpy().tobytes() for t in own]
-    first = adapted("torch", tmp_path / "model.pt", first_output=True, max_batch_size=8)
+    first = adapted("torch", tmp_path / "model.pt", trust=True, first_output=True, max_batch_size=8)
     assert first.batches
     assert predicted(first, {"x": ROWS}).tobytes() == own[0].numpy().tobytes()
 
@@ -214,6 +216,10 @@ def test_an_archive_that_would_run_code_is_refused(exported: Path, tmp_path: Pat
         "guards_code is": graph_with("guards_code", [run]),
         "expr_str is": graph_with("expr_str", run),
         "operator is": graph_with("target", "torch.os.system"),
+        "operator is 'torch.ops.aten.add.__": graph_with("target", "torch.ops.aten.add.__getattribute__"),
+        "operator is 'torch.ops.aten.__": graph_with("target", "torch.ops.aten.__init__"),
+        "operator is 'torch.ops.aten.from": graph_with("target", "torch.ops.aten.from_file.default"),
+        "operator is 'torch.ops.higher": graph_with("target", "torch.ops.higher_order.wrap"),
         "in_spec is": graph_with("in_spec", '[1, {"type": "x", "context": "{\\"__enum__\\": 1}"}]'),
         "name is": graph_with("name", "x=print(1)"),
         "is pickled": lambda name, data: (

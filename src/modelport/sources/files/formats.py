@@ -31,7 +31,10 @@ class Format:
 
 SAVE_SKOPS = "save the model in a safe format: skops.io.dump(model, 'model.skops'), or ONNX"
 SAVE_TORCH = "save a program instead: torch.export.save(torch.export.export(model, inputs), 'model.pt2')"
-SAVE_KERAS = "save it anew without what runs code: model.save('model.keras'), or export it to ONNX"
+SAVE_KERAS = "export it to ONNX: model.export('model.onnx', format='onnx')"
+SAVE_GRAPH = "convert it to ONNX: python -m tf2onnx.convert --saved-model FOLDER --output model.onnx"
+# Programs, which their frameworks do not confine: there are operators that read and write any file.
+PROGRAM = "is a program that can read and write files when it is loaded or predicts"
 
 _ALL = (
     Format("skops", "scikit-learn (skops)", (".skops",), module="skops", extra="skops"),
@@ -46,13 +49,16 @@ _ALL = (
     Format("lightgbm", "LightGBM", (".txt", ".lgb", ".lgbm", ".model"), "lightgbm", "lightgbm", "lightgbm"),
     Format("catboost", "CatBoost", (".cbm", ".json", ".bin", ".model"), "catboost", "catboost", "catboost"),
     Format("torch-export", "PyTorch (torch.export)", (".pt2",), "torch", "torch", "torch"),
-    Format("torchscript", "TorchScript", (".pt", ".pth", ".ts", ".torchscript"), "torch", "torch", "torch"),
+    Format("torchscript", "TorchScript file", (".pt", ".pth", ".ts", ".torchscript"), "torch", "torch",
+           "torch", PROGRAM, SAVE_TORCH),
     Format("torch", "pickled PyTorch", (".pt", ".pth", ".bin", ".ckpt"), "torch", "torch", "torch",
            CODE, SAVE_TORCH),
-    Format("keras", "Keras", (".keras",), "keras", "keras", "keras"),
-    Format("keras-h5", "Keras (HDF5)", (".h5", ".hdf5", ".keras"), "keras", "keras", "keras",
+    Format("keras", "Keras model", (".keras",), "keras", "keras", "keras",
            "can run code of its layers when it is loaded, whatever Keras's safe mode says", SAVE_KERAS),
-    Format("tensorflow", "TensorFlow SavedModel", (), "keras", "tensorflow", "tensorflow"),
+    Format("keras-h5", "Keras model (HDF5)", (".h5", ".hdf5", ".keras"), "keras", "keras", "keras",
+           "can run code of its layers when it is loaded, whatever Keras's safe mode says", SAVE_KERAS),
+    Format("tensorflow", "TensorFlow SavedModel", (), "keras", "tensorflow", "tensorflow",
+           PROGRAM, SAVE_GRAPH),
     Format("transformers", "Hugging Face model", (), "transformers", "transformers", "transformers"),
 )  # fmt: skip
 FORMATS = {known.name: known for known in _ALL}

@@ -12,9 +12,10 @@ MAX_NAME = 80
 
 def check_trust(found: Found, *, trust: bool) -> None:
     """Raise `ModelLoadError` if loading this could run code, and nobody said that it is trusted."""
-    if not found.danger or trust:
+    danger = found.danger or found.format.danger
+    if not danger or trust:
         return
-    said = f"{found.path}: it is {_with_article(found.format.title)}, which {found.danger}"
+    said = f"{found.path}: it is {_with_article(found.format.title)}, which {danger}"
     imports = _imports(found.scan)
     if imports:
         said += f". {imports}"

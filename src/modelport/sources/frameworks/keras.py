@@ -17,42 +17,34 @@ from typing import Any, cast
 from modelport.contract.arrays.adapter import ArrayAdapter, Input
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
-from modelport.sources.frameworks.border import FunctionAdapter, first_line, framework_module, loading
+from modelport.sources.frameworks.border import FunctionAdapter, framework_module, loading
 from modelport.sources.frameworks.saved_model import adapt_saved_model, load_saved_model
 
 ROWS = "X"
 MADE_UP = ("keras_tensor", "input_layer", "input_")  # names that Keras gives to inputs without one
 BACKENDS = ("tensorflow", "torch", "jax")
 HDF5 = b"\x89HDF\r\n\x1a\n"
-LAMBDA = (
-    "it has a Lambda layer, which is Python code of whoever made the file: build the model with "
-    "layers of keras instead, or load it with --trust if you know who made it"
+CODE = (
+    "a Keras model can hold code that runs when it is loaded, whatever Keras's safe mode says: "
+    "export it to ONNX, or load it with --trust if you know who made it"
 )
 
 
 def load(path: Path, options: ModelOptions) -> Any:
-    """A Keras model, not compiled for training, or the object of a SavedModel. Raises `ModelLoadError`.
+    """A Keras model, not compiled for training, or the object of a SavedModel. Both need `trust`.
 
-    Keras' safe mode, which refuses Lambda layers, is off only with `trust`; so is the older HDF5 format.
+    Raises `ModelLoadError`.
     """
     if path.is_dir():
         return load_saved_model(path, options)
+    if not options.trust:
+        raise ModelLoadError(f"{path}: {CODE}")
     _choose_backend()
     keras = framework_module("keras", "keras")
     with loading(path, "keras"):
         with path.open("rb") as file:
             is_old = file.read(len(HDF5)) == HDF5
-        if is_old and not options.trust:
-            raise ModelLoadError(
-                f"{path}: an HDF5 model can hold Python code that runs when it is loaded: "
-                "save it anew as .keras, or load it with --trust if you know who made it"
-            )
-        try:
-            return _read(keras, path, is_old, options.trust)
-        except ValueError as error:
-            if "Lambda" in first_line(error):
-                raise ModelLoadError(f"{path}: {LAMBDA}") from error
-            raise
+        return _read(keras, path, is_old)
 
 
 def adapt(obj: Any, options: ModelOptions) -> ArrayAdapter | None:
@@ -135,14 +127,14 @@ def _choose_backend() -> None:
     os.environ.setdefault("KERAS_BACKEND", installed[0])
 
 
-def _read(keras: Any, path: Path, is_old: bool, trust: bool) -> Any:
-    """Load a file whose content is known; Keras itself goes by the end of its name."""
+def _read(keras: Any, path: Path, is_old: bool) -> Any:
+    """Load a file whose content is known and trusted; Keras itself goes by the end of its name."""
     end = ".h5" if is_old else ".keras"
     with tempfile.TemporaryDirectory(prefix="modelport-keras-") as folder:
         named = path if path.suffix == end else Path(folder) / f"model{end}"
         if named != path:
             named.symlink_to(path.absolute())
-        return keras.saving.load_model(str(named), compile=False, safe_mode=not trust)
+        return keras.saving.load_model(str(named), compile=False, safe_mode=False)
 
 
 def _metadata(model: Any) -> dict[str, Any]:

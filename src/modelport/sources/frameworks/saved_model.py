@@ -14,21 +14,19 @@ from modelport.contract.model_options import ModelOptions
 from modelport.sources.frameworks.border import FunctionAdapter, framework_module, loading
 
 SERVING = "serving_default"
-# Operations by which a graph reaches beyond its inputs and its own variables.
-REACHING = frozenset(
-    ("WriteFile", "PyFunc", "PyFuncStateless", "EagerPyFunc", "LoadDataset", "SaveDatasetV2")
+PROGRAM = (
+    "a SavedModel is a program that can read and write files: convert it to ONNX, "
+    "or load it with --trust if you know who made it"
 )
 
 
 def load_saved_model(path: Path, options: ModelOptions) -> Any:
-    """The restored object of the folder. Raises `ModelLoadError`, also for graphs that write files or run
-    Python unless `trust` allows it.
-    """
+    """The restored object of the folder, which needs `trust`. Raises `ModelLoadError`."""
+    if not options.trust:
+        raise ModelLoadError(f"{path}: {PROGRAM}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     tensorflow = framework_module("tensorflow", "tensorflow")
     with loading(path, "tensorflow", "is the folder whole (saved_model.pb and variables)?"):
-        if not options.trust:
-            _check_operations(path)
         return tensorflow.saved_model.load(str(path))
 
 
@@ -104,17 +102,3 @@ def _shape(spec: Any) -> list[int | None]:
 def _is_free(spec: Any) -> bool:
     shape = _shape(spec)
     return bool(shape) and shape[0] is None
-
-
-def _check_operations(path: Path) -> None:
-    protobuf: Any = importlib.import_module("tensorflow.core.protobuf.saved_model_pb2")
-    saved = protobuf.SavedModel()
-    saved.ParseFromString((path / "saved_model.pb").read_bytes())
-    for graph in (one.graph_def for one in saved.meta_graphs):
-        nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
-        reaching = sorted({node.op for node in nodes} & REACHING)
-        if reaching:
-            raise ModelLoadError(
-                f"{path}: its graph can write files or run Python ({', '.join(reaching)}): "
-                "export it without, or load it with --trust if you know who made it"
-            )

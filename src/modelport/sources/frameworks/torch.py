@@ -25,6 +25,10 @@ from modelport.sources.frameworks.exported_program import adapt_exported
 from modelport.sources.frameworks.tensors import answer_of, numpy_type, tensor_of
 
 SCALARS = {"int": "integer", "float": "number", "bool": "boolean", "str": "string"}
+SCRIPT = (
+    "TorchScript is a program that can read and write files: export it with torch.export.save(), "
+    "or load it with --trust if you know who made it"
+)
 PICKLED = (
     "a pickled module runs code when it is loaded: export it with torch.export.save(), "
     "or load it with --trust if you know who made it"
@@ -32,7 +36,7 @@ PICKLED = (
 
 
 def load(path: Path, options: ModelOptions) -> Any:
-    """An exported program, a TorchScript module, or a pickled module (only with `trust`).
+    """An exported program, or with `trust` a TorchScript module or a pickled one.
 
     Raises `ModelLoadError`.
     """
@@ -43,6 +47,8 @@ def load(path: Path, options: ModelOptions) -> Any:
         if kind == "exported":
             return _exported(torch, path, options.trust)
         if kind == "script":
+            if not options.trust:
+                raise ModelLoadError(f"{path}: {SCRIPT}")
             return torch.jit.load(str(path), map_location="cpu")
         if not options.trust:
             raise ModelLoadError(f"{path}: {PICKLED}")

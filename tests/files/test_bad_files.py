@@ -189,6 +189,19 @@ def test_weights_behind_a_link_are_refused(tmp_path: Path, link: str) -> None:
         parse_source(str(folder / "m.onnx"))
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("a\nb", r"a\nb"), ("\x1b[31mred", r"\x1b[31mred"), (os.fsdecode(b"n\xff"), r"n\udcff")],
+)
+def test_the_name_of_a_file_is_shown_in_one_line(tmp_path: Path, name: str, shown: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"")
+    ended = modelport("check", f"m={path}")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"Error: {tmp_path}/{shown}: it is an empty file")
+    assert ended.stderr.count("\n") == 1
+
+
 def tensor_elsewhere() -> Any:
     tensor = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[4])
     tensor.data_location = onnx.TensorProto.EXTERNAL

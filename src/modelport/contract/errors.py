@@ -66,7 +66,11 @@ class AnswerInvalid(ModelportError):
 
 
 class ModelLoadError(ModelportError):
-    """A model could not be loaded."""
+    """A model could not be loaded. The message is one line, whatever a file or its name holds."""
+
+    def __init__(self, message: str = ""):
+        shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
+        super().__init__("".join(shown))
 
 
 def standard_reason(status: int) -> str:

@@ -41,11 +41,15 @@ class NotBound(Exception):
 
 
 class JobForm(NamedTuple):
-    """How a job's answer will look: its dialect, its id if that is given, and how long it is kept."""
+    """How a job's answer will look: its dialect, its id if that is given, and how long it is kept.
+
+    After `check_seconds` without a free worker its arguments are not checked before it runs.
+    """
 
     dialect: str = "v2"
     id: uuid.UUID | None = None
     keep_seconds: float | None = None
+    check_seconds: float | None = None
 
 
 V2 = JobForm()
@@ -88,7 +92,7 @@ class JobSubmission:
             await read_body(call, headers, receive, folder, self.settings)
             call.query, own = _own_arguments(call.query, operation)
             callback = self._callback_url(scope, own)
-            arguments = await self._check(pool, call)
+            arguments = await self._check(pool, call, form.check_seconds)
             new = NewJob(
                 id=job_id,
                 kind=verb,
@@ -127,15 +131,17 @@ class JobSubmission:
             raise Problem(422, str(error)) from error
         return url
 
-    async def _check(self, pool: ModelPool, call: Call) -> dict[str, Any]:
+    async def _check(self, pool: ModelPool, call: Call, seconds: float | None) -> dict[str, Any]:
         """Let a worker of the model bind the arguments; returns what may be shown of them."""
         check = msgspec.structs.replace(call, only_check=True)
         try:
-            _, answer = await ask(pool, check)
+            _, answer = await ask(pool, check, seconds=seconds)
         finally:
             if self.settings.allow_url_inputs:  # the check has fetched them; the job fetches its own
                 fetched = self.engine.spool.folder_of(call.id)
                 await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, fetched))
+        if answer.status == 504 and seconds is not None:  # the workers are busy: it is checked when it runs
+            return {}
         if answer.status != 200:
             raise NotBound(answer)
         return msgspec.json.decode(answer.body, type=dict[str, Any])

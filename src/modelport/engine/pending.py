@@ -13,9 +13,23 @@ Deliver: TypeAlias = "Callable[[Pending, Answer], None]"
 
 
 class Pending:
-    """A call, and who is told its answer, once. `deadline` is in seconds of the loop's clock."""
+    """A call, and who is told its answer, once. `deadline` is in seconds of the loop's clock.
 
-    __slots__ = ("attempts", "call", "deadline", "deliver", "enqueued", "stream", "wanted")
+    `lost` says how its worker ended, if that is why it has no other answer. `on_let_go` is told once what
+    became of a call that was given up: where it was, or what it took to stop it.
+    """
+
+    __slots__ = (
+        "attempts",
+        "call",
+        "deadline",
+        "deliver",
+        "enqueued",
+        "lost",
+        "on_let_go",
+        "stream",
+        "wanted",
+    )
 
     def __init__(self, call: Call, deliver: Deliver, enqueued: float, deadline: float):
         self.call = call
@@ -25,11 +39,19 @@ class Pending:
         self.attempts = 0
         self.wanted = True  # False once the client has left or the deadline has passed
         self.stream: ChunkStream | None = None
+        self.lost = ""
+        self.on_let_go: Callable[[str], None] | None = None
 
     def answer(self, answer: Answer) -> None:
         """Give the answer to whoever waits; a second one is dropped."""
         deliver, self.deliver = self.deliver, _nobody  # let go: who waits for a call refers to it, too
         deliver(self, answer)
+
+    def let_go(self, how: str) -> None:
+        """No worker has this call, which was given up, any more."""
+        told, self.on_let_go = self.on_let_go, None
+        if told is not None:
+            told(how)
 
 
 def _nobody(pending: Pending, answer: Answer) -> None:

@@ -27,6 +27,8 @@ MAX_CREDIT = 64
 MAX_ATTEMPTS = 2
 MAX_FRAME_BYTES = 16 << 20  # of bodies in one frame, so that large requests go one by one
 NEVER = 1e9
+# What became of a call that was given up.
+BEFORE_IT_RAN, STOPPED, KILLED = "before it ran", "stopped", "SIGKILL"
 
 
 class Owner(Protocol):
@@ -115,6 +117,7 @@ class Scheduler:
         if worker is not None:
             worker.cancel(pending.call.id)
         else:
+            pending.let_go(BEFORE_IT_RAN)
             try:
                 self._queue.remove(pending)
             except ValueError:
@@ -229,6 +232,7 @@ class Scheduler:
             self._forget(answer.id)
         else:  # it was answered when it was given up
             self._pool.discard(answer.id)
+            pending.let_go(STOPPED)
 
     def on_chunk(self, worker: Worker, chunk: Chunk) -> None:
         """Pass on a piece of a streamed answer."""
@@ -290,6 +294,7 @@ class Scheduler:
         for pending in reversed(held):
             if not pending.wanted:
                 self._pool.discard(pending.call.id)
+                pending.let_go(KILLED if worker.kill_reason else reason)
                 continue
             if not known:
                 pending.call.alone = True
@@ -301,6 +306,7 @@ class Scheduler:
                 self._queue.appendleft(pending)
 
     def _fail(self, pending: Pending, reason: str) -> None:
+        pending.lost = reason
         detail = "the worker ended while it ran this prediction"
         failure = f"{self.name}: the worker ended ({reason})"
         self._finish(pending, Answer(pending.call.id, 500, problem=True, detail=detail, failure=failure))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import shutil
 from pathlib import Path
 
@@ -10,13 +12,19 @@ import msgspec
 
 from modelport.contract.calls import Answer, Call
 from modelport.engine.local import LocalEngine
-from modelport.engine.pending import Pending
+from modelport.engine.pending import Deliver, Pending
 from modelport.engine.pool import ModelPool, Refused
+from modelport.engine.scheduler import BEFORE_IT_RAN
 from modelport.jobs.folders import sync_tree
 from modelport.jobs.records import Claim, Outcome
 from modelport.jobs.states import State
 
+log = logging.getLogger("modelport.jobs")
+
 CLIENT_CLOSED = 499
+ROOM_SECONDS = 0.2  # from one look at a full queue to the next
+LET_GO_SECONDS = 2.0  # after the grace, for the end of a worker that was killed
+HIDDEN = "the model failed"
 DIALECT = "mlup"  # whose long predictions are answered in the order in which they come, by the same workers
 
 
@@ -40,36 +48,60 @@ class PoolAttempt:
         self._engine = engine
         self._pool: ModelPool = engine.pools[claim.job.model]
         self._pending: Pending | None = None
-        self._asked = False
+        self._to_stop = asyncio.Event()
 
     async def run(self) -> Outcome:
         """The outcome. Cancelling the task gives the prediction up."""
         await self._pool.settled.wait()
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Answer] = loop.create_future()
+        let_go: asyncio.Future[str] = loop.create_future()
 
         def deliver(pending: Pending, answer: Answer) -> None:
-            if not future.done():
-                future.set_result(answer)
+            if not answered.done():
+                answered.set_result(answer)
 
-        call = msgspec.structs.replace(call_of(self.claim), id=self._engine.next_id())
-        if self._asked:
-            return self._cancelled()
+        def on_let_go(how: str) -> None:
+            if not let_go.done():
+                let_go.set_result(how)
+
+        refused = await self._submitted(deliver)
+        if refused is not None:
+            return refused
+        assert self._pending is not None
+        self._pending.on_let_go = on_let_go
+        self.has_begun = True
         try:
-            self._pending = self._pool.submit(call, deliver)
-            self.has_begun = True
-        except Refused as refused:
-            return self._interrupted(refused.detail)
-        try:
-            return await self._outcome(await future)
+            answer = await answered
+            if answer.status == CLIENT_CLOSED:
+                return await self._cancelled(let_go)
+            return await self._outcome(self._pending, answer)
         finally:
-            if not future.done():
+            self._pending.on_let_go = None
+            if not answered.done():
                 self._pool.cancel(self._pending)
 
+    async def _submitted(self, deliver: Deliver) -> Outcome | None:
+        """Give the call to the workers, once they have room. Returns the outcome if they will not have it."""
+        call = msgspec.structs.replace(call_of(self.claim), id=self._engine.next_id())
+        while not self._to_stop.is_set():
+            try:
+                self._pending = self._pool.submit(call, deliver)
+                return None
+            except Refused as refused:
+                if self._pool.state == "failed":  # the next attempt has a process of its own
+                    return self._interrupted(refused.detail)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ROOM_SECONDS):
+                    await self._to_stop.wait()
+        return _cancelled_as(BEFORE_IT_RAN)
+
     def cancel(self) -> None:
-        """Ask the prediction to stop."""
-        self._asked = True
-        if self._pending is not None:
-            self._pool.cancel(self._pending)
+        """Ask the prediction to stop; a worker that does not let go of it in time is killed."""
+        if not self._to_stop.is_set():
+            self._to_stop.set()
+            if self._pending is not None:
+                self._pool.cancel(self._pending)
 
     def hold_back(self) -> None:
         """Nothing is reported on the way, so there is nothing to hold back."""
@@ -77,27 +109,41 @@ class PoolAttempt:
     def go_on(self) -> None:
         """See `hold_back`."""
 
-    async def _outcome(self, answer: Answer) -> Outcome:
-        if answer.status == CLIENT_CLOSED:
-            return self._cancelled()
+    async def _cancelled(self, let_go: asyncio.Future[str]) -> Outcome:
+        """The outcome once no worker has the call, or it waits behind others for longer than it may."""
+        try:
+            async with asyncio.timeout(self._engine.settings.kill_grace + LET_GO_SECONDS):
+                return _cancelled_as(await let_go)
+        except TimeoutError:
+            return _cancelled_as("given up")
+
+    async def _outcome(self, pending: Pending, answer: Answer) -> Outcome:
+        if pending.lost:
+            return self._crashed(pending.lost)
         if answer.status == 503 and answer.problem:
             return self._interrupted(answer.detail)
         if answer.status >= 400:
-            return Outcome(
-                state=State.FAILED,
-                status=answer.status,
-                reason=answer.reason,
-                headers=answer.headers,
-                result=answer.body,
-                result_type=answer.content_type if answer.body else "",
-                error=answer.detail or f"status {answer.status}",
-                ended_by="exception",
-            )
-        file = ""
-        if answer.path:
-            file = await asyncio.to_thread(self._kept, answer)
+            return self._failed(answer)
+        file = await asyncio.to_thread(self._kept, answer) if answer.path else ""
         return Outcome(
             state=State.SUCCEEDED, result=answer.body, result_file=file, result_type=answer.content_type
+        )
+
+    def _failed(self, answer: Answer) -> Outcome:
+        error = answer.detail or f"status {answer.status}"
+        if answer.failure:
+            log.error("job %s failed: %s\n%s", self.claim.job.id, error, answer.failure)
+        if answer.problem and answer.status == 500 and self._engine.settings.hide_model_errors:
+            error = HIDDEN
+        return Outcome(
+            state=State.FAILED,
+            status=answer.status,
+            reason=answer.reason,
+            headers=answer.headers,
+            result=answer.body,
+            result_type=answer.content_type if answer.body else "",
+            error=error,
+            ended_by="exception",
         )
 
     def _kept(self, answer: Answer) -> str:
@@ -110,10 +156,19 @@ class PoolAttempt:
         self._engine.spool.remove(self._engine.spool.folder_of(answer.id))
         return str(moved.relative_to(self.folder))
 
-    def _cancelled(self) -> Outcome:
-        return Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by="cancelled")
+    def _crashed(self, how: str) -> Outcome:
+        """Its worker ended while it ran the prediction: that is tried again while it may be."""
+        again = self.claim.attempt < self.claim.job.max_attempts
+        return Outcome(
+            state=State.INTERRUPTED if again else State.FAILED,
+            status=500,
+            error=f"its worker ended: {how}",
+            ended_by=f"crash, {how}",
+        )
 
     def _interrupted(self, why: str) -> Outcome:
-        again = self.claim.attempt < self.claim.job.max_attempts
-        state = State.INTERRUPTED if again else State.FAILED
-        return Outcome(state=state, status=503, error=why, ended_by="server stop")
+        return Outcome(state=State.INTERRUPTED, status=503, error=why, ended_by="server stop")
+
+
+def _cancelled_as(how: str) -> Outcome:
+    return Outcome(state=State.CANCELLED, status=CLIENT_CLOSED, error="cancelled", ended_by=how)

@@ -230,7 +230,7 @@ class JobProcess:
         """The model raised an exception."""
         reason = answer.reason
         error = answer.detail or reason or answer.body.decode("utf-8", "replace")
-        if self.hide_model_errors and answer.problem and answer.status == 500:
+        if self.hide_model_errors and answer.status == 500:
             log.error("job %s failed: %s\n%s", self.claim.job.id, error, answer.failure)
             error, reason = HIDDEN, ""
         else:

@@ -50,7 +50,7 @@ class Running:
         self.claim = claim
         pool = engine.pools[claim.job.model]
         folder = folders.of(claim.job.id)
-        if runs_in_pool(claim):
+        if runs_in_pool(claim) and pool.state != "failed":
             self.process: JobProcess | PoolAttempt = PoolAttempt(engine, claim, folder)
         else:
             self.process = JobProcess(

@@ -105,7 +105,9 @@ def failed_mlup_answer(call: Call, error: BaseException, *, hide: bool) -> Answe
     if not answer.problem:  # marshmallow's errors, raised by the model: a map of messages
         return _answer(answer, call, details_of(msgspec.json.decode(answer.body)))
     kind = "predict_transform_data_error" if isinstance(error, AnswerInvalid) else "predict_error"
-    words = HIDDEN if hide and answer.status == 500 else answer.detail
+    words = answer.detail
+    if hide and answer.status == 500:
+        words, answer.reason = HIDDEN, ""
     answer.detail, answer.problem = words, False
     return _answer(answer, call, [_detail(words, kind)])
 

@@ -87,7 +87,8 @@ class DirectPredictions:
         self, pool: ModelPool, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Send an answer that is not plain, as a task of its own."""
-        await self._calls.respond(send, pool, pending, shaped(answer, pending.call.request_id))
+        hide = self._calls.settings.hide_model_errors
+        await self._calls.respond(send, pool, pending, shaped(answer, pending.call.request_id, hide=hide))
 
     def call_later(self, seconds: float, pending: Pending, exchange: _Exchange) -> asyncio.TimerHandle:
         """Have `exchange` told when its client has waited so long."""

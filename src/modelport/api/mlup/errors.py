@@ -12,6 +12,7 @@ from modelport.contract.calls import Answer
 TIMED_OUT = "Response timed out. Repeat request please."
 TOO_MANY = "Max requests in app. Please try again later."
 QUEUE_FULL = "Queue is full. Please try again later."
+HIDDEN = "the model failed"
 HEADER = b"x-predict-id"
 KINDS = {
     400: "validation_error",
@@ -50,10 +51,14 @@ async def send_error(send: Send, problem: Problem, predict_id: str, request_id: 
     await send_body(send, problem.status, headers, error_body(problem.status, problem.detail, predict_id))
 
 
-def shaped(answer: Answer, predict_id: str) -> Answer:
-    """An answer as it goes out: an error of the server's in mlup's shape, and the id in the header."""
+def shaped(answer: Answer, predict_id: str, *, hide: bool) -> Answer:
+    """An answer as it goes out: an error of the server's in mlup's shape, and the id in the header.
+
+    With `hide` no words of a model that failed are in it.
+    """
     if answer.problem:
-        problem = mlup_problem(Problem(answer.status, answer.detail))
+        words = HIDDEN if hide and answer.status == 500 else answer.detail
+        problem = mlup_problem(Problem(answer.status, words))
         answer.status, answer.problem = problem.status, False
         answer.body = error_body(problem.status, problem.detail, predict_id)
     answer.headers = [*answer.headers, (HEADER.decode(), predict_id)]

@@ -30,6 +30,7 @@ log = logging.getLogger("modelport.api")
 
 # A result is waited for a little longer: mlup looks for it now and then only, so its clients do.
 MOMENT = 0.3
+CHECK_SECONDS = 0.3  # a client gets its id at once, though the workers are busy for long
 VISIBLE = re.compile(r"[\x21-\x7e]{1,200}")  # what a header can repeat of what a client sent
 
 
@@ -50,7 +51,7 @@ class LongPredictions:
         """Answer a request to /predict with its id, once it is durable. Raises nothing."""
         name = str(predict_id)
         request_id = self.calls.engine.request_id(self.calls.engine.next_id())
-        form = JobForm("mlup", predict_id, self.settings.ttl_predicted_data)
+        form = JobForm("mlup", predict_id, self.settings.ttl_predicted_data, CHECK_SECONDS)
         try:
             await self._check_room(pool)
             job, _ = await self.submission.submit(scope, receive, pool, "predict", form)
@@ -59,7 +60,8 @@ class LongPredictions:
             response = JSONResponse(body, headers={HEADER.decode(): name, "x-request-id": request_id})
             await response(scope, receive, send)
         except NotBound as refused:
-            await self.calls.respond(send, pool, None, shaped(refused.answer, name))
+            answer = shaped(refused.answer, name, hide=self.settings.hide_model_errors)
+            await self.calls.respond(send, pool, None, answer)
         except ClientLeft:
             log.info("%s: the client left before its request was complete", request_id)
         except Exception as error:  # the request border

@@ -58,7 +58,8 @@ class Predictions:
 
     async def _wait(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, call: Call) -> None:
         async def respond(pending: Pending, answer: Answer) -> None:
-            await self.calls.respond(send, pool, pending, shaped(answer, call.request_id))
+            hide = self.calls.settings.hide_model_errors
+            await self.calls.respond(send, pool, pending, shaped(answer, call.request_id, hide=hide))
 
         async def refuse(problem: Problem) -> None:
             await send_error(send, problem, call.request_id, self.calls.engine.request_id(call.id))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import serving
 from mlup_site import PLAIN, mlup_serving
 
 FLOWER = [5.1, 3.5, 1.4, 0.2]
+OTHER = [6.2, 2.8, 4.8, 1.8]
 NAMES = ("sl", "sw", "pl", "pw")
 COLUMNS = [{"name": name, "type": "float"} for name in NAMES]
 CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -119,11 +123,48 @@ def test_rows_that_do_not_fit_the_model_are_the_clients_error(row: Any, servers:
     assert answer.json()["detail"][0]["loc"][:2] == ["X", 0]
 
 
-@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "image/png", ""])
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "text/csv", ""])
 def test_the_media_type_of_the_body_is_not_looked_at(media_type: str, servers: Any) -> None:
     headers = {"Content-Type": media_type} if media_type else {}
     answer = servers("rows").client.post("/predict/", content=b'{"X": [[1]]}', headers=headers)
     assert answer.json() == {"predict_result": [[False, 1]]}
+
+
+def arrow(kind: str) -> bytes:
+    """The two flowers as a table of this kind."""
+    table = pa.table({name: [FLOWER[place], OTHER[place]] for place, name in enumerate(NAMES)})
+    sink = io.BytesIO()
+    if kind == "parquet":
+        pq.write_table(table, sink)
+    else:
+        with pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+    return sink.getvalue()
+
+
+CSV_ROWS = b"sl,sw,pl,pw\n5.1,3.5,1.4,0.2\n6.2,2.8,4.8,1.8\n"
+TABLES = {
+    "text/csv": CSV_ROWS,
+    "application/vnd.apache.parquet": arrow("parquet"),
+    "application/vnd.apache.arrow.stream": arrow("stream"),
+}
+
+
+@pytest.mark.parametrize("name", ["iris", "checked iris"])
+@pytest.mark.parametrize("media_type", TABLES)
+def test_rows_may_be_a_table(media_type: str, name: str, servers: Any) -> None:
+    headers = {"Content-Type": media_type}
+    answer = servers(name).client.post("/predict", content=TABLES[media_type], headers=headers)
+    assert answer.json() == {"predict_result": [0, 2]}
+
+
+def test_a_table_that_does_not_fit_is_the_clients_error(servers: Any) -> None:
+    headers = {"Content-Type": "text/csv"}
+    table = CSV_ROWS.replace(b"6.2", b"big")
+    answer = servers("checked iris").client.post("/predict", content=table, headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["detail"][0]["loc"] == ["X", 1, "sl"]
+    assert answer.json()["predict_id"] == answer.headers["x-predict-id"]
 
 
 @pytest.mark.parametrize(

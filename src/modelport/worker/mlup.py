@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import msgspec
 
+from modelport.contract.arrays.tables import kind_of
 from modelport.contract.calls import Answer, Call
 from modelport.contract.errors import AnswerInvalid, ArgumentErrors, BadRequest
 from modelport.contract.field_messages import MISSING_MESSAGE
@@ -39,12 +40,14 @@ HIDDEN = "the model failed"
 def read_mlup_call(call: Call, rules: Load) -> Places:
     """The arguments of a call by place: the body is a JSON object, whatever media type it is said to have.
 
-    Only forms with files, and tables, are read by their media type. Raises `ArgumentErrors` for JSON that
-    is no object and `BadRequest` for what cannot be read.
+    Only forms with files, and tables, are read by their media type; what begins as a JSON object does is no
+    table. Raises `ArgumentErrors` for JSON that is no object and `BadRequest` for what cannot be read.
     """
     if is_own_type(call.content_type):
         return read_call(call, rules)
     raw = body_of(call)
+    if kind_of(call.content_type) and not raw.lstrip().startswith(b"{"):
+        return read_call(call, rules)
     query = parse_pairs(call.query, "query string") if call.query else None
     if not raw and query:
         return Places(query, None, None, call.headers, call.accept)

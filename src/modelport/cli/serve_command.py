@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelport.cli.setting_options import given, setting_options
-from modelport.configuration import PREFIX, SettingsError, load_settings, mistyped_variables
+from modelport.configuration import PREFIX, SettingsError, load_settings, mistyped_variables, settings_of_file
 
 if TYPE_CHECKING:
     from modelport.cli.mlup_config import MlupFile
+    from modelport.settings import Settings
 
 
 def _serve(sources: tuple[str, ...], config: str | None, **options: Any) -> None:
@@ -31,6 +32,10 @@ def serve_with(chosen: dict[str, Any], config: str | None) -> None:
     try:
         mlup = _mlup_file(chosen, config or os.environ.get(PREFIX + "CONFIG"))
         settings = load_settings(chosen, config, of_file=mlup.settings if mlup else None)
+        if mlup is None and settings.trust and len(settings.sources) == 1:
+            mlup = _of_application(settings)
+            if mlup is not None:
+                settings = load_settings(chosen, config, of_file=_over(mlup.settings, config))
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
     if mlup is not None and not settings.sources:
@@ -62,6 +67,18 @@ def _mlup_file(chosen: dict[str, Any], config: str | None) -> MlupFile | None:
     from modelport.cli.mlup_config import mlup_file
 
     return mlup_file(Path(found[0]))
+
+
+def _of_application(settings: Settings) -> MlupFile | None:
+    from modelport.cli.mlup_pickle import mlup_of_pickle
+
+    return mlup_of_pickle(settings.sources[0], settings.format or "")
+
+
+def _over(of_application: dict[str, Any], config: str | None) -> dict[str, Any]:
+    """The settings of an application, and over them those of the file, if there is one."""
+    config = config or os.environ.get(PREFIX + "CONFIG")
+    return of_application | (settings_of_file(Path(config)) if config else {})
 
 
 def _source_of(mlup: MlupFile) -> str:

@@ -16,6 +16,7 @@ from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
 from modelport.sources.files.formats import CODE, FORMATS, PICKLES, Format, check_installed, format_named
 from modelport.sources.files.found import Found
+from modelport.sources.files.mlup_applications import model_of
 from modelport.sources.files.opening import opened
 from modelport.sources.files.recognise import recognised
 from modelport.sources.files.trust import check_trust
@@ -42,11 +43,18 @@ def load_file(target: str, options: ModelOptions, problems: list[str]) -> Any:
     asked = msgspec.structs.replace(options, format=format.name)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("default")
-        loaded = _guarded(shown, format, lambda: _loader(format)(path, asked))
+        loaded = _guarded(shown, format, lambda: model_of(_loader(format)(path, asked)))
     _keep(warned, problems)
     if isinstance(loaded, PLAIN) or type(loaded).__module__ == "numpy":
         raise ModelLoadError(f"{shown}: it holds {_words_for(loaded)}, not a model with predict()")
     return loaded
+
+
+def load_pickled(path: Path, options: ModelOptions) -> Any:
+    """The object that a pickle holds, whatever it is. Raises `ModelLoadError` of one line."""
+    format = _format(path, path, options)
+    asked = msgspec.structs.replace(options, format=format.name)
+    return _guarded(path, format, lambda: _load_pickle(path.expanduser().absolute(), asked))
 
 
 def _format(shown: Path, path: Path, options: ModelOptions) -> Format:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,9 @@ import serving
 from mlup_site import PLAIN, blocks, mlup_serving
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+
+from modelport.cli.mlup_config import mlup_file
+from modelport.configuration import SettingsError
 
 DISK = "mlup.ml.storage.local_disk.DiskStorage"
 FLOWER = [5.1, 3.5, 1.4, 0.2]
@@ -51,6 +55,7 @@ def test_a_file_says_where_the_model_is(name: str, tmp_path: Path, model_file: P
         "host": "127.0.0.1",
         "uvicorn_kwargs": {"timeout_keep_alive": 9, "h11_max_incomplete_event_size": 1},
         "use_thread_loop": False,
+        "data_transformer_for_predicted": "SRC_TYPES",
     }
     file = tmp_path / name
     file.write_text(json.dumps(blocks(flat) | {"trust": True}), encoding="utf-8")
@@ -61,7 +66,11 @@ def test_a_file_says_where_the_model_is(name: str, tmp_path: Path, model_file: P
         assert config["model_config"]["storage_type"] == DISK
         assert config["web_app_config"]["debug"] is True
         warned = server.wait_for_log(r"WARNING.*no meaning here: (.*)").group(1)
-        assert warned == "ml.use_thread_loop, web.uvicorn_kwargs.h11_max_incomplete_event_size"
+        assert warned.split(", ") == [
+            "ml.use_thread_loop",
+            "ml.data_transformer_for_predicted",
+            "web.uvicorn_kwargs.h11_max_incomplete_event_size",
+        ]
 
 
 def test_a_pickle_needs_trust(tmp_path: Path, model_file: Path) -> None:
@@ -94,7 +103,10 @@ WRONG: list[tuple[str, str]] = [
     ("web: {debug: 1}", "web.debug: 1 is not true or false"),
     ("web: {ttl_client_wait: .nan}", "web.ttl_client_wait: nan is not a number of seconds"),
     ("web: {column_validation: true}", "web.column_validation: it needs ml.columns"),
-    ("web: {custom_column_pydantic_model: a.B}", "web.custom_column_pydantic_model: 'a.B' is not null"),
+    (
+        "web: {custom_column_pydantic_model: a.B}",
+        "web.custom_column_pydantic_model: 'a.B' is not null: write a typed model",
+    ),
     (f"ml: {{storage_type: {DISK}}}", "ml.storage_kwargs.path_to_files: it must say where"),
     (
         f"ml: {{storage_type: {DISK}, storage_kwargs: {{path_to_files: ., files_mask: '('}}}}",
@@ -113,6 +125,42 @@ WRONG: list[tuple[str, str]] = [
 @pytest.mark.parametrize(("text", "words"), WRONG)
 def test_a_wrong_file_is_refused_with_what_to_do(text: str, words: str, tmp_path: Path) -> None:
     assert words in refused(tmp_path, text)
+
+
+# Every key of mlup 0.4, by its block.
+KEYS = {
+    "ml": """
+        name version type columns predict_method_name auto_detect_predict_params storage_type storage_kwargs
+        binarization_type use_thread_loop max_thread_loop_workers data_transformer_for_predict
+        data_transformer_for_predicted dtype_for_predict
+    """,
+    "web": """
+        host port web_app_version column_validation custom_column_pydantic_model mode max_queue_size
+        ttl_predicted_data ttl_client_wait min_batch_len batch_worker_timeout is_long_predict show_docs debug
+        throttling_max_requests throttling_max_request_len timeout_for_shutdown_daemon uvicorn_kwargs
+        item_id_col_name
+    """,
+}
+
+
+@pytest.mark.parametrize("block", KEYS)
+def test_every_key_of_mlup_is_taken_and_documented(block: str, tmp_path: Path) -> None:
+    keys = KEYS[block].split()
+    table = (serving.ROOT / "docs" / "mlup.md").read_text(encoding="utf-8").partition("## The keys")[2]
+    named = set(re.findall(r"`(?:ml\.|web\.)?([a-z_]+)`", table))
+    assert set(keys) - named == set()
+    for key in keys:  # each is known: what is wrong is its value, which no key takes
+        said = refused_value(tmp_path, block, key)
+        assert f"{block}.{key}: " in said or f"{block}.{key}[0]" in said, said
+
+
+def refused_value(folder: Path, block: str, key: str) -> str:
+    """What is said of a configuration whose `key` has a value that nothing takes."""
+    file = folder / "mlup.json"
+    file.write_text(json.dumps({block: {key: [{"a": 1}]}}), encoding="utf-8")
+    with pytest.raises(SettingsError) as refusal:
+        mlup_file(file)
+    return str(refusal.value)
 
 
 def test_two_sources_with_a_configuration_are_refused(tmp_path: Path) -> None:

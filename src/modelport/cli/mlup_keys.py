@@ -106,7 +106,7 @@ ML: dict[str, Key] = {
     "use_thread_loop": Key(SWITCH, _is_switch, means_nothing=True),
     "max_thread_loop_workers": Key(COUNT, _or_none(_is_count), means_nothing=True),
     "data_transformer_for_predict": Key(*_named(ROW_FORMS)),
-    "data_transformer_for_predicted": Key(*_named(ROW_FORMS)),
+    "data_transformer_for_predicted": Key(*_named(ROW_FORMS), means_nothing=True),
     "dtype_for_predict": Key(TEXT, _or_none(_is_text)),
 }
 WEB: dict[str, Key] = {
@@ -114,7 +114,9 @@ WEB: dict[str, Key] = {
     "port": Key("a port", _is_count, "port"),
     "web_app_version": Key(TEXT, _is_text),
     "column_validation": Key(SWITCH, _is_switch),
-    "custom_column_pydantic_model": Key("null in a file", _is_none),
+    "custom_column_pydantic_model": Key(
+        "null: write a typed model instead, whose columns have types in Python", _is_none
+    ),
     "mode": Key("an architecture", _is_text, "mode"),
     "max_queue_size": Key(COUNT, _is_count, "queue_size"),
     "ttl_predicted_data": Key(SECONDS, _is_number, "ttl_predicted_data"),

@@ -103,6 +103,10 @@ class PoolAttempt:
             if self._pending is not None:
                 self._pool.cancel(self._pending)
 
+    async def wait_over(self, seconds: float) -> bool:
+        """Never waits: nothing is reported on the way that a full disk could refuse."""
+        return False
+
     def hold_back(self) -> None:
         """Nothing is reported on the way, so there is nothing to hold back."""
 

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import shutil
 import sqlite3
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def gate() -> Iterator[Gate]:
 
 
 def ask(client: httpx.Client, **body: object) -> httpx.Response:
-    return client.post("/v2/models/works/predict/", json=body, headers=ASYNC)
+    headers = ASYNC | {"Idempotency-Key": uuid.uuid4().hex}  # without it, a server without jobs just predicts
+    return client.post("/v2/models/works/predict/", json=body, headers=headers)
 
 
 def assert_predicts(client: httpx.Client) -> None:

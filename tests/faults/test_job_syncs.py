@@ -156,11 +156,13 @@ def test_an_upload_that_could_not_be_synced_makes_no_job(tmp_path: Path, failing
         assert client.post("/v2/models/works/train/", files=files).status_code == 200
 
 
-def test_a_result_that_could_not_be_synced_is_none(tmp_path: Path, failing: Failing) -> None:
+def test_a_result_that_could_not_be_synced_is_none(tmp_path: Path, failing: Failing, gate: Gate) -> None:
     with serving(*MODELS, "--data-dir", str(tmp_path / "data")) as server:
         client = server.client
+        job_id = predict(client, "wait_for_large", text="3000000", number=gate.port)
+        held = gate.arrival()
         with failing(server, "fsync", "error=EIO"):
-            job_id = predict(client, "large", number=3_000_000)
+            held.release()
             found = ended(client, job_id)
         assert (found["state"], found["ended_by"]) == ("failed", "disk")
         assert found["error"] == "its result could not be kept: Input/output error"

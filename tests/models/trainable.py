@@ -157,6 +157,11 @@ class Works(modelport.Model):
         print("released")
         return {"text": text, "attempt": job.attempt}
 
+    def wait_for_large(self, text: str, number: int) -> Any:
+        """As `wait`; then a result of `text` characters."""
+        self.wait(text, number)
+        return self.large("", int(text))
+
     def wait_with_children(self, text: str, number: int) -> Any:
         """As `wait`, with a child in the same group and one that has left it."""
         sleep = [sys.executable, "-c", "import time; time.sleep(600)"]

@@ -99,3 +99,11 @@ def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelLoadError, match="lightgbm cannot load it") as failed:
         adapted("lightgbm", path)
     assert "\n" not in str(failed.value)
+
+
+def test_trees_of_another_size_do_not_end_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "model.txt"
+    trained(ROWS[:, 1]).save_model(path)
+    path.write_text(path.read_text(encoding="utf-8").replace("\nleft_child=", "\nleft_child=0 ", 1), "utf-8")
+    with pytest.raises(ModelLoadError, match="do not have the sizes that it says; copy or save it again"):
+        adapted("lightgbm", path)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modelport.contract.arrays.adapter import ArrayAdapter, Input
+from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import Column, ModelOptions
 from modelport.sources.frameworks.border import FunctionAdapter, framework_module, loading, switch
 
@@ -21,6 +22,7 @@ RAW = switch("raw_score", "Answer with the raw sums of the trees, before the obj
 PROBABILITIES = switch("predict_proba", "Answer with the probability of each class.")
 MADE_UP = re.compile(r"Column_\d+")  # the names that LightGBM gives to columns without one
 CATEGORICAL = re.compile(r"^\[categorical_(?:feature|column): ([\d,]+)\]$", re.MULTILINE)
+SIZES = re.compile(rb"^tree_sizes=([\d ]*)$", re.MULTILINE)
 INFOS = re.compile(r"^feature_infos=(.*)$", re.MULTILINE)
 ANSWERS = {
     "binary": "probability of the second class",
@@ -36,7 +38,21 @@ def load(path: Path, options: ModelOptions) -> Any:
     """The booster of a text file. Raises `ModelLoadError`."""
     lightgbm = framework_module("lightgbm", "lightgbm")
     with loading(path, "lightgbm"):
+        _check_sizes(path)
         return lightgbm.Booster(model_file=str(path))
+
+
+def _check_sizes(path: Path) -> None:
+    """LightGBM reads trees in threads, by their sizes, and aborts where one does not begin there."""
+    text = path.read_bytes()
+    said = SIZES.search(text)
+    at = text.find(b"Tree=")
+    for size in said[1].split() if said is not None else ():
+        if not text.startswith(b"Tree=", at):
+            raise ModelLoadError(
+                f"{path}: its trees do not have the sizes that it says; copy or save it again"
+            )
+        at += int(size)
 
 
 def adapt(obj: Any, options: ModelOptions) -> ArrayAdapter | None:

@@ -10,7 +10,7 @@ from serving import wait_until
 
 FAILURES = {
     "raises": ("LoadRaises", "no weights here"),
-    "leaves": ("LoadLeaves", "exit status 9"),
+    "leaves": ("LoadLeaves", "LoadLeaves: its process died of loading it: exit status 9"),
     "hangs": ("LoadHangs", "it did not load within 3 s"),
     "cold": ("WarmRaises", "warm() failed: RuntimeError: a cold day"),
     "exits": ("WarmExits", "warm() failed: SystemExit: no licence"),

@@ -88,7 +88,8 @@ class ModelPool:
         except TimeoutError:  # before OSError, whose kind it is
             worker.kill(f"it did not load within {self.settings.load_timeout:g} s")
         except OSError as error:
-            self.on_lost(worker, f"it could not be started: {error}")
+            worker.kill_reason = f"it could not be started: {error}"
+            self.on_lost(worker, worker.kill_reason)
 
     def rules(self) -> Load:
         """What a process that serves this model has to load, and how it has to answer."""
@@ -239,7 +240,9 @@ class ModelPool:
         if self.state in ("stopped", "failed"):
             return
         if self.signature is None:
-            self._fail(reason)
+            self._fail(
+                reason if worker.kill_reason else f"{self.source}: its process died of loading it: {reason}"
+            )
             return
         self.restarts += 1
         lived = self._loop.time() - worker.ready_at if worker.ready_at else 0.0

@@ -26,21 +26,22 @@ def groups(calls: list[tuple[dict[str, Any], dict[str, Any]]]) -> Iterator[list[
     Each call is its inputs and its options. Options, types and the shape of a row must be equal, and the
     rows of a group are bounded; a call without rows stands alone.
     """
-    open_groups: dict[Key, tuple[list[int], int]] = {}
+    open_groups: dict[Key, list[int]] = {}
+    totals: dict[Key, int] = {}
     for number, (inputs, options) in enumerate(calls):
         rows = {rows_of(array) for array in inputs.values()}
         if len(rows) != 1 or 0 in rows:
             yield [number]
             continue
         count = rows.pop()
-        key = (tuple(map(_form, inputs.items())), repr(sorted(options.items())))
-        members, total = open_groups.get(key, ([], 0))
-        if members and total + count > ROWS_AT_ONCE:
-            yield members
-            members, total = [], 0
-        open_groups[key] = ([*members, number], total + count)
-    for members, _ in open_groups.values():
-        yield members
+        key = (*map(_form, inputs.items()), repr(sorted(options.items())) if options else "")
+        total = totals.get(key, 0) + count
+        if total > ROWS_AT_ONCE and key in open_groups:
+            yield open_groups.pop(key)
+            total = count
+        open_groups.setdefault(key, []).append(number)
+        totals[key] = total
+    yield from open_groups.values()
 
 
 def _form(item: tuple[str, Any]) -> Key:

@@ -9,6 +9,7 @@ import csv
 import io
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -49,6 +50,7 @@ class TableInvalid(Exception):
     """A table that cannot be read; `str()` says why, for the client."""
 
 
+@lru_cache(maxsize=256)
 def kind_of(media_type: str) -> str:
     """The kind of a table by its media type; empty for any other. Raises `BadRequest` for its charset."""
     media, _, rest = media_type.partition(";")

@@ -27,6 +27,7 @@ ARCHITECTURES = {
     "mlup.web.architecture.worker_and_queue.WorkerAndQueueArchitecture": "worker_and_queue",
     "mlup.web.architecture.batching.BatchingSingleProcessArchitecture": "batching",
 }
+REGRESSIONS = ("refuse", "warn")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 AT_LEAST_ONE = ("min_batch_len", "throttling_max_requests", "throttling_max_request_len")
 SECRETS = ("webhook_secret", "database_url")  # their values, or parts of them, are never shown
@@ -208,6 +209,10 @@ def _out_of_range(name: str, value: Any) -> str:
         return _wrong_duration(value)
     if name == "format":
         return _wrong_format(value)
+    if name == "best_by":
+        return _wrong_order(value)
+    if name == "on_regression":
+        return "" if value in REGRESSIONS else f"is none of {', '.join(REGRESSIONS)}"
     if name == "database_url" and not value.startswith(POSTGRES):
         return "is no address of a PostgreSQL; write postgresql://user:password@host:5432/name"
     if name == "queue_size" and value < 1:
@@ -220,6 +225,16 @@ def _wrong_format(name: str) -> str:
     from modelport.sources.files.formats import FORMATS
 
     return "" if name in FORMATS else f"is none of {', '.join(FORMATS)}"
+
+
+def _wrong_order(text: str) -> str:
+    from modelport.runs.performance import order_of
+
+    try:
+        order_of(text)
+    except ValueError:
+        return "is no order of runs; write NAME:max or NAME:min, such as f1:max"
+    return ""
 
 
 def _wrong_duration(text: str) -> str:

@@ -117,6 +117,22 @@ class Settings:
         False, "let webhooks go to private addresses, for receivers in your own network"
     )
 
+    best_by: str | None = _setting(
+        None,
+        "the number that makes a run the best, such as f1:max or overall.loss:min; without a live version "
+        "the best one is served from the start",
+    )
+    import_runs: list[str] = _settings_list(
+        "runs made elsewhere to take in at the start: mlflow:EXPERIMENT, or a folder of runs; MODEL=… before "
+        "it where there are several models"
+    )
+    loaded_versions: int = _setting(
+        2, "versions beside the live ones that are kept loaded; the one not used for longest is unloaded"
+    )
+    on_regression: str = _setting(
+        "refuse", "what becomes of a promotion whose checks find a regression: refuse or warn"
+    )
+
     spool_dir: str | None = _setting(
         None, "folder for uploads while their request lasts (default: the system's)"
     )

@@ -31,11 +31,15 @@ from modelport.api.mlup.routes import MlupApi
 from modelport.api.origins import foreign_origin, is_foreign
 from modelport.api.preferences import preferences
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
+from modelport.api.runs.predictions import RunPredictions
+from modelport.api.runs.run_routes import RunRoutes, problem_of
+from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.training import Trainings
 from modelport.api.v2 import V2, find_pool
 from modelport.engine.local import LocalEngine
-from modelport.jobs.service import JobService
 from modelport.jobs.store import StoreError
+from modelport.runs.errors import RunError
+from modelport.runs.service import RunService
 from modelport.settings import Settings, normal_base_path
 
 log = logging.getLogger("modelport.api")
@@ -51,13 +55,14 @@ class Application:
     def __init__(
         self,
         engine: LocalEngine,
-        jobs: JobService,
+        runs: RunService,
         settings: Settings,
         routes: Sequence[BaseRoute] = (),
         mlup: MlupConfiguration | None = None,
     ):
         self.engine = engine
-        self.jobs = jobs
+        self.runs = runs
+        self.jobs = jobs = runs.jobs
         self.settings = settings
         self.base_path = normal_base_path(settings.base_path)
         self.health = Health(engine)
@@ -102,6 +107,7 @@ class Application:
             *self._training_routes("train"),
             *self._training_routes("validate"),
             *self._job_routes.routes(),
+            *self._run_routes(),
             Route(f"{model}/predict", self._predict_of_no_model, methods=["POST"]),
             *documents.routes(),
         ]
@@ -114,6 +120,7 @@ class Application:
             HTTPException: self._on_http_exception,
             Problem: self._on_problem,
             StoreError: self._on_store_error,
+            RunError: self._on_run_error,
             Exception: self._on_exception,
         }
         app = Starlette(routes=routes, exception_handlers=handlers, middleware=middleware)
@@ -137,11 +144,11 @@ class Application:
                 return
             if not self.settings.allow_origins:
                 prefer = preferences(header(scope, b"prefer"))
+                pool = self.engine.route(model)
                 if prefer:
-                    pool = self.engine.pools[model]
                     await self._job_answers.predict(scope, receive, send, pool, prefer)
                     return
-                await self._calls.answer(scope, receive, send, self.engine.pools[model], "predict")
+                await self._calls.answer(scope, receive, send, pool, "predict")
                 return
         at_root = self._mlup.predict_handler(path, scope["method"])
         if at_root is not None:
@@ -189,6 +196,22 @@ class Application:
             Route(f"{path}/{{uuid}}", trainings.cancel, methods=["DELETE"]),
         ]
 
+    def _run_routes(self) -> list[BaseRoute]:
+        predictions = RunPredictions(
+            self.runs, self._calls, self._job_answers, self._mlup.predictions.answer_by
+        )
+
+        def of_path(request: Request) -> str:
+            return find_pool(self.engine, request.path_params["model"]).name
+
+        def of_root(request: Request) -> str:
+            return self._mlup.model.pool().name
+
+        named = RunRoutes(self.runs, predictions, of_path, self.base_path)
+        at_root = RunRoutes(self.runs, predictions, of_root, self.base_path)
+        versions = VersionRoutes(self.runs, predictions, self.base_path)
+        return [*at_root.routes(""), *named.routes("/v2/models/{model}"), *versions.routes()]
+
     # -- errors of the cold routes -----------------------------------------------------------------
 
     def _request_id(self) -> str:
@@ -197,7 +220,7 @@ class Application:
     def _problem_response(self, problem: Problem) -> Response:
         request_id = self._request_id()
         headers = dict(problem.headers) | {"x-request-id": request_id}
-        body = problem_body(problem.status, problem.detail, request_id)
+        body = problem_body(problem.status, problem.detail, request_id, extra=problem.extra)
         return Response(body, problem.status, headers, media_type=PROBLEM_JSON.decode())
 
     async def _on_problem(self, request: Request, error: Problem) -> Response:
@@ -227,6 +250,9 @@ class Application:
 
     async def _on_store_error(self, request: Request, error: StoreError) -> Response:
         return self._problem_response(store_problem(error))
+
+    async def _on_run_error(self, request: Request, error: RunError) -> Response:
+        return self._problem_response(problem_of(error))
 
     async def _on_exception(self, request: Request, error: Exception) -> Response:
         return self._problem_response(Problem(500, "the server failed; its log says more"))

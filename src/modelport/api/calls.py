@@ -64,6 +64,18 @@ class CallHandler:
 
         After `seconds` of waiting for the model the answer is a 504.
         """
+        with pool.held():
+            await self._exchange(scope, receive, pool, call, ends, seconds)
+
+    async def _exchange(
+        self,
+        scope: Scope,
+        receive: Receive,
+        pool: ModelPool,
+        call: Call,
+        ends: Ends,
+        seconds: float | None,
+    ) -> None:
         request_id = self.engine.request_id(call.id)
         folder = self.engine.spool.folder_of(call.id)
         has_files = False

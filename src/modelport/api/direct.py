@@ -66,7 +66,7 @@ class DirectCalls:
                     accept = value.decode("latin-1")
                 else:
                     return False
-        pool = self.engine.pools[name]
+        pool = self.engine.route(name)
         if pool.reads_headers or not _is_json(content_type):
             return False
         call = Call(

@@ -15,7 +15,7 @@ from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler, refused_problem
 from modelport.api.job_bodies import training_body
 from modelport.api.job_routes import JobRoutes
-from modelport.api.job_submission import JobSubmission, NotBound, asks_for_job
+from modelport.api.job_submission import V2, JobForm, JobSubmission, NotBound, asks_for_job
 from modelport.api.preferences import Preferences
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.api.training import json_response
@@ -49,7 +49,13 @@ class JobAnswers:
         await self._answer(scope, receive, send, pool, verb, answer)
 
     async def predict(
-        self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, prefer: Preferences
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        pool: ModelPool,
+        prefer: Preferences,
+        form: JobForm = V2,
     ) -> None:
         """Answer a prediction that its client would wait for so long, or not at all.
 
@@ -72,7 +78,7 @@ class JobAnswers:
             headers = {"location": self._place(job), "preference-applied": prefer.applied(accepted=True)}
             return JSONResponse(job_body(ended, self.base_path), 202, headers)
 
-        await self._answer(scope, receive, send, pool, "predict", answer)
+        await self._answer(scope, receive, send, pool, "predict", answer, form)
 
     async def _answer(
         self,
@@ -82,10 +88,11 @@ class JobAnswers:
         pool: ModelPool,
         verb: str,
         answer: Callable[[Job, str], Awaitable[Response]],
+        form: JobForm = V2,
     ) -> None:
         request_id = self.calls.engine.request_id(self.calls.engine.next_id())
         try:
-            job, _ = await self.submission.submit(scope, receive, pool, verb)
+            job, _ = await self.submission.submit(scope, receive, pool, verb, form)
             failpoints.reach("reply.before")
             response: Response = await answer(job, request_id)
             response.headers["x-request-id"] = request_id

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from modelport.api.job_files import JobFile
 from modelport.api.job_streams import WholeStream, followed_events, followed_log
 from modelport.api.problems import Problem
+from modelport.api.query_numbers import whole_number
 from modelport.jobs.records import KINDS, Job
 from modelport.jobs.service import JobService
 from modelport.jobs.states import ENDED, State
@@ -68,8 +69,8 @@ class JobRoutes:
             model=query.get("model"),
             kind=kind,
             state=State(state) if state else None,
-            limit=_number(query.get("limit"), "limit", 50, 1, MAX_PAGE),
-            cursor=_number(query.get("cursor"), "cursor", 0, 0, 1 << 62) or None,
+            limit=whole_number(query.get("limit"), "limit", 50, 1, MAX_PAGE),
+            cursor=whole_number(query.get("cursor"), "cursor", 0, 0, 1 << 62) or None,
         )
         body: dict[str, Any] = {"jobs": [job_body(job, self.base_path) for job in page.jobs]}
         body["next_cursor"] = None if page.cursor is None else str(page.cursor)
@@ -99,7 +100,7 @@ class JobRoutes:
         """`GET /v2/jobs/{job}/events`: server-sent events, resumed after `Last-Event-ID`."""
         job = await self.find(request)
         text = request.headers.get("last-event-id") or request.query_params.get("after")
-        after = _number(text, "Last-Event-ID", 0, 0, 1 << 62)
+        after = whole_number(text, "Last-Event-ID", 0, 0, 1 << 62)
         return _followed(request, followed_events(self.jobs, job.id, after), "text/event-stream")
 
     async def log(self, request: Request) -> Response:
@@ -175,11 +176,3 @@ def _followed(request: Request, body: AsyncIterator[bytes], media_type: str) -> 
     if request.method == "HEAD":  # without a body there is nothing to wait for
         return Response(headers=headers, media_type=media_type)
     return WholeStream(body, media_type=media_type, headers=headers)
-
-
-def _number(text: str | None, what: str, default: int, least: int, most: int) -> int:
-    if text is None or text == "":
-        return default
-    if not text.isdecimal() or len(text) > 19 or not least <= int(text) <= most:
-        raise Problem(422, f"{what} {text[:40]!r} is no whole number from {least} to {most}")
-    return int(text)

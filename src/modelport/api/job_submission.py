@@ -43,16 +43,19 @@ class NotBound(Exception):
 class JobForm(NamedTuple):
     """How a job's answer will look: its dialect, its id if that is given, and how long it is kept.
 
-    After `check_seconds` without a free worker its arguments are not checked before it runs.
+    After `check_seconds` without a free worker its arguments are not checked before it runs. `of_version`
+    says that it is for the version that the pool serves, whatever is live when it runs.
     """
 
     dialect: str = "v2"
     id: uuid.UUID | None = None
     keep_seconds: float | None = None
     check_seconds: float | None = None
+    of_version: bool = False
 
 
 V2 = JobForm()
+OF_VERSION = JobForm(of_version=True)
 
 
 class JobSubmission:
@@ -75,6 +78,12 @@ class JobSubmission:
         Raises `NotBound` for arguments that the model refuses, `Problem`, `Refused`, `ClientLeft`, and the
         store's errors.
         """
+        with pool.held():
+            return await self._submit(scope, receive, pool, verb, form)
+
+    async def _submit(
+        self, scope: Scope, receive: Receive, pool: ModelPool, verb: str, form: JobForm
+    ) -> tuple[Job, bool]:
         key = _idempotency_key(scope)
         pool.check_open()
         assert pool.signature is not None  # check_open has refused otherwise
@@ -89,6 +98,8 @@ class JobSubmission:
             if has_files:
                 await self.jobs.begin_upload(job_id)
             call = Call(self.engine.next_id(), verb, dialect=form.dialect, request_id=str(form.id or ""))
+            if form.of_version:
+                call.saved = pool.source.saved
             await read_body(call, headers, receive, folder, self.settings)
             call.query, own = _own_arguments(call.query, operation)
             callback = self._callback_url(scope, own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from modelport.api.asgi import Headers, Send, send_body
@@ -23,7 +23,9 @@ class Problem(Exception):
         *,
         reason: str = "",
         queue_full: bool = False,
+        extra: Mapping[str, Any] | None = None,
     ):
+        self.extra = dict(extra or {})  # further members of the body
         self.status = status
         self.detail = detail
         self.headers = list(headers)
@@ -32,14 +34,17 @@ class Problem(Exception):
         super().__init__(detail)
 
 
-def problem_body(status: int, detail: str, request_id: str, reason: str = "") -> bytes:
-    """The body of a problem answer."""
+def problem_body(
+    status: int, detail: str, request_id: str, reason: str = "", extra: Mapping[str, Any] | None = None
+) -> bytes:
+    """The body of a problem answer; `extra` are further members of it."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": reason or standard_reason(status),
         "status": status,
         "detail": detail,
         "request_id": request_id,
+        **(extra or {}),
     }
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
@@ -54,5 +59,5 @@ async def send_problem(send: Send, problem: Problem, request_id: str) -> None:
             for name, value in problem.headers
         ),
     ]  # fmt: skip
-    body = problem_body(problem.status, problem.detail, request_id, problem.reason)
+    body = problem_body(problem.status, problem.detail, request_id, problem.reason, problem.extra)
     await send_body(send, problem.status, headers, body, problem.reason)

@@ -17,7 +17,7 @@ from modelport.api.app import Application
 from modelport.api.http_protocol import HttpLimits, limited_protocol
 from modelport.api.mlup.configuration import MlupConfiguration
 from modelport.engine.local import LocalEngine
-from modelport.jobs.service import JobService
+from modelport.runs.service import RunService
 from modelport.settings import Settings
 
 log = logging.getLogger("modelport.server")
@@ -77,14 +77,13 @@ async def serve(
     spool folder cannot be made.
     """
     settings = engine.settings
-    jobs = JobService(engine, settings)
-    app = Application(engine, jobs, settings, mlup=mlup)
+    runs = RunService(engine, settings)
+    app = Application(engine, runs, settings, mlup=mlup)
     server = _Uvicorn(_configuration(app, settings))
     stopping = _Stopping(server, app)
     watching: asyncio.Task[None] | None = None
-    await engine.start()
     try:
-        await jobs.start()
+        await runs.start()
         stopping.listen(stop)
         if on_start is not None:
             on_start(engine)
@@ -95,7 +94,8 @@ async def serve(
         if watching is not None:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-        await jobs.stop(at_once=server.force_exit)
+        await runs.stop()
+        await runs.jobs.stop(at_once=server.force_exit)
         await stopping.finished()
         await engine.stop(at_once=server.force_exit)
         stopping.listen_no_more()

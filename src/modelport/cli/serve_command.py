@@ -100,6 +100,7 @@ GROUPS = {
     "predict_endpoint": "What is served",
     "mode": "The mlup API at the root",
     "data_dir": "Jobs",
+    "best_by": "Runs and versions",
     "spool_dir": "Files and log",
 }
 

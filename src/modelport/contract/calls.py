@@ -20,7 +20,8 @@ class Call(msgspec.Struct, array_like=True):
     `fields` and `uploads` are the parts of a multipart form, in order. `alone` keeps it out of batches.
     `only_check` binds the arguments and answers with what may be shown of them, without running anything;
     `collect` makes one answer of what would be a stream. `dialect` is the API it came by, whose words
-    the answer has: `v2` or `mlup`; `request_id` is what such an answer may have to repeat.
+    the answer has: `v2` or `mlup`; `request_id` is what such an answer may have to repeat. The call of a
+    job names by `saved` the version of the model that it is for; without it, that is the live one.
     """
 
     id: int
@@ -38,6 +39,7 @@ class Call(msgspec.Struct, array_like=True):
     collect: bool = False
     dialect: str = "v2"
     request_id: str = ""
+    saved: str | None = None
 
 
 class Answer(msgspec.Struct, array_like=True):

@@ -6,8 +6,9 @@ import math
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+PICKLED = "model.pkl"
 KNOWS_JOB = "knows-job"  # the report that the code has asked for its job, and so may look whether to stop
 
 
@@ -91,6 +92,31 @@ class CurrentJob:
             return source
         return _keep(source, name or source.name, self._reporter)
 
+    def save_model(self, model: Any, name: str | None = None) -> Path:
+        """Keep the model that a training has made: it can be served as a version of the model.
+
+        `model` is the path of what was saved (a file or a folder), or an object, which is pickled. It is kept
+        under `name` or its own; the last one that a job saves is the job's. Code that has `load_model(path)`
+        gets the path that is returned here; otherwise it must be a model file. Raises `OSError` if it cannot
+        be read or kept, and `ValueError` for a name that leads out of the job.
+        """
+        if self._reporter is None:
+            return Path(model) if isinstance(model, str | Path) else Path(name or PICKLED)
+        kept = keep_model(model, name, self._reporter)
+        relative = kept.relative_to(self._reporter.artifact_dir).as_posix()
+        self._reporter.report("model", {"path": relative})
+        return kept
+
+    def log_performance(self, performance: Mapping[str, Any]) -> None:
+        """Record how good the model is: a nested dictionary such as `{"overall": {"f1": 0.9}, "class": …}`.
+
+        What it says in the end counts, and comes before what `train` returns. Raises `ValueError` if it is no
+        dictionary of texts, numbers, lists and dictionaries.
+        """
+        data = plain_performance(performance)
+        if self._reporter is not None:
+            self._reporter.report("performance", {"performance": data})
+
 
 def _keep(source: Path, name: str, reporter: JobReporter) -> Path:
     import shutil
@@ -113,6 +139,35 @@ def _keep(source: Path, name: str, reporter: JobReporter) -> Path:
         relative = file.relative_to(reporter.artifact_dir).as_posix()
         reporter.report("artifact", {"path": relative, "size": file.stat().st_size})
     return kept
+
+
+def keep_model(model: Any, name: str | None, reporter: JobReporter) -> Path:
+    """Put a model among the artifacts of a job, in the folder `model`; returns where it is."""
+    if isinstance(model, str | Path):
+        source = Path(model)
+        return _keep(source, f"model/{name or source.resolve().name}", reporter)
+    import cloudpickle  # pyright: ignore[reportMissingTypeStubs]
+
+    with tempfile.TemporaryDirectory(prefix="modelport-model-") as folder:
+        source = Path(folder) / PICKLED
+        with source.open("wb") as file:
+            cast("Any", cloudpickle).dump(model, file)
+        return _keep(source, f"model/{name or PICKLED}", reporter)
+
+
+def plain_performance(value: Any, place: str = "performance") -> Any:
+    """A performance as plain data: numpy's numbers become Python's. Raises `ValueError` for anything else."""
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[Any, Any]", value)
+        return {str(key): plain_performance(item, f"{place}.{key}") for key, item in pairs.items()}
+    if isinstance(value, list | tuple):
+        items = cast("list[Any]", value)
+        return [plain_performance(item, f"{place}[{index}]") for index, item in enumerate(items)]
+    if value is None or isinstance(value, str | bool | int | float):
+        return value if not isinstance(value, float) else float(value)
+    if hasattr(value, "tolist"):  # numpy's arrays and numbers
+        return plain_performance(value.tolist(), place)
+    raise ValueError(f"{place}: {type(value).__name__} is no text, number, list or dictionary")
 
 
 def _finite(what: str, value: float) -> float:

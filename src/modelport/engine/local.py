@@ -7,34 +7,104 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from modelport.engine.pool import ModelPool
+from msgspec import structs
+
+from modelport.engine.pool import ModelPool, rules_of
 from modelport.engine.spool import Spool
+from modelport.engine.traffic import Shares
 from modelport.settings import Settings
 from modelport.sources.source import Source
+from modelport.worker.frames import Load
 
 log = logging.getLogger("modelport.engine")
 
 
 class LocalEngine:
-    """All models of a server. `start` it in a running event loop, `stop` it in the same one."""
+    """All models of a server. `start` it in a running event loop, `stop` it in the same one.
+
+    `pools` has the pool of each model that is live; `versions` those of other versions that are loaded.
+    """
 
     def __init__(self, sources: Sequence[Source], settings: Settings):
         self.sources = list(sources)
         self.settings = settings
         self.spool = Spool(settings.spool_dir)
         self.pools: dict[str, ModelPool] = {}
+        self.versions: dict[tuple[str, int], ModelPool] = {}
+        self.shares: dict[str, Shares] = {}  # of models that have a canary
         self.instance = secrets.token_hex(4)  # part of every request id, so that restarts differ
         self._numbers = itertools.count(1)
         self.on_state: Callable[[ModelPool], None] | None = None  # told of each change of a model's state
 
-    async def start(self) -> None:
-        """Start every model's workers; returns before they are ready. Raises `OSError` for the spool."""
+    async def open(self) -> None:
+        """Make the spool folder and a pool for each model, without workers. Raises `OSError`."""
         await asyncio.to_thread(self.spool.open)
         for source in self.sources:
-            pool = ModelPool(source, self.settings, self.spool, self._tell)
-            self.pools[source.name] = pool
-            pool.start()
+            self.pools[source.name] = ModelPool(source, self.settings, self.spool, self._tell)
+
+    def begin(self) -> None:
+        """Start the workers of every model; returns before they are ready."""
+        for pool in self.pools.values():
+            if pool.state == "waiting":
+                pool.start()
+
+    async def start(self) -> None:
+        """`open` and `begin`."""
+        await self.open()
+        self.begin()
+
+    def new_pool(self, source: Source, version: int) -> ModelPool:
+        """A pool for a version of a model, without workers yet; it is stopped with the engine."""
+        pool = ModelPool(source, self.settings, self.spool, _nobody, version)
+        self.versions[source.name, version] = pool
+        return pool
+
+    def make_live(self, pool: ModelPool) -> ModelPool:
+        """Let `pool` answer for its model from the next call on; returns the one that did until now."""
+        before = self.pools[pool.name]
+        self.versions.pop((pool.name, pool.version), None)
+        self.versions[before.name, before.version] = before
+        pool.tap, before.tap = before.tap, None
+        pool.watch(self._tell)
+        before.watch(_nobody)
+        self.pools[pool.name] = pool
+        return before
+
+    def route(self, name: str) -> ModelPool:
+        """The pool that answers the next call to a model."""
+        shares = self.shares.get(name)
+        return self.pools[name] if shares is None else shares.choose(self.pools[name])
+
+    def source(self, name: str) -> Source:
+        """The source of a model, without a version."""
+        return next(source for source in self.sources if source.name == name)
+
+    def saved_source(self, name: str, saved: str) -> Source:
+        """The source of a version: what a training has saved; the model itself if that is empty.
+
+        What a training of this server has saved was written by the model's own code, and is trusted as that.
+        """
+        source = self.source(name)
+        if not saved:
+            return source
+        ours = (Path(self.settings.data_dir).expanduser() / "jobs").absolute()
+        trust = source.options.trust or Path(saved).is_relative_to(ours)
+        options = structs.replace(source.options, trust=trust, format="")
+        return replace(source, saved=saved, options=options)
+
+    def job_rules(self, name: str, kind: str, saved: str | None) -> Load:
+        """What the process of a job has to load: the model's own code to train, a version for the rest.
+
+        `saved` names a version; without it, it is the one that is live.
+        """
+        if kind == "train":
+            return rules_of(self.source(name), self.settings, self.spool)
+        if saved is None:
+            return self.pools[name].rules()
+        return rules_of(self.saved_source(name, saved), self.settings, self.spool)
 
     def _tell(self, pool: ModelPool) -> None:
         if self.on_state is not None:
@@ -54,15 +124,23 @@ class LocalEngine:
 
     async def settled(self) -> None:
         """Wait until each model is ready or has failed."""
-        for pool in self.pools.values():
+        for pool in list(self.pools.values()):
             await pool.settled.wait()
+
+    def all_pools(self) -> list[ModelPool]:
+        """Every pool that has workers, of every version."""
+        return [*self.pools.values(), *self.versions.values()]
 
     async def drain(self, seconds: float) -> bool:
         """Take no more calls, wait for those that run. False if some were left at the end."""
-        done = await asyncio.gather(*(pool.drain(seconds) for pool in self.pools.values()))
+        done = await asyncio.gather(*(pool.drain(seconds) for pool in self.all_pools()))
         return all(done)
 
     async def stop(self, *, at_once: bool = False) -> None:
         """End every worker and remove every temporary file. `at_once` gives the workers no time."""
-        await asyncio.gather(*(pool.stop(at_once=at_once) for pool in self.pools.values()))
+        await asyncio.gather(*(pool.stop(at_once=at_once) for pool in self.all_pools()))
         await asyncio.to_thread(self.spool.close)
+
+
+def _nobody(pool: ModelPool) -> None:
+    """Who is told of the states of a version that is not live."""

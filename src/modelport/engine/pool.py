@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, TypeAlias
 
 from modelport.contract.calls import Call
 from modelport.contract.signature import Signature
@@ -21,6 +22,9 @@ from modelport.sources.source import Source
 from modelport.worker.frames import Failed, FrameError, Kind, Load, Ready, State
 
 log = logging.getLogger("modelport.engine")
+
+
+Tap: TypeAlias = "Callable[[Call, Deliver], Deliver]"
 
 
 class Refused(Exception):
@@ -41,9 +45,15 @@ class ModelPool:
     """One model and its workers."""
 
     def __init__(
-        self, source: Source, settings: Settings, spool: Spool, on_state: Callable[[ModelPool], None]
+        self,
+        source: Source,
+        settings: Settings,
+        spool: Spool,
+        on_state: Callable[[ModelPool], None],
+        version: int = 0,
     ):
         self.source = source
+        self.version = version  # 0 is the model as its source has it
         self.name = source.name
         self.settings = settings
         self.state = "waiting"  # then loading, warming, ready, failed, stopped
@@ -62,16 +72,39 @@ class ModelPool:
         self.output = Output(self.name, self._loop.time)
         self._backoff = Backoff()
         self._draining = False
+        self._holders = 0
+        self.tap: Tap | None = None  # sees calls on their way in
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- life --------------------------------------------------------------------------------------
 
-    def start(self) -> None:
+    def start(self, workers: int | None = None) -> None:
         """Start the workers. Returns at once; `settled` tells when the model is ready or has failed."""
         self._set_state("loading")
         self.started_at = self._loop.time()
-        for _ in range(max(self.settings.workers, 1)):
+        for _ in range(max(self.settings.workers, 1) if workers is None else workers):
             self._spawn()
+
+    async def grow(self) -> None:
+        """Have as many workers as settings say, and wait until those that were missing are ready, too."""
+        while len(self.workers) < self.settings.workers and self.state == "ready":
+            self._spawn()
+        for worker in list(self.workers):
+            await worker.settled.wait()
+
+    @contextlib.contextmanager
+    def held(self) -> Generator[None]:
+        """Keep the pool from being unloaded: a request is on its way to it."""
+        self._holders += 1
+        try:
+            yield
+        finally:
+            self._holders -= 1
+
+    @property
+    def is_idle(self) -> bool:
+        """True if nobody has a call here, or is about to make one."""
+        return not self._holders and not self.scheduler.pending
 
     def _spawn(self) -> None:
         worker = Worker(
@@ -93,23 +126,7 @@ class ModelPool:
 
     def rules(self) -> Load:
         """What a process that serves this model has to load, and how it has to answer."""
-        s = self.settings
-        return Load(
-            name=self.name,
-            kind=self.source.kind,
-            target=self.source.target,
-            attribute=self.source.attribute,
-            spool=str(self._spool.root),
-            warm=s.warm,
-            stringify=s.stringify_predictions,
-            allow_nan=s.allow_nan,
-            allow_url_inputs=s.allow_url_inputs,
-            max_url_bytes=s.client_max_size or (1 << 40),
-            json_depth=s.json_depth,
-            options=self.source.options,
-            hide_errors=s.hide_model_errors,
-            max_rows=s.throttling_max_request_len or 0,
-        )
+        return rules_of(self.source, self.settings, self._spool)
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -124,6 +141,10 @@ class ModelPool:
     def _set_state(self, state: str) -> None:
         self.state = state
         self._on_state(self)
+
+    def watch(self, on_state: Callable[[ModelPool], None]) -> None:
+        """Tell `on_state` of each change of state from now on, and nobody else."""
+        self._on_state = on_state
 
     async def drain(self, seconds: float) -> bool:
         """Take no more calls and wait for those that run. False if some were left at the end."""
@@ -168,6 +189,8 @@ class ModelPool:
         Raises `Refused` at once if the model takes no calls or its queue is full.
         """
         self.check_open()
+        if self.tap is not None:
+            deliver = self.tap(call, deliver)
         return self.scheduler.submit(call, deliver)
 
     def cancel(self, pending: Pending) -> None:
@@ -271,3 +294,24 @@ class ModelPool:
         others, self.workers = self.workers, []
         for worker in others:
             self._own(worker.stop())
+
+
+def rules_of(source: Source, settings: Settings, spool: Spool) -> Load:
+    """What a process that serves this source has to load, and how it has to answer."""
+    return Load(
+        name=source.name,
+        kind=source.kind,
+        target=source.target,
+        attribute=source.attribute,
+        spool=str(spool.root),
+        warm=settings.warm,
+        stringify=settings.stringify_predictions,
+        allow_nan=settings.allow_nan,
+        allow_url_inputs=settings.allow_url_inputs,
+        max_url_bytes=settings.client_max_size or (1 << 40),
+        json_depth=settings.json_depth,
+        options=source.options,
+        hide_errors=settings.hide_model_errors,
+        max_rows=settings.throttling_max_request_len or 0,
+        saved=source.saved,
+    )

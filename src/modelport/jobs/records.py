@@ -12,6 +12,8 @@ import msgspec
 from modelport.jobs.states import KINDS as KINDS
 from modelport.jobs.states import State
 
+FOR_EVER = -1.0  # as `keep_seconds`: until something else removes the job
+
 
 class NewJob(msgspec.Struct, kw_only=True):
     """What is asked for. `call` is the msgpack of a `Call`, whose files lie in the job's folder.

@@ -15,13 +15,14 @@ CHUNK = 200  # jobs in one commit: what else waits to be written waits for no mo
 def prune(tx: Transaction, before: float) -> list[str]:
     """Remove some jobs that ended before `before`, with all that belongs to them; returns their ids.
 
-    A job that is kept for a time of its own is removed when that has passed, if that is earlier.
-    A job whose webhook is still owed stays.
+    A job that is kept for a time of its own is removed when that has passed, if that is earlier; one that is
+    kept for ever is not. A job whose webhook is still owed stays.
     """
     failpoints.reach("prune.before")
     owed = exists().where(deliveries.c.job == jobs.c.number, deliveries.c.next_at.is_not(None))
-    own = and_(jobs.c.keep_seconds.is_not(None), jobs.c.finished_at < tx.now - jobs.c.keep_seconds)
-    old = [or_(jobs.c.finished_at < before, own), jobs.c.state.in_([state.value for state in ENDED])]
+    own = and_(jobs.c.keep_seconds >= 0, jobs.c.finished_at < tx.now - jobs.c.keep_seconds)
+    has_end = or_(jobs.c.keep_seconds.is_(None), jobs.c.keep_seconds >= 0)
+    old = [or_(jobs.c.finished_at < before, own), has_end, jobs.c.state.in_([state.value for state in ENDED])]
     query = select(jobs.c.number).where(*old, ~owed).order_by(jobs.c.finished_at).limit(CHUNK)
     numbers = tx.connection.execute(query).scalars().all()
     if not numbers:

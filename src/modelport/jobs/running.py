@@ -17,7 +17,7 @@ from typing import TypeVar
 from modelport.engine.local import LocalEngine
 from modelport.jobs import failpoints
 from modelport.jobs.folders import JobFolders
-from modelport.jobs.in_pool import PoolAttempt, runs_in_pool
+from modelport.jobs.in_pool import PoolAttempt, call_of, runs_in_pool
 from modelport.jobs.process import JobProcess
 from modelport.jobs.records import Claim, NewEvent, Outcome
 from modelport.jobs.states import TERMINAL, State
@@ -53,9 +53,9 @@ class Running:
         if runs_in_pool(claim) and pool.state != "failed":
             self.process: JobProcess | PoolAttempt = PoolAttempt(engine, claim, folder)
         else:
-            self.process = JobProcess(
-                pool.rules(), claim, folder, engine.spool.root, self._hear, cancel_grace
-            )
+            call = call_of(claim)
+            rules = engine.job_rules(claim.job.model, claim.job.kind, call.saved)
+            self.process = JobProcess(rules, claim, folder, engine.spool.root, self._hear, cancel_grace)
             self.process.hide_model_errors = engine.settings.hide_model_errors
         self._waiting: deque[NewEvent] = deque()
         self._waiting_bytes = 0

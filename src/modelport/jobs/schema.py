@@ -22,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0004"
+HEAD = "0005"
 
 metadata = MetaData()
 # SQLite makes numbers by itself only for a column that is called INTEGER.

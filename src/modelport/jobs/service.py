@@ -25,6 +25,7 @@ from modelport.jobs.store import JobStore, StoreError, StoreUnavailable
 from modelport.jobs.tidying import tidy
 from modelport.jobs.webhook_secret import webhook_secret
 from modelport.jobs.webhooks import WebhookSender
+from modelport.jobs.writer import WhenTrained
 from modelport.settings import Settings, normal_base_path
 
 log = logging.getLogger("modelport.jobs")
@@ -35,8 +36,9 @@ PRUNE_SECONDS = 3600.0
 class JobService:
     """What the APIs see of jobs. `start` it after the engine, `stop` it before the engine."""
 
-    def __init__(self, engine: LocalEngine, settings: Settings):
+    def __init__(self, engine: LocalEngine, settings: Settings, when_trained: WhenTrained | None = None):
         self.engine = engine
+        self._when_trained = when_trained
         self.settings = settings
         self.data_dir = Path(settings.data_dir).expanduser()
         self.folders = JobFolders(self.data_dir)
@@ -73,7 +75,7 @@ class JobService:
             await asyncio.to_thread(self._open_folder)
             where = settings.database_url or str(self.data_dir / "jobs.sqlite")
             secret = await asyncio.to_thread(webhook_secret, settings.webhook_secret, self.data_dir)
-            self._store = await JobStore.open(where)
+            self._store = await JobStore.open(where, when_trained=self._when_trained)
         except (OSError, ValueError, StoreError) as error:
             self.unavailable = f"this server has no jobs: {error}"
             log.error("%s", self.unavailable)

@@ -50,7 +50,7 @@ from modelport.jobs.records import (
 )
 from modelport.jobs.schema import jobs
 from modelport.jobs.states import State
-from modelport.jobs.writer import Transaction, Writer
+from modelport.jobs.writer import Transaction, WhenTrained, Writer
 
 __all__ = [
     "IdempotencyConflict",
@@ -78,8 +78,16 @@ class JobStore:
 
     fence = staticmethod(token_matches)
 
-    def __init__(self, engine: Engine, readers: Engine, name: str, clock: Clock | None):
+    def __init__(
+        self,
+        engine: Engine,
+        readers: Engine,
+        name: str,
+        clock: Clock | None,
+        when_trained: WhenTrained | None = None,
+    ):
         self.name = name
+        self._when_trained = when_trained
         self._engine = engine
         self._readers = readers
         self._clock = clock
@@ -92,19 +100,22 @@ class JobStore:
     # -- life --------------------------------------------------------------------------------------
 
     @classmethod
-    async def open(cls, where: str | Path, *, clock: Clock | None = None) -> JobStore:
+    async def open(
+        cls, where: str | Path, *, clock: Clock | None = None, when_trained: WhenTrained | None = None
+    ) -> JobStore:
         """Open the database at a path or a URL of PostgreSQL, and bring its tables to this version.
 
         Raises `StoreUnavailable` (`StoreDamaged`, `StoreTooNew`, `StoreReadOnly`) or `StoreFull`, with what
         to do about it. `clock` is for tests: without it PostgreSQL's own clock counts, so that servers whose
-        clocks differ agree about leases.
+        clocks differ agree about leases. `when_trained` is told of each training that succeeds, inside the
+        transaction that ends it.
         """
-        store = await asyncio.to_thread(cls._open, str(where), clock)
+        store = await asyncio.to_thread(cls._open, str(where), clock, when_trained)
         store.writer.start()
         return store
 
     @classmethod
-    def _open(cls, where: str, clock: Clock | None) -> JobStore:
+    def _open(cls, where: str, clock: Clock | None, when_trained: WhenTrained | None) -> JobStore:
         name = where
         engines: list[Engine] = []
         try:
@@ -119,7 +130,7 @@ class JobStore:
                 name = str(path)
                 prepare(path)
                 engines += [sqlite_engine(name), sqlite_engine(name, read_only=True)]
-            return cls(engines[0], engines[-1], name, clock)
+            return cls(engines[0], engines[-1], name, clock, when_trained)
         except Exception as error:
             for engine in engines:
                 engine.dispose()
@@ -155,7 +166,18 @@ class JobStore:
             now = lease_now = connection.execute(seconds).scalar_one()
         else:
             now, lease_now = time.time(), self._steady + time.monotonic()
-        return Transaction(connection, now, lease_now, self.fence)
+        return Transaction(connection, now, lease_now, self.fence, self._when_trained)
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Do `work` on other tables of the database; it is committed and synced when this returns.
+
+        It may be called again, after a rollback, so it must have no effect but on the connection.
+        """
+        return await self.writer.do(work)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Have other tables of the database read, in a thread."""
+        return await self._read(query)
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         if self._closed:

@@ -152,6 +152,9 @@ def finish(tx: Transaction, job_id: str, token: int, outcome: Outcome) -> Job | 
         said = row["token"] == token and row["state"] == outcome.state and row["status"] == outcome.status
         return job_of(row) if said else None
     ended = _end_attempt(tx, row, token, outcome)
+    is_trained = ended is not None and row["kind"] == "train" and outcome.state == State.SUCCEEDED
+    if ended is not None and is_trained and tx.when_trained is not None:
+        tx.when_trained(tx, ended, outcome)
     failpoints.reach("finish.after")
     return None if ended is None else job_of(ended)
 

@@ -31,3 +31,51 @@ class NewRun(msgspec.Struct, kw_only=True):
     environment: dict[str, Any] = {}
     code_version: str = ""
     seed: int | None = None
+
+
+class Run(NewRun, kw_only=True):
+    """A run as the store has it. `number` rises with each run; `version` is the number of its saved model."""
+
+    number: int
+    version: int | None = None
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds that the training took; `None` if that is not known."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return max(0.0, self.finished_at - self.started_at)
+
+
+class Alias(msgspec.Struct, kw_only=True):
+    """A name for a version. `revision` rises with each change."""
+
+    name: str
+    version: int
+    revision: int
+    changed_at: float
+
+
+class Promotion(msgspec.Struct, kw_only=True):
+    """A change of what is live, with what the checks before it found."""
+
+    number: int
+    kind: str  # promotion or rollback
+    before: int
+    after: int
+    at: float
+    report: dict[str, Any] = {}
+
+
+class RunPage(msgspec.Struct, kw_only=True):
+    """Some runs in order, and the cursor of the next page (`None` at the end)."""
+
+    runs: list[Run]
+    cursor: int | None
+
+
+class TrafficPlan(msgspec.Struct, kw_only=True):
+    """Shares of the calls for versions that are not live, and a version that only gets copies of them."""
+
+    weights: dict[str, float] = {}  # by the number of the version
+    shadow: int | None = None

@@ -14,7 +14,7 @@ from modelport.api.app import Application
 from modelport.api.asgi import Scope
 from modelport.engine.local import LocalEngine
 from modelport.engine.processes import kill_marked
-from modelport.jobs.service import JobService
+from modelport.runs.service import RunService
 from modelport.serving.models import Given, ObjectFiles
 from modelport.settings import Settings, normal_base_path
 from modelport.sources.source import Source
@@ -31,7 +31,8 @@ class Life:
         self.settings = settings
         self.routes = routes
         self.engine = LocalEngine(sources, settings)
-        self.jobs = JobService(self.engine, settings)
+        self.runs = RunService(self.engine, settings)
+        self.jobs = self.runs.jobs
         self._files = files
         self._process = os.getpid()
         self._mounted: dict[str, Application] = {}
@@ -64,8 +65,7 @@ class Life:
         # A loop closes the generators that were begun in it when it ends itself: so this life ends then.
         self._kept = self._run()
         await anext(self._kept)
-        await self.engine.start()
-        await self.jobs.start()
+        await self.runs.start()
         if wait:
             await self.engine.settled()
 
@@ -80,6 +80,7 @@ class Life:
         finally:
             try:
                 await self.jobs.stop_running()
+                await self.runs.stop()
                 await self.engine.drain(self.settings.drain_timeout)
                 await self.jobs.stop()
                 await self.engine.stop()
@@ -105,7 +106,7 @@ class Life:
     def _mount(self, root: str) -> Application:
         base_path = root + normal_base_path(self.settings.base_path)
         settings = replace(self.settings, base_path=base_path)
-        app = Application(self.engine, self.jobs, settings, self.routes)
+        app = Application(self.engine, self.runs, settings, self.routes)
         if not self._mounted:
             self.jobs.mount(base_path)
         if len(self._mounted) >= MOST_MOUNTS:

@@ -43,6 +43,10 @@ def load_model(source: Source) -> ServedModel:
 
 
 def _object(source: Source, problems: list[str]) -> Any:
+    if source.saved:
+        from modelport.sources.versions import load_version
+
+        return load_version(source, problems)
     if source.kind != "model":
         return load_object(source)
     from modelport.sources.files.loading import load_file

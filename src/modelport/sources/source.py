@@ -33,7 +33,8 @@ class Source:
     """Where one model comes from. `target` is a module name or a path; `attribute` may be empty.
 
     A `file` is Python code, a `model` anything else that was saved: a file or a folder. An `object` is one
-    of the caller's own, pickled for the worker; no source string can name one.
+    of the caller's own, pickled for the worker; no source string can name one. `saved` is a version of the
+    model: the path of what one of its trainings has saved, or a source of its own.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Source:
     target: str
     attribute: str = ""
     options: ModelOptions = field(default_factory=ModelOptions)
+    saved: str = ""
 
     def __str__(self) -> str:
         if self.kind == "object":

@@ -49,8 +49,9 @@ class FrameError(Exception):
 class Load(msgspec.Struct, array_like=True):
     """What a worker has to load, and the rules for its answers.
 
-    `name`, `kind`, `target`, `attribute`, `options` are the fields of a source; `spool` is the folder under
-    which calls have their own folders. `hide_errors` and `max_rows` (0: any number) are for the mlup dialect.
+    `name`, `kind`, `target`, `attribute`, `options`, `saved` are the fields of a source; `spool` is the
+    folder under which calls have their own folders. `hide_errors` and `max_rows` (0: any number) are for the
+    mlup dialect.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Load(msgspec.Struct, array_like=True):
     options: ModelOptions = ModelOptions()
     hide_errors: bool = False
     max_rows: int = 0
+    saved: str = ""
 
 
 class Ready(msgspec.Struct, array_like=True):
@@ -107,7 +109,8 @@ class JobOrder(msgspec.Struct, array_like=True):
 
 
 class Report(msgspec.Struct, array_like=True):
-    """What the code of a job says: `progress`, `metric` or `artifact`, and its data."""
+    """What the code of a job says, and its data: `progress`, `metric`, `artifact`, `model`, `performance` or
+    `environment`."""
 
     type: str
     data: dict[str, Any]

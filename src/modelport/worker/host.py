@@ -14,9 +14,10 @@ from modelport.contract.served import ServedModel
 from modelport.contract.signature import Operation
 from modelport.worker.answers import AnswerEncoder, shown_arguments
 from modelport.worker.cancellation import CallCancelled, RunningCall, Terminated
+from modelport.worker.environment import environment_of
 from modelport.worker.failures import described, trace
-from modelport.worker.frames import Acknowledge, FrameSocket, JobOrder, Kind, Load
-from modelport.worker.job import begin_job
+from modelport.worker.frames import Acknowledge, FrameSocket, JobOrder, Kind, Load, Report
+from modelport.worker.job import begin_job, keep_returned_model
 from modelport.worker.mlup import DIALECT, check_rows, failed_mlup_answer, read_mlup_call
 from modelport.worker.outgoing import Outgoing, failed
 from modelport.worker.requests import read_call
@@ -91,6 +92,10 @@ class Host:
         end = begin_job(order, self.channel, self.running)
         try:
             answer = self._answer(order.call)
+            if order.call.verb == "train" and answer is not None and answer.status == 200:
+                self.channel.send(
+                    Kind.REPORT, Report("environment", environment_of(self.rules.target, self.rules.kind))
+                )
         finally:
             end()
         if answer is not None:
@@ -158,6 +163,8 @@ class Host:
         if call.verb != "predict" or call.collect:
             if is_stream(value):  # a job has no client that reads along: its result is the whole
                 value = list(pieces(value, self._event_loop()))
+            if call.verb == "train":
+                keep_returned_model(value)
             running.end()
             if call.verb != "predict":
                 return Answer(call.id, body=self.encoder.json_bytes(value))

@@ -11,11 +11,12 @@ from threading import Lock, Timer
 from time import monotonic
 from typing import Any
 
-from modelport.contract.current_job import KNOWS_JOB, set_current_job
+from modelport.contract.current_job import KNOWS_JOB, current_job, set_current_job
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameSocket, JobOrder, Kind, Report
 from modelport.worker.whole_lines import keep_lines_whole
 
+MAX_PATH = 4096
 PROGRESS_SECONDS = 0.1  # of progress that follows faster only the last is reported: nobody could see it
 
 
@@ -94,6 +95,19 @@ def begin_job(order: JobOrder, channel: FrameSocket, running: RunningCall) -> Ca
         undo()
 
     return end
+
+
+def keep_returned_model(returned: Any) -> None:
+    """Keep the file or folder whose path a training has returned as the model that it made.
+
+    A folder that this process works in is none. Raises `OSError` if it cannot be kept.
+    """
+    if isinstance(returned, str) and (not returned or len(returned) > MAX_PATH or "\0" in returned):
+        return
+    if isinstance(returned, str | Path):
+        path = Path(returned).absolute()
+        if path.exists() and not Path.cwd().is_relative_to(path):
+            current_job().save_model(path)
 
 
 def watch_tqdm(reporter: Reporter) -> None:

@@ -110,7 +110,7 @@ def warm(model: ServedModel) -> None:
 def source_of(rules: Load) -> Source:
     """The source that a LOAD frame names."""
     kind: Any = rules.kind
-    return Source(rules.name, kind, rules.target, rules.attribute, rules.options)
+    return Source(rules.name, kind, rules.target, rules.attribute, rules.options, rules.saved)
 
 
 def give_way(nice: int) -> None:

@@ -54,7 +54,8 @@ class DirectPredictions:
                 content_type = value.decode("latin-1")
             elif field == b"accept":
                 accept = f"{accept},{value.decode('latin-1')}" if accept else value.decode("latin-1")
-        pool = self._engine.pools.get(self.model.name or "")
+        name = self.model.name
+        pool = self._engine.route(name) if name is not None and name in self._engine.pools else None
         if pool is None or pool.reads_headers or self.model.is_busy or _has_own_way(content_type):
             return False
         call = Call(

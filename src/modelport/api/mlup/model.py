@@ -28,7 +28,7 @@ class RootModel:
         """The model's workers. Raises `Problem` 404 that says what to do if no model is meant."""
         name = self.name
         if name is not None and name in self.engine.pools:
-            return self.engine.pools[name]
+            return self.engine.route(name)
         names = ", ".join(self.engine.pools) or "none"
         wanted = self.settings.default_model
         why = f"there is no model {wanted!r}" if wanted else "no model is the default one"

@@ -26,11 +26,19 @@ class Predictions:
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever its method. Raises nothing."""
+        await self._answer(scope, receive, send, None)
+
+    async def answer_by(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool) -> None:
+        """Answer one request by a version of the model that is not live. Raises nothing."""
+        await self._answer(scope, receive, send, pool)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, given: ModelPool | None) -> None:
         predict_id = uuid.uuid4()
         call = Call(self.calls.engine.next_id(), collect=True, dialect="mlup", request_id=str(predict_id))
         request_id = self.calls.engine.request_id(call.id)
         try:
             pool = self._checked(scope)
+            pool = given or pool
         except Problem as problem:
             await send_error(send, problem, str(predict_id), request_id)
             return

@@ -1,0 +1,54 @@
+"""Predictions by a version that the path names, loaded on demand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from modelport.api.asgi import Receive, Scope, Send, header
+from modelport.api.calls import CallHandler
+from modelport.api.job_answers import JobAnswers
+from modelport.api.job_submission import OF_VERSION
+from modelport.api.preferences import preferences
+from modelport.api.problems import Problem
+from modelport.engine.pool import ModelPool
+from modelport.runs.service import RunService
+
+AtRoot = Callable[[Scope, Receive, Send, ModelPool], Awaitable[None]]
+
+
+class RunPredictions:
+    """Answers predictions by versions. One for the application; `at_root` answers in the root's dialect."""
+
+    def __init__(self, runs: RunService, calls: CallHandler, jobs: JobAnswers, at_root: AtRoot):
+        self.runs = runs
+        self.calls = calls
+        self.jobs = jobs
+        self.at_root = at_root
+
+    async def answer(
+        self, scope: Scope, receive: Receive, send: Send, model: str, version: int, *, at_root: bool = False
+    ) -> None:
+        """Answer a prediction by a version. Raises `Problem` and `RunError` before anything is sent."""
+        settings = self.calls.settings
+        if not settings.predict_endpoint:
+            raise Problem(402, "predictions are switched off on this server")
+        try:
+            async with asyncio.timeout(settings.timeout or None) as deadline:
+                async with self.runs.versions.use(model, version) as pool:
+                    deadline.reschedule(None)  # from here on the call has a deadline of its own
+                    await self._answer(scope, receive, send, pool, at_root=at_root)
+        except TimeoutError:
+            raise Problem(504, f"version {version} of {model!r} is still loading; try again later") from None
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, *, at_root: bool
+    ) -> None:
+        if at_root:
+            await self.at_root(scope, receive, send, pool)
+            return
+        prefer = preferences(header(scope, b"prefer"))
+        if prefer:
+            await self.jobs.predict(scope, receive, send, pool, prefer, OF_VERSION)
+        else:
+            await self.calls.answer(scope, receive, send, pool, "predict")

@@ -1,0 +1,144 @@
+"""What was trained and how good it is: runs, parameters and performance, at the root and for each model.
+
+Source of the resources at the root: the API lesson of Made With ML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from modelport.api.handed import Handed
+from modelport.api.problems import Problem
+from modelport.api.query_numbers import whole_number
+from modelport.api.runs.bodies import run_body, run_summary
+from modelport.api.runs.predictions import RunPredictions
+from modelport.api.training import json_response
+from modelport.runs.errors import RunError
+from modelport.runs.performance import NoSuchPart, Order, order_of, part_of
+from modelport.runs.records import Run
+from modelport.runs.service import RunService
+
+MAX_TOP = 1000
+MOST_NAMES = 50
+
+FindModel = Callable[[Request], str]
+
+
+class RunRoutes:
+    """The handlers, one method a resource. `model_of` says which model a request is about."""
+
+    def __init__(self, runs: RunService, predictions: RunPredictions, model_of: FindModel, base_path: str):
+        self.runs = runs
+        self.predictions = predictions
+        self.model_of = model_of
+        self.base_path = base_path
+
+    def routes(self, prefix: str) -> list[BaseRoute]:
+        """Every route of runs, below `prefix`, relative to the base path."""
+        run = f"{prefix}/runs/{{run_id}}"
+        at_root = not prefix
+        return [
+            Route(f"{prefix}/runs", self.list),
+            Route(run, self.run, methods=["GET"]),
+            Route(run, self.remove, methods=["DELETE"]),
+            Route(f"{run}/predict", partial(self.predict, at_root), methods=["POST"]),
+            Route(f"{prefix}/params", self.params),
+            Route(f"{prefix}/params/{{param:path}}", self.param),
+            Route(f"{prefix}/performance", self.performance),
+        ]
+
+    def _place(self, model: str) -> str:
+        return f"{self.base_path}/v2/models/{model}"
+
+    async def list(self, request: Request) -> Response:
+        """`GET …/runs?top&order_by&cursor`: the best first if there is an order, else the newest first."""
+        model = self.model_of(request)
+        query = request.query_params
+        top = whole_number(query.get("top"), "top", 50, 1, MAX_TOP)
+        cursor = whole_number(query.get("cursor"), "cursor", 0, 0, 1 << 62) or None
+        order = self._order(query.get("order_by"))
+        page = await self.runs.store.page(model, order, top, cursor)
+        aliases = await self.runs.aliases(model)
+        place = self._place(model)
+        return json_response(
+            {
+                "runs": [run_summary(run, aliases, place) for run in page.runs],
+                "order_by": None if order is None else str(order),
+                "next_cursor": None if page.cursor is None else str(page.cursor),
+            }
+        )
+
+    def _order(self, asked: str | None) -> Order | None:
+        if not asked:
+            return self.runs.order
+        if asked == "newest":
+            return None
+        try:
+            return order_of(asked)
+        except ValueError as error:
+            raise Problem(422, f"order_by: {error}") from None
+
+    async def run(self, request: Request) -> Response:
+        """`GET …/runs/{run_id}`; `best` and `live` are names of runs, too."""
+        model = self.model_of(request)
+        run = await self.runs.run(model, request.path_params["run_id"])
+        aliases = await self.runs.aliases(model)
+        return json_response(run_body(run, aliases, self._place(model), self.base_path))
+
+    async def remove(self, request: Request) -> Response:
+        """`DELETE …/runs/{run_id}`: forget a run that nothing serves."""
+        model = self.model_of(request)
+        run = await self.runs.run(model, request.path_params["run_id"])
+        await self.runs.remove(model, run)
+        return Response(status_code=204)
+
+    async def predict(self, at_root: bool, request: Request) -> Response:
+        """`POST …/runs/{run_id}/predict`: a prediction by the model that the run has saved."""
+        model = self.model_of(request)
+        run = await self.runs.run(model, request.path_params["run_id"])
+        if run.version is None:
+            raise RunError(409, f"the run {run.id!r} has saved no model, so it cannot predict")
+        return Handed(partial(self.predictions.answer, model=model, version=run.version, at_root=at_root))
+
+    async def params(self, request: Request) -> Response:
+        """`GET …/params`: the parameters of the live run, or of `run_id`."""
+        run = await self._asked(request)
+        return json_response({"params": run.params})
+
+    async def param(self, request: Request) -> Response:
+        """`GET …/params/{param}`: one of them, under its own name."""
+        name = request.path_params["param"]
+        run = await self._asked(request)
+        if name not in run.params:
+            there = ", ".join(list(run.params)[:MOST_NAMES]) or "none"
+            raise Problem(404, f"the run {run.id!r} has no parameter {name[:100]!r}; there is: {there}")
+        return json_response({name: run.params[name]})
+
+    async def performance(self, request: Request) -> Response:
+        """`GET …/performance?filter=overall`: how good the live run is, or the part at a dotted path."""
+        run = await self._asked(request)
+        path = request.query_params.get("filter")
+        if path is None:
+            return json_response({"performance": run.performance})
+        try:
+            return json_response({path: part_of(run.performance, path)})
+        except NoSuchPart as error:
+            raise Problem(404, str(error)) from None
+
+    async def _asked(self, request: Request) -> Run:
+        model = self.model_of(request)
+        asked: str | None = request.query_params.get("run_id")
+        return await (self.runs.run(model, asked) if asked else self.runs.chosen(model))
+
+
+def problem_of(error: RunError) -> Problem:
+    """The answer to a request about runs that cannot be done."""
+    retry = [("Retry-After", str(error.retry_after))] if error.retry_after else []
+    extra: dict[str, Any] = {} if error.report is None else {"report": error.report}
+    return Problem(error.status, error.detail, retry, extra=extra)

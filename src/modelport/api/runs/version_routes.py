@@ -1,0 +1,216 @@
+"""The versions of a model, their aliases, what is live, and how calls are spread over them."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from modelport.api.handed import Handed
+from modelport.api.problems import Problem
+from modelport.api.query_numbers import whole_number
+from modelport.api.runs.bodies import base_version_body, promotion_body, version_body
+from modelport.api.runs.predictions import RunPredictions
+from modelport.api.small_bodies import json_body
+from modelport.api.training import json_response
+from modelport.api.v2 import find_pool
+from modelport.runs.checks import Limits
+from modelport.runs.promotion import Wish
+from modelport.runs.records import TrafficPlan
+from modelport.runs.service import BEST, RESERVED, RunService
+from modelport.runs.store import LIVE, AliasMoved
+
+MAX_LISTED = 1000
+ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+REGRESSIONS = ("refuse", "warn")
+
+
+class AliasBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What is sent to move an alias; all but the version is for `live` only."""
+
+    version: int | str
+    on_regression: str | None = None
+    min_agreement: float | None = None
+    max_latency_ratio: float | None = None
+
+
+class TrafficBody(msgspec.Struct, forbid_unknown_fields=True):
+    """What is sent to spread calls over versions."""
+
+    weights: dict[str, float] = {}
+    shadow: int | str | None = None
+
+
+class VersionRoutes:
+    """The handlers, one method a resource."""
+
+    def __init__(self, runs: RunService, predictions: RunPredictions, base_path: str):
+        self.runs = runs
+        self.predictions = predictions
+        self.base_path = base_path
+
+    def routes(self) -> list[BaseRoute]:
+        """Every route of versions, relative to the base path."""
+        model = "/v2/models/{model}"
+        return [
+            Route(f"{model}/versions", self.list),
+            Route(f"{model}/versions/{{version}}", self.version),
+            Route(f"{model}/versions/{{version}}/predict", self.predict, methods=["POST"]),
+            Route(f"{model}/aliases", self.aliases),
+            Route(f"{model}/aliases/{{alias}}", self.alias, methods=["GET"]),
+            Route(f"{model}/aliases/{{alias}}", self.move, methods=["PUT"]),
+            Route(f"{model}/aliases/{{alias}}", self.remove, methods=["DELETE"]),
+            Route(f"{model}/rollback", self.roll_back, methods=["POST"]),
+            Route(f"{model}/promotions", self.promotions),
+            Route(f"{model}/traffic", self.traffic, methods=["GET"]),
+            Route(f"{model}/traffic", self.spread, methods=["PUT"]),
+            Route(f"{model}/traffic", self.spread_no_more, methods=["DELETE"]),
+        ]
+
+    def _model(self, request: Request) -> str:
+        return find_pool(self.runs.engine, request.path_params["model"]).name
+
+    def _place(self, model: str) -> str:
+        return f"{self.base_path}/v2/models/{model}"
+
+    # -- versions ----------------------------------------------------------------------------------
+
+    async def list(self, request: Request) -> Response:
+        """`GET …/versions?limit&cursor`: the newest first; version 0 is the model as its source has it."""
+        model = self._model(request)
+        query = request.query_params
+        limit = whole_number(query.get("limit"), "limit", 50, 1, MAX_LISTED)
+        below = whole_number(query.get("cursor"), "cursor", 0, 0, 1 << 31) or None
+        found = await self.runs.store.versions(model, limit + 1, below)
+        aliases, loaded = await self.runs.aliases(model), self.runs.versions.loaded(model)
+        place = self._place(model)
+        bodies = [version_body(run, aliases, loaded, place) for run in found[:limit]]
+        more = len(found) > limit
+        if not more:
+            bodies.append(base_version_body(aliases, loaded, place))
+        cursor = str(found[limit - 1].version) if more else None
+        return json_response({"versions": bodies, "next_cursor": cursor})
+
+    async def version(self, request: Request) -> Response:
+        """`GET …/versions/{version}`, by number or alias."""
+        model = self._model(request)
+        number = await self.runs.resolve(model, request.path_params["version"])
+        await self.runs.check_version(model, number)
+        aliases, loaded = await self.runs.aliases(model), self.runs.versions.loaded(model)
+        run = await self.runs.store.of_version(model, number) if number else None
+        if run is None:
+            return json_response(base_version_body(aliases, loaded, self._place(model)))
+        return json_response(version_body(run, aliases, loaded, self._place(model)))
+
+    async def predict(self, request: Request) -> Response:
+        """`POST …/versions/{version}/predict`: a prediction by this version, whatever is live."""
+        model = self._model(request)
+        version = await self.runs.resolve(model, request.path_params["version"])
+        return Handed(partial(self.predictions.answer, model=model, version=version))
+
+    # -- aliases -----------------------------------------------------------------------------------
+
+    async def aliases(self, request: Request) -> Response:
+        """`GET …/aliases`: the version of each."""
+        return json_response({"aliases": dict(await self.runs.aliases(self._model(request)))})
+
+    async def alias(self, request: Request) -> Response:
+        """`GET …/aliases/{alias}`."""
+        name = request.path_params["alias"]
+        version = await self.runs.resolve(self._model(request), "" if name.isdecimal() else name)
+        return json_response({"alias": name, "version": version})
+
+    async def move(self, request: Request) -> Response:
+        """`PUT …/aliases/{alias}`: moving `live` promotes the version, any other alias is only a name."""
+        model, name = self._model(request), request.path_params["alias"]
+        if name == BEST or not ALIAS.fullmatch(name):
+            raise Problem(422, _no_alias(name))
+        body = await json_body(request, AliasBody)
+        version = await self.runs.resolve(model, str(body.version))
+        await self.runs.check_version(model, version)
+        if name == LIVE:
+            return json_response(await self.runs.promote(model, self._wish(version, body)))
+        if (body.on_regression, body.min_agreement, body.max_latency_ratio) != (None, None, None):
+            raise Problem(422, f"only the alias {LIVE!r} is checked when it moves; send the version alone")
+        before = (await self.runs.store.aliases(model)).get(name)
+        known = None if before is None else before.version
+        try:
+            moved = await self.runs.store.set_alias(model, name, version, before=known)
+        except AliasMoved as error:
+            raise Problem(409, str(error)) from None
+        return json_response({"alias": name, "version": moved.version})
+
+    def _wish(self, version: int, body: AliasBody) -> Wish:
+        on_regression = body.on_regression or self.runs.settings.on_regression
+        if on_regression not in REGRESSIONS:
+            raise Problem(422, f"on_regression {on_regression[:40]!r} is none of {', '.join(REGRESSIONS)}")
+        limits = Limits()
+        if body.min_agreement is not None:
+            limits = limits._replace(min_agreement=body.min_agreement)
+        if body.max_latency_ratio is not None:
+            limits = limits._replace(max_latency_ratio=body.max_latency_ratio)
+        if not 0 <= limits.min_agreement <= 1:
+            raise Problem(422, "min_agreement must be from 0 to 1")
+        if not limits.max_latency_ratio > 0:
+            raise Problem(422, "max_latency_ratio must be above 0")
+        return Wish(version, refuse=on_regression == "refuse", limits=limits)
+
+    async def remove(self, request: Request) -> Response:
+        """`DELETE …/aliases/{alias}`: not for those that there always are."""
+        model, name = self._model(request), request.path_params["alias"]
+        if name in RESERVED:
+            raise Problem(409, f"the alias {name!r} is always there; {LIVE!r} can be moved")
+        if not await self.runs.store.remove_alias(model, name):
+            raise Problem(404, f"the model {model!r} has no alias {name[:100]!r}")
+        return Response(status_code=204)
+
+    async def roll_back(self, request: Request) -> Response:
+        """`POST …/rollback`: make the version live again that was so before."""
+        return json_response(await self.runs.roll_back(self._model(request)))
+
+    async def promotions(self, request: Request) -> Response:
+        """`GET …/promotions?limit`: what became live, the newest first, with what the checks found."""
+        limit = whole_number(request.query_params.get("limit"), "limit", 50, 1, MAX_LISTED)
+        found = await self.runs.store.promotions(self._model(request), limit)
+        return json_response({"promotions": [promotion_body(promotion) for promotion in found]})
+
+    # -- traffic -----------------------------------------------------------------------------------
+
+    async def traffic(self, request: Request) -> Response:
+        """`GET …/traffic`: the shares of versions, and how the answers of the shadow compare."""
+        return json_response(self.runs.canaries.body(self._model(request)))
+
+    async def spread(self, request: Request) -> Response:
+        """`PUT …/traffic`: give versions a share of the calls, or copies of them."""
+        model = self._model(request)
+        body = await json_body(request, TrafficBody)
+        weights: dict[str, float] = {}
+        for text, weight in body.weights.items():
+            weights[str(await self._other(model, text))] = weight
+        shadow = None if body.shadow is None else await self._other(model, str(body.shadow))
+        await self.runs.set_traffic(model, TrafficPlan(weights=weights, shadow=shadow))
+        return json_response(self.runs.canaries.body(model))
+
+    async def _other(self, model: str, text: str) -> int:
+        version = await self.runs.resolve(model, text)
+        await self.runs.check_version(model, version)
+        if version == self.runs.live(model):
+            raise Problem(422, f"version {version} is live: it gets what the others leave, unnamed")
+        return version
+
+    async def spread_no_more(self, request: Request) -> Response:
+        """`DELETE …/traffic`: all calls go to what is live, and no copies are made."""
+        await self.runs.set_traffic(self._model(request), TrafficPlan())
+        return Response(status_code=204)
+
+
+def _no_alias(name: str) -> str:
+    if name == BEST:
+        return f"the alias {BEST!r} follows from the order of runs (best_by) and cannot be moved"
+    return (
+        f"{name[:100]!r} cannot be an alias: a letter, then letters, digits, '_' and '-', at most 64 in all"
+    )

@@ -1,0 +1,39 @@
+"""Which version of a model answers a call: the live one, or a share for others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from modelport.engine.pool import ModelPool
+
+
+class _Share:
+    """A pool, the share of calls that it gets, and how much of it is owed."""
+
+    __slots__ = ("owed", "pool", "weight")
+
+    def __init__(self, pool: ModelPool | None, weight: float):
+        self.pool = pool  # None: whichever is live
+        self.weight = weight
+        self.owed = 0.0
+
+
+class Shares:
+    """Calls spread over pools by weight, as evenly as can be (smooth weighted round robin, as nginx has it).
+
+    The live pool gets what the weights of the others leave of 1. One for a model, while it has a canary.
+    """
+
+    def __init__(self, others: Sequence[tuple[ModelPool, float]]):
+        self.pools = [pool for pool, _ in others]
+        rest = max(0.0, 1.0 - sum(weight for _, weight in others))
+        self._shares = [_Share(None, rest), *(_Share(pool, weight) for pool, weight in others)]
+
+    def choose(self, live: ModelPool) -> ModelPool:
+        """The pool for the next call; the live one stands in for one that is not ready."""
+        for share in self._shares:
+            share.owed += share.weight
+        chosen = max(self._shares, key=lambda share: share.owed)
+        chosen.owed -= 1.0
+        pool = chosen.pool
+        return pool if pool is not None and pool.state == "ready" else live

@@ -1,0 +1,150 @@
+"""What a version must show before it becomes live: it answers as well as the one that is, and as fast."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from statistics import median
+from time import perf_counter
+from typing import Any, NamedTuple, cast
+
+import msgspec
+
+from modelport.contract.calls import Answer, Call
+from modelport.contract.signature import Operation, Signature
+from modelport.engine.pending import Pending
+from modelport.engine.pool import ModelPool
+
+CHECK_SECONDS = 60.0  # for all of the checks
+SLOWER_SECONDS = 0.02  # by less than this no version is too slow, whatever the ratio
+MAX_WORDS = 200
+
+
+class Limits(NamedTuple):
+    """What counts as a regression: less agreement than this, or more than so many times the seconds."""
+
+    min_agreement: float = 0.0
+    max_latency_ratio: float = 3.0
+
+
+class _Tried(NamedTuple):
+    answer: Answer
+    seconds: float
+
+
+def check_set(signature: Signature, recent: Sequence[Call]) -> list[Call]:
+    """Calls to try a version with: recent ones, or else the model's own example."""
+    if recent:
+        return list(recent)
+    body = example_of(signature)
+    return [] if body is None else [Call(0, content_type="application/json", body=body, collect=True)]
+
+
+def example_of(signature: Signature) -> bytes | None:
+    """A request body made of the examples in the model's schemas; `None` if it does not give them all."""
+    predict: Operation = signature.predict
+    body: dict[str, Any] = {}
+    for argument in predict.arguments:
+        found = _example(argument.schema, signature.definitions)
+        if found is not None and not argument.is_upload:
+            body[argument.name] = found[0]
+        elif argument.required:
+            return None
+    return msgspec.json.encode(body) if body else None
+
+
+def _example(schema: dict[str, Any], definitions: dict[str, Any]) -> tuple[Any] | None:
+    examples: Any = schema.get("examples")
+    if isinstance(examples, list) and examples:
+        return (cast("list[Any]", examples)[0],)
+    if "example" in schema:
+        return (schema["example"],)
+    name = str(schema.get("$ref", "")).removeprefix("#/$defs/")
+    if name and name in definitions:
+        return _example(definitions[name], {})
+    items: Any = schema.get("items")
+    if isinstance(items, dict):
+        inner = _example(cast("dict[str, Any]", items), definitions)
+        return None if inner is None else ([inner[0]],)
+    return None
+
+
+async def compare(
+    before: ModelPool, after: ModelPool, calls: Sequence[Call], next_id: Callable[[], int]
+) -> dict[str, Any]:
+    """Have both versions answer the calls, one by one, and say how they compare."""
+    old: list[_Tried] = []
+    new: list[_Tried] = []
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            for call in calls:
+                old.append(await _try(before, call, next_id))
+                new.append(await _try(after, call, next_id))
+    except TimeoutError:
+        new = new[: len(old)]
+        old = old[: len(new)]
+    return report_of(old, new, len(calls))
+
+
+async def _try(pool: ModelPool, call: Call, next_id: Callable[[], int]) -> _Tried:
+    future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def deliver(pending: Pending, answer: Answer) -> None:
+        if not future.done():
+            future.set_result(answer)
+
+    copied = msgspec.structs.replace(call, id=next_id(), alone=True, collect=True)
+    began = perf_counter()
+    pending = pool.scheduler.submit(copied, deliver)  # not by the pool: nothing of it is to be kept
+    try:
+        answer = await future
+    except asyncio.CancelledError:
+        pool.cancel(pending)
+        raise
+    if answer.path:
+        pool.discard(answer.id)
+    return _Tried(answer, perf_counter() - began)
+
+
+def report_of(old: Sequence[_Tried], new: Sequence[_Tried], wanted: int) -> dict[str, Any]:
+    """How two versions compare: errors, agreement, and the median of the seconds that answers took."""
+    both = [(a, b) for a, b in zip(old, new, strict=True) if _is_good(a.answer) and _is_good(b.answer)]
+    agreed = sum(a.answer.body == b.answer.body for a, b in both)
+    pairs = zip(old, new, strict=True)
+    failed = [b.answer for a, b in pairs if _is_good(a.answer) and not _is_good(b.answer)]
+    report: dict[str, Any] = {
+        "checked": len(new),
+        "not_checked": wanted - len(new),
+        "errors_before": sum(not _is_good(tried.answer) for tried in old),
+        "errors_after": sum(not _is_good(tried.answer) for tried in new),
+        "new_errors": len(failed),
+        "agreement": agreed / len(both) if both else None,
+        "seconds_before": median(tried.seconds for tried in old) if old else None,
+        "seconds_after": median(tried.seconds for tried in new) if new else None,
+    }
+    if failed:
+        report["first_error"] = f"{failed[0].status} {failed[0].detail}"[:MAX_WORDS].strip()
+    return report
+
+
+def _is_good(answer: Answer) -> bool:
+    return answer.status < 400
+
+
+def regressions(report: dict[str, Any], limits: Limits) -> list[str]:
+    """What is worse than it may be, in words; nothing if the version may become live."""
+    found: list[str] = []
+    if report["new_errors"]:
+        found.append(
+            f"{report['new_errors']} of {report['checked']} requests that the live version answers fail "
+            f"({report['first_error']})"
+        )
+    if report["not_checked"]:
+        found.append(f"{report['not_checked']} requests were not answered within {CHECK_SECONDS:g} s")
+    agreement = report["agreement"]
+    if agreement is not None and agreement < limits.min_agreement:
+        found.append(f"it agrees with the live version in {agreement:.0%}, not {limits.min_agreement:.0%}")
+    before, after = report["seconds_before"], report["seconds_after"]
+    if before and after > before * limits.max_latency_ratio and after - before > SLOWER_SECONDS:
+        found.append(f"it takes {after / before:.1f} times as long, more than {limits.max_latency_ratio:g}")
+    return found

@@ -1,0 +1,147 @@
+"""Making another version live: loaded beside the old one, warmed, checked, then swapped in one step."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, NamedTuple
+
+from modelport.engine.local import LocalEngine
+from modelport.engine.pool import ModelPool
+from modelport.jobs import failpoints
+from modelport.jobs.store import StoreError
+from modelport.runs.checks import Limits, check_set, compare, regressions
+from modelport.runs.errors import RunError
+from modelport.runs.live_traffic import LiveTraffic
+from modelport.runs.records import Promotion
+from modelport.runs.store import LIVE, AliasMoved, RunStore
+from modelport.runs.versions import Versions
+
+log = logging.getLogger("modelport.runs")
+
+MAX_HISTORY = 1000  # promotions that are looked through for the way back
+PROMOTION, ROLLBACK = "promotion", "rollback"
+
+
+class Wish(NamedTuple):
+    """How a version is to become live. `refuse` says that a regression keeps it from that."""
+
+    version: int
+    refuse: bool = True
+    limits: Limits = Limits()
+    kind: str = PROMOTION
+
+
+class Promotions:
+    """Moves the alias `live`, one move of a model at a time. One for a server."""
+
+    def __init__(self, engine: LocalEngine, store: RunStore, versions: Versions):
+        self.engine = engine
+        self.store = store
+        self.versions = versions
+        self._moving: dict[str, asyncio.Task[dict[str, Any]]] = {}
+
+    async def promote(self, model: str, wish: Wish) -> dict[str, Any]:
+        """Make a version live; returns what was done and found.
+
+        It goes on when its caller is cancelled. Raises `RunError` if the version cannot be loaded, is worse
+        than the live one where that is refused, or another promotion is under way; and the store's errors.
+        """
+        if model in self._moving:
+            raise RunError(409, f"another version of {model!r} is becoming live; wait until that is done")
+        task = asyncio.create_task(self._promote(model, wish))
+        self._moving[model] = task
+        task.add_done_callback(lambda _: self._moving.pop(model, None))
+        return await asyncio.shield(task)
+
+    async def roll_back(self, model: str) -> dict[str, Any]:
+        """Make the version live that was so before the last promotion, without checks. Raises `RunError`."""
+        way_back = way_back_of(await self.store.promotions(model, MAX_HISTORY))
+        if way_back is None:
+            raise RunError(409, f"no other version of {model!r} was live before this one")
+        return await self.promote(model, Wish(way_back, refuse=False, kind=ROLLBACK))
+
+    async def stop(self) -> None:
+        """Give up what is under way: the old version stays live."""
+        moving = list(self._moving.values())
+        for task in moving:
+            task.cancel()
+        await asyncio.gather(*moving, return_exceptions=True)
+
+    async def _promote(self, model: str, wish: Wish) -> dict[str, Any]:
+        before = self.engine.pools[model].version
+        self.versions.pin(model, wish.version)
+        try:
+            async with self.versions.use(model, wish.version) as pool:
+                if pool is self.engine.pools[model] and await self._is_live(model, wish.version):
+                    return {"model": model, "version": wish.version, "before": before, "changed": False}
+                await pool.grow()
+                report = await self._checked(model, pool, wish)
+                failpoints.reach("promotion.checked")
+                await self._move(model, pool, wish, report)
+        finally:
+            self.versions.unpin(model, wish.version)
+        return {"model": model, "version": wish.version, "before": before, "changed": True, **report}
+
+    async def _is_live(self, model: str, version: int) -> bool:
+        alias = (await self.store.aliases(model)).get(LIVE)
+        return alias is not None and alias.version == version
+
+    async def _checked(self, model: str, pool: ModelPool, wish: Wish) -> dict[str, Any]:
+        """What the checks found. Raises `RunError` if that keeps the version from becoming live."""
+        live = self.engine.pools[model]
+        if wish.kind == ROLLBACK or pool is live or live.state != "ready" or pool.signature is None:
+            return {"kind": wish.kind, "checks": None, "regressions": []}
+        tap = live.tap
+        recent = tap.recent if isinstance(tap, LiveTraffic) else ()
+        calls = check_set(pool.signature, list(recent))
+        checks = await compare(live, pool, calls, self.engine.next_id)
+        found = regressions(checks, wish.limits)
+        report: dict[str, Any] = {"kind": wish.kind, "checks": checks, "regressions": found}
+        for words in found:
+            log.warning("%s: version %d: %s", model, wish.version, words)
+        if found and wish.refuse:
+            raise RunError(
+                409,
+                f"version {wish.version} of {model!r} is worse than {live.version}, which stays live: "
+                f"{'; '.join(found)}. To make it live all the same, say on_regression: warn",
+                report=report,
+            )
+        return report
+
+    async def _move(self, model: str, pool: ModelPool, wish: Wish, report: dict[str, Any]) -> None:
+        before = self.engine.pools[model].version
+        alias = (await self.store.aliases(model)).get(LIVE)
+        known = None if alias is None else alias.version
+        said = Promotion(number=0, kind=wish.kind, before=before, after=wish.version, at=0.0, report=report)
+        try:
+            await self.store.set_alias(model, LIVE, wish.version, before=known, promotion=said)
+        except AliasMoved as moved:
+            raise RunError(409, str(moved)) from moved
+        except StoreError:
+            if not await self._was_moved(model, wish.version):
+                raise
+        failpoints.reach("promotion.stored")
+        if self.engine.pools[model] is not pool:
+            self.engine.make_live(pool)
+        log.info("%s: version %d is live, after version %d", model, wish.version, before)
+
+    async def _was_moved(self, model: str, version: int) -> bool:
+        """True if a commit whose answer was lost has been made."""
+        try:
+            return await self._is_live(model, version)
+        except StoreError:
+            return False
+
+
+def way_back_of(promotions: list[Promotion]) -> int | None:
+    """The version that a rollback leads to, by all promotions, the newest first; `None` if there is none."""
+    stack: list[int] = []
+    for promotion in reversed(promotions):
+        if not stack or stack[-1] != promotion.before:
+            stack.append(promotion.before)
+        if promotion.kind == ROLLBACK and len(stack) > 1 and stack[-2] == promotion.after:
+            stack.pop()
+        else:
+            stack.append(promotion.after)
+    return stack[-2] if len(stack) > 1 else None

@@ -1,0 +1,234 @@
+"""The runs and versions of one server: which version is live from the start, and what changes that."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modelport.engine.local import LocalEngine
+from modelport.engine.pool import ModelPool
+from modelport.jobs.service import JobService
+from modelport.jobs.store import StoreError
+from modelport.runs.canary import Canaries
+from modelport.runs.errors import RunError
+from modelport.runs.live_traffic import LiveTraffic
+from modelport.runs.performance import Order, order_of
+from modelport.runs.promotion import Promotions, Wish
+from modelport.runs.recording import record_run
+from modelport.runs.records import Run, TrafficPlan
+from modelport.runs.store import LIVE, RunStore
+from modelport.runs.versions import Versions
+from modelport.settings import Settings
+
+log = logging.getLogger("modelport.runs")
+
+BEST = "best"
+RESERVED = (LIVE, BEST)
+FOLLOW_SECONDS = 2.0  # how soon a server sees what another one has made live
+MAX_VERSION_DIGITS = 9
+
+
+class RunService:
+    """What the APIs see of runs, and what starts a server's models. `start` it, `stop` it."""
+
+    def __init__(self, engine: LocalEngine, settings: Settings):
+        self.engine = engine
+        self.settings = settings
+        self.jobs = JobService(engine, settings, when_trained=record_run)
+        self.store = RunStore(self.jobs)
+        self.versions = Versions(engine, self.jobs, self.store)
+        self.promotions = Promotions(engine, self.store, self.versions)
+        self.canaries = Canaries(engine, self.store, self.versions)
+        self.order: Order | None = order_of(settings.best_by) if settings.best_by else None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # -- life --------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the engine and the jobs, and start each model with the version that is live.
+
+        Returns before the models are ready. Raises `OSError` if the spool folder cannot be made.
+        """
+        await self.engine.open()
+        for pool in self.engine.pools.values():
+            pool.tap = LiveTraffic()
+        if self._has_no_runs():
+            self.engine.begin()  # which need not wait for the store
+        await self.jobs.start()
+        self._tasks.append(asyncio.create_task(self._bring_up()))
+
+    def _has_no_runs(self) -> bool:
+        """True if there can be none, since there is no database yet."""
+        settings = self.settings
+        return not (settings.database_url or settings.import_runs) and not (
+            Path(self.jobs.data_dir / "jobs.sqlite").exists()
+        )
+
+    async def stop(self) -> None:
+        """Give up what is under way; the engine and the jobs are stopped by others, after this."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.promotions.stop()
+        await self.versions.stop()
+
+    async def _bring_up(self) -> None:
+        try:
+            await self._import()
+            for pool in self.engine.pools.values():
+                if pool.state == "waiting":
+                    await self._choose(pool)
+        except StoreError as error:
+            log.error("models are served as their sources have them: %s", error)
+        except Exception:  # a bug here must not keep the models from being served
+            log.exception("models are served as their sources have them: looking for their versions failed")
+        self.engine.begin()
+        if not self.jobs.unavailable:
+            await self._keep_up()
+
+    async def _import(self) -> None:
+        """Take in the runs that were made elsewhere."""
+
+    async def _choose(self, pool: ModelPool) -> None:
+        """Let a pool serve the version that is live; without one the best, if there is an order of runs."""
+        alias = (await self.store.aliases(pool.name)).get(LIVE)
+        if alias is not None:
+            run = await self.store.of_version(pool.name, alias.version) if alias.version else None
+        else:
+            run = None if self.order is None else await self.store.best(pool.name, self.order)
+        if run is not None and run.version is not None:
+            pool.source = self.engine.saved_source(pool.name, self.versions.saved(run))
+            pool.version = run.version
+            log.info("%s: serving version %d, run %s", pool.name, run.version, run.id)
+
+    async def _keep_up(self) -> None:
+        for name in self.engine.pools:
+            await self.engine.pools[name].settled.wait()
+            await self.canaries.restore(name)
+        while self.jobs.store.is_shared:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            try:
+                for name in self.engine.pools:
+                    await self._follow(name)
+            except (StoreError, RunError) as error:
+                log.warning("what other servers have made live is not seen now: %s", error)
+
+    async def _follow(self, model: str) -> None:
+        """Serve what another server has made live."""
+        alias = (await self.store.aliases(model)).get(LIVE)
+        if alias is None or alias.version == self.engine.pools[model].version:
+            return
+        async with self.versions.use(model, alias.version) as pool:
+            await pool.grow()
+            again = (await self.store.aliases(model)).get(LIVE)
+            if again is not None and again.version == alias.version:
+                self.engine.make_live(pool)
+                self.canaries.follow(model)
+                log.info("%s: version %d is live: another server has promoted it", model, alias.version)
+
+    # -- versions ----------------------------------------------------------------------------------
+
+    def live(self, model: str) -> int:
+        """The version of a model that answers its predictions; 0 is the model as its source has it."""
+        return self.engine.pools[model].version
+
+    async def best(self, model: str, *, served: bool = True) -> Run:
+        """The best run. Raises `RunError` if no order of runs is set, or no run has that number."""
+        if self.order is None:
+            raise RunError(
+                404, "which run is the best is not set; start the server with --best-by, such as f1"
+            )
+        run = await self.store.best(model, self.order, served=served)
+        if run is None:
+            names = await self.store.ordered_by(model)
+            there = ", ".join(names) or "none"
+            what = "with a saved model " if served else ""
+            raise RunError(404, f"no run {what}of {model!r} has {self.order.name!r}; there is: {there}")
+        return run
+
+    async def resolve(self, model: str, text: str) -> int:
+        """The number of a version by its number or alias. Raises `RunError` 404 with what exists."""
+        if text.isascii() and text.isdecimal() and len(text) <= MAX_VERSION_DIGITS:
+            return int(text)
+        if text == LIVE:
+            return self.live(model)
+        if text == BEST:
+            run = await self.best(model)
+            assert run.version is not None  # it is one that is served
+            return run.version
+        aliases = await self.store.aliases(model)
+        if text in aliases:
+            return aliases[text].version
+        known = ", ".join(dict.fromkeys([LIVE, BEST, *aliases]))
+        raise RunError(
+            404, f"{model!r} has no version {text[:100]!r}; write its number or an alias ({known})"
+        )
+
+    async def check_version(self, model: str, version: int) -> None:
+        """Raise `RunError` 404 if there is no such version."""
+        if version and await self.store.of_version(model, version) is None:
+            raise RunError(404, f"the model {model!r} has no version {version}")
+
+    async def aliases(self, model: str) -> Mapping[str, int]:
+        """The version of each alias, those that follow from others among them."""
+        found = {name: alias.version for name, alias in (await self.store.aliases(model)).items()}
+        found[LIVE] = self.live(model)
+        if self.order is not None:
+            run = await self.store.best(model, self.order)
+            if run is not None and run.version is not None:
+                found[BEST] = run.version
+        return found
+
+    async def promote(self, model: str, wish: Wish) -> dict[str, Any]:
+        """Make a version live; see `Promotions.promote`."""
+        done = await self.promotions.promote(model, wish)
+        await self.canaries.end(model, wish.version)
+        return done
+
+    async def roll_back(self, model: str) -> dict[str, Any]:
+        """Make the version live that was so before; see `Promotions.roll_back`."""
+        done = await self.promotions.roll_back(model)
+        await self.canaries.end(model, done["version"])
+        return done
+
+    async def set_traffic(self, model: str, plan: TrafficPlan) -> None:
+        """Spread the calls to a model; see `Canaries.set`."""
+        await self.canaries.set(model, plan)
+
+    async def remove(self, model: str, run: Run) -> None:
+        """Forget a run. Raises `RunError` 409 if an alias has its version, or it is in use."""
+        if run.version is not None and run.version == self.live(model):
+            raise RunError(409, f"version {run.version}, which the run {run.id!r} made, is live")
+        if not await self.store.remove(model, run):
+            raise RunError(409, f"an alias has version {run.version}, of the run {run.id!r}; move it first")
+
+    # -- runs --------------------------------------------------------------------------------------
+
+    async def run(self, model: str, run_id: str) -> Run:
+        """A run by its id, or by `best` or `live`. Raises `RunError` 404 with the names that exist."""
+        run = await self.store.get(model, run_id) if run_id else None
+        if run is None and run_id == BEST:
+            return await self.best(model, served=False)
+        if run is None and run_id == LIVE:
+            return await self.chosen(model)
+        if run is None:
+            names = ", ".join(await self.store.names(model)) or "none"
+            raise RunError(404, f"the model {model!r} has no run {run_id[:100]!r}; the newest are: {names}")
+        return run
+
+    async def chosen(self, model: str) -> Run:
+        """The run that answers are about: the live one; else the best; else the newest. Raises `RunError`."""
+        live = self.live(model)
+        run = await self.store.of_version(model, live) if live else None
+        if run is None and self.order is not None:
+            run = await self.store.best(model, self.order, served=False)
+        if run is None:
+            run = await self.store.newest(model)
+        if run is None:
+            raise RunError(404, f"the model {model!r} has no runs: train it, or import runs (import_runs)")
+        full = await self.store.get(model, run.id)
+        return full or run

@@ -1,0 +1,245 @@
+"""Reading and changing runs, versions and aliases, in the database of the jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from modelport.jobs.records import FOR_EVER
+from modelport.jobs.rows import packed, unpacked
+from modelport.jobs.schema import jobs
+from modelport.jobs.service import JobService
+from modelport.jobs.writer import Transaction
+from modelport.runs.performance import Order
+from modelport.runs.records import Alias, NewRun, Promotion, Run, RunPage, TrafficPlan
+from modelport.runs.rows import SUMMARY, insert_run, run_of
+from modelport.runs.schema import aliases, promotions, runs, traffic, values
+
+LIVE = "live"
+
+
+class AliasMoved(Exception):
+    """An alias is not what it was thought to be: somebody else has moved it."""
+
+    def __init__(self, name: str, version: int):
+        self.name = name
+        self.version = version
+        super().__init__(f"the alias {name!r} was moved meanwhile, to version {version}")
+
+
+class RunStore:
+    """Runs that outlive the server. Every method raises the store's errors (`StoreUnavailable`, …)."""
+
+    def __init__(self, jobs: JobService):
+        self._jobs = jobs
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    async def get(self, model: str, run_id: str) -> Run | None:
+        """A run with all that is known of it; `None` if there is none."""
+        return await self._one(runs.c.model == model, runs.c.id == run_id)
+
+    async def of_version(self, model: str, version: int) -> Run | None:
+        """The run that made a version; `None` if there is none."""
+        return await self._one(runs.c.model == model, runs.c.version == version)
+
+    async def newest(self, model: str) -> Run | None:
+        """The newest run of a model; `None` if it has none."""
+        last = select(func.max(runs.c.number)).where(runs.c.model == model).scalar_subquery()
+        return await self._one(runs.c.number == last)
+
+    async def best(self, model: str, order: Order, *, served: bool = True) -> Run | None:
+        """The best run, of those that have a version if it is to be served; `None` if there is none."""
+        conditions = [runs.c.version.is_not(None)] if served else []
+        found = await self._ordered(model, order, 1, 0, *conditions)
+        return found[0] if found else None
+
+    async def page(self, model: str, order: Order | None, limit: int, cursor: int | None) -> RunPage:
+        """Runs without their environments: in order, those without the number last; or newest first."""
+        if order is None:
+            below = [runs.c.number < cursor] if cursor is not None else []
+            query = select(*SUMMARY).where(runs.c.model == model, *below)
+            query = query.order_by(runs.c.number.desc()).limit(limit + 1)
+            found = await self._runs(query)
+            return RunPage(runs=found[:limit], cursor=found[limit - 1].number if len(found) > limit else None)
+        skip = cursor or 0
+        found = await self._ordered(model, order, limit + 1, skip)
+        if len(found) <= limit:
+            found += await self._without(model, order, limit + 1 - len(found), skip + len(found))
+        return RunPage(runs=found[:limit], cursor=skip + limit if len(found) > limit else None)
+
+    async def _ordered(
+        self, model: str, order: Order, limit: int, skip: int, *conditions: ColumnElement[bool]
+    ) -> list[Run]:
+        if order.highest:
+            by = values.c.value.desc(), values.c.run.desc()
+        else:
+            by = values.c.value.asc(), values.c.run.asc()
+        query = select(*SUMMARY).select_from(values).join(runs, runs.c.number == values.c.run)
+        fits = values.c.model == model, values.c.name == order.name, *conditions
+        return await self._runs(query.where(*fits).order_by(*by).limit(limit).offset(skip))
+
+    async def _without(self, model: str, order: Order, limit: int, skip: int) -> list[Run]:
+        """Runs that lack the number which the others are ordered by, newest first."""
+        has = select(values.c.run).where(values.c.model == model, values.c.name == order.name)
+
+        def read(connection: Connection) -> list[Run]:
+            before = connection.execute(select(func.count()).select_from(has.subquery())).scalar_one()
+            query = select(*SUMMARY).where(runs.c.model == model, runs.c.number.not_in(has))
+            query = query.order_by(runs.c.number.desc()).limit(limit).offset(max(0, skip - before))
+            return [run_of(row) for row in connection.execute(query).mappings()]
+
+        return await self._jobs.store.read(read)
+
+    async def versions(self, model: str, limit: int, below: int | None = None) -> list[Run]:
+        """The runs that have a version, the newest version first."""
+        fits = [runs.c.model == model, runs.c.version.is_not(None)]
+        if below is not None:
+            fits.append(runs.c.version < below)
+        query = select(*SUMMARY).where(*fits).order_by(runs.c.version.desc()).limit(limit)
+        return await self._runs(query)
+
+    async def names(self, model: str, limit: int = 10) -> list[str]:
+        """The ids of the newest runs of a model."""
+        query = select(runs.c.id).where(runs.c.model == model).order_by(runs.c.number.desc()).limit(limit)
+        return await self._jobs.store.read(lambda one: list(one.execute(query).scalars()))
+
+    async def ordered_by(self, model: str, limit: int = 50) -> list[str]:
+        """The names of numbers that runs of a model can be ordered by."""
+        query = select(values.c.name).distinct().where(values.c.model == model)
+        query = query.order_by(values.c.name).limit(limit)
+        return await self._jobs.store.read(lambda one: list(one.execute(query).scalars()))
+
+    async def aliases(self, model: str) -> dict[str, Alias]:
+        """The aliases of a model that somebody has set, by name."""
+        query = select(aliases).where(aliases.c.model == model).order_by(aliases.c.name)
+
+        def read(connection: Connection) -> dict[str, Alias]:
+            rows = connection.execute(query).mappings()
+            return {row["name"]: _alias_of(dict(row)) for row in rows}
+
+        return await self._jobs.store.read(read)
+
+    async def promotions(self, model: str, limit: int) -> list[Promotion]:
+        """What became live, the newest first."""
+        query = select(promotions).where(promotions.c.model == model)
+        query = query.order_by(promotions.c.number.desc()).limit(limit)
+
+        def read(connection: Connection) -> list[Promotion]:
+            return [_promotion_of(dict(row)) for row in connection.execute(query).mappings()]
+
+        return await self._jobs.store.read(read)
+
+    async def plan(self, model: str) -> TrafficPlan | None:
+        """How the calls to a model are spread; `None` if all are for what is live."""
+        query = select(traffic.c.plan).where(traffic.c.model == model)
+        data = await self._jobs.store.read(lambda one: one.execute(query).scalar())
+        return None if data is None else TrafficPlan(**unpacked(data))
+
+    async def _one(self, *conditions: ColumnElement[bool]) -> Run | None:
+        query = select(runs).where(*conditions)
+        row = await self._jobs.store.read(lambda one: one.execute(query).mappings().first())
+        return None if row is None else run_of(row)
+
+    async def _runs(self, query: Any) -> list[Run]:
+        return await self._jobs.store.read(lambda one: [run_of(row) for row in one.execute(query).mappings()])
+
+    # -- changing ----------------------------------------------------------------------------------
+
+    async def add(self, new: Sequence[NewRun]) -> int:
+        """Write runs; those that are there already stay as they are. Returns how many are new."""
+
+        def work(tx: Transaction) -> int:
+            return sum(insert_run(tx, run) is not None for run in new)
+
+        return await self._jobs.store.write(work)
+
+    async def set_alias(
+        self, model: str, name: str, version: int, *, before: int | None, promotion: Promotion | None = None
+    ) -> Alias:
+        """Move an alias to a version, and write down the promotion; both or none.
+
+        `before` is the version that it has now (`None`: it is not set); raises `AliasMoved` if it has not.
+        """
+        return await self._jobs.store.write(
+            lambda tx: _set_alias(tx, model, name, version, before, promotion)
+        )
+
+    async def remove_alias(self, model: str, name: str) -> bool:
+        """Remove an alias; false if there is none."""
+        gone = delete(aliases).where(aliases.c.model == model, aliases.c.name == name)
+        return await self._jobs.store.write(lambda tx: tx.connection.execute(gone).rowcount > 0)
+
+    async def set_plan(self, model: str, plan: TrafficPlan | None) -> None:
+        """Say how the calls to a model are spread; `None`: all to what is live."""
+
+        def work(tx: Transaction) -> None:
+            tx.connection.execute(delete(traffic).where(traffic.c.model == model))
+            if plan is not None:
+                data = packed({"weights": plan.weights, "shadow": plan.shadow})
+                tx.connection.execute(insert(traffic), {"model": model, "plan": data})
+
+        await self._jobs.store.write(work)
+
+    async def remove(self, model: str, run: Run) -> bool:
+        """Remove a run; the job that made it is kept as long as any other from now on.
+
+        False if an alias has its version.
+        """
+
+        def work(tx: Transaction) -> bool:
+            held = select(aliases.c.name).where(aliases.c.model == model, aliases.c.version == run.version)
+            if run.version is not None and tx.connection.execute(held).first() is not None:
+                return False
+            tx.connection.execute(delete(values).where(values.c.run == run.number))
+            tx.connection.execute(delete(runs).where(runs.c.number == run.number))
+            if run.source == "job":
+                mine = jobs.c.id == run.id, jobs.c.keep_seconds == FOR_EVER
+                tx.connection.execute(update(jobs).where(*mine).values(keep_seconds=None))
+            return True
+
+        return await self._jobs.store.write(work)
+
+
+def _set_alias(
+    tx: Transaction, model: str, name: str, version: int, before: int | None, promotion: Promotion | None
+) -> Alias:
+    row = {"model": model, "name": name, "version": version, "revision": 1, "changed_at": tx.now}
+    mine = aliases.c.model == model, aliases.c.name == name
+    if before is None:
+        dialect: Any = postgresql if tx.postgres else sqlite
+        made = dialect.insert(aliases).values(row).on_conflict_do_nothing().returning(aliases)
+    else:
+        moved = {"version": version, "revision": aliases.c.revision + 1, "changed_at": tx.now}
+        made = update(aliases).where(*mine, aliases.c.version == before).values(moved).returning(aliases)
+    found = tx.connection.execute(made).mappings().first()
+    if found is None:
+        there = tx.connection.execute(select(aliases.c.version).where(*mine)).scalar()
+        raise AliasMoved(name, there if there is not None else 0)
+    if promotion is not None:
+        tx.connection.execute(
+            insert(promotions),
+            {
+                "model": model,
+                "kind": promotion.kind,
+                "before": promotion.before,
+                "after": version,
+                "at": tx.now,
+                "report": packed(promotion.report),
+            },
+        )
+    return _alias_of(dict(found))
+
+
+def _alias_of(row: dict[str, Any]) -> Alias:
+    del row["model"]
+    return Alias(**row)
+
+
+def _promotion_of(row: dict[str, Any]) -> Promotion:
+    del row["model"]
+    row["report"] = unpacked(row["report"])
+    return Promotion(**row)

@@ -1,0 +1,164 @@
+"""The versions of models that are loaded: on demand, kept in a bounded cache, warm before they are used."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from collections.abc import AsyncGenerator, Generator
+
+from modelport.engine.local import LocalEngine
+from modelport.engine.pool import ModelPool
+from modelport.jobs.service import JobService
+from modelport.runs.errors import RunError
+from modelport.runs.records import Run
+from modelport.runs.store import RunStore
+
+log = logging.getLogger("modelport.runs")
+
+Key = tuple[str, int]
+
+
+class Versions:
+    """Hands out the pools of versions. One for a server."""
+
+    def __init__(self, engine: LocalEngine, jobs: JobService, store: RunStore):
+        self.engine = engine
+        self.jobs = jobs
+        self.store = store
+        self._most = engine.settings.loaded_versions
+        self._used: dict[Key, float] = {}
+        self._pins: Counter[Key] = Counter()
+        self._loading: dict[Key, asyncio.Task[ModelPool]] = {}
+        self._unloading: set[asyncio.Task[None]] = set()
+
+    @contextlib.asynccontextmanager
+    async def use(self, model: str, version: int) -> AsyncGenerator[ModelPool]:
+        """The pool of a version, ready to answer and kept from being unloaded until the end.
+
+        It is loaded first if need be. Raises `RunError` if there is no such version, it cannot be loaded, or
+        there is no room for it now.
+        """
+        with self._pinned((model, version)):
+            yield await self._ready(model, version)
+
+    def pin(self, model: str, version: int) -> None:
+        """Keep a version loaded until `unpin`."""
+        self._pins[model, version] += 1
+
+    def unpin(self, model: str, version: int) -> None:
+        """See `pin`."""
+        self._pins[model, version] -= 1
+        self._tidy()
+
+    @contextlib.contextmanager
+    def _pinned(self, key: Key) -> Generator[None]:
+        self.pin(*key)
+        try:
+            yield
+        finally:
+            self.unpin(*key)
+
+    def loaded(self, model: str) -> set[int]:
+        """The versions of a model that have workers now."""
+        others = {version for name, version in self.engine.versions if name == model}
+        return {self.engine.pools[model].version} | others
+
+    def saved(self, run: Run) -> str:
+        """Where the model that a run has saved is."""
+        if run.source != "job":
+            return run.saved
+        return str((self.jobs.folders.artifacts(run.id) / run.saved).absolute())
+
+    async def _ready(self, model: str, version: int) -> ModelPool:
+        key = (model, version)
+        live = self.engine.pools[model]
+        if live.version == version:
+            return live
+        pool = self.engine.versions.get(key)
+        if pool is not None and pool.signature is not None and pool.state != "failed":
+            self._used[key] = asyncio.get_running_loop().time()
+            return pool
+        task = self._loading.get(key)
+        if task is None:
+            task = self._loading[key] = asyncio.create_task(self._load(model, version))
+            task.add_done_callback(lambda _: self._loading.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _load(self, model: str, version: int) -> ModelPool:
+        pool = self.engine.versions.get((model, version))
+        if pool is None:
+            pool = await self._start(model, version)
+        await pool.settled.wait()
+        if pool.signature is None or pool.state == "failed":
+            self.engine.versions.pop((model, version), None)
+            self._unload(pool)
+            raise RunError(503, f"version {version} of {model!r} could not be loaded: {pool.error}")
+        self._used[model, version] = asyncio.get_running_loop().time()
+        return pool
+
+    async def _start(self, model: str, version: int) -> ModelPool:
+        saved = ""
+        if version:
+            run = await self.store.of_version(model, version)
+            if run is None:
+                raise RunError(404, f"the model {model!r} has no version {version}")
+            saved = self.saved(run)
+        self._make_room(model, version)
+        source = self.engine.saved_source(model, saved)
+        pool = self.engine.new_pool(source, version)
+        log.info("%s: loading version %d", model, version)
+        pool.start(1)
+        return pool
+
+    # -- the bound ---------------------------------------------------------------------------------
+
+    def _make_room(self, model: str, version: int) -> None:
+        """Unload the versions that were not used for longest. Raises `RunError` if all are in use."""
+        wanted = (model, version)
+        over = len(self.engine.versions) + 1 - max(self._most, 1)
+        unused = sorted(self._unused(), key=lambda key: self._used.get(key, 0.0))
+        for key in unused[: max(over, 0)]:
+            self._remove(key)
+        if over > len(unused) and not self._is_promoted(wanted):
+            raise RunError(
+                503, f"all {self._most} places for versions that are not live are in use now", retry_after=1
+            )
+
+    def _is_promoted(self, key: Key) -> bool:
+        return self._pins[key] > 1  # by whoever asks for it, and by the promotion
+
+    def _tidy(self) -> None:
+        """Unload what is more than may be kept."""
+        over = len(self.engine.versions) - self._most
+        if over > 0:
+            unused = sorted(self._unused(), key=lambda key: self._used.get(key, 0.0))
+            for key in unused[:over]:
+                self._remove(key)
+
+    def _unused(self) -> list[Key]:
+        return [
+            key
+            for key, pool in self.engine.versions.items()
+            if self._pins[key] <= 0 and pool.is_idle and key not in self._loading
+        ]
+
+    def _remove(self, key: Key) -> None:
+        pool = self.engine.versions.pop(key)
+        self._used.pop(key, None)
+        del self._pins[key]
+        log.info("%s: version %d is unloaded", *key)
+        self._unload(pool)
+
+    def _unload(self, pool: ModelPool) -> None:
+        task = asyncio.create_task(pool.stop())
+        self._unloading.add(task)
+        task.add_done_callback(self._unloading.discard)
+
+    async def stop(self) -> None:
+        """Give up what is being loaded, and wait until what is unloaded is gone."""
+        loading = list(self._loading.values())
+        for task in loading:
+            task.cancel()
+        await asyncio.gather(*loading, *self._unloading, return_exceptions=True)

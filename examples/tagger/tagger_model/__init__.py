@@ -1,0 +1,3 @@
+"""Tags projects by their text: the task of the "Made With ML" API lesson."""
+
+__version__ = "1.0.0"

@@ -11,7 +11,7 @@ from modelport.api.app import Application
 from modelport.api.documents.resources import ERRORS
 from modelport.cli.main import COMMANDS
 from modelport.engine.local import LocalEngine
-from modelport.jobs.service import JobService
+from modelport.runs.service import RunService
 from modelport.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +25,7 @@ def routes() -> set[str]:
     """Each route of the server as the docs write it: method and path."""
     settings = Settings()
     engine = LocalEngine([], settings)
-    app = Application(engine, JobService(engine, settings), settings)
+    app = Application(engine, RunService(engine, settings), settings)
     return {
         f"{method} {route.path}".replace(":path", "")
         for route in app._others.routes

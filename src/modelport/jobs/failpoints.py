@@ -48,7 +48,9 @@ SERVER = frozenset(
         "prune.removed",
     }
 )
-NAMES = STORE | SERVER
+# Those of a version that becomes live.
+PROMOTION = frozenset({"promotion.checked", "promotion.stored", "promotion.swapped"})
+NAMES = STORE | SERVER | PROMOTION
 
 
 def parse(text: str) -> tuple[str, int]:

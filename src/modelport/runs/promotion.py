@@ -124,6 +124,7 @@ class Promotions:
         failpoints.reach("promotion.stored")
         if self.engine.pools[model] is not pool:
             self.engine.make_live(pool)
+        failpoints.reach("promotion.swapped")
         log.info("%s: version %d is live, after version %d", model, wish.version, before)
 
     async def _was_moved(self, model: str, version: int) -> bool:

@@ -49,14 +49,18 @@ def root_paths(base: str, root: RootApi, signatures: Sequence[Signature]) -> Ite
         yield _get_predict(base)
 
 
-def _predict(base: str, model: Signature, root: RootApi) -> Resource:
-    answers: dict[int, Answer] = {
+def predict_answers(root: RootApi) -> dict[int, Answer]:
+    """The answers of a prediction at the root that have shapes of mlup."""
+    return {
         200: ("The prediction, or its id", JSON, "LongPrediction" if root.is_long else "PredictResult"),
         408: ("The prediction took too long", JSON, "PredictError"),
         422: ("Arguments are missing or do not fit", JSON, "PredictError"),
         429: ("Too many requests or rows", JSON, "PredictError"),
         500: ("The prediction failed", JSON, "PredictError"),
     }
+
+
+def _predict(base: str, model: Signature, root: RootApi) -> Resource:
     return Resource(
         f"{base}/predict",
         "post",
@@ -64,7 +68,7 @@ def _predict(base: str, model: Signature, root: RootApi) -> Resource:
         "Make a prediction of the default model",
         "predict",
         ERRORS,
-        answers,
+        predict_answers(root),
         signature=model,
         operation=model.predict,
     )

@@ -10,13 +10,14 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from modelport.api.documents.mlup_schemas import mlup_schemas
+from modelport.api.documents.run_schemas import run_schemas
 from modelport.api.documents.schemas import Schema
 from modelport.jobs.records import KINDS
 from modelport.jobs.states import State
 
 PROBLEM = "application/problem+json"
 TITLE = "modelport"
-TAGS = ("versions", "health", "models", "jobs", "mlup", "debug")
+TAGS = ("versions", "health", "models", "runs", "model versions", "jobs", "mlup", "debug")
 DESCRIPTION = "Models served over the DEEPaaS V2 API."
 SECONDS_SCHEMA: Schema = {"type": "integer", "minimum": 0}
 
@@ -44,7 +45,7 @@ ERRORS = {
         ),
         ErrorAnswer(406, "NotAcceptable", "Nothing that can be answered is acceptable to the client."),
         ErrorAnswer(408, "RequestTimeout", "The request did not arrive in time."),
-        ErrorAnswer(409, "Conflict", "The job's state does not allow this."),
+        ErrorAnswer(409, "Conflict", "The state of what this is about does not allow it; `detail` says why."),
         ErrorAnswer(413, "ContentTooLarge", "The body is larger than the server takes."),
         ErrorAnswer(414, "URITooLong", "The request line is longer than the server takes."),
         ErrorAnswer(415, "UnsupportedMediaType", "The body's type or encoding is not supported."),
@@ -91,6 +92,7 @@ def fixed_schemas(*, stringify: bool) -> dict[str, Schema]:
         "Jobs": _JOBS,
         "Metrics": _METRICS,
         "Artifacts": _ARTIFACTS,
+        **run_schemas(),
         **mlup_schemas(),
     }
 

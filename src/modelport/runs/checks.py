@@ -113,8 +113,8 @@ async def _try(pool: ModelPool, call: Call, next_id: Callable[[], int]) -> _Trie
 
 
 def report_of(old: Sequence[_Tried], new: Sequence[_Tried], wanted: int) -> dict[str, Any]:
-    """How two versions compare: errors and agreement in the first round of calls, of which there are `wanted`,
-    and the median of the seconds that answers took in the others."""
+    """How two versions compare: errors and agreement in the first round of calls, which has `wanted` of them,
+    and the median of the seconds that answers took in the other rounds."""
     pairs = list(zip(old[:wanted], new[:wanted], strict=True))
     both = [(a, b) for a, b in pairs if _is_good(a.answer) and _is_good(b.answer)]
     agreed = sum(a.answer.body == b.answer.body for a, b in both)

@@ -98,9 +98,7 @@ def one_line(what: str) -> Generator[None]:
         said = shown(first_line(error))
         if any(word in f"{type(error).__name__}: {error}" for word in UNREACHABLE):
             store = shown(os.environ.get("MLFLOW_TRACKING_URI", "mlflow.db"))
-            said = (
-                f"MLflow's tracking store {store} cannot be reached; is it running, and is the address right?"
-            )
+            said = f"MLflow's tracking store {store} cannot be reached; is its address right?"
         raise ModelLoadError(f"{what}: {said}") from error
 
 

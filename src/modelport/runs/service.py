@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from modelport.contract.errors import ModelLoadError
 from modelport.engine.local import LocalEngine
 from modelport.engine.pool import ModelPool
 from modelport.jobs.service import JobService
 from modelport.jobs.store import StoreError
 from modelport.runs.canary import Canaries
 from modelport.runs.errors import RunError
+from modelport.runs.importing import import_runs, of_model
+from modelport.runs.live_file import LiveFile, LiveVersion
 from modelport.runs.live_traffic import LiveTraffic
 from modelport.runs.performance import Order, order_of
 from modelport.runs.promotion import Promotions, Wish
@@ -29,6 +32,7 @@ BEST = "best"
 RESERVED = (LIVE, BEST)
 FOLLOW_SECONDS = 2.0  # how soon a server sees what another one has made live
 MAX_VERSION_DIGITS = 9
+IMPORT_SECONDS = 900.0
 
 
 class RunService:
@@ -43,6 +47,7 @@ class RunService:
         self.promotions = Promotions(engine, self.store, self.versions)
         self.canaries = Canaries(engine, self.store, self.versions)
         self.order: Order | None = order_of(settings.best_by) if settings.best_by else None
+        self._live_file = LiveFile(self.jobs.data_dir)
         self._tasks: list[asyncio.Task[None]] = []
 
     # -- life --------------------------------------------------------------------------------------
@@ -82,8 +87,8 @@ class RunService:
             for pool in self.engine.pools.values():
                 if pool.state == "waiting":
                     await self._choose(pool)
-        except StoreError as error:
-            log.error("models are served as their sources have them: %s", error)
+        except StoreError:  # the jobs have said why
+            await self._choose_remembered()
         except Exception:  # a bug here must not keep the models from being served
             log.exception("models are served as their sources have them: looking for their versions failed")
         self.engine.begin()
@@ -91,7 +96,16 @@ class RunService:
             await self._keep_up()
 
     async def _import(self) -> None:
-        """Take in the runs that were made elsewhere."""
+        """Take in the runs that were made elsewhere. What cannot be read is logged: models are served."""
+        names = list(self.engine.pools)
+        for text in self.settings.import_runs:
+            try:
+                model, place = of_model(text, names, self.settings.default_model)
+                found = await import_runs(place, model, self.settings.load_timeout or IMPORT_SECONDS)
+                new = await self.store.add(found)
+                log.info("%s: %d runs from %s, %d of them new", model, len(found), place, new)
+            except ModelLoadError as error:
+                log.error("runs cannot be imported: %s", error)
 
     async def _choose(self, pool: ModelPool) -> None:
         """Let a pool serve the version that is live; without one the best, if there is an order of runs."""
@@ -104,6 +118,21 @@ class RunService:
             pool.source = self.engine.saved_source(pool.name, self.versions.saved(run))
             pool.version = run.version
             log.info("%s: serving version %d, run %s", pool.name, run.version, run.id)
+
+    async def _choose_remembered(self) -> None:
+        """Let models whose versions cannot be looked up serve what was live last."""
+        known = await asyncio.to_thread(self._live_file.read)
+        for pool in self.engine.pools.values():
+            live = known.get(pool.name)
+            if live is not None and live.version and pool.state == "waiting":
+                pool.source = self.engine.saved_source(pool.name, live.saved)
+                pool.version = live.version
+                log.warning("%s: serving version %d, which was live last", pool.name, live.version)
+
+    async def _remember(self, model: str) -> None:
+        pool = self.engine.pools[model]
+        live = LiveVersion(pool.version, pool.source.saved)
+        await asyncio.to_thread(self._live_file.write, model, live)
 
     async def _keep_up(self) -> None:
         for name in self.engine.pools:
@@ -128,6 +157,7 @@ class RunService:
             if again is not None and again.version == alias.version:
                 self.engine.make_live(pool)
                 self.canaries.follow(model)
+                await self._remember(model)
                 log.info("%s: version %d is live: another server has promoted it", model, alias.version)
 
     # -- versions ----------------------------------------------------------------------------------
@@ -186,12 +216,14 @@ class RunService:
     async def promote(self, model: str, wish: Wish) -> dict[str, Any]:
         """Make a version live; see `Promotions.promote`."""
         done = await self.promotions.promote(model, wish)
+        await self._remember(model)
         await self.canaries.end(model, wish.version)
         return done
 
     async def roll_back(self, model: str) -> dict[str, Any]:
         """Make the version live that was so before; see `Promotions.roll_back`."""
         done = await self.promotions.roll_back(model)
+        await self._remember(model)
         await self.canaries.end(model, done["version"])
         return done
 

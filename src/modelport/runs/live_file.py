@@ -1,0 +1,56 @@
+"""Which version of each model is live, beside the database: for a start at which that cannot be read."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from pathlib import Path
+
+import msgspec
+
+from modelport.contract.kept_files import sync
+
+log = logging.getLogger("modelport.runs")
+
+NAME = "live.json"
+
+
+class LiveVersion(msgspec.Struct):
+    """The version that is live, and where what its training saved is."""
+
+    version: int
+    saved: str
+
+
+class LiveFile:
+    """The file in a data folder. The database counts where both can be read."""
+
+    def __init__(self, data_dir: Path):
+        self.path = data_dir / NAME
+
+    def read(self) -> dict[str, LiveVersion]:
+        """What was live last, by model; empty if nobody wrote it or it cannot be read."""
+        try:
+            return msgspec.json.decode(self.path.read_bytes(), type=dict[str, LiveVersion])
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.DecodeError) as error:
+            log.warning("%s cannot be read: %s", self.path, error)
+            return {}
+
+    def write(self, model: str, live: LiveVersion) -> None:
+        """Remember what is live now. A disk that is full is not worth failing for: it is logged."""
+        known = self.read()
+        if known.get(model) == live:
+            return
+        partial = self.path.with_name(f".{NAME}.{os.getpid()}.partial")
+        try:
+            partial.write_bytes(msgspec.json.encode(known | {model: live}))
+            sync(partial)
+            partial.replace(self.path)
+            sync(self.path.parent)
+        except OSError as error:
+            log.warning("%s cannot be written: %s", self.path, error)
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)

@@ -200,6 +200,8 @@ def test_answers_about_runs_are_as_the_document_says(documented: Documented, run
     for wrong in ({"top": 0}, {"order_by": "f1:most"}):
         ask(422, "get", f"{prefix}/runs", params=wrong)
     assert ask(200, "get", f"{prefix}/runs/{{run_id}}", run_id=run)["version"] == 1
+    for name in ("best", "live"):
+        assert ask(200, "get", f"{prefix}/runs/{{run_id}}", run_id=name)["environment"]["python"]
     ask(404, "get", f"{prefix}/runs/{{run_id}}", run_id="gone")
     assert ask(200, "get", f"{prefix}/params", params={"run_id": run})["params"]["factor"] == 2
     name = "factor"
@@ -216,8 +218,11 @@ def test_answers_about_runs_are_as_the_document_says(documented: Documented, run
     assert newest["version"] is None
     ask(409, "post", f"{prefix}/runs/{{run_id}}/predict", run_id=newest["run_id"], json={"x": 4})
     gone = documented.train(factor=6)
+    version = ask(200, "get", f"{prefix}/runs/{{run_id}}", run_id=gone)["version"]
+    ask(200, "post", f"{MODEL}/versions/{{version}}/predict/", version=version, json={"x": 4})
     ask(204, "delete", f"{prefix}/runs/{{run_id}}", run_id=gone)
     ask(404, "delete", f"{prefix}/runs/{{run_id}}", run_id=gone)
+    ask(404, "post", f"{MODEL}/versions/{{version}}/predict/", version=version, json={"x": 4})
 
 
 def test_answers_about_versions_are_as_the_document_says(documented: Documented, run: str) -> None:
@@ -252,6 +257,7 @@ def test_answers_about_what_is_live_are_as_the_document_says(documented: Documen
     traffic = ask(200, "put", f"{MODEL}/traffic", json={"weights": {"1": 0.5}, "shadow": 3})
     assert traffic["weights"] == {"1": 0.5}
     ask(200, "get", f"{MODEL}/traffic")
+    ask(409, "delete", f"{MODEL}/runs/{{run_id}}", run_id=run)  # its version has a share
     ask(422, "put", f"{MODEL}/traffic", json={"weights": {"2": 0.5}})
     ask(404, "put", f"{MODEL}/traffic", json={"shadow": 99})
     ask(415, "put", f"{MODEL}/traffic", content=b"{}", headers={"content-type": "text/plain"})

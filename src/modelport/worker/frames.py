@@ -50,7 +50,8 @@ class Load(msgspec.Struct, array_like=True):
     """What a worker has to load, and the rules for its answers.
 
     `name`, `kind`, `target`, `attribute`, `options` are the fields of a source; `spool` is the folder under
-    which calls have their own folders. `hide_errors` and `max_rows` (0: any number) are for the mlup dialect.
+    which calls have their own folders. `hide_errors` and `max_rows` (0: any number) are for the dialects of
+    the root.
     """
 
     name: str

@@ -5,7 +5,7 @@ Written once, as JSON Schema 2020-12; `swagger.py` converts it down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -16,7 +16,16 @@ from modelport.jobs.states import State
 
 PROBLEM = "application/problem+json"
 TITLE = "modelport"
-TAGS = ("versions", "health", "models", "jobs", "mlup", "debug")
+# The groups of the operations, in the order of the pages.
+TAGS = {
+    "versions": "Which versions of the API there are",
+    "health": "Whether the server and its models can answer",
+    "models": "The models: what they are, predictions, trainings and validations",
+    "jobs": "Long work, and what has become of it",
+    "mlup": "The default model, as clients of mlup ask for it",
+    "lesson": "The default model, as clients of the Made-With-ML lesson ask for it",
+    "debug": "What the models have printed",
+}
 DESCRIPTION = "Models served over the DEEPaaS V2 API."
 SECONDS_SCHEMA: Schema = {"type": "integer", "minimum": 0}
 
@@ -93,6 +102,12 @@ def fixed_schemas(*, stringify: bool) -> dict[str, Schema]:
         "Artifacts": _ARTIFACTS,
         **mlup_schemas(),
     }
+
+
+def described_tags(used: Iterable[str]) -> list[dict[str, str]]:
+    """The groups that are in use, with what belongs to each."""
+    found = set(used)
+    return [{"name": name, "description": words} for name, words in TAGS.items() if name in found]
 
 
 def wrapped(answer: Schema) -> Schema:

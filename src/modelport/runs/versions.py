@@ -52,6 +52,15 @@ class Versions:
         self._pins[model, version] -= 1
         self._tidy()
 
+    def is_used(self, model: str, version: int) -> bool:
+        """True while something keeps a version loaded."""
+        return self._pins[model, version] > 0
+
+    def forget(self, model: str, version: int) -> None:
+        """Unload a version that was removed, unless a call is there; then it goes when room is needed."""
+        if (model, version) in self._unused():
+            self._remove((model, version))
+
     @contextlib.contextmanager
     def _pinned(self, key: Key) -> Generator[None]:
         self.pin(*key)

@@ -68,7 +68,8 @@ def root_paths(base: str, root: RootApi, signatures: Sequence[Signature]) -> Ite
         yield _get_predict(base, root)
 
 
-def _predict(base: str, model: Signature, root: RootApi) -> Resource:
+def predict_answers(root: RootApi) -> dict[int, Answer]:
+    """The answers of a prediction at the root that have shapes of its dialect."""
     answers: dict[int, Answer] = {
         200: ("The prediction, or its id", JSON, root.begun if root.is_long else root.answer),
         422: ("Arguments are missing or do not fit", JSON, "PredictError"),
@@ -77,6 +78,10 @@ def _predict(base: str, model: Signature, root: RootApi) -> Resource:
     }
     if not root.envelope:
         answers[408] = ("The prediction took too long", JSON, "PredictError")
+    return dict(sorted(answers.items()))
+
+
+def _predict(base: str, model: Signature, root: RootApi) -> Resource:
     return Resource(
         f"{base}/predict",
         "post",
@@ -84,7 +89,7 @@ def _predict(base: str, model: Signature, root: RootApi) -> Resource:
         "Make a prediction of the default model",
         "predict",
         CALL if root.envelope else ERRORS,
-        dict(sorted(answers.items())),
+        predict_answers(root),
         signature=model,
         operation=model.predict,
     )

@@ -100,6 +100,9 @@ def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
     if resource.description:
         result["description"] = resource.description
     result["parameters"] = [_plain_parameter(plain) for plain in resource.plain]
+    if resource.body is not None:
+        schema = {"$ref": PREFIX + resource.body}
+        result["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
     responses = {str(status): answer for status, answer in _successes(resource, scope)}
     responses |= {str(e): {"$ref": f"#/components/responses/{ERRORS[e].name}"} for e in resource.errors}
     if resource.operation is not None and resource.signature is not None:

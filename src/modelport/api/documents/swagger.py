@@ -126,6 +126,10 @@ def _operation(resource: Resource, scope: Scope, answers: dict[str, str]) -> dic
     }
     if resource.description:
         result["description"] = resource.description
+    if resource.body is not None:
+        schema = {"$ref": PREFIX + resource.body}
+        result["parameters"].append({"in": "body", "name": "body", "required": True, "schema": schema})
+        result["consumes"] = [JSON]
     responses: dict[str, Any] = {}
     for status, (words, media_type, name) in resource.answers.items():
         schema = {"schema": {"$ref": PREFIX + name}} if name else {}

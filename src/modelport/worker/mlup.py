@@ -45,7 +45,7 @@ def read_mlup_call(call: Call, rules: Load) -> Places:
     """
     if is_own_type(call.content_type):
         return read_call(call, rules)
-    raw = body_of(call)
+    raw = body_of(call) if call.body_path else call.body
     if kind_of(call.content_type) and not raw.lstrip().startswith(b"{"):
         return read_call(call, rules)
     query = parse_pairs(call.query, "query string") if call.query else None
@@ -55,9 +55,9 @@ def read_mlup_call(call: Call, rules: Load) -> Places:
         value = parse_json(raw, rules.json_depth)
     except BadRequest as refused:
         raise BadRequest(f"Invalid json data: {_python_words(raw) or refused.detail}", 422) from None
-    if not isinstance(value, dict):
+    if value.__class__ is not dict:
         raise ArgumentErrors({}, [NO_OBJECT])
-    return Places(query, None, cast("dict[str, Any]", value), call.headers, call.accept, raw)
+    return Places(query, None, value, call.headers, call.accept, raw)
 
 
 def _python_words(raw: bytes) -> str:

@@ -100,7 +100,7 @@ def source_with_options(text: str, own: dict[str, Any], arguments: list[str]) ->
     format: str | None = own.pop("format")
     if "--trust" in arguments:
         with contextlib.suppress(ModelLoadError):  # said below
-            if read_source(text).kind == "model":
+            if read_source(text).is_saved:
                 trust = True
                 arguments.remove("--trust")
     return parsed_source(text, trust=trust, format=format)

@@ -60,7 +60,7 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
 
     engine = LocalEngine(sources, settings)
     # One file to serve, which may be damaged in ways that only loading shows: there is nothing to wait for.
-    is_sole_file = len(sources) == 1 and sources[0].kind == "model"
+    is_sole_file = len(sources) == 1 and sources[0].is_saved
     try:
         run(serve(engine, sock, announce, needs_model=is_sole_file, mlup=mlup.shown if mlup else None))
     except OSError as error:

@@ -232,7 +232,7 @@ class ModelPool:
             self.ready_seconds = self._loop.time() - self.started_at
             for problem in ready.signature.problems:
                 log.warning("%s: %s", self.name, problem)
-            if self.source.kind == "model":
+            if self.source.is_saved:
                 log.info("%s: %s", self.name, served_words(self.source, ready.signature))
             log.info(
                 "%s: ready after %.1f s (loaded in %.1f s, warmed in %.1f s)",

@@ -1,4 +1,4 @@
-"""One line on what a model file turned out to be."""
+"""One line on what a saved model turned out to be."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ TITLES = {
     "torch": "PyTorch",
     "keras": "Keras",
     "tensorflow": "TensorFlow",
+    "mlflow": "MLflow",
 }
 
 
@@ -28,7 +29,8 @@ def served_words(source: Source, signature: Signature) -> str:
     known = " ".join(str(word) for word in words if word) or f"a model of the {signature.contract} contract"
     features = _features(signature.predict)
     width = f", {features} feature{'s' * (features != 1)}" if features else ""
-    return f"{known}{width}, from {Path(source.target).name} ({source.options.format})"
+    origin = f"{Path(source.target).name} ({source.options.format})"
+    return f"{known}{width}, from {origin if source.kind == 'model' else source}"
 
 
 def _features(predict: Operation) -> int:

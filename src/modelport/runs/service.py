@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from modelport.contract.errors import ModelLoadError
 from modelport.engine.local import LocalEngine
 from modelport.engine.pool import ModelPool
 from modelport.jobs.service import JobService
 from modelport.jobs.store import StoreError
 from modelport.runs.canary import Canaries
 from modelport.runs.errors import RunError
+from modelport.runs.importing import import_runs, of_model
 from modelport.runs.live_file import LiveFile, LiveVersion
 from modelport.runs.live_traffic import LiveTraffic
 from modelport.runs.performance import Order, order_of
@@ -30,6 +32,7 @@ BEST = "best"
 RESERVED = (LIVE, BEST)
 FOLLOW_SECONDS = 2.0  # how soon a server sees what another one has made live
 MAX_VERSION_DIGITS = 9
+IMPORT_SECONDS = 900.0
 
 
 class RunService:
@@ -93,7 +96,16 @@ class RunService:
             await self._keep_up()
 
     async def _import(self) -> None:
-        """Take in the runs that were made elsewhere."""
+        """Take in the runs that were made elsewhere. What cannot be read is logged: models are served."""
+        names = list(self.engine.pools)
+        for text in self.settings.import_runs:
+            try:
+                model, place = of_model(text, names, self.settings.default_model)
+                found = await import_runs(place, model, self.settings.load_timeout or IMPORT_SECONDS)
+                new = await self.store.add(found)
+                log.info("%s: %d runs from %s, %d of them new", model, len(found), place, new)
+            except ModelLoadError as error:
+                log.error("runs cannot be imported: %s", error)
 
     async def _choose(self, pool: ModelPool) -> None:
         """Let a pool serve the version that is live; without one the best, if there is an order of runs."""

@@ -28,10 +28,10 @@ def load_model(source: Source) -> ServedModel:
         # The old idioms (missing=, description=) work; the person who serves a model cannot change them.
         warnings.filterwarnings("ignore", category=MarshmallowWarning)
         problems: list[str] = []
-        model = _object(source, problems)
+        model, options = _object(source, problems)
         let_errors_be_reasons()
         try:
-            served = served_model(model, source.name, source.options)
+            served = served_model(model, source.name, options)
             served.signature.problems.extend(problems)
             return served
         except ModelLoadError as error:
@@ -42,17 +42,22 @@ def load_model(source: Source) -> ServedModel:
             ) from error
 
 
-def _object(source: Source, problems: list[str]) -> Any:
+def _object(source: Source, problems: list[str]) -> tuple[Any, ModelOptions]:
+    """The object of a source, and the options with what is recorded of it."""
     if source.saved:
         from modelport.sources.versions import load_version
 
         return load_version(source, problems)
-    if source.kind != "model":
-        return load_object(source)
+    if not source.is_saved:
+        return load_object(source), source.options
+    provide_deepaas_modules()  # a pickled model may have been written for DEEPaaS
+    if source.kind == "mlflow":
+        from modelport.sources.mlflow.loading import load_mlflow
+
+        return load_mlflow(source.target, source.options, problems)
     from modelport.sources.files.loading import load_file
 
-    provide_deepaas_modules()  # a pickled model may have been written for DEEPaaS
-    return load_file(source.target, source.options, problems)
+    return load_file(source.target, source.options, problems), source.options
 
 
 def served_model(model: Any, name: str, options: ModelOptions | None = None) -> ServedModel:

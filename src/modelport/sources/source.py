@@ -4,6 +4,8 @@
 [NAME=]package.module[:attribute]
 [NAME=]path/to/file.py[:attribute]
 [NAME=]path/to/saved-model
+[NAME=]mlflow:models:/NAME/VERSION
+[NAME=]mlflow:runs:/RUN_ID/PATH
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Literal
 
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
+from modelport.sources.mlflow.uris import SCHEME, check_mlflow, parse_uri
 from modelport.sources.model_paths import checked_options, is_model_path
 from modelport.sources.near_names import did_you_mean
 
@@ -32,13 +35,14 @@ COMMON_NAMES = frozenset({"api", "app", "main", "model", "models", "__init__"})
 class Source:
     """Where one model comes from. `target` is a module name or a path; `attribute` may be empty.
 
-    A `file` is Python code, a `model` anything else that was saved: a file or a folder. An `object` is one
-    of the caller's own, pickled for the worker; no source string can name one. `saved` is a version of the
-    model: the path of what one of its trainings has saved, or a source of its own.
+    A `file` is Python code, a `model` anything else that was saved: a file or a folder. `mlflow` is a model
+    in a tracking store of MLflow, and its target a URI there. An `object` is one of the caller's own, pickled
+    for the worker; no source string can name one. `saved` is a version of the model: the path of what one of
+    its trainings has saved, or a source of its own.
     """
 
     name: str
-    kind: Literal["module", "file", "model", "object"]
+    kind: Literal["module", "file", "model", "mlflow", "object"]
     target: str
     attribute: str = ""
     options: ModelOptions = field(default_factory=ModelOptions)
@@ -47,7 +51,14 @@ class Source:
     def __str__(self) -> str:
         if self.kind == "object":
             return f"the object {self.name!r}"
+        if self.kind == "mlflow":
+            return f"{SCHEME}{self.target}"
         return f"{self.target}:{self.attribute}" if self.attribute else self.target
+
+    @property
+    def is_saved(self) -> bool:
+        """True for what a framework or MLflow has saved: it may need trust, and it may be broken."""
+        return self.kind in ("model", "mlflow")
 
 
 def parse_source(text: str, options: ModelOptions | None = None) -> Source:
@@ -64,6 +75,8 @@ def parse_source(text: str, options: ModelOptions | None = None) -> Source:
     options = options or ModelOptions()
     if source.kind == "model":
         options = checked_options(source.target, options)
+    elif source.kind == "mlflow":
+        check_mlflow(text)
     return replace(source, options=options)
 
 
@@ -76,6 +89,9 @@ def read_source(text: str) -> Source:
         name, rest = named["name"], named["rest"]
     if rest.startswith("entrypoint:"):
         return _entry_point(rest.removeprefix("entrypoint:"), name)
+    if rest.startswith(SCHEME):
+        uri = parse_uri(rest.removeprefix(SCHEME))
+        return Source(name or uri.model_name, "mlflow", uri.text)
     if not PYTHON_FILE.search(rest) and is_model_path(rest):
         return Source(name or _name_of_model(Path(rest)), "model", rest)
     target, attribute = _split(rest)
@@ -85,7 +101,7 @@ def read_source(text: str) -> Source:
         return Source(name or _name_of_parts(target.split(".")), "module", target, attribute)
     raise ModelLoadError(
         f"{text!r} is no source: write package.module, package.module:Class, path/to/file.py[:Class], the "
-        "path of a saved model or entrypoint:NAME, with NAME= before it to name the model"
+        "path of a saved model, mlflow:URI or entrypoint:NAME, with NAME= before it to name the model"
     )
 
 

@@ -53,7 +53,7 @@ def _words(path: Path, names: list[str]) -> str:
     if "adapter_config.json" in names:
         return "it is an adapter (PEFT) without its model; merge it into the model and save that"
     if "MLmodel" in names:
-        return "it is an MLflow model; name the model's own file in it"
+        return "it is a folder of MLflow; name the model's own file in it, or serve it as mlflow:URI"
     inner = [name for name in names if name.endswith(MODEL_FILES)][:MAX_SHOWN]
     if inner:
         return f"it is a folder; name the model's file: {' or '.join(str(path / name) for name in inner)}"

@@ -24,6 +24,7 @@ FRAMEWORKS = {
     "tf_keras": "keras",
     "tensorflow": "keras",
     "transformers": "transformers",
+    "mlflow": "mlflow",
 }
 
 

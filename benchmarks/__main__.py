@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import platform
 
-from benchmarks import job_measures, measures, mlup_measures
+from benchmarks import job_measures, measures, mlup_measures, run_measures
 from benchmarks.measures import Row
 
 
@@ -24,6 +24,9 @@ def main() -> None:
         "submissions": lambda: job_measures.submissions(options.seconds),
         "listing": job_measures.listing,
         "followers": lambda: job_measures.followers(options.seconds),
+        "runs": run_measures.listing,
+        "versions": lambda: run_measures.cached_version(options.seconds),
+        "swap": run_measures.swap,
     }
     where = f"Python {platform.python_version()}, {platform.machine()}; server and client on a core each"
     print(f"measured with `make bench`: {where}\n")

@@ -31,15 +31,17 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(command: list[str], port: int, ready_path: str, environment: dict[str, str]) -> Iterator[int]:
-    """Run a server pinned to the first core; yields its process id once `ready_path` answers 200."""
+def running(
+    command: list[str], port: int, ready_path: str, environment: dict[str, str], *, pinned: bool = True
+) -> Iterator[int]:
+    """Run a server, pinned to the first core or not; yields its process id once `ready_path` answers 200."""
     process = subprocess.Popen(
         command,
         env=os.environ | environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, SERVER_CORE),
+        preexec_fn=lambda: os.sched_setaffinity(0, SERVER_CORE if pinned else set(CORES)),
     )
     try:
         wait_for(f"http://127.0.0.1:{port}{ready_path}", process)
@@ -75,14 +77,17 @@ def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) 
 
 @contextlib.contextmanager
 def modelport(
-    *arguments: str, ready: str = "/v2/health/ready", data_dir: str | None = None
+    *arguments: str,
+    ready: str = "/v2/health/ready",
+    data_dir: str | None = None,
+    pinned: bool = True,
 ) -> Iterator[tuple[int, int]]:
     """Our server; yields its port and process id. Its jobs lie in `data_dir`, or in a folder of its own."""
     port = free_port()
     command = [sys.executable, "-m", "modelport", "serve", "--port", str(port), *arguments]
     with tempfile.TemporaryDirectory(prefix="modelport-bench-") as folder:
         variables = {"PYTHONPATH": str(ROOT / "src"), "MODELPORT_DATA_DIR": data_dir or folder}
-        with running(command, port, ready, variables) as pid:
+        with running(command, port, ready, variables, pinned=pinned) as pid:
             yield port, pid
 
 

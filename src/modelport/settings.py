@@ -79,6 +79,11 @@ class Settings:
     )
     allow_origins: list[str] = _settings_list("origins whose pages may call this server (CORS); * for any")
 
+    envelope: bool = _setting(
+        False,
+        "put every JSON answer at the root into the envelope of the Made-With-ML lesson, whose payload and "
+        "errors /predict has then",
+    )
     mode: str = _setting(
         "directly_to_predict",
         "how /predict works: directly_to_predict; worker_and_queue, whose clients wait no longer than "

@@ -329,7 +329,8 @@ def test_an_enumeration_by_reference_is_inline_in_a_parameter() -> None:
         "default": None,
         "x-nullable": True,
     }
-    assert parameters["point"]["type"] == "object"
+    assert "point" not in parameters  # an object is no parameter of a query
+    assert parameters["body"]["schema"]["properties"]["point"] == {"$ref": "#/definitions/Point"}
     assert parameters["body"]["in"] == "body"
     assert parameters["body"]["schema"]["properties"]["body"]["items"] == {"$ref": "#/definitions/Point"}
 
@@ -342,6 +343,10 @@ def test_every_path_stands_in_both_documents() -> None:
     own = ("", "ready", "predict/", "train/", "train/{uuid}", "validate/", "validate/{uuid}")
     expected |= {f"/v2/models/upload/{path}" for path in own}
     of_jobs = ("", "/events", "/log", "/metrics", "/artifacts/", "/artifacts/{name}", "/result", "/retry")
+    of_runs = ("runs", "runs/{run_id}", "runs/{run_id}/predict", "params", "params/{param}", "performance")
+    of_versions = ("versions", "versions/{version}", "versions/{version}/predict/", "aliases")
+    of_live = ("aliases/{alias}", "rollback", "promotions", "traffic")
+    expected |= {f"/v2/models/upload/{path}" for path in (*of_runs, *of_versions, *of_live)}
     expected |= {"/v2/jobs", *(f"/v2/jobs/{{job}}{path}" for path in of_jobs)}
     assert set(openapi(UPLOAD)["paths"]) == set(swagger(UPLOAD)["paths"]) == expected
 

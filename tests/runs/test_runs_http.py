@@ -201,6 +201,6 @@ def test_a_run_that_is_served_or_named_is_not_removed(client: httpx.Client, plac
     assert "an alias has version 1" in refused(client.delete(f"{place}/runs/{ids[1]}"), 409)
     assert client.delete("/v2/models/m/aliases/kept").status_code == 204
     assert client.put("/v2/models/m/traffic", json={"weights": {"1": 0.1}}).status_code == 200
-    assert "in use" in refused(client.delete(f"{place}/runs/{ids[1]}"), 409)
+    assert "is in use" in refused(client.delete(f"{place}/runs/{ids[1]}"), 409)
     assert client.delete("/v2/models/m/traffic").status_code == 204
     assert get(client, f"/runs/{ids[1]}")["version"] == 1

@@ -21,6 +21,7 @@ from modelport.api.calls import CallHandler
 from modelport.api.direct import DirectCalls
 from modelport.api.documents.pages import STATIC_DIR
 from modelport.api.documents_routes import DocumentRoutes
+from modelport.api.envelope import Envelope
 from modelport.api.handed import Handed
 from modelport.api.health import Health
 from modelport.api.job_answers import JobAnswers, store_problem
@@ -82,6 +83,7 @@ class Application:
         if not self._is_replaced("/predict"):
             self.direct.also(self._mlup.direct.take)
         self._others: Any = self._cold_routes()
+        self._answer = Envelope(self._http, self.base_path, routes) if settings.envelope else self._http
 
     def _is_replaced(self, path: str) -> bool:
         """True if a route of somebody else takes the predictions at this path."""
@@ -129,7 +131,7 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            await self._answer(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
 
@@ -198,7 +200,7 @@ class Application:
 
     def _run_routes(self) -> list[BaseRoute]:
         predictions = RunPredictions(
-            self.runs, self._calls, self._job_answers, self._mlup.predictions.answer_by
+            self.runs, self._calls, self._job_answers, self._mlup.predictions.predict
         )
 
         def of_path(request: Request) -> str:

@@ -19,14 +19,15 @@ from modelport.settings import Settings
 
 
 class DocumentRoutes:
-    """`/openapi.json`, `/swagger.json` and their pages. A document is made anew when a model gets ready."""
+    """`/openapi.json`, `/swagger.json` and their pages. A document is made anew when a model gets ready
+    or another version of it becomes live."""
 
     def __init__(self, engine: LocalEngine, settings: Settings, base_path: str):
         self.engine = engine
         self.settings = settings
         self.base_path = base_path
         self._root = RootModel(engine, settings)
-        self._kept: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {}
+        self._kept: dict[str, tuple[tuple[tuple[str, int], ...], dict[str, Any]]] = {}
 
     def routes(self) -> list[Route]:
         """The documents always, the pages unless they are switched off."""
@@ -44,7 +45,7 @@ class DocumentRoutes:
 
     def _document(self, kind: str, make: Any) -> dict[str, Any]:
         pools = [pool for pool in self.engine.pools.values() if pool.signature is not None]
-        names = tuple(pool.name for pool in pools)
+        names = tuple((pool.name, pool.version) for pool in pools)
         kept = self._kept.get(kind)
         if kept is None or kept[0] != names:
             document = make(
@@ -54,7 +55,7 @@ class DocumentRoutes:
                 train=self.settings.train_endpoint,
                 version=modelport.__version__,
                 stringify_predictions=self.settings.stringify_predictions,
-                root=RootApi(self._root.name, self.settings.is_long_predict),
+                root=RootApi(self._root.name, self.settings.is_long_predict, self.settings.envelope),
             )
             self._kept[kind] = kept = (names, document)
         return kept[1]

@@ -38,7 +38,8 @@ class HTTPError(ModelportError):
 class ArgumentErrors(ModelportError):
     """`messages` maps an argument to its list of messages, nested by index or key, as webargs does.
 
-    `details` says the same as pydantic does, where it is known: dictionaries with `loc`, `msg` and `type`.
+    `details` says the same as pydantic does, where it is known: dictionaries with `loc`, `msg` and `type`,
+    and perhaps with `ctx` and `input`.
     """
 
     def __init__(self, messages: dict[str, Any], details: list[dict[str, Any]] | None = None):

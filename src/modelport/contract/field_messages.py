@@ -7,6 +7,7 @@ from typing import Any, cast
 import pydantic
 
 MISSING_MESSAGE = "Missing data for required field."
+SCALARS = (str, int, float, bool)
 
 
 def field_map(error: pydantic.ValidationError, skip: int = 1) -> Any:
@@ -42,12 +43,17 @@ def put_message(root: dict[str, Any], path: list[str], message: str) -> None:
 
 
 def error_details(error: pydantic.ValidationError, prefix: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """A pydantic error as data: `loc`, `msg` and `type` of each, with `prefix` before each `loc`."""
+    """A pydantic error as data: `loc`, `msg` and `type` of each, with `prefix` before each `loc`.
+
+    `ctx` has the limits and other scalars that go with the error, and `input` the value where it is one.
+    """
     return [
         {
             "loc": [*prefix, *item["loc"]],
             "msg": item["msg"].removeprefix("Value error, "),
             "type": item["type"],
+            "ctx": {key: value for key, value in item.get("ctx", {}).items() if isinstance(value, SCALARS)},
+            **({"input": item["input"]} if isinstance(item["input"], (*SCALARS, type(None))) else {}),
         }
-        for item in error.errors(include_url=False, include_context=False, include_input=False)
+        for item in error.errors(include_url=False)
     ]

@@ -25,12 +25,13 @@ CLIENT_CLOSED = 499
 ROOM_SECONDS = 0.2  # from one look at a full queue to the next
 LET_GO_SECONDS = 2.0  # after the grace, for the end of a worker that was killed
 HIDDEN = "the model failed"
-DIALECT = "mlup"  # whose long predictions are answered in the order in which they come, by the same workers
+# Whose long predictions are answered in the order in which they come, by the same workers.
+DIALECTS = ("mlup", "lesson")
 
 
 def runs_in_pool(claim: Claim) -> bool:
     """True for jobs that need no process of their own."""
-    return claim.job.kind == "predict" and call_of(claim).dialect == DIALECT
+    return claim.job.kind == "predict" and call_of(claim).dialect in DIALECTS
 
 
 def call_of(claim: Claim) -> Call:

@@ -46,9 +46,7 @@ def of_model(text: str, models: list[str], default: str | None) -> tuple[str, st
     if len(models) == 1:
         return models[0], text
     there = ", ".join(models) or "none"
-    raise ModelLoadError(
-        f"{text}: write MODEL={text}, with the name of the model whose runs these are ({there})"
-    )
+    raise ModelLoadError(f"{text}: write MODEL={text} to say whose runs these are; MODEL is one of: {there}")
 
 
 def read_runs(text: str, model: str) -> list[NewRun]:

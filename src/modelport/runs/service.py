@@ -14,7 +14,7 @@ from modelport.engine.pool import ModelPool
 from modelport.jobs.service import JobService
 from modelport.jobs.store import StoreError
 from modelport.runs.canary import Canaries
-from modelport.runs.errors import RunError, no_version
+from modelport.runs.errors import RunError
 from modelport.runs.importing import import_runs, of_model
 from modelport.runs.live_file import LiveFile, LiveVersion
 from modelport.runs.live_traffic import LiveTraffic
@@ -201,7 +201,7 @@ class RunService:
     async def check_version(self, model: str, version: int) -> None:
         """Raise `RunError` 404 if there is no such version."""
         if version and await self.store.of_version(model, version) is None:
-            raise no_version(model, version)
+            raise RunError(404, f"the model {model!r} has no version {version}")
 
     async def aliases(self, model: str) -> Mapping[str, int]:
         """The version of each alias, those that follow from others among them."""
@@ -235,8 +235,12 @@ class RunService:
         """Forget a run. Raises `RunError` 409 if an alias has its version, or it is in use."""
         if run.version is not None and run.version == self.live(model):
             raise RunError(409, f"version {run.version}, which the run {run.id!r} made, is live")
-        if run.version is not None and self.versions.in_use(model, run.version):
-            raise RunError(409, f"version {run.version}, which the run {run.id!r} made, is in use now")
+        if run.version is not None and self.versions.is_used(model, run.version):
+            raise RunError(
+                409,
+                f"version {run.version}, which the run {run.id!r} made, is in use: it has a part in the "
+                "traffic, answers a call or is becoming live",
+            )
         if not await self.store.remove(model, run):
             raise RunError(409, f"an alias has version {run.version}, of the run {run.id!r}; move it first")
         if run.version is not None:
@@ -248,8 +252,7 @@ class RunService:
         """A run by its id, or by `best` or `live`. Raises `RunError` 404 with the names that exist."""
         run = await self.store.get(model, run_id) if run_id else None
         if run is None and run_id == BEST:
-            best = await self.best(model, served=False)
-            return await self.store.get(model, best.id) or best  # with its environment
+            return await self._full(await self.best(model, served=False))
         if run is None and run_id == LIVE:
             return await self.chosen(model)
         if run is None:
@@ -267,5 +270,8 @@ class RunService:
             run = await self.store.newest(model)
         if run is None:
             raise RunError(404, f"the model {model!r} has no runs: train it, or import runs (import_runs)")
-        full = await self.store.get(model, run.id)
-        return full or run
+        return await self._full(run)
+
+    async def _full(self, run: Run) -> Run:
+        """The run with what lists leave out of it."""
+        return await self.store.get(run.model, run.id) or run

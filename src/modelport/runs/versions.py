@@ -59,7 +59,7 @@ class Versions:
         _less(self._pins, (model, version))
         self._tidy()
 
-    def in_use(self, model: str, version: int) -> bool:
+    def is_used(self, model: str, version: int) -> bool:
         """True if a version is pinned, or a request is about it now."""
         return (model, version) in self._pins or (model, version) in self._users
 
@@ -151,7 +151,7 @@ class Versions:
         return [
             key
             for key, pool in self.engine.versions.items()
-            if not self.in_use(*key) and pool.is_idle and key not in self._loading
+            if not self.is_used(*key) and pool.is_idle and key not in self._loading
         ]
 
     def _remove(self, key: Key) -> None:

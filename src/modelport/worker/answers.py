@@ -8,7 +8,7 @@ import json
 import math
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -22,8 +22,8 @@ from modelport.contract.plain import EncodedJSON, natural_form, plain
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import JSON, Operation
 from modelport.contract.uploaded_file import is_uploaded_file
+from modelport.worker.dialects import dialect_of
 from modelport.worker.frames import Load
-from modelport.worker.mlup import DIALECT, RESULT
 
 INLINE_BYTES = 1 << 20  # larger answers travel as files
 SHOWN_BYTES = 1 << 16  # of a job's arguments, which go with it into every list
@@ -51,18 +51,20 @@ class AnswerEncoder:
         Raises `AnswerInvalid` if the value does not fit the schema or cannot be encoded.
         """
         if not _is_binary(value):
-            envelope = RESULT if call.dialect == DIALECT else ""
+            frame = dialect_of(call).frame
             is_text = isinstance(value, str) and media_type.startswith("text/")
-            if is_text and operation.wrapped and not envelope:
+            if is_text and operation.wrapped and frame is None:
                 return Answer(call.id, content_type=f"{media_type}; charset=utf-8", body=value.encode())
-            return Answer(call.id, body=self.json_bytes(value, operation, envelope))
+            return Answer(call.id, body=self.json_bytes(value, operation, frame))
         return self._binary(call, value, media_type)
 
-    def json_bytes(self, value: Any, operation: Operation | None = None, envelope: str = "") -> bytes:
+    def json_bytes(
+        self, value: Any, operation: Operation | None = None, frame: Callable[[bytes], bytes] | None = None
+    ) -> bytes:
         """The JSON body for `value`: checked by the model's schema, or in an envelope if it has none.
 
-        Without `operation`, as for a training, it is the value alone; a name in `envelope` is the key
-        under which it stands in any case. Raises `AnswerInvalid`.
+        Without `operation`, as for a training, it is the value alone; with a `frame` of the dialect's it is
+        in that instead of the envelope. Raises `AnswerInvalid`.
         """
         try:
             if operation is None:
@@ -70,10 +72,10 @@ class AnswerEncoder:
             if not operation.wrapped:
                 value = self.model.check_answer(value, self.rules.allow_nan)
                 if isinstance(value, EncodedJSON):
-                    return b'{"%b":%b}' % (envelope.encode(), value) if envelope else bytes(value)
-            if envelope:
-                value = {envelope: value}
-            elif not operation.wrapped:
+                    return frame(value) if frame is not None else bytes(value)
+            if frame is not None:
+                return frame(encode_json(value, self.rules.allow_nan))
+            if not operation.wrapped:
                 pass
             elif self.rules.stringify:
                 value = {"status": "OK", "predictions": str(value)}

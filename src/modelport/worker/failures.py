@@ -20,6 +20,7 @@ from modelport.contract.errors import (
 )
 
 MAX_DETAIL = 2000
+HIDDEN = "the model failed"
 # What a header may consist of (RFC 9110, 5.1 and 5.5); a response with anything else cannot be sent.
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -67,6 +68,21 @@ def failed_answer(call_id: int, error: BaseException) -> Answer:
             call_id, 501, problem=True, detail=_words(error) or "Not implemented by underlying model"
         )
     return Answer(call_id, 500, problem=True, detail=described(error), failure=trace(error))
+
+
+def failed(call_id: int, error: BaseException) -> Answer:
+    """`failed_answer`, also for errors whose own words cannot be encoded."""
+    try:
+        return failed_answer(call_id, error)
+    except Exception as second:  # a message map of the model's own, for one
+        return Answer(call_id, 500, problem=True, detail=HIDDEN, failure=trace(second))
+
+
+def shown_words(answer: Answer, *, hide: bool) -> str:
+    """What a client reads of a failure; with `hide` no words of a model that failed are left in it."""
+    if hide and answer.status == 500:
+        answer.detail, answer.reason = HIDDEN, ""
+    return answer.detail
 
 
 def json_answer(call_id: int, status: int, value: Any) -> Answer:

@@ -51,7 +51,7 @@ class Load(msgspec.Struct, array_like=True):
 
     `name`, `kind`, `target`, `attribute`, `options`, `saved` are the fields of a source; `spool` is the
     folder under which calls have their own folders. `hide_errors` and `max_rows` (0: any number) are for the
-    mlup dialect.
+    dialects of the root.
     """
 
     name: str

@@ -14,13 +14,13 @@ from modelport.contract.served import ServedModel
 from modelport.contract.signature import Operation
 from modelport.worker.answers import AnswerEncoder, shown_arguments
 from modelport.worker.cancellation import CallCancelled, RunningCall, Terminated
+from modelport.worker.dialects import dialect_of
 from modelport.worker.environment import environment_of
-from modelport.worker.failures import described, trace
+from modelport.worker.failures import described, failed, trace
 from modelport.worker.frames import Acknowledge, FrameSocket, JobOrder, Kind, Load, Report
 from modelport.worker.job import begin_job, keep_returned_model
-from modelport.worker.mlup import DIALECT, check_rows, failed_mlup_answer, read_mlup_call
-from modelport.worker.outgoing import Outgoing, failed
-from modelport.worker.requests import read_call
+from modelport.worker.outgoing import Outgoing
+from modelport.worker.root_calls import check_rows
 from modelport.worker.streams import EVENT_STREAM, event, is_stream, pieces, stream_chunk
 from modelport.worker.url_inputs import fetch_url_inputs
 
@@ -121,10 +121,8 @@ class Host:
             return self._failed(call, error)
 
     def _failed(self, call: Call, error: BaseException) -> Answer:
-        if call.dialect != DIALECT:
-            return failed(call.id, error)
         try:
-            return failed_mlup_answer(call, error, hide=self.rules.hide_errors)
+            return dialect_of(call).failed(call, error, self.rules.hide_errors)
         except Exception as second:  # a message map of the model's own, for one
             return failed(call.id, second)
 
@@ -136,19 +134,20 @@ class Host:
             name = self.model.signature.name
             raise NotImplementedError(f"Not implemented by underlying model (loaded '{name}')")
         media_type = operation.media_types[0]
-        is_mlup = call.dialect == DIALECT
-        places = read_mlup_call(call, self.rules) if is_mlup else read_call(call, self.rules)
+        dialect = dialect_of(call)
+        at_root = dialect.frame is not None
+        places = dialect.read(call, self.rules)
         has_accept = any(a.kind == "accept" for a in operation.arguments)
         if not has_accept and call.accept:
             chosen = best_media_type(call.accept, operation.media_types)
-            if chosen is None and not is_mlup:
+            if chosen is None and not at_root:
                 offered = ", ".join(operation.media_types)
                 raise BadRequest(f"cannot answer {call.accept[:200]!r}; can answer {offered}", 406)
             media_type = chosen or media_type
         if self.rules.allow_url_inputs and self.model.signature.contract == "typed":
             fetch_url_inputs(call, operation, places, self.rules)
         arguments = self.model.bind(call.verb, places)
-        if is_mlup:
+        if at_root:
             check_rows(arguments, operation, self.rules.max_rows)
         if has_accept:
             media_type = str(arguments.get("accept") or media_type)

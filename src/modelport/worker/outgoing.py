@@ -7,7 +7,7 @@ from pathlib import Path
 
 from modelport.contract.calls import Answer, Chunk
 from modelport.worker.answers import INLINE_BYTES, spooled
-from modelport.worker.failures import failed_answer, trace
+from modelport.worker.failures import trace
 from modelport.worker.frames import FrameError, FrameSocket, Kind
 
 
@@ -44,14 +44,6 @@ class Outgoing:
         except UnicodeEncodeError:
             chunk.error, chunk.failure = _clean(chunk.error), _clean(chunk.failure)
             self._channel.send(Kind.CHUNK, chunk)
-
-
-def failed(call_id: int, error: BaseException) -> Answer:
-    """`failed_answer`, also for errors whose own words cannot be encoded."""
-    try:
-        return failed_answer(call_id, error)
-    except Exception as second:  # a message map of the model's own, for one
-        return Answer(call_id, 500, problem=True, detail="the model failed", failure=trace(second))
 
 
 def _encodable(answer: Answer) -> Answer:

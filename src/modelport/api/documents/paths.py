@@ -7,10 +7,13 @@ from typing import Any
 from urllib.parse import quote
 
 from modelport.api.documents.definitions import identifier
+from modelport.api.documents.envelopes import with_envelopes
 from modelport.api.documents.job_paths import jobs, trainings
 from modelport.api.documents.mlup_paths import RootApi, root_paths
 from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Resource
 from modelport.api.documents.resources import BORDER, CALL, DISABLED, MODEL
+from modelport.api.documents.run_paths import root_runs, runs
+from modelport.api.documents.version_paths import versions
 from modelport.contract.signature import JSON, Operation, Signature
 from modelport.settings import normal_base_path
 
@@ -30,10 +33,13 @@ def resources(
     found = list(_server(base))
     if root is not None:
         found += root_paths(base, root, signatures if predict else ())
+        found += root_runs(base, root, signatures, predict)
     for signature in signatures:
         found += _model(signature, f"{base}/v2/models/{quote(signature.name, safe='')}", predict, train)
     found += jobs(base)
     found.append(_debug(base))
+    if root is not None and root.envelope:
+        found = with_envelopes(found, base)
     return _with_own_ids(found)
 
 
@@ -96,6 +102,8 @@ def _model(signature: Signature, path: str, predict: bool, train: bool) -> Itera
     )
     for verb in ("train", "validate"):
         yield from trainings(signature, path, verb, enabled=train)
+    yield from runs(signature, path, predict)
+    yield from versions(signature, path, predict)
 
 
 def _call(

@@ -27,7 +27,8 @@ class Resource(NamedTuple):
     """One method on one path.
 
     `answers` are the fixed answers by status. `operation` is set where a model is called: its arguments
-    are asked for, and its answer is given with 200 if `succeeds`. `plain` are the server's own parameters.
+    are asked for, and its answer is given with 200 if `succeeds`. `plain` are the server's own parameters,
+    `body` the name of the schema of a JSON body that is no model's.
     """
 
     path: str
@@ -42,3 +43,4 @@ class Resource(NamedTuple):
     operation: Operation | None = None
     succeeds: bool = False
     plain: Sequence[Plain] = ()
+    body: str | None = None

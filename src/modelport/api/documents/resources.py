@@ -5,18 +5,30 @@ Written once, as JSON Schema 2020-12; `swagger.py` converts it down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from modelport.api.documents.mlup_schemas import mlup_schemas
+from modelport.api.documents.run_schemas import run_schemas
 from modelport.api.documents.schemas import Schema
 from modelport.jobs.records import KINDS
 from modelport.jobs.states import State
 
 PROBLEM = "application/problem+json"
 TITLE = "modelport"
-TAGS = ("versions", "health", "models", "jobs", "mlup", "debug")
+# The groups of the operations, in the order of the pages.
+TAGS = {
+    "versions": "Which versions of the API there are",
+    "health": "Whether the server and its models can answer",
+    "models": "The models: what they are, predictions, trainings and validations",
+    "runs": "What was trained, with which parameters, and how good it is",
+    "model versions": "The versions of models, and which of them is live",
+    "jobs": "Long work, and what has become of it",
+    "mlup": "The default model, as clients of mlup ask for it",
+    "lesson": "The default model, as clients of the Made-With-ML lesson ask for it",
+    "debug": "What the models have printed",
+}
 DESCRIPTION = "Models served over the DEEPaaS V2 API."
 SECONDS_SCHEMA: Schema = {"type": "integer", "minimum": 0}
 
@@ -44,7 +56,7 @@ ERRORS = {
         ),
         ErrorAnswer(406, "NotAcceptable", "Nothing that can be answered is acceptable to the client."),
         ErrorAnswer(408, "RequestTimeout", "The request did not arrive in time."),
-        ErrorAnswer(409, "Conflict", "The job's state does not allow this."),
+        ErrorAnswer(409, "Conflict", "The state of what this is about does not allow it; `detail` says why."),
         ErrorAnswer(413, "ContentTooLarge", "The body is larger than the server takes."),
         ErrorAnswer(414, "URITooLong", "The request line is longer than the server takes."),
         ErrorAnswer(415, "UnsupportedMediaType", "The body's type or encoding is not supported."),
@@ -91,8 +103,15 @@ def fixed_schemas(*, stringify: bool) -> dict[str, Schema]:
         "Jobs": _JOBS,
         "Metrics": _METRICS,
         "Artifacts": _ARTIFACTS,
+        **run_schemas(),
         **mlup_schemas(),
     }
+
+
+def described_tags(used: Iterable[str]) -> list[dict[str, str]]:
+    """The groups that are in use, with what belongs to each."""
+    found = set(used)
+    return [{"name": name, "description": words} for name, words in TAGS.items() if name in found]
 
 
 def wrapped(answer: Schema) -> Schema:

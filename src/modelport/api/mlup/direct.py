@@ -10,7 +10,7 @@ from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
 from modelport.api.http_cycle import Cycle
-from modelport.api.mlup.errors import shaped
+from modelport.api.mlup.dialect import MLUP
 from modelport.api.mlup.model import RootModel
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import JSON
@@ -32,7 +32,8 @@ class DirectPredictions:
         settings = calls.settings
         self._paths: tuple[str, ...] = ()
         if settings.predict_endpoint and not (settings.allow_origins or settings.allow_url_inputs):
-            self._paths = () if settings.is_long_predict else (path, f"{path}/")
+            has_own_way = settings.is_long_predict or settings.envelope
+            self._paths = () if has_own_way else (path, f"{path}/")
         limits = (settings.json_max_size, settings.client_max_size, MEMORY_BYTES)
         self._max_body = min(limit for limit in limits if limit)
         self._wait = model.wait_seconds
@@ -89,7 +90,9 @@ class DirectPredictions:
     ) -> None:
         """Send an answer that is not plain, as a task of its own."""
         hide = self._calls.settings.hide_model_errors
-        await self._calls.respond(send, pool, pending, shaped(answer, pending.call.request_id, hide=hide))
+        await self._calls.respond(
+            send, pool, pending, MLUP.shaped(answer, pending.call.request_id, hide=hide)
+        )
 
     def call_later(self, seconds: float, pending: Pending, exchange: _Exchange) -> asyncio.TimerHandle:
         """Have `exchange` told when its client has waited so long."""

@@ -18,7 +18,8 @@ from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler, refused_problem
 from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_submission import JobForm, JobSubmission, NotBound
-from modelport.api.mlup.errors import HEADER, QUEUE_FULL, TIMED_OUT, error_body, send_error, shaped
+from modelport.api.mlup.dialect import HEADER, root_dialect
+from modelport.api.mlup.errors import QUEUE_FULL, TIMED_OUT
 from modelport.api.problems import Problem
 from modelport.engine.pool import ModelPool, Refused
 from modelport.jobs.records import Job
@@ -44,6 +45,7 @@ class LongPredictions:
         self.answers = answers
         self.calls = calls
         self.settings = settings
+        self.dialect = root_dialect(settings)
 
     async def begin(
         self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, predict_id: uuid.UUID
@@ -51,16 +53,16 @@ class LongPredictions:
         """Answer a request to /predict with its id, once it is durable. Raises nothing."""
         name = str(predict_id)
         request_id = self.calls.engine.request_id(self.calls.engine.next_id())
-        form = JobForm("mlup", predict_id, self.settings.ttl_predicted_data, CHECK_SECONDS)
+        form = JobForm(self.dialect.name, predict_id, self.settings.ttl_predicted_data, CHECK_SECONDS)
         try:
             await self._check_room(pool)
             job, _ = await self.submission.submit(scope, receive, pool, "predict", form)
             name = str(uuid.UUID(job.id))
-            body = {"predict_id": name, "predict_result": {"predict_id": name}}
-            response = JSONResponse(body, headers={HEADER.decode(): name, "x-request-id": request_id})
+            headers = {HEADER.decode(): name, "x-request-id": request_id}
+            response = JSONResponse(self.dialect.begun(name), headers=headers)
             await response(scope, receive, send)
         except NotBound as refused:
-            answer = shaped(refused.answer, name, hide=self.settings.hide_model_errors)
+            answer = self.dialect.shaped(refused.answer, name, hide=self.settings.hide_model_errors)
             await self.calls.respond(send, pool, None, answer)
         except ClientLeft:
             log.info("%s: the client left before its request was complete", request_id)
@@ -68,14 +70,14 @@ class LongPredictions:
             problem = _problem(error)
             if problem.status == 500:
                 log.exception("%s: the server failed", request_id)
-            await send_error(send, problem, name, request_id)
+            await self.dialect.send_error(send, problem, name, request_id)
 
     async def _check_room(self, pool: ModelPool) -> None:
-        """Raise `Problem` 429 if as many predictions wait as the queue holds."""
+        """Raise `Problem` if as many predictions wait as the queue holds."""
         most = self.settings.queue_size
         store = self.submission.jobs.store
         if await store.count(pool.name, "predict", State.QUEUED, most) >= most:
-            raise Problem(429, QUEUE_FULL, [("Retry-After", "1")])
+            raise Problem(503, QUEUE_FULL, [("Retry-After", "1")], queue_full=True)
 
     async def get(self, request: Request) -> Response:
         """`GET /get-predict/{predict_id}`: the answer of a prediction, waited for, or 408."""
@@ -87,11 +89,11 @@ class LongPredictions:
         job_id = _job_id(given)
         job = await self.submission.jobs.store.get(job_id) if job_id else None
         if job is None or job.kind != "predict" or job.keep_seconds is None:
-            return _late(given)  # and none will ever be: nothing is waited for
+            return self._late(given)  # and none will ever be: nothing is waited for
         if job.state not in ENDED:
             job = await self.answers.wait(job, self.settings.ttl_client_wait + MOMENT)
         if job.state not in ENDED or _is_over(job):
-            return _late(given)
+            return self._late(given)
         return self._result(job)
 
     def _result(self, job: Job) -> Response:
@@ -106,7 +108,12 @@ class LongPredictions:
         if outcome is not None and outcome.result and job.state is State.FAILED:
             return Response(outcome.result, outcome.status, media_type=outcome.result_type)
         words = outcome.error if outcome is not None and outcome.error else f"the prediction is {job.state}"
-        return Response(error_body(status, words, None), status, media_type="application/json")
+        return Response(self.dialect.error_body(status, words, None), status, media_type="application/json")
+
+    def _late(self, given: str) -> Response:
+        headers = {HEADER.decode(): given} if VISIBLE.fullmatch(given) else {}
+        body = self.dialect.error_body(408, TIMED_OUT, given)
+        return Response(body, 408, headers, media_type="application/json")
 
 
 def _problem(error: Exception) -> Problem:
@@ -133,8 +140,3 @@ def _is_over(job: Job) -> bool:
     """True once the result has been kept for as long as it is."""
     assert job.keep_seconds is not None
     return job.finished_at is not None and time.time() > job.finished_at + job.keep_seconds
-
-
-def _late(given: str) -> Response:
-    headers = {HEADER.decode(): given} if VISIBLE.fullmatch(given) else {}
-    return Response(error_body(408, TIMED_OUT, given), 408, headers, media_type="application/json")

@@ -1,4 +1,4 @@
-"""`POST /predict`: every end of a request is an answer with an id, in the header and in an error's body."""
+"""`POST /predict`: every end of a request is an answer with an id in the header, in the root's dialect."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import uuid
 
 from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.calls import CallHandler, Ends
-from modelport.api.mlup.errors import TOO_MANY, send_error, shaped
+from modelport.api.mlup.dialect import root_dialect
+from modelport.api.mlup.errors import TOO_MANY
 from modelport.api.mlup.long_predictions import LongPredictions
 from modelport.api.mlup.model import RootModel
 from modelport.api.origins import foreign_origin, is_foreign
@@ -15,41 +16,57 @@ from modelport.contract.calls import Answer, Call
 from modelport.engine.pending import Pending
 from modelport.engine.pool import ModelPool
 
+SWITCHED_OFF = "predictions are switched off on this server"
+
 
 class Predictions:
-    """Answers requests to /predict. One for the application."""
+    """Answers requests to /predict, and to others of its kind. One for the application."""
 
     def __init__(self, model: RootModel, calls: CallHandler, long: LongPredictions):
         self.model = model
         self.calls = calls
         self.long = long
+        self.dialect = root_dialect(calls.settings)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever its method. Raises nothing."""
-        await self._answer(scope, receive, send, None)
-
-    async def answer_by(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool) -> None:
-        """Answer one request by a version of the model that is not live. Raises nothing."""
-        await self._answer(scope, receive, send, pool)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, given: ModelPool | None) -> None:
         predict_id = uuid.uuid4()
-        call = Call(self.calls.engine.next_id(), collect=True, dialect="mlup", request_id=str(predict_id))
-        request_id = self.calls.engine.request_id(call.id)
         try:
             pool = self._checked(scope)
-            pool = given or pool
         except Problem as problem:
-            await send_error(send, problem, str(predict_id), request_id)
+            await self._refuse(send, problem, self._call(predict_id))
             return
         self.model.in_work += 1
         try:
             if self.calls.settings.is_long_predict:
                 await self.long.begin(scope, receive, send, pool, predict_id)
             else:
-                await self._wait(scope, receive, send, pool, call)
+                await self._wait(scope, receive, send, pool, self._call(predict_id))
         finally:
             self.model.in_work -= 1
+
+    async def predict(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool) -> None:
+        """Answer a request for a prediction by these workers, as /predict does by the model's own.
+
+        It is always waited for, and counts for none of the limits of /predict. Raises nothing.
+        """
+        call = self._call(uuid.uuid4())
+        if not self.calls.settings.predict_endpoint:
+            await self._refuse(send, Problem(402, SWITCHED_OFF), call)
+            return
+        await self._wait(scope, receive, send, pool, call)
+
+    def _call(self, predict_id: uuid.UUID) -> Call:
+        return Call(
+            self.calls.engine.next_id(),
+            collect=self.dialect.collects,
+            dialect=self.dialect.name,
+            request_id=str(predict_id),
+        )
+
+    async def _refuse(self, send: Send, problem: Problem, call: Call) -> None:
+        request_id = self.calls.engine.request_id(call.id)
+        await self.dialect.send_error(send, problem, call.request_id, request_id)
 
     def _checked(self, scope: Scope) -> ModelPool:
         settings = self.calls.settings
@@ -59,7 +76,7 @@ class Predictions:
             raise foreign_origin()
         pool = self.model.pool()
         if not settings.predict_endpoint:
-            raise Problem(402, "predictions are switched off on this server")
+            raise Problem(402, SWITCHED_OFF)
         if self.model.is_busy:
             raise Problem(429, TOO_MANY)
         return pool
@@ -67,10 +84,11 @@ class Predictions:
     async def _wait(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, call: Call) -> None:
         async def respond(pending: Pending, answer: Answer) -> None:
             hide = self.calls.settings.hide_model_errors
-            await self.calls.respond(send, pool, pending, shaped(answer, call.request_id, hide=hide))
+            shaped = self.dialect.shaped(answer, call.request_id, hide=hide)
+            await self.calls.respond(send, pool, pending, shaped)
 
         async def refuse(problem: Problem) -> None:
-            await send_error(send, problem, call.request_id, self.calls.engine.request_id(call.id))
+            await self._refuse(send, problem, call)
 
         ends = Ends(respond, refuse)
         await self.calls.exchange(scope, receive, pool, call, ends, self.model.wait_seconds)

@@ -1,0 +1,164 @@
+"""The envelope of the Made-With-ML lesson around every JSON answer of the resources at the root.
+
+An answer's own JSON goes into `data` byte for byte, as it comes; an error becomes the lesson's `detail`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Any, cast
+from urllib.parse import quote
+
+from starlette.routing import BaseRoute, Match
+
+from modelport.api.asgi import Headers, Message, Receive, Scope, Send, header
+from modelport.contract.errors import standard_reason
+
+JSON_TYPES = (b"application/json", b"application/problem+json")
+# What stands below the root and is no resource of it: the other API, and the documents.
+OTHERS = frozenset({"v2", "docs", "api", "ui", "redoc", "openapi.json", "swagger.json", "static"})
+# A range of an answer and a validator for it mean nothing where each answer has a time in it.
+LEFT_OUT = frozenset({b"content-length", b"etag", b"last-modified", b"accept-ranges"})
+PARTS = frozenset({b"range", b"if-range"})
+
+
+class Envelope:
+    """An ASGI application around another one. What `routes` answer is left alone."""
+
+    def __init__(
+        self,
+        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        base_path: str,
+        routes: Sequence[BaseRoute] = (),
+    ):
+        self.app = app
+        self.base_path = base_path
+        self.routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._is_at_root(scope):
+            whole = [field for field in scope["headers"] if field[0] not in PARTS]
+            await self.app({**scope, "headers": whole}, receive, _Enveloped(scope, send).send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _is_at_root(self, scope: Scope) -> bool:
+        path: str = scope["path"].rstrip("/")
+        if self.base_path and path != self.base_path and not path.startswith(f"{self.base_path}/"):
+            return False
+        below = path[len(self.base_path) :] or "/"
+        if below[1:].partition("/")[0] in OTHERS:
+            return False
+        inner = {**scope, "path": self.base_path + below, "root_path": self.base_path}
+        return not any(route.matches(inner)[0] is Match.FULL for route in self.routes)
+
+
+class _Enveloped:
+    """One response on its way out. What is no JSON passes."""
+
+    def __init__(self, scope: Scope, send: Send):
+        self._scope = scope
+        self._send = send
+        self._start: Message | None = None  # held back until it is known what follows
+        self._end = b""
+        self._error: bytearray | None = None
+
+    async def send(self, message: Message) -> None:
+        """The ASGI `send` of the application inside."""
+        if message["type"] == "http.response.start":
+            if _is_json(message):
+                self._start = message
+                self._error = bytearray() if message["status"] >= 400 else None
+            else:
+                await self._send(message)
+        elif self._error is not None:
+            await self._hold(self._error, message)
+        elif self._start is not None:
+            start, self._start = self._start, None
+            await self._begin(start, message)
+        else:
+            await self._go_on(message.get("body", b""), message)
+
+    async def _hold(self, error: bytearray, message: Message) -> None:
+        """Collect an error, which is small, and send it in the lesson's shape."""
+        error += message.get("body", b"")
+        if message.get("more_body", False):
+            return
+        assert self._start is not None
+        detail = json.dumps(_detail(bytes(error)), ensure_ascii=False, separators=(",", ":"))
+        head = self._head(self._start["status"])
+        body = b'%b,"detail":%b}' % (head, detail.encode("utf-8", "replace"))
+        await self._send_start(self._start, len(body))
+        self._error = None
+        await self._go_on(body, message)
+
+    async def _begin(self, start: Message, first: Message) -> None:
+        """Send the envelope up to its data, and what there is of that."""
+        content: bytes = first.get("body", b"")
+        length = _length(start)
+        has_data = bool(length) if length is not None else bool(content) or first.get("more_body", False)
+        prefix = self._head(start["status"]) + (b',"data":' if has_data else b"")
+        self._end = b"}"
+        whole = len(content) if length is None and not first.get("more_body", False) else length
+        await self._send_start(start, None if whole is None else len(prefix) + whole + 1)
+        await self._go_on(prefix + content, first)
+
+    async def _go_on(self, body: bytes, message: Message) -> None:
+        whole = body if message.get("more_body", False) else body + self._end
+        await self._send({**message, "body": b"" if self._scope["method"] == "HEAD" else whole})
+
+    async def _send_start(self, start: Message, length: int | None) -> None:
+        headers: Headers = [
+            (name, b"application/json" if name.lower() == b"content-type" else value)
+            for name, value in start["headers"]
+            if name.lower() not in LEFT_OUT
+        ]
+        if length is not None:
+            headers.append((b"content-length", str(length).encode()))
+        await self._send({**start, "headers": headers})
+
+    def _head(self, status: int) -> bytes:
+        """The envelope but for its data and its closing bracket."""
+        method = self._scope["method"]
+        envelope = {
+            "message": standard_reason(status),
+            "method": "GET" if method == "HEAD" else method,  # whose head it is, and so its length
+            "status-code": status,
+            "timestamp": datetime.now().isoformat(),
+            "url": url_of(self._scope),
+        }
+        return json.dumps(envelope, separators=(",", ":")).encode()[:-1]
+
+
+def url_of(scope: Scope) -> str:
+    """The URL of a request as its client wrote it."""
+    server = scope.get("server") or ("localhost", None)
+    host = header(scope, b"host") or ":".join(str(part) for part in server if part is not None)
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    query: bytes = scope["query_string"]
+    target = raw.partition(b"?")[0] + (b"?" + query if query else b"")
+    return f"{scope['scheme']}://{host}{target.decode('latin-1')}"
+
+
+def _is_json(start: Message) -> bool:
+    if start["status"] in (204, 304):
+        return False
+    found = (value for name, value in start["headers"] if name.lower() == b"content-type")
+    return next(found, b"").partition(b";")[0].strip().lower() in JSON_TYPES
+
+
+def _length(start: Message) -> int | None:
+    found = (value for name, value in start["headers"] if name.lower() == b"content-length")
+    length = next(found, b"")
+    return int(length) if length.isdigit() else None
+
+
+def _detail(body: bytes) -> Any:
+    """What an error says: the `detail` of a problem or of a dialect, or else all of it."""
+    try:
+        found: Any = json.loads(body)
+    except ValueError:
+        return body.decode("utf-8", "replace")
+    return cast("dict[str, Any]", found).get("detail", found) if isinstance(found, dict) else found

@@ -192,7 +192,7 @@ def test_those_who_follow_or_wait_do_not_hold_up_the_end_of_the_server(tmp_path:
 @pytest.fixture
 def database() -> Iterator[str]:
     """A new database of a real PostgreSQL, as the tests of the store have it."""
-    place = Path(__file__).parent.parent / "jobs" / "postgres_server.py"
+    place = Path(__file__).parent.parent / "postgres_server.py"
     spec = importlib.util.spec_from_file_location("postgres_server", place)
     assert spec is not None
     assert spec.loader is not None

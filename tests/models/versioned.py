@@ -42,6 +42,9 @@ class Scaler(modelport.Model):
             raise ValueError("too much for this version")
         return Product(value=x * self.factor, factor=self.factor)
 
+    def validate(self, x: float = 1.0) -> Product:
+        return Product(value=x * self.factor, factor=self.factor)
+
     def train(
         self,
         factor: float,

@@ -55,7 +55,7 @@ class DocumentRoutes:
                 train=self.settings.train_endpoint,
                 version=modelport.__version__,
                 stringify_predictions=self.settings.stringify_predictions,
-                root=RootApi(self._root.name, self.settings.is_long_predict),
+                root=RootApi(self._root.name, self.settings.is_long_predict, self.settings.envelope),
             )
             self._kept[kind] = kept = (names, document)
         return kept[1]

@@ -15,7 +15,7 @@ from typing import Any, cast
 from modelport.contract.errors import ModelLoadError
 from modelport.runs.records import NewRun
 from modelport.runs.values import Unreadable, numbers, read_json, seed_of
-from modelport.sources.files.opening import opened
+from modelport.sources.files.opening import is_folder, opened
 from modelport.sources.files.recognise import recognised
 
 PARAMS = "params.json"
@@ -122,6 +122,8 @@ def _document(folder: Path, name: str) -> _Document | None:
         return None
     if not _is_inside(path, folder):
         raise ModelLoadError(f"{path}: it is a link to a file outside of its run; copy the file there")
+    if is_folder(path):
+        raise ModelLoadError(f"{path}: it is a folder, not a file; write it again")
     with opened(path) as file:
         try:
             text = file.read(MAX_BYTES + 1)

@@ -23,3 +23,8 @@ class RunError(Exception):
         self.retry_after = retry_after
         self.report = report
         super().__init__(detail)
+
+
+def no_version(model: str, version: int) -> RunError:
+    """There is no such version."""
+    return RunError(404, f"the model {model!r} has no version {version}")

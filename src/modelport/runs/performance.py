@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 OVERALL = "overall"
 MAX_NUMBERS = 1000  # of a run, by which runs can be ordered
 MAX_DEPTH = 20
+MOST_NAMES = 50
 
 
 class Order(NamedTuple):
@@ -47,19 +48,27 @@ def numbers_of(performance: Mapping[str, Any], metrics: Mapping[str, float]) -> 
     return logged | bare | found
 
 
-def _leaves(value: Any, path: str, depth: int) -> list[tuple[str, float]]:
-    if isinstance(value, Mapping) and depth > 0:
-        found: list[tuple[str, float]] = []
-        for key, item in cast("Mapping[Any, Any]", value).items():
-            found += _leaves(item, f"{path}.{key}" if path else str(key), depth - 1)
-        return found
+def _leaves(value: Mapping[str, Any], before: str, depth: int) -> list[tuple[str, float]]:
+    """Every finite number with its path, which begins with `before`."""
+    found: list[tuple[str, float]] = []
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            inner = cast("Mapping[str, Any]", item)
+            found += _leaves(inner, f"{before}{key}.", depth - 1) if depth > 1 else []
+        else:
+            number = _finite(item)
+            found += [] if number is None else [(f"{before}{key}", number)]
+    return found
+
+
+def _finite(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return []
+        return None
     try:
         number = float(value)
     except OverflowError:
-        return []
-    return [(path, number)] if math.isfinite(number) else []
+        return None
+    return number if math.isfinite(number) else None
 
 
 class NoSuchPart(LookupError):
@@ -74,38 +83,44 @@ class NoSuchPart(LookupError):
 
 def part_of(performance: Mapping[str, Any], path: str) -> Any:
     """The part of a performance at a dotted path. Keys may hold dots themselves. Raises `NoSuchPart`."""
-    found = _look_up(performance, path.split("."))
+    found = _look_up(performance, path)
     if found is None:
-        raise NoSuchPart(path, _nearest(performance, path.split(".")))
+        raise NoSuchPart(path, _nearest(performance, path))
     return found[0]
 
 
-def _look_up(value: Any, steps: list[str]) -> tuple[Any] | None:
-    """The value at the end of the steps, in a tuple; `None` if there is none."""
-    if not steps:
-        return (value,)
-    if not isinstance(value, Mapping):
-        return None
-    inner = cast("Mapping[str, Any]", value)
-    for length in range(1, len(steps) + 1):
-        key = ".".join(steps[:length])
-        if key in inner:
-            found = _look_up(inner[key], steps[length:])
-            if found is not None:
-                return found
+def _look_up(value: Any, path: str) -> tuple[Any] | None:
+    """The value at the end of the path, in a tuple; `None` if there is none."""
+    for key, item in _on_the_way(value, path):
+        found = (item,) if key == path else _look_up(item, path[len(key) + 1 :])
+        if found is not None:
+            return found
     return None
 
 
-def _nearest(value: Mapping[str, Any], steps: list[str]) -> list[str]:
-    """The paths that exist one step below the last one that the path reached."""
-    reached: list[str] = []
-    here: Any = value
-    for step in steps:
-        if not isinstance(here, Mapping) or step not in here:
-            break
-        here = cast("Mapping[str, Any]", here)[step]
-        reached.append(step)
-    if not isinstance(here, Mapping):
-        return [".".join(reached)]
-    keys = [str(key) for key in cast("Mapping[Any, Any]", here)]
-    return [".".join([*reached, key]) for key in keys[:50]]
+def _on_the_way(value: Any, path: str) -> list[tuple[str, Any]]:
+    """What a path may go through next, by the keys that it begins with, the shortest first."""
+    if not isinstance(value, Mapping):
+        return []
+    items = cast("Mapping[str, Any]", value).items()
+    return sorted(
+        [pair for pair in items if f"{path}.".startswith(f"{pair[0]}.")], key=lambda one: len(one[0])
+    )
+
+
+def _nearest(value: Mapping[str, Any], path: str) -> list[str]:
+    """The paths that exist one step below the farthest point that the path reaches."""
+    length, here = _reached(value, path)
+    if not isinstance(here, Mapping) or not here:
+        return [path[: length - 1]] if length else []
+    keys = list(cast("Mapping[str, Any]", here))
+    return [path[:length] + key for key in keys[:MOST_NAMES]]
+
+
+def _reached(value: Any, path: str) -> tuple[int, Any]:
+    """How many characters of a path lead somewhere, dots included, and what is there."""
+    farthest: tuple[int, Any] = (0, value)
+    for key, item in _on_the_way(value, path):
+        length, there = _reached(item, path[len(key) + 1 :])
+        farthest = max(farthest, (len(key) + 1 + length, there), key=lambda one: one[0])
+    return farthest

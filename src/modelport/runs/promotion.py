@@ -143,6 +143,6 @@ def way_back_of(promotions: list[Promotion]) -> int | None:
             stack.append(promotion.before)
         if promotion.kind == ROLLBACK and len(stack) > 1 and stack[-2] == promotion.after:
             stack.pop()
-        else:
+        elif stack[-1] != promotion.after:  # else it was live already, and has only been confirmed
             stack.append(promotion.after)
     return stack[-2] if len(stack) > 1 else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import RowMapping, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from modelport.jobs.rows import packed, plain, unpacked
@@ -19,6 +19,26 @@ DATA = ("params", "metrics", "performance", "environment")
 SUMMARY = [column for column in runs.c if column.name != "environment"]
 
 
+def _for_both(made: Callable[[Any], Any]) -> dict[bool, Any]:
+    """A statement of PostgreSQL (true) and of SQLite (false), made once: thousands of runs may come."""
+    return {True: made(postgresql.insert), False: made(sqlite.insert)}
+
+
+def _counted(insert_into: Any) -> Any:
+    up = {"last": version_numbers.c.last + 1}
+    counted = insert_into(version_numbers).on_conflict_do_update(index_elements=["model"], set_=up)
+    return counted.returning(version_numbers.c.last)
+
+
+INSERT_NEW = _for_both(
+    lambda insert_into: insert_into(runs).on_conflict_do_nothing().returning(runs.c.number)
+)
+COUNT_VERSION = _for_both(_counted)
+SET_VERSION = (
+    update(runs).where(runs.c.number == bindparam("its_number")).values(version=bindparam("its_version"))
+)
+
+
 def run_of(row: RowMapping | Mapping[str, Any]) -> Run:
     """The run of a row; an environment that was not read is empty."""
     fields = dict(row)
@@ -28,15 +48,17 @@ def run_of(row: RowMapping | Mapping[str, Any]) -> Run:
     return Run(**fields)
 
 
+def column_name(name: str) -> str:
+    """The name of a number as the table has it."""
+    return plain(name)[:MAX_NAME]
+
+
 def insert_run(tx: Transaction, new: NewRun) -> int | None:
     """Write a run with its numbers; `None` if the model has one of this id already."""
-    same = select(runs.c.number).where(runs.c.model == new.model, runs.c.id == new.id)
-    if tx.connection.execute(same).first() is not None:
-        return None
     row = {
         "id": plain(new.id),
         "model": plain(new.model),
-        "version": next_version(tx, new.model) if new.saved else None,
+        "version": None,
         "source": new.source,
         "name": plain(new.name),
         "started_at": new.started_at,
@@ -49,10 +71,13 @@ def insert_run(tx: Transaction, new: NewRun) -> int | None:
         "performance": packed(new.performance),
         "environment": packed(new.environment),
     }
-    number: int = tx.connection.execute(insert(runs).returning(runs.c.number), row).scalar_one()
-    named: dict[str, float] = {}
-    for name, value in numbers_of(new.performance, new.metrics).items():
-        named[plain(name)[:MAX_NAME]] = value
+    number: int | None = tx.connection.execute(INSERT_NEW[tx.postgres], row).scalar()
+    if number is None:
+        return None
+    if new.saved:  # now that it is certain to be new: no number is used up for nothing
+        version = next_version(tx, new.model)
+        tx.connection.execute(SET_VERSION, {"its_number": number, "its_version": version})
+    named = {column_name(name): value for name, value in numbers_of(new.performance, new.metrics).items()}
     if named:
         rows = [{"run": number, "name": n, "model": row["model"], "value": v} for n, v in named.items()]
         tx.connection.execute(insert(values), rows)
@@ -61,9 +86,4 @@ def insert_run(tx: Transaction, new: NewRun) -> int | None:
 
 def next_version(tx: Transaction, model: str) -> int:
     """A number that no version of the model has had. Other servers wait for it until the commit."""
-    dialect: Any = postgresql if tx.postgres else sqlite
-    first = dialect.insert(version_numbers).values(model=plain(model), last=1)
-    counted = first.on_conflict_do_update(
-        index_elements=["model"], set_={"last": version_numbers.c.last + 1}
-    ).returning(version_numbers.c.last)
-    return tx.connection.execute(counted).scalar_one()
+    return tx.connection.execute(COUNT_VERSION[tx.postgres], {"model": plain(model), "last": 1}).scalar_one()

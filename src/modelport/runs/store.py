@@ -9,13 +9,14 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from modelport.jobs.records import FOR_EVER
-from modelport.jobs.rows import packed, unpacked
+from modelport.jobs.rows import packed, plain, unpacked
 from modelport.jobs.schema import jobs
 from modelport.jobs.service import JobService
 from modelport.jobs.writer import Transaction
+from modelport.runs.errors import no_version
 from modelport.runs.performance import Order
 from modelport.runs.records import Alias, NewRun, Promotion, Run, RunPage, TrafficPlan
-from modelport.runs.rows import SUMMARY, insert_run, run_of
+from modelport.runs.rows import SUMMARY, column_name, insert_run, run_of
 from modelport.runs.schema import aliases, promotions, runs, traffic, values
 
 LIVE = "live"
@@ -40,7 +41,7 @@ class RunStore:
 
     async def get(self, model: str, run_id: str) -> Run | None:
         """A run with all that is known of it; `None` if there is none."""
-        return await self._one(runs.c.model == model, runs.c.id == run_id)
+        return await self._one(runs.c.model == model, runs.c.id == plain(run_id))
 
     async def of_version(self, model: str, version: int) -> Run | None:
         """The run that made a version; `None` if there is none."""
@@ -79,12 +80,12 @@ class RunStore:
         else:
             by = values.c.value.asc(), values.c.run.asc()
         query = select(*SUMMARY).select_from(values).join(runs, runs.c.number == values.c.run)
-        fits = values.c.model == model, values.c.name == order.name, *conditions
+        fits = values.c.model == model, values.c.name == column_name(order.name), *conditions
         return await self._runs(query.where(*fits).order_by(*by).limit(limit).offset(skip))
 
     async def _without(self, model: str, order: Order, limit: int, skip: int) -> list[Run]:
         """Runs that lack the number which the others are ordered by, newest first."""
-        has = select(values.c.run).where(values.c.model == model, values.c.name == order.name)
+        has = select(values.c.run).where(values.c.model == model, values.c.name == column_name(order.name))
 
         def read(connection: Connection) -> list[Run]:
             before = connection.execute(select(func.count()).select_from(has.subquery())).scalar_one()
@@ -162,7 +163,8 @@ class RunStore:
     ) -> Alias:
         """Move an alias to a version, and write down the promotion; both or none.
 
-        `before` is the version that it has now (`None`: it is not set); raises `AliasMoved` if it has not.
+        `before` is the version that it has now (`None`: it is not set); raises `AliasMoved` if it has not,
+        and `RunError` 404 if there is no version to move to any more.
         """
         return await self._jobs.store.write(
             lambda tx: _set_alias(tx, model, name, version, before, promotion)
@@ -170,7 +172,7 @@ class RunStore:
 
     async def remove_alias(self, model: str, name: str) -> bool:
         """Remove an alias; false if there is none."""
-        gone = delete(aliases).where(aliases.c.model == model, aliases.c.name == name)
+        gone = delete(aliases).where(aliases.c.model == model, aliases.c.name == plain(name))
         return await self._jobs.store.write(lambda tx: tx.connection.execute(gone).rowcount > 0)
 
     async def set_plan(self, model: str, plan: TrafficPlan | None) -> None:
@@ -191,6 +193,8 @@ class RunStore:
         """
 
         def work(tx: Transaction) -> bool:
+            # Locked, so that no other server gives its version an alias meanwhile.
+            tx.connection.execute(select(runs.c.number).where(runs.c.number == run.number).with_for_update())
             held = select(aliases.c.name).where(aliases.c.model == model, aliases.c.version == run.version)
             if run.version is not None and tx.connection.execute(held).first() is not None:
                 return False
@@ -209,6 +213,9 @@ def _set_alias(
 ) -> Alias:
     row = {"model": model, "name": name, "version": version, "revision": 1, "changed_at": tx.now}
     mine = aliases.c.model == model, aliases.c.name == name
+    its_run = select(runs.c.number).where(runs.c.model == model, runs.c.version == version)
+    if version and tx.connection.execute(its_run.with_for_update(read=True)).first() is None:
+        raise no_version(model, version)
     if before is None:
         dialect: Any = postgresql if tx.postgres else sqlite
         made = dialect.insert(aliases).values(row).on_conflict_do_nothing().returning(aliases)

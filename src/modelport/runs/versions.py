@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 
 from modelport.engine.local import LocalEngine
 from modelport.engine.pool import ModelPool
 from modelport.jobs.service import JobService
-from modelport.runs.errors import RunError
+from modelport.runs.errors import RunError, no_version
 from modelport.runs.records import Run
 from modelport.runs.store import RunStore
 
@@ -29,7 +29,9 @@ class Versions:
         self.store = store
         self._most = engine.settings.loaded_versions
         self._used: dict[Key, float] = {}
-        self._pins: Counter[Key] = Counter()
+        self._pins: Counter[Key] = Counter()  # by what is live, or is to be, or has a share of the calls
+        self._users: Counter[Key] = Counter()
+        self._gone: set[Key] = set()
         self._loading: dict[Key, asyncio.Task[ModelPool]] = {}
         self._unloading: set[asyncio.Task[None]] = set()
 
@@ -40,34 +42,31 @@ class Versions:
         It is loaded first if need be. Raises `RunError` if there is no such version, it cannot be loaded, or
         there is no room for it now.
         """
-        with self._pinned((model, version)):
+        key = (model, version)
+        self._users[key] += 1
+        try:
             yield await self._ready(model, version)
+        finally:
+            _less(self._users, key)
+            self._tidy()
 
     def pin(self, model: str, version: int) -> None:
-        """Keep a version loaded until `unpin`."""
+        """Keep a version loaded until `unpin`; there is always room for it."""
         self._pins[model, version] += 1
 
     def unpin(self, model: str, version: int) -> None:
         """See `pin`."""
-        self._pins[model, version] -= 1
+        _less(self._pins, (model, version))
         self._tidy()
 
     def is_used(self, model: str, version: int) -> bool:
-        """True while something keeps a version loaded."""
-        return self._pins[model, version] > 0
+        """True if a version is pinned, or a request is about it now."""
+        return (model, version) in self._pins or (model, version) in self._users
 
     def forget(self, model: str, version: int) -> None:
-        """Unload a version that was removed, unless a call is there; then it goes when room is needed."""
-        if (model, version) in self._unused():
-            self._remove((model, version))
-
-    @contextlib.contextmanager
-    def _pinned(self, key: Key) -> Generator[None]:
-        self.pin(*key)
-        try:
-            yield
-        finally:
-            self.unpin(*key)
+        """Serve a version no longer: its run was removed."""
+        self._gone.add((model, version))
+        self._tidy()
 
     def loaded(self, model: str) -> set[int]:
         """The versions of a model that have workers now."""
@@ -85,6 +84,8 @@ class Versions:
         live = self.engine.pools[model]
         if live.version == version:
             return live
+        if key in self._gone:
+            raise no_version(model, version)
         pool = self.engine.versions.get(key)
         if pool is not None and pool.signature is not None and pool.state != "failed":
             self._used[key] = asyncio.get_running_loop().time()
@@ -112,7 +113,7 @@ class Versions:
         if version:
             run = await self.store.of_version(model, version)
             if run is None:
-                raise RunError(404, f"the model {model!r} has no version {version}")
+                raise no_version(model, version)
             saved = self.saved(run)
         self._make_room(model, version)
         source = self.engine.saved_source(model, saved)
@@ -130,16 +131,16 @@ class Versions:
         unused = sorted(self._unused(), key=lambda key: self._used.get(key, 0.0))
         for key in unused[: max(over, 0)]:
             self._remove(key)
-        if over > len(unused) and not self._is_promoted(wanted):
+        if over > len(unused) and wanted not in self._pins:
             raise RunError(
                 503, f"all {self._most} places for versions that are not live are in use now", retry_after=1
             )
 
-    def _is_promoted(self, key: Key) -> bool:
-        return self._pins[key] > 1  # by whoever asks for it, and by the promotion
-
     def _tidy(self) -> None:
-        """Unload what is more than may be kept."""
+        """Unload what is more than may be kept, and what is gone."""
+        for key in self._unused():
+            if key in self._gone:
+                self._remove(key)
         over = len(self.engine.versions) - self._most
         if over > 0:
             unused = sorted(self._unused(), key=lambda key: self._used.get(key, 0.0))
@@ -150,13 +151,12 @@ class Versions:
         return [
             key
             for key, pool in self.engine.versions.items()
-            if self._pins[key] <= 0 and pool.is_idle and key not in self._loading
+            if not self.is_used(*key) and pool.is_idle and key not in self._loading
         ]
 
     def _remove(self, key: Key) -> None:
         pool = self.engine.versions.pop(key)
         self._used.pop(key, None)
-        del self._pins[key]
         log.info("%s: version %d is unloaded", *key)
         self._unload(pool)
 
@@ -171,3 +171,9 @@ class Versions:
         for task in loading:
             task.cancel()
         await asyncio.gather(*loading, *self._unloading, return_exceptions=True)
+
+
+def _less(counts: Counter[Key], key: Key) -> None:
+    counts[key] -= 1
+    if counts[key] <= 0:
+        del counts[key]

@@ -66,6 +66,12 @@ def is_object(schema: Any, scope: Scope) -> bool:
     return types_of(found) == ["object"] or (not types_of(found) and "properties" in found)
 
 
+def is_deep(schema: Any, scope: Scope) -> bool:
+    """Whether a value must be an object, or a list of objects."""
+    found, inner = without_null(schema, scope)
+    return is_object(schema, scope) or (types_of(found) == ["array"] and is_object(found.get("items"), inner))
+
+
 def without_null(schema: Any, scope: Scope) -> tuple[Schema, Scope]:
     """A schema with its references resolved and null taken out, and the scope to read it in."""
     for _ in range(MAX_NULLABLE_DEPTH):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from modelport.api.documents.resource import Answer, Plain, Resource
-from modelport.api.documents.resources import BORDER
+from modelport.api.documents.resources import BORDER, CALL
 from modelport.contract.signature import JSON, Signature
 
 OWN = (408, 500)  # whose errors have mlup's shape
@@ -15,10 +15,29 @@ PREDICT_ID = Plain("predict_id", "path", "What /predict answered", {"type": "str
 
 
 class RootApi(NamedTuple):
-    """Which model answers at the root, `None` for none, and whether its predictions are fetched later."""
+    """Which model answers at the root, `None` for none, and whether its predictions are fetched later.
+
+    With `envelope` its answers are those of the Made-With-ML lesson.
+    """
 
     model: str | None
     is_long: bool
+    envelope: bool = False
+
+    @property
+    def tag(self) -> str:
+        """The group that its operations stand in."""
+        return "lesson" if self.envelope else "mlup"
+
+    @property
+    def answer(self) -> str:
+        """The name of the schema of a prediction."""
+        return "Predictions" if self.envelope else "PredictResult"
+
+    @property
+    def begun(self) -> str:
+        """The name of the schema of a prediction that is fetched later."""
+        return "PredictionId" if self.envelope else "LongPrediction"
 
 
 def root_paths(base: str, root: RootApi, signatures: Sequence[Signature]) -> Iterable[Resource]:
@@ -38,7 +57,7 @@ def root_paths(base: str, root: RootApi, signatures: Sequence[Signature]) -> Ite
     yield Resource(
         f"{base}/info",
         "get",
-        "mlup",
+        root.tag,
         "Information about the default model",
         "info",
         BORDER,
@@ -46,44 +65,46 @@ def root_paths(base: str, root: RootApi, signatures: Sequence[Signature]) -> Ite
     )
     yield _predict(base, model, root)
     if root.is_long:
-        yield _get_predict(base)
+        yield _get_predict(base, root)
 
 
 def predict_answers(root: RootApi) -> dict[int, Answer]:
-    """The answers of a prediction at the root that have shapes of mlup."""
-    return {
-        200: ("The prediction, or its id", JSON, "LongPrediction" if root.is_long else "PredictResult"),
-        408: ("The prediction took too long", JSON, "PredictError"),
+    """The answers of a prediction at the root that have shapes of its dialect."""
+    answers: dict[int, Answer] = {
+        200: ("The prediction, or its id", JSON, root.begun if root.is_long else root.answer),
         422: ("Arguments are missing or do not fit", JSON, "PredictError"),
         429: ("Too many requests or rows", JSON, "PredictError"),
         500: ("The prediction failed", JSON, "PredictError"),
     }
+    if not root.envelope:
+        answers[408] = ("The prediction took too long", JSON, "PredictError")
+    return dict(sorted(answers.items()))
 
 
 def _predict(base: str, model: Signature, root: RootApi) -> Resource:
     return Resource(
         f"{base}/predict",
         "post",
-        "mlup",
+        root.tag,
         "Make a prediction of the default model",
         "predict",
-        ERRORS,
+        CALL if root.envelope else ERRORS,
         predict_answers(root),
         signature=model,
         operation=model.predict,
     )
 
 
-def _get_predict(base: str) -> Resource:
+def _get_predict(base: str, root: RootApi) -> Resource:
     answers: dict[int, Answer] = {
-        200: ("The prediction", JSON, "PredictResult"),
+        200: ("The prediction", JSON, root.answer),
         408: ("It is not there yet, or no longer", JSON, "PredictError"),
         500: ("The prediction failed", JSON, "PredictError"),
     }
     return Resource(
         f"{base}/get-predict/{{predict_id}}",
         "get",
-        "mlup",
+        root.tag,
         "The result of a prediction",
         "get_predict",
         ERRORS,

@@ -8,6 +8,8 @@ from typing import Any
 
 from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
+from modelport.api.documents.envelopes import envelope_schemas
+from modelport.api.documents.examples import body_example
 from modelport.api.documents.mlup_paths import RootApi
 from modelport.api.documents.paths import resources
 from modelport.api.documents.resource import Plain, Resource
@@ -15,9 +17,9 @@ from modelport.api.documents.resources import (
     DESCRIPTION,
     ERRORS,
     PROBLEM,
-    TAGS,
     TITLE,
     ErrorAnswer,
+    described_tags,
     fixed_schemas,
     wrapped,
 )
@@ -44,12 +46,14 @@ def openapi_document(
     `predict` and `train` are false where the endpoints are disabled and answer 402.
     `stringify_predictions` says that unwrapped answers are sent as strings; `root` is the mlup API.
     """
+    listed = resources(signatures, base_path, predict=predict, train=train, root=root)
+    named = fixed_schemas(stringify=stringify_predictions) | envelope_schemas(listed)
     definitions = Definitions(PREFIX)
-    fixed = Scope(definitions, "modelport", fixed_schemas(stringify=stringify_predictions), convert)
+    fixed = Scope(definitions, "modelport", named, convert)
     for name in fixed.local:
         fixed.reference(f"#/$defs/{name}")
     paths: dict[str, Any] = {}
-    for resource in resources(signatures, base_path, predict=predict, train=train, root=root):
+    for resource in listed:
         scope = fixed
         if resource.signature is not None:
             scope = Scope(definitions, resource.signature.name, resource.signature.definitions, convert)
@@ -62,7 +66,7 @@ def openapi_document(
             "schemas": dict(sorted(definitions.schemas.items())),
             "responses": {error.name: _error(error) for error in ERRORS.values()},
         },
-        "tags": [{"name": name} for name in TAGS],
+        "tags": described_tags(resource.tag for resource in listed),
     }
 
 
@@ -192,7 +196,7 @@ def _request_body(operation: Operation, signature: Signature, scope: Scope) -> d
     held = {JSON: wire.in_json(operation), wire.URLENCODED: fields, wire.MULTIPART: form}
     needed = {a.name for a in operation.arguments if a.required and wire.only_in_body(a)}
     content = {
-        kind: {"schema": _body_schema(arguments, scope)}
+        kind: {"schema": _with_example(_body_schema(arguments, scope), kind, arguments, scope)}
         for kind, arguments in held.items()
         if arguments and needed <= {a.name for a in arguments}  # a body without a needed file is of no use
     }
@@ -213,6 +217,11 @@ def _body_schema(arguments: list[Argument], scope: Scope) -> Schema:
     if required:
         result["required"] = required
     return result
+
+
+def _with_example(schema: Schema, kind: str, arguments: list[Argument], scope: Scope) -> Schema:
+    example = body_example(arguments, scope) if kind == JSON else None
+    return schema | ({"examples": [example]} if example is not None else {})
 
 
 def _error(error: ErrorAnswer) -> dict[str, Any]:

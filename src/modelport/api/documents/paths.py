@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from modelport.api.documents.definitions import identifier
+from modelport.api.documents.envelopes import with_envelopes
 from modelport.api.documents.job_paths import jobs, trainings
 from modelport.api.documents.mlup_paths import RootApi, root_paths
 from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Resource
@@ -37,6 +38,8 @@ def resources(
         found += _model(signature, f"{base}/v2/models/{quote(signature.name, safe='')}", predict, train)
     found += jobs(base)
     found.append(_debug(base))
+    if root is not None and root.envelope:
+        found = with_envelopes(found, base)
     return _with_own_ids(found)
 
 

@@ -5,7 +5,7 @@ Written once, as JSON Schema 2020-12; `swagger.py` converts it down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,7 +17,18 @@ from modelport.jobs.states import State
 
 PROBLEM = "application/problem+json"
 TITLE = "modelport"
-TAGS = ("versions", "health", "models", "runs", "model versions", "jobs", "mlup", "debug")
+# The groups of the operations, in the order of the pages.
+TAGS = {
+    "versions": "Which versions of the API there are",
+    "health": "Whether the server and its models can answer",
+    "models": "The models: what they are, predictions, trainings and validations",
+    "runs": "What was trained, with which parameters, and how good it is",
+    "model versions": "The versions of models, and which of them is live",
+    "jobs": "Long work, and what has become of it",
+    "mlup": "The default model, as clients of mlup ask for it",
+    "lesson": "The default model, as clients of the Made-With-ML lesson ask for it",
+    "debug": "What the models have printed",
+}
 DESCRIPTION = "Models served over the DEEPaaS V2 API."
 SECONDS_SCHEMA: Schema = {"type": "integer", "minimum": 0}
 
@@ -95,6 +106,12 @@ def fixed_schemas(*, stringify: bool) -> dict[str, Schema]:
         **run_schemas(),
         **mlup_schemas(),
     }
+
+
+def described_tags(used: Iterable[str]) -> list[dict[str, str]]:
+    """The groups that are in use, with what belongs to each."""
+    found = set(used)
+    return [{"name": name, "description": words} for name, words in TAGS.items() if name in found]
 
 
 def wrapped(answer: Schema) -> Schema:

@@ -13,6 +13,8 @@ from typing import Any
 from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
 from modelport.api.documents.downgrade import downgraded
+from modelport.api.documents.envelopes import envelope_schemas
+from modelport.api.documents.examples import body_example
 from modelport.api.documents.mlup_paths import RootApi
 from modelport.api.documents.paths import resources
 from modelport.api.documents.resource import Resource
@@ -20,9 +22,9 @@ from modelport.api.documents.resources import (
     DESCRIPTION,
     ERRORS,
     PROBLEM,
-    TAGS,
     TITLE,
     ErrorAnswer,
+    described_tags,
     fixed_schemas,
     wrapped,
 )
@@ -54,8 +56,10 @@ def swagger_document(
     root: RootApi | None = None,
 ) -> dict[str, Any]:
     """The Swagger 2.0 document of a server with these models; parameters as of `openapi_document`."""
+    listed = resources(signatures, base_path, predict=predict, train=train, root=root)
+    named = fixed_schemas(stringify=stringify_predictions) | envelope_schemas(listed)
     definitions = Definitions(PREFIX)
-    fixed = _scope(definitions, "modelport", fixed_schemas(stringify=stringify_predictions), widths=False)
+    fixed = _scope(definitions, "modelport", named, widths=False)
     for name in fixed.local:
         fixed.reference(f"#/$defs/{name}")
     scopes = {
@@ -63,7 +67,7 @@ def swagger_document(
     }
     answers = _model_answers(signatures, definitions, scopes)
     paths: dict[str, Any] = {}
-    for resource in resources(signatures, base_path, predict=predict, train=train, root=root):
+    for resource in listed:
         scope = scopes[resource.signature.name] if resource.signature else fixed
         paths.setdefault(resource.path, {})[resource.method] = _operation(resource, scope, answers)
     return {
@@ -72,7 +76,7 @@ def swagger_document(
         "paths": paths,
         "definitions": dict(sorted(definitions.schemas.items())),
         "responses": {error.name: _error(error) for error in ERRORS.values()},
-        "tags": [{"name": name} for name in TAGS],
+        "tags": described_tags(resource.tag for resource in listed),
     }
 
 
@@ -166,10 +170,12 @@ def _answer(operation: Operation, name: str | None) -> dict[str, Any]:
 def _parameters(operation: Operation, scope: Scope, *, widths: bool) -> list[dict[str, Any]]:
     """Every argument once, as Swagger has it: in the query if it may stand there, else where it must."""
     one = partial(_parameter, scope=scope, widths=widths)
-    query = [one(a, "query") for a in wire.in_query(operation)]
     headers = [one(a, "header") for a in wire.in_headers(operation)]
     form = [one(a, "formData") for a in wire.in_form(operation) if wire.only_in_body(a)]
-    body = [a for a in wire.in_json(operation) if wire.only_in_body(a)]
+    # DEEPaaS's clients look for objects in the query string; no others could write them there.
+    to_body = [] if widths or form else [a for a in wire.in_json(operation) if wire.is_deep(a.schema, scope)]
+    query = [one(a, "query") for a in wire.in_query(operation) if a not in to_body]
+    body = [a for a in wire.in_json(operation) if wire.only_in_body(a) or a in to_body]
     if body and not form:  # Swagger has either a form or a body; so has a request
         return [*query, *headers, _body(body, scope)]
     return [*form, *query, *headers]
@@ -229,6 +235,9 @@ def _body(arguments: list[Argument], scope: Scope) -> dict[str, Any]:
     required = [a.name for a in arguments if a.required]
     if required:
         schema["required"] = required
+    example = body_example(arguments, scope)
+    if example is not None:
+        schema["example"] = example
     return {"in": "body", "name": "body", "required": bool(required), "schema": schema}
 
 

@@ -98,10 +98,9 @@ def _of_version(client: Any, version: Any) -> _Place:
         "version": str(version.version),
         "run_id": str(version.run_id or ""),
     }
+    if str(version.source).startswith("models:/m-"):
+        return _of_logged(client.get_logged_model(str(version.source).removeprefix("models:/")), about)
     location = str(client.get_model_version_download_uri(version.name, str(version.version)))
-    if location.startswith("models:/m-"):
-        model = client.get_logged_model(location.removeprefix("models:/"))
-        return _of_logged(model, about)
     return _Place(about["uri"], location, about)
 
 

@@ -32,7 +32,7 @@ class MLmodel(msgspec.Struct, frozen=True, kw_only=True):
 def read_mlmodel(folder: Path, shown: str) -> MLmodel:
     """Read a model's description. Raises `ModelLoadError` if there is none, or it cannot be read."""
     path = folder / FILE
-    if not is_folder(folder) or not path.exists():
+    if not is_folder(folder) or not path.exists() or is_folder(path):
         raise ModelLoadError(f"{shown}: it is no model: there is no file {FILE} in it")
     with opened(path) as file:
         text = file.read(MAX_BYTES + 1)

@@ -1,0 +1,95 @@
+"""The resources at the root as the documents list them where the lesson's envelope is around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from modelport.api.documents.resource import Answer, Resource
+from modelport.api.documents.resources import ERRORS
+from modelport.api.documents.schemas import Schema
+from modelport.contract.signature import JSON
+
+SUFFIX = "Envelope"
+ERROR = f"Error{SUFFIX}"
+EARLY = (408, 414, 431)  # answered before it is known what is asked for: these have no envelope
+_TEXT: Schema = {"type": "string"}
+_ENVELOPE: dict[str, Schema] = {
+    "message": {**_TEXT, "description": "The phrase of the status"},
+    "method": _TEXT,
+    "status-code": {"type": "integer"},
+    "timestamp": {**_TEXT, "description": "The server's local time, ISO 8601"},
+    "url": {**_TEXT, "description": "As the client wrote it"},
+}
+_DETAIL: Schema = {
+    "type": "object",
+    "properties": {
+        "loc": {"type": "array", "items": {}, "description": "Where: body or query, an argument, an index"},
+        "msg": _TEXT,
+        "type": _TEXT,
+        "ctx": {"type": "object", "description": "What goes with it, such as a limit"},
+    },
+    "required": ["loc", "msg", "type"],
+}
+
+
+def lesson_schemas() -> dict[str, Schema]:
+    """What /predict answers, under the names of its data."""
+    predictions: Schema = {"description": "What the model answered, if it is no object"}
+    return {
+        "Predictions": {
+            "type": "object",
+            "description": "What the model answered; what is no object is under predictions.",
+            "properties": {"predictions": predictions},
+        },
+        "PredictionId": {"type": "object", "properties": {"predict_id": _TEXT}, "required": ["predict_id"]},
+    }
+
+
+def with_envelopes(resources: Iterable[Resource], base: str) -> list[Resource]:
+    """The resources, with the envelope around what those at the root answer."""
+    return [_enveloped(one) if _is_at_root(one.path, base) else one for one in resources]
+
+
+def envelope_schemas(resources: Sequence[Resource]) -> dict[str, Schema]:
+    """The named schemas that these resources need besides those of their data."""
+    names = [name for one in resources for _, _, name in one.answers.values() if name is not None]
+    wanted = {name for name in names if name.endswith(SUFFIX)}
+    if not wanted:
+        return {}
+    data = sorted(wanted - {ERROR})
+    return lesson_schemas() | {ERROR: _error()} | {name: _around(name.removesuffix(SUFFIX)) for name in data}
+
+
+def _is_at_root(path: str, base: str) -> bool:
+    return path.removeprefix(base).split("/")[1:2] != ["v2"]
+
+
+def _enveloped(resource: Resource) -> Resource:
+    answers = {
+        status: _answer(status, answer) if answer[1] == JSON else answer
+        for status, answer in resource.answers.items()
+    }
+    for status in resource.errors:
+        if status not in EARLY:
+            answers.setdefault(status, (ERRORS[status].words, JSON, ERROR))
+    early = [status for status in resource.errors if status in EARLY and status not in answers]
+    return resource._replace(answers=answers, errors=early)
+
+
+def _answer(status: int, answer: Answer) -> Answer:
+    words, media_type, name = answer
+    return words, media_type, ERROR if status >= 400 else f"{name}{SUFFIX}"
+
+
+def _around(name: str) -> Schema:
+    properties = _ENVELOPE | {"data": {"$ref": f"#/$defs/{name}"}}
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _error() -> Schema:
+    detail: Schema = {
+        "description": "What went wrong; of a validation, each error",
+        "anyOf": [_TEXT, {"type": "array", "items": _DETAIL}],
+    }
+    properties = _ENVELOPE | {"detail": detail}
+    return {"type": "object", "properties": properties, "required": list(properties)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from serving import serving
@@ -30,8 +31,13 @@ def test_a_model_whose_live_version_is_a_file_can_be_trained_again(tmp_path: Pat
             server.client.get(f"{begun.headers['location']}/events").raise_for_status()
             body = {"version": number, "on_regression": "warn"}
             server.client.put(f"{place}/aliases/live", json=body).raise_for_status()
-            answer = server.client.post(f"{place}/predict/", json={"X": [[10.0]]}).json()
-            assert [round(value, 6) for value in answer["predictions"]] == [10 * slope]
+
+            def predict(x: float) -> float:
+                body = server.client.post(f"{place}/predict/", json={"X": [[x]]}).raise_for_status().json()
+                return round(body["predictions"][0], 6)
+
+            with ThreadPoolExecutor(8) as threads:  # so that some are read and predicted together
+                assert list(threads.map(predict, range(40))) == [x * slope for x in range(40)]
         refused = server.client.post(f"{place}/train/", params={"slope": "steep"})
         assert refused.status_code == 422
         assert server.client.get(f"{place}/performance").json() == {"performance": {"slope": 3.0}}

@@ -35,6 +35,10 @@ class TrainedElsewhere:
         """See `ServedModel`."""
         return self._of(verb).bind(verb, places)
 
+    def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
+        """See `ServedModel`; these are predictions."""
+        return self._saved.bind_together(several)
+
     def call(self, verb: str, arguments: dict[str, Any]) -> Any:
         """See `ServedModel`."""
         return self._of(verb).call(verb, arguments)

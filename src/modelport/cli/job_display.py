@@ -10,12 +10,11 @@ import click
 
 from modelport.jobs.records import NewEvent
 
-UNSHOWN = ("performance", "environment")  # the result and the run have them
-
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.status import Status
 
+UNSHOWN = ("performance", "environment")  # the result and the run have them
 PROGRESS_SECONDS = 1.0  # plain lines: progress in between is not printed
 
 

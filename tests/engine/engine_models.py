@@ -49,6 +49,12 @@ class Batches(modelport.Model):
         return [ValueError("alone") if text == "error" else {"text": text, "with": texts} for text in texts]
 
 
+class EagerBatches(Batches):
+    """Waits for no time to pass."""
+
+    max_wait_ms = 0.0
+
+
 def deadly(value: str) -> str:
     """An argument's check that may end the process, before predict() runs."""
     if value == "leave":

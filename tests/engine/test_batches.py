@@ -29,6 +29,29 @@ def test_a_lonely_call_is_predicted_when_it_has_waited_enough(tmp_path: Path) ->
     run(test)
 
 
+def test_calls_that_come_in_the_next_turn_of_the_loop_join_those_that_came_before(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with running("EagerBatches", tmp_path) as site:
+            calls = [site.submit(text="a"), site.submit(text="b")]
+            await asyncio.sleep(0)
+            calls.append(site.submit(text="c"))
+            assert [(await call.prediction())["with"] for call in calls] == [["a", "b", "c"]] * 3
+
+    run(test)
+
+
+def test_a_call_that_is_alone_waits_for_no_other(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with running("EagerBatches", tmp_path) as site:
+            calls = [site.submit(text="a")]
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            calls.append(site.submit(text="b"))
+            assert [(await call.prediction())["with"] for call in calls] == [["a"], ["b"]]
+
+    run(test)
+
+
 @pytest.mark.parametrize("poison", ["raise", "short", "leave"])
 def test_a_poisoned_item_fails_alone(tmp_path: Path, poison: str) -> None:
     async def test() -> None:

@@ -84,8 +84,7 @@ class DirectCalls:
         return True
 
     def _on_answer(self, cycle: Cycle, pool: ModelPool, pending: Pending, answer: Answer) -> None:
-        is_plain = answer.status == 200 and answer.content_type == JSON and not answer.headers
-        if is_plain and not (answer.stream or answer.path or answer.problem or cycle.flow.write_paused):
+        if answer.is_plain and not cycle.flow.write_paused:
             cycle.send_whole(self._head_of(cycle, answer), answer.body)
         elif not cycle.disconnected:
             cycle.run_as_task(cycle, partial(self._respond, pool, pending, answer))
@@ -100,7 +99,7 @@ class DirectCalls:
             self._default_headers = cycle.default_headers
             fields = b"".join(b"%b: %b\r\n" % field for field in cycle.default_headers)
             self._head = b"HTTP/1.1 200 OK\r\n%bcontent-type: application/json\r\nx-request-id: " % fields
-        return b"%b%b\r\n" % (self._head, self.engine.request_id(answer.id).encode())
+        return self._head + f"{self.engine.request_id(answer.id)}\r\n".encode()
 
 
 def _take_nothing(cycle: Cycle) -> bool:

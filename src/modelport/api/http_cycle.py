@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Generator
 from http import HTTPStatus
 from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 from modelport.api.http_framing import SERVER_ERROR, is_token
@@ -74,18 +75,62 @@ def _learn_name(name: bytes) -> bytes:
     return name.lower()
 
 
+class Protocol(HttpToolsProtocol):
+    """What a cycle asks of its connection."""
+
+    def linger(self) -> None:
+        """Close, when the client may still be sending: closing a socket with unread data resets it, and
+        the reset can overtake the response."""
+        raise NotImplementedError
+
+    def run_as_task(self, cycle: Cycle, app: Any) -> None:
+        """Have `app` answer the request."""
+        raise NotImplementedError
+
+
 class Cycle(RequestResponseCycle):
-    """uvicorn's cycle with its own `send`; `receive` and `run_asgi` are as they were.
+    """uvicorn's cycle with its own `send`; `receive` and `run_asgi` are as they were."""
 
-    `linger` is what closes the connection in place of `transport.close` when the client may still
-    be sending: closing a socket with unread data resets it, and the reset can overtake the response.
-    """
-
-    connection: Connection
-    linger: Callable[[], None]
-    run_as_task: Callable[[Cycle, Any], None]
     bodiless = False
     close_delimited = False
+
+    def __init__(self, protocol: Protocol, keep_alive: bool) -> None:
+        """All that uvicorn's has, without its keywords, and its event only where somebody waits for it."""
+        self.scope = protocol.scope
+        self.connection: Connection = cast(Any, protocol.scope)["extensions"]["modelport"]
+        self.transport = protocol.transport
+        self.flow = protocol.flow
+        self.logger = protocol.logger
+        self.access_logger = protocol.access_logger
+        self.access_log = protocol.access_log
+        self.default_headers = protocol.server_state.default_headers
+        self.on_response = protocol.on_response_complete
+        self.linger = protocol.linger
+        self.run_as_task = protocol.run_as_task
+        self.disconnected = False
+        self.keep_alive = keep_alive
+        self.waiting_for_100_continue = protocol.expect_100_continue
+        self.body = bytearray()
+        self.more_body = True
+        self.response_started = False
+        self.response_complete = False
+        self.chunked_encoding = None
+        self.expected_content_length = 0
+        self._event: asyncio.Event | None = None
+
+    @property
+    def message_event(self) -> asyncio.Event:  # type: ignore[override]
+        """Set when something has come since `receive` gave the last of it, or no more will."""
+        if self._event is None:
+            self._event = asyncio.Event()
+            if self.body or not self.more_body or self.disconnected or self.response_complete:
+                self._event.set()
+        return self._event
+
+    def wake(self) -> None:
+        """Tell `receive` to look again."""
+        if self._event is not None:
+            self._event.set()
 
     def client_left(self) -> None:
         """The client is gone, or nothing it still sends will be used."""
@@ -97,7 +142,7 @@ class Cycle(RequestResponseCycle):
                     callback()
                 except Exception:
                     logger.exception("an on_disconnect callback failed")
-        self.message_event.set()
+        self.wake()
 
     def send(self, message: Any) -> Any:
         """The ASGI `send`. Blocks only while the transport holds more than its high-water mark."""
@@ -213,7 +258,7 @@ class Cycle(RequestResponseCycle):
             raise RuntimeError("the response body is shorter than its Content-Length")
         self.response_complete = True
         self.connection.on_disconnect = None  # it refers to this request: no work for the garbage collector
-        self.message_event.set()
+        self.wake()
         if not self.keep_alive:
             if self.more_body:
                 self.linger()

@@ -221,25 +221,10 @@ class HttpProtocol(RequestReader):
 
     def _enqueue(self, keep_alive: bool, for_server: bool) -> None:
         """Run the request now, or after those before it on this connection."""
-        cycle = self.cycle = Cycle(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=self.access_log,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=keep_alive,
-            on_response=self.on_response_complete,
-        )
-        cycle.connection = cast(Any, self.scope)["extensions"]["modelport"]
-        cycle.linger = self._linger
-        cycle.run_as_task = self._run_as_task
+        cycle = self.cycle = Cycle(self, keep_alive)
         app = _answer_options if for_server else self._app_now()
         if self._running is None or self._running.response_complete:
-            self._start_asgi_task(cycle, app)
+            self._running, self._unbegun = cycle, app
         else:
             self.pipeline.appendleft((cycle, app))
 
@@ -249,19 +234,25 @@ class HttpProtocol(RequestReader):
             return _answer_busy
         return cast(Any, self).app
 
-    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        """Start a request in the next turn of the event loop, when its body may have come."""
-        self._running = cycle
-        self._fresh = self.loop.call_soon(self._begin, cycle, app)
+    def _begin_read(self, *, at_once: bool) -> None:
+        """Begin the request that was read; if not at once, then in the next turn of the event loop."""
+        app, self._unbegun = self._unbegun, None
+        cycle = self._running
+        assert cycle is not None
+        if at_once:
+            self._begin(cycle, app)
+        else:
+            self._fresh = self.loop.call_soon(self._begin, cycle, app)
 
     def _begin(self, cycle: Cycle, app: Any) -> None:
         if cycle.disconnected:
             return
         if self.take is not None and not cycle.more_body and app is cast(Any, self).app and self.take(cycle):
             return
-        self._run_as_task(cycle, app)
+        self.run_as_task(cycle, app)
 
-    def _run_as_task(self, cycle: Cycle, app: Any) -> None:
+    def run_as_task(self, cycle: Cycle, app: Any) -> None:
+        """Have `app` answer the request."""
         task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
@@ -275,7 +266,8 @@ class HttpProtocol(RequestReader):
         if self.transport.is_closing() or (self._discarding and self._last_words is None):
             return
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
+            self._running, self._unbegun = self.pipeline.pop()
+            self._begin_read(at_once=False)
         elif self._last_words is not None:
             self._say_last_words()
             return
@@ -306,9 +298,9 @@ class HttpProtocol(RequestReader):
         words, self._last_words = self._last_words, None
         if words is not None:
             self.transport.write(words)
-        self._linger()
+        self.linger()
 
-    def _linger(self) -> None:
+    def linger(self) -> None:
         """Close, but first drop what is still arriving: unread data would make the close a reset."""
         self._discarding = True
         self._since = None

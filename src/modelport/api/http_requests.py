@@ -14,10 +14,9 @@ from typing import Any
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from modelport.api import http_framing as framing
-from modelport.api.http_cycle import Connection, Cycle, logger
+from modelport.api.http_cycle import Connection, Cycle, Protocol, logger
 from modelport.api.http_framing import HttpLimits, Problem, Refused
 
 MAX_CHUNK_OVERHEAD = 16 << 10
@@ -27,7 +26,7 @@ CHUNK_ALLOWANCE = 32
 _CHECKED_HEADERS = frozenset({b"host", b"transfer-encoding", b"expect"})
 
 
-class RequestReader(HttpToolsProtocol):
+class RequestReader(Protocol):
     """The reading half of a connection. The other half takes requests and refusals from it."""
 
     limits = HttpLimits()
@@ -38,7 +37,9 @@ class RequestReader(HttpToolsProtocol):
         self.headers: Any = None  # of the head that is or was read last; None: not one byte came
         self.cycle: Any = None  # the request that was parsed last; `_running` is the one that runs
         self._running: Cycle | None = None
-        self._fresh: asyncio.Handle | None = None  # of a request that was read just now, and has not begun
+        # The application for a request that was read just now and has not begun, and what will begin it
+        self._unbegun: Any = None
+        self._fresh: asyncio.Handle | None = None
         self._since: float | None = None  # the clock of the current phase; None: starts at the next tick
         # The head that is being read
         self._in_head = True
@@ -53,6 +54,9 @@ class RequestReader(HttpToolsProtocol):
         self._credit = 0
 
     def _refuse(self, problem: Problem) -> None:
+        raise NotImplementedError
+
+    def _begin_read(self, *, at_once: bool) -> None:
         raise NotImplementedError
 
     def _enqueue(self, keep_alive: bool, for_server: bool) -> None:
@@ -75,8 +79,12 @@ class RequestReader(HttpToolsProtocol):
             self._upgrade(bytes(data[exc.args[0] :]))
             return
         except httptools.HttpParserError as exc:
-            if self._fresh is not None and self.cycle is self._running and self._awaits_body():
-                self._fresh.cancel()
+            if self.cycle is self._running and self._awaits_body():
+                self._unbegun = None
+                if self._fresh is not None:
+                    self._fresh.cancel()
+            elif self._unbegun is not None:
+                self._begin_read(at_once=False)
             self._refuse(self._problem(exc, data))
             return
         if self._in_head:
@@ -87,7 +95,10 @@ class RequestReader(HttpToolsProtocol):
         if cycle is not None and cycle.body:
             if len(cycle.body) > HIGH_WATER_LIMIT:
                 self.flow.pause_reading()
-            cycle.message_event.set()
+            cycle.wake()
+        running = self._running
+        if self._unbegun is not None and running is not None:
+            self._begin_read(at_once=not running.more_body)  # the rest of a body may come in the next turn
 
     def _problem(self, exc: httptools.HttpParserError, data: bytes | memoryview) -> Problem:
         cause = exc.__context__
@@ -252,4 +263,4 @@ class RequestReader(HttpToolsProtocol):
         if cycle is None or self.parser.should_upgrade():
             return
         cycle.more_body = False
-        cycle.message_event.set()
+        cycle.wake()

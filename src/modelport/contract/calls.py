@@ -62,6 +62,13 @@ class Answer(msgspec.Struct, array_like=True):
     failure: str = ""
     micros: int = 0
 
+    @property
+    def is_plain(self) -> bool:
+        """True for JSON that is whole and has nothing more to it."""
+        if self.status != 200 or self.content_type != "application/json" or self.headers:
+            return False
+        return not (self.stream or self.path or self.problem)
+
 
 class Chunk(msgspec.Struct, array_like=True):
     """A piece of a streamed answer; the last one has `end` set, and `error` if the model failed midway."""

@@ -114,6 +114,9 @@ class DeepaasModel:
                 values[name] = value
         return deserialize(self.schemas[verb], values)
 
+    def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
+        return None
+
     def call(self, verb: str, arguments: dict[str, Any]) -> Any:
         function = self._function(verb)
         if function is None:

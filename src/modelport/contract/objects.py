@@ -89,6 +89,9 @@ class ObjectModel:
             arguments[self.rows] = self._formed(cast("list[Any]", rows), self.forms)
         return arguments
 
+    def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
+        return None
+
     def _read_rows(self, places: Places) -> Places:
         """The request with rows that came as text read as JSON."""
         place, given = places.find(self.rows)

@@ -21,6 +21,13 @@ class ServedModel(Protocol):
         """The keyword arguments for `verb` out of a request. Raises `ArgumentErrors`."""
         ...
 
+    def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
+        """The arguments of several predictions, read at once; `None` if each is to be bound by itself.
+
+        What `bind` would not take, or would take otherwise, is not read at once. Raises nothing.
+        """
+        ...
+
     def call(self, verb: str, arguments: dict[str, Any]) -> Any:
         """Run the verb. Raises whatever the model raises, `NotImplementedError` if it has none."""
         ...

@@ -6,6 +6,7 @@ API documents, the command line and the checks read this description and nothing
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -37,7 +38,7 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind in ("file", "files")
 
 
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
+class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One verb of a model: predict, train or validate.
 
     `implemented` is false where the model has no such function; the server then answers 501.
@@ -56,6 +57,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     streams: bool = False
     max_batch_size: int = 1
     max_wait_ms: float = 0.0
+
+    @cached_property
+    def has_accept(self) -> bool:
+        """True if an argument of the model's own is filled by the Accept header."""
+        return any(argument.kind == "accept" for argument in self.arguments)
 
     def header_names(self) -> list[str]:
         """Lower-case names of the request headers that this operation reads its arguments from."""

@@ -74,6 +74,9 @@ class TypedModel:
         found = self.verbs[verb]
         return found.bind(places) if found is not None else {}
 
+    def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
+        return None
+
     def call(self, verb: str, arguments: dict[str, Any]) -> Any:
         found = self.verbs[verb]
         if found is None:

@@ -24,6 +24,7 @@ log = logging.getLogger("modelport.engine")
 
 FRAME_MICROS = 2000  # how much work one frame to a fast model may carry
 MAX_CREDIT = 64
+MAX_TURNS = 16  # of the event loop, for which a batch waits that each of them makes larger
 MAX_ATTEMPTS = 2
 MAX_FRAME_BYTES = 16 << 20  # of bodies in one frame, so that large requests go one by one
 NEVER = 1e9
@@ -53,6 +54,7 @@ class Scheduler:
         self._queue: deque[Pending] = deque()
         self._loop = asyncio.get_running_loop()
         self._dispatching = False
+        self._turns = self._seen = 0  # for which the batch that is next has waited, and its calls by then
         self._batch_timer: asyncio.TimerHandle | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._service_micros = 1_000_000.0  # a guess that gives every worker one call until we know
@@ -141,10 +143,30 @@ class Scheduler:
         """Look for work to hand out, soon: once for all the calls that arrive in this turn of the loop."""
         if not self._dispatching:
             self._dispatching = True
-            self._loop.call_soon(self._dispatch)
+            self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        if self._grows():
+            self._loop.call_soon(self._look)
+            return
+        self._dispatching = False
+        self._turns = self._seen = 0
+        self._dispatch()
+
+    def _grows(self) -> bool:
+        """True while it pays to read what has arrived before an idle worker gets its batch.
+
+        The clients of the batch before are just being answered, and come back all at once. A call that is
+        alone never waits, and none waits for time to pass.
+        """
+        waiting = len(self._queue)
+        if not self._seen < waiting < self._batch_size or waiting == 1 or self._turns == MAX_TURNS:
+            return False
+        self._seen = waiting
+        self._turns += 1
+        return self._freest() is not None
 
     def _dispatch(self) -> None:
-        self._dispatching = False
         queue = self._queue
         while queue:
             worker = self._freest()
@@ -196,7 +218,9 @@ class Scheduler:
         size = 0
         while queue and len(taken) < room:
             call = queue[0].call
-            size += len(call.body) + sum(len(value) for _, value in call.fields)
+            size += len(call.body)
+            if call.fields:
+                size += sum(len(value) for _, value in call.fields)
             if taken and (call.alone or size > MAX_FRAME_BYTES):
                 break
             taken.append(queue.popleft())
@@ -210,8 +234,10 @@ class Scheduler:
         """Deliver what a worker has answered, and give it more. Raises `FrameError` for a foreign answer."""
         for answer in answers:
             self._on_answer(worker, answer)
-        if self._queue:
+        if self._queue and self._batch_size == 1:
             self._dispatch()
+        elif self._queue:
+            self.wake()
 
     def _on_answer(self, worker: Worker, answer: Answer) -> None:
         pending = worker.in_flight.get(answer.id)

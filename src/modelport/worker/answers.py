@@ -178,14 +178,14 @@ def _key(key: Any) -> str:
 
 @lru_cache(maxsize=1024)
 def _is_data(kind: type[object]) -> bool:
-    """True for types that JSON is made of, and for pydantic's, whose instances are slow to ask for `read`."""
-    if kind in (dict, list, tuple, str, int, float, bool, type(None)):
+    """True for types that JSON is made of, for numpy's and for pydantic's, which are slow to ask."""
+    if kind in (dict, list, tuple, str, int, float, bool, type(None)) or kind.__module__ == "numpy":
         return True
     return any(base.__module__ == "pydantic.main" for base in kind.__mro__)
 
 
 def _is_binary(value: Any) -> bool:
-    if _is_data(cast("type[object]", type(value))):
+    if _is_data(value.__class__):
         return False
     if isinstance(value, (bytes, bytearray, memoryview, Path, File)):
         return True

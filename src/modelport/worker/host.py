@@ -10,6 +10,7 @@ from typing import Any, cast
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.errors import BadRequest
 from modelport.contract.media_types import best_media_type
+from modelport.contract.places import Places
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import Operation
 from modelport.worker.answers import AnswerEncoder, shown_arguments
@@ -27,6 +28,7 @@ from modelport.worker.url_inputs import fetch_url_inputs
 FLUSH_SECONDS = 0.002  # answers of a frame wait for each other no longer than this
 STREAM_WINDOW = 16  # chunks in flight before the client must have taken some
 
+Sent = tuple[Call, Places, str]
 Bound = tuple[Call, dict[str, Any], str]
 
 
@@ -65,10 +67,14 @@ class Host:
     def _answer_frame(self, calls: list[Call]) -> None:
         batch = self.model.signature.predict.max_batch_size
         if batch > 1 and len(calls) > 1:
-            together = [c for c in calls if c.verb == "predict" and not (c.alone or c.only_check)]
+            together: list[Call] = []
+            rest: list[Call] = []
+            for call in calls:
+                by_itself = call.alone or call.only_check or call.verb != "predict"
+                (rest if by_itself else together).append(call)
             if len(together) > 1:
                 self._answer_batch(together)
-                calls = [c for c in calls if c not in together]
+                calls = rest
         self._answer_each(calls)
 
     def _answer_each(self, calls: list[Call]) -> None:
@@ -130,26 +136,32 @@ class Host:
         return getattr(self.model.signature, call.verb)
 
     def _bind(self, call: Call, operation: Operation) -> Bound:
+        sent = self._read(call, operation)
+        return self._bound(sent, self.model.bind(call.verb, sent[1]), operation)
+
+    def _read(self, call: Call, operation: Operation) -> Sent:
+        """What a call has sent, and the media type of its answer."""
         if not operation.implemented:
             name = self.model.signature.name
             raise NotImplementedError(f"Not implemented by underlying model (loaded '{name}')")
         media_type = operation.media_types[0]
         dialect = dialect_of(call)
-        at_root = dialect.frame is not None
         places = dialect.read(call, self.rules)
-        has_accept = any(a.kind == "accept" for a in operation.arguments)
-        if not has_accept and call.accept:
+        if call.accept and not operation.has_accept:
             chosen = best_media_type(call.accept, operation.media_types)
-            if chosen is None and not at_root:
+            if chosen is None and dialect.frame is None:
                 offered = ", ".join(operation.media_types)
                 raise BadRequest(f"cannot answer {call.accept[:200]!r}; can answer {offered}", 406)
             media_type = chosen or media_type
         if self.rules.allow_url_inputs and self.model.signature.contract == "typed":
             fetch_url_inputs(call, operation, places, self.rules)
-        arguments = self.model.bind(call.verb, places)
-        if at_root:
+        return call, places, media_type
+
+    def _bound(self, sent: Sent, arguments: dict[str, Any], operation: Operation) -> Bound:
+        call, _, media_type = sent
+        if self.rules.max_rows and dialect_of(call).frame is not None:
             check_rows(arguments, operation, self.rules.max_rows)
-        if has_accept:
+        if operation.has_accept:
             media_type = str(arguments.get("accept") or media_type)
         return call, arguments, media_type
 
@@ -182,15 +194,8 @@ class Host:
     def _answer_batch(self, calls: list[Call]) -> None:
         begun = perf_counter()
         answers: list[Answer] = []
-        bound: list[Bound] = []
         operation = self.model.signature.predict
-        for call in calls:
-            try:
-                bound.append(self._bind(call, operation))
-            except Terminated:
-                raise
-            except Exception as error:  # a request that cannot be bound fails alone
-                answers.append(self._failed(call, error))
+        bound = self._bound_together(calls, operation, answers)
         if bound:
             answers.extend(self._predict_together(bound, operation))
         micros = int((perf_counter() - begun) * 1e6)
@@ -198,6 +203,28 @@ class Host:
             answer.micros = micros
         self.outgoing.answers(answers)
         self.running.forget([call.id for call in calls])
+
+    def _bound_together(self, calls: list[Call], operation: Operation, answers: list[Answer]) -> list[Bound]:
+        """The calls that can be bound; those that cannot fail alone, which goes into `answers`."""
+        sent: list[Sent] = []
+        for call in calls:
+            try:
+                sent.append(self._read(call, operation))
+            except Terminated:
+                raise
+            except Exception as error:  # a request that cannot be read fails alone
+                answers.append(self._failed(call, error))
+        together = self.model.bind_together([places for _, places, _ in sent])
+        bound: list[Bound] = []
+        for number, one in enumerate(sent):
+            try:
+                arguments = together[number] if together else self.model.bind("predict", one[1])
+                bound.append(self._bound(one, arguments, operation))
+            except Terminated:
+                raise
+            except Exception as error:  # and so does one that cannot be bound
+                answers.append(self._failed(one[0], error))
+        return bound
 
     def _predict_together(self, bound: list[Bound], operation: Operation) -> list[Answer]:
         try:

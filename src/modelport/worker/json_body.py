@@ -22,7 +22,7 @@ INVALID = {"json": ["Invalid JSON body."]}  # webargs 5's own words
 
 def parse_json(raw: bytes, max_depth: int = 64) -> Any:
     """The value of a JSON body. Raises `BadRequest` (400) saying what is wrong with it."""
-    if raw.count(b"[") + raw.count(b"{") > max_depth and is_deeper(raw, max_depth):
+    if len(raw) > max_depth and raw.count(b"[") + raw.count(b"{") > max_depth and is_deeper(raw, max_depth):
         raise BadRequest(f"the JSON body is nested deeper than {max_depth}", body=INVALID)
     try:
         value: Any = _decoder.decode(raw)
@@ -30,13 +30,10 @@ def parse_json(raw: bytes, max_depth: int = 64) -> Any:
         raise BadRequest(f"the body is not valid JSON: {error}", body=INVALID) from None
     if rb"\u0000" in raw and _has_nul(value):
         raise BadRequest("the JSON body holds a NUL character", body=INVALID)
-    if isinstance(value, dict):
-        # Every key is followed by a colon: as many colons as keys means that no key came twice.
-        if raw.count(b":") != len(cast("dict[str, Any]", value)):
-            _refuse_duplicates(raw)
-    elif b":" in raw:
+    # Every key is followed by a colon: as many colons as keys means that no key came twice.
+    if raw.count(b":") != (len(value) if value.__class__ is dict else 0):
         _refuse_duplicates(raw)
-    return cast("Any", value)
+    return value
 
 
 def is_deeper(raw: bytes, most: int) -> bool:

@@ -26,7 +26,7 @@ def read_object_call(call: Call, rules: Load, parse: Callable[[bytes, int], dict
     """
     if is_own_type(call.content_type):
         return read_call(call, rules)
-    raw = body_of(call)
+    raw = body_of(call) if call.body_path else call.body
     if kind_of(call.content_type) and not raw.lstrip().startswith(b"{"):
         return read_call(call, rules)
     query = parse_pairs(call.query, "query string") if call.query else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
+import os
 from functools import partial
 
 from modelport.api.asgi import Receive, Scope, Send
@@ -20,6 +20,7 @@ from modelport.engine.pool import ModelPool, Refused
 # A request with one of these goes the long way. What media type the body is said to have does not matter,
 # unless it is one that is read by it.
 MEANINGFUL = frozenset({b"content-encoding", b"origin", b"prefer"})
+VARIANT = {digit: "89ab"[number & 3] for number, digit in enumerate("0123456789abcdef")}  # of RFC 9562
 
 
 class DirectPredictions:
@@ -67,7 +68,7 @@ class DirectPredictions:
             body=bytes(cycle.body),
             collect=True,
             dialect="mlup",
-            request_id=str(uuid.uuid4()),
+            request_id=_new_id(),
         )
         exchange = _Exchange(self, cycle, pool)
         try:
@@ -82,8 +83,8 @@ class DirectPredictions:
             self._default_headers = cycle.default_headers
             fields = b"".join(b"%b: %b\r\n" % field for field in cycle.default_headers)
             self._head = b"HTTP/1.1 200 OK\r\n%bcontent-type: application/json\r\nx-predict-id: " % fields
-        request_id = self._engine.request_id(answer.id).encode()
-        return b"%b%b\r\nx-request-id: %b\r\n" % (self._head, predict_id.encode(), request_id)
+        request_id = self._engine.request_id(answer.id)
+        return self._head + f"{predict_id}\r\nx-request-id: {request_id}\r\n".encode()
 
     async def respond(
         self, pool: ModelPool, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
@@ -136,11 +137,16 @@ class _Exchange:
             self._pool.cancel(pending)
 
     def _send(self, cycle: Cycle, pending: Pending, answer: Answer) -> None:
-        is_plain = answer.status == 200 and answer.content_type == JSON and not answer.headers
-        if is_plain and not (answer.stream or answer.path or answer.problem or cycle.flow.write_paused):
+        if answer.is_plain and not cycle.flow.write_paused:
             cycle.send_whole(self._direct.head_of(cycle, answer, pending.call.request_id), answer.body)
         elif not cycle.disconnected:
             cycle.run_as_task(cycle, partial(self._direct.respond, self._pool, pending, answer))
+
+
+def _new_id() -> str:
+    """`str(uuid.uuid4())`, at a fifth of its cost."""
+    h = os.urandom(16).hex()
+    return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-{VARIANT[h[16]]}{h[17:20]}-{h[20:]}"
 
 
 def _has_own_way(content_type: str) -> bool:

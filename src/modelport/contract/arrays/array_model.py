@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from modelport.contract.arrays.adapter import ArrayAdapter, CellsRefused, Input
-from modelport.contract.arrays.batches import apart, groups, rows_of, together
+from modelport.contract.arrays.batches import ROWS_AT_ONCE, apart, groups, rows_of, together
 from modelport.contract.arrays.description import argument_of
 from modelport.contract.arrays.findings import MISSING, Fault, Findings, wrong_length
 from modelport.contract.arrays.option_values import OptionValues
+from modelport.contract.arrays.parts import Part, whole_of
 from modelport.contract.arrays.rows import TableRows
 from modelport.contract.arrays.table_inputs import Reader, TableInputs
 from modelport.contract.arrays.text import value_of_text
@@ -48,6 +49,8 @@ class ArrayModel:
             self.readers[given.name] = _reader(given, argument, options)
         self.tables = TableInputs(self.readers)
         self.options = OptionValues(adapter.options)
+        only = next(iter(self.readers.values())) if len(self.readers) == 1 else None
+        self._table = only if isinstance(only, TableRows) and self.options.are_optional else None
         problems: list[str] = []
         self.signature = Signature(
             name=name,
@@ -86,6 +89,20 @@ class ArrayModel:
         found.raise_if_any()
         return inputs | values
 
+    def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
+        """The rows of requests that have sent nothing but rows, as JSON, in one array."""
+        table = self._table
+        if table is None or self.alone:
+            return None
+        argument, keys = table.argument, {table.argument}
+        for places in several:
+            if places.json.keys() != keys or places.query or places.form or places.body is not None:
+                return None
+        parts = table.read_together([places.json[argument] for places in several], ROWS_AT_ONCE)
+        if parts is None:
+            return None
+        return [{table.input.name: part, **self.options.defaults} for part in parts]
+
     def _sent(self, reader: Reader, places: Places, found: Findings) -> Any:
         place, given = places.find(reader.argument)
         if place == "form" and is_upload(given[0]):
@@ -109,7 +126,7 @@ class ArrayModel:
         return self._predicted(*self._divided(arguments))
 
     def _divided(self, arguments: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        inputs = {name: arguments[name] for name in self.readers if name in arguments}
+        inputs = {name: _array(arguments[name]) for name in self.readers if name in arguments}
         return inputs, {name: arguments[name] for name in self.options.names if name in arguments}
 
     def _predicted(self, inputs: dict[str, Any], options: dict[str, Any]) -> Any:
@@ -134,22 +151,28 @@ class ArrayModel:
 
     def call_batch(self, calls: list[dict[str, Any]]) -> list[Any]:
         """Predict several calls: those with equal options in one prediction, divided by rows."""
+        if self._table is not None:
+            name = self._table.input.name
+            parts = [arguments.get(name) for arguments in calls]
+            if whole_of(parts) is not None:
+                return self._group(calls, [{name: part} for part in parts])
         divided = [self._divided(arguments) for arguments in calls]
         results: list[Any] = [None] * len(calls)
         for members in groups(divided):
-            answers = self._group([divided[number] for number in members])
+            inputs = [divided[number][0] for number in members]
+            answers = self._group([calls[number] for number in members], inputs)
             for number, answer in zip(members, answers, strict=True):
                 results[number] = answer
         return results
 
-    def _group(self, calls: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[Any]:
+    def _group(self, calls: list[dict[str, Any]], inputs: list[dict[str, Any]]) -> list[Any]:
+        """The answers to calls that can be predicted together; `inputs` are those of each."""
         if len(calls) > 1 and not self.alone:
-            inputs = [inputs for inputs, _ in calls]
             counts = [rows_of(next(iter(one.values()))) for one in inputs]
             try:
-                result = self._predicted(together(inputs), calls[0][1])
+                result = self._predicted(together(inputs), self._divided(calls[0])[1])
             except Exception:  # each is tried by itself: only those that are to blame shall fail
-                return [self._tried(*call) for call in calls]
+                return [self._tried(arguments) for arguments in calls]
             parts = apart(result, counts)
             if parts is not None:
                 return parts
@@ -160,12 +183,12 @@ class ArrayModel:
                 sum(counts),
                 sum(counts),
             )
-        return [self._tried(*call) for call in calls]
+        return [self._tried(arguments) for arguments in calls]
 
-    def _tried(self, inputs: dict[str, Any], options: dict[str, Any]) -> Any:
+    def _tried(self, arguments: dict[str, Any]) -> Any:
         """The answer, or the exception: in a batch, a call fails for itself."""
         try:
-            return self._predicted(inputs, options)
+            return self._predicted(*self._divided(arguments))
         except Exception as error:  # the model's own code
             return error
 
@@ -181,6 +204,10 @@ class _Described:
 
     def get_metadata(self) -> dict[str, Any]:
         return {"framework": self.adapter.framework} | self.adapter.metadata
+
+
+def _array(value: Any) -> Any:
+    return value.alone() if type(value) is Part else value
 
 
 def _reader(given: Input, argument: str, options: ModelOptions) -> Reader:

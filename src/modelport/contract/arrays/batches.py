@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy
 
 from modelport.contract.arrays.packing import pandas
+from modelport.contract.arrays.parts import Part, whole_of
 
 ROWS_AT_ONCE = 4096  # rows of different requests in one prediction; a request is never divided
 
@@ -16,6 +17,8 @@ Key = tuple[Any, ...]
 
 def rows_of(array: Any) -> int:
     """The length of the first axis."""
+    if type(array) is Part:
+        return len(array)
     shape: Any = array.shape
     return int(shape[0]) if shape else 0
 
@@ -56,6 +59,9 @@ def together(several: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _joined(arrays: list[Any]) -> Any:
+    whole = whole_of(arrays)
+    if whole is not None:
+        return whole
     if isinstance(arrays[0], numpy.ndarray):
         return numpy.concatenate(arrays)
     return pandas().concat(arrays, ignore_index=True)

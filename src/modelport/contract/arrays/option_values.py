@@ -25,6 +25,11 @@ class OptionValues:
         self.defaults = {o.name: o.schema.get("default") for o in options if not o.required}
         self._adapters = {option.name: TypeAdapter[Any](_hint(option.schema)) for option in options}
 
+    @property
+    def are_optional(self) -> bool:
+        """True if a request that has nothing but rows gives every option its default."""
+        return all(not o.required and o.location != "headers" for o in self.options)
+
     def read(self, places: Places, found: Findings) -> dict[str, Any]:
         """Every option; what is wrong with those that were given goes into `found`."""
         values = dict(self.defaults)

@@ -21,6 +21,7 @@ from modelport.contract.arrays.findings import (
     listed,
     wrong_length,
 )
+from modelport.contract.arrays.parts import Part, Whole
 from modelport.contract.arrays.tables import Table, parsed
 from modelport.contract.model_options import Column
 from modelport.contract.row_columns import RowColumns
@@ -71,6 +72,20 @@ class TableRows:
             if ready is not None:
                 return ready
         return self._one_by_one(value, found)
+
+    def read_together(self, values: list[Any], most: int) -> list[Part] | None:
+        """The rows of several requests by the same passes in C; `None` if there is anything to look at.
+
+        They are no more than `most`.
+        """
+        if set(map(type, values)) != LISTS or not all(values):
+            return None
+        rows = list(chain.from_iterable(values))
+        array = self._at_once(rows) if len(rows) <= most else None
+        if array is None:
+            return None
+        whole = Whole(array, len(values))
+        return [Part(whole, number, value, self._at_once) for number, value in enumerate(values)]
 
     def _at_once(self, rows: list[Any]) -> Any | None:
         """The rows by passes in C only; `None` if there is anything to look at."""

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import AsyncGenerator
+from typing import Any
 
 from modelport.engine.local import LocalEngine
 from modelport.engine.pool import ModelPool
@@ -17,6 +18,7 @@ from modelport.runs.store import RunStore
 
 log = logging.getLogger("modelport.runs")
 
+IDLE_SECONDS = 0.1
 Key = tuple[str, int]
 
 
@@ -34,6 +36,7 @@ class Versions:
         self._gone: set[Key] = set()
         self._loading: dict[Key, asyncio.Task[ModelPool]] = {}
         self._unloading: set[asyncio.Task[None]] = set()
+        self._waiting: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
     async def use(self, model: str, version: int) -> AsyncGenerator[ModelPool]:
@@ -146,6 +149,17 @@ class Versions:
             unused = sorted(self._unused(), key=lambda key: self._used.get(key, 0.0))
             for key in unused[:over]:
                 self._remove(key)
+            if over > len(unused) and self._waiting is None:
+                self._waiting = asyncio.create_task(self._tidy_later())
+
+    async def _tidy_later(self) -> None:
+        """Tidy again once the versions that nobody keeps have had their last call."""
+        for key, pool in list(self.engine.versions.items()):
+            while not (self.is_used(*key) or pool.is_idle or pool.state == "stopped"):
+                await pool.scheduler.drained()
+                await asyncio.sleep(IDLE_SECONDS)  # until the answer is sent, too
+        self._waiting = None
+        self._tidy()
 
     def _unused(self) -> list[Key]:
         return [
@@ -167,7 +181,9 @@ class Versions:
 
     async def stop(self) -> None:
         """Give up what is being loaded, and wait until what is unloaded is gone."""
-        loading = list(self._loading.values())
+        loading: list[asyncio.Task[Any]] = list(self._loading.values())
+        if self._waiting is not None:
+            loading.append(self._waiting)
         for task in loading:
             task.cancel()
         await asyncio.gather(*loading, *self._unloading, return_exceptions=True)

@@ -107,7 +107,8 @@ class Versions:
         if pool.signature is None or pool.state == "failed":
             self.engine.versions.pop((model, version), None)
             self._unload(pool)
-            raise RunError(503, f"version {version} of {model!r} could not be loaded: {pool.error}")
+            why = "the log of the server says why"  # with the paths that are no client's business
+            raise RunError(503, f"version {version} of {model!r} could not be loaded; {why}")
         self._used[model, version] = asyncio.get_running_loop().time()
         return pool
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.status import Status
 
+UNSHOWN = ("performance", "environment")  # the result and the run have them
 PROGRESS_SECONDS = 1.0  # plain lines: progress in between is not printed
 
 
@@ -46,7 +47,7 @@ class PlainDisplay:
 
     def take(self, event: NewEvent) -> None:
         """Print the event."""
-        if event.type == "progress" and not self._is_due(event.data):
+        if event.type in UNSHOWN or (event.type == "progress" and not self._is_due(event.data)):
             return
         click.echo(line_of(event), err=True)
 
@@ -111,7 +112,7 @@ class LiveDisplay:
         elif event.type == "metric":
             self._metrics[data["name"]] = f"{data['value']:g}"
             self._step = data["step"]
-        else:
+        elif event.type not in UNSHOWN:
             self._print(line_of(event))
 
     def say(self, text: str) -> None:
@@ -150,4 +151,6 @@ def line_of(event: NewEvent) -> str:
         return f"progress: {data['done']:g}{of}" + (f", {data['message']}" if data["message"] else "")
     if event.type == "artifact":
         return f"artifact: {data['path']} ({data['size']} bytes)"
+    if event.type == "model":
+        return f"model: {data['path']}"
     return str(data.get("line", "")).rstrip("\n")

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 
 State = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
 Kind = Literal["train", "validate", "predict"]
-EventType = Literal["state", "log", "metric", "progress", "artifact"]
+EventType = Literal["state", "log", "metric", "progress", "artifact", "model", "performance", "environment"]
 ENDED = ("succeeded", "failed", "cancelled", "interrupted")
 TIMES = ("created_at", "started_at", "finished_at")
 

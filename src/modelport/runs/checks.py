@@ -129,10 +129,11 @@ def report_of(
     both = [(a, b) for a, b in pairs if _is_good(a.answer) and _is_good(b.answer)]
     agreed = sum(a.answer.body == b.answer.body for a, b in both)
     failed = [b.answer for a, b in pairs if _is_good(a.answer) and not _is_good(b.answer)]
+    checked = min(len(pairs) + hung, wanted)
     timed_old, timed_new = old[wanted:], new[wanted:]
     report: dict[str, Any] = {
-        "checked": len(pairs),
-        "not_checked": wanted - len(pairs),
+        "checked": checked,
+        "not_checked": wanted - checked,
         "errors_before": sum(not _is_good(a.answer) for a, _ in pairs),
         "errors_after": sum(not _is_good(b.answer) for _, b in pairs),
         "new_errors": len(failed),

@@ -113,10 +113,12 @@ class Canaries:
     async def end(self, model: str, version: int) -> None:
         """A version has become live: it needs no share any more, and the plan that gave it one is over."""
         plan = self._plans.get(model)
-        if plan is not None and (str(version) in plan.weights or plan.shadow == version):
+        is_over = plan is not None and (str(version) in plan.weights or plan.shadow == version)
+        if is_over:
             self._let_go(model)
-            await self.store.set_plan(model, None)
         self.follow(model)
+        if is_over:
+            await self.store.set_plan(model, None)
 
     def body(self, model: str) -> dict[str, Any]:
         """How the calls to a model are spread now, and what came of the copies."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from modelport.engine.local import LocalEngine
@@ -35,8 +36,15 @@ class Wish(NamedTuple):
 class Promotions:
     """Moves the alias `live`, one move of a model at a time. One for a server."""
 
-    def __init__(self, engine: LocalEngine, store: RunStore, versions: Versions):
+    def __init__(
+        self,
+        engine: LocalEngine,
+        store: RunStore,
+        versions: Versions,
+        moved: Callable[[str], Awaitable[None]],
+    ):
         self.engine = engine
+        self._moved = moved  # told of each model of which another version has become live
         self.store = store
         self.versions = versions
         self._moving: dict[str, asyncio.Task[dict[str, Any]]] = {}
@@ -125,6 +133,7 @@ class Promotions:
         if self.engine.pools[model] is not pool:
             self.engine.make_live(pool)
         failpoints.reach("promotion.swapped")
+        await self._moved(model)
         log.info("%s: version %d is live, after version %d", model, wish.version, before)
 
     async def _was_moved(self, model: str, version: int) -> bool:

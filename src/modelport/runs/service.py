@@ -44,7 +44,7 @@ class RunService:
         self.jobs = JobService(engine, settings, when_trained=record_run)
         self.store = RunStore(self.jobs)
         self.versions = Versions(engine, self.jobs, self.store)
-        self.promotions = Promotions(engine, self.store, self.versions)
+        self.promotions = Promotions(engine, self.store, self.versions, self._moved)
         self.canaries = Canaries(engine, self.store, self.versions)
         self.order: Order | None = order_of(settings.best_by) if settings.best_by else None
         self._live_file = LiveFile(self.jobs.data_dir)
@@ -129,23 +129,34 @@ class RunService:
                 pool.version = live.version
                 log.warning("%s: serving version %d, which was live last", pool.name, live.version)
 
-    async def _remember(self, model: str) -> None:
+    async def _moved(self, model: str) -> None:
+        """Another version of a model has become live: nothing that follows from it may fail that."""
         pool = self.engine.pools[model]
+        try:
+            await self.canaries.end(model, pool.version)
+        except StoreError as error:
+            log.warning("%s: its canary ends now, but would be there after a restart: %s", model, error)
         live = LiveVersion(pool.version, pool.source.saved)
         await asyncio.to_thread(self._live_file.write, model, live)
 
     async def _keep_up(self) -> None:
-        for name in self.engine.pools:
-            await self.engine.pools[name].settled.wait()
-            await self.canaries.restore(name)
-        while self.jobs.store.is_shared:
-            await asyncio.sleep(FOLLOW_SECONDS)
+        async with asyncio.TaskGroup() as tasks:
+            for name in self.engine.pools:
+                tasks.create_task(self._keep_up_with(name))
+
+    async def _keep_up_with(self, model: str) -> None:
+        """Restore the canary of a model; on a database that servers share, see what others do with it."""
+        await self.engine.pools[model].settled.wait()
+        while True:
             try:
-                for name in self.engine.pools:
-                    await self._follow(name)
-                    await self.canaries.look(name)
+                await self._follow(model)
+                await self.canaries.look(model)
             except (StoreError, RunError) as error:
-                log.warning("what other servers have made live is not seen now: %s", error)
+                log.warning("%s: which versions are live or have a share is not known now: %s", model, error)
+            else:
+                if not self.jobs.store.is_shared:
+                    return
+            await asyncio.sleep(FOLLOW_SECONDS)
 
     async def _follow(self, model: str) -> None:
         """Serve what another server has made live."""
@@ -157,8 +168,7 @@ class RunService:
             again = (await self.store.aliases(model)).get(LIVE)
             if again is not None and again.version == alias.version:
                 self.engine.make_live(pool)
-                self.canaries.follow(model)
-                await self._remember(model)
+                await self._moved(model)
                 log.info("%s: version %d is live: another server has promoted it", model, alias.version)
 
     # -- versions ----------------------------------------------------------------------------------
@@ -216,17 +226,11 @@ class RunService:
 
     async def promote(self, model: str, wish: Wish) -> dict[str, Any]:
         """Make a version live; see `Promotions.promote`."""
-        done = await self.promotions.promote(model, wish)
-        await self._remember(model)
-        await self.canaries.end(model, wish.version)
-        return done
+        return await self.promotions.promote(model, wish)
 
     async def roll_back(self, model: str) -> dict[str, Any]:
         """Make the version live that was so before; see `Promotions.roll_back`."""
-        done = await self.promotions.roll_back(model)
-        await self._remember(model)
-        await self.canaries.end(model, done["version"])
-        return done
+        return await self.promotions.roll_back(model)
 
     async def set_traffic(self, model: str, plan: TrafficPlan) -> None:
         """Spread the calls to a model; see `Canaries.set`."""

@@ -20,8 +20,8 @@ from modelport.api.runs.bodies import run_body, run_summary
 from modelport.api.runs.predictions import RunPredictions
 from modelport.api.training import json_response
 from modelport.runs.errors import RunError
-from modelport.runs.performance import NoSuchPart, Order, order_of, part_of
-from modelport.runs.records import Run
+from modelport.runs.performance import NoSuchPart, Order, numbers_of, order_of, part_of
+from modelport.runs.records import Run, RunPage
 from modelport.runs.service import RunService
 
 MAX_TOP = 1000
@@ -64,6 +64,8 @@ class RunRoutes:
         cursor = whole_number(query.get("cursor"), "cursor", 0, 0, 1 << 62) or None
         order = self._order(query.get("order_by"))
         page = await self.runs.store.page(model, order, top, cursor)
+        if query.get("order_by") and order is not None and not cursor:
+            await self._check_order(model, order, page)
         aliases = await self.runs.aliases(model)
         place = self._place(model)
         return json_response(
@@ -73,6 +75,14 @@ class RunRoutes:
                 "next_cursor": None if page.cursor is None else str(page.cursor),
             }
         )
+
+    async def _check_order(self, model: str, order: Order, page: RunPage) -> None:
+        """Raise `Problem` 404 with the names that exist if no run has the number that is asked for."""
+        best = page.runs[0] if page.runs else None
+        if best is None or order.name in numbers_of(best.performance, best.metrics):
+            return
+        there = ", ".join(await self.runs.store.ordered_by(model)) or "none"
+        raise Problem(404, f"no run of {model!r} has the number {order.name[:100]!r}; there is: {there}")
 
     def _order(self, asked: str | None) -> Order | None:
         if not asked:

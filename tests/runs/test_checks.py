@@ -44,13 +44,21 @@ def test_a_report_counts_what_it_says(pairs: list[tuple[_Tried, _Tried]], missin
         assert report["agreement"] == sum(a.body == b.body for a, b in good) / len(good)
     msgspec.json.encode(report)
     words = regressions(report, Limits(0.0, 1e9))
-    assert bool(words) == (report["new_errors"] > 0 or missing > 0)
+    assert bool(words) == (report["new_errors"] > 0)
 
 
 def test_an_error_that_both_make_is_no_regression() -> None:
     report = report_of([tried(500)], [tried(500)], 1)
     assert (report["new_errors"], report["agreement"]) == (0, None)
     assert regressions(report, Limits(min_agreement=1.0)) == []
+
+
+def test_requests_for_which_there_was_no_time_are_no_regression_but_one_without_an_answer_is() -> None:
+    report = report_of([tried()], [tried()], 20)
+    assert (report["checked"], report["not_checked"], regressions(report, Limits())) == (1, 19, [])
+    hung = report_of([tried()], [tried()], 20, hung=True)
+    (words,) = regressions(hung, Limits())
+    assert words == "1 of 2 requests that the live version answers fail (no answer within 60 s)"
 
 
 def test_a_new_error_is_named_and_cut() -> None:

@@ -207,7 +207,7 @@ class Application:
             return find_pool(self.engine, request.path_params["model"]).name
 
         def of_root(request: Request) -> str:
-            return self._mlup.model.pool().name
+            return self._mlup.model.known_name()
 
         named = RunRoutes(self.runs, predictions, of_path, self.base_path)
         at_root = RunRoutes(self.runs, predictions, of_root, self.base_path)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -46,7 +47,8 @@ class JobAnswers:
         async def answer(job: Job, request_id: str) -> Response:
             return json_response(training_body(job), {"location": self._place(job)})
 
-        await self._answer(scope, receive, send, pool, verb, answer)
+        submit = partial(self.submission.submit, scope, receive, pool, verb)
+        await self._answer(scope, receive, send, pool, submit, answer)
 
     async def predict(
         self,
@@ -78,7 +80,8 @@ class JobAnswers:
             headers = {"location": self._place(job), "preference-applied": prefer.applied(accepted=True)}
             return JSONResponse(job_body(ended, self.base_path), 202, headers)
 
-        await self._answer(scope, receive, send, pool, "predict", answer, form)
+        submit = partial(self.submission.submit, scope, receive, pool, "predict", form)
+        await self._answer(scope, receive, send, pool, submit, answer)
 
     async def _answer(
         self,
@@ -86,13 +89,12 @@ class JobAnswers:
         receive: Receive,
         send: Send,
         pool: ModelPool,
-        verb: str,
+        submit: Callable[[], Awaitable[tuple[Job, bool]]],
         answer: Callable[[Job, str], Awaitable[Response]],
-        form: JobForm = V2,
     ) -> None:
         request_id = self.calls.engine.request_id(self.calls.engine.next_id())
         try:
-            job, _ = await self.submission.submit(scope, receive, pool, verb, form)
+            job, _ = await submit()
             failpoints.reach("reply.before")
             response: Response = await answer(job, request_id)
             response.headers["x-request-id"] = request_id

@@ -205,7 +205,7 @@ def _priority(text: str) -> int:
 
 
 def _hash(model: str, call: Call, callback: str | None) -> str:
-    """What makes two requests the same: model, verb, arguments and the contents of the files."""
+    """What makes two requests the same: model and version, verb, arguments and the contents of the files."""
     digest = hashlib.sha256()
 
     def add(part: bytes) -> None:
@@ -214,6 +214,8 @@ def _hash(model: str, call: Call, callback: str | None) -> str:
     media = call.content_type.partition(";")[0].strip().lower()  # a boundary differs each time
     for text in (model, call.verb, media, call.accept, callback or ""):
         add(text.encode("utf-8", "replace"))
+    if call.saved is not None:  # a version that the path names
+        add(call.saved.encode("utf-8", "replace"))
     for data in (call.query, call.body, msgspec.msgpack.encode([call.fields, call.headers])):
         add(data)
     for name, path in [("", call.body_path), *((u.field + "\0" + u.filename, u.path) for u in call.uploads)]:

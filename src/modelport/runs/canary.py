@@ -39,11 +39,19 @@ class Canaries:
     async def restore(self, model: str) -> None:
         """Keep to what was said before the start."""
         plan = await self.store.plan(model)
-        if plan is not None:
-            try:
-                await self._apply(model, plan)
-            except RunError as error:
-                log.error("%s: all calls go to the live version: %s", model, error.detail)
+        if plan is None:
+            self._let_go(model)
+            self.follow(model)
+            return
+        try:
+            await self._apply(model, plan)
+        except RunError as error:
+            log.error("%s: all calls go to the live version: %s", model, error.detail)
+
+    async def look(self, model: str) -> None:
+        """Keep to what another server was told meanwhile."""
+        if await self.store.plan(model) != self._plans.get(model):
+            await self.restore(model)
 
     def _check(self, model: str, plan: TrafficPlan) -> None:
         if len(plan.weights) > MAX_WEIGHTS:

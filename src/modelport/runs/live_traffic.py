@@ -87,7 +87,7 @@ class Shadow:
     def on_end(self, answer: Answer) -> None:
         """The copy was answered."""
         self._in_flight -= 1
-        if answer.path:
+        if answer.path or self.pool.settings.allow_url_inputs:
             self.pool.discard(answer.id)
 
     def counts(self) -> dict[str, int]:

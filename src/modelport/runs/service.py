@@ -143,6 +143,7 @@ class RunService:
             try:
                 for name in self.engine.pools:
                     await self._follow(name)
+                    await self.canaries.look(name)
             except (StoreError, RunError) as error:
                 log.warning("what other servers have made live is not seen now: %s", error)
 

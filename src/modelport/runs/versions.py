@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import AsyncGenerator
+from typing import Any
 
 from modelport.engine.local import LocalEngine
 from modelport.engine.pool import ModelPool
@@ -17,6 +18,7 @@ from modelport.runs.store import RunStore
 
 log = logging.getLogger("modelport.runs")
 
+IDLE_SECONDS = 0.1
 Key = tuple[str, int]
 
 
@@ -34,6 +36,7 @@ class Versions:
         self._gone: set[Key] = set()
         self._loading: dict[Key, asyncio.Task[ModelPool]] = {}
         self._unloading: set[asyncio.Task[None]] = set()
+        self._waiting: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
     async def use(self, model: str, version: int) -> AsyncGenerator[ModelPool]:
@@ -104,7 +107,8 @@ class Versions:
         if pool.signature is None or pool.state == "failed":
             self.engine.versions.pop((model, version), None)
             self._unload(pool)
-            raise RunError(503, f"version {version} of {model!r} could not be loaded: {pool.error}")
+            why = "the log of the server says why"  # with the paths that are no client's business
+            raise RunError(503, f"version {version} of {model!r} could not be loaded; {why}")
         self._used[model, version] = asyncio.get_running_loop().time()
         return pool
 
@@ -146,6 +150,17 @@ class Versions:
             unused = sorted(self._unused(), key=lambda key: self._used.get(key, 0.0))
             for key in unused[:over]:
                 self._remove(key)
+            if over > len(unused) and self._waiting is None:
+                self._waiting = asyncio.create_task(self._tidy_later())
+
+    async def _tidy_later(self) -> None:
+        """Tidy again once the versions that nobody keeps have had their last call."""
+        for key, pool in list(self.engine.versions.items()):
+            while not (self.is_used(*key) or pool.is_idle or pool.state == "stopped"):
+                await pool.scheduler.drained()
+                await asyncio.sleep(IDLE_SECONDS)  # until the answer is sent, too
+        self._waiting = None
+        self._tidy()
 
     def _unused(self) -> list[Key]:
         return [
@@ -167,7 +182,9 @@ class Versions:
 
     async def stop(self) -> None:
         """Give up what is being loaded, and wait until what is unloaded is gone."""
-        loading = list(self._loading.values())
+        loading: list[asyncio.Task[Any]] = list(self._loading.values())
+        if self._waiting is not None:
+            loading.append(self._waiting)
         for task in loading:
             task.cancel()
         await asyncio.gather(*loading, *self._unloading, return_exceptions=True)

@@ -14,10 +14,12 @@ from modelport.contract.model import Model
 from modelport.contract.model_options import ModelOptions
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import Signature
+from modelport.contract.trained_elsewhere import TrainedElsewhere
 from modelport.sources.deepaas_modules import let_errors_be_reasons, provide_deepaas_modules
 from modelport.sources.frameworks.registry import FRAMEWORKS, adapter_of
 from modelport.sources.python import load_object
 from modelport.sources.source import Source
+from modelport.sources.versions import Version, load_version
 
 DEEPAAS_FUNCTIONS = ("get_predict_args", "get_train_args", "get_validate_args", "predict_batch")
 
@@ -28,10 +30,12 @@ def load_model(source: Source) -> ServedModel:
         # The old idioms (missing=, description=) work; the person who serves a model cannot change them.
         warnings.filterwarnings("ignore", category=MarshmallowWarning)
         problems: list[str] = []
-        model, options = _object(source, problems)
+        model, options, code = _version(source, problems)
         let_errors_be_reasons()
         try:
             served = served_model(model, source.name, options)
+            if code is not None:
+                served = TrainedElsewhere(served, served_model(code, source.name))
             served.signature.problems.extend(problems)
             return served
         except ModelLoadError as error:
@@ -42,12 +46,12 @@ def load_model(source: Source) -> ServedModel:
             ) from error
 
 
+def _version(source: Source, problems: list[str]) -> Version:
+    return load_version(source, problems) if source.saved else Version(*_object(source, problems))
+
+
 def _object(source: Source, problems: list[str]) -> tuple[Any, ModelOptions]:
     """The object of a source, and the options with what is recorded of it."""
-    if source.saved:
-        from modelport.sources.versions import load_version
-
-        return load_version(source, problems)
     if not source.is_saved:
         return load_object(source), source.options
     provide_deepaas_modules()  # a pickled model may have been written for DEEPaaS

@@ -25,7 +25,7 @@ class Info:
 
     async def info(self, request: Request) -> Response:
         """`GET /info`."""
-        pool = self.model.pool()
+        pool = self.model.engine.pools[self.model.known_name()]
         ml = self._of_model(pool)
         web = self._of_server()
         body: dict[str, Any] = {

@@ -25,10 +25,14 @@ class RootModel:
         return names[0] if len(names) == 1 else None
 
     def pool(self) -> ModelPool:
-        """The model's workers. Raises `Problem` 404 that says what to do if no model is meant."""
+        """The workers for one call. Raises `Problem` 404 that says what to do if no model is meant."""
+        return self.engine.route(self.known_name())
+
+    def known_name(self) -> str:
+        """The model's name. Raises `Problem` 404 that says what to do if no model is meant."""
         name = self.name
         if name is not None and name in self.engine.pools:
-            return self.engine.route(name)
+            return name
         names = ", ".join(self.engine.pools) or "none"
         wanted = self.settings.default_model
         why = f"there is no model {wanted!r}" if wanted else "no model is the default one"

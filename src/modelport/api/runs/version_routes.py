@@ -190,7 +190,10 @@ class VersionRoutes:
         body = await json_body(request, TrafficBody)
         weights: dict[str, float] = {}
         for text, weight in body.weights.items():
-            weights[str(await self._other(model, text))] = weight
+            version = str(await self._other(model, text))
+            if version in weights:
+                raise Problem(422, f"weights: version {version} is named twice")
+            weights[version] = weight
         shadow = None if body.shadow is None else await self._other(model, str(body.shadow))
         await self.runs.set_traffic(model, TrafficPlan(weights=weights, shadow=shadow))
         return json_response(self.runs.canaries.body(model))

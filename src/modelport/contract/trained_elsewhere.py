@@ -1,0 +1,52 @@
+"""A model file that a training has saved: the file predicts, the code that trained it trains again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import structs
+
+from modelport.contract.places import Places
+from modelport.contract.served import ServedModel
+
+
+class TrainedElsewhere:
+    """A served model whose trainings are those of other code."""
+
+    def __init__(self, saved: ServedModel, code: ServedModel):
+        self._saved = saved
+        self._code = code
+        own, others = saved.signature, code.signature
+        self.signature = structs.replace(
+            own,
+            train=others.train,
+            resumable=others.resumable,
+            definitions=others.definitions | own.definitions,
+        )
+
+    def _of(self, verb: str) -> ServedModel:
+        return self._code if verb == "train" else self._saved
+
+    def warm(self) -> None:
+        """Only what predicts: a training has a process of its own, with the code alone."""
+        self._saved.warm()
+
+    def bind(self, verb: str, places: Places) -> dict[str, Any]:
+        """See `ServedModel`."""
+        return self._of(verb).bind(verb, places)
+
+    def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
+        """See `ServedModel`; these are predictions."""
+        return self._saved.bind_together(several)
+
+    def call(self, verb: str, arguments: dict[str, Any]) -> Any:
+        """See `ServedModel`."""
+        return self._of(verb).call(verb, arguments)
+
+    def call_batch(self, calls: list[dict[str, Any]]) -> list[Any]:
+        """See `ServedModel`."""
+        return self._saved.call_batch(calls)
+
+    def check_answer(self, value: Any, allow_nan: bool = False) -> Any:
+        """See `ServedModel`."""
+        return self._saved.check_answer(value, allow_nan)

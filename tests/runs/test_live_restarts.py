@@ -1,0 +1,76 @@
+"""What is live outlives the server: the alias, without one the best run, and the shares of a canary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from version_site import factor, live, promoted, refused, served
+
+V2 = "/v2/models/m"
+pytestmark = pytest.mark.slow
+
+
+def test_the_version_that_is_live_is_served_from_the_start_of_the_next_server(made: Path, data: Path) -> None:
+    with served(made, data) as server:
+        assert factor(server.client) == 1
+        promoted(server.client, 1)
+    with served(made, data) as server:
+        ready = [line for line in server.lines if "ready after" in line]
+        assert (live(server.client), factor(server.client), len(ready)) == (1, 2, 1)
+        assert server.client.post(f"{V2}/rollback").json()["version"] == 0
+        assert factor(server.client) == 1
+    with served(made, data, "--best-by", "f1:max") as server:
+        assert (live(server.client), factor(server.client)) == (0, 1)  # somebody has said so
+        refused(server.client.post(f"{V2}/rollback"), 409)
+
+
+def test_the_best_run_is_served_from_the_start_unless_another_one_was_made_live(
+    made: Path, data: Path
+) -> None:
+    with served(made, data, "--best-by", "f1:max", wait=False) as server:
+        server.wait_for_log(r"serving version 2")
+        server.wait_settled()
+        assert (live(server.client), factor(server.client), factor(server.client, "/predict")) == (2, 3, 3)
+        assert "no other version" in refused(server.client.post(f"{V2}/rollback"), 409)
+    with served(made, data, "--best-by", "f1:min") as server:
+        client = server.client  # the best by that cannot be loaded
+        assert live(client) == 4
+        assert client.post(f"{V2}/predict/", json={"x": 1}).status_code == 503
+        assert client.get(f"{V2}/aliases").json() == {"aliases": {"live": 4, "best": 4}}
+        assert promoted(client, 1)["before"] == 4
+        assert factor(client) == 2
+    with served(made, data, "--best-by", "f1:max") as server:
+        assert (live(server.client), factor(server.client)) == (1, 2)
+        assert server.client.get(f"{V2}/aliases/best").json()["version"] == 2
+
+
+def test_a_best_that_is_only_confirmed_has_nothing_before_it(made: Path, data: Path) -> None:
+    with served(made, data, "--best-by", "f1:max") as server:
+        assert promoted(server.client, "best")["changed"] is True
+        assert promoted(server.client, "best")["changed"] is False
+        assert "no other version" in refused(server.client.post(f"{V2}/rollback"), 409)
+    with served(made, data) as server:
+        assert factor(server.client) == 3
+
+
+def test_a_canary_keeps_its_share_over_a_restart(made: Path, data: Path) -> None:
+    weights = {"1": 0.25, "2": 0.1}
+    with served(made, data) as server:
+        assert server.client.put(f"{V2}/traffic", json={"weights": weights}).json()["weights"] == weights
+        spread = Counter(factor(server.client) for _ in range(200))
+        assert spread == {2: 50, 3: 20, 1: 130}
+        root = Counter(factor(server.client, "/predict") for _ in range(200))
+        assert root == {2: 50, 3: 20, 1: 130}
+    with served(made, data) as server:
+        server.wait_for_log(r"loading version 2")
+        seen: Counter[float] = Counter()
+        while seen[3] < 1:  # until both are there again
+            seen[factor(server.client)] += 1
+        assert server.client.get(f"{V2}/traffic").json()["weights"] == weights
+        assert Counter(factor(server.client) for _ in range(200)) == {2: 50, 3: 20, 1: 130}
+        assert server.client.delete(f"{V2}/traffic").status_code == 204
+        assert {factor(server.client) for _ in range(20)} == {1}
+    with served(made, data) as server:
+        assert server.client.get(f"{V2}/traffic").json()["weights"] == {}

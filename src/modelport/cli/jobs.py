@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from time import time
-from typing import Any
 
 import click
 
 from modelport.cli.jobs_source import opened
 from modelport.cli.loading import interruptible
+from modelport.cli.server_options import json_option, print_json, url_option
 from modelport.jobs.states import KINDS, State
 
 STATES = tuple(str(state) for state in State)
@@ -20,12 +19,7 @@ DATA_DIR = click.Path(file_okay=False, path_type=Path)
 def _where() -> list[click.Parameter]:
     """The options that say whose jobs."""
     return [
-        click.Option(
-            ["url", "--url"],
-            envvar="MODELPORT_URL",
-            metavar="URL",
-            help="the server [default: http://127.0.0.1:5000]",
-        ),
+        url_option(),
         click.Option(
             ["data_dir", "--data-dir"],
             type=DATA_DIR,
@@ -33,10 +27,6 @@ def _where() -> list[click.Parameter]:
             help="a server's data folder, instead of a server",
         ),
     ]
-
-
-def _as_json() -> click.Option:
-    return click.Option(["as_json", "--json"], is_flag=True, help="print JSON, as GET /v2/jobs has it")
 
 
 def _job() -> click.Argument:
@@ -51,7 +41,7 @@ def _list(url: str | None, data_dir: Path | None, limit: int, as_json: bool, **f
     with interruptible(), opened(url, data_dir) as source:
         found = source.list(filters, limit)
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
     if not found:
         click.echo("there are no such jobs", err=True)
@@ -65,7 +55,7 @@ def _show(url: str | None, data_dir: Path | None, job_id: str, as_json: bool) ->
     with interruptible(), opened(url, data_dir) as source:
         job = source.get(job_id)
         if as_json:
-            _print_json(job)
+            print_json(job)
             return
         metrics, artifacts = source.metrics(job_id), source.artifacts(job_id)
     from modelport.cli.jobs_tables import print_job
@@ -120,10 +110,6 @@ def _duration(ctx: click.Context, parameter: click.Parameter, text: str) -> floa
         raise click.BadParameter(str(error)) from None
 
 
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "replace"))
-
-
 command = click.Group(
     "jobs",
     short_help="List, show, follow, cancel, retry and remove jobs.",
@@ -143,7 +129,7 @@ command = click.Group(
                     show_default=True,
                     help="at most so many",
                 ),
-                _as_json(),
+                json_option("/v2/jobs"),
                 *_where(),
             ],
             help="List jobs, newest first.",
@@ -151,7 +137,7 @@ command = click.Group(
         click.Command(
             "show",
             callback=_show,
-            params=[_job(), _as_json(), *_where()],
+            params=[_job(), json_option("/v2/jobs"), *_where()],
             help="Show one job: its state, arguments, metrics and artifacts.",
         ),
         click.Command(

@@ -53,6 +53,6 @@ def opened(
         from modelport.cli.jobs_folder import FolderJobs
 
         return FolderJobs(data_dir, to_change=to_change)
-    from modelport.cli.jobs_server import DEFAULT_URL, ServerJobs
+    from modelport.cli.jobs_server import ServerJobs
 
-    return ServerJobs(url or DEFAULT_URL)
+    return ServerJobs(url)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from modelport.engine.output import printable
+from modelport.cli.tables import console, local_time, safe, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,13 +15,7 @@ COLOURS = {
     "queued": "cyan", "running": "blue", "succeeded": "green", "failed": "red", "cancelled": "yellow",
     "interrupted": "magenta",
 }  # fmt: skip
-PIPE_WIDTH = 200
 SHOWN = ("model_version", "attempt", "priority", "requested_by", "error", "ended_by")
-
-
-def console() -> Console:
-    """The console on stdout. Without a terminal lines are wide: programs that read them need them whole."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def print_jobs(jobs: Sequence[dict[str, Any]]) -> None:
@@ -37,11 +27,11 @@ def print_jobs(jobs: Sequence[dict[str, Any]]) -> None:
         table.add_row(
             job["id"],
             job["kind"],
-            _safe(job["model"]),
+            safe(job["model"]),
             _state(job),
-            _safe(_progress(job)),
-            _local(job["created_at"]),
-            _seconds(job["duration"]),
+            safe(_progress(job)),
+            local_time(job["created_at"]),
+            seconds(job["duration"]),
         )
     console().print(table)
 
@@ -53,29 +43,24 @@ def print_job(
     out = console()
     table = Table.grid(padding=(0, 2))
     for name in ("id", "kind", "model"):
-        table.add_row(f"[bold]{name}[/]", _safe(job[name]))
+        table.add_row(f"[bold]{name}[/]", safe(job[name]))
     table.add_row("[bold]state[/]", _state(job))
     for name in SHOWN:
         if job[name]:
-            table.add_row(f"[bold]{name.replace('_', ' ')}[/]", _safe(str(job[name])))
+            table.add_row(f"[bold]{name.replace('_', ' ')}[/]", safe(str(job[name])))
     for name in ("created_at", "started_at", "finished_at"):
         if job[name]:
-            table.add_row(f"[bold]{name.removesuffix('_at')}[/]", _local(job[name]))
-    for name, said in (("took", _seconds(job["duration"])), ("progress", _safe(_progress(job)))):
+            table.add_row(f"[bold]{name.removesuffix('_at')}[/]", local_time(job[name]))
+    for name, said in (("took", seconds(job["duration"])), ("progress", safe(_progress(job)))):
         if said:
             table.add_row(f"[bold]{name}[/]", said)
     for name, value in job["arguments"].items():
-        table.add_row(f"[bold]argument[/] {_safe(name)}", _safe(str(value)))
+        table.add_row(f"[bold]argument[/] {safe(name)}", safe(str(value)))
     for name, points in metrics.items():
-        table.add_row(f"[bold]metric[/] {_safe(name)}", _metric(points))
+        table.add_row(f"[bold]metric[/] {safe(name)}", _metric(points))
     for name, size in artifacts:
-        table.add_row("[bold]artifact[/]", f"{_safe(name)} ({size} bytes)")
+        table.add_row("[bold]artifact[/]", f"{safe(name)} ({size} bytes)")
     out.print(table)
-
-
-def _safe(text: str) -> str:
-    """Words of a model or a client, which must play no tricks on the terminal."""
-    return escape(printable(text.encode("utf-8", "replace")))
 
 
 def _state(job: dict[str, Any]) -> str:
@@ -103,19 +88,3 @@ def _metric(points: list[dict[str, Any]]) -> str:
     between = f", between {min(values):g} and {max(values):g}" if len(values) > 1 else ""
     now = "nan" if last["value"] is None else f"{last['value']:g}"
     return f"{now}{step}{between}"
-
-
-def _local(text: str | None) -> str:
-    if not text:
-        return ""
-    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _seconds(duration: float | None) -> str:
-    if duration is None:
-        return ""
-    if duration < 60:
-        return f"{duration:.1f} s"
-    minutes, seconds = divmod(round(duration), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}"

@@ -15,6 +15,7 @@ COMMANDS = {
     "train": "modelport.cli.train",
     "validate": "modelport.cli.validate",
     "jobs": "modelport.cli.jobs",
+    "runs": "modelport.cli.runs",
     "metadata": "modelport.cli.metadata",
     "check": "modelport.cli.check",
     "init": "modelport.cli.init",

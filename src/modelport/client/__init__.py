@@ -1,4 +1,4 @@
-"""The Python client of a modelport server: predictions, jobs, and what came out of them.
+"""The Python client of a modelport server: predictions, jobs, runs, and what came out of them.
 
 `Client` blocks and `AsyncClient` awaits; both run the same flows (see `exchange`). The package talks HTTP and
 knows nothing of the server's code.
@@ -13,11 +13,13 @@ from modelport.client.errors import (
     JobFailed,
     ModelFailed,
     NotFound,
+    PromotionRefused,
     RequestRefused,
     ServerBusy,
     TimedOut,
 )
 from modelport.client.records import Event, MetricPoint, Progress
+from modelport.client.run_records import Promotion, Run, Version
 from modelport.client.sync_client import Client
 from modelport.client.sync_job import Artifact, Job
 from modelport.contract.errors import ModelportError
@@ -39,7 +41,11 @@ __all__ = [
     "ModelportError",
     "NotFound",
     "Progress",
+    "Promotion",
+    "PromotionRefused",
     "RequestRefused",
+    "Run",
     "ServerBusy",
     "TimedOut",
+    "Version",
 ]

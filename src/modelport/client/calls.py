@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -19,6 +19,27 @@ from modelport.client.records import JobRecord
 
 PAGE = "100"
 RESULT_PLACE = re.compile(r"/v2/jobs/([^/]+)/result$")
+
+
+class ModelNotNamed(ValueError):
+    """No model was named, and the server has not exactly one."""
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How a prediction is to be made: the media type, the seconds, the version or its alias."""
+
+    accept: str | None = None
+    timeout: float | None = None
+    version: int | str | None = None
+
+    def place(self) -> str:
+        """The path below the model's. Raises `ValueError` for an empty version, which is that of none."""
+        if self.version is None:
+            return "/predict/"
+        if self.version == "":
+            raise ValueError("a version must not be empty: write its number or an alias")
+        return f"/versions/{quote(str(self.version), safe='')}/predict/"
 
 
 @dataclass(frozen=True)
@@ -66,39 +87,33 @@ class Calls:
 
     def model(self, name: str | None) -> Flow[dict[str, Any]]:
         """The metadata of one model."""
-        path = yield from self._model_path(name, self.deadline())
+        path = yield from self.model_path(name, self.deadline())
         response = yield from exchange(Request("GET", f"{path}/"), self.deadline())
         return response.json()
 
-    def predict(
-        self, model: str | None, arguments: Mapping[str, Any], accept: str | None, timeout: float | None
-    ) -> Flow[Any]:
+    def predict(self, model: str | None, arguments: Mapping[str, Any], options: PredictOptions) -> Flow[Any]:
         """A prediction, waited for."""
-        response = yield from self._predict(model, arguments, accept, self.deadline(timeout))
-        return prediction_of(response)
+        return prediction_of((yield from self._predict(model, arguments, options)))
 
     def stream(
-        self, model: str | None, arguments: Mapping[str, Any], accept: str | None, timeout: float | None
+        self, model: str | None, arguments: Mapping[str, Any], options: PredictOptions
     ) -> Flow[httpx.Response]:
         """A prediction whose answer has begun; whoever asked reads it and closes it."""
-        deadline = self.deadline(timeout)
-        accept = accept or STREAM_ACCEPT
-        return (yield from self._predict(model, arguments, accept, deadline, stream=True))
+        options = replace(options, accept=options.accept or STREAM_ACCEPT)
+        return (yield from self._predict(model, arguments, options, stream=True))
 
     def _predict(
         self,
         model: str | None,
         arguments: Mapping[str, Any],
-        accept: str | None,
-        deadline: Deadline,
+        options: PredictOptions,
         stream: bool = False,
     ) -> Flow[httpx.Response]:
         body = body_of(arguments)
-        path = yield from self._model_path(model, deadline)
-        headers = {"accept": accept} if accept else {}
-        request = Request(
-            "POST", f"{path}/predict/", headers=headers, body=body, repeatable=False, stream=stream
-        )
+        deadline = self.deadline(options.timeout)
+        path = (yield from self.model_path(model, deadline)) + options.place()
+        headers = {"accept": options.accept} if options.accept else {}
+        request = Request("POST", path, headers=headers, body=body, repeatable=False, stream=stream)
         return (yield from exchange(request, deadline))
 
     def submit(
@@ -107,7 +122,7 @@ class Calls:
         """Make a job; returns the server's JSON of it."""
         body = body_of(arguments)
         deadline = self.deadline()
-        path = yield from self._model_path(model, deadline)
+        path = yield from self.model_path(model, deadline)
         headers = options.headers() | ({"prefer": "respond-async"} if verb == "predict" else {})
         response = yield from exchange(
             Request("POST", f"{path}/{verb}/", headers=headers, body=body), deadline
@@ -151,7 +166,8 @@ class Calls:
         """A file whose bytes have begun to come; whoever asked reads it and closes it."""
         return (yield from exchange(Request("GET", path, stream=True), self.deadline()))
 
-    def _model_path(self, name: str | None, deadline: Deadline) -> Flow[str]:
+    def model_path(self, name: str | None, deadline: Deadline) -> Flow[str]:
+        """Where a model is. Raises `ModelNotNamed` without a name where there is not exactly one."""
         if name is None and not self._only_model:
             response = yield from exchange(Request("GET", "/v2/models/"), deadline)
             self._only_model = _only(_name_of(model) for model in response.json()["models"])
@@ -174,7 +190,7 @@ def _name_of(metadata: dict[str, Any]) -> str:
 def _only(names: Iterable[str]) -> str:
     found = list(names)
     if len(found) != 1:
-        raise ValueError(f"say which model: the server has {', '.join(found) or 'none'}")
+        raise ModelNotNamed(f"say which model: the server has {', '.join(found) or 'none'}")
     return found[0]
 
 

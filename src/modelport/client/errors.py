@@ -4,6 +4,7 @@
     ├── ArgumentsRefused    the arguments do not fit; `messages` says what is wrong with each
     ├── NotFound            there is no such model, job or artifact
     ├── RequestRefused      the server refused the request for another reason
+    │   └── PromotionRefused    the version is worse than the live one; `report` says how
     ├── ServerBusy          the server has no room now, or the model is not ready
     ├── ModelFailed         the model failed, or the server did
     ├── JobFailed           the job has ended and has no result; `job` tells its story
@@ -52,6 +53,22 @@ class RequestRefused(ModelportError):
         self.detail = detail
         self.request_id = request_id
         super().__init__(f"{detail} (HTTP {status})")
+
+
+class PromotionRefused(RequestRefused):
+    """The version is worse than the live one, which stays live (HTTP 409).
+
+    `report` is what the checks found: `checks` with the numbers, and `regressions`, a sentence for each.
+    """
+
+    def __init__(self, status: int, detail: str, report: dict[str, Any], request_id: str = ""):
+        self.report = report
+        super().__init__(status, detail, request_id)
+
+    @property
+    def regressions(self) -> list[str]:
+        """What is worse than it may be, in words."""
+        return list(self.report.get("regressions") or ())
 
 
 class ServerBusy(ModelportError):

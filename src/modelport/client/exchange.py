@@ -24,6 +24,7 @@ from modelport.client.errors import (
     ConnectionFailed,
     ModelFailed,
     NotFound,
+    PromotionRefused,
     RequestRefused,
     ServerBusy,
     TimedOut,
@@ -187,6 +188,9 @@ def error_of(response: httpx.Response) -> ModelportError:
         return ServerBusy(detail, _retry_after(response), request_id)
     if status >= 500:
         return ModelFailed(status, detail, request_id)
+    report: Any = body.get("report")
+    if status == 409 and isinstance(report, dict):
+        return PromotionRefused(status, detail, cast("dict[str, Any]", report), request_id)
     return RequestRefused(status, detail, request_id)
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import httpx
 
-from modelport.client.calls import Calls, JobOptions, checked_url
+from modelport.client.calls import Calls, JobOptions, PredictOptions, checked_url
 from modelport.client.records import Kind, State
+from modelport.client.run_calls import RunCalls
+from modelport.client.run_records import OnRegression, Promotion, Run, Version
 from modelport.client.sync_connection import SyncConnection
 from modelport.client.sync_job import Job
 
@@ -26,6 +28,7 @@ class Client:
 
     def __init__(self, url: str, *, timeout: float | None = 300.0, lost_for: float = 300.0, **options: Any):
         self._calls = Calls(timeout)
+        self._runs = RunCalls(self._calls)
         http = httpx.Client(base_url=checked_url(url), **options)
         self._connection = SyncConnection(http, self._calls, lost_for)
 
@@ -45,15 +48,18 @@ class Client:
         *,
         accept: str | None = None,
         timeout: float | None = None,
+        version: int | str | None = None,
         **more: Any,
     ) -> Any:
         """What the model's `predict` returns: a value if it comes as JSON, else a `Content`.
 
         Arguments are given by keyword; those whose names are taken here, in `arguments`. `accept` is the
-        media type that is wanted, `timeout` the seconds that this call may take. Raises `ModelportError`.
+        media type that is wanted, `timeout` the seconds that this call may take, `version` the number or the
+        alias of one that is not live. Raises `ModelportError`.
         """
         given = {**(arguments or {}), **more}
-        return self._connection.run(self._calls.predict(model, given, accept, timeout))
+        options = PredictOptions(accept, timeout, version)
+        return self._connection.run(self._calls.predict(model, given, options))
 
     def stream(
         self,
@@ -63,6 +69,7 @@ class Client:
         *,
         accept: str | None = None,
         timeout: float | None = None,
+        version: int | str | None = None,
         **more: Any,
     ) -> Iterator[Any]:
         """The pieces of a model's answer, each as soon as it is there.
@@ -71,7 +78,8 @@ class Client:
         bytes. Raises `ModelFailed` where the model failed in the middle.
         """
         given = {**(arguments or {}), **more}
-        response = self._connection.run(self._calls.stream(model, given, accept, timeout))
+        options = PredictOptions(accept, timeout, version)
+        response = self._connection.run(self._calls.stream(model, given, options))
         yield from self._connection.pieces(response)
 
     def submit(
@@ -146,6 +154,50 @@ class Client:
 
     def _job(self, body: dict[str, Any]) -> Job:
         return Job(self._connection, body)
+
+    def runs(self, model: str | None = None, *, top: int = 50, order_by: str | None = None) -> list[Run]:
+        """The trainings that have succeeded, at most `top` of them.
+
+        `order_by` is a number of theirs, such as `f1:max` or `slices.small.error:min`, or `newest`; without
+        it the server's setting `best_by` counts, and without that they are newest first.
+        """
+        return self._connection.run(self._runs.runs(model, top, order_by))
+
+    def run(self, run_id: str, model: str | None = None) -> Run:
+        """The run of this id; `best` and `live` are names of runs, too. Raises `NotFound`."""
+        return self._connection.run(self._runs.run(model, run_id))
+
+    def versions(self, model: str | None = None) -> list[Version]:
+        """What can predict, the newest first; the last is version 0, the model as its source has it."""
+        return self._connection.run(self._runs.versions(model))
+
+    def promote(
+        self,
+        version: int | str,
+        model: str | None = None,
+        *,
+        on_regression: OnRegression | None = None,
+        min_agreement: float | None = None,
+        max_latency_ratio: float | None = None,
+    ) -> Promotion:
+        """Make a version live, by its number or an alias such as `best`, if the checks let it.
+
+        A regression is an answer that fails, too little agreement or too many times the seconds of the live
+        version; with `on_regression="warn"` it becomes live all the same. Raises `PromotionRefused`. It goes
+        on at the server if this call ends before.
+        """
+        flow = self._runs.promote(
+            model,
+            version,
+            on_regression=on_regression,
+            min_agreement=min_agreement,
+            max_latency_ratio=max_latency_ratio,
+        )
+        return self._connection.run(flow)
+
+    def roll_back(self, model: str | None = None) -> Promotion:
+        """Make the version live again that was so before the last promotion, without checks."""
+        return self._connection.run(self._runs.roll_back(model))
 
     def close(self) -> None:
         """Close its connections. What was submitted goes on."""

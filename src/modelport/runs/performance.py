@@ -37,15 +37,16 @@ def numbers_of(performance: Mapping[str, Any], metrics: Mapping[str, float]) -> 
 
     Metrics stand under their own names. Where two have one name, the performance counts.
     """
-    found: dict[str, float] = {}
-    for path, value in _leaves(performance, "", MAX_DEPTH):
-        if len(found) >= MAX_NUMBERS:
-            break
-        found[path] = value
+    found = paths_of(performance)
     inner = f"{OVERALL}."
     bare = {name.removeprefix(inner): value for name, value in found.items() if name.startswith(inner)}
     logged = {name: value for name, value in metrics.items() if math.isfinite(value)}
     return logged | bare | found
+
+
+def paths_of(performance: Mapping[str, Any]) -> dict[str, float]:
+    """Every finite number of a performance by its dotted path, at most `MAX_NUMBERS`."""
+    return dict(_leaves(performance, "", MAX_DEPTH)[:MAX_NUMBERS])
 
 
 def _leaves(value: Mapping[str, Any], before: str, depth: int) -> list[tuple[str, float]]:

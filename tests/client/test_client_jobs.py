@@ -148,7 +148,8 @@ def test_every_event_comes_once_and_in_order(client: Any) -> None:
     job = client.train("Trains", epochs=3)
     events = list(job.events())
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
-    assert {event.type for event in events} == {"state", "log", "metric", "progress", "artifact"}
+    types = {"state", "log", "metric", "progress", "artifact", "environment"}
+    assert {event.type for event in events} == types
     states = [event.data["state"] for event in events if event.type == "state"]
     assert (states[0], states[-1]) == ("queued", "succeeded")
     metric = next(event for event in events if event.type == "metric")

@@ -29,6 +29,8 @@ def served_words(source: Source, signature: Signature) -> str:
     known = " ".join(str(word) for word in words if word) or f"a model of the {signature.contract} contract"
     features = _features(signature.predict)
     width = f", {features} feature{'s' * (features != 1)}" if features else ""
+    if source.saved:
+        return f"{known}{width}, which a training has saved as {Path(source.saved).name}"
     origin = f"{Path(source.target).name} ({source.options.format})"
     return f"{known}{width}, from {origin if source.kind == 'model' else source}"
 

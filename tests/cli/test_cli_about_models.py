@@ -132,6 +132,7 @@ COMMANDS = (
     "train",
     "validate",
     "jobs",
+    "runs",
     "metadata",
     "check",
     "init",

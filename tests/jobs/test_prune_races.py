@@ -40,7 +40,8 @@ def test_a_download_that_has_begun_is_whole_and_a_log_is_whole_or_cut(
     server: Server, shared: tuple[str, ...]
 ) -> None:
     client = server.client
-    large, chatty = predict(client, "large", number=SIZE), train(client, "long_lines", number=SIZE // 4000)
+    large = predict(client, "large", number=SIZE)
+    chatty = predict(client, "long_lines", number=SIZE // 4000)
     for job_id in (large, chatty):
         assert ended(client, job_id)["state"] == "succeeded"
     whole = client.get(f"/v2/jobs/{large}/result").content
@@ -68,7 +69,7 @@ def test_a_download_that_has_begun_is_whole_and_a_log_is_whole_or_cut(
 
 def test_requests_that_meet_the_removal_get_all_or_404(server: Server, shared: tuple[str, ...]) -> None:
     client = server.client
-    ids = [train(client, "artifacts") for _ in range(3)] + [predict(client, "large", number=2_000_000)]
+    ids = [predict(client, "artifacts") for _ in range(3)] + [predict(client, "large", number=2_000_000)]
     for job_id in ids:
         assert ended(client, job_id)["state"] == "succeeded"
     paths = ["", "/result", "/log", "/metrics", "/artifacts/", "/artifacts/model.bin"]

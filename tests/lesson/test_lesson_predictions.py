@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -194,8 +195,9 @@ def test_what_takes_too_long_is_a_504() -> None:
 
 def test_a_full_queue_is_a_503_that_says_when() -> None:
     with lesson_serving("Does", "--queue-size", "1") as server, ExitStack() as stack:
-        for _ in range(8):
-            stack.enter_context(_sleeping(server))
+        sent = [stack.enter_context(_sleeping(server)) for _ in range(8)]
+        # One runs, one waits, and the others are refused: once those have their answers, the queue is full.
+        serving.wait_until(lambda: len(select.select(sent, [], [], 1.0)[0]) >= 6, lambda: server.log)
         answer = server.client.post("/predict", json={"what": "object"})
         assert unwrapped(answer, 503, "detail") == "1 calls wait for the model 'Does' already"
         assert int(answer.headers["retry-after"]) >= 1

@@ -27,7 +27,10 @@ def site(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
 def client(site: Server) -> httpx.Client:
     """Version 1 is live, and has had a call that versions are checked with."""
     if live(site.client) != 1:
-        promoted(site.client, 1, on_regression="warn")
+        back = [promote(site.client, 1, on_regression="warn")]
+        while back[-1].status_code == 409:  # the last one is live, and still being made known
+            back.append(promote(site.client, 1, on_regression="warn"))
+        assert back[-1].status_code == 200, back[-1].text
     return site.client
 
 
@@ -109,8 +112,7 @@ def test_a_version_must_be_as_fast_as_is_asked(client: httpx.Client) -> None:
 def test_a_version_that_cannot_be_loaded_leaves_the_live_one_alone(client: httpx.Client) -> None:
     for wish in ({}, {"on_regression": "warn"}):
         words = refused(promote(client, 4, **wish), 503)
-        assert "version 4 of 'm' could not be loaded" in words
-        assert "this one cannot be loaded" in words
+        assert words == "version 4 of 'm' could not be loaded; the log of the server says why"
         assert live(client) == 1
         assert factor(client) == 2
     assert client.get("/v2/health/ready").status_code == 200

@@ -25,7 +25,6 @@ class Shares:
     """
 
     def __init__(self, others: Sequence[tuple[ModelPool, float]]):
-        self.pools = [pool for pool, _ in others]
         rest = max(0.0, 1.0 - sum(weight for _, weight in others))
         self._shares = [_Share(None, rest), *(_Share(pool, weight) for pool, weight in others)]
 

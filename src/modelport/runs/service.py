@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from modelport.contract.errors import ModelLoadError
@@ -69,7 +68,7 @@ class RunService:
         """True if there can be none, since there is no database yet."""
         settings = self.settings
         return not (settings.database_url or settings.import_runs) and not (
-            Path(self.jobs.data_dir / "jobs.sqlite").exists()
+            (self.jobs.data_dir / "jobs.sqlite").exists()
         )
 
     async def stop(self) -> None:

@@ -18,7 +18,9 @@ MANY = 10_000
 SMALL = str(servers.MODELS / "small_typed.py")
 SWAPPED = str(servers.MODELS / "swapped.py")
 PER_SECOND = 200
-BEFORE_SECONDS = 10.0
+BETWEEN_SECONDS = 5.0
+VERSIONS = (1, 2, 3)
+SWAPS_OF_EACH = 3
 
 
 def listing() -> list[Row]:
@@ -86,48 +88,49 @@ def cached_version(seconds: float) -> list[Row]:
 
 
 def swap() -> list[Row]:
-    """Versions becoming live under a steady load."""
-    with servers.modelport(SWAPPED, pinned=False) as (port, _):
-        for number in (1, 2):
+    """Versions becoming live under a steady load, each loaded anew: one other version is kept at a time."""
+    with servers.modelport(SWAPPED, "--loaded-versions", "1", pinned=False) as (port, _):
+        for number in VERSIONS:
             _train(port, number)
         return asyncio.run(_swap(port))
 
 
 async def _swap(port: int) -> list[Row]:
+    """All swaps are taken as one: the p99 of the 500 requests of one says but how the machine stumbled."""
     raw = servers.request("/v2/models/swapped/predict/", {"row": [1.0, 2.0, 3.0, 4.0]})
     load = SteadyLoad(port, raw, PER_SECOND)
     running = asyncio.create_task(load.run())
-    await asyncio.sleep(BEFORE_SECONDS)
-    ratios: list[float] = []
-    worst = 0.0
+    await asyncio.sleep(BETWEEN_SECONDS)
     moves: list[tuple[float, float, int]] = []
-    for version in (1, 2):
+    for version in VERSIONS * SWAPS_OF_EACH:
         began = time.perf_counter()
         await asyncio.to_thread(_promote, port, version)
-        ended = time.perf_counter()
-        moves.append((began, ended, version))
-        await asyncio.sleep(BEFORE_SECONDS)
-        before = [a.at - a.due for a in load.answers if began - BEFORE_SECONDS < a.due < began - 0.05]
-        during = [a.at - a.due for a in load.answers if began <= a.due <= ended]
-        worst = max(worst, percentile(during, 0.99))
-        ratios.append(percentile(during, 0.99) / percentile(before, 0.99))
+        moves.append((began, time.perf_counter(), version))
+        await asyncio.sleep(BETWEEN_SECONDS)
     load.stop()
     await running
+    during: list[float] = []
+    between: list[float] = []
+    for answer in load.answers:
+        swapping = any(began <= answer.due <= ended for began, ended, _ in moves)
+        (during if swapping else between).append(answer.at - answer.due)
+    during_p99, between_p99 = percentile(during, 0.99), percentile(between, 0.99)
     failed = sum(answer.status != 200 for answer in load.answers)
     wrong = sum(not _was_live(json.loads(a.body)["number"], a.due, a.at, moves) for a in load.answers)
     said = (
-        f"{failed} of {len(load.answers):,} failed, {wrong} by a version that was not live; "
-        f"p99 {max(ratios):.1f} times that before ({worst * 1000:.1f} ms)"
+        f"{len(moves)} swaps, {failed} of {len(load.answers):,} failed, {wrong} by a version not live; p99 "
+        f"{during_p99 / between_p99:.1f} times that between them ({during_p99 * 1000:.1f} ms)"
     )
-    met = not failed and not wrong and max(ratios) <= 2
-    return [Row("a swap at 200 requests a second", said, "none, none, <= 2", met)]
+    met = not failed and not wrong and during_p99 <= 2 * between_p99
+    return [Row("swaps at 200 requests a second", said, "none, none, <= 2", met)]
 
 
 def _was_live(number: int, due: float, at: float, moves: list[tuple[float, float, int]]) -> bool:
     """True if the version may have been live at some time while the request was under way."""
-    first = {0: 0.0} | {version: began for began, _, version in moves}
-    last = {version: ended for (_, ended, _), version in zip(moves, (0, 1), strict=True)}
-    return at >= first[number] and due <= last.get(number, float("inf"))
+    until = [ended for _, ended, _ in moves] + [float("inf")]
+    spans = [(0, 0.0, until[0])]  # of each version that was live: from when, until when
+    spans += [(version, began, end) for (began, _, version), end in zip(moves, until[1:], strict=True)]
+    return any(version == number and at >= first and due <= last for version, first, last in spans)
 
 
 def _train(port: int, number: int) -> None:

@@ -318,7 +318,7 @@ class DiesOnceReady(modelport.Model):
     """Every worker ends a moment after it was ready."""
 
     def warm(self) -> None:
-        threading.Timer(0.02, os._exit, (5,)).start()
+        threading.Timer(0.5, os._exit, (5,)).start()
 
     def predict(self) -> str:
         return "lucky"

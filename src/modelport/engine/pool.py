@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeAlias
 
@@ -23,6 +24,7 @@ from modelport.worker.frames import Failed, FrameError, Kind, Load, Ready, State
 
 log = logging.getLogger("modelport.engine")
 
+TOGETHER = max((os.cpu_count() or 1) // 2, 1)
 
 Tap: TypeAlias = "Callable[[Call, Deliver], Deliver]"
 
@@ -86,11 +88,18 @@ class ModelPool:
             self._spawn()
 
     async def grow(self) -> None:
-        """Have as many workers as settings say, and wait until those that were missing are ready, too."""
-        while len(self.workers) < self.settings.workers and self.state == "ready":
-            self._spawn()
-        for worker in list(self.workers):
-            await worker.settled.wait()
+        """Have as many workers as settings say, and wait until those that were missing are ready, too.
+
+        No more than half of the processors load at a time: the others are for what is answered meanwhile.
+        """
+        missing = self.settings.workers - len(self.workers)
+        for begun in range(0, missing, TOGETHER):
+            if self.state != "ready":
+                return
+            for _ in range(min(TOGETHER, missing - begun)):
+                self._spawn()
+            for worker in list(self.workers):
+                await worker.settled.wait()
 
     @contextlib.contextmanager
     def held(self) -> Generator[None]:

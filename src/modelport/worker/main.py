@@ -29,6 +29,7 @@ from modelport.worker.cancellation import RunningCall, Terminated
 from modelport.worker.failures import described, trace
 from modelport.worker.frames import Failed, FrameSocket, Kind, Load, Ready, State
 from modelport.worker.host import Host
+from modelport.worker.urgency import give_way, giving_way
 
 PR_SET_PDEATHSIG = 1
 
@@ -52,7 +53,7 @@ def main(argv: list[str]) -> int:
     running = RunningCall(marker, control)
     running.install()
     try:
-        return serve_channel(channel, running)
+        return serve_channel(channel, running, urgent=not nice)
     except Terminated:
         terminated.append(True)
         return 128 + signal.SIGTERM
@@ -60,34 +61,36 @@ def main(argv: list[str]) -> int:
         _flush()
 
 
-def serve_channel(channel: socket.socket, running: RunningCall) -> int:
-    """Load what the first frame names and answer calls on this socket until the server is done."""
+def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool = False) -> int:
+    """Load what the first frame names and answer calls on this socket until the server is done.
+
+    The process of `urgent` calls lets others go first while it loads.
+    """
     frames = FrameSocket(channel)
     first = frames.receive()
     if first is None:
         return 0
     rules: Load = first[1]
-    model = _prepared(rules, frames)
+    model = _prepared(rules, frames, urgent)
     if model is None:
         return 3
-    gc.collect()
-    gc.freeze()  # what was loaded stays; collections need not walk over it again
     Host(model, rules, frames, running).run()
     return 0
 
 
-def _prepared(rules: Load, frames: FrameSocket) -> ServedModel | None:
+def _prepared(rules: Load, frames: FrameSocket, urgent: bool) -> ServedModel | None:
     """The loaded, warmed and announced model; `None` if that failed, and was reported."""
     began = perf_counter()
-    state = "loading"
     try:
-        frames.send(Kind.STATE, State(state))
-        model = load_model(source_of(rules))
-        loaded = perf_counter()
-        if rules.warm:
-            state = "warming"
-            frames.send(Kind.STATE, State(state))
-            warm(model)
+        with giving_way() if urgent else contextlib.nullcontext():
+            frames.send(Kind.STATE, State("loading"))
+            model = load_model(source_of(rules))
+            loaded = perf_counter()
+            if rules.warm:
+                frames.send(Kind.STATE, State("warming"))
+                warm(model)
+            gc.collect()
+            gc.freeze()  # what was loaded stays; collections need not walk over it again
         frames.send(Kind.READY, Ready(model.signature, loaded - began, perf_counter() - loaded))
     except Terminated:
         raise
@@ -111,14 +114,6 @@ def source_of(rules: Load) -> Source:
     """The source that a LOAD frame names."""
     kind: Any = rules.kind
     return Source(rules.name, kind, rules.target, rules.attribute, rules.options, rules.saved)
-
-
-def give_way(nice: int) -> None:
-    """Let others go first: by the priority, and never interrupting them in order to wake up."""
-    os.nice(nice)
-    if nice and sys.platform == "linux":
-        with contextlib.suppress(OSError):  # a sandbox may forbid it
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def die_with(parent: int) -> None:

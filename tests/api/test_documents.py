@@ -13,14 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV31SpecValidator
 
-from modelport.api.documents import (
-    CONTENT_SECURITY_POLICY,
-    STATIC_DIR,
-    openapi_document,
-    redoc_page,
-    swagger_document,
-    swagger_page,
-)
+from modelport.api.documents import STATIC_DIR
+from modelport.api.documents.openapi import openapi_document
+from modelport.api.documents.pages import CONTENT_SECURITY_POLICY, redoc_page, swagger_page
+from modelport.api.documents.swagger import swagger_document
 from modelport.contract.signature import Argument, Operation, Signature
 
 JSON = "application/json"

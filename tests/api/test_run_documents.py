@@ -13,8 +13,9 @@ import pytest
 from serving import MODELS, Server, serving
 
 from modelport.api.app import Application
-from modelport.api.documents import openapi_document, swagger_document
 from modelport.api.documents.mlup_paths import RootApi
+from modelport.api.documents.openapi import openapi_document
+from modelport.api.documents.swagger import swagger_document
 from modelport.contract.signature import Argument, Operation, Signature
 from modelport.engine.local import LocalEngine
 from modelport.runs.service import RunService

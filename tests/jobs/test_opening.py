@@ -18,8 +18,8 @@ from making import new_job
 from postgres_server import Postgres
 from sqlalchemy import text
 
-from modelport.jobs import migrations
-from modelport.jobs.schema import HEAD, metadata
+from modelport.jobs import indexes, migrations
+from modelport.jobs.schema import HEAD
 from modelport.jobs.states import State
 from modelport.jobs.store import (
     JobStore,
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_the_migrations_make_the_tables_that_the_code_has(store: JobStore) -> None:
     def differences(tx):  # type: ignore[no-untyped-def]
-        return compare_metadata(MigrationContext.configure(tx.connection), metadata)
+        return compare_metadata(MigrationContext.configure(tx.connection), indexes.metadata)
 
     assert await store.writer.do(differences) == []
     scripts = ScriptDirectory(str(Path(migrations.__file__).parent))

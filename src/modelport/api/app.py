@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from modelport.api.asgi import Receive, Scope, Send, header
 from modelport.api.calls import CallHandler
 from modelport.api.direct import DirectCalls
-from modelport.api.documents.pages import STATIC_DIR
+from modelport.api.documents import STATIC_DIR
 from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.envelope import Envelope
 from modelport.api.handed import Handed
@@ -75,7 +75,8 @@ class Application:
             for source in engine.sources
             if not self._is_replaced(f"/v2/models/{source.name}/predict")
         }
-        self.direct = DirectCalls(engine, settings, self._calls, self._predict_paths)
+        version_of = _of_no_version if routes else runs.versions.ready_pool  # theirs may be at such a path
+        self.direct = DirectCalls(engine, settings, self._calls, self._predict_paths, version_of)
         self._job_routes = JobRoutes(jobs, self.base_path)
         self._submission = JobSubmission(engine, jobs, settings)
         self._job_answers = JobAnswers(self._submission, self._job_routes, self._calls, self.base_path)
@@ -283,3 +284,7 @@ class _Assets(StaticFiles):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         headers = [pair for pair in scope["headers"] if pair[0] != b"range"]
         await super().__call__({**scope, "headers": headers}, receive, send)
+
+
+def _of_no_version(model: str, version: int) -> None:
+    """Every version goes the long way."""

@@ -6,7 +6,9 @@ No task, no coroutine, no future: two callbacks. It takes only what is plain, an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import lru_cache, partial
 
 from modelport.api.asgi import Receive, Scope, Send
@@ -25,14 +27,28 @@ from modelport.settings import Settings
 MEANINGFUL = frozenset({b"content-type", b"accept", b"content-encoding", b"origin", b"prefer"})
 
 
+# `/versions/7/predict` after the path of a model; an alias goes the long way.
+VERSION = re.compile(r"(?P<model>.+)/versions/(?P<number>0|[1-9][0-9]{0,8})(?P<rest>/predict/?)")
+VersionOf = Callable[[str, int], ModelPool | None]
+
+
 class DirectCalls:
     """Takes plain predictions from the HTTP protocol. One for the application.
 
-    `paths` names the model that answers at each path of predictions.
+    `paths` names the model that answers at each path of predictions. `version_of` has the pool of a version
+    of a model if it can answer now.
     """
 
-    def __init__(self, engine: LocalEngine, settings: Settings, calls: CallHandler, paths: dict[str, str]):
+    def __init__(
+        self,
+        engine: LocalEngine,
+        settings: Settings,
+        calls: CallHandler,
+        paths: dict[str, str],
+        version_of: VersionOf,
+    ):
         self.engine = engine
+        self._version_of = version_of
         self._calls = calls
         limits = (settings.json_max_size, settings.client_max_size, MEMORY_BYTES)
         self._max_body = min(limit for limit in limits if limit)
@@ -50,7 +66,10 @@ class DirectCalls:
     def take(self, cycle: Cycle) -> bool:
         """Answer the request if it is a plain prediction; false, with nothing done, if it is not."""
         scope = cycle.scope
+        version = None
         name = self._models.get(scope["path"])
+        if name is None:
+            name, version = self._version_at(scope["path"])
         if name is None:
             return self._other(cycle)
         if scope["method"] != "POST" or len(cycle.body) > self._max_body:
@@ -66,8 +85,8 @@ class DirectCalls:
                     accept = value.decode("latin-1")
                 else:
                     return False
-        pool = self.engine.route(name)
-        if pool.reads_headers or not _is_json(content_type):
+        pool = self.engine.route(name) if version is None else self._version_of(name, version)
+        if pool is None or pool.reads_headers or not _is_json(content_type):
             return False
         call = Call(
             self.engine.next_id(),
@@ -83,16 +102,33 @@ class DirectCalls:
         cycle.connection.on_disconnect = partial(pool.cancel, pending)
         return True
 
+    def _version_at(self, path: str) -> tuple[str | None, int | None]:
+        """The model and the number of the version that answers at this path, if it is one."""
+        found = VERSION.fullmatch(path) if "/versions/" in path else None
+        if found is None:
+            return None, None
+        return self._models.get(found["model"] + found["rest"]), int(found["number"])
+
     def _on_answer(self, cycle: Cycle, pool: ModelPool, pending: Pending, answer: Answer) -> None:
         if answer.is_plain and not cycle.flow.write_paused:
             cycle.send_whole(self._head_of(cycle, answer), answer.body)
         elif not cycle.disconnected:
-            cycle.run_as_task(cycle, partial(self._respond, pool, pending, answer))
+            holding = ExitStack()
+            holding.enter_context(pool.held())  # until all is sent: a version may be unloaded otherwise
+            cycle.run_as_task(cycle, partial(self._respond, holding, pool, pending, answer))
 
     async def _respond(
-        self, pool: ModelPool, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
+        self,
+        holding: ExitStack,
+        pool: ModelPool,
+        pending: Pending,
+        answer: Answer,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
-        await self._calls.respond(send, pool, pending, answer)
+        with holding:
+            await self._calls.respond(send, pool, pending, answer)
 
     def _head_of(self, cycle: Cycle, answer: Answer) -> bytes:
         if cycle.default_headers is not self._default_headers:  # a new list each second: it has the date

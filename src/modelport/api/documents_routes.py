@@ -1,18 +1,19 @@
-"""The API documents and the pages that show them."""
+"""The API documents and the pages that show them.
+
+What makes them is imported when the first is asked for: most servers start more often than that.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Callable
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 import modelport
-from modelport.api.documents.mlup_paths import RootApi
-from modelport.api.documents.openapi import openapi_document
-from modelport.api.documents.pages import CONTENT_SECURITY_POLICY, redoc_page, swagger_page
-from modelport.api.documents.swagger import swagger_document
 from modelport.api.mlup.model import RootModel
 from modelport.engine.local import LocalEngine
 from modelport.settings import Settings
@@ -38,34 +39,55 @@ class DocumentRoutes:
         return routes
 
     async def openapi(self, request: Request) -> Response:
-        return JSONResponse(self._document("openapi", openapi_document))
+        return JSONResponse(await asyncio.to_thread(self._document, "openapi"))
 
     async def swagger(self, request: Request) -> Response:
-        return JSONResponse(self._document("swagger", swagger_document))
+        return JSONResponse(await asyncio.to_thread(self._document, "swagger"))
 
-    def _document(self, kind: str, make: Any) -> dict[str, Any]:
+    def _document(self, kind: Literal["openapi", "swagger"]) -> dict[str, Any]:
         pools = [pool for pool in self.engine.pools.values() if pool.signature is not None]
         names = tuple((pool.name, pool.version) for pool in pools)
         kept = self._kept.get(kind)
         if kept is None or kept[0] != names:
-            document = make(
+            document = _maker(kind)(
                 [pool.signature for pool in pools],
                 base_path=self.base_path,
                 predict=self.settings.predict_endpoint,
                 train=self.settings.train_endpoint,
                 version=modelport.__version__,
                 stringify_predictions=self.settings.stringify_predictions,
-                root=RootApi(self._root.name, self.settings.is_long_predict, self.settings.envelope),
+                root=self._root_api(),
             )
             self._kept[kind] = kept = (names, document)
         return kept[1]
 
+    def _root_api(self) -> Any:
+        from modelport.api.documents.mlup_paths import RootApi
+
+        return RootApi(self._root.name, self.settings.is_long_predict, self.settings.envelope)
+
     async def swagger_page(self, request: Request) -> Response:
+        from modelport.api.documents.pages import swagger_page
+
         return _page(swagger_page(base_path=self.base_path))
 
     async def redoc_page(self, request: Request) -> Response:
+        from modelport.api.documents.pages import redoc_page
+
         return _page(redoc_page(base_path=self.base_path))
 
 
+def _maker(kind: Literal["openapi", "swagger"]) -> Callable[..., dict[str, Any]]:
+    if kind == "openapi":
+        from modelport.api.documents.openapi import openapi_document
+
+        return openapi_document
+    from modelport.api.documents.swagger import swagger_document
+
+    return swagger_document
+
+
 def _page(html: str) -> Response:
+    from modelport.api.documents.pages import CONTENT_SECURITY_POLICY
+
     return HTMLResponse(html, headers={"content-security-policy": CONTENT_SECURITY_POLICY})

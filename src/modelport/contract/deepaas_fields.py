@@ -19,6 +19,7 @@ from marshmallow import fields, validate
 from webargs.fields import DelimitedList
 
 from modelport.contract.errors import ArgumentErrors, ModelLoadError
+from modelport.contract.message_maps import text_keys
 from modelport.contract.places import MISSING
 from modelport.contract.signature import Argument, ArgumentKind, Location
 from modelport.contract.uploaded_file import is_uploaded_file
@@ -295,10 +296,3 @@ def _as_list(field: fields.List, raw: Any) -> Any:
             return field.delimiter.join(str(item) for item in cast("list[Any]", raw))
         return raw
     return cast("list[Any]", raw) if isinstance(raw, (list, tuple)) else [raw]
-
-
-def text_keys(messages: Any) -> Any:
-    """Message maps with text keys throughout: JSON has no other."""
-    if isinstance(messages, dict):
-        return {str(k): text_keys(v) for k, v in cast("dict[Any, Any]", messages).items()}
-    return messages

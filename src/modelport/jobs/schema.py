@@ -1,18 +1,15 @@
-"""The tables of the store. The migrations make them; a test holds that both are the same.
+"""The tables of jobs. The migrations make them; a test holds that both are the same.
 
 A change of a table needs a migration in `migrations/versions`, and `HEAD` names the newest one.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     Float,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -110,21 +107,3 @@ deliveries = Table(
 # make claims of several servers wait for each other.
 tokens = Table("tokens", metadata, Column("last", BigInteger, nullable=False))
 token_sequence = Sequence("job_token", metadata=metadata)
-
-
-def _partial(name: str, *columns: Any, where: str, unique: bool = False) -> None:
-    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
-
-
-Index("jobs_by_kind", jobs.c.kind, jobs.c.state, jobs.c.number)
-Index("jobs_by_model", jobs.c.model, jobs.c.kind, jobs.c.state, jobs.c.number)
-_partial("jobs_waiting", jobs.c.priority.desc(), jobs.c.number, jobs.c.model, where="state = 'queued'")
-_partial("jobs_running", jobs.c.lease_until, jobs.c.owner, where="state = 'running'")
-_partial("jobs_ended", jobs.c.finished_at, where="finished_at IS NOT NULL")
-_partial("jobs_kept", jobs.c.finished_at, where="keep_seconds IS NOT NULL")
-_partial(
-    "jobs_once", jobs.c.requested_by, jobs.c.idempotency_key, where="idempotency_key IS NOT NULL", unique=True
-)
-_partial("events_but_log", events.c.job, events.c.sequence, where="type <> 'log'")
-_partial("deliveries_due", deliveries.c.next_at, where="next_at IS NOT NULL")
-Index("deliveries_by_job", deliveries.c.job)

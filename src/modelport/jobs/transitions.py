@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, bindparam, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from modelport.jobs import failpoints
 from modelport.jobs.deliveries import announce, release
@@ -27,6 +26,7 @@ from modelport.jobs.rows import (
 )
 from modelport.jobs.schema import events, jobs
 from modelport.jobs.states import ENDED, State, check
+from modelport.jobs.upserts import made_once
 from modelport.jobs.writer import Transaction
 
 BEFORE_IT_RAN = Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by="before it ran")
@@ -39,10 +39,9 @@ _COUNT_ON = (
     .values(last_event=jobs.c.last_event + bindparam("more"), revision=jobs.c.revision + 1)
     .returning(jobs.c.number, jobs.c.last_event, jobs.c.attempt)
 )
-_INSERT_ONCE = {
-    False: sqlite.insert(jobs).on_conflict_do_nothing().returning(jobs.c.number),
-    True: postgresql.insert(jobs).on_conflict_do_nothing().returning(jobs.c.number),
-}
+_insert_once = made_once(
+    lambda insert_into: insert_into(jobs).on_conflict_do_nothing().returning(jobs.c.number)
+)
 
 
 def submit(tx: Transaction, new: NewJob) -> tuple[Job, bool]:
@@ -55,7 +54,7 @@ def submit(tx: Transaction, new: NewJob) -> tuple[Job, bool]:
         first = _same_request(tx, row)
         if first is not None:
             return first, False
-        number = tx.connection.execute(_INSERT_ONCE[tx.postgres], row).scalar()
+        number = tx.connection.execute(_insert_once(tx.postgres), row).scalar()
         if number is None:  # another server was faster
             first = _same_request(tx, row)
             if first is None:

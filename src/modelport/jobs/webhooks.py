@@ -25,8 +25,8 @@ from modelport.jobs.records import Delivery, Job
 from modelport.jobs.views import job_body, utc
 from modelport.jobs.webhook_targets import Targets, target_of
 from modelport.security.addresses import is_public_address, is_public_or_private_address
-from modelport.security.post import PostLimits, UrlError, post_bytes
-from modelport.security.urls import check_url
+from modelport.security.post_limits import PostLimits
+from modelport.security.urls import UrlError, check_url
 from modelport.webhooks import keys_of, sign
 
 log = logging.getLogger("modelport.jobs")
@@ -199,6 +199,8 @@ class WebhookSender:
         job = await self.store.get(delivery.job_id)
         if job is None:
             raise _Failed("the job was removed", final=True)
+        from modelport.security.post import post_bytes  # and an HTTP client, for those that have webhooks
+
         try:
             body = message(delivery, job, self.base_path)
             failpoints.reach("webhook.before_send")

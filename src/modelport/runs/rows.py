@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import RowMapping, bindparam, insert, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from modelport.jobs.rows import packed, plain, unpacked
+from modelport.jobs.upserts import InsertInto, made_once
 from modelport.jobs.writer import Transaction
 from modelport.runs.performance import numbers_of
 from modelport.runs.records import NewRun, Run
@@ -19,21 +19,16 @@ DATA = ("params", "metrics", "performance", "environment")
 SUMMARY = [column for column in runs.c if column.name != "environment"]
 
 
-def _for_both(made: Callable[[Any], Any]) -> dict[bool, Any]:
-    """A statement of PostgreSQL (true) and of SQLite (false), made once: thousands of runs may come."""
-    return {True: made(postgresql.insert), False: made(sqlite.insert)}
-
-
-def _counted(insert_into: Any) -> Any:
+def _counted(insert_into: InsertInto) -> Any:
     up = {"last": version_numbers.c.last + 1}
     counted = insert_into(version_numbers).on_conflict_do_update(index_elements=["model"], set_=up)
     return counted.returning(version_numbers.c.last)
 
 
-INSERT_NEW = _for_both(
+insert_new = made_once(
     lambda insert_into: insert_into(runs).on_conflict_do_nothing().returning(runs.c.number)
 )
-COUNT_VERSION = _for_both(_counted)
+count_version = made_once(_counted)
 SET_VERSION = (
     update(runs).where(runs.c.number == bindparam("its_number")).values(version=bindparam("its_version"))
 )
@@ -71,7 +66,7 @@ def insert_run(tx: Transaction, new: NewRun) -> int | None:
         "performance": packed(new.performance),
         "environment": packed(new.environment),
     }
-    number: int | None = tx.connection.execute(INSERT_NEW[tx.postgres], row).scalar()
+    number: int | None = tx.connection.execute(insert_new(tx.postgres), row).scalar()
     if number is None:
         return None
     if new.saved:  # now that it is certain to be new: no number is used up for nothing
@@ -86,4 +81,4 @@ def insert_run(tx: Transaction, new: NewRun) -> int | None:
 
 def next_version(tx: Transaction, model: str) -> int:
     """A number that no version of the model has had. Other servers wait for it until the commit."""
-    return tx.connection.execute(COUNT_VERSION[tx.postgres], {"model": plain(model), "last": 1}).scalar_one()
+    return tx.connection.execute(count_version(tx.postgres), {"model": plain(model), "last": 1}).scalar_one()

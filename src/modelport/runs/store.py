@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from modelport.jobs.records import FOR_EVER
 from modelport.jobs.rows import packed, plain, unpacked
 from modelport.jobs.schema import jobs
 from modelport.jobs.service import JobService
+from modelport.jobs.upserts import insert_into
 from modelport.jobs.writer import Transaction
 from modelport.runs.errors import no_version
 from modelport.runs.performance import Order
@@ -217,8 +217,8 @@ def _set_alias(
     if version and tx.connection.execute(its_run.with_for_update(read=True)).first() is None:
         raise no_version(model, version)
     if before is None:
-        dialect: Any = postgresql if tx.postgres else sqlite
-        made = dialect.insert(aliases).values(row).on_conflict_do_nothing().returning(aliases)
+        new = insert_into(postgres=tx.postgres)(aliases).values(row)
+        made = new.on_conflict_do_nothing().returning(aliases)
     else:
         moved = {"version": version, "revision": aliases.c.revision + 1, "changed_at": tx.now}
         made = update(aliases).where(*mine, aliases.c.version == before).values(moved).returning(aliases)

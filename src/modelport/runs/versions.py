@@ -62,6 +62,21 @@ class Versions:
         _less(self._pins, (model, version))
         self._tidy()
 
+    def ready_pool(self, model: str, version: int) -> ModelPool | None:
+        """The pool of a version that can answer now, which counts as a use of it; else `None`.
+
+        A version stays loaded while it has a call, or its pool is `held`.
+        """
+        key = (model, version)
+        live = self.engine.pools.get(model)
+        if live is None or live.version == version:
+            return live
+        pool = self.engine.versions.get(key)
+        if pool is None or pool.state != "ready" or key in self._gone:
+            return None
+        self._used[key] = asyncio.get_running_loop().time()
+        return pool
+
     def is_used(self, model: str, version: int) -> bool:
         """True if a version is pinned, or a request is about it now."""
         return (model, version) in self._pins or (model, version) in self._users

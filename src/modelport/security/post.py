@@ -6,30 +6,19 @@ other side sees an orderly end, and thrown away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import anyio
 import httpcore
 from anyio.lowlevel import checkpoint
 
-from modelport.security.addresses import IPAddress, is_public_address
 from modelport.security.connections import Resolve, checked_addresses, opened, system_resolve
+from modelport.security.post_limits import PostLimits
 from modelport.security.urls import UrlError, UrlFetchFailed, UrlNotAllowed, check_url
 
 __all__ = ["PostLimits", "UrlError", "UrlFetchFailed", "UrlNotAllowed", "post_bytes"]
 
 DRAIN_S = 1.0
-
-
-@dataclass(frozen=True)
-class PostLimits:
-    """What one post may cost, and where it may go. The deadline counts from the look-up to the status."""
-
-    total_deadline_s: float = 15.0
-    max_response_bytes: int = 64 * 1024
-    allowed_ports: Iterable[int] = frozenset({80, 443})
-    allow_addresses: Callable[[IPAddress], bool] = is_public_address
 
 
 async def post_bytes(

@@ -7,7 +7,6 @@ import warnings
 from typing import Any
 
 import msgspec
-from marshmallow.warnings import Marshmallow4Warning as MarshmallowWarning
 
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model import Model
@@ -22,6 +21,17 @@ from modelport.sources.source import Source
 from modelport.sources.versions import Version, load_version
 
 DEEPAAS_FUNCTIONS = ("get_predict_args", "get_train_args", "get_validate_args", "predict_batch")
+
+
+class _OfMarshmallow(type):
+    """Has what marshmallow warns of as subclasses. Only models that use it pay for its import."""
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return subclass.__module__ == "marshmallow.warnings"
+
+
+class MarshmallowWarning(Warning, metaclass=_OfMarshmallow):
+    """Any warning of marshmallow."""
 
 
 def load_model(source: Source) -> ServedModel:

@@ -1,4 +1,7 @@
-"""Sources that are saved models: which texts are their paths, and whether they may be loaded."""
+"""Sources that are saved models: which texts are their paths, and whether they may be loaded.
+
+What knows the formats is imported where there is a file to look at: most servers have none.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,6 @@ from pathlib import Path
 import msgspec
 
 from modelport.contract.model_options import ModelOptions
-from modelport.sources.files.folders import is_model_folder
-from modelport.sources.files.formats import check_installed
-from modelport.sources.files.recognise import recognised
-from modelport.sources.files.trust import check_trust
 
 # Names that end so are files, even where there is none: nobody calls a module like that.
 FILE_SUFFIXES = frozenset({
@@ -27,10 +26,16 @@ def is_model_path(text: str) -> bool:
         if path.is_symlink() or (path.exists() and not path.is_dir()):
             return True
         if path.is_dir():
-            return "/" in text or (is_model_folder(path) and not (path / "__init__.py").exists())
+            return "/" in text or _is_model_folder(path)
     except (OSError, ValueError):  # too long a name, or one that no file can have
         return "/" in text
     return "/" in text or (path.suffix.lower() in FILE_SUFFIXES and not _is_package(text.partition(".")[0]))
+
+
+def _is_model_folder(path: Path) -> bool:
+    from modelport.sources.files.folders import is_model_folder
+
+    return is_model_folder(path) and not (path / "__init__.py").exists()
 
 
 def _is_package(name: str) -> bool:
@@ -42,6 +47,10 @@ def checked_options(target: str, options: ModelOptions) -> ModelOptions:
 
     Raises `ModelLoadError` for a file that cannot be a model, needs trust, or needs what is not installed.
     """
+    from modelport.sources.files.formats import check_installed
+    from modelport.sources.files.recognise import recognised
+    from modelport.sources.files.trust import check_trust
+
     found = recognised(Path(target).expanduser(), options.format)
     check_trust(found, trust=options.trust)
     check_installed(found.format, target)

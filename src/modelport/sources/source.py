@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
@@ -134,6 +133,8 @@ def _name_of_parts(parts: list[str]) -> str:
 
 def installed_entry_points() -> dict[str, Source]:
     """Every installed DEEPaaS entry point by its name; the old group only where the new one is empty."""
+    from importlib import metadata  # and with it, e-mail and ZIP
+
     for group in ENTRY_POINT_GROUPS:
         found = {
             entry.name: Source(entry.name, "module", entry.module, entry.attr or "")

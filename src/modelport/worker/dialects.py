@@ -1,16 +1,18 @@
-"""The dialects of calls: how each API's requests are read, and how its answers and errors are written."""
+"""The dialects of calls: how each API's requests are read, and how its answers and errors are written.
+
+Those of the root are imported when the first call comes there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from modelport.contract.calls import Answer, Call
 from modelport.contract.places import Places
 from modelport.worker.failures import failed
 from modelport.worker.frames import Load
-from modelport.worker.lesson import failed_lesson_answer, lesson_frame, read_lesson_call
-from modelport.worker.mlup import failed_mlup_answer, mlup_frame, read_mlup_call
 from modelport.worker.requests import read_call
 
 
@@ -32,13 +34,21 @@ def _failed(call: Call, error: BaseException, hide: bool) -> Answer:
 
 
 V2 = Dialect(read_call, _failed)
-DIALECTS = {
-    "v2": V2,
-    "mlup": Dialect(read_mlup_call, failed_mlup_answer, mlup_frame),
-    "lesson": Dialect(read_lesson_call, failed_lesson_answer, lesson_frame),
-}
 
 
 def dialect_of(call: Call) -> Dialect:
     """The dialect that a call names."""
-    return DIALECTS.get(call.dialect, V2)
+    return _dialect(call.dialect)
+
+
+@cache
+def _dialect(name: str) -> Dialect:
+    if name == "mlup":
+        from modelport.worker.mlup import failed_mlup_answer, mlup_frame, read_mlup_call
+
+        return Dialect(read_mlup_call, failed_mlup_answer, mlup_frame)
+    if name == "lesson":
+        from modelport.worker.lesson import failed_lesson_answer, lesson_frame, read_lesson_call
+
+        return Dialect(read_lesson_call, failed_lesson_answer, lesson_frame)
+    return V2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -46,6 +45,8 @@ def _commit(folder: Path | None) -> str:
     """The commit that is checked out there, with `-dirty` if files differ; empty outside of git."""
     if folder is None or not any((place / ".git").exists() for place in (folder, *folder.parents)):
         return ""
+    import subprocess  # trainings only
+
     asked = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         said = subprocess.run(

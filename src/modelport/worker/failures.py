@@ -10,7 +10,6 @@ from typing import Any, cast
 import msgspec
 
 from modelport.contract.calls import Answer
-from modelport.contract.deepaas_fields import text_keys
 from modelport.contract.errors import (
     AnswerInvalid,
     ArgumentErrors,
@@ -18,6 +17,7 @@ from modelport.contract.errors import (
     HTTPError,
     standard_reason,
 )
+from modelport.contract.message_maps import text_keys
 
 MAX_DETAIL = 2000
 HIDDEN = "the model failed"

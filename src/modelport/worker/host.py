@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from time import perf_counter
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.errors import BadRequest
@@ -24,6 +23,9 @@ from modelport.worker.outgoing import Outgoing
 from modelport.worker.root_calls import check_rows
 from modelport.worker.streams import EVENT_STREAM, event, is_stream, pieces, stream_chunk
 from modelport.worker.url_inputs import fetch_url_inputs
+
+if TYPE_CHECKING:
+    import asyncio  # which most models do without
 
 FLUSH_SECONDS = 0.002  # answers of a frame wait for each other no longer than this
 STREAM_WINDOW = 16  # chunks in flight before the client must have taken some
@@ -186,6 +188,8 @@ class Host:
 
     def _event_loop(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
+            import asyncio
+
             self._loop = asyncio.new_event_loop()
         return self._loop
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from modelport.worker.answers import encode_json
+
+if TYPE_CHECKING:
+    import asyncio
 
 EVENT_STREAM = "text/event-stream"
 MAX_CHUNK = 16 * 1024 * 1024

@@ -4,15 +4,6 @@ Everything here is a pure function of the models' signatures and a few settings;
 result and makes a new one when the set of models changes.
 """
 
-from modelport.api.documents.openapi import openapi_document
-from modelport.api.documents.pages import CONTENT_SECURITY_POLICY, STATIC_DIR, redoc_page, swagger_page
-from modelport.api.documents.swagger import swagger_document
+from pathlib import Path
 
-__all__ = [
-    "CONTENT_SECURITY_POLICY",
-    "STATIC_DIR",
-    "openapi_document",
-    "redoc_page",
-    "swagger_document",
-    "swagger_page",
-]
+STATIC_DIR = Path(__file__).parent / "static"

@@ -1,18 +1,15 @@
 """The pages that show the documents to a person: Swagger UI and ReDoc, with no word to the outside.
 
-The scripts and styles are in the package (`STATIC_DIR`); the server gives them out under
+The scripts and styles are in the package (`documents.STATIC_DIR`); the server gives them out under
 `{base}/static/…`. Nothing on a page is inline, so a strict Content-Security-Policy can be sent along.
 """
 
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 
 from modelport.api.documents.resources import TITLE
 from modelport.settings import normal_base_path
-
-STATIC_DIR = Path(__file__).parent / "static"
 
 # Both pages write their styles from script and show pictures they made (icons, a model's answers).
 # ReDoc's search runs in a worker made of a blob.

@@ -7,10 +7,12 @@ Each framework has one module here, `modelport.sources.frameworks.NAME`, with on
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from modelport.contract.arrays.adapter import ArrayAdapter
 from modelport.contract.model_options import ModelOptions
+
+if TYPE_CHECKING:
+    from modelport.contract.arrays.adapter import ArrayAdapter
 
 # The package that defines a class, and the module here that knows its objects.
 FRAMEWORKS = {

@@ -114,4 +114,4 @@ def _make_indexes() -> None:
 
 
 def _where(condition: str) -> dict[str, Any]:
-    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+    return {f"{op.get_context().dialect.name}_where": sa.text(condition)}

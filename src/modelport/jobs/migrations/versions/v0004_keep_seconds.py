@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,5 +14,5 @@ down_revision = "0003"
 def upgrade() -> None:
     """Add the column; jobs of before are kept as they were."""
     op.add_column("jobs", sa.Column("keep_seconds", sa.Float(53)))
-    where = sa.text("keep_seconds IS NOT NULL")
-    op.create_index("jobs_kept", "jobs", ["finished_at"], sqlite_where=where, postgresql_where=where)
+    where: dict[str, Any] = {f"{op.get_context().dialect.name}_where": sa.text("keep_seconds IS NOT NULL")}
+    op.create_index("jobs_kept", "jobs", ["finished_at"], **where)

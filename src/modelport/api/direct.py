@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import ExitStack
 from functools import lru_cache, partial
 
 from modelport.api.asgi import Receive, Scope, Send
@@ -113,22 +112,12 @@ class DirectCalls:
         if answer.is_plain and not cycle.flow.write_paused:
             cycle.send_whole(self._head_of(cycle, answer), answer.body)
         elif not cycle.disconnected:
-            holding = ExitStack()
-            holding.enter_context(pool.held())  # until all is sent: a version may be unloaded otherwise
-            cycle.run_as_task(cycle, partial(self._respond, holding, pool, pending, answer))
+            cycle.run_as_task(cycle, partial(self._respond, pool, pending, answer))
 
     async def _respond(
-        self,
-        holding: ExitStack,
-        pool: ModelPool,
-        pending: Pending,
-        answer: Answer,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
+        self, pool: ModelPool, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        with holding:
-            await self._calls.respond(send, pool, pending, answer)
+        await self._calls.respond(send, pool, pending, answer)
 
     def _head_of(self, cycle: Cycle, answer: Answer) -> bytes:
         if cycle.default_headers is not self._default_headers:  # a new list each second: it has the date

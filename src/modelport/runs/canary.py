@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import defaultdict
 from typing import Any
 
 from modelport.engine.local import LocalEngine
@@ -26,6 +28,8 @@ class Canaries:
         self.store = store
         self.versions = versions
         self._plans: dict[str, TrafficPlan] = {}
+        self._failed: dict[str, TrafficPlan] = {}  # the last plan of a model that could not be kept to
+        self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # of each model
 
     async def set(self, model: str, plan: TrafficPlan) -> None:
         """Spread the calls to a model like this from now on, also after a restart.
@@ -33,25 +37,25 @@ class Canaries:
         Raises `RunError` if a version cannot be loaded, and the store's errors.
         """
         self._check(model, plan)
-        await self._apply(model, plan)
-        await self.store.set_plan(model, plan if plan.weights or plan.shadow is not None else None)
-
-    async def restore(self, model: str) -> None:
-        """Keep to what was said before the start."""
-        plan = await self.store.plan(model)
-        if plan is None:
-            self._let_go(model)
-            self.follow(model)
-            return
-        try:
+        async with self._changing[model]:
             await self._apply(model, plan)
-        except RunError as error:
-            log.error("%s: all calls go to the live version: %s", model, error.detail)
+            await self.store.set_plan(model, plan if plan.weights or plan.shadow is not None else None)
 
     async def look(self, model: str) -> None:
-        """Keep to what another server was told meanwhile."""
-        if await self.store.plan(model) != self._plans.get(model):
-            await self.restore(model)
+        """Keep to what was said before the start, or another server was told meanwhile."""
+        async with self._changing[model]:
+            plan = await self.store.plan(model)
+            if plan == self._plans.get(model) or (plan is not None and plan == self._failed.get(model)):
+                return
+            if plan is None:
+                self._let_go(model)
+                self.follow(model)
+                return
+            try:
+                await self._apply(model, plan)
+            except RunError as error:
+                self._failed[model] = plan
+                log.error("%s: all calls go to the live version: %s", model, error.detail)
 
     def _check(self, model: str, plan: TrafficPlan) -> None:
         if len(plan.weights) > MAX_WEIGHTS:
@@ -112,13 +116,13 @@ class Canaries:
 
     async def end(self, model: str, version: int) -> None:
         """A version has become live: it needs no share any more, and the plan that gave it one is over."""
-        plan = self._plans.get(model)
-        is_over = plan is not None and (str(version) in plan.weights or plan.shadow == version)
-        if is_over:
-            self._let_go(model)
         self.follow(model)
-        if is_over:
-            await self.store.set_plan(model, None)
+        async with self._changing[model]:
+            plan = self._plans.get(model)
+            if plan is not None and (str(version) in plan.weights or plan.shadow == version):
+                self._let_go(model)
+                self.follow(model)
+                await self.store.set_plan(model, None)
 
     def body(self, model: str) -> dict[str, Any]:
         """How the calls to a model are spread now, and what came of the copies."""

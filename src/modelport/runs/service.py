@@ -150,6 +150,7 @@ class RunService:
             try:
                 await self._follow(model)
                 await self.canaries.look(model)
+                await self._forget_removed(model)
             except (StoreError, RunError) as error:
                 log.warning("%s: which versions are live or have a share is not known now: %s", model, error)
             else:
@@ -169,6 +170,12 @@ class RunService:
                 self.engine.make_live(pool)
                 await self._moved(model)
                 log.info("%s: version %d is live: another server has promoted it", model, alias.version)
+
+    async def _forget_removed(self, model: str) -> None:
+        """Serve the versions no longer whose runs another server has removed."""
+        others = self.versions.loaded(model) - {0, self.engine.pools[model].version}
+        for version in await self.store.removed(model, others) if others else ():
+            self.versions.forget(model, version)
 
     # -- versions ----------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
@@ -102,6 +102,13 @@ class RunStore:
             fits.append(runs.c.version < below)
         query = select(*SUMMARY).where(*fits).order_by(runs.c.version.desc()).limit(limit)
         return await self._runs(query)
+
+    async def removed(self, model: str, versions: Collection[int]) -> set[int]:
+        """Those of these versions whose run was removed."""
+        query = select(runs.c.version).where(runs.c.model == model, runs.c.version.in_(versions))
+        return set(versions) - set(
+            await self._jobs.store.read(lambda one: one.execute(query).scalars().all())
+        )
 
     async def names(self, model: str, limit: int = 10) -> list[str]:
         """The ids of the newest runs of a model."""

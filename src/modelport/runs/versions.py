@@ -65,7 +65,7 @@ class Versions:
     def ready_pool(self, model: str, version: int) -> ModelPool | None:
         """The pool of a version that can answer now, which counts as a use of it; else `None`.
 
-        A version stays loaded while it has a call, or its pool is `held`.
+        A version stays loaded while it has a call.
         """
         key = (model, version)
         live = self.engine.pools.get(model)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from version_site import factor, live, promoted, refused, served
+from version_site import factor, live, promote, promoted, refused, served
 
 V2 = "/v2/models/m"
 pytestmark = pytest.mark.slow
@@ -39,6 +40,7 @@ def test_the_best_run_is_served_from_the_start_unless_another_one_was_made_live(
         assert live(client) == 4
         assert client.post(f"{V2}/predict/", json={"x": 1}).status_code == 503
         assert client.get(f"{V2}/aliases").json() == {"aliases": {"live": 4, "best": 4}}
+        assert "could not be loaded" in refused(promote(client, 4), 503)  # it is tried again
         assert promoted(client, 1)["before"] == 4
         assert factor(client) == 2
     with served(made, data, "--best-by", "f1:max") as server:
@@ -53,6 +55,22 @@ def test_a_best_that_is_only_confirmed_has_nothing_before_it(made: Path, data: P
         assert "no other version" in refused(server.client.post(f"{V2}/rollback"), 409)
     with served(made, data) as server:
         assert factor(server.client) == 3
+
+
+def test_a_version_can_be_made_live_while_runs_are_imported_and_taken_back(made: Path, data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with served(
+            made, data, "--import-runs", "mlflow:experiment", wait=False, MLFLOW_TRACKING_URI=uri
+        ) as server:
+            client = server.client
+            silent.settimeout(60.0)
+            silent.accept()[0].close()  # the import has begun; models wait for its end
+            assert client.get("/v2/health/ready").json()["models"]["m"]["state"] == "waiting"
+            assert promoted(client, 1)["before"] == 0
+            assert (factor(client), factor(client, f"{V2}/versions/0/predict/")) == (2, 1)
+            assert client.post(f"{V2}/rollback").json()["version"] == 0
+            assert factor(client) == 1
 
 
 def test_a_canary_keeps_its_share_over_a_restart(made: Path, data: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,8 +18,12 @@ pytestmark = pytest.mark.slow
 
 def workers(server: Server) -> set[int]:
     """The pids of the processes that have a model loaded, or load one."""
-    children = psutil.Process(server.process.pid).children(recursive=True)
-    return {child.pid for child in children if "modelport.worker" in child.cmdline()}
+    found: set[int] = set()
+    for child in psutil.Process(server.process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            if "modelport.worker" in child.cmdline():
+                found.add(child.pid)
+    return found
 
 
 def loaded(client: httpx.Client) -> set[int]:
@@ -46,6 +51,32 @@ def test_the_version_not_used_for_longest_makes_room_and_its_process_ends(made: 
         assert len(gone) == 1
         assert factor(client) == 1
         assert live in workers(server)
+
+
+def test_the_version_that_was_live_until_now_is_the_last_to_make_room(made: Path, data: Path) -> None:
+    with served(made, data, "--loaded-versions", "2") as server:
+        client = server.client
+        factor(client, f"{V2}/versions/6/predict/")
+        promoted(client, 1)
+        assert loaded(client) == {0, 1, 6}
+        factor(client, f"{V2}/versions/2/predict/")
+        assert loaded(client) == {0, 1, 2}
+
+
+def test_a_run_is_not_removed_under_a_call_and_its_process_ends_with_it(made: Path, data: Path) -> None:
+    with served(made, data) as server, ThreadPoolExecutor() as threads:
+        client = server.client
+        (live,) = workers(server)
+        run = client.get(f"{V2}/versions/1").json()["run_id"]
+        factor(client, f"{V2}/versions/1/predict/")
+        (its,) = workers(server) - {live}
+        busy = threads.submit(slow, client, "versions/1/predict/", 3.0)
+        wait_until(lambda: psutil.Process(its).status() == "sleeping", lambda: server.log)
+        assert "is in use" in refused(client.delete(f"{V2}/runs/{run}"), 409)
+        assert busy.result().status_code == 200
+        client.delete(f"{V2}/runs/{run}").raise_for_status()
+        wait_until(lambda: its not in workers(server), lambda: server.log)
+        assert "no version 1" in refused(client.post(f"{V2}/versions/1/predict/", json={"x": 1}), 404)
 
 
 def test_when_all_places_are_in_use_a_request_is_refused_at_once_whoever_else_asks(

@@ -168,12 +168,45 @@ async def test_a_promotion_is_written_with_the_alias_or_not_at_all(jobs: Jobs) -
 
 
 async def test_a_traffic_plan_is_kept_until_it_is_taken_back(jobs: Jobs) -> None:
+    await jobs.runs.add([new_run(saved="x"), new_run(saved="x")])
     assert await jobs.runs.plan("m") is None
     for plan in (TrafficPlan(weights={"1": 0.25}), TrafficPlan(weights={"2": 0.5}, shadow=1)):
         await jobs.runs.set_plan("m", plan)
         assert await jobs.runs.plan("m") == plan
     assert await jobs.runs.plan("other") is None
-    await jobs.runs.set_plan("m", None)
+    await jobs.runs.set_plan("m", TrafficPlan())
+    assert await jobs.runs.plan("m") is None
+
+
+async def test_ending_a_plan_leaves_one_that_was_set_meanwhile(jobs: Jobs) -> None:
+    await jobs.runs.add([new_run(saved="x"), new_run(saved="x")])
+    ended, newer = TrafficPlan(weights={"2": 0.5}), TrafficPlan(weights={"1": 0.5})
+    await jobs.runs.set_plan("m", newer)
+    await jobs.runs.end_plan("m", ended)
+    assert await jobs.runs.plan("m") == newer
+    await jobs.runs.end_plan("m", newer)
+    assert await jobs.runs.plan("m") is None
+
+
+async def test_plans_of_two_servers_at_once_are_both_taken(jobs: Jobs, where: str) -> None:
+    await jobs.runs.add([new_run(saved="x"), new_run(saved="x")])
+    other = await open_jobs(where)
+    plans = [TrafficPlan(weights={version: 0.5}) for version in ("1", "2")]
+    for _ in range(20):
+        await asyncio.gather(jobs.runs.set_plan("m", plans[0]), other.runs.set_plan("m", plans[1]))
+        assert await jobs.runs.plan("m") in plans
+    await other.store.close()
+
+
+async def test_a_version_that_has_a_share_is_not_removed_and_one_that_was_gets_none(jobs: Jobs) -> None:
+    run = await trained(jobs, saved())
+    plan = TrafficPlan(weights={"1": 0.25})
+    await jobs.runs.set_plan("m", plan)
+    assert await jobs.runs.remove("m", run) == "the traffic"
+    await jobs.runs.end_plan("m", plan)
+    assert await jobs.runs.remove("m", run) == ""
+    with pytest.raises(RunError, match="no version 1"):
+        await jobs.runs.set_plan("m", plan)
     assert await jobs.runs.plan("m") is None
 
 
@@ -186,7 +219,7 @@ async def test_the_job_of_a_run_is_kept_until_the_run_is_removed(jobs: Jobs) -> 
     await jobs.store.finish(other.job.id, other.token, returned())
     later = time.time() + 60
     assert list(await jobs.store.prune(later)) == [other.job.id]
-    assert await jobs.runs.remove("m", run)
+    assert await jobs.runs.remove("m", run) == ""
     assert await jobs.runs.get("m", run.id) is None
     assert list(await jobs.store.prune(later)) == [run.id]
     assert list(await jobs.store.prune(later)) == []
@@ -196,7 +229,7 @@ async def test_the_job_of_a_run_is_kept_until_the_run_is_removed(jobs: Jobs) -> 
 async def test_the_number_of_a_version_that_was_removed_never_comes_again(jobs: Jobs, where: str) -> None:
     first, second = await trained(jobs, saved()), await trained(jobs, saved())
     for run in (second, first):
-        assert await jobs.runs.remove("m", run)
+        assert await jobs.runs.remove("m", run) == ""
     await jobs.store.close()
     again = await open_jobs(where)
     run = await trained(again, saved())
@@ -208,11 +241,11 @@ async def test_the_number_of_a_version_that_was_removed_never_comes_again(jobs: 
 async def test_a_version_that_has_an_alias_is_not_removed(jobs: Jobs) -> None:
     run = await trained(jobs, saved(), result={"f1": 1.0})
     await jobs.runs.set_alias("m", "canary", 1, before=None)
-    assert not await jobs.runs.remove("m", run)
+    assert await jobs.runs.remove("m", run) == "an alias"
     assert await jobs.runs.of_version("m", 1) == run
     assert await jobs.runs.ordered_by("m") == ["f1"]
     await jobs.runs.remove_alias("m", "canary")
-    assert await jobs.runs.remove("m", run)
+    assert await jobs.runs.remove("m", run) == ""
     assert await jobs.runs.ordered_by("m") == []
 
 
@@ -232,7 +265,7 @@ async def test_a_version_never_has_an_alias_and_is_removed_by_another_server(job
         run = await trained(jobs, saved())
         assert run.version is not None
         named = asyncio.create_task(jobs.runs.set_alias("m", f"a{run.version}", run.version, before=None))
-        removed = await other.runs.remove("m", run)
+        removed = await other.runs.remove("m", run) == ""
         (done,) = await asyncio.gather(named, return_exceptions=True)
         assert isinstance(done, RunError) == removed
         assert (await jobs.runs.of_version("m", run.version) is None) == removed
@@ -243,7 +276,7 @@ async def test_the_run_of_a_directory_is_removed_without_a_job(jobs: Jobs) -> No
     await jobs.runs.add([new_run(id="a", saved="x")])
     run = await jobs.runs.get("m", "a")
     assert run is not None
-    assert await jobs.runs.remove("m", run)
+    assert await jobs.runs.remove("m", run) == ""
     assert await jobs.runs.add([new_run(id="a", saved="x")]) == 1
     again = await jobs.runs.get("m", "a")
     assert again is not None

@@ -23,6 +23,7 @@ def followed(condition: Callable[[], bool], said: str) -> None:
 def servers(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
     shared = (
         "--database-url", postgres.new_database(), "--data-dir", str(tmp_path_factory.mktemp("shared")),
+        "--loaded-versions", "2",
     )  # fmt: skip
     with serving(MODEL, *shared) as one, serving(MODEL, *shared) as other:
         for arguments in ({"factor": 2}, {"factor": 3}, {"factor": 4}):
@@ -60,6 +61,37 @@ def test_shares_are_followed_and_end_everywhere(clients: tuple[httpx.Client, htt
     followed(lambda: live(one) == 2, "the promotion of what had a share")
     followed(lambda: one.get(f"{V2}/traffic").json()["weights"] == {}, "the end of the share")
     assert {factor(client) for client in clients for _ in range(4)} == {3}
+
+
+def test_a_promotion_is_followed_though_all_places_for_versions_are_taken(
+    clients: tuple[httpx.Client, httpx.Client],
+) -> None:
+    one, other = clients
+    weights = {"2": 0.25, "3": 0.25}
+    one.put(f"{V2}/traffic", json={"weights": weights}).raise_for_status()
+    followed(lambda: other.get(f"{V2}/traffic").json()["weights"] == weights, "the shares")
+    promoted(one, 0)
+    followed(lambda: live(other) == 0, "the promotion")
+
+
+def test_a_plan_that_is_set_after_a_promotion_stays(clients: tuple[httpx.Client, httpx.Client]) -> None:
+    """The other server, which ends the earlier one when it follows the promotion, must not take it back."""
+    one, other = clients
+    one.put(f"{V2}/traffic", json={"weights": {"2": 0.5}}).raise_for_status()
+    followed(lambda: other.get(f"{V2}/traffic").json()["weights"] == {"2": 0.5}, "the share")
+    promoted(one, 2)
+    one.put(f"{V2}/traffic", json={"weights": {"3": 0.5}}).raise_for_status()
+    followed(lambda: live(other) == 2, "the promotion")
+    for client in (other, one):
+        followed(lambda c=client: c.get(f"{V2}/traffic").json()["weights"] == {"3": 0.5}, "the new share")
+
+
+def test_a_version_that_has_a_share_elsewhere_is_not_removed(
+    clients: tuple[httpx.Client, httpx.Client],
+) -> None:
+    one, other = clients
+    one.put(f"{V2}/traffic", json={"weights": {"3": 0.5}}).raise_for_status()
+    assert "version 3" in refused(other.delete(f"{V2}/runs/{runs(other)[3]}"), 409)
 
 
 def test_a_version_that_was_removed_is_served_nowhere(clients: tuple[httpx.Client, httpx.Client]) -> None:

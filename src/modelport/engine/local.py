@@ -63,10 +63,18 @@ class LocalEngine:
         return pool
 
     def make_live(self, pool: ModelPool) -> ModelPool:
-        """Let `pool` answer for its model from the next call on; returns the one that did until now."""
+        """Let `pool` answer for its model from the next call on; returns the one that did until now.
+
+        That one stays loaded, unless it has no workers.
+        """
         before = self.pools[pool.name]
+        if before is pool:
+            return pool
         self.versions.pop((pool.name, pool.version), None)
-        self.versions[before.name, before.version] = before
+        if before.state in ("waiting", "failed"):
+            before.settled.set()  # nobody will start it any more
+        else:
+            self.versions[before.name, before.version] = before
         pool.tap, before.tap = before.tap, None
         pool.watch(self._tell)
         before.watch(_nobody)

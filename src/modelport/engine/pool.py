@@ -75,6 +75,8 @@ class ModelPool:
         self._backoff = Backoff()
         self._draining = False
         self._holders = 0
+        self._growing = asyncio.Lock()
+        self._replacing = 0  # workers that have ended, and whose successors come after a while
         self.tap: Tap | None = None  # sees calls on their way in
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -92,14 +94,19 @@ class ModelPool:
 
         No more than half of the processors load at a time: the others are for what is answered meanwhile.
         """
-        missing = self.settings.workers - len(self.workers)
-        for begun in range(0, missing, TOGETHER):
-            if self.state != "ready":
-                return
-            for _ in range(min(TOGETHER, missing - begun)):
-                self._spawn()
-            for worker in list(self.workers):
-                await worker.settled.wait()
+        async with self._growing:
+            while self.state == "ready":
+                for _ in range(min(TOGETHER, self._missing)):
+                    self._spawn()
+                for worker in list(self.workers):
+                    await worker.settled.wait()
+                if self._missing <= 0:
+                    return
+
+    @property
+    def _missing(self) -> int:
+        """How many workers there should be more, beside those that are about to be replaced."""
+        return self.settings.workers - len(self.workers) - self._replacing
 
     @contextlib.contextmanager
     def held(self) -> Generator[None]:
@@ -287,10 +294,14 @@ class ModelPool:
         log.error("%s: a worker ended (%s); another starts in %.1f s", self.name, reason, delay)
         if not any(worker.ready for worker in self.workers):
             self._set_state("loading")
+        self._replacing += 1
         self._own(self._replace(delay))
 
     async def _replace(self, delay: float) -> None:
-        await asyncio.sleep(delay)
+        try:
+            await asyncio.sleep(delay)
+        finally:
+            self._replacing -= 1
         if not self._draining or self.scheduler.pending:
             self._spawn()
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from modelport.engine.local import LocalEngine
@@ -18,6 +20,7 @@ from modelport.runs.versions import Versions
 log = logging.getLogger("modelport.runs")
 
 MAX_WEIGHTS = 10
+RETRY_SECONDS = 60.0  # after which a plan is tried again that could not be kept to
 
 
 class Canaries:
@@ -28,34 +31,40 @@ class Canaries:
         self.store = store
         self.versions = versions
         self._plans: dict[str, TrafficPlan] = {}
-        self._failed: dict[str, TrafficPlan] = {}  # the last plan of a model that could not be kept to
-        self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # of each model
+        # The last plan of a model that could not be kept to, and when to try it again.
+        self._failed: dict[str, tuple[TrafficPlan, float]] = {}
+        # Of each model: what is stored and what is kept to change together. Versions are loaded before.
+        self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def set(self, model: str, plan: TrafficPlan) -> None:
         """Spread the calls to a model like this from now on, also after a restart.
 
-        Raises `RunError` if a version cannot be loaded, and the store's errors.
+        Raises `RunError` if a version cannot be loaded, and the store's errors; then nothing has changed.
         """
         self._check(model, plan)
-        async with self._changing[model]:
-            await self._apply(model, plan)
-            await self.store.set_plan(model, plan if plan.weights or plan.shadow is not None else None)
+        async with self._loaded(model, plan), self._changing[model]:
+            await self.store.set_plan(model, plan)
+            self._keep_to(model, plan)
 
     async def look(self, model: str) -> None:
         """Keep to what was said before the start, or another server was told meanwhile."""
-        async with self._changing[model]:
-            plan = await self.store.plan(model)
-            if plan == self._plans.get(model) or (plan is not None and plan == self._failed.get(model)):
-                return
-            if plan is None:
-                self._let_go(model)
-                self.follow(model)
-                return
-            try:
-                await self._apply(model, plan)
-            except RunError as error:
-                self._failed[model] = plan
-                log.error("%s: all calls go to the live version: %s", model, error.detail)
+        plan = await self.store.plan(model) or TrafficPlan()
+        if plan == self._plans.get(model, TrafficPlan()) or self._is_hopeless(model, plan):
+            return
+        try:
+            async with self._loaded(model, plan), self._changing[model]:
+                if await self.store.plan(model) == (plan if plan.versions else None):
+                    self._keep_to(model, plan)
+        except RunError as error:
+            self._failed[model] = plan, asyncio.get_running_loop().time() + RETRY_SECONDS
+            async with self._changing[model]:
+                self._keep_to(model, TrafficPlan())
+            log.error("%s: all calls go to the live version: %s", model, error.detail)
+
+    def _is_hopeless(self, model: str, plan: TrafficPlan) -> bool:
+        """True if this plan could not be kept to a moment ago."""
+        failed, again_at = self._failed.get(model, (None, 0.0))
+        return plan == failed and asyncio.get_running_loop().time() < again_at
 
     def _check(self, model: str, plan: TrafficPlan) -> None:
         if len(plan.weights) > MAX_WEIGHTS:
@@ -63,28 +72,31 @@ class Canaries:
         total = sum(plan.weights.values())
         if any(not 0 < weight <= 1 for weight in plan.weights.values()) or total > 1 + 1e-9:
             raise RunError(422, "weights: each must be above 0 and at most 1, and all together at most 1")
-        wanted = {int(version) for version in plan.weights} | {plan.shadow} - {None}
         room = self.engine.settings.loaded_versions
-        if len(wanted - {self.engine.pools[model].version}) > room:
+        if len(set(plan.versions) - {self.engine.pools[model].version}) > room:
             raise RunError(422, f"only {room} versions can be loaded beside the live one (loaded_versions)")
 
-    async def _apply(self, model: str, plan: TrafficPlan) -> None:
-        """Load what the plan names, keep it loaded, and let go of what an earlier one named."""
-        wanted = [int(version) for version in plan.weights]
-        named = [*wanted, *([plan.shadow] if plan.shadow is not None else [])]
-        pinned: list[int] = []
-        try:
-            for version in named:
+    @contextlib.asynccontextmanager
+    async def _loaded(self, model: str, plan: TrafficPlan) -> AsyncGenerator[None]:
+        """Load what a plan names, and keep it loaded until the end."""
+        with contextlib.ExitStack() as pins:
+            for version in plan.versions:
                 self.versions.pin(model, version)
-                pinned.append(version)
+                pins.callback(self.versions.unpin, model, version)
+            for version in plan.versions:
                 async with self.versions.use(model, version) as pool:
                     await pool.grow()
-        except BaseException:
-            for version in pinned:
-                self.versions.unpin(model, version)
-            raise
-        self._let_go(model)
-        self._plans[model] = plan
+            yield
+
+    def _keep_to(self, model: str, plan: TrafficPlan) -> None:
+        """Route by this plan, whose versions are loaded, and let go of what an earlier one named."""
+        for version in plan.versions:
+            self.versions.pin(model, version)
+        for version in self._plans.pop(model, TrafficPlan()).versions:
+            self.versions.unpin(model, version)
+        if plan.versions:
+            self._plans[model] = plan
+            self._failed.pop(model, None)
         self.follow(model)
 
     def follow(self, model: str) -> None:
@@ -108,21 +120,14 @@ class Canaries:
         if copied is not None and isinstance(tap, LiveTraffic):
             tap.shadow = Shadow(copied, self.engine.next_id)
 
-    def _let_go(self, model: str) -> None:
-        old = self._plans.pop(model, None)
-        if old is not None:
-            for version in [*map(int, old.weights), *([old.shadow] if old.shadow is not None else [])]:
-                self.versions.unpin(model, version)
-
     async def end(self, model: str, version: int) -> None:
         """A version has become live: it needs no share any more, and the plan that gave it one is over."""
         self.follow(model)
         async with self._changing[model]:
             plan = self._plans.get(model)
-            if plan is not None and (str(version) in plan.weights or plan.shadow == version):
-                self._let_go(model)
-                self.follow(model)
-                await self.store.set_plan(model, None)
+            if plan is not None and version in plan.versions:
+                self._keep_to(model, TrafficPlan())
+                await self.store.end_plan(model, plan)
 
     def body(self, model: str) -> dict[str, Any]:
         """How the calls to a model are spread now, and what came of the copies."""

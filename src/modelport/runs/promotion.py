@@ -131,7 +131,7 @@ class Promotions:
                 raise
         failpoints.reach("promotion.stored")
         if self.engine.pools[model] is not pool:
-            self.engine.make_live(pool)
+            self.versions.make_live(pool)
         failpoints.reach("promotion.swapped")
         await self._moved(model)
         log.info("%s: version %d is live, after version %d", model, wish.version, before)

@@ -79,3 +79,8 @@ class TrafficPlan(msgspec.Struct, kw_only=True):
 
     weights: dict[str, float] = {}  # by the number of the version
     shadow: int | None = None
+
+    @property
+    def versions(self) -> list[int]:
+        """All that it names."""
+        return [*map(int, self.weights), *([] if self.shadow is None else [self.shadow])]

@@ -30,6 +30,7 @@ log = logging.getLogger("modelport.runs")
 BEST = "best"
 RESERVED = (LIVE, BEST)
 FOLLOW_SECONDS = 2.0  # how soon a server sees what another one has made live
+LONGEST_PAUSE = 15.0  # between two tries to follow what cannot be followed
 MAX_VERSION_DIGITS = 9
 IMPORT_SECONDS = 900.0
 
@@ -146,30 +147,41 @@ class RunService:
     async def _keep_up_with(self, model: str) -> None:
         """Restore the canary of a model; on a database that servers share, see what others do with it."""
         await self.engine.pools[model].settled.wait()
+        pause = FOLLOW_SECONDS
         while True:
-            try:
-                await self._follow(model)
-                await self.canaries.look(model)
-                await self._forget_removed(model)
-            except (StoreError, RunError) as error:
-                log.warning("%s: which versions are live or have a share is not known now: %s", model, error)
-            else:
-                if not self.jobs.store.is_shared:
-                    return
-            await asyncio.sleep(FOLLOW_SECONDS)
+            failed = False
+            for step in (self._follow, self.canaries.look, self._forget_removed):
+                try:
+                    await step(model)
+                except (StoreError, RunError) as error:
+                    failed = True
+                    log.warning("%s: what other servers have done is not followed now: %s", model, error)
+            if not failed and not self._is_shared:
+                return
+            pause = min(pause * 2, LONGEST_PAUSE) if failed else FOLLOW_SECONDS
+            await asyncio.sleep(pause)
+
+    @property
+    def _is_shared(self) -> bool:
+        return bool(self.settings.database_url)
 
     async def _follow(self, model: str) -> None:
         """Serve what another server has made live."""
         alias = (await self.store.aliases(model)).get(LIVE)
         if alias is None or alias.version == self.engine.pools[model].version:
             return
-        async with self.versions.use(model, alias.version) as pool:
-            await pool.grow()
-            again = (await self.store.aliases(model)).get(LIVE)
-            if again is not None and again.version == alias.version:
-                self.engine.make_live(pool)
-                await self._moved(model)
-                log.info("%s: version %d is live: another server has promoted it", model, alias.version)
+        self.versions.pin(model, alias.version)
+        try:
+            async with self.versions.use(model, alias.version) as pool:
+                await pool.grow()
+                again = (await self.store.aliases(model)).get(LIVE)
+                is_it = again is not None and again.version == alias.version
+                if is_it and self.engine.pools[model] is not pool:
+                    self.versions.make_live(pool)
+                    await self._moved(model)
+                    log.info("%s: version %d is live: another server has promoted it", model, alias.version)
+        finally:
+            self.versions.unpin(model, alias.version)
 
     async def _forget_removed(self, model: str) -> None:
         """Serve the versions no longer whose runs another server has removed."""
@@ -252,8 +264,9 @@ class RunService:
                 f"version {run.version}, which the run {run.id!r} made, is in use: it has a part in the "
                 "traffic, answers a call or is becoming live",
             )
-        if not await self.store.remove(model, run):
-            raise RunError(409, f"an alias has version {run.version}, of the run {run.id!r}; move it first")
+        keeper = await self.store.remove(model, run)
+        if keeper:
+            raise RunError(409, f"{keeper} has version {run.version}, of the run {run.id!r}; move it first")
         if run.version is not None:
             self.versions.forget(model, run.version)
 

@@ -143,9 +143,7 @@ class RunStore:
 
     async def plan(self, model: str) -> TrafficPlan | None:
         """How the calls to a model are spread; `None` if all are for what is live."""
-        query = select(traffic.c.plan).where(traffic.c.model == model)
-        data = await self._jobs.store.read(lambda one: one.execute(query).scalar())
-        return None if data is None else TrafficPlan(**unpacked(data))
+        return await self._jobs.store.read(lambda one: _plan_of(one, model))
 
     async def _one(self, *conditions: ColumnElement[bool]) -> Run | None:
         query = select(runs).where(*conditions)
@@ -182,37 +180,65 @@ class RunStore:
         gone = delete(aliases).where(aliases.c.model == model, aliases.c.name == plain(name))
         return await self._jobs.store.write(lambda tx: tx.connection.execute(gone).rowcount > 0)
 
-    async def set_plan(self, model: str, plan: TrafficPlan | None) -> None:
-        """Say how the calls to a model are spread; `None`: all to what is live."""
+    async def set_plan(self, model: str, plan: TrafficPlan) -> None:
+        """Say how the calls to a model are spread. Raises `RunError` 404 if a version of it is gone."""
 
         def work(tx: Transaction) -> None:
-            tx.connection.execute(delete(traffic).where(traffic.c.model == model))
-            if plan is not None:
-                data = packed({"weights": plan.weights, "shadow": plan.shadow})
-                tx.connection.execute(insert(traffic), {"model": model, "plan": data})
+            if not plan.versions:
+                tx.connection.execute(delete(traffic).where(traffic.c.model == model))
+                return
+            for version in plan.versions:
+                _check_version(tx, model, version)
+            new = insert_into(postgres=tx.postgres)(traffic).values(model=model, plan=_packed_plan(plan))
+            moved = {"plan": new.excluded.plan}
+            tx.connection.execute(new.on_conflict_do_update(index_elements=["model"], set_=moved))
 
         await self._jobs.store.write(work)
 
-    async def remove(self, model: str, run: Run) -> bool:
+    async def end_plan(self, model: str, plan: TrafficPlan) -> None:
+        """Spread the calls to a model no longer like this; another plan that was set meanwhile stays."""
+        gone = delete(traffic).where(traffic.c.model == model, traffic.c.plan == _packed_plan(plan))
+        await self._jobs.store.write(lambda tx: tx.connection.execute(gone))
+
+    async def remove(self, model: str, run: Run) -> str:
         """Remove a run; the job that made it is kept as long as any other from now on.
 
-        False if an alias has its version.
+        Returns what has its version and keeps it: an alias, or the traffic; nothing if it was removed.
         """
 
-        def work(tx: Transaction) -> bool:
+        def work(tx: Transaction) -> str:
             # Locked, so that no other server gives its version an alias meanwhile.
             tx.connection.execute(select(runs.c.number).where(runs.c.number == run.number).with_for_update())
             held = select(aliases.c.name).where(aliases.c.model == model, aliases.c.version == run.version)
             if run.version is not None and tx.connection.execute(held).first() is not None:
-                return False
+                return "an alias"
+            plan = _plan_of(tx.connection, model)
+            if run.version is not None and plan is not None and run.version in plan.versions:
+                return "the traffic"
             tx.connection.execute(delete(values).where(values.c.run == run.number))
             tx.connection.execute(delete(runs).where(runs.c.number == run.number))
             if run.source == "job":
                 mine = jobs.c.id == run.id, jobs.c.keep_seconds == FOR_EVER
                 tx.connection.execute(update(jobs).where(*mine).values(keep_seconds=None))
-            return True
+            return ""
 
         return await self._jobs.store.write(work)
+
+
+def _check_version(tx: Transaction, model: str, version: int) -> None:
+    """Raise `RunError` 404 if there is no such version. Nobody removes it until the commit."""
+    its_run = select(runs.c.number).where(runs.c.model == model, runs.c.version == version)
+    if version and tx.connection.execute(its_run.with_for_update(read=True)).first() is None:
+        raise no_version(model, version)
+
+
+def _packed_plan(plan: TrafficPlan) -> bytes:
+    return packed({"weights": plan.weights, "shadow": plan.shadow})
+
+
+def _plan_of(connection: Connection, model: str) -> TrafficPlan | None:
+    data = connection.execute(select(traffic.c.plan).where(traffic.c.model == model)).scalar()
+    return None if data is None else TrafficPlan(**unpacked(data))
 
 
 def _set_alias(
@@ -220,9 +246,7 @@ def _set_alias(
 ) -> Alias:
     row = {"model": model, "name": name, "version": version, "revision": 1, "changed_at": tx.now}
     mine = aliases.c.model == model, aliases.c.name == name
-    its_run = select(runs.c.number).where(runs.c.model == model, runs.c.version == version)
-    if version and tx.connection.execute(its_run.with_for_update(read=True)).first() is None:
-        raise no_version(model, version)
+    _check_version(tx, model, version)
     if before is None:
         new = insert_into(postgres=tx.postgres)(aliases).values(row)
         made = new.on_conflict_do_nothing().returning(aliases)

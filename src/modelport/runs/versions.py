@@ -77,9 +77,18 @@ class Versions:
         self._used[key] = asyncio.get_running_loop().time()
         return pool
 
+    def make_live(self, pool: ModelPool) -> None:
+        """Let a version answer for its model; the one that did until now counts as just used."""
+        before = self.engine.make_live(pool)
+        self._used[before.name, before.version] = asyncio.get_running_loop().time()
+
     def is_used(self, model: str, version: int) -> bool:
         """True if a version is pinned, or a request is about it now."""
-        return (model, version) in self._pins or (model, version) in self._users
+        pool = self.engine.versions.get((model, version))
+        return self._is_kept((model, version)) or (pool is not None and not pool.is_idle)
+
+    def _is_kept(self, key: Key) -> bool:
+        return key in self._pins or key in self._users
 
     def forget(self, model: str, version: int) -> None:
         """Serve a version no longer: its run was removed."""
@@ -88,8 +97,8 @@ class Versions:
 
     def loaded(self, model: str) -> set[int]:
         """The versions of a model that have workers now."""
-        others = {version for name, version in self.engine.versions if name == model}
-        return {self.engine.pools[model].version} | others
+        pools = [self.engine.pools[model], *self.engine.versions.values()]
+        return {pool.version for pool in pools if pool.name == model and pool.state == "ready"}
 
     def saved(self, run: Run) -> str:
         """Where the model that a run has saved is."""
@@ -100,7 +109,7 @@ class Versions:
     async def _ready(self, model: str, version: int) -> ModelPool:
         key = (model, version)
         live = self.engine.pools[model]
-        if live.version == version:
+        if live.version == version and live.state != "failed":
             return live
         if key in self._gone:
             raise no_version(model, version)
@@ -116,6 +125,9 @@ class Versions:
 
     async def _load(self, model: str, version: int) -> ModelPool:
         pool = self.engine.versions.get((model, version))
+        if pool is not None and pool.state == "failed":
+            self._remove((model, version))
+            pool = None
         if pool is None:
             pool = await self._start(model, version)
         await pool.settled.wait()
@@ -147,7 +159,7 @@ class Versions:
         """Unload the versions that were not used for longest. Raises `RunError` if all are in use."""
         wanted = (model, version)
         over = len(self.engine.versions) + 1 - max(self._most, 1)
-        unused = sorted(self._unused(), key=lambda key: self._used.get(key, 0.0))
+        unused = self._unused()
         for key in unused[: max(over, 0)]:
             self._remove(key)
         if over > len(unused) and wanted not in self._pins:
@@ -160,29 +172,30 @@ class Versions:
         for key in self._unused():
             if key in self._gone:
                 self._remove(key)
-        over = len(self.engine.versions) - self._most
-        if over > 0:
-            unused = sorted(self._unused(), key=lambda key: self._used.get(key, 0.0))
-            for key in unused[:over]:
-                self._remove(key)
-            if over > len(unused) and self._waiting is None:
-                self._waiting = asyncio.create_task(self._tidy_later())
+        over = max(len(self.engine.versions) - self._most, 0)
+        for key in self._unused()[:over]:
+            self._remove(key)
+        left_over = len(self.engine.versions) > self._most or not self._gone.isdisjoint(self.engine.versions)
+        if left_over and self._waiting is None:
+            self._waiting = asyncio.create_task(self._tidy_later())
 
     async def _tidy_later(self) -> None:
         """Tidy again once the versions that nobody keeps have had their last call."""
         for key, pool in list(self.engine.versions.items()):
-            while not (self.is_used(*key) or pool.is_idle or pool.state == "stopped"):
+            while not (self._is_kept(key) or pool.is_idle or pool.state == "stopped"):
                 await pool.scheduler.drained()
                 await asyncio.sleep(IDLE_SECONDS)  # until the answer is sent, too
         self._waiting = None
         self._tidy()
 
     def _unused(self) -> list[Key]:
-        return [
+        """The versions that can be unloaded now, the one first that was not used for longest."""
+        unused = [
             key
             for key, pool in self.engine.versions.items()
-            if not self.is_used(*key) and pool.is_idle and key not in self._loading
+            if not self._is_kept(key) and pool.is_idle and key not in self._loading
         ]
+        return sorted(unused, key=lambda key: self._used.get(key, 0.0))
 
     def _remove(self, key: Key) -> None:
         pool = self.engine.versions.pop(key)

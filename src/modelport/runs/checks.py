@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple, cast
@@ -32,6 +34,7 @@ class Limits(NamedTuple):
 class _Tried(NamedTuple):
     answer: Answer
     seconds: float
+    digest: bytes = b""  # of a body that is a file, which is gone when answers are compared
 
 
 def check_set(signature: Signature, recent: Sequence[Call]) -> list[Call]:
@@ -112,9 +115,18 @@ async def _try(pool: ModelPool, call: Call, next_id: Callable[[], int]) -> _Trie
     except asyncio.CancelledError:
         pool.cancel(pending)
         raise
-    if answer.path or pool.settings.allow_url_inputs:
-        pool.discard(answer.id)
-    return _Tried(answer, perf_counter() - began)
+    seconds = perf_counter() - began
+    try:
+        digest = await asyncio.to_thread(_digest, answer.path) if answer.path else b""
+    finally:
+        if answer.path or pool.settings.allow_url_inputs:
+            pool.discard(answer.id)
+    return _Tried(answer, seconds, digest)
+
+
+def _digest(path: str) -> bytes:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def report_of(
@@ -127,7 +139,7 @@ def report_of(
     """
     pairs = list(zip(old[:wanted], new[:wanted], strict=True))
     both = [(a, b) for a, b in pairs if _is_good(a.answer) and _is_good(b.answer)]
-    agreed = sum(a.answer.body == b.answer.body for a, b in both)
+    agreed = sum((a.answer.body, a.digest) == (b.answer.body, b.digest) for a, b in both)
     failed = [b.answer for a, b in pairs if _is_good(a.answer) and not _is_good(b.answer)]
     checked = min(len(pairs) + hung, wanted)
     timed_old, timed_new = old[wanted:], new[wanted:]

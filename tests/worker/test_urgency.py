@@ -37,8 +37,10 @@ class Watched(modelport.Model):
         return {"loading": self.loading, "answering": POLICY(), "thread": self.thread}
 '''
 
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="scheduling policies are Linux's")
 
-@pytest.mark.skipif(sys.platform != "linux", reason="scheduling policies are Linux's")
+
+@linux_only
 def test_a_worker_is_as_urgent_as_the_server_once_it_has_loaded(tmp_path: Path) -> None:
     source = tmp_path / "watched.py"
     source.write_text(MODEL)
@@ -49,3 +51,16 @@ def test_a_worker_is_as_urgent_as_the_server_once_it_has_loaded(tmp_path: Path) 
         "answering": os.SCHED_OTHER,
         "thread": os.SCHED_OTHER,
     }
+
+
+@linux_only
+def test_a_policy_that_was_chosen_for_the_server_stays(tmp_path: Path) -> None:
+    source = tmp_path / "watched.py"
+    source.write_text(MODEL)
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # which the server inherits, as from chrt(1)
+    try:
+        with serving(str(source)) as server:
+            answer = server.client.post("/v2/models/watched/predict/", json={})
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    assert set(answer.json().values()) == {os.SCHED_BATCH}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from version_site import factor, live, promote, promoted, refused, served
+
+from modelport.runs.live_file import LiveFile, LiveVersion
 
 V2 = "/v2/models/m"
 pytestmark = pytest.mark.slow
@@ -71,6 +74,36 @@ def test_a_version_can_be_made_live_while_runs_are_imported_and_taken_back(made:
             assert (factor(client), factor(client, f"{V2}/versions/0/predict/")) == (2, 1)
             assert client.post(f"{V2}/rollback").json()["version"] == 0
             assert factor(client) == 1
+
+
+def test_what_was_live_last_is_served_without_the_database(made: Path, data: Path) -> None:
+    def without_the_database() -> float:
+        database = data / "jobs.sqlite"
+        whole = database.read_bytes()
+        database.write_bytes(b"no database")
+        with served(made, data, "--best-by", "f1:max") as server:
+            found = factor(server.client)
+        database.write_bytes(whole)
+        return found
+
+    with served(made, data, "--best-by", "f1:max") as server:
+        assert factor(server.client) == 3
+    assert without_the_database() == 3
+    with served(made, data) as server:
+        assert factor(server.client) == 1
+    assert without_the_database() == 1
+    with served(made, data) as server:
+        promoted(server.client, 1)
+    assert without_the_database() == 2
+
+
+def test_models_that_become_live_at_once_are_all_remembered(tmp_path: Path) -> None:
+    file = LiveFile(tmp_path)
+    wanted = {f"m{number}": LiveVersion(number, "x") for number in range(1, 33)}
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(file.write, wanted, wanted.values()))
+    assert file.read() == wanted
+    assert [path.name for path in tmp_path.iterdir()] == ["live.json"]
 
 
 def test_a_canary_keeps_its_share_over_a_restart(made: Path, data: Path) -> None:

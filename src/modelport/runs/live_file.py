@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import threading
 from pathlib import Path
 
 import msgspec
@@ -23,11 +24,15 @@ class LiveVersion(msgspec.Struct):
     saved: str
 
 
+BASE = LiveVersion(0, "")  # what a model serves of which nothing is written
+
+
 class LiveFile:
     """The file in a data folder. The database counts where both can be read."""
 
     def __init__(self, data_dir: Path):
         self.path = data_dir / NAME
+        self._lock = threading.Lock()  # several models may become live at once, each in a thread of its own
 
     def read(self) -> dict[str, LiveVersion]:
         """What was live last, by model; empty if nobody wrote it or it cannot be read."""
@@ -41,12 +46,15 @@ class LiveFile:
 
     def write(self, model: str, live: LiveVersion) -> None:
         """Remember what is live now. A disk that is full is not worth failing for: it is logged."""
-        known = self.read()
-        if known.get(model) == live:
-            return
+        with self._lock:
+            known = self.read()
+            if known.get(model, BASE) != live:
+                self._replace(known | {model: live})
+
+    def _replace(self, known: dict[str, LiveVersion]) -> None:
         partial = self.path.with_name(f".{NAME}.{os.getpid()}.partial")
         try:
-            partial.write_bytes(msgspec.json.encode(known | {model: live}))
+            partial.write_bytes(msgspec.json.encode(known))
             sync(partial)
             partial.replace(self.path)
             sync(self.path.parent)

@@ -118,6 +118,8 @@ class RunService:
             pool.source = self.engine.saved_source(pool.name, self.versions.saved(run))
             pool.version = run.version
             log.info("%s: serving version %d, run %s", pool.name, run.version, run.id)
+        live = LiveVersion(pool.version, pool.source.saved)
+        await asyncio.to_thread(self._live_file.write, pool.name, live)
 
     async def _choose_remembered(self) -> None:
         """Let models whose versions cannot be looked up serve what was live last."""

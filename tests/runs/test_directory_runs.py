@@ -68,6 +68,22 @@ def test_a_folder_of_runs_is_read_field_by_field(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("params", "seed"),
+    [
+        ({"seed": 1, "random_state": 2}, 1),
+        ({"random_state": 2, "random_seed": 3}, 2),
+        ({"seed": None, "random_seed": 3}, 3),
+        ({"seed": True, "random_state": "2", "random_seed": 0.5}, None),
+    ],
+)
+def test_a_seed_has_one_of_three_names_and_is_an_integer(
+    tmp_path: Path, params: dict[str, Any], seed: int | None
+) -> None:
+    runs, _ = read(made(tmp_path / "run", params))
+    assert [run.seed for run in runs] == [seed]
+
+
 def test_one_run_is_named_by_its_own_folder(tmp_path: Path) -> None:
     folder = made(tmp_path / "best", performance={"f1": 0.5})
     runs, _ = read(folder)

@@ -40,6 +40,10 @@ async def test_a_training_that_succeeds_is_a_run_with_all_that_it_said(jobs: Job
     assert job.keep_seconds == FOR_EVER
 
 
+async def test_the_seed_of_a_training_is_found_by_the_names_of_others_too(jobs: Jobs) -> None:
+    assert (await trained(jobs, arguments={"random_state": 5})).seed == 5
+
+
 async def test_without_a_commit_the_version_of_the_model_is_that_of_the_code(jobs: Jobs) -> None:
     assert (await trained(jobs, model_version="1.2")).code_version == "1.2"
 

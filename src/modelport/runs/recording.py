@@ -14,9 +14,9 @@ from modelport.jobs.schema import events, jobs
 from modelport.jobs.writer import Transaction
 from modelport.runs.records import NewRun
 from modelport.runs.rows import insert_run
+from modelport.runs.values import seed_of
 
 MAX_METRICS = 20_000  # of the newest values that are looked through for the last one of each metric
-SEEDS = ("seed", "random_state", "random_seed")
 
 
 def record_run(tx: Transaction, row: RowMapping, outcome: Outcome) -> None:
@@ -41,15 +41,6 @@ def record_run(tx: Transaction, row: RowMapping, outcome: Outcome) -> None:
     insert_run(tx, new)
     kept = update(jobs).where(jobs.c.number == row["number"]).values(keep_seconds=FOR_EVER)
     tx.connection.execute(kept)
-
-
-def seed_of(params: dict[str, Any]) -> int | None:
-    """The seed among the parameters, if there is one."""
-    for name in SEEDS:
-        value = params.get(name)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-    return None
 
 
 def _last(tx: Transaction, row: RowMapping, kind: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 MAX_DEPTH = 32
 LARGEST = 2**63  # of an integer: neither msgpack nor a database has more
 DROPPED = object()
+SEEDS = ("seed", "random_state", "random_seed")
 
 
 class Unreadable(ValueError):
@@ -82,9 +83,12 @@ def numbers(values: dict[str, Any]) -> dict[str, float]:
 
 
 def seed_of(params: dict[str, Any]) -> int | None:
-    """The parameter `seed`, if it is an integer."""
-    seed: Any = params.get("seed")
-    return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
+    """The first of the parameters that mean a seed which is an integer, if there is one."""
+    for name in SEEDS:
+        value = params.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    return None
 
 
 def nested(metrics: dict[str, float]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Answers that are too large to travel but as files are compared like any other when a version is to be live."""
+"""Answers so large that they travel as files are compared like any other before a version is live."""
 
 from __future__ import annotations
 

@@ -33,6 +33,7 @@ FOLLOW_SECONDS = 2.0  # how soon a server sees what another one has made live
 LONGEST_PAUSE = 15.0  # between two tries to follow what cannot be followed
 MAX_VERSION_DIGITS = 9
 IMPORT_SECONDS = 900.0
+ADDED_AT_ONCE = 500  # of the runs that are imported: jobs are written in between
 
 
 class RunService:
@@ -102,7 +103,10 @@ class RunService:
             try:
                 model, place = of_model(text, names, self.settings.default_model)
                 found = await import_runs(place, model, self.settings.load_timeout or IMPORT_SECONDS)
-                new = await self.store.add(found)
+                parts = [
+                    found[start : start + ADDED_AT_ONCE] for start in range(0, len(found), ADDED_AT_ONCE)
+                ]
+                new = sum([await self.store.add(part) for part in parts])
                 log.info("%s: %d runs from %s, %d of them new", model, len(found), place, new)
             except ModelLoadError as error:
                 log.error("runs cannot be imported: %s", error)

@@ -104,6 +104,10 @@ class App:
     async def on_fail(self, scope: Any, receive: Any, send: Any) -> None:
         raise RuntimeError("inner secret")
 
+    async def on_afterwards(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.answer(send, b"the server failed", 500)
+        raise RuntimeError("inner secret")
+
     async def on_late(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"first", "more_body": True})
@@ -659,6 +663,19 @@ def test_an_app_that_fails_says_nothing_inner(site: Site) -> None:
     answer = site.talk(get(b"/fail"))
     assert problem(answer)["status"] == 500
     assert b"secret" not in answer
+
+
+def test_an_app_that_fails_after_its_answer_keeps_the_connection_and_is_logged_once(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    with site.client() as sock:
+        sock.sendall(get(b"/afterwards"))
+        assert read_one(sock) == (500, b"the server failed")
+        sock.sendall(get(b"/slow"))
+        assert read_one(sock) == (200, b"/slow")
+    (logged,) = [record for record in caplog.records if record.exc_info]
+    assert "inner secret" in caplog.text
+    assert logged.levelno == logging.ERROR
 
 
 def test_head_and_http_1_0(site: Site) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Generator
+from functools import partial
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -89,7 +90,7 @@ class Protocol(HttpToolsProtocol):
 
 
 class Cycle(RequestResponseCycle):
-    """uvicorn's cycle with its own `send`; `receive` and `run_asgi` are as they were."""
+    """uvicorn's cycle with its own `send`; `receive` is as it was, and nearly so `run_asgi`."""
 
     bodiless = False
     close_delimited = False
@@ -126,6 +127,20 @@ class Cycle(RequestResponseCycle):
             if self.body or not self.more_body or self.disconnected or self.response_complete:
                 self._event.set()
         return self._event
+
+    async def run_asgi(self, app: Any) -> None:
+        """Have `app` answer, and log what it raises; without a whole answer that ends the connection."""
+        await super().run_asgi(partial(self._answered_by, app))
+
+    async def _answered_by(self, app: Any, *asgi: Any) -> Any:
+        try:
+            return await app(*asgi)
+        except Exception:
+            # Starlette answers with a 500 and raises all the same. The answer is complete, and has not said
+            # that the connection ends: a client that sends its next request by it must not get a reset.
+            if not self.response_complete:
+                raise
+            self.logger.exception("Exception in ASGI application\n")
 
     def wake(self) -> None:
         """Tell `receive` to look again."""

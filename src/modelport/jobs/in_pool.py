@@ -86,6 +86,8 @@ class PoolAttempt:
         """Give the call to the workers, once they have room. Returns the outcome if they will not have it."""
         call = msgspec.structs.replace(call_of(self.claim), id=self._engine.next_id())
         while not self._to_stop.is_set():
+            # Another version may have become live, and this pool may be gone for good.
+            self._pool = self._engine.pools[self.claim.job.model]
             try:
                 self._pending = self._pool.submit(call, deliver)
                 return None

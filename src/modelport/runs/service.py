@@ -122,6 +122,7 @@ class RunService:
             pool.source = self.engine.saved_source(pool.name, self.versions.saved(run))
             pool.version = run.version
             log.info("%s: serving version %d, run %s", pool.name, run.version, run.id)
+        pool = self.engine.pools[pool.name]  # another version may have been made live meanwhile
         live = LiveVersion(pool.version, pool.source.saved)
         await asyncio.to_thread(self._live_file.write, pool.name, live)
 

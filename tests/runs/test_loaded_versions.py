@@ -117,6 +117,19 @@ def test_a_version_that_was_live_ends_with_its_last_call_where_none_is_kept(made
         assert (factor(client), loaded(client)) == (1, {0})
 
 
+def test_the_server_rests_while_more_versions_than_are_kept_are_loaded(made: Path, data: Path) -> None:
+    """Nobody frees a place before the version has loaded; to look for one again and again is in vain."""
+    with served(made, data, "--loaded-versions", "0") as server, ThreadPoolExecutor() as threads:
+        process = psutil.Process(server.process.pid)
+        promotion = threads.submit(promoted, server.client, 5)  # which sleeps for a second to load
+        server.wait_for_log("loading version 5")
+        before = process.cpu_times()
+        factor(server.client, f"{V2}/versions/live/predict/")
+        assert promotion.result()["changed"] is True
+        after = process.cpu_times()
+        assert after.user + after.system - before.user - before.system < 0.5
+
+
 def test_many_who_ask_for_one_version_wait_for_one_process(made: Path, data: Path) -> None:
     with served(made, data) as server, ThreadPoolExecutor(10) as threads:
         asked = [threads.submit(factor, server.client, f"{V2}/versions/5/predict/") for _ in range(10)]

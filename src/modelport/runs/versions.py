@@ -175,18 +175,24 @@ class Versions:
         over = max(len(self.engine.versions) - self._most, 0)
         for key in self._unused()[:over]:
             self._remove(key)
-        left_over = len(self.engine.versions) > self._most or not self._gone.isdisjoint(self.engine.versions)
-        if left_over and self._waiting is None:
+        too_many = len(self.engine.versions) > self._most or not self._gone.isdisjoint(self.engine.versions)
+        if too_many and self._waiting is None and self._busy():
             self._waiting = asyncio.create_task(self._tidy_later())
 
     async def _tidy_later(self) -> None:
         """Tidy again once the versions that nobody keeps have had their last call."""
-        for key, pool in list(self.engine.versions.items()):
-            while not (self._is_kept(key) or pool.is_idle or pool.state == "stopped"):
+        for pool in self._busy():
+            while not (self._is_kept((pool.name, pool.version)) or pool.is_idle or pool.state == "stopped"):
                 await pool.scheduler.drained()
                 await asyncio.sleep(IDLE_SECONDS)  # until the answer is sent, too
         self._waiting = None
         self._tidy()
+
+    def _busy(self) -> list[ModelPool]:
+        """The pools that nobody keeps, but that have calls still. Who keeps one tidies at the end."""
+        return [
+            pool for key, pool in self.engine.versions.items() if not self._is_kept(key) and not pool.is_idle
+        ]
 
     def _unused(self) -> list[Key]:
         """The versions that can be unloaded now, the one first that was not used for longest."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from modelport.settings import Settings
+from modelport.settings import REGRESSIONS, Settings
 
 PREFIX = "MODELPORT_"
 MAX_FILE_BYTES = 1 << 20
@@ -27,7 +27,6 @@ ARCHITECTURES = {
     "mlup.web.architecture.worker_and_queue.WorkerAndQueueArchitecture": "worker_and_queue",
     "mlup.web.architecture.batching.BatchingSingleProcessArchitecture": "batching",
 }
-REGRESSIONS = ("refuse", "warn")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 AT_LEAST_ONE = ("min_batch_len", "throttling_max_requests", "throttling_max_request_len")
 SECRETS = ("webhook_secret", "database_url")  # their values, or parts of them, are never shown

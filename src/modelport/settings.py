@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MIB = 1 << 20
+REGRESSIONS = ("refuse", "warn")  # what may become of a version that is worse than the live one
 
 
 def _setting(default: Any, help_text: str) -> Any:

@@ -23,10 +23,10 @@ from modelport.runs.promotion import Wish
 from modelport.runs.records import TrafficPlan
 from modelport.runs.service import BEST, RESERVED, RunService
 from modelport.runs.store import LIVE, AliasMoved
+from modelport.settings import REGRESSIONS
 
 MAX_LISTED = 1000
 ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-REGRESSIONS = ("refuse", "warn")
 
 
 class AliasBody(msgspec.Struct, forbid_unknown_fields=True):

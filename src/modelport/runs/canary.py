@@ -97,9 +97,9 @@ class Canaries:
         if plan.versions:
             self._plans[model] = plan
             self._failed.pop(model, None)
-        self.follow(model)
+        self._route(model)
 
-    def follow(self, model: str) -> None:
+    def _route(self, model: str) -> None:
         """Route by the plan: what is live has changed, or the plan has."""
         plan = self._plans.get(model)
         live = self.engine.pools[model]
@@ -122,7 +122,7 @@ class Canaries:
 
     async def end(self, model: str, version: int) -> None:
         """A version has become live: it needs no share any more, and the plan that gave it one is over."""
-        self.follow(model)
+        self._route(model)
         async with self._changing[model]:
             plan = self._plans.get(model)
             if plan is not None and version in plan.versions:

@@ -24,8 +24,6 @@ from modelport.settings import Settings
 # Fields that mean something to the server. The first two are read here, a request with another one goes
 # the long way; all other fields mean nothing to it.
 MEANINGFUL = frozenset({b"content-type", b"accept", b"content-encoding", b"origin", b"prefer"})
-
-
 # `/versions/7/predict` after the path of a model; an alias goes the long way.
 VERSION = re.compile(r"(?P<model>.+)/versions/(?P<number>0|[1-9][0-9]{0,8})(?P<rest>/predict/?)")
 VersionOf = Callable[[str, int], ModelPool | None]

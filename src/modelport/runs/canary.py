@@ -48,18 +48,23 @@ class Canaries:
 
     async def look(self, model: str) -> None:
         """Keep to what was said before the start, or another server was told meanwhile."""
-        plan = await self.store.plan(model) or TrafficPlan()
+        stored = await self.store.plan(model)
+        plan = stored or TrafficPlan()
         if plan == self._plans.get(model, TrafficPlan()) or self._is_hopeless(model, plan):
             return
         try:
-            async with self._loaded(model, plan), self._changing[model]:
-                if await self.store.plan(model) == (plan if plan.versions else None):
-                    self._keep_to(model, plan)
+            async with self._loaded(model, plan):
+                await self._keep_to_if(model, stored, plan)
         except RunError as error:
             self._failed[model] = plan, asyncio.get_running_loop().time() + RETRY_SECONDS
-            async with self._changing[model]:
-                self._keep_to(model, TrafficPlan())
+            await self._keep_to_if(model, stored, TrafficPlan())
             log.error("%s: all calls go to the live version: %s", model, error.detail)
+
+    async def _keep_to_if(self, model: str, stored: TrafficPlan | None, plan: TrafficPlan) -> None:
+        """Route by `plan`, unless another one than `stored` was set while versions were loaded."""
+        async with self._changing[model]:
+            if await self.store.plan(model) == stored:
+                self._keep_to(model, plan)
 
     def _is_hopeless(self, model: str, plan: TrafficPlan) -> bool:
         """True if this plan could not be kept to a moment ago."""

@@ -78,17 +78,13 @@ class Promotions:
 
     async def _promote(self, model: str, wish: Wish) -> dict[str, Any]:
         before = self.engine.pools[model].version
-        self.versions.pin(model, wish.version)
-        try:
-            async with self.versions.use(model, wish.version) as pool:
-                if pool is self.engine.pools[model] and await self._is_live(model, wish.version):
-                    return {"model": model, "version": wish.version, "before": before, "changed": False}
-                await pool.grow()
-                report = await self._checked(model, pool, wish)
-                failpoints.reach("promotion.checked")
-                await self._move(model, pool, wish, report)
-        finally:
-            self.versions.unpin(model, wish.version)
+        async with self.versions.pinned(model, wish.version) as pool:
+            if pool is self.engine.pools[model] and await self._is_live(model, wish.version):
+                return {"model": model, "version": wish.version, "before": before, "changed": False}
+            await pool.grow()
+            report = await self._checked(model, pool, wish)
+            failpoints.reach("promotion.checked")
+            await self._move(model, pool, wish, report)
         return {"model": model, "version": wish.version, "before": before, "changed": True, **report}
 
     async def _is_live(self, model: str, version: int) -> bool:

@@ -163,32 +163,24 @@ class RunService:
                 except (StoreError, RunError) as error:
                     failed = True
                     log.warning("%s: what other servers have done is not followed now: %s", model, error)
-            if not failed and not self._is_shared:
+            if not failed and not self.jobs.store.is_shared:
                 return
             pause = min(pause * 2, LONGEST_PAUSE) if failed else FOLLOW_SECONDS
             await asyncio.sleep(pause)
-
-    @property
-    def _is_shared(self) -> bool:
-        return bool(self.settings.database_url)
 
     async def _follow(self, model: str) -> None:
         """Serve what another server has made live."""
         alias = (await self.store.aliases(model)).get(LIVE)
         if alias is None or alias.version == self.engine.pools[model].version:
             return
-        self.versions.pin(model, alias.version)
-        try:
-            async with self.versions.use(model, alias.version) as pool:
-                await pool.grow()
-                again = (await self.store.aliases(model)).get(LIVE)
-                is_it = again is not None and again.version == alias.version
-                if is_it and self.engine.pools[model] is not pool:
-                    self.versions.make_live(pool)
-                    await self._moved(model)
-                    log.info("%s: version %d is live: another server has promoted it", model, alias.version)
-        finally:
-            self.versions.unpin(model, alias.version)
+        async with self.versions.pinned(model, alias.version) as pool:
+            await pool.grow()
+            again = (await self.store.aliases(model)).get(LIVE)
+            is_it = again is not None and again.version == alias.version
+            if is_it and self.engine.pools[model] is not pool:
+                self.versions.make_live(pool)
+                await self._moved(model)
+                log.info("%s: version %d is live: another server has promoted it", model, alias.version)
 
     async def _forget_removed(self, model: str) -> None:
         """Serve the versions no longer whose runs another server has removed."""

@@ -53,6 +53,16 @@ class Versions:
             _less(self._users, key)
             self._tidy()
 
+    @contextlib.asynccontextmanager
+    async def pinned(self, model: str, version: int) -> AsyncGenerator[ModelPool]:
+        """As `use`, for a version that is to become live: there is always room for it."""
+        self.pin(model, version)
+        try:
+            async with self.use(model, version) as pool:
+                yield pool
+        finally:
+            self.unpin(model, version)
+
     def pin(self, model: str, version: int) -> None:
         """Keep a version loaded until `unpin`; there is always room for it."""
         self._pins[model, version] += 1

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def _variables(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def imported(text: str, seconds: float = SECONDS) -> list[NewRun]:
-    return asyncio.run(import_runs(text, "tagger", seconds))
+    return asyncio.run(import_runs(text, "tagger", seconds, Path(tempfile.gettempdir())))
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +97,10 @@ def test_an_experiment_may_be_numbered(made: dict[str, Any]) -> None:
     assert imported(f"mlflow:{made['experiment']}")[0].id == made["whole"]
 
 
-def test_this_process_never_imports_mlflow(made: dict[str, Any]) -> None:
+def test_this_process_never_imports_mlflow(made: dict[str, Any], tmp_path: Path) -> None:
     program = (
         "import asyncio, sys; from modelport.runs.importing import import_runs; "
-        f"runs = asyncio.run(import_runs('mlflow:tags', 'm', {SECONDS})); "
+        f"runs = asyncio.run(import_runs('mlflow:tags', 'm', {SECONDS}, {str(tmp_path)!r})); "
         "print(len(runs), [m for m in sys.modules if m.partition('.')[0] in ('mlflow', 'numpy', 'pandas')])"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=SECONDS)
@@ -157,11 +158,11 @@ def test_a_store_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPa
     assert "secret" not in str(caught.value)
 
 
-def test_the_reader_ends_with_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reader_ends_with_its_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Killed, not stopped: nothing of the server runs any more that could end the reader."""
     program = (
         "import asyncio; from modelport.runs.importing import import_runs; "
-        f"asyncio.run(import_runs({SILENT!r}, 'm', 1000))"
+        f"asyncio.run(import_runs({SILENT!r}, 'm', 1000, {str(tmp_path)!r}))"
     )
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 import tempfile
+from pathlib import Path
 
 import msgspec
 
@@ -60,12 +61,13 @@ def read_runs(text: str, model: str) -> list[NewRun]:
     return runs
 
 
-async def import_runs(text: str, model: str, seconds: float) -> list[NewRun]:
+async def import_runs(text: str, model: str, seconds: float, temp: Path) -> list[NewRun]:
     """Read runs in a process of their own, which ends with this one, and after so many seconds.
 
+    Its temporary files are in a folder in `temp`, which whoever owns that removes after a kill.
     Raises `ModelLoadError` of one line: what `read_runs` raises, and a process that fails or takes too long.
     """
-    with tempfile.TemporaryDirectory(prefix="modelport-runs-") as folder:
+    with tempfile.TemporaryDirectory(prefix="runs-", dir=temp) as folder:
         said = await _asked(text, model, seconds, folder)
     if said.error:
         raise ModelLoadError(said.error)

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from modelport.client.sync_client import Client
     from modelport.contract.current_job import current_job
     from modelport.contract.errors import HTTPError, ModelLoadError
-    from modelport.contract.kinds import File, Image, Table
+    from modelport.contract.kinds import File, Image
     from modelport.contract.model import Model
+    from modelport.contract.table import Table
     from modelport.contract.uploaded_file import UploadedFile
     from modelport.serving.application import create_app
     from modelport.serving.background import running
@@ -45,7 +46,7 @@ _HOMES = {
     "Image": "modelport.contract.kinds",
     "Model": "modelport.contract.model",
     "ModelLoadError": "modelport.contract.errors",
-    "Table": "modelport.contract.kinds",
+    "Table": "modelport.contract.table",
     "UploadedFile": "modelport.contract.uploaded_file",
     "create_app": "modelport.serving.application",
     "current_job": "modelport.contract.current_job",

@@ -14,8 +14,9 @@ from pydantic.fields import FieldInfo
 from typing_extensions import is_typeddict
 
 from modelport.contract.errors import ModelLoadError
-from modelport.contract.kinds import File, Image, Table
+from modelport.contract.kinds import File, Image
 from modelport.contract.signature import JSON, STREAM_TYPES, ArgumentKind
+from modelport.contract.table import Table
 from modelport.contract.uploaded_file import UploadedFile
 
 STREAMS = (Iterator, Generator, AsyncIterator, AsyncGenerator)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from modelport.contract.arrays.findings import MISSING, UNKNOWN, Findings, wrong_length
@@ -11,16 +11,15 @@ from modelport.contract.arrays.tables import (
     MEDIA_TYPES,
     Table,
     TableInvalid,
+    check_bytes,
     kind_of,
-    kind_of_content,
     parsed,
     read_table,
+    read_upload,
 )
 from modelport.contract.arrays.values import ArrayValues
 from modelport.contract.errors import BadRequest
 from modelport.contract.places import Body, Places
-
-MAX_BYTES = 256 << 20  # of a table as it is sent
 
 Reader = TableRows | ArrayValues
 
@@ -46,9 +45,9 @@ class TableInputs:
                 f"it takes {known}",
                 415,
             )
-        _check_size(body.size())
+        check_bytes(body.size())
         argument = next(iter(self.readers.values())).argument
-        table = _read(body.read(), kind, argument, found)
+        table = _read(lambda: read_table(body.read(), kind), argument, found)
         if table is None:
             return {}
         if len(self.readers) == 1:
@@ -58,11 +57,7 @@ class TableInputs:
 
     def of_upload(self, upload: Any, reader: Reader, found: Findings) -> Any:
         """One input out of an uploaded table."""
-        path = Path(upload.filename)
-        _check_size(path.stat().st_size)
-        content = path.read_bytes()
-        kind = kind_of(upload.content_type or "") or kind_of_content(content)
-        table = _read(content, kind, reader.argument, found)
+        table = _read(lambda: read_upload(upload), reader.argument, found)
         return None if table is None else _filled(reader, table, found)
 
     def _by_column(self, table: Table, found: Findings) -> dict[str, Any]:
@@ -87,9 +82,9 @@ def _width(reader: Reader) -> int | None:
     return 1 if len(reader.input.shape) == 1 else (reader.width if isinstance(reader, TableRows) else None)
 
 
-def _read(content: bytes, kind: str, argument: str, found: Findings) -> Table | None:
+def _read(read: Callable[[], Table], argument: str, found: Findings) -> Table | None:
     try:
-        return read_table(content, kind)
+        return read()
     except TableInvalid as error:
         found.add((argument,), ("table_invalid", str(error)))
         return None
@@ -105,8 +100,3 @@ def _filled(reader: Reader, table: Table, found: Findings) -> Any:
         return None
     values = table.columns[0]
     return reader.read(list(parsed(values, reader.rule.kind) if table.is_text else values), found)
-
-
-def _check_size(size: int) -> None:
-    if size > MAX_BYTES:
-        raise BadRequest(f"the table is over {MAX_BYTES >> 20} MiB", 413)

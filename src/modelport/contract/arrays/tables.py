@@ -8,9 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -32,6 +33,9 @@ MEDIA_TYPES = {
 MAX_ROWS = 1_000_000
 MAX_CELLS = 10_000_000
 MAX_COLUMNS = 100_000
+MAX_BYTES = 256 << 20  # of a table as it is sent
+LINES = 4096  # of a CSV that are held as lines at once
+MOST_KNOWN = 1 << 16  # texts of a CSV that are held once, however often they come
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -46,7 +50,7 @@ class Table(msgspec.Struct, frozen=True):
         return len(self.columns[0]) if self.columns else 0
 
 
-class TableInvalid(Exception):
+class TableInvalid(ValueError):
     """A table that cannot be read; `str()` says why, for the client."""
 
 
@@ -82,6 +86,23 @@ def read_table(content: bytes, kind: str) -> Table:
     return arrow_tables.read_arrow(content, is_file=kind == FILE)
 
 
+def read_upload(upload: Any) -> Table:
+    """The table in an upload, by its media type, else by its content.
+
+    Raises `TableInvalid`, and `BadRequest` (415, 413) for one that is too large, or needs an extra.
+    """
+    path = Path(upload.filename)
+    check_bytes(path.stat().st_size)
+    content = path.read_bytes()
+    return read_table(content, kind_of(upload.content_type or "") or kind_of_content(content))
+
+
+def check_bytes(size: int) -> None:
+    """Refuse a table of too many bytes. Raises `BadRequest` (413)."""
+    if size > MAX_BYTES:
+        raise BadRequest(f"the table is over {MAX_BYTES >> 20} MiB", 413)
+
+
 def check_size(rows: int, columns: int) -> None:
     """Refuse a table that is too large. Raises `TableInvalid`."""
     if rows > MAX_ROWS or columns > MAX_COLUMNS or rows * columns > MAX_CELLS:
@@ -101,55 +122,131 @@ def check_names(names: list[str]) -> None:
 
 
 def _csv(content: bytes) -> Table:
-    if content.count(b",") + content.count(b"\n") > MAX_CELLS:
+    if content.count(b",") + content.count(b"\n") > MAX_CELLS + MAX_COLUMNS:
         raise TableInvalid(f"The table has more than {MAX_CELLS} cells")
+    if b"\0" in content:
+        raise TableInvalid("The CSV holds a NUL character")
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
+    reader = csv.reader(text, strict=True)
+    lines = (line for line in reader if line)
     try:
-        text = content.decode("utf-8-sig")
+        return _of_lines(lines)
     except UnicodeDecodeError:
         raise TableInvalid("The CSV is not UTF-8 text") from None
-    if "\0" in text:
-        raise TableInvalid("The CSV holds a NUL character")
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        # One line over the limit is enough to refuse it: no more are held.
-        lines = list(islice((line for line in reader if line), MAX_ROWS + 2))
     except csv.Error as error:
         raise TableInvalid(f"The CSV cannot be read (line {reader.line_num}): {error}") from None
-    if not lines:
+
+
+def _of_lines(lines: Iterator[list[str]]) -> Table:
+    """The columns of these lines, of which no more than a few are held at once."""
+    names = [name.strip() for name in next(lines, ())]
+    if not names:
         raise TableInvalid("The CSV is empty; its first line names the columns")
-    names = [name.strip() for name in lines[0]]
-    del lines[0]
+    if len(names) > MAX_COLUMNS:
+        raise TableInvalid(f"The table has {len(names)} columns; at most {MAX_COLUMNS} are taken")
     check_names(names)
     if all(_number(name) is not None for name in names):
         raise TableInvalid("The first line of the CSV is numbers; it should name the columns")
-    check_size(len(lines), len(names))
-    if set(map(len, lines)) - {len(names)}:
-        row, line = next((i, line) for i, line in enumerate(lines) if len(line) != len(names))
-        raise TableInvalid(f"Row {row} of the CSV has {len(line)} values, its header {len(names)}")
-    columns: list[Sequence[Any]] = list(zip(*lines, strict=True)) if lines else [() for _ in names]
-    return Table(names, columns, is_text=True)
+    columns: list[list[str]] = [[] for _ in names]
+    known: dict[str, str] = {}
+    rows = 0
+    while some := list(islice(lines, LINES)):
+        for row, line in enumerate(some, rows):
+            if len(line) != len(names):
+                raise TableInvalid(f"Row {row} of the CSV has {len(line)} values, its header {len(names)}")
+        rows += len(some)
+        check_size(rows, len(names))
+        for column, cells in zip(columns, zip(*some, strict=True), strict=True):
+            column += [known.setdefault(cell, cell) for cell in cells] if len(known) < MOST_KNOWN else cells
+    return Table(names, list(columns), is_text=True)
 
 
-def parsed(values: Sequence[Any], kind: str) -> Sequence[Any]:
-    """Text of a CSV column as its type; what cannot be read as it stays text, and nothing is null."""
-    if kind in ("str", "object"):
+def parsed(values: Sequence[Any], kind: str, missing: bool = False) -> Sequence[Any]:
+    """Text of a CSV column as its type; what cannot be read as it stays text.
+
+    An empty cell is null, in a column of text only where that takes `missing` values. Where the type is
+    not known, a column whose every text is a number, or a boolean, is one of these.
+    """
+    if kind == "object":
         return values
     values = [text if isinstance(text, str) else str(text) for text in values]
+    if kind in ("str", "date"):
+        return [text or None for text in values] if missing or kind == "date" else values
     if kind == "any":
-        numbers = [_number(text) for text in values]
-        known = all(number is not None or text == "" for number, text in zip(numbers, values, strict=True))
-        return numbers if known and any(number is not None for number in numbers) else values
-    if kind == "bool":
-        return [BOOLEANS.get(text.lower(), text or None) for text in values]
-    return [_number(text) if text == "" else _text_or_number(text) for text in values]
+        return _known(values) or parsed(values, "str", missing)
+    if kind == "float" and _are_plain(values):
+        return list(map(float, values))
+    return _each(values, READERS[kind])
 
 
-BOOLEANS: dict[str, Any] = {"true": True, "false": False}
+def typed(values: Sequence[str]) -> Sequence[Any]:
+    """Text of a CSV column of which nothing is known, in the types that a reader of it expects.
+
+    Numbers are numbers, a column of booleans has these, and nothing between them is null. Codes such as
+    `01234` are no numbers, and make all of their column text.
+    """
+    if any(text[:1] == "0" and text[1:2].isdigit() for text in values):
+        return values
+    return _known(values) or _each(values, _number_or_text)
 
 
-def _text_or_number(text: str) -> Any:
+def _known(values: Sequence[str]) -> Sequence[Any] | None:
+    """The column where every text is a number, or a boolean, or nothing; `None` for any other."""
+    for text in values:
+        if text not in NOTHING and text not in BOOLEANS and _number(text) is None:
+            return None
+    found = _each(values, _number_or_boolean)
+    return found if len({type(one) is bool for one in found if one is not None}) <= 1 else None
+
+
+def _are_plain(values: Sequence[str]) -> bool:
+    """Whether Python's own `float` reads each of these as a CSV means it."""
+    try:
+        finite = all(map(math.isfinite, map(float, values)))
+        return finite and all(text.isascii() and "_" not in text for text in values)
+    except ValueError:
+        return False
+
+
+def _each(values: Sequence[str], read: Callable[[str], Any]) -> list[Any]:
+    """What `read` makes of each; of a text that comes often only once."""
+    different = set(values)
+    if 2 * len(different) > len(values):
+        return list(map(read, values))
+    known = {text: read(text) for text in different}
+    return list(map(known.__getitem__, values))
+
+
+NOTHING = frozenset({"", "nan", "NaN"})  # an empty cell, and as numpy and R write one
+BOOLEANS: dict[str, Any] = {
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+def _number_or_boolean(text: str) -> Any:
+    """A number or a boolean, which is one too where numbers are wanted; any other text as it is."""
+    if text in NOTHING:
+        return None
+    number = _number(text)
+    return BOOLEANS.get(text, text) if number is None else number
+
+
+def _number_or_text(text: str) -> Any:
     number = _number(text)
     return text if number is None else number
+
+
+def _boolean(text: str) -> Any:
+    return None if text in NOTHING else BOOLEANS.get(text.title(), text)
+
+
+READERS: dict[str, Callable[[str], Any]] = {
+    "float": _number_or_boolean,
+    "int": _number_or_boolean,
+    "bool": _boolean,
+    "list": _number_or_text,
+}
 
 
 def _number(text: str) -> int | float | None:

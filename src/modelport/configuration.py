@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from modelport.engine.processes import MARK
 from modelport.settings import REGRESSIONS, Settings
 
 PREFIX = "MODELPORT_"
@@ -76,6 +77,7 @@ def mistyped_variables(environment: Mapping[str, str]) -> dict[str, str]:
     Only look-alikes: a container platform sets variables of this prefix for a service called modelport.
     """
     known = [PREFIX + name.upper() for name in setting_types()] + [PREFIX + "CONFIG"]
+    known.append(MARK)  # a server may be started by a model of another
     unknown = [name for name in environment if name.startswith(PREFIX) and name not in known]
     near = {name: difflib.get_close_matches(name, known, 1, 0.9) for name in unknown}
     return {name: found[0] for name, found in near.items() if found}

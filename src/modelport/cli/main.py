@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 import click
@@ -44,7 +45,9 @@ def cli() -> None:
 
 def main() -> None:
     """The console script."""
-    cli(prog_name="modelport")
+    arguments = sys.argv[1:]
+    del sys.argv[1:]  # a model that this process loads must not take them for its own
+    cli(arguments, prog_name="modelport")
 
 
 if __name__ == "__main__":

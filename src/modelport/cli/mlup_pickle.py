@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +15,7 @@ from modelport.cli.mlup_reading import MAX_FILE_BYTES
 from modelport.configuration import SettingsError
 from modelport.contract.errors import ModelLoadError
 from modelport.engine.processes import ending, kill_group
+from modelport.engine.starting import command, plain_options
 from modelport.sources.files.mlup_applications import holds_application
 from modelport.sources.files.recognise import recognised
 from modelport.sources.source import read_source
@@ -59,16 +58,12 @@ def mlup_of_pickle(text: str, format: str) -> MlupFile | None:
 
 def _configuration(path: Path) -> dict[str, Any]:
     """What a process of its own says of the application. Raises `SettingsError`."""
-    command = [sys.executable, "-m", "modelport.cli.mlup_unpickling", str(path)]
-    variables = {k: v for k, v in os.environ.items() if not k.startswith("MODELPORT_")}
     with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
+            command("modelport.cli.mlup_unpickling", str(path)),
             stdout=said,
             stderr=errors,
-            start_new_session=True,
-            env=variables,
+            **plain_options({}),
         )
         try:
             status = process.wait(SECONDS)

@@ -14,6 +14,7 @@ from modelport.cli.loading import answers_only
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
 from modelport.sources.files.loading import load_pickled
+from modelport.worker.world import be_plain_program
 
 
 def main(path: str) -> int:
@@ -44,4 +45,4 @@ def _name(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*be_plain_program()))

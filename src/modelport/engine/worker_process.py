@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import uuid
 from pathlib import Path
@@ -20,6 +19,7 @@ from modelport.engine.output import Lines
 from modelport.engine.output_pipe import OutputPipe
 from modelport.engine.pending import Pending
 from modelport.engine.processes import MARK, ending, kill_group, kill_marked
+from modelport.engine.starting import command, plain_options
 from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, STOP_FLAG, RunningCall
 from modelport.worker.frames import FrameBuffer, FrameError, Kind, Load, decode, encode
 
@@ -109,13 +109,11 @@ class Worker(asyncio.Protocol):
             fds = (channel.fileno(), control_theirs.fileno(), marker_fd)
             # On this thread, not in a pool: the kernel ends the worker when the thread that made it ends.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "modelport.worker", *map(str, fds), str(os.getpid()), str(self.nice)],
-                stdin=subprocess.DEVNULL,
+                command("modelport.worker", *map(str, fds), str(os.getpid()), str(self.nice)),
                 stdout=write_end,
                 stderr=write_end,
                 pass_fds=fds,
-                start_new_session=True,
-                env=self._environment(),
+                **plain_options({MARK: self.mark, "TMPDIR": str(self.temp), "PYTHONUNBUFFERED": "1"}),
             )
         except BaseException:
             control_ours.close()
@@ -128,10 +126,6 @@ class Worker(asyncio.Protocol):
         self.pid = self._process.pid
         self._control = control_ours
         self._watch(read_end)
-
-    def _environment(self) -> dict[str, str]:
-        own = {MARK: self.mark, "TMPDIR": str(self.temp), "PYTHONUNBUFFERED": "1"}
-        return {k: v for k, v in os.environ.items() if not k.startswith("MODELPORT_")} | own
 
     def _watch(self, read_end: int) -> None:
         """Notice output and the end of the process by events, never by polling."""

@@ -1,6 +1,6 @@
 """Runs that were made elsewhere: an experiment of MLflow (`mlflow:EXPERIMENT`), or a folder of runs.
 
-    python -m modelport.runs.importing TEXT MODEL
+    python -P -m modelport.runs.importing TEXT MODEL
 
 prints them as one msgpack message (`Imported`) on stdout; all else that is printed goes to stderr. The server
 reads runs by this process only: so it never imports MLflow, and a store that hangs hangs nothing else.
@@ -93,15 +93,14 @@ def _log(warnings: list[str]) -> None:
 
 
 async def _asked(text: str, model: str, seconds: float, folder: str) -> Imported:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MODELPORT_")}
+    from modelport.engine.starting import command, plain_options
+
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "modelport.runs.importing", "--parent", str(os.getpid()), "--", text, model,
-        stdin=asyncio.subprocess.DEVNULL,
+        *command("modelport.runs.importing", "--parent", str(os.getpid()), "--", text, model),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-        env=kept | {"TMPDIR": folder},
-    )  # fmt: skip
+        **plain_options({"TMPDIR": folder}),
+    )
     try:
         async with asyncio.timeout(seconds):
             printed, errors = await process.communicate()
@@ -150,4 +149,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    from modelport.worker.world import be_plain_program
+
+    sys.exit(main(be_plain_program()))

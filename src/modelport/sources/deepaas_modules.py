@@ -1,7 +1,8 @@
 """Stand-ins for the `deepaas` modules that models import, where `deepaas` is not installed.
 
 They are found last of all, so an installed `deepaas` always wins. Only what real model packages
-import is here: the base class, `UploadedFile`, the log and the configuration.
+import is here: the base class, `UploadedFile`, the log and the configuration. The processes that a model
+starts find them by `for_children`, which is in the PYTHONPATH of workers.
 """
 
 from __future__ import annotations
@@ -72,8 +73,21 @@ def _is_ours(module: ModuleType | None) -> bool:
 
 def provide_deepaas_modules() -> None:
     """Make `import deepaas…` work in this process. Does nothing where it was done before."""
-    if not any(isinstance(finder, _StandIn) for finder in sys.meta_path):
-        sys.meta_path.append(_StandIn())
+    _finder()
+
+
+def stand_in() -> ModuleSpec:
+    """Where the stand-in for `deepaas` itself comes from; its modules are found from now on."""
+    return ModuleSpec("deepaas", _finder(), is_package=True)
+
+
+def _finder() -> _StandIn:
+    for finder in sys.meta_path:
+        if isinstance(finder, _StandIn):
+            return finder
+    finder = _StandIn()
+    sys.meta_path.append(finder)
+    return finder
 
 
 def let_errors_be_reasons() -> None:

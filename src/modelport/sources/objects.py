@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from modelport.contract.errors import ModelLoadError
+from modelport.sources.import_path import import_from
 from modelport.sources.source import Source
 
 
@@ -32,7 +33,7 @@ def unpickled(source: Source) -> Any:
         with Path(source.target).open("rb") as file:
             places: list[str] = json.loads(file.readline())
             if not {*_absolute(sys.path)}.issuperset(places):  # never so in the caller's own process
-                sys.path[:] = dict.fromkeys([*places, *sys.path])
+                import_from(*places)
             return pickle.load(file)
     except ModuleNotFoundError as error:
         raise ModelLoadError(

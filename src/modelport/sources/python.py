@@ -13,6 +13,7 @@ from typing import Any, cast
 from modelport.contract.errors import ModelLoadError
 from modelport.sources.deepaas_modules import provide_deepaas_modules
 from modelport.sources.frameworks.registry import frameworks_of
+from modelport.sources.import_path import hidden_by_python, import_from, import_from_last, working_folder
 from modelport.sources.near_names import did_you_mean, near_files, near_modules
 from modelport.sources.objects import unpickled
 from modelport.sources.source import Source
@@ -61,9 +62,7 @@ def _is_model(found: Any) -> bool:
 
 
 def _module(source: Source) -> ModuleType:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    import_from(*working_folder())
     try:
         return importlib.import_module(source.target)
     except ModuleNotFoundError as error:
@@ -83,9 +82,8 @@ def _file(source: Source) -> ModuleType:
         raise ModelLoadError(f"{source}: there is no such file{near_files(Path(source.target).expanduser())}")
     if not path.is_file() or path.suffix != ".py":
         raise ModelLoadError(f"{source}: not a Python file (a source path ends in .py)")
-    folder = str(path.parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    import_from(str(path.parent))
+    import_from_last(*working_folder())
     name = _free_name(path.stem)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -111,7 +109,11 @@ def _free_name(stem: str) -> str:
 
 
 def _failed(source: Source, error: BaseException) -> ModelLoadError:
-    return ModelLoadError(f"{source}: importing it failed: {type(error).__name__}: {error}")
+    folders = [Path(folder) for folder in working_folder()]
+    if source.kind == "file":
+        folders.insert(0, Path(source.target).expanduser().absolute().parent)
+    hint = hidden_by_python(error, folders)
+    return ModelLoadError(f"{source}: importing it failed: {type(error).__name__}: {error}{hint}")
 
 
 def _attribute(found: Any, name: str, source: Source) -> Any:

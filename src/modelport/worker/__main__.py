@@ -3,6 +3,7 @@
 import sys
 
 from modelport.worker.main import main
+from modelport.worker.world import be_plain_program
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(be_plain_program()))

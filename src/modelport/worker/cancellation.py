@@ -14,6 +14,8 @@ import struct
 from types import FrameType
 from typing import Protocol
 
+from modelport.worker.world import handle, nothing
+
 CALL_NUMBER = struct.Struct("<Q")
 STOP_FLAG = 16  # the byte of the marker by which the server asks a job to stop
 CANCEL_SIGNAL = signal.SIGUSR1
@@ -68,9 +70,8 @@ class RunningCall:
 
     def install(self) -> None:
         """Listen to the signals. Only the main thread of a worker process may."""
-        signal.signal(CANCEL_SIGNAL, self._on_cancel)
-        signal.signal(signal.SIGTERM, self._on_terminate)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        on_cancel, on_terminate = self._on_cancel, self._on_terminate
+        handle({CANCEL_SIGNAL: on_cancel, signal.SIGTERM: on_terminate, signal.SIGINT: nothing})
 
     def _on_cancel(self, number: int, frame: FrameType | None) -> None:
         if self.read_cancelled() and self._current in self.cancelled:

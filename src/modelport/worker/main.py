@@ -1,6 +1,6 @@
 """The worker process: load one model, say what it is, answer calls until told to stop.
 
-    python -m modelport.worker CHANNEL CONTROL MARKER PARENT NICE
+    python -P -m modelport.worker CHANNEL CONTROL MARKER PARENT NICE
 
 The first three are inherited file descriptors (the frames' socket, the cancellation socket, the shared
 memory of the running call's number), then come the server's process id and how much less urgent than the

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +19,7 @@ from modelport.sources.files.mlup_applications import model_of
 from modelport.sources.files.opening import opened
 from modelport.sources.files.recognise import recognised
 from modelport.sources.files.trust import check_trust
+from modelport.sources.import_path import import_from_last, working_folder
 
 MAX_PROBLEMS = 5
 MAX_TYPES = 10
@@ -134,9 +134,7 @@ def _load_pickle(path: Path, options: ModelOptions) -> Any:
 
 def _find_modules_beside(path: Path) -> None:
     """The classes of a pickle may be in modules of the working folder, or beside the file."""
-    for folder in (str(Path.cwd()), str(path.parent)):
-        if folder not in sys.path:
-            sys.path.append(folder)
+    import_from_last(*working_folder(), str(path.parent))
 
 
 def _load_skops(path: Path, options: ModelOptions) -> Any:

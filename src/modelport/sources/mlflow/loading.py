@@ -7,7 +7,6 @@ that is safe needs no trust, whatever `MLmodel` says of it.
 from __future__ import annotations
 
 import importlib
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from modelport.sources.files.loading import load_file
 from modelport.sources.files.recognise import recognised_file
 from modelport.sources.files.trust import check_trust
 from modelport.sources.frameworks.border import first_line
+from modelport.sources.import_path import import_from
 from modelport.sources.mlflow.fetching import Fetched, fetched
 from modelport.sources.mlflow.mlmodel import MLmodel, read_mlmodel
 from modelport.sources.mlflow.signature import columns_of, dtype_of, outputs_of
@@ -112,9 +112,7 @@ def _inside(folder: Path, name: Any, shown: str) -> Path:
 def _find_code(folder: Path, config: dict[str, Any], shown: str) -> None:
     """Modules that were logged with the model are found, as MLflow itself does it."""
     if config.get("code"):
-        code = str(_inside(folder, config["code"], shown))
-        if code not in sys.path:
-            sys.path.insert(0, code)
+        import_from(str(_inside(folder, config["code"], shown)))
 
 
 def _pyfunc(folder: Path, config: dict[str, Any], shown: str, trust: bool) -> Any:

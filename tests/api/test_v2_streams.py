@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx
 import pytest
+from serving import Server
 from v2_target import Predict, problem
 
 FAILS = {"fail": "true"}
@@ -63,3 +65,21 @@ def test_an_event_stream_that_fails_says_so_in_the_stream(predict: Predict) -> N
 def test_another_stream_that_fails_is_cut(predict: Predict, model: str, headers: dict[str, str]) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         predict(model, params=FAILS, headers=headers)
+
+
+def test_lines_of_json_that_fail_end_with_the_problem(site: Server) -> None:
+    headers = {"Accept": "application/x-ndjson"}
+    said: list[Any] = []
+    with (
+        site.client.stream("POST", "/v2/models/events/predict/", params=FAILS, headers=headers) as answer,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        for line in answer.iter_lines():
+            said.append(json.loads(line))
+    assert said[-1] == {
+        "type": "about:blank",
+        "title": "Internal Server Error",
+        "status": 500,
+        "detail": "a secret is 42",
+        "request_id": answer.headers["x-request-id"],
+    }

@@ -88,8 +88,10 @@ class Streams:
 
 
 class StreamsBytes(modelport.Model):
-    def predict(self) -> Iterator[bytes]:
+    def predict(self, fail: bool = False) -> Iterator[bytes]:
         yield b"\x00\x01"
+        if fail:
+            raise ValueError("no more bytes")
         yield b"\x02"
 
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 from modelport.api.asgi import Headers, Receive, Scope, Send, send_body
 from modelport.api.bodies import CallHeaders, ClientLeft, read_body
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
-from modelport.contract.calls import Answer, Call
+from modelport.contract.calls import Answer, Call, Chunk
 from modelport.engine.local import LocalEngine
 from modelport.engine.pending import Pending
 from modelport.engine.pool import ModelPool, Refused
@@ -166,10 +166,8 @@ class CallHandler:
                         )
                     continue
                 data = chunk.data
-                if chunk.end and chunk.error and not chunk.failure and is_events:
-                    data = b"event: error\ndata: " + chunk.error.replace("\n", " ").encode() + b"\n\n"
-                if chunk.end and chunk.failure and is_events and self.settings.hide_model_errors:
-                    data = b"event: error\ndata: the model failed\n\n"
+                if chunk.end and chunk.error:
+                    data = _last_words(chunk, headers, hidden=self.settings.hide_model_errors)
                 if data:
                     await send({"type": "http.response.body", "body": data, "more_body": True})
                 if chunk.end and chunk.error and not is_events:
@@ -179,6 +177,22 @@ class CallHandler:
         finally:
             if pending.call.id in pool.scheduler.pending:
                 pool.cancel(pending)
+
+
+def _last_words(chunk: Chunk, headers: Headers, hidden: bool) -> bytes:
+    """What a stream says of its error before it ends, in the form of its pieces; nothing among bytes."""
+    named = dict(headers)
+    media = named[b"content-type"].partition(b";")[0]
+    hidden = hidden and bool(chunk.failure)
+    if media == b"text/event-stream":
+        if chunk.failure and not hidden:
+            return chunk.data
+        detail = b"the model failed" if hidden else chunk.error.replace("\n", " ").encode()
+        return b"event: error\ndata: " + detail + b"\n\n"
+    if media == b"application/x-ndjson":
+        detail = "the model failed" if hidden else chunk.error
+        return problem_body(500, detail, named[b"x-request-id"].decode()) + b"\n"
+    return chunk.data
 
 
 class StreamBroken(Exception):

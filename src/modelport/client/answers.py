@@ -17,6 +17,7 @@ from modelport.client.errors import ModelFailed
 from modelport.client.server_events import EventParser
 
 ENVELOPE = {"status", "predictions"}
+PROBLEM = {"type", "title", "status", "detail", "request_id"}
 EVENT_STREAM = "text/event-stream"
 JSON_LINES = "application/x-ndjson"
 # Lines of JSON keep every value as it was; an event stream makes text of them.
@@ -119,7 +120,7 @@ class PieceReader:
         rest = "".join(self._unfinished)
         if rest:
             value = json.loads(rest)
-            yield without_envelope(value) if self._is_whole else value
+            yield without_envelope(value) if self._is_whole else self._unless_error(value)
 
     def broken(self) -> ModelFailed:
         """The error of a stream that was cut short: the server does that when the model fails."""
@@ -139,7 +140,16 @@ class PieceReader:
         if others:
             lines = ["".join(self._unfinished), *others[:-1]]
             self._unfinished = [others[-1]]
-            yield from (json.loads(line) for line in lines if line)
+            for line in lines:
+                if line:
+                    yield self._unless_error(json.loads(line))
+
+    def _unless_error(self, value: Any) -> Any:
+        """A piece. Raises `ModelFailed` for the problem that ends the lines of a model that failed."""
+        found = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        if found.keys() >= PROBLEM and self._request_id and found["request_id"] == self._request_id:
+            raise ModelFailed(int(found["status"]), str(found["detail"]), self._request_id)
+        return cast("Any", value)
 
     def _whole(self, chunk: bytes) -> Iterator[Any]:
         self._unfinished.append(self._decode(chunk))

@@ -7,4 +7,5 @@ from pathlib import Path
 from typing import Any
 
 MODELS = Path(__file__).parent / "client_models.py"
+HAND_MODELS = Path(__file__).parent / "hand_models.py"
 MakeClient = Callable[..., Any]

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from anyio.from_thread import start_blocking_portal
 from both_clients import Blocking
-from client_target import MODELS, MakeClient
+from client_target import HAND_MODELS, MODELS, MakeClient
 from serving import Server, serving
 
 from modelport.client import AsyncClient, Client
 
+HANDS = ("churn", "unnamed", "Tables", "Lists", "Pictures", "Reads")
 CLASSES = ("Sums", "Old", "Files", "Draws", "Streams", "StreamsBytes", "Fails", "Refuses")
 
 
@@ -44,6 +45,18 @@ def make_client(request: pytest.FixtureRequest) -> Iterator[MakeClient]:
 @pytest.fixture
 def client(make_client: MakeClient, server: Server) -> Any:
     return make_client(server.url)
+
+
+@pytest.fixture(scope="session")
+def hands() -> Iterator[Server]:
+    """A server whose models say what has reached them."""
+    with serving(*(f"{name}={HAND_MODELS}:{name}" for name in HANDS)) as running:
+        yield running
+
+
+@pytest.fixture
+def hand_client(make_client: MakeClient, hands: Server) -> Any:
+    return make_client(hands.url)
 
 
 @pytest.fixture

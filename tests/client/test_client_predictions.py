@@ -163,15 +163,21 @@ def test_a_model_that_does_not_stream_is_one_piece(client: Any) -> None:
     assert list(client.stream("Old", text="t")) == [{"text": "t"}]
 
 
-@pytest.mark.parametrize(
-    ("accept", "words"), [(None, "the answer was cut short"), ("text/event-stream", "no more words")]
-)
-def test_a_stream_that_fails_says_so_after_its_pieces(client: Any, accept: str | None, words: str) -> None:
+@pytest.mark.parametrize("accept", [None, "text/event-stream", "application/x-ndjson"])
+def test_a_stream_that_fails_says_why_after_its_pieces(client: Any, accept: str | None) -> None:
     pieces = client.stream("Streams", accept=accept, fail=True)
-    assert next(pieces) == "5"
-    with pytest.raises(ModelFailed, match=words) as failure:
+    assert [next(pieces) for _ in range(2)] == ["5", "two\nlines"]
+    with pytest.raises(ModelFailed, match="no more words") as failure:
         list(pieces)
     assert failure.value.request_id
+    assert failure.value.status in (200, 500)
+
+
+def test_a_stream_of_bytes_that_fails_is_cut_short(client: Any) -> None:
+    pieces = client.stream("StreamsBytes", fail=True)
+    assert next(pieces) == b"\x00\x01"
+    with pytest.raises(ModelFailed, match="the answer was cut short: the model failed, or the connection"):
+        list(pieces)
 
 
 def test_a_stream_that_is_left_leaves_the_client_usable(client: Any) -> None:
@@ -195,7 +201,12 @@ def test_refused_arguments_are_named(client: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ({"numbers": [float("nan")]}, ValueError, "argument 'numbers' cannot be sent as JSON"),
+        (
+            {"numbers": [1, float("inf")]},
+            ValueError,
+            "'numbers' cannot be sent as JSON: JSON has no infinity",
+        ),
+        ({"options": {(1, 2): 3}}, TypeError, "a key that is a tuple is no JSON"),
         ({"name": object()}, TypeError, "argument 'name' cannot be sent as JSON: object is no JSON"),
         ({"options": {"a": b"x"}}, TypeError, "a file has to be an argument of its own"),
     ],

@@ -23,13 +23,15 @@ from modelport.client import (
 from modelport.client.exchange import LONGEST_DELAY, backoff
 
 BUSY = Answer(503, {"detail": "5 calls wait already"}, {"retry-after": "0"})
+MANY = Answer(429, {"detail": "100 jobs of yours wait already"}, {"retry-after": "0"})
+PAST = Answer(503, {"detail": "later"}, {"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"})
 JOB = {"id": "j1", "kind": "predict", "model": "m", "state": "queued"}
 
 
 def test_a_busy_server_is_asked_again(make_client: MakeClient) -> None:
-    with scripted(BUSY, BUSY, Answer(body=5)) as server:
+    with scripted(BUSY, MANY, PAST, Answer(body=5)) as server:
         assert make_client(server.url).predict("m", number=1) == 5
-        assert [asked.body for asked in server.asked] == [b'{"number":1}'] * 3
+        assert [asked.body for asked in server.asked] == [b'{"number":1}'] * 4
 
 
 def test_a_file_is_sent_again_whole(make_client: MakeClient) -> None:
@@ -50,6 +52,15 @@ def test_a_server_that_names_no_time_is_not_asked_again(make_client: MakeClient)
     with scripted(Answer(503, {"detail": "the model 'm' could not be loaded"})) as server:
         with pytest.raises(ServerBusy, match="could not be loaded"):
             make_client(server.url).predict("m")
+
+
+@pytest.mark.parametrize("when", [None, "soon", "-1"])
+def test_too_much_of_one_client_is_told_with_its_words(make_client: MakeClient, when: str | None) -> None:
+    headers = {} if when is None else {"retry-after": when}
+    with scripted(Answer(429, {"detail": "100 jobs of yours wait already"}, headers)) as server:
+        with pytest.raises(ServerBusy, match="100 jobs of yours wait already") as busy:
+            make_client(server.url).train("m")
+        assert (busy.value.status, busy.value.retry_after) == (429, None)
 
 
 def test_reading_is_repeated_after_a_broken_connection(make_client: MakeClient) -> None:
@@ -153,6 +164,9 @@ def test_a_server_without_jobs_is_told_apart(make_client: MakeClient) -> None:
         (Answer(404, b"<html>", {"content-type": "text/html"}), NotFound, "Not Found"),
         (Answer(502, b"", {"content-type": "text/html"}), ModelFailed, "Bad Gateway"),
         (Answer(500, b"{", {}), ModelFailed, "Internal Server Error"),
+        (Answer(415, {"detail": "send JSON"}), RequestRefused, r"send JSON \(HTTP 415\)"),
+        (Answer(408, {"detail": "the body came too slowly"}), RequestRefused, r"too slowly \(HTTP 408\)"),
+        (Answer(421, {"detail": "there is no x here"}), RequestRefused, r"there is no x here \(HTTP 421\)"),
         (Answer(301, b"", {"location": "https://example.org/"}), RequestRefused, "is at https://example.org/"),
     ],
 )  # fmt: skip

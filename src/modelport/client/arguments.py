@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
-FILE_PARTS = (2, 3)  # (name, content) and (name, content, media type)
+from modelport.client.fitting import ARROW
+from modelport.client.plain import is_file, json_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,11 @@ class Body:
     def repeatable(self) -> bool:
         """False if it holds an open file that cannot be read a second time."""
         return all(_rewinds(_content(value)) for _, value in self.files)
+
+    @property
+    def has_arrow(self) -> bool:
+        """True if a table travels as Arrow, which needs pyarrow on the server."""
+        return any(type(value) is tuple and cast("Any", value)[-1] == ARROW for _, value in self.files)
 
     def options(self, opened: ExitStack) -> dict[str, Any]:
         """It as httpx's arguments; files that are opened for it close with `opened`. Raises `OSError`."""
@@ -44,26 +52,16 @@ def body_of(arguments: Mapping[str, Any]) -> Body:
     for name, value in arguments.items():
         several = cast("list[Any]", value) if isinstance(value, list) else []
         if is_file(value):
-            files.append((name, cast("Any", value)))
+            files.append((name, _binary(name, value)))
         elif several and all(is_file(item) for item in several):
-            files.extend((name, item) for item in several)
+            files.extend((name, _binary(name, item)) for item in several)
         else:
             others[name] = value
     if not files:
-        parts = [f"{json.dumps(name)}:{_json(name, value)}" for name, value in others.items()]
+        parts = [f"{json.dumps(name)}:{json_of(name, value)}" for name, value in others.items()]
         return Body(json=f"{{{','.join(parts)}}}".encode())
     fields = {name: _field(name, value) for name, value in others.items() if value is not None}
     return Body(fields=fields, files=tuple(files))
-
-
-def is_file(value: Any) -> bool:
-    """True for what is sent as a file: a path, an open file, bytes, or `(name, content[, media type])`."""
-    if isinstance(value, (bytes, bytearray, memoryview, Path)) or hasattr(value, "read"):
-        return True
-    if not isinstance(value, tuple):
-        return False
-    parts = cast("tuple[Any, ...]", value)
-    return len(parts) in FILE_PARTS and isinstance(parts[0], str) and is_file(parts[1])
 
 
 def _content(value: Any) -> Any:
@@ -80,15 +78,15 @@ def _part(name: str, value: Any, opened: ExitStack) -> tuple[Any, ...]:
     if isinstance(value, tuple):
         given, *rest = cast("tuple[Any, ...]", value)
         return (given, _readable(content, opened), *rest[1:])
-    if isinstance(content, Path):
-        return (content.name, _readable(content, opened))
+    if isinstance(content, PathLike):
+        return (Path(cast("PathLike[str]", content)).name, _readable(content, opened))
     own_name: Any = getattr(content, "name", None)
     return (Path(own_name).name if isinstance(own_name, str) else name, _readable(content, opened))
 
 
 def _readable(content: Any, opened: ExitStack) -> Any:
-    if isinstance(content, Path):
-        return opened.enter_context(content.open("rb"))
+    if isinstance(content, PathLike):
+        return opened.enter_context(Path(cast("PathLike[str]", content)).open("rb"))
     if isinstance(content, (bytearray, memoryview)):
         return bytes(cast("bytearray", content))
     return content
@@ -96,34 +94,23 @@ def _readable(content: Any, opened: ExitStack) -> Any:
 
 def _field(name: str, value: Any) -> str | list[str]:
     """An argument as form fields: a list of plain values as several, anything deeper as JSON."""
-    if isinstance(value, (list, tuple)) and value:
-        items = cast("list[Any]", value)
-        if all(isinstance(item, (str, int, float)) for item in items):
-            return [_text(name, item) for item in items]
-    return _text(name, value)
+    if isinstance(value, str):
+        return value
+    text = json_of(name, value)
+    found: Any = json.loads(text)
+    items: list[Any] = cast("list[Any]", found) if isinstance(found, list) else []
+    if items and all(isinstance(item, (str, int, float)) for item in items):
+        return [item if isinstance(item, str) else json.dumps(item) for item in items]
+    return found if isinstance(found, str) else text
 
 
-def _text(name: str, value: Any) -> str:
-    return value if isinstance(value, str) else _json(name, value).strip('"')
-
-
-def _json(name: str, value: Any) -> str:
-    try:
-        return json.dumps(value, default=_plain, allow_nan=False, separators=(",", ":"))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise type(error)(f"argument {name!r} cannot be sent as JSON: {error}") from None
-
-
-def _plain(value: Any) -> Any:
-    """What JSON does not know by itself: arrays, times, and whatever else has a natural text."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    if isinstance(value, (set, frozenset)):
-        return list(cast("set[Any]", value))
-    if type(value).__name__ in ("UUID", "Decimal"):
-        return str(value)
-    if is_file(value):
-        raise TypeError("a file has to be an argument of its own, or all of a list")
-    raise TypeError(f"{type(value).__name__} is no JSON")
+def _binary(name: str, value: Any) -> Any:
+    """A file; one that was opened as text as its bytes, which is what travels."""
+    content = _content(value)
+    if not isinstance(content, io.TextIOBase):
+        return value
+    if isinstance(value, tuple):
+        given, _, *rest = cast("tuple[Any, ...]", value)
+        return (given, content.read().encode(), *rest)
+    own_name: Any = getattr(content, "name", None)
+    return (Path(own_name).name if isinstance(own_name, str) else name, content.read().encode())

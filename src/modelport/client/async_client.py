@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import Any
 
@@ -11,11 +11,10 @@ import httpx
 from modelport.client.async_connection import AsyncConnection
 from modelport.client.async_job import AsyncJob
 from modelport.client.calls import Calls, JobOptions, PredictOptions, checked_url
+from modelport.client.fitting import Given, given_of
 from modelport.client.records import Kind, State
 from modelport.client.run_calls import RunCalls
 from modelport.client.run_records import OnRegression, Promotion, Run, Version
-
-Arguments = Mapping[str, Any]
 
 
 class AsyncClient:
@@ -43,7 +42,7 @@ class AsyncClient:
     async def predict(
         self,
         model: str | None = None,
-        arguments: Arguments | None = None,
+        arguments: Any = None,
         /,
         *,
         accept: str | None = None,
@@ -53,18 +52,19 @@ class AsyncClient:
     ) -> Any:
         """What the model's `predict` returns: a value if it comes as JSON, else a `Content`.
 
-        Arguments are given by keyword; those whose names are taken here, in `arguments`. `accept` is the
+        Arguments are given by keyword; those whose names are taken here, in the mapping `arguments`. Anything
+        else there is for the one argument that it fits: a DataFrame for the rows, a picture. `accept` is the
         media type that is wanted, `timeout` the seconds that this call may take, `version` the number or the
         alias of one that is not live. Raises `ModelportError`.
         """
-        given = {**(arguments or {}), **more}
+        given = given_of(arguments, more)
         options = PredictOptions(accept, timeout, version)
         return await self._connection.run(self._calls.predict(model, given, options))
 
     async def stream(
         self,
         model: str | None = None,
-        arguments: Arguments | None = None,
+        arguments: Any = None,
         /,
         *,
         accept: str | None = None,
@@ -77,7 +77,7 @@ class AsyncClient:
         Pieces are values, texts with `accept="text/event-stream"`, and bytes from a model that streams
         bytes. Raises `ModelFailed` where the model failed in the middle.
         """
-        given = {**(arguments or {}), **more}
+        given = given_of(arguments, more)
         options = PredictOptions(accept, timeout, version)
         response = await self._connection.run(self._calls.stream(model, given, options))
         async for piece in self._connection.pieces(response):
@@ -86,7 +86,7 @@ class AsyncClient:
     async def submit(
         self,
         model: str | None = None,
-        arguments: Arguments | None = None,
+        arguments: Any = None,
         /,
         *,
         accept: str | None = None,
@@ -101,12 +101,12 @@ class AsyncClient:
         same `idempotency_key` gives the first one's job.
         """
         options = JobOptions(accept, idempotency_key, priority, callback_url)
-        return await self._submit(model, "predict", {**(arguments or {}), **more}, options)
+        return await self._submit(model, "predict", given_of(arguments, more), options)
 
     async def train(
         self,
         model: str | None = None,
-        arguments: Arguments | None = None,
+        arguments: Any = None,
         /,
         *,
         idempotency_key: str | None = None,
@@ -116,12 +116,12 @@ class AsyncClient:
     ) -> AsyncJob:
         """Train a model, as a job. See `submit`."""
         options = JobOptions(None, idempotency_key, priority, callback_url)
-        return await self._submit(model, "train", {**(arguments or {}), **more}, options)
+        return await self._submit(model, "train", given_of(arguments, more), options)
 
     async def validate(
         self,
         model: str | None = None,
-        arguments: Arguments | None = None,
+        arguments: Any = None,
         /,
         *,
         idempotency_key: str | None = None,
@@ -131,12 +131,10 @@ class AsyncClient:
     ) -> AsyncJob:
         """Validate a model, as a job. See `submit`."""
         options = JobOptions(None, idempotency_key, priority, callback_url)
-        return await self._submit(model, "validate", {**(arguments or {}), **more}, options)
+        return await self._submit(model, "validate", given_of(arguments, more), options)
 
-    async def _submit(
-        self, model: str | None, verb: str, arguments: Arguments, options: JobOptions
-    ) -> AsyncJob:
-        return self._job(await self._connection.run(self._calls.submit(model, verb, arguments, options)))
+    async def _submit(self, model: str | None, verb: str, given: Given, options: JobOptions) -> AsyncJob:
+        return self._job(await self._connection.run(self._calls.submit(model, verb, given, options)))
 
     async def jobs(
         self, model: str | None = None, kind: Kind | None = None, state: State | None = None

@@ -6,18 +6,22 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from types import NoneType
+from typing import Any, cast
 from urllib.parse import quote, unquote
 
 import httpx
 
 from modelport.client.answers import STREAM_ACCEPT, prediction_of, value_of
 from modelport.client.arguments import body_of
-from modelport.client.errors import JobFailed, ModelFailed, RequestRefused
-from modelport.client.exchange import Deadline, Flow, Request, exchange
+from modelport.client.errors import ArgumentsRefused, JobFailed, ModelFailed, NotFound, RequestRefused
+from modelport.client.exchange import Deadline, Flow, Pause, Request, backoff, exchange
+from modelport.client.fitting import Given, depends, fitted, named
 from modelport.client.records import JobRecord
+from modelport.client.taken import Taken, taken_of
 
 PAGE = "100"
+LOADING = ("waiting", "loading", "warming")
 RESULT_PLACE = re.compile(r"/v2/jobs/([^/]+)/result$")
 
 
@@ -70,11 +74,12 @@ def checked_url(url: str) -> str:
 
 
 class Calls:
-    """The questions. It remembers the name of a server's only model, and nothing else."""
+    """The questions. It remembers the name of a server's only model, and what models take."""
 
     def __init__(self, timeout: float | None):
         self.timeout = timeout
         self._only_model = ""
+        self._known: dict[str, Taken] = {}
 
     def deadline(self, timeout: float | None = None) -> Deadline:
         """When a call has to be done: after its own timeout, else after the client's."""
@@ -91,48 +96,82 @@ class Calls:
         response = yield from exchange(Request("GET", f"{path}/"), self.deadline())
         return response.json()
 
-    def predict(self, model: str | None, arguments: Mapping[str, Any], options: PredictOptions) -> Flow[Any]:
+    def predict(self, model: str | None, given: Given, options: PredictOptions) -> Flow[Any]:
         """A prediction, waited for."""
-        return prediction_of((yield from self._predict(model, arguments, options)))
+        return prediction_of((yield from self._predict(model, given, options)))
 
-    def stream(
-        self, model: str | None, arguments: Mapping[str, Any], options: PredictOptions
-    ) -> Flow[httpx.Response]:
+    def stream(self, model: str | None, given: Given, options: PredictOptions) -> Flow[httpx.Response]:
         """A prediction whose answer has begun; whoever asked reads it and closes it."""
         options = replace(options, accept=options.accept or STREAM_ACCEPT)
-        return (yield from self._predict(model, arguments, options, stream=True))
+        return (yield from self._predict(model, given, options, stream=True))
 
     def _predict(
-        self,
-        model: str | None,
-        arguments: Mapping[str, Any],
-        options: PredictOptions,
-        stream: bool = False,
+        self, model: str | None, given: Given, options: PredictOptions, stream: bool = False
     ) -> Flow[httpx.Response]:
-        body = body_of(arguments)
         deadline = self.deadline(options.timeout)
-        path = (yield from self.model_path(model, deadline)) + options.place()
+        place = options.place()
+        path = yield from self.model_path(model, deadline)
         headers = {"accept": options.accept} if options.accept else {}
-        request = Request("POST", path, headers=headers, body=body, repeatable=False, stream=stream)
-        return (yield from exchange(request, deadline))
+        request = Request("POST", path + place, headers=headers, repeatable=False, stream=stream)
+        return (yield from self._sent(request, (path, "predict"), given, deadline))
 
-    def submit(
-        self, model: str | None, verb: str, arguments: Mapping[str, Any], options: JobOptions
-    ) -> Flow[dict[str, Any]]:
+    def submit(self, model: str | None, verb: str, given: Given, options: JobOptions) -> Flow[dict[str, Any]]:
         """Make a job; returns the server's JSON of it."""
-        body = body_of(arguments)
         deadline = self.deadline()
         path = yield from self.model_path(model, deadline)
         headers = options.headers() | ({"prefer": "respond-async"} if verb == "predict" else {})
-        response = yield from exchange(
-            Request("POST", f"{path}/{verb}/", headers=headers, body=body), deadline
-        )
+        request = Request("POST", f"{path}/{verb}/", headers=headers)
+        response = yield from self._sent(request, (path, verb), given, deadline)
         # A key that was used before: the job may have ended, and then its result is the answer.
         if found := RESULT_PLACE.search(response.headers.get("content-location", "")):
             return (yield from self.job(found[1]))
         if response.status_code == 202:
             return response.json()
         return (yield from self.job(_uuid_of(response, verb)))
+
+    def _sent(
+        self, request: Request, method: tuple[str, str], given: Given, deadline: Deadline
+    ) -> Flow[httpx.Response]:
+        """A request with arguments, in the forms that this method of a model takes.
+
+        A table that a server without pyarrow refuses as Arrow is sent once more as JSON.
+        """
+        place = f"{method[0]}/{method[1]}/"
+        taken = (yield from self._taken(method[0], place, deadline)) if depends(given) else Taken()
+        arguments = named(given, taken)
+        body = body_of(fitted(arguments, taken))
+        try:
+            return (yield from exchange(replace(request, body=body), deadline))
+        except ArgumentsRefused:
+            self._known.pop(place, None)  # another version may take others by now
+            raise
+        except RequestRefused as refused:
+            if refused.status != 415 or not body.has_arrow:
+                raise
+        body = body_of(fitted(arguments, taken, with_arrow=False))
+        return (yield from exchange(replace(request, body=body), deadline))
+
+    def _taken(self, model: str, place: str, deadline: Deadline) -> Flow[Taken]:
+        """What a method of a model takes, asked for once; a model that is loading is waited for."""
+        tries = 0
+        while place not in self._known:
+            try:
+                response = yield from exchange(Request("GET", "/openapi.json"), deadline)
+                found = taken_of(response.json(), place)
+            except (NotFound, ValueError):  # a server without documents: the form that most models take
+                found = Taken()
+            tries += 1
+            if found is not None or not (yield from self._loads(model, deadline)):
+                self._known[place] = found or Taken()
+            elif not deadline.allows(delay := backoff(tries)):
+                raise deadline.error(f"waiting for {model}")
+            else:
+                yield Pause(delay)
+        return self._known[place]
+
+    def _loads(self, model: str, deadline: Deadline) -> Flow[bool]:
+        response = yield from exchange(Request("GET", f"{model}/"), deadline)
+        return response.json().get("state") in LOADING
 
     def jobs(self, filters: Mapping[str, str | None], cursor: str | None) -> Flow[dict[str, Any]]:
         """One page of jobs, newest first."""
@@ -168,6 +207,8 @@ class Calls:
 
     def model_path(self, name: str | None, deadline: Deadline) -> Flow[str]:
         """Where a model is. Raises `ModelNotNamed` without a name where there is not exactly one."""
+        if not isinstance(cast("Any", name), (str, NoneType)):
+            raise TypeError(f"the name of the model comes first, or None; {type(name).__name__} is no name")
         if name is None and not self._only_model:
             response = yield from exchange(Request("GET", "/v2/models/"), deadline)
             self._only_model = _only(_name_of(model) for model in response.json()["models"])

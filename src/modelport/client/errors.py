@@ -72,9 +72,15 @@ class PromotionRefused(RequestRefused):
 
 
 class ServerBusy(ModelportError):
-    """The server has no room now (HTTP 503). `retry_after` are the seconds that it asks for, if it does."""
+    """The server has no room now (HTTP 503), or none for this client (429).
 
-    def __init__(self, detail: str, retry_after: float | None = None, request_id: str = ""):
+    `retry_after` are the seconds that it asks for, if it does.
+    """
+
+    def __init__(
+        self, detail: str, retry_after: float | None = None, request_id: str = "", status: int = 503
+    ):
+        self.status = status
         self.detail = detail
         self.retry_after = retry_after
         self.request_id = request_id

@@ -14,6 +14,8 @@ import time
 from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar, cast
 
 import httpx
@@ -35,6 +37,7 @@ CONNECT_SECONDS = 10.0
 CONNECTION_TRIES = 5
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 10.0
+BUSY = (429, 503)  # such a request was not begun: to send it again does nothing twice
 
 # The connection was never made, so the server cannot have begun.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -184,8 +187,8 @@ def error_of(response: httpx.Response) -> ModelportError:
     detail = _detail(response, body)
     if status == 404:
         return NotFound(detail, request_id)
-    if status == 503:
-        return ServerBusy(detail, _retry_after(response), request_id)
+    if status in BUSY:
+        return ServerBusy(detail, _retry_after(response), request_id, status)
     if status >= 500:
         return ModelFailed(status, detail, request_id)
     report: Any = body.get("report")
@@ -218,5 +221,12 @@ def _detail(response: httpx.Response, body: dict[str, Any]) -> str:
 
 
 def _retry_after(response: httpx.Response) -> float | None:
+    """The seconds that the server asks for: a number, or until a date (RFC 9110, section 10.2.3)."""
     text = response.headers.get("retry-after", "")
-    return float(text) if text.isdecimal() else None
+    if text.isdecimal():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max((until - datetime.now(until.tzinfo)).total_seconds(), 0.0)

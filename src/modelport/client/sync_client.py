@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
 import httpx
 
 from modelport.client.calls import Calls, JobOptions, PredictOptions, checked_url
+from modelport.client.fitting import Given, given_of
 from modelport.client.records import Kind, State
 from modelport.client.run_calls import RunCalls
 from modelport.client.run_records import OnRegression, Promotion, Run, Version
 from modelport.client.sync_connection import SyncConnection
 from modelport.client.sync_job import Job
-
-Arguments = Mapping[str, Any]
 
 
 class Client:
@@ -43,7 +42,7 @@ class Client:
     def predict(
         self,
         model: str | None = None,
-        arguments: Arguments | None = None,
+        arguments: Any = None,
         /,
         *,
         accept: str | None = None,
@@ -53,18 +52,19 @@ class Client:
     ) -> Any:
         """What the model's `predict` returns: a value if it comes as JSON, else a `Content`.
 
-        Arguments are given by keyword; those whose names are taken here, in `arguments`. `accept` is the
+        Arguments are given by keyword; those whose names are taken here, in the mapping `arguments`. Anything
+        else there is for the one argument that it fits: a DataFrame for the rows, a picture. `accept` is the
         media type that is wanted, `timeout` the seconds that this call may take, `version` the number or the
         alias of one that is not live. Raises `ModelportError`.
         """
-        given = {**(arguments or {}), **more}
+        given = given_of(arguments, more)
         options = PredictOptions(accept, timeout, version)
         return self._connection.run(self._calls.predict(model, given, options))
 
     def stream(
         self,
         model: str | None = None,
-        arguments: Arguments | None = None,
+        arguments: Any = None,
         /,
         *,
         accept: str | None = None,
@@ -77,7 +77,7 @@ class Client:
         Pieces are values, texts with `accept="text/event-stream"`, and bytes from a model that streams
         bytes. Raises `ModelFailed` where the model failed in the middle.
         """
-        given = {**(arguments or {}), **more}
+        given = given_of(arguments, more)
         options = PredictOptions(accept, timeout, version)
         response = self._connection.run(self._calls.stream(model, given, options))
         yield from self._connection.pieces(response)
@@ -85,7 +85,7 @@ class Client:
     def submit(
         self,
         model: str | None = None,
-        arguments: Arguments | None = None,
+        arguments: Any = None,
         /,
         *,
         accept: str | None = None,
@@ -100,12 +100,12 @@ class Client:
         same `idempotency_key` gives the first one's job.
         """
         options = JobOptions(accept, idempotency_key, priority, callback_url)
-        return self._submit(model, "predict", {**(arguments or {}), **more}, options)
+        return self._submit(model, "predict", given_of(arguments, more), options)
 
     def train(
         self,
         model: str | None = None,
-        arguments: Arguments | None = None,
+        arguments: Any = None,
         /,
         *,
         idempotency_key: str | None = None,
@@ -115,12 +115,12 @@ class Client:
     ) -> Job:
         """Train a model, as a job. See `submit`."""
         options = JobOptions(None, idempotency_key, priority, callback_url)
-        return self._submit(model, "train", {**(arguments or {}), **more}, options)
+        return self._submit(model, "train", given_of(arguments, more), options)
 
     def validate(
         self,
         model: str | None = None,
-        arguments: Arguments | None = None,
+        arguments: Any = None,
         /,
         *,
         idempotency_key: str | None = None,
@@ -130,10 +130,10 @@ class Client:
     ) -> Job:
         """Validate a model, as a job. See `submit`."""
         options = JobOptions(None, idempotency_key, priority, callback_url)
-        return self._submit(model, "validate", {**(arguments or {}), **more}, options)
+        return self._submit(model, "validate", given_of(arguments, more), options)
 
-    def _submit(self, model: str | None, verb: str, arguments: Arguments, options: JobOptions) -> Job:
-        return self._job(self._connection.run(self._calls.submit(model, verb, arguments, options)))
+    def _submit(self, model: str | None, verb: str, given: Given, options: JobOptions) -> Job:
+        return self._job(self._connection.run(self._calls.submit(model, verb, given, options)))
 
     def jobs(
         self, model: str | None = None, kind: Kind | None = None, state: State | None = None

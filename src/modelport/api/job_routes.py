@@ -149,7 +149,7 @@ class JobRoutes:
         if path is None:
             raise Problem(404, f"the job has no artifact {name[:100]!r}")
         headers = {"x-content-type-options": "nosniff"}
-        return JobFile(path, filename=path.name, headers=headers)
+        return JobFile(path, filename=name.rpartition("/")[2], headers=headers)
 
     async def result(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/result`: what it returned, with the media type of a prediction."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,7 +21,10 @@ class JobReporter(Protocol):
     checkpoint_dir: Path
     artifact_dir: Path
 
-    def report(self, type: str, data: dict[str, Any]) -> None: ...
+    def report(self, type: str, data: dict[str, Any]) -> None:
+        """Report something. Whatever the values are, that fails no job."""
+        ...
+
     def is_cancelled(self) -> bool: ...
 
 
@@ -81,18 +85,18 @@ class CurrentJob:
         for name, value in values.items():
             self.log_metric(name, value, step)
 
-    def artifact(self, path: str | Path, name: str | None = None) -> Path:
+    def artifact(self, path: str | Path, name: str | Path | None = None) -> Path:
         """Keep a file or a folder with the job, under `name` or its own; returns where it is kept.
 
-        The file is copied at once, so that later changes of it do not matter. Raises `OSError` if it
-        cannot be read or kept, and `ValueError` for a name that leads out of the job.
+        It is copied at once, so that later changes of it do not matter. Raises `OSError` if it cannot be read
+        or kept, and nothing of it is there then; and `ValueError` for a name that leads out of the job.
         """
         source = Path(path)
         if self._reporter is None:
             return source
         return _keep(source, name or source.name, self._reporter)
 
-    def save_model(self, model: Any, name: str | None = None) -> Path:
+    def save_model(self, model: Any, name: str | Path | None = None) -> Path:
         """Keep the model that a training has made: it can be served as a version of the model.
 
         `model` is the path of what was saved (a file or a folder), or an object, which is pickled. It is kept
@@ -110,38 +114,40 @@ class CurrentJob:
     def log_performance(self, performance: Mapping[str, Any]) -> None:
         """Record how good the model is: a nested dictionary such as `{"overall": {"f1": 0.9}, "class": …}`.
 
-        What it says in the end counts, and comes before what `train` returns. Raises `ValueError` if it is no
-        dictionary of texts, numbers, lists and dictionaries.
+        What it says in the end counts, and comes before what `train` returns. What is no text, number, list
+        or dictionary stands there as in an answer. Raises `ValueError` if it is no dictionary.
         """
-        data = plain_performance(performance)
+        if not isinstance(performance, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"log_performance: {type(performance).__name__} is no dictionary")
         if self._reporter is not None:
-            self._reporter.report("performance", {"performance": data})
+            self._reporter.report("performance", {"performance": performance})
 
 
-def _keep(source: Path, name: str, reporter: JobReporter) -> Path:
-    import shutil
+def _keep(source: Path, name: str | Path, reporter: JobReporter) -> Path:
+    from modelport.contract.kept_files import keep_file, keep_folder, sync_names
 
-    from modelport.contract.kept_files import keep_file, sync_names
-
-    inner = Path(name)
-    if inner.is_absolute() or ".." in inner.parts or not inner.parts or "\0" in name:
-        raise ValueError(f"artifact: {name!r} is no name inside the job")
-    kept = reporter.artifact_dir / inner
+    text = str.__str__(os.fspath(name))  # subclasses of text are no names that a path takes
+    inner = Path(text)
+    if inner.is_absolute() or ".." in inner.parts or not inner.parts or "\0" in text:
+        raise ValueError(f"artifact: {text!r} is no name inside the job")
+    top = reporter.artifact_dir
+    kept = top / inner
     kept.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, kept, dirs_exist_ok=True, copy_function=keep_file)
-        files = [path for path in kept.rglob("*") if path.is_file()]
+        if top.resolve().is_relative_to(source.resolve()):
+            raise ValueError(f"artifact: {source} holds the artifacts themselves")
+        files = keep_folder(source, kept, top)
     else:
         files = [keep_file(source, kept)]
     for folder in {file.parent for file in files}:
-        sync_names(folder, reporter.artifact_dir)
+        sync_names(folder, top)
     for file in files:
-        relative = file.relative_to(reporter.artifact_dir).as_posix()
+        relative = file.relative_to(top).as_posix()
         reporter.report("artifact", {"path": relative, "size": file.stat().st_size})
     return kept
 
 
-def keep_model(model: Any, name: str | None, reporter: JobReporter) -> Path:
+def keep_model(model: Any, name: str | Path | None, reporter: JobReporter) -> Path:
     """Put a model among the artifacts of a job, in the folder `model`; returns where it is."""
     if isinstance(model, str | Path):
         source = Path(model)
@@ -153,21 +159,6 @@ def keep_model(model: Any, name: str | None, reporter: JobReporter) -> Path:
         with source.open("wb") as file:
             cast("Any", cloudpickle).dump(model, file)
         return _keep(source, f"model/{name or PICKLED}", reporter)
-
-
-def plain_performance(value: Any, place: str = "performance") -> Any:
-    """A performance as plain data: numpy's numbers become Python's. Raises `ValueError` for anything else."""
-    if isinstance(value, Mapping):
-        pairs = cast("Mapping[Any, Any]", value)
-        return {str(key): plain_performance(item, f"{place}.{key}") for key, item in pairs.items()}
-    if isinstance(value, list | tuple):
-        items = cast("list[Any]", value)
-        return [plain_performance(item, f"{place}[{index}]") for index, item in enumerate(items)]
-    if value is None or isinstance(value, str | bool | int | float):
-        return value if not isinstance(value, float) else float(value)
-    if hasattr(value, "tolist"):  # numpy's arrays and numbers
-        return plain_performance(value.tolist(), place)
-    raise ValueError(f"{place}: {type(value).__name__} is no text, number, list or dictionary")
 
 
 def _finite(what: str, value: float) -> float:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import tempfile
 from pathlib import Path
+
+PARTIAL = ".partial"
 
 
 def keep_file(source: str | Path, kept: str | Path) -> Path:
@@ -13,11 +17,52 @@ def keep_file(source: str | Path, kept: str | Path) -> Path:
     Raises `OSError`; what stood under the name before is then still there.
     """
     kept = Path(kept)
-    partial = kept.with_name(f".{kept.name}.partial")
-    shutil.copyfile(source, partial)
-    sync(partial)
-    partial.replace(kept)
+    partial = kept.with_name(f".{kept.name}{PARTIAL}")
+    try:
+        shutil.copyfile(source, partial)
+        sync(partial)
+        partial.replace(kept)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
     return kept
+
+
+def keep_folder(source: Path, kept: Path, top: Path) -> list[Path]:
+    """Copy a folder to `kept`, below `top`, and into it if it exists; returns the files that came.
+
+    They come once all of it is copied. Raises `OSError`: then nothing of it is there, and what stood there
+    before still is.
+    """
+    staging = Path(tempfile.mkdtemp(prefix=".", suffix=PARTIAL, dir=top))
+    try:
+        copy = shutil.copytree(source, staging / "copy", copy_function=keep_file)
+        files = [path.relative_to(copy) for path in copy.rglob("*") if path.is_file()]
+        if not kept.exists():
+            copy.replace(kept)
+        else:
+            _merge(copy, files, kept)
+        return [kept / file for file in files]
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _merge(copy: Path, files: list[Path], kept: Path) -> None:
+    """Move files into a folder that exists. Raises `OSError` before the first if one has no place."""
+    for file in files:
+        if (kept / file).is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a folder of this name is kept already", str(file))
+        for folder in file.parents:
+            if (kept / folder).exists() and not (kept / folder).is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "a file of this name is kept already", str(folder))
+    for file in files:
+        (kept / file).parent.mkdir(parents=True, exist_ok=True)
+        (copy / file).replace(kept / file)
+
+
+def is_partial(path: Path) -> bool:
+    """True for what is being copied, or was when its process was killed, and for what is in such a folder."""
+    return any(part.startswith(".") and part.endswith(PARTIAL) for part in path.parts)
 
 
 def sync(path: Path) -> None:

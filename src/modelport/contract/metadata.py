@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
+
+from modelport.contract.reports import made_plain
 
 
 def metadata_of(model: Any, name: str, problems: list[str]) -> dict[str, Any]:
@@ -54,9 +55,7 @@ def _given(model: Any, problems: list[str]) -> Mapping[str, Any] | None:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
     try:
         return msgspec.json.decode(msgspec.json.encode(value))
     except (TypeError, ValueError, RecursionError):
-        return str(value)
+        return msgspec.json.decode(msgspec.json.encode(made_plain(value)))

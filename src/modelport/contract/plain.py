@@ -39,11 +39,11 @@ def natural_form(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(cast("Mapping[Any, Any]", value))
     if isinstance(value, float):
-        return float(value)
+        return float.__float__(value)
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)  # whatever the class makes of `str(value)`, and so below
     if isinstance(value, int):
-        return int(value)
+        return int.__int__(value)
     if isinstance(value, (list, tuple)):
         return list(cast("list[Any]", value))
     return str(value)

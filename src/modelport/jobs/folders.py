@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from modelport.contract.kept_files import sync, sync_names
+from modelport.contract.kept_files import PARTIAL, is_partial, sync, sync_names
 
 RESERVE = "reserve"
 RESERVE_BYTES = 2 << 20  # more than the largest result that goes into the database
@@ -46,26 +46,32 @@ class JobFolders:
         return folder
 
     def artifact(self, job_id: str, name: str) -> Path | None:
-        """The file of an artifact; `None` if there is none of this name inside the job's folder."""
+        """The file of an artifact, by its listed name; `None` if there is none inside the job's folder."""
         root = self.artifacts(job_id).resolve()
         try:
             path = (root / name).resolve()
-            return path if path.is_relative_to(root) and path.is_file() else None
+            if path.is_relative_to(root) and path.is_file():
+                return None if is_partial(path.relative_to(root)) else path
         except (OSError, ValueError):  # a name that no file can have
             return None
+        if "?" not in name:
+            return None
+        return next((path for path, listed in self._listed(job_id) if listed == name), None)
 
     def list_artifacts(self, job_id: str) -> list[tuple[str, int]]:
-        """Name and size in bytes of each artifact, by name."""
+        """Name and size in bytes of each artifact, by name; what is no UTF-8 in a name is `?`."""
+        return [(name, path.stat().st_size) for path, name in self._listed(job_id)]
+
+    def _listed(self, job_id: str) -> list[tuple[Path, str]]:
         root = self.artifacts(job_id)
         if not root.is_dir():
             return []
-        listed: list[tuple[str, int]] = []
+        found: list[tuple[Path, str]] = []
         for path in sorted(root.rglob("*")):
-            is_partial = path.name.startswith(".") and path.suffix == ".partial"
-            if path.is_file() and not path.is_symlink() and not is_partial:
-                name = path.relative_to(root).as_posix().encode("utf-8", "replace").decode()
-                listed.append((name, path.stat().st_size))
-        return listed
+            inner = path.relative_to(root)
+            if path.is_file() and not path.is_symlink() and not is_partial(inner):
+                found.append((path, inner.as_posix().encode("utf-8", "replace").decode()))
+        return found
 
     def remove(self, job_id: str) -> None:
         """Remove everything of a job."""
@@ -95,8 +101,10 @@ class JobFolders:
         return [path.parent.name for path in self.root.glob("??/*/inputs")]
 
     def drop_inputs(self, job_id: str) -> None:
-        """Remove what a job that has ended was given."""
+        """Remove what a job that has ended was given, and what it was copying when it was killed."""
         shutil.rmtree(self.inputs(job_id), ignore_errors=True)
+        for path in self.artifacts(job_id).glob(f".*{PARTIAL}"):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def sync_tree(folder: Path) -> None:

@@ -4,33 +4,51 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 MOST_PACKAGES = 200
 GIT_SECONDS = 2.0
 
 
 def environment_of(target: str, kind: str) -> dict[str, Any]:
-    """The environment of this process, for a source of this kind and target. Raises nothing."""
+    """The environment of this process, for a source of this kind and target. Raises nothing.
+
+    What cannot be found out is empty.
+    """
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": _packages(),
-        "commit": _commit(_folder(target, kind)),
+        "packages": _found(_packages, {}),
+        "commit": _found(lambda: _commit(_folder(target, kind)), ""),
     }
+
+
+def _found(find: Callable[[], T], nothing: T) -> T:
+    try:
+        return find()
+    except Exception:  # modules are objects of anybody's, which may raise anything wherever they are touched
+        return nothing
 
 
 def _packages() -> dict[str, str]:
     """The version of each package that is imported, where it says one."""
     found: dict[str, str] = {}
-    for name, module in sorted(sys.modules.items()):
+    for name, module in sorted(sys.modules.copy().items(), key=lambda one: str(one[0])):
         if "." in name or name.startswith("_") or name in sys.stdlib_module_names:
             continue
-        version = vars(module).get("__version__") if hasattr(module, "__dict__") else None
+        version = _found(partial(_version, module), None)
         if isinstance(version, str) and len(found) < MOST_PACKAGES:
             found[name] = version
     return found
+
+
+def _version(module: Any) -> Any:
+    names: Any = getattr(module, "__dict__", None)  # never by `__getattr__`, which may import or raise
+    return None if names is None else names.get("__version__")
 
 
 def _folder(target: str, kind: str) -> Path | None:

@@ -17,7 +17,7 @@ from modelport.worker.cancellation import CallCancelled, RunningCall, Terminated
 from modelport.worker.dialects import dialect_of
 from modelport.worker.environment import environment_of
 from modelport.worker.failures import described, failed, trace
-from modelport.worker.frames import Acknowledge, FrameSocket, JobOrder, Kind, Load, Report
+from modelport.worker.frames import Acknowledge, FrameSocket, JobOrder, Kind, Load
 from modelport.worker.job import begin_job, keep_returned_model
 from modelport.worker.outgoing import Outgoing
 from modelport.worker.root_calls import check_rows
@@ -97,13 +97,11 @@ class Host:
         self.running.forget([call.id for call in calls])
 
     def _run_job(self, order: JobOrder) -> None:
-        end = begin_job(order, self.channel, self.running)
+        reporter, end = begin_job(order, self.channel, self.running)
         try:
             answer = self._answer(order.call)
             if order.call.verb == "train" and answer is not None and answer.status == 200:
-                self.channel.send(
-                    Kind.REPORT, Report("environment", environment_of(self.rules.target, self.rules.kind))
-                )
+                reporter.report("environment", environment_of(self.rules.target, self.rules.kind))
         finally:
             end()
         if answer is not None:

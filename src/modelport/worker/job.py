@@ -12,11 +12,11 @@ from time import monotonic
 from typing import Any
 
 from modelport.contract.current_job import KNOWS_JOB, current_job, set_current_job
+from modelport.contract.reports import made_plain
 from modelport.worker.cancellation import RunningCall
-from modelport.worker.frames import FrameSocket, JobOrder, Kind, Report
+from modelport.worker.frames import FrameError, FrameSocket, JobOrder, Kind, Report
 from modelport.worker.whole_lines import keep_lines_whole
 
-MAX_PATH = 4096
 PROGRESS_SECONDS = 0.1  # of progress that follows faster only the last is reported: nobody could see it
 
 
@@ -37,7 +37,11 @@ class Reporter:
         self._timer: Timer | None = None  # sends it, if nothing follows
 
     def report(self, type: str, data: dict[str, Any]) -> None:
-        """Send one report; progress that follows too fast waits a moment, for the next one to replace it."""
+        """Send one report; progress that follows too fast waits a moment, for the next one to replace it.
+
+        What is in it is made plain before. A report that cannot be sent costs a line in the log.
+        """
+        data = made_plain(data)
         with self._lock:
             if type == "progress":
                 now = monotonic()
@@ -47,7 +51,13 @@ class Reporter:
                     return
                 self._last_progress = now
                 self._held = None
+            self._send(type, data)
+
+    def _send(self, type: str, data: dict[str, Any]) -> None:
+        try:
             self._channel.send(Kind.REPORT, Report(type, data))
+        except FrameError as error:
+            _say(f"what the job said of its {type} is left out: {error}")
 
     def _hold(self, data: dict[str, Any]) -> None:
         self._held = data
@@ -67,7 +77,7 @@ class Reporter:
         held, self._held = self._held, None
         if held is not None:
             self._last_progress = monotonic()
-            self._channel.send(Kind.REPORT, Report("progress", held))
+            self._send("progress", held)
 
     def finish(self) -> None:
         """Send what was held back."""
@@ -81,8 +91,13 @@ class Reporter:
         return self._running.asked_to_stop()
 
 
-def begin_job(order: JobOrder, channel: FrameSocket, running: RunningCall) -> Callable[[], None]:
-    """Make this process run `order`: `current_job()` and tqdm bars report. Returns what ends that."""
+def begin_job(
+    order: JobOrder, channel: FrameSocket, running: RunningCall
+) -> tuple[Reporter, Callable[[], None]]:
+    """Make this process run `order`: `current_job()` and tqdm bars report.
+
+    Returns what reports, and what ends that.
+    """
     reporter = Reporter(order, channel, running)
     undo = set_current_job(reporter, lambda: reporter.report(KNOWS_JOB, {}))
     watch_tqdm(reporter)
@@ -94,20 +109,40 @@ def begin_job(order: JobOrder, channel: FrameSocket, running: RunningCall) -> Ca
             stream.flush_all()
         undo()
 
-    return end
+    return reporter, end
 
 
 def keep_returned_model(returned: Any) -> None:
     """Keep the file or folder whose path a training has returned as the model that it made.
 
-    A folder that this process works in is none. Raises `OSError` if it cannot be kept.
+    A folder that this process works in is none. The training is done: a model that cannot be kept costs a
+    line in the log, and not the result.
     """
-    if isinstance(returned, str) and (not returned or len(returned) > MAX_PATH or "\0" in returned):
+    path = _path_of(returned)
+    if path is None:
         return
-    if isinstance(returned, str | Path):
+    try:
+        current_job().save_model(path)
+    except (OSError, ValueError) as error:
+        _say(f"{str(path)!r}, which the training has returned, could not be kept as its model: {error}")
+
+
+def _path_of(returned: Any) -> Path | None:
+    """The file or folder that the text or the path names; `None` if that is any other text."""
+    if not isinstance(returned, str | Path) or not str(returned):
+        return None
+    try:
         path = Path(returned).absolute()
-        if path.exists() and not Path.cwd().is_relative_to(path):
-            current_job().save_model(path)
+        is_saved = path.is_file() or (path.is_dir() and not Path.cwd().is_relative_to(path.resolve()))
+    except (OSError, ValueError):  # a text that no file can be called, or a place that may not be looked at
+        return None
+    return path if is_saved else None
+
+
+def _say(text: str) -> None:
+    """Write a line into the log of the job, if its code has left it one."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"modelport: {text}", file=sys.stderr)
 
 
 def watch_tqdm(reporter: Reporter) -> None:

@@ -1,0 +1,125 @@
+"""Whatever a training says of itself and its world, and whatever it returns, it has its result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import job_calls
+import pytest
+from serving import Server, serving
+
+LONG = json.dumps({"report": {c: {"precision": 0.9, "recall": 0.8, "f1": 0.85} for c in "abcdef"}})
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with serving("reports=odd_reports:Reports") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> httpx.Client:
+    return server.client
+
+
+def trained(client: httpx.Client, do: str, text: str = "") -> tuple[str, Any]:
+    """The id and the result of a training that has succeeded."""
+    job_id = job_calls.train(client, do, "reports", text=text)
+    job = job_calls.ended(client, job_id)
+    assert job["state"] == "succeeded", (job, job_calls.log(client, job_id))
+    return job_id, client.get(f"/v2/jobs/{job_id}/result").json()
+
+
+def run(client: httpx.Client, job_id: str) -> dict[str, Any]:
+    return client.get(f"/v2/models/reports/runs/{job_id}").json()
+
+
+def test_a_package_whose_version_is_no_plain_text_fails_no_training(client: httpx.Client) -> None:
+    job_id, _ = trained(client, "nothing")
+    assert run(client, job_id)["environment"]["packages"]["torchish"] == "2.13.0+cpu"
+
+
+def test_modules_that_are_none_fail_no_training(client: httpx.Client) -> None:
+    job_id, result = trained(client, "has_odd_modules")
+    assert result == {"f1": 0.5}
+    assert run(client, job_id)["environment"]["packages"]["torchish"] == "2.13.0+cpu"
+
+
+def test_reports_of_any_kind_are_made_plain(client: httpx.Client) -> None:
+    job_id, result = trained(client, "odd")
+    assert result == ["2.13.0+cpu", "same"]
+    said = run(client, job_id)
+    assert said["metrics"] == {"loss": 0.25}
+    plain = {"text": "a", "number": 0.9, "large": str(10**30), "odd": "(Odd)", "half": "?"}
+    assert said["performance"] == {"overall": plain, "deep": ["…", "…"], "5": ["/p"]}
+    job = job_calls.job(client, job_id)
+    assert job["progress"] == {"done": 1.0, "total": 2.0, "message": "(Odd)"}
+
+
+def test_artifacts_of_any_name_can_be_fetched_as_they_are_listed(client: httpx.Client) -> None:
+    job_id, _ = trained(client, "odd")
+    listed = client.get(f"/v2/jobs/{job_id}/artifacts/").json()["artifacts"]
+    assert [one["name"] for one in listed] == ["folder/named.txt", "named.txt", "of ?.txt"]
+    assert [client.get(one["href"]).text for one in listed] == ["kept"] * 3
+
+
+def test_what_a_model_says_of_itself_and_answers_is_made_plain_too(client: httpx.Client) -> None:
+    shown = client.get("/v2/models/reports/").json()
+    assert (shown["version"], shown["made of"]) == ("2.13.0+cpu", ["2.13.0+cpu", "(Odd)"])
+    assert client.post("/v2/models/reports/predict/").json() == ["2.13.0+cpu", "same", 3, 0.5]
+
+
+def test_a_report_that_is_too_large_costs_a_line_in_the_log(client: httpx.Client) -> None:
+    job_id, result = trained(client, "too_large")
+    assert result == {"f1": 0.5}
+    assert "what the job said of its performance is left out" in client.get(f"/v2/jobs/{job_id}/log").text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LONG,
+        "x" * 255,
+        "x" * 256,
+        "x" * 4097,
+        "a/" * 3000,
+        "a(NUL)b",
+        "",
+        ".",
+        "/",
+        "..",
+        "~",
+        "/dev/zero",
+        "\n",
+    ],
+    ids=lambda text: repr(text[:9]),
+)
+def test_a_text_that_a_training_returns_is_its_result(client: httpx.Client, text: str) -> None:
+    job_id, result = trained(client, "returns", text)
+    assert result == text.replace("(NUL)", "\0")
+    assert run(client, job_id)["version"] is None
+
+
+def test_a_returned_model_that_cannot_be_kept_costs_a_line_in_the_log(client: httpx.Client) -> None:
+    job_id = job_calls.train(client, "returns_what_cannot_be_copied", "reports")
+    assert job_calls.ended(client, job_id)["state"] == "succeeded"
+    assert "could not be kept as its model" in client.get(f"/v2/jobs/{job_id}/log").text
+    assert client.get(f"/v2/jobs/{job_id}/artifacts/").json() == {"artifacts": []}
+    job_id, result = trained(client, "returns_a_pipe")
+    assert result.endswith("/pipe")
+    assert run(client, job_id)["version"] is None
+
+
+def test_of_a_folder_that_cannot_be_kept_nothing_is_there(client: httpx.Client) -> None:
+    job_id, (half, whole, half_again, whole_again) = trained(client, "keeps_half_a_folder")
+    first = {f"report/{name}": "first" for name in "abyz"}
+    assert half == ["refused", {}]
+    assert whole == ["kept", first]
+    assert half_again == ["refused", first]
+    assert whole_again == ["kept", first | {"report/a": "second", "report/z": "second"}]
+    listed = client.get(f"/v2/jobs/{job_id}/artifacts/").json()["artifacts"]
+    assert [one["name"] for one in listed] == ["report/a", "report/b", "report/y", "report/z"]
+    assert client.get(f"/v2/jobs/{job_id}/artifacts/.of a killed one.partial/file").status_code == 404

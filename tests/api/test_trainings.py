@@ -143,6 +143,36 @@ def test_wrong_arguments_are_told_at_once_and_begin_nothing(
     assert [training["uuid"] for training in listed(client, model)] == before
 
 
+TEXT = {"Content-Type": "text/plain"}
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+AS_JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize("verb", ["train", "validate"])
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b'{"epochs": 2}', FORM, 415),
+        (b'{"epochs": 2}', TEXT, 415),
+        (b'{"epochs": 2}', {}, 415),
+        (b"epochs=2", TEXT, 415),
+        (b'"{\\"epochs\\": 2}"', AS_JSON, 422),
+        (b"[1]", AS_JSON, 422),
+        (b"null", AS_JSON, 422),
+        (b'{"epohcs": 2}', AS_JSON, 422),
+        (b"epohcs=2", FORM, 422),
+    ],
+)
+def test_what_cannot_be_arguments_begins_no_job_with_the_defaults(
+    client: httpx.Client, verb: str, content: bytes, headers: dict[str, str], status: int
+) -> None:
+    path = f"/v2/models/t/{verb}/"
+    before = client.get(path).json()
+    answer = client.post(path, content=content, headers=headers)
+    assert answer.status_code == status, answer.text
+    assert client.get(path).json() == before
+
+
 def test_a_choice_that_is_none_of_the_choices_is_named(client: httpx.Client) -> None:
     answer = client.post("/v2/models/t/train/", json={"mode": "slowly", "epochs": "x"})
     assert answer.status_code == 422

@@ -148,9 +148,35 @@ def test_bad_values_are_a_map_of_messages(
         assert body == messages
 
 
-@pytest.mark.parametrize("request_", [{}, {"json": {}}, {"params": {}}, {"data": {"x": "y"}}], ids=repr)
+@pytest.mark.parametrize("request_", [{}, {"json": {}}, {"params": {}}, {"data": {"count": "7"}}], ids=repr)
 def test_a_default_that_only_the_hint_knows(predict: Predict, request_: dict[str, Any]) -> None:
     assert predict("default-in-hint", **request_).json() == 7
+
+
+UNKNOWN = {"cuont": ["Unknown argument; did you mean 'count'?"], "x": ["Unknown argument; there is: count."]}
+
+
+@pytest.mark.parametrize("place", ["json", "params", "data", "files"])
+def test_an_argument_that_nobody_has_is_refused_with_the_nearest_name(predict: Predict, place: str) -> None:
+    given = {"count": 8, "cuont": 9, "x": 1}
+    sent: Any = {name: (None, str(value)) for name, value in given.items()} if place == "files" else given
+    answer = predict("default-in-hint", **{place: sent})
+    assert (answer.status_code, answer.json()) == (422, UNKNOWN)
+
+
+def test_what_is_unknown_and_what_is_missing_are_told_together(predict: Predict) -> None:
+    answer = predict("kinds", json={"numbr": 1})
+    assert answer.json() == {
+        "numbr": ["Unknown argument; did you mean 'number' or 'numbers'?"],
+        "number": ["Missing data for required field."],
+    }
+    upload = predict("files", files={"fiel": ("a", b"A")}, data={"note": "hi"})
+    assert upload.json() == {"fiel": ["Unknown argument; did you mean 'file'?"]}
+
+
+def test_accept_may_stand_wherever_arguments_do(predict: Predict) -> None:
+    assert predict("default-in-hint", params={"accept": "application/json"}).json() == 7
+    assert predict("default-in-hint", data={"accept": "application/json"}).json() == 7
 
 
 def test_a_module_with_an_annotated_predict_is_typed(predict: Predict) -> None:

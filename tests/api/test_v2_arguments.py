@@ -86,9 +86,15 @@ def test_location_headers(predict: Predict) -> None:
     assert predictions(predict("old", params={"X-Agent": "me"})) == DEFAULTS
 
 
-@pytest.mark.parametrize("body", [b"[1]", b"5", b'"text"', b"null", b""], ids=repr)
-def test_a_json_body_that_is_no_object_is_empty(predict: Predict, body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"[1]", b"5", b'"text"', b"null"], ids=repr)
+def test_a_json_body_that_is_no_object_is_refused(predict: Predict, body: bytes) -> None:
     answer = predict("old", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["json"][0].startswith("The body should be a JSON object")
+
+
+def test_an_empty_json_body_holds_no_arguments(predict: Predict) -> None:
+    answer = predict("old", content=b"", headers={"Content-Type": "application/json"})
     assert predictions(answer) == DEFAULTS
 
 

@@ -158,7 +158,7 @@ def test_many_requests_at_once_are_each_answered(site: Server) -> None:
 
 
 def test_plain_objects_have_their_parameters_as_arguments(predict: Predict) -> None:
-    assert predictions(predict("Rows", json={"X": [[1], 2], "unknown": 1})) == [[False, [1]], [False, 2]]
+    assert predictions(predict("Rows", json={"X": [[1], 2]})) == [[False, [1]], [False, 2]]
     assert predictions(predict("Rows", json={"X": [], "flag": "yes"})) == []
     assert predictions(predict("Several", json={"first": [1.5, 2], "second": 2})) == [3.0, 4, "c"]
     assert predictions(predict("Several", params={"first": "[1]", "second": "3", "third": "z"})) == [3, "z"]

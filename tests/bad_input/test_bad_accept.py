@@ -54,15 +54,47 @@ def test_json_is_known_by_its_media_type(site: Target, model: str, content_type:
     ],
 )
 @pytest.mark.parametrize("model", ["values", "legacy"])
-def test_another_media_type_holds_no_arguments_as_in_deepaas(
+def test_a_body_of_another_media_type_is_refused_and_not_passed_over(
     site: Target, model: str, content_type: str
 ) -> None:
-    assert site.json(model, JSON, content_type).result["text"] == ""
+    reply = site.json(model, JSON, content_type)
+    media = content_type.partition(";")[0]
+    said = f"its Content-Type is {media!r}" if media else "it has no Content-Type"
+    assert reply.status == 415
+    assert (
+        reply.json["detail"] == f"the body is JSON, but {said}: send it with Content-Type: application/json"
+    )
+    other = site.json(model, b"text=read", content_type)
+    assert other.status == 415
+    assert "multipart/form-data" in other.json["detail"]
 
 
-def test_no_media_type_holds_no_arguments_as_in_deepaas(site: Target) -> None:
-    assert site.post_raw(PREDICT.format("legacy"), JSON, []).result["text"] == ""
-    assert site.post_raw(PREDICT.format("values"), b"\x80\x04.", []).result["text"] == ""
+@pytest.mark.parametrize("model", ["values", "legacy"])
+def test_a_body_without_a_media_type_is_refused(site: Target, model: str) -> None:
+    assert "application/json" in site.post_raw(PREDICT.format(model), JSON, []).json["detail"]
+    assert site.post_raw(PREDICT.format(model), b"\x80\x04.", []).status == 415
+    large = b'{"text": "' + b"x" * (2 << 20) + b'"}'  # it lies on the disk
+    assert "the body is JSON" in site.post_raw(PREDICT.format(model), large, []).json["detail"]
+    assert site.post_raw(PREDICT.format(model), b"", ["Content-Type: text/plain"]).result["text"] == ""
+    assert site.post_raw(PREDICT.format(model), b"\r\n", []).result["text"] == ""
+
+
+@pytest.mark.parametrize("model", ["values", "legacy"])
+@pytest.mark.parametrize("body", [JSON, b'{"text": "a=b&c"}', b"%7B%22text%22%3A+1%7D", b"[1]"])
+def test_json_that_is_sent_as_a_form_says_which_media_type_it_needs(
+    site: Target, model: str, body: bytes
+) -> None:
+    reply = site.json(model, body, "application/x-www-form-urlencoded")
+    assert reply.status == 415
+    assert "send it with Content-Type: application/json" in reply.json["detail"]
+
+
+@pytest.mark.parametrize("model", ["values", "legacy"])
+def test_a_form_is_read_in_its_charset(site: Target, model: str) -> None:
+    form = "application/x-www-form-urlencoded; charset="
+    assert site.json(model, b"text=caf%C3%A9", f"{form}UTF-8").result["text"] == "café"
+    assert site.json(model, b"text=caf%E9", f"{form}ISO-8859-1").result["text"] == "café"
+    assert site.json(model, b"text=caf%E9", f"{form}utf-16").status == 415
 
 
 @pytest.mark.parametrize("charset", ["utf-16", "utf-7", "latin1", "utf-8x", "'utf-8'"])
@@ -96,7 +128,7 @@ def test_pickled_bytes_are_never_unpickled(site: Target, tmp_path: Path, content
     canary = tmp_path / "canary"
     body = pickle.dumps(Canary(canary))
     fields = [f"Content-Type: {content_type}", "X-Payload-Container: NdarrayContainer", "Payload-Meta: {}"]
-    for model, status in (("values", 200), ("legacy", 200), ("files", 422)):
+    for model, status in (("values", 415), ("legacy", 415)):
         assert site.post_raw(PREDICT.format(model), body, fields).status == status
     head = f'--b\r\nContent-Disposition: form-data; name="file"; filename="x.pkl"\r\nContent-Type: {content_type}\r\n'
     form = head.encode() + b"\r\n" + body + b"\r\n--b--\r\n"

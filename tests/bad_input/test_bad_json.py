@@ -97,9 +97,11 @@ def test_nesting_is_taken_up_to_the_limit(site: Target) -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b"[1,2]", b'"text"', b"null", b"5", b"true"])
-def test_json_that_is_no_object_counts_as_empty_as_in_deepaas(site: Target, body: bytes) -> None:
-    assert site.json("legacy", body).result["number"] == 1
-    assert site.json("values", body).result["number"] == 1
+@pytest.mark.parametrize("model", ["values", "legacy"])
+def test_json_that_is_no_object_is_refused(site: Target, model: str, body: bytes) -> None:
+    reply = site.json(model, body)
+    assert reply.status == 422
+    assert reply.json["json"][0].startswith("The body should be a JSON object with the arguments as its keys")
 
 
 @pytest.mark.parametrize("number", ["9223372036854775808", "18446744073709551616", "-1", "1" * 4000])
@@ -111,10 +113,20 @@ def test_an_integer_out_of_range_is_an_argument_error(site: Target, number: str)
 
 
 @pytest.mark.parametrize("name", ["__proto__", "__class__", "self", "model", "cls", "constructor", "name"])
-def test_unknown_names_are_ignored(site: Target, name: str) -> None:
+def test_unknown_names_are_refused_or_as_in_deepaas_ignored(site: Target, name: str) -> None:
     body = json.dumps({name: {"polluted": True}, "text": "kept"}).encode()
-    for model in ("values", "legacy"):
-        assert site.json(model, body).result["text"] == "kept"
+    assert site.json("legacy", body).result["text"] == "kept"
+    reply = site.json("values", body)
+    assert (reply.status, list(reply.json)) == (422, [name])
+    assert "Unknown argument" in reply.text
+
+
+def test_many_and_long_unknown_names_make_a_short_answer(site: Target) -> None:
+    body = b"{" + b",".join(b'"k%d":0' % i for i in range(600_000)) + b"}"
+    reply = site.json("values", body)
+    assert (reply.status, len(reply.json)) == (422, 20)
+    reply = site.json("values", json.dumps({"x" * 1_000_000: 1}).encode())
+    assert (reply.status, list(reply.json)) == (422, ["x" * 100])
 
 
 @pytest.mark.parametrize(
@@ -150,7 +162,7 @@ def test_a_value_of_another_type_is_named_by_its_path(site: Target, body: object
 @pytest.mark.parametrize(
     "body",
     [
-        b"{" + b",".join(b'"k%d":0' % i for i in range(600_000)) + b"}",
+        b'{"anything":{' + b",".join(b'"k%d":0' % i for i in range(600_000)) + b"}}",
         b'{"anything":[' + b"0," * 4_500_000 + b"0]}",
         b'{"text":"' + b"x" * 9_000_000 + b'"}',
     ],

@@ -174,6 +174,18 @@ def test_what_a_payload_lacks_is_told_by_name(content: bytes, client: Any) -> No
     ]
 
 
+def test_null_is_no_payload_even_where_nothing_is_lacking(client: Any) -> None:
+    assert unwrapped(client("Does").post("/predict", content=b"null"), 422, "detail") == [
+        {"loc": ["body"], "msg": "field required", "type": "value_error.missing"}
+    ]
+
+
+def test_a_key_that_nobody_has_is_refused(client: Any) -> None:
+    assert unwrapped(client("Does").post("/predict", json={"waht": "object"}), 422, "detail") == [
+        {"loc": ["body", "waht"], "msg": "extra fields not permitted", "type": "value_error.extra"}
+    ]
+
+
 def test_a_body_that_is_too_large_or_encoded_is_refused(client: Any) -> None:
     headers = {"Content-Type": "application/json"}
     large = client("Does").post("/predict", content=b" " * (11 << 20), headers=headers)

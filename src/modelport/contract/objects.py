@@ -106,7 +106,9 @@ class ObjectModel:
         rest = {key: values for key, values in places.query.items() if key != self.rows}
         form = {key: values for key, values in places.form.items() if key != self.rows}
         json = places.json | {self.rows: value}
-        return Places(rest, form, json, places.headers, places.accept)
+        read = Places(rest, form, json, places.headers, places.accept)
+        read.unread, read.lenient = places.unread, places.lenient
+        return read
 
     def _formed(self, rows: list[Any], forms: RowForms) -> Any:
         found = Findings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from modelport.contract.errors import ModelportError
 from modelport.contract.uploaded_file import UploadedFile
 
 FormValue = str | UploadedFile
@@ -34,6 +35,13 @@ class Body(NamedTuple):
         """Its length in bytes."""
         return Path(self.path).stat().st_size if self.path else len(self.content)
 
+    def head(self, size: int) -> bytes:
+        """Its first bytes."""
+        if not self.path:
+            return self.content[:size]
+        with Path(self.path).open("rb") as file:
+            return file.read(size)
+
     def read(self) -> bytes:
         """All of it."""
         return Path(self.path).read_bytes() if self.path else self.content
@@ -44,9 +52,14 @@ class Places:
 
     `query` and `form` keep every value of a repeated key; files stand in `form`. `json` is the parsed
     object of a JSON body, `raw_json` its bytes, `body` a body of another kind. `accept` is the Accept header.
+    `unread` is what is wrong with a body that gives no arguments; who can read it all the same takes it away.
+    `unread_last` says that errors of arguments are told before it.
+    `lenient` requests come by an API that passes over what it does not know.
     """
 
-    __slots__ = ("accept", "body", "form", "headers", "json", "query", "raw_json")
+    __slots__ = (
+        "accept", "body", "form", "headers", "json", "lenient", "query", "raw_json", "unread", "unread_last",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -64,6 +77,14 @@ class Places:
         self.accept = accept
         self.raw_json = raw_json
         self.body: Body | None = None
+        self.unread: ModelportError | None = None
+        self.unread_last = False
+        self.lenient = False
+
+    def refuse_unread(self) -> None:
+        """Raise what is wrong with a body that was sent and is not read; nothing if there is none."""
+        if self.unread is not None:
+            raise self.unread
 
     def find(self, name: str, location: str = "any") -> tuple[str, Any]:
         """The first place that has `name`, and what it holds there.

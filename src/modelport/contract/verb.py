@@ -29,6 +29,7 @@ from modelport.contract.hints import (
 from modelport.contract.media_types import best_media_type
 from modelport.contract.places import MISSING, Places
 from modelport.contract.signature import Argument
+from modelport.contract.unknown_arguments import unknown_arguments, unknown_messages
 from modelport.contract.uploaded_file import is_uploaded_file
 
 DEFS = "#/$defs/{model}"
@@ -92,25 +93,31 @@ class Verb:
             ) from error
 
     def bind(self, places: Places) -> dict[str, Any]:
-        """The arguments out of a request. Raises `ArgumentErrors` with every message at once."""
-        if self.json_only and places.raw_json is not None and not places.query:
+        """The arguments out of a request. Raises `ArgumentErrors` with every message at once.
+
+        A body that is not read is refused first (`BadRequest`): what it lacks is not what is wrong with it.
+        """
+        if not places.unread_last:
+            places.refuse_unread()
+        passes = places.lenient and not self.strict  # mlup's own models have never heard of the others
+        unknown = [] if passes else unknown_arguments(places, self.adapters.keys())
+        if self.json_only and not unknown and places.raw_json is not None and not places.query:
             try:
                 if not self.strict:  # its words are those of Python values: a list, not an array
                     return self._whole(self.whole.validate_python(places.json))
                 return self._whole(self.whole.validate_json(places.raw_json, strict=True))
             except pydantic.ValidationError as error:
                 raise ArgumentErrors(field_map(error), error_details(error)) from None
-        return self._whole(self._bind_each(places))
+        return self._whole(self._bind_each(places, unknown))
 
     def _whole(self, bound: dict[str, Any]) -> dict[str, Any]:
         if len(bound) < len(self.arguments):
             return {**self.plain_defaults, **bound}
         return bound
 
-    def _bind_each(self, places: Places) -> dict[str, Any]:
+    def _bind_each(self, places: Places, unknown: list[str]) -> dict[str, Any]:
         bound: dict[str, Any] = {}
-        errors: dict[str, Any] = {}
-        details: list[dict[str, Any]] = []
+        errors, details = unknown_messages(unknown, self.adapters.keys())
         for argument in self.arguments:
             name = argument.name
             place, found = places.find(name, argument.location)

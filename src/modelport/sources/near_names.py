@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import pkgutil
-from collections.abc import Iterable
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
-SUFFICIENT = 0.7
-MAX_NAMES = 3
+from modelport.contract.nearest import did_you_mean, meant, nearest
+
+__all__ = ["did_you_mean", "near_files", "near_modules"]
+
 MAX_FILES = 1000
-
-
-def did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    """`; did you mean 'this' or 'that'?`, or nothing where no known name is near."""
-    return _meant(_near(wrong, known))
 
 
 def near_files(path: Path) -> str:
@@ -24,12 +19,12 @@ def near_files(path: Path) -> str:
     parent = path.parent
     if parent.is_dir():
         beside = _names(parent, ".py" if path.suffix == ".py" else "")
-        near = _near(path.name, beside)
-        return _meant([str(path.with_name(name)) for name in near])
+        near = nearest(path.name, beside)
+        return meant([str(path.with_name(name)) for name in near])
     above = parent.parent
-    folders = _near(parent.name, [p.name for p in above.iterdir() if p.is_dir()] if above.is_dir() else [])
+    folders = nearest(parent.name, [p.name for p in above.iterdir() if p.is_dir()] if above.is_dir() else [])
     found = [above / name / path.name for name in folders]
-    return _meant([str(p) for p in found if p.is_file()])
+    return meant([str(p) for p in found if p.is_file()])
 
 
 def _names(folder: Path, suffix: str) -> list[str]:
@@ -44,12 +39,4 @@ def near_modules(missing: str) -> str:
     package, dot, name = missing.rpartition(".")
     paths = list(getattr(import_module(package), "__path__", [])) if package else None
     known = {m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_")}
-    return _meant([package + dot + near for near in _near(name, known)])
-
-
-def _near(wrong: str, known: Iterable[str]) -> list[str]:
-    return difflib.get_close_matches(wrong, list(known), MAX_NAMES, SUFFICIENT)
-
-
-def _meant(names: list[str]) -> str:
-    return f"; did you mean {' or '.join(map(repr, names))}?" if names else ""
+    return meant([package + dot + near for near in nearest(name, known)])

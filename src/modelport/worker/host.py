@@ -158,7 +158,8 @@ class Host:
         return call, places, media_type
 
     def _bound(self, sent: Sent, arguments: dict[str, Any], operation: Operation) -> Bound:
-        call, _, media_type = sent
+        call, places, media_type = sent
+        places.refuse_unread()
         if self.rules.max_rows and dialect_of(call).frame is not None:
             check_rows(arguments, operation, self.rules.max_rows)
         if operation.has_accept:

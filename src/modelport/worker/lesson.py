@@ -128,8 +128,15 @@ ASSERTION = "Assertion failed, "
 
 
 def read_lesson_call(call: Call, rules: Load) -> Places:
-    """The arguments of a call by place. Raises `ArgumentErrors` for a body that is no JSON object."""
-    return read_object_call(call, rules, _parsed)
+    """The arguments of a call by place. Raises `ArgumentErrors` for a body that is no JSON object.
+
+    What a `null` lacks is told by its name, as of an empty body; where nothing is lacking it is no payload.
+    """
+    places = read_object_call(call, rules, _parsed)
+    if call.body.strip() == b"null":
+        places.unread = ArgumentErrors({}, [{"loc": [], "msg": "Field required", "type": "missing"}])
+        places.unread_last = True
+    return places
 
 
 def _parsed(raw: bytes, depth: int) -> dict[str, Any]:

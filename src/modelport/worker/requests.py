@@ -9,42 +9,69 @@ from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from modelport.contract.calls import Call
-from modelport.contract.errors import BadRequest
+from modelport.contract.errors import BadRequest, ModelportError
 from modelport.contract.places import Body, FormValue, Places
+from modelport.contract.unread import HEAD, json_in_a_form, looks_like_json, no_object, unread_body
 from modelport.sources.deepaas_modules import uploaded_file_class
 from modelport.worker.frames import Load
 from modelport.worker.json_body import parse_json
 
 MAX_FIELDS = 1000
+UTF_8 = ("", "utf-8", "utf8", "us-ascii", "ascii")
+LATIN_1 = (
+    "iso-8859-1",
+    "latin1",
+    "latin-1",
+)  # what Java's clients say of forms, unless they are told otherwise
 BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def read_call(call: Call, rules: Load) -> Places:
-    """The arguments of a call by place. Raises `BadRequest` for what cannot be read."""
+    """The arguments of a call by place. Raises `BadRequest` for what cannot be read.
+
+    A body that gives no arguments is `unread`: whoever binds them decides when to say so.
+    """
     media, charset = content_type(call.content_type)
     json_value: dict[str, Any] | None = None
     raw_json: bytes | None = None
     form: dict[str, list[FormValue]] | None = None
+    unread: ModelportError | None = None
     if media == "json":
-        if charset not in ("", "utf-8", "utf8", "us-ascii"):
+        if charset not in UTF_8:
             raise BadRequest(f"JSON is UTF-8; charset={charset} is not supported", 415)
         raw = body_of(call)
         if raw.strip():
             value = parse_json(raw, rules.json_depth)
-            if isinstance(value, dict):  # anything else counts as empty, as in webargs 5
+            if isinstance(value, dict):
                 json_value = cast("dict[str, Any]", value)
                 raw_json = raw
             else:
                 raw_json = b"{}"
+                unread = no_object(value)
     elif media == "form":
-        form = cast("dict[str, list[FormValue]]", parse_pairs(body_of(call), "form"))
+        form, unread = _url_form(body_of(call), charset)
     elif media == "multipart":
         form = _form(call)
     query = parse_pairs(call.query, "query string") if call.query else None
     places = Places(query, form, json_value, call.headers, call.accept, raw_json)
-    if media == "" and (call.body or call.body_path):
+    places.unread = unread
+    if media == "" and (call.body_path or call.body.strip()):
         places.body = Body(call.content_type, call.body, call.body_path)
+        places.unread = unread_body(call.content_type, places.body.head(HEAD))
     return places
+
+
+def _url_form(raw: bytes, charset: str) -> tuple[dict[str, list[FormValue]], ModelportError | None]:
+    """The fields of an urlencoded form, and what is wrong with one that is JSON."""
+    if charset not in UTF_8 and charset not in LATIN_1:
+        raise BadRequest(f"forms are UTF-8; charset={charset} is not supported", 415)
+    if looks_like_json(raw[:HEAD]):
+        return {}, json_in_a_form()
+    encoding = "latin-1" if charset in LATIN_1 else "utf-8"
+    form = cast("dict[str, list[FormValue]]", parse_pairs(raw, "form", encoding))
+    if len(form) == 1 and looks_like_json(next(iter(form)).encode()[:HEAD]):  # it was %-encoded, too
+        return {}, json_in_a_form()
+    return form, None
 
 
 @lru_cache(maxsize=256)
@@ -74,13 +101,17 @@ def body_of(call: Call) -> bytes:
     return Path(call.body_path).read_bytes() if call.body_path else call.body
 
 
-def parse_pairs(raw: bytes, what: str) -> dict[str, list[str]]:
+def parse_pairs(raw: bytes, what: str, encoding: str = "utf-8") -> dict[str, list[str]]:
     """`a=1&b=2` as a dictionary of lists. Raises `BadRequest` for broken escapes, bad UTF-8 and NUL."""
     if BAD_ESCAPE.search(raw):
         raise BadRequest(f"the {what} has a broken %-escape")
     try:
         pairs = parse_qsl(
-            raw.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS
+            raw.decode(encoding),
+            keep_blank_values=True,
+            encoding=encoding,
+            errors="strict",
+            max_num_fields=MAX_FIELDS,
         )
     except UnicodeDecodeError:
         raise BadRequest(f"the {what} is not UTF-8") from None

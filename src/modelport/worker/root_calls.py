@@ -24,6 +24,12 @@ def read_object_call(call: Call, rules: Load, parse: Callable[[bytes, int], dict
     Only forms with files, and tables, are read by their media type; what begins as a JSON object does is no
     table. `parse` makes the object of the body, and raises in the words of its dialect for one that is none.
     """
+    places = _places(call, rules, parse)
+    places.lenient = True
+    return places
+
+
+def _places(call: Call, rules: Load, parse: Callable[[bytes, int], dict[str, Any]]) -> Places:
     if is_own_type(call.content_type):
         return read_call(call, rules)
     raw = body_of(call) if call.body_path else call.body

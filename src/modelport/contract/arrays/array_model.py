@@ -25,6 +25,7 @@ from modelport.contract.places import MISSING as NOT_SENT
 from modelport.contract.places import Places
 from modelport.contract.row_columns import RowColumns
 from modelport.contract.signature import Operation, Signature
+from modelport.contract.unknown_arguments import unknown_arguments, unknown_words
 from modelport.contract.uploaded_file import is_uploaded_file as is_upload
 
 BATCH_SIZE = 64  # calls that go to the model together, if so many wait
@@ -71,8 +72,14 @@ class ArrayModel:
         """The arrays by the names of the inputs, and every option. Raises `ArgumentErrors`."""
         found = Findings()
         inputs: dict[str, Any] = {}
+        if places.body is None:
+            places.refuse_unread()
+        if not places.lenient:
+            self._find_unknown(places, found)
         if places.body is not None:
             inputs = self.tables.of_body(places.body, places, found)
+            if inputs:
+                places.unread = None
         for name, reader in self.readers.items():
             if places.body is not None and (name in inputs or found):
                 continue
@@ -88,6 +95,11 @@ class ArrayModel:
             self._check_rows(inputs, found)
         found.raise_if_any()
         return inputs | values
+
+    def _find_unknown(self, places: Places, found: Findings) -> None:
+        known = [*(reader.argument for reader in self.readers.values()), *self.options.names]
+        for name in unknown_arguments(places, known):
+            found.add((name,), ("unexpected_keyword_argument", unknown_words(name, known)))
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
         """The rows of requests that have sent nothing but rows, as JSON, in one array."""

@@ -38,6 +38,7 @@ MODELS = [
     "same-names=typed_models:SameNames",
     "any-media=typed_models:AnyMedia",
     "two-boxes=webargs_models:TwoBoxes",
+    "template=published_models:Template",
 ]
 
 

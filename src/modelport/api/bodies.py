@@ -43,7 +43,11 @@ class CallHeaders:
                 text = value.decode("latin-1").strip().lower()
                 self.encoding = f"{self.encoding}, {text}" if self.encoding else text
             if wanted and name.decode("latin-1") in wanted:
-                self.extra[name.decode("latin-1")] = value.decode("utf-8", "replace")
+                self._add(name.decode("latin-1"), value.decode("utf-8", "replace"))
+
+    def _add(self, name: str, value: str) -> None:
+        """Keep a header for the model; a second one of its name is a second line, which no value can hold."""
+        self.extra[name] = f"{self.extra[name]}\n{value}" if name in self.extra else value
 
     def may_need_files(self) -> bool:
         """True if the body may end up on the disk."""

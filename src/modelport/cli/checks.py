@@ -141,7 +141,7 @@ def _problems_of_functions(model: ServedModel) -> Iterator[Finding]:
         operation: Operation = getattr(model.signature, verb)
         function = getattr(own, verb, None)
         if operation.implemented and callable(function):
-            yield from _mismatch(verb, function, [a.name for a in operation.arguments])
+            yield from _mismatch(verb, function, [a.parameter for a in operation.arguments])
 
 
 def _mismatch(verb: str, function: Callable[..., Any], promised: list[str]) -> Iterator[Finding]:

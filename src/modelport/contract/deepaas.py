@@ -12,20 +12,14 @@ from typing import Any, cast
 import marshmallow as ma
 from marshmallow import fields
 
-from modelport.contract.deepaas_fields import (
-    Converter,
-    PlainFields,
-    arguments_of,
-    as_fields,
-    deserialize,
-)
-from modelport.contract.errors import AnswerInvalid, BadRequest, ModelLoadError
-from modelport.contract.media_types import best_media_type
+from modelport.contract.deepaas_fields import PlainFields, arguments_of, as_fields, takes_several
+from modelport.contract.deepaas_values import deserialize, raw_values
+from modelport.contract.errors import AnswerInvalid, ModelLoadError
+from modelport.contract.field_schemas import FieldSchemas
 from modelport.contract.metadata import metadata_of
-from modelport.contract.places import MISSING, Places
+from modelport.contract.places import Places
 from modelport.contract.plain import plain
-from modelport.contract.signature import JSON, STREAM_TYPES, Argument, Operation, Signature
-from modelport.contract.uploaded_file import is_uploaded_file
+from modelport.contract.signature import JSON, STREAM_TYPES, Operation, Signature
 
 VERBS = ("predict", "train", "validate")
 
@@ -36,17 +30,18 @@ class DeepaasModel:
     def __init__(self, model: Any, name: str):
         self.model = model
         self.problems: list[str] = []
-        self.converter = Converter()
+        self.field_schemas = FieldSchemas()
         self.schemas = {verb: self._argument_schema(verb) for verb in VERBS}
         self.answer_schema = _answer_schema(getattr(model, "schema", None))
         metadata = metadata_of(model, name, self.problems)
         operations = {verb: self._operation(verb) for verb in VERBS}
-        self._by_name = {verb: {a.name: a for a in operations[verb].arguments} for verb in VERBS}
+        self._arguments = {verb: operations[verb].arguments for verb in VERBS}
+        self._several = {verb: _taking_several(self.schemas[verb]) for verb in VERBS}
         self.signature = Signature(
             name=name,
             contract="deepaas",
             metadata=metadata,
-            definitions=self.converter.definitions,
+            definitions=self.field_schemas.definitions,
             problems=self.problems,
             resumable=bool(getattr(self.model, "resumable", False)),
             **operations,
@@ -76,7 +71,8 @@ class DeepaasModel:
         implemented = self._function(verb) is not None or (
             verb == "predict" and self._function("predict_batch") is not None
         )
-        arguments = arguments_of(self.schemas[verb], self.converter)
+        schema = self.schemas[verb]
+        arguments = arguments_of(schema, self.field_schemas, verb, self.problems)
         accept = next((a for a in arguments if a.kind == "accept"), None)
         media_types: list[str] = list(accept.schema.get("enum") or ["*/*"]) if accept else [JSON]
         streams = verb == "predict" and _streams(self._function(verb))
@@ -98,7 +94,7 @@ class DeepaasModel:
     def _answer_description(self) -> dict[str, Any] | None:
         if self.answer_schema is None:
             return None
-        return self.converter.of_schema(self.answer_schema)
+        return self.field_schemas.of_schema(self.answer_schema)
 
     def warm(self) -> None:
         function = self._function("warm")
@@ -106,12 +102,7 @@ class DeepaasModel:
             function()
 
     def bind(self, verb: str, places: Places) -> dict[str, Any]:
-        arguments = self._by_name[verb]
-        values: dict[str, Any] = {}
-        for name, argument in arguments.items():
-            value = _look_up(argument, places)
-            if value is not MISSING:
-                values[name] = value
+        values = raw_values(self._arguments[verb], self._several[verb], places, verb)
         return deserialize(self.schemas[verb], values)
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
@@ -149,6 +140,12 @@ def only_result(results: list[Any]) -> Any:
     return results[0]
 
 
+def _taking_several(schema: ma.Schema) -> frozenset[str]:
+    """The names of the arguments that take every value of a repeated key."""
+    several = ((name, field) for name, field in schema.load_fields.items() if takes_several(field))
+    return frozenset(name if field.data_key is None else field.data_key for name, field in several)
+
+
 def _answer_schema(schema: Any) -> ma.Schema | None:
     if schema is None:
         return None
@@ -174,35 +171,3 @@ def _answer_schema(schema: Any) -> ma.Schema | None:
 def _is_field(value: Any) -> bool:
     """True for a field and, as marshmallow takes it, for a field class."""
     return isinstance(value, fields.Field) or (inspect.isclass(value) and issubclass(value, fields.Field))
-
-
-def _look_up(argument: Argument, places: Places) -> Any:
-    """The raw value of one argument, as webargs 5 would take it."""
-    place, found = places.find(argument.name, argument.location)
-    if argument.kind == "accept":
-        return _accepted(argument, found if place == "json" else (found[0] if place else MISSING), places)
-    if place in ("", "json", "headers"):
-        return found
-    wants_list = argument.kind == "files" or argument.schema.get("type") == "array"
-    if argument.is_upload and not all(is_uploaded_file(v) for v in found):
-        return "" if argument.kind == "file" else list[Any](found)
-    if wants_list and (argument.delimiter is None or len(found) > 1):
-        return found
-    return found[0]
-
-
-def _accepted(argument: Argument, given: Any, places: Places) -> Any:
-    if given is not MISSING and given != "*/*":
-        return given
-    choices = list(argument.schema.get("enum") or [])
-    if not choices:
-        return places.accept if given is MISSING and places.accept else given
-    header = places.accept if given is MISSING else None
-    default = argument.schema.get("default")
-    if default in choices:
-        choices.remove(default)
-        choices.insert(0, default)
-    chosen = best_media_type(header, choices)
-    if chosen is None:
-        raise BadRequest(f"cannot answer {places.accept!r}; can answer {', '.join(choices)}", 406)
-    return chosen

@@ -35,7 +35,7 @@ def _weight(parameters: list[str]) -> float:
 def best_media_type(header: str | None, choices: list[str]) -> str | None:
     """The choice that the header likes best, the earlier one on a tie; `None` if it likes none.
 
-    A choice `*/*` fits any range that is not refused.
+    A choice `*/*` fits any range that is not refused, a choice `image/*` any picture.
     """
     if not header:
         return choices[0]
@@ -58,7 +58,11 @@ def _choice_weight(choice: str, ranges: tuple[tuple[str, float], ...]) -> float:
     if choice == "*/*":
         return max(weight for _, weight in ranges)
     kind = choice.split(";")[0].strip().lower()
-    main = kind.split("/")[0]
+    main, _, form = kind.partition("/")
+    if form == "*":
+        of_kind = [weight for media, weight in ranges if media.partition("/")[0] == main]
+        if of_kind:
+            return max(of_kind)
     for wanted in (kind, f"{main}/*", "*/*"):
         for media, weight in ranges:
             if media == wanted:

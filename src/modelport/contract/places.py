@@ -51,7 +51,8 @@ class Places:
     """A request's arguments by the place they came from, in the order of precedence of webargs 5.
 
     `query` and `form` keep every value of a repeated key; files stand in `form`. `json` is the parsed
-    object of a JSON body, `raw_json` its bytes, `body` a body of another kind. `accept` is the Accept header.
+    object of a JSON body, `raw_json` its bytes, `body` a body of another kind. `headers` are those that
+    the model asks for, a repeated one in lines; `accept` is the Accept header.
     `unread` is what is wrong with a body that gives no arguments; who can read it all the same takes it away.
     `unread_last` says that errors of arguments are told before it.
     `lenient` requests come by an API that passes over what it does not know.
@@ -89,7 +90,7 @@ class Places:
     def find(self, name: str, location: str = "any") -> tuple[str, Any]:
         """The first place that has `name`, and what it holds there.
 
-        Returns `("query" | "form", [values])`, `("json" | "headers", value)` or `("", MISSING)`.
+        Returns `("query" | "form" | "headers" | "cookies", [values])`, `("json", value)` or `("", MISSING)`.
         """
         if location in ("any", "query") and name in self.query:
             return "query", self.query[name]
@@ -98,5 +99,18 @@ class Places:
         if location in ("any", "json") and name in self.json:
             return "json", self.json[name]
         if location == "headers" and name.lower() in self.headers:
-            return "headers", self.headers[name.lower()]
+            return "headers", self.headers[name.lower()].split("\n")
+        if location == "cookies" and "cookie" in self.headers:
+            values = cookies(self.headers["cookie"]).get(name)
+            return ("cookies", values) if values else ("", MISSING)
         return "", MISSING
+
+
+def cookies(header: str) -> dict[str, list[str]]:
+    """The values of each cookie of a Cookie header (RFC 6265, 5.4), which may have come in several lines."""
+    found: dict[str, list[str]] = {}
+    for pair in header.replace("\n", ";").split(";"):
+        name, equals, value = pair.strip().partition("=")
+        if equals:
+            found.setdefault(name.strip(), []).append(value.strip().strip('"'))
+    return found

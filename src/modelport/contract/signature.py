@@ -15,7 +15,7 @@ JSON = "application/json"
 STREAM_TYPES = ("text/event-stream", "application/x-ndjson")
 
 ArgumentKind = Literal["value", "file", "files", "accept"]
-Location = Literal["any", "query", "form", "json", "headers", "files"]
+Location = Literal["any", "query", "form", "json", "headers", "cookies", "files"]
 
 
 class Argument(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +23,8 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
 
     `schema` is the JSON Schema (2020-12) of its value, with `description`, `default`, `enum`, bounds.
     `kind` is `file`/`files` for uploads and `accept` for the argument that the Accept header fills.
-    `delimiter` is set where a list may be written as one string, such as `1,2,3`.
+    `delimiter` is set where a list may be written as one string, such as `1,2,3`. `keyword` is the name by
+    which the model itself gets the value, where that is another.
     """
 
     name: str
@@ -32,6 +33,12 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
     kind: ArgumentKind = "value"
     location: Location = "any"
     delimiter: str | None = None
+    keyword: str = ""
+
+    @property
+    def parameter(self) -> str:
+        """The name by which the model's function gets the value."""
+        return self.keyword or self.name
 
     @property
     def is_upload(self) -> bool:
@@ -59,13 +66,17 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     max_wait_ms: float = 0.0
 
     @cached_property
-    def has_accept(self) -> bool:
-        """True if an argument of the model's own is filled by the Accept header."""
-        return any(argument.kind == "accept" for argument in self.arguments)
+    def accept(self) -> Argument | None:
+        """The argument of the model's own that is filled by the Accept header, if it has one."""
+        return next((argument for argument in self.arguments if argument.kind == "accept"), None)
 
     def header_names(self) -> list[str]:
-        """Lower-case names of the request headers that this operation reads its arguments from."""
-        return [a.name.lower() for a in self.arguments if a.location == "headers"]
+        """Lower-case names of the request headers that this operation reads its arguments from.
+
+        The Accept header is none of them: it comes with every request.
+        """
+        names = [a.name.lower() for a in self.arguments if a.location == "headers" and a.kind != "accept"]
+        return [*names, "cookie"] if any(a.location == "cookies" for a in self.arguments) else names
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):

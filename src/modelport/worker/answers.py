@@ -52,11 +52,18 @@ class AnswerEncoder:
         """
         if not _is_binary(value):
             frame = dialect_of(call).frame
-            is_text = isinstance(value, str) and media_type.startswith("text/")
-            if is_text and operation.wrapped and frame is None:
-                return Answer(call.id, content_type=f"{media_type}; charset=utf-8", body=value.encode())
+            if frame is None and isinstance(value, str) and _is_text_itself(media_type, operation):
+                return self._text(call, value, media_type)
+            if frame is None and operation.accept is not None and media_type.endswith("+json"):
+                return Answer(call.id, content_type=media_type, body=self.json_bytes(value))
             return Answer(call.id, body=self.json_bytes(value, operation, frame))
         return self._binary(call, value, media_type)
+
+    def _text(self, call: Call, text: str, media_type: str) -> Answer:
+        media_type = "text/plain" if media_type == "text/*" else media_type
+        if media_type.startswith("text/") and "charset=" not in media_type:
+            media_type += "; charset=utf-8"
+        return Answer(call.id, content_type=media_type, body=text.encode())
 
     def json_bytes(
         self, value: Any, operation: Operation | None = None, frame: Callable[[bytes], bytes] | None = None
@@ -110,6 +117,14 @@ class AnswerEncoder:
         if name:
             headers.append(("content-disposition", _disposition(name)))
         return Answer(call.id, content_type=media_type, body=body, path=path, headers=headers)
+
+
+def _is_text_itself(media_type: str, operation: Operation) -> bool:
+    """Whether a text is the answer as it is: its type was chosen, and is not JSON."""
+    kind = media_type.partition(";")[0].strip()
+    if operation.accept is not None:
+        return kind == "text/*" or not (kind == JSON or kind.endswith(("/*", "+json")))
+    return operation.wrapped and kind.startswith("text/")
 
 
 def shown_arguments(arguments: dict[str, Any]) -> bytes:

@@ -147,7 +147,7 @@ class Host:
         media_type = operation.media_types[0]
         dialect = dialect_of(call)
         places = dialect.read(call, self.rules)
-        if call.accept and not operation.has_accept:
+        if call.accept and operation.accept is None:
             chosen = best_media_type(call.accept, operation.media_types)
             if chosen is None and dialect.frame is None:
                 offered = ", ".join(operation.media_types)
@@ -162,8 +162,8 @@ class Host:
         places.refuse_unread()
         if self.rules.max_rows and dialect_of(call).frame is not None:
             check_rows(arguments, operation, self.rules.max_rows)
-        if operation.has_accept:
-            media_type = str(arguments.get("accept") or media_type)
+        if operation.accept is not None:
+            media_type = str(arguments.get(operation.accept.parameter) or media_type)
         return call, arguments, media_type
 
     def _run(self, bound: Bound, operation: Operation) -> Answer | None:

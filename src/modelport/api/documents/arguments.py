@@ -39,6 +39,10 @@ def in_headers(operation: Operation) -> list[Argument]:
     return [a for a in operation.arguments if a.location == "headers" and not a.is_upload]
 
 
+def in_cookies(operation: Operation) -> list[Argument]:
+    return [a for a in operation.arguments if a.location == "cookies" and not a.is_upload]
+
+
 def in_json(operation: Operation) -> list[Argument]:
     return [a for a in operation.arguments if a.location in ("any", "json") and not a.is_upload]
 

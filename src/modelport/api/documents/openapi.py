@@ -167,7 +167,8 @@ def _parameters(operation: Operation, signature: Signature, scope: Scope) -> lis
         for a in wire.in_query(operation)
         if wire.takes_text(a, signature, scope)
     ]
-    return found + [_parameter(a, "header", scope) for a in wire.in_headers(operation)]
+    found += [_parameter(a, "header", scope) for a in wire.in_headers(operation)]
+    return found + [_parameter(a, "cookie", scope) for a in wire.in_cookies(operation)]
 
 
 def _parameter(argument: Argument, place: str, scope: Scope) -> dict[str, Any]:
@@ -177,9 +178,11 @@ def _parameter(argument: Argument, place: str, scope: Scope) -> dict[str, Any]:
     words = schema.pop("description", "")
     if argument.delimiter is not None:
         words = f"{words} (or as one string, separated by {argument.delimiter!r})".strip()
-    if argument.location == "any" and "default" in schema:
-        # A page that fills in defaults would send this one, and the query string wins over the body.
-        words = f"{words} (default: {json.dumps(schema.pop('default'), ensure_ascii=False)})".strip()
+    if "default" in described and (argument.location == "any" or "default" not in schema):
+        # A page that fills in defaults would send this one, and the query string wins over the body; and
+        # webargs takes a default of another type, which a schema cannot have.
+        default = plain(schema.pop("default", described["default"]))
+        words = f"{words} (default: {json.dumps(default, ensure_ascii=False)})".strip()
     result: dict[str, Any] = {"name": argument.name, "in": place}
     if words:
         result["description"] = words

@@ -28,7 +28,7 @@ from modelport.api.documents.resources import (
     fixed_schemas,
     wrapped,
 )
-from modelport.api.documents.schemas import Schema, as_schema, cleaned, fits
+from modelport.api.documents.schemas import Schema, as_schema, cleaned, fits, plain
 from modelport.contract.signature import JSON, Argument, Operation, Signature
 
 PREFIX = "#/definitions/"
@@ -168,7 +168,11 @@ def _answer(operation: Operation, name: str | None) -> dict[str, Any]:
 
 
 def _parameters(operation: Operation, scope: Scope, *, widths: bool) -> list[dict[str, Any]]:
-    """Every argument once, as Swagger has it: in the query if it may stand there, else where it must."""
+    """Every argument once, as Swagger has it: in the query if it may stand there, else where it must.
+
+    They have the order in which the model declares them, for clients that make a form of them. Swagger has
+    no word for a cookie.
+    """
     one = partial(_parameter, scope=scope, widths=widths)
     headers = [one(a, "header") for a in wire.in_headers(operation)]
     form = [one(a, "formData") for a in wire.in_form(operation) if wire.only_in_body(a)]
@@ -176,9 +180,10 @@ def _parameters(operation: Operation, scope: Scope, *, widths: bool) -> list[dic
     to_body = [] if widths or form else [a for a in wire.in_json(operation) if wire.is_deep(a.schema, scope)]
     query = [one(a, "query") for a in wire.in_query(operation) if a not in to_body]
     body = [a for a in wire.in_json(operation) if wire.only_in_body(a) or a in to_body]
-    if body and not form:  # Swagger has either a form or a body; so has a request
-        return [*query, *headers, _body(body, scope)]
-    return [*form, *query, *headers]
+    order = {argument.name: number for number, argument in enumerate(operation.arguments)}
+    found = sorted([*form, *query, *headers], key=lambda parameter: order[parameter["name"]])
+    # Swagger has either a form or a body; so has a request.
+    return [*found, _body(body, scope)] if body and not form else found
 
 
 def _parameter(argument: Argument, place: str, scope: Scope, *, widths: bool) -> dict[str, Any]:
@@ -191,6 +196,8 @@ def _parameter(argument: Argument, place: str, scope: Scope, *, widths: bool) ->
         words = described.get("description")
         return result | ({"description": words} if isinstance(words, str) and words else {})
     result |= _flat(described, scope, widths=widths)
+    if widths and described.get("default") is not None:
+        result["default"] = plain(described["default"])  # also one of another type: webargs takes it
     if result["type"] == "array" and place != "header":
         result["collectionFormat"] = "multi"
     return result

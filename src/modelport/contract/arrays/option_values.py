@@ -39,7 +39,7 @@ class OptionValues:
                 if option.required:
                     found.add((option.name,), MISSING)
                 continue
-            value = given[0] if place in ("query", "form") else given
+            value = given if place == "json" else given[0]
             try:
                 values[option.name] = self._adapters[option.name].validate_python(value)
             except pydantic.ValidationError as error:

@@ -1,0 +1,55 @@
+"""The forms in which published packages for DEEPaaS ask for their arguments, in our own words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from deepaas.model.v2.wrapper import UploadedFile
+from webargs import fields, validate
+
+CONTENT_TYPES = ["application/json", "text/plain", "image/*"]
+CONTAINS = validate.ContainsOnly(["a", "b"])
+PICTURE = b"\x89PNG\r\n\x1a\n"
+
+
+class Template:
+    """The advanced template: `accept` stands in the headers, a file is sent by another name than it has."""
+
+    def get_predict_args(self) -> dict[str, Any]:
+        return {
+            "input_file": fields.Field(
+                required=False,
+                load_default=None,
+                data_key="data",
+                metadata={"type": "file", "location": "form", "description": "What to look at."},
+            ),
+            "words": fields.List(
+                fields.Str(), load_default=["a"], validate=validate.ContainsOnly(["a", "b"])
+            ),
+            "ratio": fields.Str(load_default=0.8, metadata={"description": "A default of another type."}),
+            "pair": fields.Tuple((fields.Int(), fields.Str()), load_default=None),
+            "session": fields.Str(load_default=None, metadata={"location": "cookies"}),
+            "accept": self._accept(),
+        }
+
+    def get_train_args(self) -> dict[str, Any]:
+        return {"epochs": fields.Int(load_default=1), "accept": self._accept()}
+
+    def _accept(self) -> fields.Field:
+        return fields.Str(
+            load_default="application/json",
+            validate=validate.OneOf(list(CONTENT_TYPES)),
+            metadata={"description": "What to answer.", "location": "headers"},
+        )
+
+    def predict(self, accept: str, input_file: UploadedFile | None, **arguments: Any) -> Any:
+        if accept == "text/plain":
+            return f"text for {accept}"
+        if accept == "image/*":
+            return PICTURE
+        read = Path(input_file.filename or "").read_text() if input_file else None
+        return arguments | {"accept": accept, "read": read}
+
+    def train(self, epochs: int, accept: str) -> dict[str, Any]:
+        return {"epochs": epochs, "accept": accept}

@@ -216,6 +216,8 @@ def _out_of_range(name: str, value: Any) -> str:
         return "" if value in REGRESSIONS else f"is none of {', '.join(REGRESSIONS)}"
     if name == "database_url" and not value.startswith(POSTGRES):
         return "is no address of a PostgreSQL; write postgresql://user:password@host:5432/name"
+    if name in ("allow_hosts", "allow_origins"):
+        return _wrong_names(name, value)
     if name == "queue_size" and value < 1:
         return "is too small: at least one call must be able to wait"
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -235,6 +237,21 @@ def _wrong_order(text: str) -> str:
         order_of(text)
     except ValueError:
         return "is no order of runs; write NAME:max or NAME:min, such as f1:max"
+    return ""
+
+
+def _wrong_names(setting: str, names: list[str]) -> str:
+    from modelport.security.hosts import host_pattern, normal_origin
+
+    for name in names:
+        try:
+            if setting == "allow_hosts":
+                host_pattern(name)
+            elif name != "*":
+                normal_origin(name)
+        except ValueError as error:
+            form = "example.org or *.example.org" if setting == "allow_hosts" else "https://example.org"
+            return f"cannot be used: {error}; write for example {form}, or * for any"
     return ""
 
 

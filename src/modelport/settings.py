@@ -78,7 +78,13 @@ class Settings:
     allow_url_inputs: bool = _setting(
         False, "let clients give files of typed models as URLs, fetched by the server"
     )
-    allow_origins: list[str] = _settings_list("origins whose pages may call this server (CORS); * for any")
+    allow_origins: list[str] = _settings_list(
+        "origins whose web pages may call this server (CORS), such as https://example.org; * for any"
+    )
+    allow_hosts: list[str] = _settings_list(
+        "names of this server, such as models.example.org or *.example.org, beside localhost, IP addresses "
+        "and the machine's own; requests to others are answered 421; * for any"
+    )
 
     envelope: bool = _setting(
         False,

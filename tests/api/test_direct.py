@@ -26,7 +26,7 @@ def connection(server: Server) -> socket.socket:
 
 def request(body: object, *fields: str, version: str = "1.1", path: str = PATH) -> bytes:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    head = [f"POST {path} HTTP/{version}", "Host: x", "Content-Type: application/json", *fields]
+    head = [f"POST {path} HTTP/{version}", "Host: localhost", "Content-Type: application/json", *fields]
     return "\r\n".join([*head, f"Content-Length: {len(data)}", "", ""]).encode() + data
 
 

@@ -136,7 +136,7 @@ def test_followers_who_leave_leave_nothing_behind(server: Server, client: httpx.
     for path in ("events", "log?follow=1"):
         for _ in range(20):
             with socket.create_connection((address.host, address.port or 0)) as sock:
-                sock.sendall(f"GET /v2/jobs/{job_id}/{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                sock.sendall(f"GET /v2/jobs/{job_id}/{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                 assert sock.recv(12) == b"HTTP/1.1 200"
     few = before + 6  # connections to the database that were opened meanwhile stay open
     wait_until(lambda: process.num_fds() <= few, lambda: f"{process.num_fds()} > {before}")

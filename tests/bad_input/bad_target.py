@@ -80,7 +80,7 @@ class Target:
         return self.post_raw(PREDICT.format(model), body, [f"Content-Type: {content_type}"])
 
     def post_raw(self, path: str, body: bytes, headers: list[str] = []) -> Reply:
-        head = [f"POST {path} HTTP/1.1", "Host: a", f"Content-Length: {len(body)}", *headers]
+        head = [f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *headers]
         return self.raw("\r\n".join([*head, "", ""]).encode("latin-1"), body)
 
     def raw(self, *pieces: bytes) -> Reply:

@@ -52,7 +52,7 @@ def test_a_form_without_a_usable_boundary_is_refused(site: Target, content_type:
 
 
 def test_a_boundary_cannot_hold_a_line_break(site: Target) -> None:
-    head = b"POST /v2/models/files/predict/ HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n"
+    head = b"POST /v2/models/files/predict/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n"
     reply = site.raw(head + b'Content-Type: multipart/form-data; boundary="a\nb"\r\n\r\n')
     assert reply.status == 400
 
@@ -121,7 +121,7 @@ def test_a_million_fields_are_refused_at_the_field_limit(site: Target) -> None:
 def test_a_field_without_file_name_may_not_be_huge(site: Target) -> None:
     """The limit of the field is met, and the answer sent, before 100 MB of it have come."""
     head = (
-        b"POST /v2/models/files/predict/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+        b"POST /v2/models/files/predict/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
         b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
     )
     first = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\n'
@@ -201,7 +201,7 @@ def test_a_body_exactly_at_the_limit_is_taken_and_one_byte_more_is_not(site: Tar
 
 def test_a_body_of_unknown_length_is_counted_as_it_comes(site: Target) -> None:
     head = (
-        b"POST /v2/models/files/predict/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+        b"POST /v2/models/files/predict/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
         b"Content-Type: multipart/form-data; boundary=b\r\n\r\n"
     )
     body = exact(MAX_BYTES + 1)
@@ -218,7 +218,7 @@ def test_the_parts_before_a_broken_one_leave_no_file(site: Target) -> None:
 def test_a_client_that_leaves_during_its_upload_leaves_no_file(site: Target) -> None:
     with site.connection() as sock:
         head = (
-            f"POST {PREDICT.format('files')} HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n"
+            f"POST {PREDICT.format('files')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000000\r\n"
             "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
         )
         sock.sendall(head.encode() + FILE.removesuffix(b"\r\n") + bytes(4 << 20))
@@ -228,7 +228,9 @@ def test_a_client_that_leaves_during_its_upload_leaves_no_file(site: Target) -> 
 
 def test_a_client_that_leaves_during_a_plain_upload_leaves_no_file(site: Target) -> None:
     with site.connection() as sock:
-        head = f"POST {PREDICT.format('values')} HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n"
+        head = (
+            f"POST {PREDICT.format('values')} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n"
+        )
         sock.sendall(head.encode() + bytes(4 << 20))
         wait_until(lambda: bool(site.files()), lambda: "nothing was spooled")
     wait_until(lambda: not site.files(), lambda: f"left: {site.files()}")

@@ -123,7 +123,7 @@ NOWHERE = [
 def test_a_path_that_names_nothing_is_404_and_leads_nowhere(site: Target, path: str) -> None:
     statuses: list[int] = []
     for method in ("GET", "POST"):
-        reply = site.raw(f"{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n".encode())
+        reply = site.raw(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode())
         assert "location" not in reply.headers
         statuses.append(reply.status)
     assert sorted(statuses) in ([404, 404], [404, 405])
@@ -131,4 +131,4 @@ def test_a_path_that_names_nothing_is_404_and_leads_nowhere(site: Target, path: 
 
 @pytest.mark.parametrize("path", ["/v2", "/v2/", "/v2/models", "/v2/models///", "/v2/models/values/"])
 def test_slashes_at_the_end_do_not_matter_and_do_not_redirect(site: Target, path: str) -> None:
-    assert site.raw(f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()).status == 200
+    assert site.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()).status == 200

@@ -110,6 +110,16 @@ def test_secrets_are_in_no_text_of_the_settings() -> None:
             "MODELPORT_PORT: 'tcp://10.0.0.1:5000' is not a value",
         ),
         ({}, {"MODELPORT_WARM": "2"}, "MODELPORT_WARM: '2' is not a value of type bool"),
+        (
+            {"allow_origins": ("good.example",)},
+            {},
+            "--allow-origins: ('good.example',) cannot be used: 'good",
+        ),
+        (
+            {"allow_hosts": ("a.example:80",)},
+            {},
+            "--allow-hosts: ('a.example:80',) cannot be used: 'a.example:80",
+        ),
         ({}, {"MODELPORT_TIMEOUT": "nan"}, "MODELPORT_TIMEOUT: 'nan' is not a number of 0 or more"),
     ],
 )
@@ -122,9 +132,9 @@ def test_a_wrong_value_is_named_with_where_it_stands(
 
 
 def test_a_value_may_be_written_as_people_write_it() -> None:
-    variables = {"MODELPORT_WARM": "Off", "MODELPORT_ALLOW_ORIGINS": "a, b", "MODELPORT_LOG_LEVEL": "WARNING"}
+    variables = {"MODELPORT_WARM": "Off", "MODELPORT_ALLOW_HOSTS": "a, b", "MODELPORT_LOG_LEVEL": "WARNING"}
     settings = load_settings({}, None, variables)
-    assert (settings.warm, settings.allow_origins, settings.log_level) == (False, ["a", "b"], "warning")
+    assert (settings.warm, settings.allow_hosts, settings.log_level) == (False, ["a", "b"], "warning")
 
 
 def test_a_mistyped_variable_is_pointed_out_and_a_foreign_one_is_not() -> None:

@@ -58,8 +58,9 @@ class Site:
         body = httpx.Request("POST", "http://a", json={"do": do, "port": self.gate.port, **arguments}).read()
         address = httpx.URL(self.server.url)
         sock = socket.create_connection((address.host, address.port or 0), timeout=SECONDS)
-        head = f"POST /v2/models/{model}/predict/ HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-        sock.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        head = f"POST /v2/models/{model}/predict/ HTTP/1.1\r\nHost: localhost\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        sock.sendall(head.encode() + body)
         return sock
 
     def pid(self, model: str = "m") -> int:

@@ -75,7 +75,7 @@ def test_uploads_go_with_a_client_that_leaves(site: Site) -> None:
     url = httpx.URL(site.server.url)
     request = httpx.Request("POST", url, files={"file": b"x" * 100_000})
     with socket.create_connection((url.host, url.port or 0), timeout=10) as client:
-        head = f"POST /v2/models/u/predict/?do=wait&port={site.gate.port} HTTP/1.1\r\nHost: a\r\n"
+        head = f"POST /v2/models/u/predict/?do=wait&port={site.gate.port} HTTP/1.1\r\nHost: localhost\r\n"
         fields = f"Content-Type: {request.headers['content-type']}\r\n"
         body = request.read()
         client.sendall(f"{head}{fields}Content-Length: {len(body)}\r\n\r\n".encode() + body)

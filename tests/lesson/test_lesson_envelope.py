@@ -38,8 +38,8 @@ def test_the_url_is_the_clients_own(does: httpx.Client, below: httpx.Client) -> 
     url = "/health?filter=overall&a=%20%C3%BC&b=é"
     assert unwrapped(does.get(url), 200)
     assert unwrapped(below.get(f"/ml{url}"), 200)
-    answer = does.get("/health", headers={"Host": "models.example:8080"})
-    assert answer.json()["url"] == "http://models.example:8080/health"
+    answer = does.get("/health", headers={"Host": "models.localhost:8080"})
+    assert answer.json()["url"] == "http://models.localhost:8080/health"
 
 
 def test_a_client_without_a_host_is_told_the_servers_address(does: httpx.Client) -> None:

@@ -220,7 +220,7 @@ def _sleeping(server: serving.Server) -> contextlib.closing[socket.socket]:
     place = urlsplit(server.url)
     connection = socket.create_connection((place.hostname, place.port))
     body = b'{"what": "sleep", "size": 5}'
-    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     connection.sendall(head + body)
     return contextlib.closing(connection)
 

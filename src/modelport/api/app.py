@@ -9,13 +9,13 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from modelport.api.admission import Admission
 from modelport.api.asgi import Receive, Scope, Send, header
 from modelport.api.calls import CallHandler
 from modelport.api.direct import DirectCalls
@@ -29,7 +29,6 @@ from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
 from modelport.api.mlup.configuration import MlupConfiguration
 from modelport.api.mlup.routes import MlupApi
-from modelport.api.origins import foreign_origin, is_foreign
 from modelport.api.preferences import preferences
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.api.runs.predictions import RunPredictions
@@ -44,7 +43,6 @@ from modelport.runs.service import RunService
 from modelport.settings import Settings, normal_base_path
 
 log = logging.getLogger("modelport.api")
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Application:
@@ -76,14 +74,18 @@ class Application:
             if not self._is_replaced(f"/v2/models/{source.name}/predict")
         }
         version_of = _of_no_version if routes else runs.versions.ready_pool  # theirs may be at such a path
-        self.direct = DirectCalls(engine, settings, self._calls, self._predict_paths, version_of)
+        self.admission = Admission(settings)
+        self.direct = DirectCalls(self._calls, self.admission, self._predict_paths, version_of)
         self._job_routes = JobRoutes(jobs, self.base_path)
         self._submission = JobSubmission(engine, jobs, settings)
         self._job_answers = JobAnswers(self._submission, self._job_routes, self._calls, self.base_path)
-        self._mlup = MlupApi(self._calls, self._submission, self._job_answers, self.base_path, mlup)
+        self._mlup = MlupApi(
+            self._calls, self._submission, self._job_answers, self.base_path, mlup, self.admission
+        )
         if not self._is_replaced("/predict"):
             self.direct.also(self._mlup.direct.take)
         self._others: Any = self._cold_routes()
+        self._admitted: Any = self._with_cors(self._route)
         self._answer = Envelope(self._http, self.base_path, routes) if settings.envelope else self._http
 
     def _is_replaced(self, path: str) -> bool:
@@ -116,9 +118,6 @@ class Application:
         ]
         if self.settings.doc_endpoint:
             routes.append(Mount("/static", _Assets(directory=STATIC_DIR)))
-        middleware = [
-            Middleware(CORSMiddleware, allow_origins=self.settings.allow_origins, allow_methods=["*"])
-        ] if self.settings.allow_origins else []  # fmt: skip
         handlers: Any = {
             HTTPException: self._on_http_exception,
             Problem: self._on_problem,
@@ -126,7 +125,7 @@ class Application:
             RunError: self._on_run_error,
             Exception: self._on_exception,
         }
-        app = Starlette(routes=routes, exception_handlers=handlers, middleware=middleware)
+        app = Starlette(routes=routes, exception_handlers=handlers)
         app.router.redirect_slashes = False
         return app
 
@@ -136,23 +135,33 @@ class Application:
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
 
+    def _with_cors(self, app: Any) -> Any:
+        """`app`, with what browsers must be told before pages of other origins may read its answers."""
+        if not self.settings.allow_origins:
+            return app
+        origins = ["*"] if "*" in self.settings.allow_origins else self.admission.origins
+        return CORSMiddleware(app, allow_origins=origins, allow_methods=["*"])
+
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
-        if len(path) > 1 and path[-1] == "/":
-            path = path.rstrip("/") or "/"
+        refused = self.admission.refusal(scope)
+        if refused is None:
+            await self._admitted(scope, receive, send)
+        elif self._mlup.predict_handler(_without_slashes(scope["path"]), scope["method"]) is not None:
+            await self._mlup.predictions.refuse(send, refused)
+        else:
+            await send_problem(send, refused, self._request_id())
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = _without_slashes(scope["path"])
         model = self._predict_paths.get(path)
         if model is not None and scope["method"] == "POST" and self.settings.predict_endpoint:
-            if not self.settings.allow_origins and is_foreign(scope):
-                await send_problem(send, foreign_origin(), self._request_id())
+            prefer = preferences(header(scope, b"prefer"))
+            pool = self.engine.route(model)
+            if prefer:
+                await self._job_answers.predict(scope, receive, send, pool, prefer)
                 return
-            if not self.settings.allow_origins:
-                prefer = preferences(header(scope, b"prefer"))
-                pool = self.engine.route(model)
-                if prefer:
-                    await self._job_answers.predict(scope, receive, send, pool, prefer)
-                    return
-                await self._calls.answer(scope, receive, send, pool, "predict")
-                return
+            await self._calls.answer(scope, receive, send, pool, "predict")
+            return
         at_root = self._mlup.predict_handler(path, scope["method"])
         if at_root is not None:
             await at_root(scope, receive, send)
@@ -167,14 +176,11 @@ class Application:
                 )
                 return
             path = path[len(self.base_path) :] or "/"
-        if scope["method"] not in SAFE_METHODS and not self.settings.allow_origins and is_foreign(scope):
-            await send_problem(send, foreign_origin(), self._request_id())
-            return
         scope = dict(scope) | {"path": self.base_path + path, "root_path": self.base_path}
         await self._others(scope, receive, send)
 
     async def _predict_of_no_model(self, request: Request) -> Response:
-        """Predictions that the hot path does not take: unknown models, a disabled endpoint, CORS."""
+        """Predictions that the hot path does not take: unknown models, a disabled endpoint."""
         pool = find_pool(self.engine, request.path_params["model"])
         if not self.settings.predict_endpoint:
             raise Problem(402, "predictions are switched off on this server")
@@ -276,6 +282,10 @@ class Application:
                 await self.engine.stop()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def _without_slashes(path: str) -> str:
+    return path.rstrip("/") or "/" if len(path) > 1 and path[-1] == "/" else path
 
 
 class _Assets(StaticFiles):

@@ -10,20 +10,19 @@ import re
 from collections.abc import Callable
 from functools import lru_cache, partial
 
+from modelport.api.admission import OF_PAGES, Admission
 from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
 from modelport.api.http_cycle import Cycle
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import JSON
-from modelport.engine.local import LocalEngine
 from modelport.engine.pending import Pending
 from modelport.engine.pool import ModelPool, Refused
-from modelport.settings import Settings
 
-# Fields that mean something to the server. The first two are read here, a request with another one goes
+# Fields that mean something to the server. The first three are read here, a request with another one goes
 # the long way; all other fields mean nothing to it.
-MEANINGFUL = frozenset({b"content-type", b"accept", b"content-encoding", b"origin", b"prefer"})
+MEANINGFUL = frozenset({b"host", b"content-type", b"accept", b"content-encoding", b"prefer"}) | OF_PAGES
 # `/versions/7/predict` after the path of a model; an alias goes the long way.
 VERSION = re.compile(r"(?P<model>.+)/versions/(?P<number>0|[1-9][0-9]{0,8})(?P<rest>/predict/?)")
 VersionOf = Callable[[str, int], ModelPool | None]
@@ -38,19 +37,20 @@ class DirectCalls:
 
     def __init__(
         self,
-        engine: LocalEngine,
-        settings: Settings,
         calls: CallHandler,
+        admission: Admission,
         paths: dict[str, str],
         version_of: VersionOf,
     ):
-        self.engine = engine
+        self.engine = calls.engine
+        settings = calls.settings
+        self._admission = admission
         self._version_of = version_of
         self._calls = calls
         limits = (settings.json_max_size, settings.client_max_size, MEMORY_BYTES)
         self._max_body = min(limit for limit in limits if limit)
         self._models: dict[str, str] = {}
-        if settings.predict_endpoint and not settings.allow_origins and not settings.allow_url_inputs:
+        if settings.predict_endpoint and not settings.allow_url_inputs:
             self._models = paths | {f"{path}/": name for path, name in paths.items()}
         self._default_headers: object = None
         self._head = b""
@@ -74,12 +74,16 @@ class DirectCalls:
         if cycle.waiting_for_100_continue or cycle.flow.write_paused:
             return False
         content_type = accept = ""
+        known_hosts = self._admission.known_hosts(scope["server"])
         for field, value in scope["headers"]:
             if field in MEANINGFUL:
                 if field == b"content-type" and not content_type:
                     content_type = value.decode("latin-1")
                 elif field == b"accept" and not accept:
                     accept = value.decode("latin-1")
+                elif field == b"host":
+                    if value not in known_hosts:
+                        return False
                 else:
                     return False
         pool = self.engine.route(name) if version is None else self._version_of(name, version)

@@ -175,24 +175,25 @@ def check_coding(value: bytes, http_version: str) -> None:
     raise Refused(UNKNOWN_CODING if unknown else BAD_CODING)
 
 
-def plain_target(method: bytes, target: bytes) -> bytes:
-    """The path and query of a target that is not plain origin-form, or a refusal.
+def plain_target(method: bytes, target: bytes) -> tuple[bytes, bytes | None]:
+    """The path and query of a target that is not plain origin-form, and the authority if it names one.
 
-    Of an absolute-form target only the path is kept: its authority is the client's claim, and
-    nothing here routes or authorises by it.
+    Raises `Refused`.
     """
+    authority = None
     if target == b"*" and method == b"OPTIONS":
-        return target
+        return target, None
     if target.startswith(b"/"):
         path = target
     else:
         match = _ABSOLUTE.fullmatch(target)
         if match is None or _HOST.fullmatch(match[1]) is None:
             raise Refused(BAD_TARGET)
+        authority = match[1]
         path = match[2] if match[2].startswith(b"/") else b"/" + match[2]
     if b"#" in path:
         raise Refused(BAD_TARGET)
-    return path
+    return path, authority
 
 
 def is_simple_request(data: bytes, method: bytes, target: bytes) -> bool:

@@ -199,7 +199,10 @@ class RequestReader(Protocol):
                 return
         target = self.url
         if target[:1] != b"/" or b"#" in target:
-            target = framing.plain_target(method, target)
+            target, authority = framing.plain_target(method, target)
+            if authority is not None:  # the Host that counts (RFC 9112, 3.2.2)
+                self.headers = [field for field in self.headers if field[0] != b"host"]
+                self.headers.append((b"host", authority))
         self.scope = self._scope(method, version, target)
         if parser.should_upgrade():
             return

@@ -6,6 +6,7 @@ import asyncio
 import os
 from functools import partial
 
+from modelport.api.admission import OF_PAGES, Admission
 from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
@@ -19,20 +20,21 @@ from modelport.engine.pool import ModelPool, Refused
 
 # A request with one of these goes the long way. What media type the body is said to have does not matter,
 # unless it is one that is read by it.
-MEANINGFUL = frozenset({b"content-encoding", b"origin", b"prefer"})
+MEANINGFUL = frozenset({b"content-encoding", b"prefer"}) | OF_PAGES
 VARIANT = {digit: "89ab"[number & 3] for number, digit in enumerate("0123456789abcdef")}  # of RFC 9562
 
 
 class DirectPredictions:
     """Takes plain predictions at `path` from the HTTP protocol. One for the application."""
 
-    def __init__(self, model: RootModel, calls: CallHandler, path: str):
+    def __init__(self, model: RootModel, calls: CallHandler, admission: Admission, path: str):
         self.model = model
         self._calls = calls
+        self._admission = admission
         self._engine = calls.engine
         settings = calls.settings
         self._paths: tuple[str, ...] = ()
-        if settings.predict_endpoint and not (settings.allow_origins or settings.allow_url_inputs):
+        if settings.predict_endpoint and not settings.allow_url_inputs:
             has_own_way = settings.is_long_predict or settings.envelope
             self._paths = () if has_own_way else (path, f"{path}/")
         limits = (settings.json_max_size, settings.client_max_size, MEMORY_BYTES)
@@ -49,8 +51,9 @@ class DirectPredictions:
         if len(cycle.body) > self._max_body or cycle.waiting_for_100_continue or cycle.flow.write_paused:
             return False
         content_type = accept = ""
+        known_hosts = self._admission.known_hosts(scope["server"])
         for field, value in scope["headers"]:
-            if field in MEANINGFUL:
+            if field in MEANINGFUL or (field == b"host" and value not in known_hosts):
                 return False
             if field == b"content-type":
                 content_type = value.decode("latin-1")

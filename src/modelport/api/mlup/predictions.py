@@ -10,7 +10,6 @@ from modelport.api.mlup.dialect import root_dialect
 from modelport.api.mlup.errors import TOO_MANY
 from modelport.api.mlup.long_predictions import LongPredictions
 from modelport.api.mlup.model import RootModel
-from modelport.api.origins import foreign_origin, is_foreign
 from modelport.api.problems import Problem
 from modelport.contract.calls import Answer, Call
 from modelport.engine.pending import Pending
@@ -56,6 +55,10 @@ class Predictions:
             return
         await self._wait(scope, receive, send, pool, call)
 
+    async def refuse(self, send: Send, problem: Problem) -> None:
+        """Answer a request to /predict with a problem."""
+        await self._refuse(send, problem, self._call(uuid.uuid4()))
+
     def _call(self, predict_id: uuid.UUID) -> Call:
         return Call(
             self.calls.engine.next_id(),
@@ -72,8 +75,6 @@ class Predictions:
         settings = self.calls.settings
         if scope["method"] != "POST":
             raise Problem(405, f"{scope['method']} is not possible here; possible: POST", [("Allow", "POST")])
-        if not settings.allow_origins and is_foreign(scope):
-            raise foreign_origin()
         pool = self.model.pool()
         if not settings.predict_endpoint:
             raise Problem(402, SWITCHED_OFF)

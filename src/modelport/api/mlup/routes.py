@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from modelport.api.admission import Admission
 from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.calls import CallHandler
 from modelport.api.handed import Handed
@@ -31,13 +32,14 @@ class MlupApi:
         answers: JobAnswers,
         base_path: str,
         configuration: MlupConfiguration | None,
+        admission: Admission,
     ):
         settings = calls.settings
         self.model = RootModel(calls.engine, settings)
         self.path = f"{base_path}/predict"
         self.long = LongPredictions(submission, answers, calls, settings)
         self.predictions = Predictions(self.model, calls, self.long)
-        self.direct = DirectPredictions(self.model, calls, self.path)
+        self.direct = DirectPredictions(self.model, calls, admission, self.path)
         self.info = Info(self.model, settings, configuration)
 
     def routes(self) -> list[BaseRoute]:
@@ -55,6 +57,6 @@ class MlupApi:
         self, path: str, method: str
     ) -> Callable[[Scope, Receive, Send], Awaitable[None]] | None:
         """What answers at this path, if it is that of predictions; it does so whatever the method."""
-        if path != self.path or method == "OPTIONS" or self.predictions.calls.settings.allow_origins:
+        if path != self.path or method == "OPTIONS":
             return None
         return self.predictions.answer

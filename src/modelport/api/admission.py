@@ -1,0 +1,162 @@
+"""The one door: which requests may come in at all. Every way in asks here, and nowhere else.
+
+There are no keys yet, so who can reach the server may use it, and so may every web page that such a person
+opens, unless two things are checked. *Whose page sends it*: browsers say so in `Origin` and `Sec-Fetch-Site`.
+*What the server is called*: a page can have its own name lead to 127.0.0.1 once it is loaded (DNS rebinding);
+then the browser holds this server for the page's own, and only `Host` still tells.
+"""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+from modelport.api.asgi import Scope
+from modelport.api.problems import Problem
+from modelport.security.hosts import (
+    DEFAULT_PORTS,
+    host_pattern,
+    is_address,
+    normal_origin,
+    split_authority,
+)
+from modelport.settings import Settings
+
+# They change nothing, and browsers keep the answers from pages of other origins.
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# The fields that are judged. A request with another one of them than a known Host goes no short way.
+OF_PAGES = frozenset({b"origin", b"sec-fetch-site"})
+OWN_PAGES = frozenset({"same-origin", "none"})
+MOST_HOSTS = 256  # that are remembered, for each address of this machine
+MOST_ADDRESSES = 64
+
+OTHER_NAME = "the Host header has a name that is not this server's; --allow-hosts gives it more names"
+OTHER_ORIGIN = "pages of another origin may not call this server; --allow-origins lets them"
+
+Address = tuple[Any, ...] | None
+
+
+class Admission:
+    """Judges requests by the settings. It remembers the Hosts that it has admitted, so that the hot path is
+    a look-up.
+    """
+
+    def __init__(self, settings: Settings):
+        hosts = [host_pattern(host) for host in settings.allow_hosts]
+        self._any_host = "*" in hosts
+        self._says_hosts = bool(hosts)
+        self._names = frozenset(hosts) | _own_names(settings.host)
+        self._domains = tuple(host[1:] for host in hosts if host.startswith("*."))
+        self._any_origin = "*" in settings.allow_origins
+        self.origins = [normal_origin(origin) for origin in settings.allow_origins if origin != "*"]
+        self._known: dict[Address, set[bytes]] = {}
+
+    def known_hosts(self, server: Address) -> set[bytes]:
+        """The values of `Host`, as they were sent, that were admitted at this address of ours."""
+        known = self._known.get(server)
+        if known is None:
+            known = set[bytes]()
+            if len(self._known) < MOST_ADDRESSES:
+                self._known[server] = known
+        return known
+
+    def refusal(self, scope: Scope) -> Problem | None:
+        """Why a request may not come in: 421 for a foreign name, 403 for a foreign page; `None` if it may."""
+        hosts: list[bytes] = []
+        origins: list[bytes] = []
+        sites: list[bytes] = []
+        for name, value in scope["headers"]:
+            if name == b"host":
+                hosts.append(value)
+            elif name == b"origin":
+                origins.append(value)
+            elif name == b"sec-fetch-site":
+                sites.append(value)
+        if not self._is_ours(_address(scope), hosts):
+            return Problem(421, OTHER_NAME)
+        if scope["method"] in SAFE_METHODS or self._may_call(origins, sites, hosts):
+            return None
+        return Problem(403, OTHER_ORIGIN)
+
+    def _is_ours(self, server: Address, hosts: list[bytes]) -> bool:
+        """Whether the request means this server. Without a Host it is no browser's."""
+        if not hosts:
+            return True
+        known = self.known_hosts(server)
+        if len(hosts) == 1 and hosts[0] in known:
+            return True
+        if self._judges(server):
+            place = split_authority(hosts[0].decode("latin-1")) if len(hosts) == 1 else None
+            if place is None or not self._is_own_name(place[0]):
+                return False
+        if len(hosts) == 1 and len(known) < MOST_HOSTS:
+            known.add(hosts[0])
+        return True
+
+    def _judges(self, server: Address) -> bool:
+        """Names are judged where they were given, and else on connections within this machine: who lets
+        others reach it by the network has given it names that it does not know.
+        """
+        return not self._any_host and (self._says_hosts or _is_loopback(server))
+
+    def _is_own_name(self, name: str) -> bool:
+        own = name in self._names or name.endswith((".localhost", *self._domains))
+        return own or is_address(name)
+
+    def _may_call(self, origins: list[bytes], sites: list[bytes], hosts: list[bytes]) -> bool:
+        """Whether a request that may change something comes from no page, from ours, or from one that may."""
+        if self._any_origin or not (origins or sites):
+            return True
+        if len(origins) > 1 or len(sites) > 1:
+            return False
+        origin = _normal(origins[0]) if origins else None
+        if origin in self.origins:
+            return True
+        if sites and sites[0].decode("latin-1").strip().lower() not in OWN_PAGES:
+            return False
+        return not origins or (origin is not None and _is_same(origin, hosts))
+
+
+def _own_names(host: str) -> frozenset[str]:
+    """What this machine is called without being told; no name server is asked."""
+    machine = socket.gethostname().lower().removesuffix(".")
+    names = {"localhost", machine, f"{machine.partition('.')[0]}.local", host.lower().removesuffix(".")}
+    return frozenset(name for name in names if name)
+
+
+def _address(scope: Scope) -> Address:
+    server = scope.get("server")
+    return tuple(server) if server else None
+
+
+def _is_loopback(server: Address) -> bool:
+    """Whether this address of ours can be reached from this machine only. A Unix socket has none."""
+    if server is None:
+        return False
+    try:
+        address = ip_address(str(server[0]))
+    except ValueError:
+        return server[0] == "localhost"
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback
+
+
+def _normal(origin: bytes) -> str | None:
+    """An Origin header as an origin; `None` for `null` and everything else that names no page."""
+    try:
+        return normal_origin(origin.decode("ascii").strip(" \t"))
+    except ValueError:
+        return None
+
+
+def _is_same(origin: str, hosts: list[bytes]) -> bool:
+    """Whether the page came from where the request goes, by http or https: a proxy may speak TLS for us."""
+    scheme, _, authority = origin.partition("://")
+    usual = DEFAULT_PORTS.get(scheme, "")
+    page = split_authority(authority)
+    here = split_authority(hosts[0].decode("latin-1")) if hosts else None
+    if page is None or here is None:
+        return False
+    return (page[0], page[1] or usual) == (here[0], here[1] or usual)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 from starlette.responses import StreamingResponse
 from starlette.types import Send
 
 from modelport.api.job_bodies import event_bytes
+from modelport.jobs.feeds import BATCH, PAGE_BYTES
 from modelport.jobs.records import Event
 from modelport.jobs.service import JobService
 
 KEEP_ALIVE_SECONDS = 15.0
-BATCH = 1000
+PIECE_BYTES = 64 << 10
 
 
 class _Cut(Exception):
@@ -30,8 +31,9 @@ class WholeStream(StreamingResponse):
 
 async def followed_events(jobs: JobService, job_id: str, after: int) -> AsyncIterator[bytes]:
     """The body of an event stream."""
-    async for batch in jobs.feeds.follow(job_id, after, KEEP_ALIVE_SECONDS):
-        yield b": keep-alive\n\n" if batch is None else batch.encoded(_server_sent)
+    async for data in jobs.feeds.follow(job_id, after, KEEP_ALIVE_SECONDS, _server_sent):
+        for piece in (b": keep-alive\n\n",) if data is None else _pieces(data):
+            yield piece
 
 
 def _server_sent(events: Sequence[Event]) -> bytes:
@@ -41,17 +43,25 @@ def _server_sent(events: Sequence[Event]) -> bytes:
 async def followed_log(jobs: JobService, job_id: str, *, follow: bool) -> AsyncIterator[bytes]:
     """The lines that a job printed, until its end if `follow`, else as many as there are."""
     if follow:
-        async for batch in jobs.feeds.follow(job_id, 0, KEEP_ALIVE_SECONDS):
-            if batch is not None and (lines := batch.encoded(_lines)):
-                yield lines
+        async for data in jobs.feeds.follow(job_id, 0, KEEP_ALIVE_SECONDS, _lines):
+            for piece in _pieces(data or b""):
+                yield piece
         if not jobs.stopping:
             await _check_whole(jobs, job_id)
         return
     after = 0
-    while events := await jobs.store.events(job_id, after=after, limit=BATCH, types=["log"]):
+    while events := await jobs.store.events(job_id, after, BATCH, ["log"], PAGE_BYTES):
         after = events[-1].sequence
-        yield _lines(events)
+        data = _lines(events)
+        del events  # which take more than their bytes, while the client does not read
+        for piece in _pieces(data):
+            yield piece
     await _check_whole(jobs, job_id)
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """`data` as the connection takes it: what is written at once is copied for each client."""
+    return (data[start : start + PIECE_BYTES] for start in range(0, len(data), PIECE_BYTES))
 
 
 async def _check_whole(jobs: JobService, job_id: str) -> None:

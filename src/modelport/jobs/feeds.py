@@ -19,7 +19,9 @@ from modelport.jobs.store import JobStore
 log = logging.getLogger("modelport.jobs")
 
 BATCH = 1000
-KEPT_BATCHES = 64
+PAGE_BYTES = 64 << 10  # what a follower reads of the store at once, and holds until its client has taken it
+BATCH_BYTES = 256 << 10  # what a feed reads at once, for all who follow
+KEPT_BATCHES = 8
 POLL_SECONDS = 1.0  # how soon what another server wrote is seen
 REST_SECONDS = 0.2  # between two reads: what comes together is sent together
 REST_FOR_EACH_SECONDS = 0.015  # the more follow, the more a read costs
@@ -73,7 +75,7 @@ class _Feed:
             while True:
                 changed.clear()
                 seen = None if self.position < 0 else self.position
-                news = await store.news(self._job_id, after=seen, limit=BATCH)
+                news = await store.news(self._job_id, after=seen, limit=BATCH, most_bytes=BATCH_BYTES)
                 if news is None:
                     return
                 self.position = news.since
@@ -83,7 +85,7 @@ class _Feed:
                     self._publish()
                 elif news.state in ENDED:
                     return
-                if len(news.events) == BATCH:
+                if news.more:
                     await asyncio.sleep(BEHIND_REST_SECONDS)
                     continue
                 rest = REST_SECONDS + self.followers * REST_FOR_EACH_SECONDS
@@ -112,8 +114,13 @@ class Feeds:
         self._feeds: dict[str, _Feed] = {}
         self._closed = False
 
-    async def follow(self, job_id: str, after: int, quiet_seconds: float) -> AsyncIterator[Batch | None]:
-        """A job's events after a sequence number, until it has ended; `None` after so long without any."""
+    async def follow(
+        self, job_id: str, after: int, quiet_seconds: float, encode: Callable[[Sequence[Event]], bytes]
+    ) -> AsyncIterator[bytes | None]:
+        """A job's events after a sequence number as `encode` writes them, until it has ended.
+
+        `None` comes after so long without any. While a client does not read, only bytes are held for it.
+        """
         feed = self._feeds.get(job_id)
         if feed is None or feed.task.done():
             feed = self._feeds[job_id] = _Feed(self._store, job_id)
@@ -123,11 +130,14 @@ class Feeds:
                 ended, moved = feed.ended, feed.moved  # before looking: what comes later sets `moved`
                 batch = feed.after(after)
                 if batch is None and not 0 <= feed.position <= after:
-                    events = await self._store.events(job_id, after=after, limit=BATCH)
+                    events = await self._store.events(job_id, after, BATCH, most_bytes=PAGE_BYTES)
                     batch = Batch(events) if events else None
+                    del events
                 if batch is not None:
                     after = batch.events[-1].sequence
-                    yield batch
+                    data = batch.encoded(encode)
+                    batch = None
+                    yield data
                     continue
                 if ended:
                     return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from modelport.jobs.schema import events, jobs
 from modelport.jobs.states import State
 
 ROWS_AT_ONCE = 100  # of events, where lines may be among them: some megabytes
+EVENT_BYTES = 400  # what an event takes beside its data
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,17 @@ _EVENTS = (
 
 
 def read_events(
-    connection: Connection, job_id: str, after: int, limit: int, types: Collection[str] | None
+    connection: Connection,
+    job_id: str,
+    after: int,
+    limit: int,
+    types: Collection[str] | None,
+    most_bytes: int | None = None,
 ) -> list[Event]:
-    """Events of a job after the sequence number `after`, in order."""
+    """Events of a job after the sequence number `after`, in order.
+
+    With `most_bytes` no further row is read once so much is in memory: rows are small (see `rows`).
+    """
     row = connection.execute(_STANDING, {"job_id": job_id}).first()
     if row is None:
         return []
@@ -102,27 +112,38 @@ def read_events(
             query = query.where(text("type <> 'log'"))  # a log may be long: there is an index without it
             at_once = limit
     found: list[Event] = []
+    size = 0
+    room = sys.maxsize if most_bytes is None else most_bytes
     seen, more = after, limit > 0
     while more:  # a row may hold many lines: as many rows as events would be too much at once
         wanted = min(limit - len(found), at_once)
-        rows = connection.execute(query, {"job": row.number, "after": seen, "rows": wanted}).all()
-        for one in rows:
-            if len(found) >= limit:
-                break
-            found += (event for event in events_of(job_id, one) if event.sequence > after)
-            seen = one.sequence
-        more = len(rows) == wanted and len(found) < limit
+        count = 0
+        with connection.execute(query, {"job": row.number, "after": seen, "rows": wanted}) as rows:
+            for one in rows:
+                if len(found) >= limit or size >= room:
+                    break
+                new = [event for event in events_of(job_id, one) if event.sequence > after]
+                found += new
+                size += len(one.data) + len(new) * EVENT_BYTES
+                seen = one.sequence
+                count += 1
+        more = count == wanted and len(found) < limit and size < room
     return found[:limit]
 
 
-def news(connection: Connection, job_id: str, after: int | None, limit: int) -> News | None:
+def news(
+    connection: Connection, job_id: str, after: int | None, limit: int, most_bytes: int | None = None
+) -> News | None:
     """What has happened to a job since an event, `None` for its last one; `None` if there is no such job."""
     row = connection.execute(_STANDING, {"job_id": job_id}).first()
     if row is None:
         return None
     since = row.last_event if after is None else after
-    found = read_events(connection, job_id, since, limit, None) if row.last_event > since else []
-    return News(state=State(row.state), since=since, events=found)
+    found = []
+    if row.last_event > since:
+        found = read_events(connection, job_id, since, limit, None, most_bytes)
+    more = bool(found) and found[-1].sequence < row.last_event
+    return News(state=State(row.state), since=since, events=found, more=more)
 
 
 def metrics(connection: Connection, job_id: str) -> list[Metric]:

@@ -127,11 +127,12 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
 
 
 class News(msgspec.Struct, kw_only=True):
-    """Where a job stands, and its events after the number `since`: perhaps not all, if there are many."""
+    """Where a job stands, and its events after the number `since`: not all if there are `more`."""
 
     state: State
     since: int
     events: list[Event]
+    more: bool = False
 
 
 class Page(msgspec.Struct, kw_only=True):

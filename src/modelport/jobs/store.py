@@ -288,16 +288,26 @@ class JobStore:
         return await self._read(lambda one: queries.page(one, fits, limit, cursor, with_call=with_call))
 
     async def events(
-        self, job_id: str, after: int = 0, limit: int = 1000, types: Collection[str] | None = None
+        self,
+        job_id: str,
+        after: int = 0,
+        limit: int = 1000,
+        types: Collection[str] | None = None,
+        most_bytes: int | None = None,
     ) -> Sequence[Event]:
-        """Events of a job after the sequence number `after`, in order, of all or some types."""
+        """Events of a job after the sequence number `after`, in order, of all or some types.
+
+        No further ones are read once they take `most_bytes` of memory.
+        """
         return await self._read(
-            lambda connection: queries.read_events(connection, job_id, after, limit, types)
+            lambda connection: queries.read_events(connection, job_id, after, limit, types, most_bytes)
         )
 
-    async def news(self, job_id: str, after: int | None, limit: int = 1000) -> News | None:
+    async def news(
+        self, job_id: str, after: int | None, limit: int = 1000, most_bytes: int | None = None
+    ) -> News | None:
         """Where a job stands and its events after `after`, or after its last one; `None` if there is none."""
-        return await self._read(lambda connection: queries.news(connection, job_id, after, limit))
+        return await self._read(lambda connection: queries.news(connection, job_id, after, limit, most_bytes))
 
     async def metrics(self, job_id: str) -> Sequence[Metric]:
         """Every value of every metric of a job, as they came."""

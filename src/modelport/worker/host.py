@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS = 0.002  # answers of a frame wait for each other no longer than this
 STREAM_WINDOW = 16  # chunks in flight before the client must have taken some
+STREAM_BYTES = 256 << 10  # and bytes, of more than one chunk
 
 Sent = tuple[Call, Places, str]
 Bound = tuple[Call, dict[str, Any], str]
@@ -285,12 +287,14 @@ class Host:
         return None
 
     def _send_pieces(self, call_id: int, value: Any, media_type: str) -> None:
-        in_flight = 0
+        in_flight: deque[int] = deque()  # sizes of chunks
         for item in pieces(value, self._event_loop()):
-            self.outgoing.chunk(Chunk(call_id, stream_chunk(item, media_type, self.rules.allow_nan)))
-            in_flight += 1
-            while in_flight >= STREAM_WINDOW:
-                in_flight -= self._taken(call_id)
+            data = stream_chunk(item, media_type, self.rules.allow_nan)
+            self.outgoing.chunk(Chunk(call_id, data))
+            in_flight.append(len(data))
+            while in_flight and (len(in_flight) >= STREAM_WINDOW or sum(in_flight) > STREAM_BYTES):
+                for _ in range(self._taken(call_id)):
+                    in_flight.popleft()
 
     def _taken(self, call_id: int) -> int:
         """Wait until the client has taken chunks; other frames are put aside meanwhile."""

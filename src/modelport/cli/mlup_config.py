@@ -198,6 +198,7 @@ def _column(path: Path, number: int, given: Any) -> Column:
         raise SettingsError(f"{where}.required: {required!r} is not true or false")
     if column.get("collection_type") is not None:
         kind = "list"
+    required = required and "default" not in column
     return Column(name=column["name"], type=kind, required=required, default=column.get("default"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, Required, cast
+from typing import Any, NotRequired, Required
 
 import pydantic
 from pydantic import ConfigDict, TypeAdapter
@@ -19,13 +19,14 @@ HINTS: dict[str, Any] = {
     "list": list[Any],
     "any": Any,
 }
+NO_ROW = {"type": "model_type", "msg": "Input should be a valid dictionary"}  # of mlup: a row is a model
 
 
 class RowColumns:
     """Converts the cells of rows to the types of their columns, as pydantic does in its lax mode.
 
-    Rows are objects, or lists with one value for each column. Other keys are left out, and a column that
-    is not required has its default where a row lacks it.
+    Rows are objects. Other keys are left out, and a column that is not required has its default where a row
+    lacks it.
     """
 
     def __init__(self, columns: list[Column]):
@@ -47,17 +48,12 @@ class RowColumns:
         errors: list[dict[str, Any]] = []
         for index, row in enumerate(rows):
             try:
-                found = self._row.validate_python(self._named(row))
+                found = self._row.validate_python(row)
             except pydantic.ValidationError as error:
                 for detail in error_details(error):
-                    errors.append(detail | {"loc": [argument, index, *detail["loc"]]})
+                    is_row = not detail["loc"] and detail["type"] == "dict_type"
+                    kind = NO_ROW if is_row else {}
+                    errors.append(detail | kind | {"loc": [argument, index, *detail["loc"]]})
                 continue
             ready.append({c.name: found.get(c.name, c.default) for c in self.columns})
         return ready, errors
-
-    def _named(self, row: Any) -> Any:
-        """A list of the right width by column; anything else is for pydantic to judge."""
-        cells: list[Any] = cast("list[Any]", row) if isinstance(row, list) else []
-        if cells and len(cells) == len(self.names):
-            return dict(zip(self.names, cells, strict=True))
-        return cast("Any", row)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from modelport.contract.calls import Answer, Call
 from modelport.contract.places import Places
+from modelport.contract.signature import Signature
 from modelport.worker.failures import failed
 from modelport.worker.frames import Load
 from modelport.worker.requests import read_call
@@ -21,12 +22,13 @@ class Dialect(NamedTuple):
 
     `read` finds its arguments, `failed` makes an error its answer (with true, without the model's words), and
     `frame` puts the JSON of an answer into the API's own form. The APIs of one model at the root have one;
-    without it an answer looks as the model's contract says.
+    without it an answer looks as the model's contract says. `fit` puts this model's own names there.
     """
 
     read: Callable[[Call, Load], Places]
     failed: Callable[[Call, BaseException, bool], Answer]
     frame: Callable[[bytes], bytes] | None = None
+    fit: Callable[[Places, Signature], None] | None = None
 
 
 def _failed(call: Call, error: BaseException, hide: bool) -> Answer:
@@ -45,8 +47,9 @@ def dialect_of(call: Call) -> Dialect:
 def _dialect(name: str) -> Dialect:
     if name == "mlup":
         from modelport.worker.mlup import failed_mlup_answer, mlup_frame, read_mlup_call
+        from modelport.worker.mlup_names import fit_mlup_call
 
-        return Dialect(read_mlup_call, failed_mlup_answer, mlup_frame)
+        return Dialect(read_mlup_call, failed_mlup_answer, mlup_frame, fit_mlup_call)
     if name == "lesson":
         from modelport.worker.lesson import failed_lesson_answer, lesson_frame, read_lesson_call
 

@@ -149,6 +149,8 @@ class Host:
         media_type = operation.media_types[0]
         dialect = dialect_of(call)
         places = dialect.read(call, self.rules)
+        if dialect.fit is not None:
+            dialect.fit(places, self.model.signature)
         if call.accept and operation.accept is None:
             chosen = best_media_type(call.accept, operation.media_types)
             if chosen is None and dialect.frame is None:

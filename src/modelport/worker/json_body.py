@@ -20,19 +20,36 @@ NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 INVALID = {"json": ["Invalid JSON body."]}  # webargs 5's own words
 
 
-def parse_json(raw: bytes, max_depth: int = 64) -> Any:
-    """The value of a JSON body. Raises `BadRequest` (400) saying what is wrong with it."""
+def parse_json(raw: bytes, max_depth: int = 64, python_numbers: bool = False) -> Any:
+    """The value of a JSON body. Raises `BadRequest` (400) saying what is wrong with it.
+
+    `python_numbers` takes NaN and Infinity too, which Python's own `json` writes.
+    """
     if len(raw) > max_depth and raw.count(b"[") + raw.count(b"{") > max_depth and is_deeper(raw, max_depth):
         raise BadRequest(f"the JSON body is nested deeper than {max_depth}", body=INVALID)
     try:
         value: Any = _decoder.decode(raw)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
-        raise BadRequest(f"the body is not valid JSON: {error}", body=INVALID) from None
+        value = _with_python_numbers(raw) if python_numbers else None
+        if value is None:
+            raise BadRequest(f"the body is not valid JSON: {error}", body=INVALID) from None
     if rb"\u0000" in raw and _has_nul(value):
         raise BadRequest("the JSON body holds a NUL character", body=INVALID)
     # Every key is followed by a colon: as many colons as keys means that no key came twice.
     if raw.count(b":") != (len(value) if value.__class__ is dict else 0):
         _refuse_duplicates(raw)
+    return value
+
+
+def _with_python_numbers(raw: bytes) -> Any | None:
+    """The value of JSON with NaN or Infinity in it; `None` for any other that is not valid."""
+    if b"NaN" not in raw and b"Infinity" not in raw:
+        return None
+    try:
+        value = json.loads(raw.decode())
+        json.dumps(value, ensure_ascii=False).encode()  # lone surrogates: what reads them later trips
+    except (ValueError, RecursionError):
+        return None
     return value
 
 

@@ -36,7 +36,7 @@ def read_mlup_call(call: Call, rules: Load) -> Places:
 
 def _parsed(raw: bytes, depth: int) -> dict[str, Any]:
     try:
-        value = parse_json(raw, depth)
+        value = parse_json(raw, depth, python_numbers=True)
     except BadRequest as refused:
         raise BadRequest(f"Invalid json data: {python_words(raw) or refused.detail}", 422) from None
     if not isinstance(value, dict):
@@ -76,7 +76,9 @@ def mlup_frame(answer: bytes) -> bytes:
 
 
 def _said(detail: dict[str, Any]) -> dict[str, Any]:
-    words = PYTHON_WORDS.get(detail["type"], detail["msg"])
+    words = str(PYTHON_WORDS.get(detail["type"], detail["msg"]))
+    if detail["type"] == "model_type":
+        words += " or instance of MLupModelColumns"
     return {"loc": detail["loc"], "msg": words, "type": detail["type"]}
 
 

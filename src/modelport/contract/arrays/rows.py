@@ -93,6 +93,8 @@ class TableRows:
         if rule is None:
             return None
         kinds = set(map(type, rows))
+        if kinds == LISTS and self.validator is not None:
+            return None
         if kinds != LISTS and (kinds != OBJECTS or self._in_order is None):
             return None
         widths = set(map(len, rows))

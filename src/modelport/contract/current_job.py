@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from modelport.contract.plain import plain
+
 PICKLED = "model.pkl"
 KNOWS_JOB = "knows-job"  # the report that the code has asked for its job, and so may look whether to stop
 
@@ -72,10 +74,13 @@ class CurrentJob:
             self._reporter.report("progress", {"done": numbers[0], "total": of, "message": message})
 
     def log_metric(self, name: str, value: float, step: int | None = None) -> None:
-        """Record a number, such as a loss. A value may be NaN or infinite: that, too, is worth knowing."""
+        """Record a number, such as a loss. A value may be NaN or infinite: that, too, is worth knowing.
+
+        Raises `ValueError` or `TypeError` for what is no number.
+        """
         if not name or not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError("log_metric: the name must be a text that is not empty")
-        number = float(value)
+        number = _number(value)
         if self._reporter is not None:
             data = {"name": name, "value": number, "step": None if step is None else int(step)}
             self._reporter.report("metric", data)
@@ -159,6 +164,15 @@ def keep_model(model: Any, name: str | Path | None, reporter: JobReporter) -> Pa
         with source.open("wb") as file:
             cast("Any", cloudpickle).dump(model, file)
         return _keep(source, f"model/{name or PICKLED}", reporter)
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except TypeError:
+        if value is None or plain(value) is not None:
+            raise
+        return math.nan  # a number that is missing, such as pandas' NA
 
 
 def _finite(what: str, value: float) -> float:

@@ -55,7 +55,4 @@ def _given(model: Any, problems: list[str]) -> Mapping[str, Any] | None:
 
 
 def _plain(value: Any) -> Any:
-    try:
-        return msgspec.json.decode(msgspec.json.encode(value))
-    except (TypeError, ValueError, RecursionError):
-        return msgspec.json.decode(msgspec.json.encode(made_plain(value)))
+    return msgspec.json.decode(msgspec.json.encode(made_plain(value)))  # which has null for NaN

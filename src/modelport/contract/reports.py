@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from modelport.contract.plain import plain
+from modelport.contract.plain import key_text, plain
 
 MAX_DEPTH = 50
 LEAST, MOST = -(2**63), 2**64  # what msgpack has as an integer: from, and up to but without
@@ -49,7 +49,10 @@ def _plain(value: Any, above: frozenset[int]) -> Any:
 
 def _key(key: Any) -> str:
     is_text = issubclass(cast("type[Any]", type(key)), str)
-    return _text(key) if is_text else _described(key)
+    try:
+        return _text(key if is_text else key_text(key))
+    except Exception:  # as above
+        return _described(key)
 
 
 def _text(text: str) -> str:

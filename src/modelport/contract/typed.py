@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pydantic
 from pydantic import PydanticSchemaGenerationError, TypeAdapter
+from pydantic_core import PydanticSerializationError
 
 from modelport.contract.deepaas import only_result
 from modelport.contract.errors import AnswerInvalid, ModelLoadError
@@ -18,6 +19,8 @@ from modelport.contract.plain import EncodedJSON, plain
 from modelport.contract.signature import JSON, Operation, Signature
 from modelport.contract.verb import CONFIG, DEFS, Verb, moved
 
+UNSEEN = ("metadata", "serialization", "default", "config", "expected")  # parts of a schema that are no types
+
 
 class TypedModel:
     """A model of the typed contract, as the worker sees it."""
@@ -28,6 +31,7 @@ class TypedModel:
         problems: list[str] = []
         self.verbs = {verb: self._verb(verb) for verb in ("predict", "train", "validate")}
         self.answer = _answer_adapter(self.verbs["predict"])
+        self.loose = self.answer is not None and _leaves_open(self.answer.core_schema)
         self.signature = Signature(
             name=name,
             contract="typed",
@@ -91,13 +95,32 @@ class TypedModel:
     def check_answer(self, value: Any, allow_nan: bool = False) -> Any:
         if self.answer is None:
             return value
+        if self.loose:  # pydantic looks into nothing that the hint leaves open
+            value = self._ready(value)
         try:
             checked = self.answer.validate_python(value)
         except pydantic.ValidationError:
             checked = self._checked_plain(value)
+        try:
+            return self._dumped(checked, allow_nan)
+        except PydanticSerializationError:  # a NaT is a date to pydantic, until it is written
+            return self._dumped(self._checked_plain(value), allow_nan)
+
+    def _dumped(self, checked: Any, allow_nan: bool) -> Any:
+        assert self.answer is not None
         if allow_nan:
             return self.answer.dump_python(checked, mode="json")  # pydantic's own JSON has null for NaN
         return EncodedJSON(self.answer.dump_json(checked))
+
+    def _ready(self, value: Any) -> Any:
+        """The value as plain data, if its type takes that. Raises `TypeError` if something would be lost."""
+        assert self.answer is not None
+        ready = plain(value)
+        try:
+            self.answer.validate_python(ready)
+        except pydantic.ValidationError:
+            return value
+        return ready
 
     def _checked_plain(self, value: Any) -> Any:
         """numpy's numbers are no ints to pydantic: a second look at the answer as plain data."""
@@ -140,3 +163,18 @@ def _answer_adapter(verb: Verb | None) -> TypeAdapter[Any] | None:
         return TypeAdapter(verb.returns, config=None if has_config(verb.returns) else CONFIG)
     except PydanticSchemaGenerationError as error:
         raise ModelLoadError(f"predict(): its return type cannot be answered as JSON: {error}") from error
+
+
+def _leaves_open(schema: Any) -> bool:
+    """True if some part of a type may be anything, or has keys that may be: `dict`, `list[Any]`, …."""
+    if isinstance(schema, dict):
+        parts = cast("dict[str, Any]", schema)
+        kind = parts.get("type")
+        if kind == "any" or (kind in ("list", "set", "frozenset") and "items_schema" not in parts):
+            return True
+        if kind == "dict" and not ({"keys_schema", "values_schema"} <= parts.keys()):
+            return True
+        if kind == "dict" and parts["keys_schema"].get("type") in ("any", "union"):
+            return True
+        return any(_leaves_open(part) for name, part in parts.items() if name not in UNSEEN)
+    return isinstance(schema, (list, tuple)) and any(map(_leaves_open, cast("list[Any]", schema)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import math
+import logging
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +18,7 @@ import msgspec
 from modelport.contract.calls import Answer, Call
 from modelport.contract.errors import AnswerInvalid
 from modelport.contract.kinds import File
-from modelport.contract.plain import EncodedJSON, natural_form, plain
+from modelport.contract.plain import EncodedJSON, plain
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import JSON, Operation
 from modelport.contract.uploaded_file import is_uploaded_file
@@ -27,7 +27,7 @@ from modelport.worker.frames import Load
 
 INLINE_BYTES = 1 << 20  # larger answers travel as files
 SHOWN_BYTES = 1 << 16  # of a job's arguments, which go with it into every list
-_encoder = msgspec.json.Encoder(enc_hook=natural_form)
+_encoder = msgspec.json.Encoder()
 SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -75,22 +75,28 @@ class AnswerEncoder:
         """
         try:
             if operation is None:
-                return encode_json(value, self.rules.allow_nan)
+                return self._result_bytes(value)
             if not operation.wrapped:
                 value = self.model.check_answer(value, self.rules.allow_nan)
                 if isinstance(value, EncodedJSON):
                     return frame(value) if frame is not None else bytes(value)
+            if operation.wrapped and self.rules.stringify and frame is None:
+                value = str(value)
+            body = encode_json(value, self.rules.allow_nan)
             if frame is not None:
-                return frame(encode_json(value, self.rules.allow_nan))
-            if not operation.wrapped:
-                pass
-            elif self.rules.stringify:
-                value = {"status": "OK", "predictions": str(value)}
-            else:
-                value = {"status": "OK", "predictions": value}
-            return encode_json(value, self.rules.allow_nan)
+                return frame(body)
+            return b'{"status":"OK","predictions":%b}' % body if operation.wrapped else body
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
             raise AnswerInvalid(f"it cannot be encoded as JSON: {type(error).__name__}: {error}") from error
+
+    def _result_bytes(self, value: Any) -> bytes:
+        """What a training or a validation has returned. What has no form in JSON fails none that is done."""
+        try:
+            return encode_json(value, self.rules.allow_nan)
+        except (TypeError, RecursionError) as error:
+            name = self.model.signature.name
+            logging.getLogger("modelport").warning("%s: its result is kept as text: %s", name, error)
+            return encode_json(str(value), self.rules.allow_nan)
 
     def _binary(self, call: Call, value: Any, media_type: str) -> Answer:
         folder = Path(self.rules.spool) / f"{call.id:x}"
@@ -158,43 +164,21 @@ def _shown(value: Any) -> Any:
 
 
 def encode_json(value: Any, allow_nan: bool) -> bytes:
-    """JSON of any value; NaN and infinity become null, or stay as Python writes them with `allow_nan`."""
+    """JSON of any value; NaN and infinity become null, or stay as Python writes them with `allow_nan`.
+
+    Raises what `plain` raises, and `UnicodeEncodeError` for half a pair of surrogates.
+    """
     if allow_nan:
-        return json.dumps(_with_text_keys(value), ensure_ascii=False, separators=(",", ":")).encode()
-    try:
-        return _encoder.encode(value)
-    except (TypeError, RecursionError):  # keys that are no text, for one
-        return _encoder.encode(_with_text_keys(value))
-
-
-def _with_text_keys(value: Any) -> Any:
-    try:
-        return plain(value)
-    except (TypeError, RecursionError):
-        return plain(_text_keys(value))
-
-
-def _text_keys(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {_key(k): _text_keys(v) for k, v in cast("Mapping[Any, Any]", value).items()}
-    if isinstance(value, (list, tuple)):
-        return [_text_keys(item) for item in cast("list[Any]", value)]
-    return value
-
-
-def _key(key: Any) -> str:
-    if isinstance(key, str):
-        return key
-    if isinstance(key, float) and not math.isfinite(key):
-        return str(key)
-    ready = plain(key) if not isinstance(key, (tuple, list)) else str(cast("object", key))
-    return ready if isinstance(ready, str) else json.dumps(ready)
+        return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":")).encode()
+    return _encoder.encode(plain(value))
 
 
 @lru_cache(maxsize=1024)
 def _is_data(kind: type[object]) -> bool:
-    """True for types that JSON is made of, for numpy's and for pydantic's, which are slow to ask."""
-    if kind in (dict, list, tuple, str, int, float, bool, type(None)) or kind.__module__ == "numpy":
+    """True for types that JSON is made of, for numpy's, pandas', and pydantic's, which are slow to ask."""
+    if kind in (dict, list, tuple, str, int, float, bool, type(None)):
+        return True
+    if kind.__module__.partition(".")[0] in ("numpy", "pandas", "polars"):  # a column may be called "read"
         return True
     return any(base.__module__ == "pydantic.main" for base in kind.__mro__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -23,6 +23,7 @@ from modelport.contract.metadata import metadata_of
 from modelport.contract.model_options import Column, ModelOptions
 from modelport.contract.places import MISSING as NOT_SENT
 from modelport.contract.places import Places
+from modelport.contract.plain_tables import without_labels
 from modelport.contract.row_columns import RowColumns
 from modelport.contract.signature import Operation, Signature
 from modelport.contract.unknown_arguments import unknown_arguments, unknown_words
@@ -205,7 +206,11 @@ class ArrayModel:
             return error
 
     def check_answer(self, value: Any, allow_nan: bool = False) -> Any:
-        return value
+        """Predictions are in the order of the rows: an index, as of a Parquet file, is none of theirs."""
+        if isinstance(value, dict):
+            outputs = cast("dict[Any, Any]", value).items()
+            return {name: without_labels(output) for name, output in outputs}
+        return without_labels(value)
 
 
 class _Described:

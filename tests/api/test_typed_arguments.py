@@ -14,7 +14,7 @@ DEFAULTS = {
     "numbers": [], "maybe_numbers": None, "pair": None, "maybe": None, "when": None, "day": None,
     "ident": None,
     "price": None, "point": None, "points": [], "box": None, "options": {}, "table": {}, "either": None,
-    "anything": None, "filled": 8,
+    "anything": None, "filled": 8, "top": 1, "grade": 1, "grades": [], "lasts": None,
 }  # fmt: skip
 AS_JSON: dict[str, Any] = {
     "number": 2, "ratio": 1, "flag": True, "text": "é", "choice": "b", "colour": "green", "level": 2,
@@ -22,11 +22,13 @@ AS_JSON: dict[str, Any] = {
     "day": "2020-02-29", "ident": IDENT, "price": "1.50", "point": {"x": 1},
     "points": [{"x": 1}, {"x": 2, "y": 3}], "box": {"left": 1, "inside": {"x": 2}}, "options": {"depth": 1},
     "table": {"a": 1}, "either": "five", "anything": "any", "filled": 9,
+    "top": 3, "grade": 2, "grades": [2, 1], "lasts": "PT1M30S",
 }  # fmt: skip
 AS_TEXT: dict[str, Any] = AS_JSON | {
     "number": "2", "ratio": "1", "flag": "true", "level": "2", "numbers": ["1", "2"], "maybe_numbers": ["3"],
     "pair": ["1", "x"], "maybe": "4", "point": '{"x": 1}', "points": ['{"x": 1}', '{"x": 2, "y": 3}'],
     "box": '{"left": 1, "inside": {"x": 2}}', "options": '{"depth": 1}', "table": '{"a": 1}', "filled": "9",
+    "top": "3", "grade": "2", "grades": ["2", "1"], "lasts": "90",
 }  # fmt: skip
 GOT = AS_JSON | {
     "ratio": 1.0, "point": {"x": 1.0, "y": 0.0}, "points": [{"x": 1.0, "y": 0.0}, {"x": 2.0, "y": 3.0}],
@@ -38,6 +40,7 @@ CLASSES = {
     "when": "datetime", "day": "date", "ident": "UUID", "price": "Decimal", "point": "Point",
     "points": "list", "box": "Box", "options": "dict", "table": "dict",
     "either": "str", "anything": "str", "filled": "int",
+    "top": "int", "grade": "Grade", "grades": "list", "lasts": "timedelta",
 }  # fmt: skip
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000"

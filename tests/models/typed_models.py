@@ -28,6 +28,11 @@ class Level(enum.IntEnum):
     HIGH = 2
 
 
+class Grade(enum.Enum):
+    FIRST = 1
+    SECOND = 2
+
+
 class Point(BaseModel):
     x: float
     y: Annotated[float, Field(ge=0)] = 0.0
@@ -77,6 +82,10 @@ class Kinds(modelport.Model):
         either: int | str | None = None,
         anything: Any = None,
         filled: Annotated[int, Field(default=7)] = Field(default=8),
+        top: Literal[1, 3, 5] = 1,
+        grade: Grade = Grade.FIRST,
+        grades: list[Grade] = [],
+        lasts: datetime.timedelta | None = None,
     ) -> dict[str, Any]:
         given = {name: value for name, value in locals().items() if name != "self"}
         return {

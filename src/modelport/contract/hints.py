@@ -5,11 +5,25 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Iterator,
+    MutableSequence,
+    MutableSet,
+    Sequence,
+    Set,
+)  # fmt: skip
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pydantic
+from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 from typing_extensions import is_typeddict
 
@@ -19,8 +33,9 @@ from modelport.contract.signature import JSON, STREAM_TYPES, ArgumentKind
 from modelport.contract.table import Table
 from modelport.contract.uploaded_file import UploadedFile
 
+CONFIG = pydantic.ConfigDict(arbitrary_types_allowed=True)
 STREAMS = (Iterator, Generator, AsyncIterator, AsyncGenerator)
-LISTS = (list, tuple, set, frozenset)
+LISTS = (list, tuple, set, frozenset, deque, Sequence, MutableSequence, Set, MutableSet, Collection, Iterable)
 
 
 def hints_of(function: Callable[..., Any], name: str) -> dict[str, Any]:
@@ -107,6 +122,11 @@ def has_config(hint: Any) -> bool:
         or hasattr(found, "__dataclass_fields__")
         or is_typeddict(found)
     )
+
+
+def adapter_of(hint: Any) -> TypeAdapter[Any]:
+    """What checks values of a hint. Raises `PydanticSchemaGenerationError` for one that cannot be checked."""
+    return TypeAdapter(hint, config=None if has_config(hint) else CONFIG)
 
 
 def is_stream_hint(returns: Any) -> bool:

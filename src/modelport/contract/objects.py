@@ -10,13 +10,13 @@ import inspect
 from collections.abc import Callable
 from typing import Any, cast, get_origin
 
-from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
+from pydantic import PydanticSchemaGenerationError, PydanticUserError
 
 from modelport.contract.arrays.adapter import Input
 from modelport.contract.arrays.findings import LIST_TYPE, Findings
 from modelport.contract.arrays.text import value_of_text
 from modelport.contract.errors import ModelLoadError
-from modelport.contract.hints import bare, has_config, hints_of, is_list
+from modelport.contract.hints import adapter_of, bare, hints_of, is_list
 from modelport.contract.metadata import metadata_of
 from modelport.contract.model_options import ModelOptions
 from modelport.contract.places import Places
@@ -25,7 +25,7 @@ from modelport.contract.row_forms import ARRAY_PACKAGES, RowForms
 from modelport.contract.signature import Operation, Signature
 from modelport.contract.typed import Described
 from modelport.contract.uploaded_file import is_uploaded_file
-from modelport.contract.verb import CONFIG, Verb
+from modelport.contract.verb import Verb
 
 SORTS = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
@@ -193,7 +193,7 @@ def _sendable(hints: dict[str, Any], verb: str, problems: list[str]) -> dict[str
     known: dict[str, Any] = {}
     for name, hint in hints.items():
         try:
-            TypeAdapter(hint, config=None if has_config(hint) else CONFIG).json_schema()
+            adapter_of(hint).json_schema()
         except (PydanticUserError, PydanticSchemaGenerationError):
             problems.append(f"{verb}(): the type of {name!r} cannot be described; it takes anything")
             continue

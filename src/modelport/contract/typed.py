@@ -11,13 +11,13 @@ from pydantic_core import PydanticSerializationError
 
 from modelport.contract.deepaas import only_result
 from modelport.contract.errors import AnswerInvalid, ModelLoadError
-from modelport.contract.hints import has_config, is_stream_hint, media_types_of
+from modelport.contract.hints import adapter_of, is_stream_hint, media_types_of
 from modelport.contract.metadata import metadata_of
 from modelport.contract.model import Model
 from modelport.contract.places import Places
 from modelport.contract.plain import EncodedJSON, plain
 from modelport.contract.signature import JSON, Operation, Signature
-from modelport.contract.verb import CONFIG, DEFS, Verb, moved
+from modelport.contract.verb import DEFS, Verb, moved
 
 UNSEEN = ("metadata", "serialization", "default", "config", "expected")  # parts of a schema that are no types
 
@@ -160,7 +160,7 @@ def _answer_adapter(verb: Verb | None) -> TypeAdapter[Any] | None:
     if media_types_of(verb.returns) != [JSON] or verb.accept is not None:
         return None
     try:
-        return TypeAdapter(verb.returns, config=None if has_config(verb.returns) else CONFIG)
+        return adapter_of(verb.returns)
     except PydanticSchemaGenerationError as error:
         raise ModelLoadError(f"predict(): its return type cannot be answered as JSON: {error}") from error
 

@@ -16,12 +16,12 @@ from typing_extensions import TypedDict  # pydantic needs this one below Python 
 from modelport.contract.errors import ArgumentErrors, BadRequest, ModelLoadError
 from modelport.contract.field_messages import MISSING_MESSAGE, error_details, field_map
 from modelport.contract.hints import (
+    CONFIG,
+    adapter_of,
     argument_kind,
     bare,
-    has_config,
     hint_of,
     hints_of,
-    is_list,
     is_table,
     parameters_of,
     takes_file,
@@ -29,11 +29,11 @@ from modelport.contract.hints import (
 from modelport.contract.media_types import best_media_type
 from modelport.contract.places import MISSING, Places
 from modelport.contract.signature import Argument
+from modelport.contract.text_values import TextReader
 from modelport.contract.unknown_arguments import unknown_arguments, unknown_messages
 from modelport.contract.uploaded_file import is_uploaded_file
 
 DEFS = "#/$defs/{model}"
-CONFIG = pydantic.ConfigDict(arbitrary_types_allowed=True)
 
 
 class Verb:
@@ -57,7 +57,7 @@ class Verb:
         self.returns: Any = hints.pop("return", None)
         self.arguments: list[Argument] = []
         self.adapters: dict[str, TypeAdapter[Any]] = {}
-        self.lists: set[str] = set()
+        self.readers: dict[str, TextReader] = {}
         # Defaults that only the hints or a `Field(…)` know: Python would not fill them in.
         self.defaults: dict[str, TypeAdapter[Any]] = {}
         # Python's own, for those who see the arguments as a dictionary: batches and the record of a job.
@@ -69,8 +69,7 @@ class Verb:
             argument = _argument(parameter, hint, adapter, definitions)
             self.arguments.append(argument)
             self.adapters[key] = adapter
-            if is_list(hint):
-                self.lists.add(key)
+            self.readers[key] = TextReader(hint, adapter)
             if not argument.required and not _python_default(parameter):
                 self.defaults[key] = adapter
             elif not argument.required:
@@ -86,7 +85,7 @@ class Verb:
 
     def _adapter(self, name: str, hint: Any) -> TypeAdapter[Any]:
         try:
-            return TypeAdapter(hint, config=None if has_config(hint) else CONFIG)
+            return adapter_of(hint)
         except PydanticSchemaGenerationError as error:
             raise ModelLoadError(
                 f"{self.name}(): the parameter {name!r} has a type that cannot be sent: {error}"
@@ -153,39 +152,12 @@ class Verb:
             if self.strict and argument.kind == "value" and argument.schema.get("format") != "table":
                 return adapter.validate_json(_json(found), strict=True)
             return adapter.validate_python(found)
-        value = found if argument.name in self.lists else found[0]
+        reader = self.readers[argument.name]
+        value = found if reader.takes_several else found[0]
         holds_file = any(is_uploaded_file(item) for item in found)
         if holds_file or argument.is_upload:
             return adapter.validate_python(value)
-        return _from_text(adapter, argument, value)
-
-
-def _from_text(adapter: TypeAdapter[Any], argument: Argument, value: Any) -> Any:
-    """Text out of a query string or a form; what cannot be text is read as JSON.
-
-    A list may be given as repeated keys, each item text or JSON, or as one JSON array.
-    """
-    try:
-        return adapter.validate_python(value) if isinstance(value, list) else adapter.validate_strings(value)
-    except pydantic.ValidationError as first:
-        given = cast("list[Any]", value) if isinstance(value, list) else [value]
-        if not any(_looks_like_json(text) for text in given):
-            raise first
-        if not isinstance(value, list) or (len(given) == 1 and given[0].lstrip().startswith("[")):
-            return adapter.validate_json(given[0])
-        return adapter.validate_python([_read(text) for text in given])
-
-
-def _looks_like_json(text: Any) -> bool:
-    return isinstance(text, str) and text.lstrip()[:1] in ("[", "{", '"')
-
-
-def _read(text: Any) -> Any:
-    """An item of a list that is given as JSON text; any other text stays text."""
-    try:
-        return msgspec.json.decode(text) if _looks_like_json(text) else text
-    except (msgspec.DecodeError, RecursionError):
-        return text
+        return reader.read(found)
 
 
 def _is_given(places: Places, name: str) -> bool:

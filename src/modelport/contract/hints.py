@@ -29,6 +29,7 @@ from typing_extensions import is_typeddict
 
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.kinds import File, Image
+from modelport.contract.natural_types import is_frame, is_picture, natural
 from modelport.contract.signature import JSON, STREAM_TYPES, ArgumentKind
 from modelport.contract.table import Table
 from modelport.contract.uploaded_file import UploadedFile
@@ -78,7 +79,7 @@ def bare(hint: Any) -> Any:
 def is_file(hint: Any) -> bool:
     """True for a file or a picture."""
     found = bare(hint)
-    return inspect.isclass(found) and issubclass(found, (File, UploadedFile))
+    return inspect.isclass(found) and (issubclass(found, (File, UploadedFile)) or is_picture(found))
 
 
 def takes_file(hint: Any) -> bool:
@@ -92,7 +93,7 @@ def takes_file(hint: Any) -> bool:
 def is_table(hint: Any) -> bool:
     """True for a table."""
     found = bare(hint)
-    return inspect.isclass(found) and issubclass(found, Table)
+    return inspect.isclass(found) and (issubclass(found, Table) or is_frame(found))
 
 
 def is_list(hint: Any) -> bool:
@@ -126,7 +127,19 @@ def has_config(hint: Any) -> bool:
 
 def adapter_of(hint: Any) -> TypeAdapter[Any]:
     """What checks values of a hint. Raises `PydanticSchemaGenerationError` for one that cannot be checked."""
-    return TypeAdapter(hint, config=None if has_config(hint) else CONFIG)
+    return TypeAdapter(natural(hint), config=None if has_config(hint) else CONFIG)
+
+
+def unsendable(hint: Any, *, answered: bool = False) -> str:
+    """What to write instead of a hint that JSON has no form for."""
+    name = getattr(bare(hint), "__name__", None) or str(bare(hint))
+    instead = (
+        "a pydantic model, a dataclass or a TypedDict for an object; list[…] for several values; "
+        "numpy.ndarray for an array; pandas.DataFrame for a table; modelport.File for a file"
+    )
+    if answered:
+        return f"JSON has no form for {name}. Write {instead}; or nothing: any answer is taken then"
+    return f"nobody can send {name} as JSON. Write {instead}"
 
 
 def is_stream_hint(returns: Any) -> bool:

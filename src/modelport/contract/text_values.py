@@ -10,11 +10,13 @@ import pydantic
 from pydantic import TypeAdapter
 
 from modelport.contract.hints import adapter_of, bare, is_list
+from modelport.contract.natural_types import is_values
 
 WORDS = frozenset(
     {"true", "false", "null"}
 )  # of JSON; its numbers, texts, arrays and objects begin otherwise
 BEGINS = frozenset('[{"-0123456789')
+CELL = int | float | bool | str  # of an array or a series, whose own hint says no more
 MAX_TEXT = 1 << 20  # more is not tried twice
 
 
@@ -24,12 +26,13 @@ class TextReader:
     def __init__(self, hint: Any, adapter: TypeAdapter[Any]):
         self.hint = hint
         self.adapter = adapter
-        self.takes_several = is_list(hint)
+        values = is_values(bare(hint))
+        self.takes_several = values or is_list(hint)
         self.is_union = _is_union(hint)
         self._items: list[TextReader] = []
         self._repeats = True
         if self.takes_several:
-            of = get_args(bare(hint))
+            of = (CELL,) if values else get_args(bare(hint))
             self._repeats = get_origin(bare(hint)) is not tuple or of[1:] == (Ellipsis,)
             of = of[:1] if self._repeats else of
             self._items = [TextReader(item, adapter_of(item)) for item in of]

@@ -6,14 +6,16 @@ import inspect
 from typing import Any, cast
 
 import pydantic
-from pydantic import PydanticSchemaGenerationError, TypeAdapter
+from pydantic import PydanticInvalidForJsonSchema, PydanticUserError, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError
 
 from modelport.contract.deepaas import only_result
 from modelport.contract.errors import AnswerInvalid, ModelLoadError
-from modelport.contract.hints import adapter_of, is_stream_hint, media_types_of
+from modelport.contract.hints import adapter_of, is_stream_hint, media_types_of, unsendable
 from modelport.contract.metadata import metadata_of
 from modelport.contract.model import Model
+from modelport.contract.natural_types import natural_form_of
 from modelport.contract.places import Places
 from modelport.contract.plain import EncodedJSON, plain
 from modelport.contract.signature import JSON, Operation, Signature
@@ -55,7 +57,7 @@ class TypedModel:
             return Operation()
         answer = None
         if self.answer is not None:
-            answer = moved(self.answer.json_schema(mode="serialization", ref_template=DEFS), self.definitions)
+            answer = moved(_answer_schema(self.answer, verb.returns), self.definitions)
         accept = next((a for a in verb.arguments if a.kind == "accept"), None)
         return Operation(
             implemented=True,
@@ -109,8 +111,10 @@ class TypedModel:
     def _dumped(self, checked: Any, allow_nan: bool) -> Any:
         assert self.answer is not None
         if allow_nan:
-            return self.answer.dump_python(checked, mode="json")  # pydantic's own JSON has null for NaN
-        return EncodedJSON(self.answer.dump_json(checked))
+            return self.answer.serializer.to_python(
+                checked, mode="json", fallback=plain
+            )  # pydantic's own JSON has null for NaN
+        return EncodedJSON(self.answer.serializer.to_json(checked, fallback=plain))
 
     def _ready(self, value: Any) -> Any:
         """The value as plain data, if its type takes that. Raises `TypeError` if something would be lost."""
@@ -161,8 +165,24 @@ def _answer_adapter(verb: Verb | None) -> TypeAdapter[Any] | None:
         return None
     try:
         return adapter_of(verb.returns)
-    except PydanticSchemaGenerationError as error:
-        raise ModelLoadError(f"predict(): its return type cannot be answered as JSON: {error}") from error
+    except PydanticUserError as error:
+        said = unsendable(verb.returns, answered=True)
+        raise ModelLoadError(f"predict(): its return type: {said}") from error
+
+
+def _answer_schema(adapter: TypeAdapter[Any], returns: Any) -> dict[str, Any]:
+    try:
+        return adapter.json_schema(mode="serialization", ref_template=DEFS, schema_generator=AnswerSchema)
+    except PydanticInvalidForJsonSchema as error:
+        raise ModelLoadError(f"predict(): its return type: {unsendable(returns, answered=True)}") from error
+
+
+class AnswerSchema(GenerateJsonSchema):
+    """Describes answers: an array that is a field of somebody's model has its natural form there, too."""
+
+    def is_instance_schema(self, schema: Any) -> dict[str, Any]:
+        form = natural_form_of(schema["cls"])
+        return dict(form.schema) if form is not None else super().is_instance_schema(schema)
 
 
 def _leaves_open(schema: Any) -> bool:

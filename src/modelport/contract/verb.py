@@ -8,7 +8,7 @@ from typing import Any, Literal, Required, cast, get_args, get_origin
 
 import msgspec
 import pydantic
-from pydantic import PydanticSchemaGenerationError, TypeAdapter
+from pydantic import PydanticInvalidForJsonSchema, PydanticUserError, TypeAdapter
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticSerializationError, PydanticUndefined
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
@@ -25,8 +25,10 @@ from modelport.contract.hints import (
     is_table,
     parameters_of,
     takes_file,
+    unsendable,
 )
 from modelport.contract.media_types import best_media_type
+from modelport.contract.natural_types import natural
 from modelport.contract.places import MISSING, Places
 from modelport.contract.signature import Argument
 from modelport.contract.text_values import TextReader
@@ -64,9 +66,12 @@ class Verb:
         self.plain_defaults: dict[str, Any] = {}
         entries: dict[str, Any] = {}
         for key, parameter in parameters_of(function, name).items():
-            hint = hint_of(parameter, hints)
+            hint = natural(hint_of(parameter, hints))
             adapter = self._adapter(key, hint)
-            argument = _argument(parameter, hint, adapter, definitions)
+            try:
+                argument = _argument(parameter, hint, adapter, definitions)
+            except PydanticInvalidForJsonSchema as error:
+                raise ModelLoadError(f"{name}(): the parameter {key!r}: {unsendable(hint)}") from error
             self.arguments.append(argument)
             self.adapters[key] = adapter
             self.readers[key] = TextReader(hint, adapter)
@@ -86,10 +91,8 @@ class Verb:
     def _adapter(self, name: str, hint: Any) -> TypeAdapter[Any]:
         try:
             return adapter_of(hint)
-        except PydanticSchemaGenerationError as error:
-            raise ModelLoadError(
-                f"{self.name}(): the parameter {name!r} has a type that cannot be sent: {error}"
-            ) from error
+        except PydanticUserError as error:
+            raise ModelLoadError(f"{self.name}(): the parameter {name!r}: {unsendable(hint)}") from error
 
     def bind(self, places: Places) -> dict[str, Any]:
         """The arguments out of a request. Raises `ArgumentErrors` with every message at once.

@@ -180,6 +180,24 @@ class Undecided(modelport.Model):
         return mode
 
 
+class Careless(modelport.Model):
+    """Misspells, and has defaults that are of another type."""
+
+    max_batch_size = 4
+
+    def predict(self, count: int = "ten", note: str = None) -> int:  # type: ignore[assignment]  # noqa: RUF013
+        return count
+
+    def trian(self, epochs: int = 1) -> int:
+        return epochs
+
+    def warmup(self) -> None:
+        """Nobody calls this."""
+
+    def predict_one(self) -> None:
+        """A name that is not near enough."""
+
+
 class NotWarm(Echo):
     def warm(self) -> None:
         raise RuntimeError("no weights here")

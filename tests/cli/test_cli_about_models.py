@@ -61,6 +61,19 @@ def test_a_typed_model_is_checked_too() -> None:
     assert "'mode' has the default 'medium', which is none of fast, slow" in done.stdout
 
 
+def test_what_a_careless_model_would_get_wrong_is_found_before_it_is_served() -> None:
+    done = modelport("check", f"{MODELS}:Careless")
+    problems = [line.strip() for line in done.stdout.splitlines() if line.startswith(("✘", "!"))]
+    assert done.returncode == 1
+    assert [problem.partition(", which does not fit")[0] for problem in problems] == [
+        "✘ error: predict(): the argument 'count' has the default 'ten'",
+        "! warning: max_batch_size means nothing without a predict_batch(): calls are predicted one by one",
+        "! warning: trian() is never used: a model has train()",
+        "! warning: warmup() is never used: a model has warm()",
+        "! warning: predict(): the argument 'note' has the default None, which clients cannot send",
+    ]
+
+
 def test_warnings_fail_only_with_strict() -> None:
     lenient = modelport("check", f"{MODELS}:Media")
     strict = modelport("check", f"{MODELS}:Media", "--strict")

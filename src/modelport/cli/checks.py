@@ -5,27 +5,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import msgspec
 
+from modelport.cli.code_checks import Finding, misspelt_names, problems_of_defaults
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import Operation, Signature
+from modelport.contract.typed import TypedModel
 from modelport.sources.load import load_model
 from modelport.sources.source import Source
 from modelport.worker.main import warm
 
 GENERIC = "Could not load description from underlying model"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One problem. An error keeps the model, or a function of it, from working; a warning does not."""
-
-    level: Literal["error", "warning"]
-    problem: str
-    remedy: str
 
 
 @dataclass
@@ -134,7 +127,9 @@ def _within(value: float, schema: dict[str, Any]) -> bool:
 def _problems_of_functions(model: ServedModel) -> Iterator[Finding]:
     """Functions that cannot be called with the arguments that their own contract promises."""
     own: Any = getattr(model, "model", None)
-    if model.signature.contract == "typed":
+    yield from misspelt_names(model)
+    if isinstance(model, TypedModel):
+        yield from problems_of_defaults(model)
         yield from _untyped_parameters(own)
         return
     for verb in ("predict", "train", "validate"):

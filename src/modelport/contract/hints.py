@@ -39,6 +39,9 @@ STREAMS = (Iterator, Generator, AsyncIterator, AsyncGenerator)
 LISTS = (list, tuple, set, frozenset, deque, Sequence, MutableSequence, Set, MutableSet, Collection, Iterable)
 
 
+SORTS = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+
+
 def hints_of(function: Callable[..., Any], name: str) -> dict[str, Any]:
     """The evaluated hints of a function. Raises `ModelLoadError` if they cannot be read."""
     try:
@@ -49,14 +52,28 @@ def hints_of(function: Callable[..., Any], name: str) -> dict[str, Any]:
         ) from error
 
 
-def parameters_of(function: Callable[..., Any], name: str) -> dict[str, inspect.Parameter]:
-    """The parameters that can be sent by name. Raises `ModelLoadError` for one that cannot."""
+def parameters_of(
+    function: Callable[..., Any], name: str, problems: list[str] | None = None
+) -> dict[str, inspect.Parameter]:
+    """The parameters that can be sent by name. Raises `ModelLoadError` for one that cannot.
+
+    Where somebody else's code is served, `problems` gets a note on `*values` and `**options` instead.
+    """
     found = inspect.signature(function).parameters
     for parameter in found.values():
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise ModelLoadError(f"{name}(): the parameter {parameter.name!r} must not be positional-only")
-    sorts = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return {key: parameter for key, parameter in found.items() if parameter.kind not in sorts}
+        if parameter.kind in SORTS:
+            named = parameter.kind is parameter.VAR_KEYWORD
+            stars, what = ("**", "names") if named else ("*", "number")
+            said = f"{name}(): clients cannot send {stars}{parameter.name}, of which nobody knows"
+            instead = "dict[str, Any]" if named else "list[float], or of another list type"
+            if problems is None:
+                raise ModelLoadError(
+                    f"{said} the {what}: write a parameter for each, or {parameter.name}: {instead}"
+                )
+            problems.append(f"{said} the {what}; calls are made without")
+    return {key: parameter for key, parameter in found.items() if parameter.kind not in SORTS}
 
 
 def hint_of(parameter: inspect.Parameter, hints: dict[str, Any]) -> Any:
@@ -88,6 +105,14 @@ def takes_file(hint: Any) -> bool:
     if is_file(found) or is_table(found):
         return True
     return any(takes_file(a) for a in get_args(found) if a is not hint) if get_origin(found) else False
+
+
+def takes_picture(hint: Any) -> bool:
+    """True if a picture may fill the hint, or a part of it."""
+    found = bare(hint)
+    if inspect.isclass(found) and issubclass(found, Image):
+        return True
+    return any(takes_picture(a) for a in get_args(found) if a is not hint) if get_origin(found) else False
 
 
 def is_table(hint: Any) -> bool:

@@ -58,11 +58,15 @@ def natural(hint: Any) -> Any:
             return hint
         changed = natural(inner)
         return hint if changed is inner else Annotated[(changed, *extra)]  # pyright: ignore
-    parts: tuple[Any, ...] = tuple(one if isinstance(one, list) else natural(one) for one in of)
+    parts: tuple[Any, ...] = tuple(one if isinstance(one, list) else natural(one) for one in of)  # pyright: ignore
     if all(new is old for new, old in zip(parts, of, strict=True)):
         return hint
-    generic: Any = Union if origin in (Union, types.UnionType) else origin
-    return generic[parts] if generic is Union or inspect.isclass(generic) else hint
+    generic = cast("Any", Union if origin in (Union, types.UnionType) else origin)
+    return _of(generic, parts) if generic is Union or inspect.isclass(generic) else hint
+
+
+def _of(generic: Any, parts: tuple[Any, ...]) -> Any:
+    return generic[parts]
 
 
 def natural_form_of(hint: Any) -> NaturalForm | None:

@@ -9,9 +9,9 @@ SUFFICIENT = 0.7
 MAX_NAMES = 3
 
 
-def nearest(wrong: str, known: Iterable[str]) -> list[str]:
+def nearest(wrong: str, known: Iterable[str], sufficient: float = SUFFICIENT) -> list[str]:
     """The known names that are near enough to a wrong one to be meant, the nearest first."""
-    return difflib.get_close_matches(wrong, list(known), MAX_NAMES, SUFFICIENT)
+    return difflib.get_close_matches(wrong, list(known), MAX_NAMES, sufficient)
 
 
 def meant(names: list[str]) -> str:

@@ -52,12 +52,12 @@ class ObjectModel:
                 function = _renamed(function, parameter, self.rows)
                 hints[self.rows] = hints.pop(parameter)
         hints = _sendable(hints, "predict", problems)
-        self.verbs = {"predict": Verb(function, "predict", self.definitions, hints, strict=False)}
+        self.verbs = {"predict": Verb(function, "predict", self.definitions, hints, False, [])}
         for verb in ("train", "validate"):
             if callable(getattr(model, verb, None)):
                 other = getattr(model, verb)
                 known = _sendable(_hints(other, verb, problems), verb, problems)
-                self.verbs[verb] = Verb(other, verb, self.definitions, known, strict=False)
+                self.verbs[verb] = Verb(other, verb, self.definitions, known, False, [])
         self.signature = Signature(
             name=name,
             contract="object",

@@ -31,7 +31,10 @@ class TypedModel:
         self.model = model
         self.definitions: dict[str, Any] = {}
         problems: list[str] = []
-        self.verbs = {verb: self._verb(verb) for verb in ("predict", "train", "validate")}
+        written_for_us = isinstance(model, Model) or inspect.ismodule(model)
+        noted = None if written_for_us else problems
+        self.verbs = {verb: self._verb(verb, noted) for verb in ("predict", "train", "validate")}
+        problems += batch_problems(model)
         self.answer = _answer_adapter(self.verbs["predict"])
         self.loose = self.answer is not None and _leaves_open(self.answer.core_schema)
         self.signature = Signature(
@@ -46,9 +49,9 @@ class TypedModel:
             resumable=bool(getattr(model, "resumable", False)),
         )
 
-    def _verb(self, verb: str) -> Verb | None:
+    def _verb(self, verb: str, problems: list[str] | None) -> Verb | None:
         function = getattr(self.model, verb, None)
-        return Verb(function, verb, self.definitions) if callable(function) else None
+        return Verb(function, verb, self.definitions, problems=problems) if callable(function) else None
 
     def _predict_operation(self) -> Operation:
         verb = self.verbs["predict"]
@@ -133,6 +136,20 @@ class TypedModel:
             return self.answer.validate_python(plain(value))
         except pydantic.ValidationError as error:
             raise AnswerInvalid(error.errors(include_url=False, include_input=False)) from error
+
+
+def batch_problems(model: Any) -> list[str]:
+    """What is wrong with a model that says one half only of how it predicts several calls at once."""
+    several = int(getattr(model, "max_batch_size", 1)) > 1
+    if several and not callable(getattr(model, "predict_batch", None)):
+        return ["max_batch_size means nothing without a predict_batch(): calls are predicted one by one"]
+    if (
+        not several
+        and callable(getattr(model, "predict_batch", None))
+        and callable(getattr(model, "predict", None))
+    ):
+        return ["predict_batch() is not used without a max_batch_size over 1: calls are predicted one by one"]
+    return []
 
 
 class Described:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, Literal, Required, cast, get_args, get_origin
 
 import msgspec
@@ -25,6 +26,7 @@ from modelport.contract.hints import (
     is_table,
     parameters_of,
     takes_file,
+    takes_picture,
     unsendable,
 )
 from modelport.contract.media_types import best_media_type
@@ -35,6 +37,7 @@ from modelport.contract.text_values import TextReader
 from modelport.contract.unknown_arguments import unknown_arguments, unknown_messages
 from modelport.contract.uploaded_file import is_uploaded_file
 
+INSTALL_PILLOW = "pip install 'modelport[image]'"
 DEFS = "#/$defs/{model}"
 
 
@@ -42,6 +45,7 @@ class Verb:
     """One typed function: what it takes, and how a request becomes its arguments.
 
     `hints` stand for those of the function; without `strict` JSON is converted as pydantic's lax mode does.
+    `problems` gets what cannot be sent, where that is no reason not to serve the model.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Verb:
         definitions: dict[str, Any],
         hints: dict[str, Any] | None = None,
         strict: bool = True,
+        problems: list[str] | None = None,
     ):
         self.function = function
         self.name = name
@@ -65,8 +70,10 @@ class Verb:
         # Python's own, for those who see the arguments as a dictionary: batches and the record of a job.
         self.plain_defaults: dict[str, Any] = {}
         entries: dict[str, Any] = {}
-        for key, parameter in parameters_of(function, name).items():
+        for key, parameter in parameters_of(function, name, problems).items():
             hint = natural(hint_of(parameter, hints))
+            if takes_picture(hint) and find_spec("PIL") is None:
+                raise ModelLoadError(f"{name}(): {key!r} is a picture, which needs Pillow: {INSTALL_PILLOW}")
             adapter = self._adapter(key, hint)
             try:
                 argument = _argument(parameter, hint, adapter, definitions)

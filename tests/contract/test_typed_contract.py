@@ -1,0 +1,91 @@
+"""What a typed model may have in its signature, and what is refused when its contract is read."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+import modelport
+from modelport.contract.errors import ModelLoadError
+from modelport.sources.load import served_model
+
+
+class Total(modelport.Model):
+    def predict(self, *values: float) -> float:
+        return sum(values)
+
+
+class Options(modelport.Model):
+    def predict(self, a: int = 1, **options: Any) -> int:
+        return a
+
+
+class TrainsWithOptions(modelport.Model):
+    def predict(self, a: int = 1) -> int:
+        return a
+
+    def train(self, **options: Any) -> int:
+        return 1
+
+
+class SomebodyElses:
+    """No model of ours: it is served as it is."""
+
+    def predict(self, a: int = 1, **options: Any) -> int:
+        return a
+
+
+class Pictures(modelport.Model):
+    def predict(self, several: list[modelport.Image]) -> int:
+        return len(several)
+
+
+class Batches(modelport.Model):
+    def predict(self, a: int = 1) -> int:
+        return a
+
+    def predict_batch(self, calls: list[dict[str, Any]]) -> list[Any]:
+        return calls
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (
+            Total,
+            "predict(): clients cannot send *values, of which nobody knows the number: write a parameter for",
+        ),
+        (
+            Options,
+            "predict(): clients cannot send **options, of which nobody knows the names: write a parameter",
+        ),
+        (TrainsWithOptions, "train(): clients cannot send **options"),
+    ],
+)
+def test_parameters_that_cannot_be_described_are_refused(model: Any, said: str) -> None:
+    with pytest.raises(ModelLoadError) as caught:
+        served_model(model(), "model")
+    assert str(caught.value).startswith(said)
+
+
+def test_somebody_elses_model_is_served_without_them_and_says_so() -> None:
+    served = served_model(SomebodyElses(), "model")
+    assert [argument.name for argument in served.signature.predict.arguments] == ["a"]
+    [problem] = served.signature.problems
+    assert problem.startswith("predict(): clients cannot send **options")
+
+
+def test_a_picture_needs_pillow_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)  # as if it were not installed
+    with pytest.raises(ModelLoadError) as caught:
+        served_model(Pictures(), "model")
+    assert str(caught.value) == (
+        "predict(): 'several' is a picture, which needs Pillow: pip install 'modelport[image]'"
+    )
+
+
+def test_a_half_of_a_batch_is_noted() -> None:
+    [problem] = served_model(Batches(), "model").signature.problems
+    assert problem.startswith("predict_batch() is not used without a max_batch_size over 1")

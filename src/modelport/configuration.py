@@ -218,6 +218,8 @@ def _out_of_range(name: str, value: Any) -> str:
         return "is no address of a PostgreSQL; write postgresql://user:password@host:5432/name"
     if name in ("allow_hosts", "allow_origins"):
         return _wrong_names(name, value)
+    if name == "callback_ports":
+        return _wrong_ports(value)
     if name == "queue_size" and value < 1:
         return "is too small: at least one call must be able to wait"
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -253,6 +255,16 @@ def _wrong_names(setting: str, names: list[str]) -> str:
             form = "example.org or *.example.org" if setting == "allow_hosts" else "https://example.org"
             return f"cannot be used: {error}; write for example {form}, or * for any"
     return ""
+
+
+def _wrong_ports(ports: list[str]) -> str:
+    from modelport.security.ports import port_numbers
+
+    try:
+        port_numbers(ports)
+    except ValueError as error:
+        return f"cannot be used: {error}"
+    return "" if ports else "names no port"
 
 
 def _wrong_duration(text: str) -> str:

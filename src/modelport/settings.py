@@ -63,6 +63,23 @@ class Settings:
     max_request_line: int = _setting(8192, "longest request line; longer ones are answered 414")
     header_timeout: float = _setting(10.0, "seconds a client has to send the request head")
     body_timeout: float = _setting(30.0, "seconds a client may send nothing while it owes a body")
+    body_deadline: float = _setting(3600.0, "seconds a whole body may take")
+    min_body_rate: float = _setting(
+        500.0, "bytes a second that a body must have on the average, once it has taken 10 seconds; then 408"
+    )
+    max_body_memory: int = _setting(
+        64 * MIB, "bytes of bodies in memory, all together; what is more waits in spool_dir"
+    )
+    max_answer_memory: int = _setting(
+        64 * MIB, "bytes of answers that clients have not read yet, all together; the slowest are cut then"
+    )
+    max_connections: int = _setting(
+        1000,
+        "connections at a time, but no more than half of the open files that the system allows; then 503",
+    )
+    max_connections_per_address: int | None = _setting(
+        None, "connections from one address (or IPv6 /64) at a time; then 429; half of all if not set"
+    )
     write_timeout: float = _setting(30.0, "seconds a client may read nothing while it is sent an answer")
     keep_alive: float = _setting(75.0, "seconds an idle connection stays open")
 
@@ -127,6 +144,10 @@ class Settings:
     )
     allow_private_callbacks: bool = _setting(
         False, "let webhooks go to private addresses, for receivers in your own network"
+    )
+    callback_ports: list[str] = field(
+        default_factory=lambda: ["80", "443"],
+        metadata={"help": "ports that webhooks may go to: numbers, and ranges such as 8000-8999"},
     )
 
     best_by: str | None = _setting(

@@ -15,7 +15,8 @@ SECRET = "the password is swordfish"
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serving("works=trainable:Works", "--hide-model-errors", "--allow-private-callbacks") as running:
+    options = ("--hide-model-errors", "--allow-private-callbacks", "--callback-ports", "1024-65535")
+    with serving("works=trainable:Works", *options) as running:
         yield running
 
 

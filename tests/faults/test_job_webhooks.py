@@ -61,7 +61,8 @@ def silent() -> Iterator[str]:
 
 
 def test_a_silent_receiver_holds_up_nobody(good: Good, silent: str) -> None:
-    with serving("works=trainable:Works", "--allow-private-callbacks", "--job-workers", "2") as server:
+    options = ("--allow-private-callbacks", "--callback-ports", "1024-65535", "--job-workers", "2")
+    with serving("works=trainable:Works", *options) as server:
         client = server.client
 
         def ask(url: str) -> str:

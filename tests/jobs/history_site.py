@@ -30,6 +30,7 @@ from modelport.webhooks import WebhookError, verify
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OPTIONS = (
     "--job-workers=2", "--job-attempts=1000", "--cancel-grace=1", "--allow-private-callbacks",
+    "--callback-ports=1024-65535",
     f"--webhook-secret={SECRET}", "n=noting_models:Noting",
 )  # fmt: skip
 SETTLE_SECONDS = 60.0

@@ -14,7 +14,8 @@ from webhook_world import SECRET, World, world
 from modelport.jobs.states import State
 from modelport.jobs.views import job_body
 from modelport.jobs.webhook_targets import AT_ONCE_TO_ONE, REMEMBERED, SILENT_SECONDS, Targets, target_of
-from modelport.jobs.webhooks import ANY_PORT, LEASE_SECONDS, SCHEDULE, check_callback_url
+from modelport.jobs.webhooks import LEASE_SECONDS, SCHEDULE, check_callback_url
+from modelport.security.ports import port_numbers
 from modelport.webhooks import WebhookError, verify
 
 Scenario = Callable[[World], Awaitable[None]]
@@ -321,7 +322,6 @@ def test_a_name_that_leads_inside_gets_nothing(where: str) -> None:
     async def scenario(here: World) -> None:
         inner = await here.receiver()
         sender = here.idle_sender(allow_private=False)
-        sender.limits = replace(sender.limits, allowed_ports=ANY_PORT)
         here.run(sender)
         await here.ended_job(f"http://localhost:{inner.port}/")
         await here.ended_job(inner.url)
@@ -339,6 +339,8 @@ def test_a_name_that_leads_inside_gets_nothing(where: str) -> None:
 def test_a_public_callback_url_is_taken(url: str) -> None:
     check_callback_url(url)
     check_callback_url(url, allow_private=True)
+    with pytest.raises(ValueError, match=r"on port 8080.*callback_ports"):
+        check_callback_url(url, ports=["8080"])
 
 
 INNER = ["http://127.0.0.1/", "http://[::1]/", "http://10.0.0.1/", "http://192.168.1.1/", "http://localhost/",
@@ -356,9 +358,24 @@ def test_another_callback_url_is_refused_with_a_sentence(url: str) -> None:
         check_callback_url(url)
 
 
-@pytest.mark.parametrize("url", [*INNER, "http://example.org:8080/", "http://127.0.0.1:65535/"])
+@pytest.mark.parametrize("url", INNER)
 def test_an_operator_can_allow_the_inner_network(url: str) -> None:
     check_callback_url(url, allow_private=True)
+
+
+@pytest.mark.parametrize("port", [22, 5432, 8080, 8999, 65535])
+def test_an_operator_names_the_ports(port: int) -> None:
+    url = f"http://127.0.0.1:{port}/"
+    with pytest.raises(ValueError, match=r"on port 80, 443 .*port \d+ is not allowed.*callback_ports"):
+        check_callback_url(url, allow_private=True)
+    check_callback_url(url, allow_private=True, ports=["80", str(port)])
+    check_callback_url(url, allow_private=True, ports=[f"{port}-{port}"])
+
+
+@pytest.mark.parametrize("text", ["", "a", "0", "65536", "9-8", "1-", "-1", "\u0661", "80 - 90"])
+def test_what_names_no_port(text: str) -> None:
+    with pytest.raises(ValueError, match="is no port"):
+        port_numbers([text])
 
 
 @pytest.mark.parametrize("url", NEVER)

@@ -14,8 +14,10 @@ from making import Clock, new_job
 from modelport.jobs.records import Delivery, Job, Outcome
 from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
-from modelport.jobs.webhooks import WebhookSender
+from modelport.jobs.webhooks import WebhookSender, post_limits
 from modelport.webhooks import verify
+
+ANY_PORT = ("1-65535",)
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 PATIENCE = 20.0
@@ -142,9 +144,8 @@ class World:
         return sender
 
     def idle_sender(self, *, allow_private: bool = True, secret: str = SECRET) -> WebhookSender:
-        return WebhookSender(
-            self.watched, secret, "this server", allow_private=allow_private, clock=self.clock
-        )
+        limits = post_limits(allow_private, ANY_PORT)
+        return WebhookSender(self.watched, secret, "this server", limits=limits, clock=self.clock)
 
     def run(self, sender: WebhookSender) -> asyncio.Task[None]:
         self.tasks.append(asyncio.create_task(sender.run()))

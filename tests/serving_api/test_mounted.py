@@ -9,7 +9,6 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -97,10 +96,14 @@ def test_jobs_run_and_are_found_below_the_mount(client: Any) -> None:
 
 
 def test_a_webhook_has_the_link_below_the_mount(tmp_path: Path) -> None:
-    app = modelport.create_app(Plain, data_dir=str(tmp_path), allow_private_callbacks=True)
-    with closing(socket.create_server(("127.0.0.1", 0))) as receiver, TestClient(parent_of(app)) as client:
+    receiver = socket.create_server(("127.0.0.1", 0))
+    ports = [str(receiver.getsockname()[1])]
+    app = modelport.create_app(
+        Plain, data_dir=str(tmp_path), allow_private_callbacks=True, callback_ports=ports
+    )
+    with receiver, TestClient(parent_of(app)) as client:
         receiver.settimeout(60)
-        hook = f"http://127.0.0.1:{receiver.getsockname()[1]}/"
+        hook = f"http://127.0.0.1:{ports[0]}/"
         headers = {"prefer": "respond-async", "job-callback-url": hook}
         started = client.post(f"{MODEL}/predict", json={"x": 4}, headers=headers)
         assert started.status_code == 202, started.text

@@ -77,7 +77,7 @@ class Application:
         self.admission = Admission(settings)
         self.direct = DirectCalls(self._calls, self.admission, self._predict_paths, version_of)
         self._job_routes = JobRoutes(jobs, self.base_path)
-        self._submission = JobSubmission(engine, jobs, settings)
+        self._submission = JobSubmission(engine, jobs, settings, self._calls.memory)
         self._job_answers = JobAnswers(self._submission, self._job_routes, self._calls, self.base_path)
         self._mlup = MlupApi(
             self._calls, self._submission, self._job_answers, self.base_path, mlup, self.admission

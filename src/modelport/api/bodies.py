@@ -7,6 +7,7 @@ import errno
 from pathlib import Path
 
 from modelport.api.asgi import Receive, Scope
+from modelport.api.body_memory import SMALL_BYTES, BodyHold
 from modelport.api.multipart import MultipartForm
 from modelport.api.problems import Problem
 from modelport.contract.calls import Call
@@ -52,15 +53,16 @@ class CallHeaders:
     def may_need_files(self) -> bool:
         """True if the body may end up on the disk."""
         is_form = self.content_type.lower().startswith("multipart/form-data")
-        return is_form or self.length > MEMORY_BYTES or self.length < 0
+        return is_form or self.length > SMALL_BYTES or self.length < 0
 
 
 async def read_body(
-    call: Call, headers: CallHeaders, receive: Receive, folder: Path, settings: Settings
+    call: Call, headers: CallHeaders, receive: Receive, folder: Path, settings: Settings, hold: BodyHold
 ) -> None:
     """Put what the request says into `call`. `folder` is made only if something is written there.
 
-    Raises `Problem` for a body that is too large or broken, or if the disk is full, and `ClientLeft`.
+    `hold` is to be let go of when nobody needs the call any more. Raises `Problem` for a body that is too
+    large or broken, or if the disk is full, and `ClientLeft`.
     """
     call.query, call.content_type = headers.query, headers.content_type
     call.accept, call.headers = headers.accept, headers.extra
@@ -84,9 +86,9 @@ async def read_body(
         raise _too_large(limit)
     try:
         if media == "multipart/form-data":
-            await _read_form(call, headers.content_type, receive, folder, limit)
+            await _read_form(call, MultipartForm(headers.content_type, folder), receive, limit, hold)
         elif headers.length != 0:
-            await _read_plain(call, receive, folder, limit)
+            await _read_plain(call, receive, folder, limit, hold)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Problem(
@@ -99,50 +101,55 @@ def _too_large(limit: int) -> Problem:
     return Problem(413, f"the request body is over the limit of {limit} bytes")
 
 
-async def _read_plain(call: Call, receive: Receive, folder: Path, limit: int) -> None:
+async def _read_plain(call: Call, receive: Receive, folder: Path, limit: int, hold: BodyHold) -> None:
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientLeft
     body = message.get("body", b"")
-    if not message.get("more_body", False):
+    if not message.get("more_body", False) and len(body) <= SMALL_BYTES:
         if limit and len(body) > limit:
             raise _too_large(limit)
+        hold.change(len(body))
         call.body = body
         return
-    buffer = bytearray(body)
-    size = len(body)
+    del body
+    buffer = bytearray()
+    size = 0
     path: Path | None = None
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
+    while True:
         data = message.get("body", b"")
-        more = message.get("more_body", False)
         size += len(data)
         if limit and size > limit:
             raise _too_large(limit)
         buffer += data
-        if len(buffer) > MEMORY_BYTES:
+        more = message.get("more_body", False)
+        del data, message  # the next piece may be long in coming
+        fits = hold.change(len(buffer))
+        if len(buffer) > (MEMORY_BYTES if fits else SMALL_BYTES):
             path = folder / "body"
-            await asyncio.to_thread(_append, path, bytes(buffer))
-            buffer.clear()
+            await asyncio.to_thread(_append, path, buffer)
+            buffer = bytearray()
+            hold.change(0)
+        if not more:
+            break
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
     if path is None:
         call.body = bytes(buffer)
         return
     if buffer:
-        await asyncio.to_thread(_append, path, bytes(buffer))
+        await asyncio.to_thread(_append, path, buffer)
     call.body_path = str(path)
 
 
-def _append(path: Path, data: bytes) -> None:
+def _append(path: Path, data: bytearray) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     with path.open("ab") as file:
         file.write(data)
 
 
-async def _read_form(call: Call, content_type: str, receive: Receive, folder: Path, limit: int) -> None:
-    form = MultipartForm(content_type, folder)
+async def _read_form(call: Call, form: MultipartForm, receive: Receive, limit: int, hold: BodyHold) -> None:
     size = 0
     more = True
     while more:
@@ -155,6 +162,13 @@ async def _read_form(call: Call, content_type: str, receive: Receive, folder: Pa
         if limit and size > limit:
             raise _too_large(limit)
         await form.feed(data)
+        del data, message  # the next piece may be long in coming
+        if not hold.change(form.in_memory):
+            await form.flush()
+            if not hold.change(form.in_memory) and form.in_memory > SMALL_BYTES:
+                raise Problem(
+                    503, "the server holds too many forms now; try again later", [("Retry-After", "1")]
+                )
     await form.finish()
     call.fields = form.fields
     call.uploads = form.uploads

@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 from modelport.api.asgi import Headers, Receive, Scope, Send, send_body
 from modelport.api.bodies import CallHeaders, ClientLeft, read_body
+from modelport.api.body_memory import BodyHold, BodyMemory
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.engine.local import LocalEngine
@@ -38,6 +39,7 @@ class CallHandler:
     def __init__(self, engine: LocalEngine, settings: Settings):
         self.engine = engine
         self.settings = settings
+        self.memory = BodyMemory(settings.max_body_memory)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, verb: str) -> None:
         """Answer one request for `verb` of a model. Raises nothing: every end is an answer."""
@@ -64,18 +66,19 @@ class CallHandler:
 
         After `seconds` of waiting for the model the answer is a 504.
         """
-        with pool.held():
-            await self._exchange(scope, receive, pool, call, ends, seconds)
+        with pool.held(), self.memory.hold() as hold:
+            await self._exchange((scope, receive), pool, call, ends, seconds, hold)
 
     async def _exchange(
         self,
-        scope: Scope,
-        receive: Receive,
+        client: tuple[Scope, Receive],
         pool: ModelPool,
         call: Call,
         ends: Ends,
         seconds: float | None,
+        hold: BodyHold,
     ) -> None:
+        scope, receive = client
         request_id = self.engine.request_id(call.id)
         folder = self.engine.spool.folder_of(call.id)
         has_files = False
@@ -85,9 +88,10 @@ class CallHandler:
             assert signature is not None  # check_open has refused otherwise
             headers = CallHeaders(scope, getattr(signature, call.verb).header_names())
             has_files = headers.may_need_files()
-            await read_body(call, headers, receive, folder, self.settings)
+            await read_body(call, headers, receive, folder, self.settings, hold)
             has_files = bool(call.uploads or call.body_path) or self.settings.allow_url_inputs
-            pending, answer = await ask(pool, call, (scope, receive), seconds)
+            pending, answer = await ask(pool, call, client, seconds)
+            hold.change(0)
             await ends.respond(pending, answer)
         except Problem as problem:
             if has_files:  # before the answer: who hears of a full disk may try again at once

@@ -89,6 +89,8 @@ class DirectCalls:
         pool = self.engine.route(name) if version is None else self._version_of(name, version)
         if pool is None or pool.reads_headers or not _is_json(content_type):
             return False
+        if not self._calls.memory.take(len(cycle.body)):
+            return False
         call = Call(
             self.engine.next_id(),
             query=scope["query_string"],
@@ -99,6 +101,7 @@ class DirectCalls:
         try:
             pending = pool.submit(call, partial(self._on_answer, cycle, pool))
         except Refused:
+            self._calls.memory.give(len(call.body))
             return False
         cycle.connection.on_disconnect = partial(pool.cancel, pending)
         return True
@@ -111,6 +114,7 @@ class DirectCalls:
         return self._models.get(found["model"] + found["rest"]), int(found["number"])
 
     def _on_answer(self, cycle: Cycle, pool: ModelPool, pending: Pending, answer: Answer) -> None:
+        self._calls.memory.give(len(pending.call.body))
         if answer.is_plain and not cycle.flow.write_paused:
             cycle.send_whole(self._head_of(cycle, answer), answer.body)
         elif not cycle.disconnected:

@@ -23,14 +23,20 @@ _ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """What one connection may cost. Sizes in bytes, times in seconds."""
+    """What connections may cost. Sizes in bytes, times in seconds."""
 
     request_line: int = 8192
     header_bytes: int = 65536
     header_count: int = 100
     header_deadline_s: float = 10.0
     body_idle_s: float = 30.0
+    body_deadline_s: float = 3600.0
+    body_rate: float = 500.0  # bytes a second, on the average of more than the grace
+    body_grace_s: float = 10.0
     write_idle_s: float = 30.0
+    unsent_bytes: int = 64 << 20  # of all connections together
+    connections: int = 1000
+    connections_of_one: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,12 @@ BAD_CODING = Problem(400, "Transfer-Encoding must be exactly 'chunked', once.")
 UNKNOWN_CODING = Problem(501, "Only the 'chunked' transfer coding is served; send the body without others.")
 CODING_ON_10 = Problem(400, "HTTP/1.0 has no Transfer-Encoding; use Content-Length or HTTP/1.1.")
 BAD_EXPECT = Problem(417, "Only 'Expect: 100-continue' is served; leave other expectations out.")
+BODY_SLOW = Problem(408, "The request body arrives too slowly; send it faster, or a smaller one.")
+BODY_LATE = Problem(408, "The request body did not arrive in time; send it faster, or a smaller one.")
+SERVER_FULL = Problem(503, "The server has too many connections; try again later.", ((b"retry-after", b"1"),))
+ADDRESS_FULL = Problem(
+    429, "There are too many connections from your address; use fewer.", ((b"retry-after", b"1"),)
+)
 SERVER_BUSY = Problem(503, "The server has too many connections; try again later.", ((b"retry-after", b"1"),))
 SERVER_ERROR = Problem(500, "The server could not answer this request.")
 

@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
 from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
-from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from modelport.api import http_framing as framing
+from modelport.api.http_crowd import Crowd, close_idle, origin_of
 from modelport.api.http_cycle import Connection, Cycle, logger
 from modelport.api.http_framing import HttpLimits, Problem
+from modelport.api.http_half_close import HalfClose
 from modelport.api.http_requests import RequestReader
+from modelport.api.http_sweep import Sweep, sweep_of
+from modelport.api.http_watches import SentWatch
 
 __all__ = ["Connection", "HttpLimits", "HttpProtocol", "limited_protocol"]
 
@@ -41,38 +45,11 @@ def limited_protocol(
     `take` is offered each request that arrived in one piece. If it returns true, it answers the request
     itself, at once or later; the ASGI application does not see it.
     """
-    members = {"limits": limits} if take is None else {"limits": limits, "take": staticmethod(take)}
+    crowd = Crowd(limits.connections, limits.connections_of_one)
+    members: dict[str, Any] = {"limits": limits, "crowd": crowd}
+    if take is not None:
+        members["take"] = staticmethod(take)
     return type("LimitedHttpProtocol", (HttpProtocol,), members)
-
-
-class _Sweep:
-    """Looks at each connection of one server every `tick` seconds, while there are any."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, connections: set[Any], tick: float) -> None:
-        self._loop = loop
-        self._connections = connections
-        self._tick = tick
-        self._armed = False
-
-    def arm(self) -> None:
-        if not self._armed:
-            self._armed = True
-            self._loop.call_later(self._tick, self._look)
-
-    def _look(self) -> None:
-        self._armed = False
-        now = self._loop.time()
-        for connection in tuple(self._connections):
-            if isinstance(connection, HttpProtocol):
-                try:
-                    connection.on_tick(now)
-                except Exception:  # one connection's failure must not end the deadlines of all
-                    logger.exception("the deadline check of a connection failed")
-        if self._connections:
-            self.arm()
-
-
-_sweeps: WeakKeyDictionary[Any, _Sweep] = WeakKeyDictionary()
 
 
 class _Flow(FlowControl):
@@ -90,6 +67,7 @@ class HttpProtocol(RequestReader):
 
     _flow: _Flow  # the same object as `flow`, under its own type
     take: Callable[[Cycle], bool] | None = None
+    crowd = Crowd()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -98,9 +76,9 @@ class HttpProtocol(RequestReader):
         self._discarding = False
         self._discarded = 0
         self._last_words: bytes | None = None
-        # What the sweep saw of the write buffer
-        self._stalled_since: float | None = None
-        self._unsent = 0
+        self.sent = SentWatch()
+        self._origin: str | None = None  # whom the crowd has counted the connection for
+        self._half_close: HalfClose | None = None
 
     # --- connection --------------------------------------------------------------------------------
 
@@ -108,18 +86,48 @@ class HttpProtocol(RequestReader):
         super().connection_made(transport)
         self.flow = self._flow = _Flow(transport)
         _send_at_once(transport)
-        sweep = _sweeps.get(self.server_state)
-        if sweep is None:
-            limits = self.limits
-            shortest = min(
-                limits.header_deadline_s, limits.body_idle_s, limits.write_idle_s, self.timeout_keep_alive
-            )
-            tick = min(max(shortest / 8, 0.02), 1.0)
-            sweep = _sweeps[self.server_state] = _Sweep(self.loop, self.connections, tick)
-        sweep.arm()
+        sweep_of(self.server_state, self._new_sweep).arm()
+        self._enter_crowd()
+
+    def _enter_crowd(self) -> None:
+        """Take part, or be told that there is no room, and why."""
+        origin = origin_of(self.client)
+        problem = self.crowd.enter(origin, self.loop.time(), self._make_room)
+        if problem is None:
+            self._origin = origin
+        else:
+            self.crowd.turn_away(self, self.transport.abort)
+            self.transport.write(problem.wire(self.server_state.default_headers, head_only=False))
+            self.linger()
+
+    def _new_sweep(self) -> Sweep:
+        return Sweep(self.loop, self.connections, self.limits, self.timeout_keep_alive)
+
+    def _make_room(self) -> bool:
+        others = cast("set[HttpProtocol]", self.connections - {self})
+        return close_idle([(one.idle_since, one.transport.close) for one in others], self.loop.time())
+
+    @property
+    def idle_since(self) -> float:
+        """When the last request was answered, or the connection was made; infinity if one is under way."""
+        is_between = self.headers is None if self._in_head else not self._is_answering()
+        if self._since is None or not is_between or self._awaits_body() or self._discarding:
+            return math.inf
+        return self._since
+
+    def _is_answering(self) -> bool:
+        """Whether an answer is under way, or a request waits for its turn."""
+        running = self._running
+        return bool(self.pipeline or self._stash or (running is not None and not running.response_complete))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
+        if self._origin is not None:
+            self.crowd.leave(self._origin)
+        else:
+            self.crowd.has_gone(self)
+        if self._half_close is not None:
+            self._half_close.end()
         if self._running is not None:
             self._running.client_left()
         for cycle, _ in self.pipeline:
@@ -132,15 +140,33 @@ class HttpProtocol(RequestReader):
             self.transport.close()
         self.parser = cast(Any, None)  # parser and protocol hold each other
 
-    def eof_received(self) -> None:
-        """The client sends no more. A request that is not whole gets told so, if it still listens."""
-        if self._discarding or self.transport.is_closing() or self._stash:
-            return
-        if self.headers is not None and (self._in_head or self._awaits_body()):
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The client sends no more, but may still listen: what it asked for is answered, then all is closed.
+
+        Who leaves in the middle of an answer is gone. True keeps the connection.
+        """
+        if self._half_close is not None:
+            return True
+        if self._discarding or self.transport.is_closing():
+            return False
+        if not self._stash and self.headers is not None and (self._in_head or self._awaits_body()):
             self._refuse(framing.BODY_TRUNCATED)
+        running = self._running
+        if not self._is_answering():
+            return False
+        if running is not None and running.response_started and not (self.pipeline or self._stash):
+            return False
+        self._half_close = HalfClose(self.loop, self.transport, self._may_send_interim)
+        return True
+
+    def _may_send_interim(self) -> bool:
+        running = self._running
+        if running is None or running.response_started:
+            return False
+        return running.scope["http_version"] == "1.1"
 
     def resume_writing(self) -> None:
-        self._stalled_since = None
+        self.sent.progressed()
         super().resume_writing()
 
     def shutdown(self) -> None:
@@ -154,9 +180,13 @@ class HttpProtocol(RequestReader):
 
     def on_tick(self, now: float) -> None:
         """Called by the sweep: end the connection if the client let a deadline pass."""
-        if self._writes_stall(now):
-            logger.warning("aborted the connection of %s: it does not read its response", self._client_name())
-            self.transport.abort()
+        unsent = self.transport.get_write_buffer_size()
+        if self.sent.look(now, unsent) > self.limits.write_idle_s:
+            self.cut("it does not read its response")
+            return
+        late = self.body.look(now, self.limits, is_awaited=self._is_reading_body())
+        if late is not None:
+            self._refuse(late)
             return
         if self._since is None or self.flow.read_paused:  # paused: it waits for us, not we for it
             self._since = now
@@ -179,12 +209,16 @@ class HttpProtocol(RequestReader):
         elif self.cycle.response_complete and idle > self.timeout_keep_alive:
             self.transport.close()
 
-    def _writes_stall(self, now: float) -> bool:
-        unsent = self.transport.get_write_buffer_size()
-        if unsent == 0 or unsent < self._unsent or self._stalled_since is None:
-            self._stalled_since = now
-        self._unsent = unsent
-        return unsent > 0 and now - self._stalled_since > self.limits.write_idle_s
+    def cut(self, why: str) -> None:
+        """End the connection now, whatever is still to be sent."""
+        logger.warning("aborted the connection of %s: %s", self._client_name(), why)
+        self.transport.abort()
+
+    def _is_reading_body(self) -> bool:
+        """Whether it is the client that keeps us waiting for more of a body."""
+        if self._in_head or self._discarding or not self._awaits_body():
+            return False
+        return not (self.flow.read_paused or self.cycle.waiting_for_100_continue)
 
     def _head_is_late(self) -> None:
         if self.headers is None:  # not one request yet: there is nothing to answer
@@ -273,7 +307,10 @@ class HttpProtocol(RequestReader):
             return
         if self._stash:
             self._feed_stash()
-        self.flow.resume_reading()
+        if self._half_close is None:
+            self.flow.resume_reading()
+        elif not self._is_answering():
+            self.transport.close()
 
     def _refuse(self, problem: Problem) -> None:
         """Answer `problem`, in its turn, as the last thing on this connection."""
@@ -307,7 +344,7 @@ class HttpProtocol(RequestReader):
         self._stash.clear()
         self._flow.held = False
         self.flow.resume_reading()
-        if self.transport.can_write_eof():
+        if self.transport.can_write_eof() and self._half_close is None:
             self.transport.write_eof()
         else:
             self.transport.close()

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from modelport.api import http_framing as framing
 from modelport.api.http_cycle import Connection, Cycle, Protocol, logger
 from modelport.api.http_framing import HttpLimits, Problem, Refused
+from modelport.api.http_watches import BodyWatch
 
 MAX_CHUNK_OVERHEAD = 16 << 10
 # A chunk's size line and line ends; what exceeds this, chunk after chunk, counts as overhead.
@@ -52,6 +53,7 @@ class RequestReader(Protocol):
         # Chunk framing bytes that are not accounted for
         self._overhead = 0
         self._credit = 0
+        self.body = BodyWatch()
 
     def _refuse(self, problem: Problem) -> None:
         raise NotImplementedError
@@ -71,8 +73,8 @@ class RequestReader(Protocol):
         size = self._read_size = len(data)
         if self._in_head:
             self._head_bytes += size
-        else:
-            self._since = None  # bytes of a body restart the clock, bytes of a head do not
+        elif self._awaits_body():
+            self._since = None  # bytes of a body restart the clock, those of a head and empty lines do not
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
@@ -189,6 +191,7 @@ class RequestReader(Protocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._since = None
+        self.body.begin()
         parser = self.parser
         version = parser.get_http_version()
         method = parser.get_method()
@@ -257,6 +260,7 @@ class RequestReader(Protocol):
 
     def on_body(self, body: bytes) -> None:
         self._credit += len(body) + CHUNK_ALLOWANCE
+        self.body.bytes += len(body)
         cycle = self.cycle
         if not cycle.response_complete:
             cycle.body += body  # `_feed` wakes the app, once a read

@@ -14,6 +14,7 @@ import msgspec
 
 from modelport.api.asgi import Receive, Scope, header
 from modelport.api.bodies import CallHeaders, read_body
+from modelport.api.body_memory import BodyHold, BodyMemory
 from modelport.api.calls import ask
 from modelport.api.problems import Problem
 from modelport.contract.calls import Answer, Call
@@ -61,10 +62,11 @@ OF_VERSION = JobForm(of_version=True)
 class JobSubmission:
     """Takes requests that become jobs. One for the application; it keeps no state of a request."""
 
-    def __init__(self, engine: LocalEngine, jobs: JobService, settings: Settings):
+    def __init__(self, engine: LocalEngine, jobs: JobService, settings: Settings, memory: BodyMemory):
         self.engine = engine
         self.jobs = jobs
         self.settings = settings
+        self.memory = memory
 
     def is_possible(self) -> bool:
         """False on a server without a store: there every request for a job is refused."""
@@ -78,12 +80,14 @@ class JobSubmission:
         Raises `NotBound` for arguments that the model refuses, `Problem`, `Refused`, `ClientLeft`, and the
         store's errors.
         """
-        with pool.held():
-            return await self._submit(scope, receive, pool, verb, form)
+        call = Call(self.engine.next_id(), verb, dialect=form.dialect, request_id=str(form.id or ""))
+        with pool.held(), self.memory.hold() as hold:
+            return await self._submit((scope, receive), pool, call, form, hold)
 
     async def _submit(
-        self, scope: Scope, receive: Receive, pool: ModelPool, verb: str, form: JobForm
+        self, client: tuple[Scope, Receive], pool: ModelPool, call: Call, form: JobForm, hold: BodyHold
     ) -> tuple[Job, bool]:
+        (scope, receive), verb = client, call.verb
         key = _idempotency_key(scope)
         pool.check_open()
         assert pool.signature is not None  # check_open has refused otherwise
@@ -97,10 +101,9 @@ class JobSubmission:
         try:
             if has_files:
                 await self.jobs.begin_upload(job_id)
-            call = Call(self.engine.next_id(), verb, dialect=form.dialect, request_id=str(form.id or ""))
             if form.of_version:
                 call.saved = pool.source.saved
-            await read_body(call, headers, receive, folder, self.settings)
+            await read_body(call, headers, receive, folder, self.settings, hold)
             call.query, own = _own_arguments(call.query, operation)
             callback = self._callback_url(scope, own)
             arguments = await self._check(pool, call, form.check_seconds)
@@ -137,7 +140,7 @@ class JobSubmission:
         if not url:
             return None
         try:
-            check_callback_url(url, self.settings.allow_private_callbacks)
+            check_callback_url(url, self.settings.allow_private_callbacks, self.settings.callback_ports)
         except ValueError as error:
             raise Problem(422, str(error)) from error
         return url

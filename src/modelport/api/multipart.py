@@ -65,7 +65,7 @@ class MultipartForm:
         self._outside = 0 if self._in_parts else self._outside + len(data)
         self._check_outside()
         if self._buffered > BUFFERED_BYTES:
-            await self._flush()
+            await self.flush()
 
     def _check_outside(self) -> None:
         if self._outside > MAX_OUTSIDE_BYTES:
@@ -75,9 +75,15 @@ class MultipartForm:
         """The body has ended. Raises `Problem` if the form has not."""
         if not self._ended:
             raise Problem(400, "the multipart form has no closing boundary")
-        await self._flush()
+        await self.flush()
 
-    async def _flush(self) -> None:
+    @property
+    def in_memory(self) -> int:
+        """The bytes of the form that are not on the disk."""
+        return self._buffered + self._text_bytes
+
+    async def flush(self) -> None:
+        """Write what has come of files to the disk."""
         writes, self._writes, self._buffered = self._writes, [], 0
         if writes:
             await asyncio.to_thread(_write, self._folder, writes)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import resource
 import signal
 import socket
 import sys
@@ -108,15 +109,32 @@ async def _end_without_model(engine: LocalEngine, server: uvicorn.Server) -> Non
 
 
 def _limits(settings: Settings) -> HttpLimits:
-    """What one connection may cost; a setting of 0 takes its limit away."""
+    """What connections may cost; a setting of 0 takes its limit away."""
+    connections, of_one = _most_connections(settings), settings.max_connections_per_address
     return HttpLimits(
         request_line=settings.max_request_line or sys.maxsize,
         header_bytes=settings.max_header_bytes or sys.maxsize,
         header_count=settings.max_headers or sys.maxsize,
         header_deadline_s=settings.header_timeout or math.inf,
         body_idle_s=settings.body_timeout or math.inf,
+        body_deadline_s=settings.body_deadline or math.inf,
+        body_rate=settings.min_body_rate,
         write_idle_s=settings.write_timeout or math.inf,
+        unsent_bytes=settings.max_answer_memory or sys.maxsize,
+        connections=connections,
+        connections_of_one=max(connections // 2, 1) if of_one is None else of_one or sys.maxsize,
     )
+
+
+def _most_connections(settings: Settings) -> int:
+    """As many as are set, and as half of the files that this process may open: the other half is for work."""
+    wanted = settings.max_connections or sys.maxsize
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if files == resource.RLIM_INFINITY or wanted <= files // 2:
+        return wanted
+    if settings.max_connections:
+        log.info("at most %d connections, because the limit of open files is %d", files // 2, files)
+    return files // 2
 
 
 def _configuration(app: Application, settings: Settings) -> uvicorn.Config:

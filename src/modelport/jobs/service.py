@@ -24,7 +24,7 @@ from modelport.jobs.states import TERMINAL
 from modelport.jobs.store import JobStore, StoreError, StoreUnavailable
 from modelport.jobs.tidying import tidy
 from modelport.jobs.webhook_secret import webhook_secret
-from modelport.jobs.webhooks import WebhookSender
+from modelport.jobs.webhooks import WebhookSender, post_limits
 from modelport.jobs.writer import WhenTrained
 from modelport.settings import Settings, normal_base_path
 
@@ -95,7 +95,7 @@ class JobService:
             secret,
             self._runner.owner,
             base_path=self.base_path,
-            allow_private=settings.allow_private_callbacks,
+            limits=post_limits(settings.allow_private_callbacks, settings.callback_ports),
         )
         self._running = asyncio.create_task(self._kept_alive(self._runner.run))
         for work in (sender.run, self._prune, self._tidy):

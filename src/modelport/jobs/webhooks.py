@@ -25,6 +25,7 @@ from modelport.jobs.records import Delivery, Job
 from modelport.jobs.views import job_body, utc
 from modelport.jobs.webhook_targets import Targets, target_of
 from modelport.security.addresses import is_public_address, is_public_or_private_address
+from modelport.security.ports import USUAL_PORTS, port_numbers
 from modelport.security.post_limits import PostLimits
 from modelport.security.urls import UrlError, check_url
 from modelport.webhooks import keys_of, sign
@@ -41,8 +42,6 @@ LEASE_SECONDS = 45.0  # well above what one attempt may take
 POLL_SECONDS = 1.0
 GAP_SECONDS = 0.25  # between two looks that find nothing: other commits may come by the hundred
 GONE = 410
-ANY_PORT = range(1, 65536)
-PUBLIC_PORTS = frozenset({80, 443})
 
 
 class DeliveryStore(Protocol):
@@ -57,24 +56,23 @@ class DeliveryStore(Protocol):
     def subscribe(self, job_id: str | None = None) -> AbstractAsyncContextManager[asyncio.Event]: ...
 
 
-def post_limits(allow_private: bool) -> PostLimits:
-    """Where webhooks may go: public addresses on the usual ports; with `allow_private` ours as well."""
-    if allow_private:
-        return PostLimits(allowed_ports=ANY_PORT, allow_addresses=is_public_or_private_address)
-    return PostLimits(allowed_ports=PUBLIC_PORTS, allow_addresses=is_public_address)
+def post_limits(allow_private: bool, ports: Sequence[str] = USUAL_PORTS) -> PostLimits:
+    """Where webhooks may go: public addresses, with `allow_private` ours as well, on these ports only."""
+    allowed = is_public_or_private_address if allow_private else is_public_address
+    return PostLimits(allowed_ports=port_numbers(ports), allow_addresses=allowed)
 
 
-def check_callback_url(url: str, allow_private: bool = False) -> None:
+def check_callback_url(url: str, allow_private: bool = False, ports: Sequence[str] = USUAL_PORTS) -> None:
     """Raise `ValueError`, with a sentence for the client, unless webhooks may be sent to this URL.
 
     Names are not looked up here: where they lead is judged at each delivery, as it may change.
     """
-    limits = post_limits(allow_private)
+    limits = post_limits(allow_private, ports)
     try:
         checked = check_url(url, limits.allowed_ports)
     except UrlError as error:
-        ports = "" if allow_private else " on port 80 or 443"
-        raise ValueError(f"callback_url must be a plain http or https URL{ports} ({error.why})") from None
+        places = f"on port {', '.join(ports)} ({error.why}; the server's callback_ports names the ports)"
+        raise ValueError(f"callback_url must be a plain http or https URL {places}") from None
     if checked.host == "localhost" or checked.host.endswith(".localhost"):
         internal = not allow_private
     else:
@@ -122,13 +120,13 @@ class WebhookSender:
         owner: str,
         *,
         base_path: str = "",
-        allow_private: bool = False,
+        limits: PostLimits | None = None,
         clock: Callable[[], float] = time.time,
     ):
         self.store = store
         self.owner = owner
         self.base_path = base_path
-        self.limits = post_limits(allow_private)
+        self.limits = limits or post_limits(allow_private=False)
         self.clock = clock
         self.targets = Targets()
         self._keys = keys_of(secret)

@@ -16,7 +16,8 @@ LOG_SETTINGS = frozenset({"log_level", "log_file"})
 SERVER_SETTINGS = frozenset(
     {
         "host", "port", "max_header_bytes", "max_headers", "max_request_line", "header_timeout",
-        "body_timeout", "write_timeout", "keep_alive",
+        "body_timeout", "body_deadline", "min_body_rate", "max_answer_memory", "max_connections",
+        "max_connections_per_address", "write_timeout", "keep_alive",
     }
 )  # fmt: skip
 

@@ -63,6 +63,8 @@ class DirectPredictions:
         pool = self._engine.route(name) if name is not None and name in self._engine.pools else None
         if pool is None or pool.reads_headers or self.model.is_busy or _has_own_way(content_type):
             return False
+        if not self._calls.memory.take(len(cycle.body)):
+            return False
         call = Call(
             self._engine.next_id(),
             query=scope["query_string"],
@@ -77,6 +79,7 @@ class DirectPredictions:
         try:
             exchange.begin(pool.submit(call, exchange.on_answer), self._wait)
         except Refused:
+            self._calls.memory.give(len(call.body))
             return False
         return True
 
@@ -97,6 +100,10 @@ class DirectPredictions:
         await self._calls.respond(
             send, pool, pending, MLUP.shaped(answer, pending.call.request_id, hide=hide)
         )
+
+    def let_go(self, pending: Pending) -> None:
+        """The body of a call that has ended is needed no longer."""
+        self._calls.memory.give(len(pending.call.body))
 
     def call_later(self, seconds: float, pending: Pending, exchange: _Exchange) -> asyncio.TimerHandle:
         """Have `exchange` told when its client has waited so long."""
@@ -124,6 +131,7 @@ class _Exchange:
     def on_answer(self, pending: Pending, answer: Answer) -> None:
         """The model has answered, or the call was given up."""
         self._direct.model.in_work -= 1
+        self._direct.let_go(pending)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -38,6 +38,12 @@ def plain() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def annotated() -> Iterator[Server]:
+    with mlup_serving("mlup_several", PLAIN) as server:
+        yield server
+
+
 def predicted(server: Server, body: str) -> tuple[int, Any]:
     """The status, and what is at `predict_result` or `detail`."""
     answer = server.client.post("/predict", content=body)
@@ -96,6 +102,28 @@ def test_rows_of_an_estimator_whose_columns_are_checked_are_objects() -> None:
     with mlup_serving("mlup_iris", {"columns": columns, "column_validation": True}) as server:
         status, said = predicted(server, '{"X": [[5.1, 3.5, 1.4, 0.2]]}')
         assert (status, said[0]["type"], said[0]["loc"]) == (422, "model_type", ["X", 0])
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind", "words"),
+    [
+        ({"second": "x"}, "int_parsing", f"{INT}, unable to parse string as an integer"),
+        ({"second": 2.5}, "int_from_float", f"{INT}, got a number with a fractional part"),
+        ({"second": None}, "int_type", INT),
+        ({"first": 3}, "list_type", LIST),
+        ({"third": 3}, "string_type", TEXT),
+    ],
+)
+def test_a_bad_argument_of_a_model_with_hints(
+    annotated: Server, sent: dict[str, Any], kind: str, words: str
+) -> None:
+    status, said = predicted(annotated, json.dumps({"first": [1.0], "second": 2} | sent))
+    assert (status, said) == (422, [{"loc": list(sent), "msg": words, "type": kind}])
+
+
+@pytest.mark.parametrize("second", ["2", 2.0, "2.0"])
+def test_text_is_read_as_the_type_of_an_argument(annotated: Server, second: Any) -> None:
+    assert predicted(annotated, json.dumps({"first": [1.5], "second": second})) == (200, [3.0, "c"])
 
 
 # -- what Python's own JSON writes -------------------------------------------------------------------------

@@ -55,7 +55,7 @@ class Places:
     the model asks for, a repeated one in lines; `accept` is the Accept header.
     `unread` is what is wrong with a body that gives no arguments; who can read it all the same takes it away.
     `unread_last` says that errors of arguments are told before it.
-    `lenient` requests come by an API that passes over what it does not know.
+    `lenient` requests come by an API that passes over what it does not know, and reads text as numbers.
     """
 
     __slots__ = (

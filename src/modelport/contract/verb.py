@@ -114,7 +114,7 @@ class Verb:
             try:
                 if not self.strict:  # its words are those of Python values: a list, not an array
                     return self._whole(self.whole.validate_python(places.json))
-                return self._whole(self.whole.validate_json(places.raw_json, strict=True))
+                return self._whole(self.whole.validate_json(places.raw_json, strict=not places.lenient))
             except pydantic.ValidationError as error:
                 raise ArgumentErrors(field_map(error), error_details(error)) from None
         return self._whole(self._bind_each(places, unknown))
@@ -143,7 +143,7 @@ class Verb:
                     self._fill_in(bound, name)
                 continue
             try:
-                bound[name] = self._validated(argument, place, found)
+                bound[name] = self._validated(argument, place, found, places.lenient)
             except pydantic.ValidationError as error:
                 errors[name] = field_map(error, skip=0)
                 details += error_details(error, (name,))
@@ -156,11 +156,11 @@ class Verb:
         if default is not None and default.value is not PydanticUndefined:
             bound[name] = default.value
 
-    def _validated(self, argument: Argument, place: str, found: Any) -> Any:
+    def _validated(self, argument: Argument, place: str, found: Any, lenient: bool) -> Any:
         adapter = self.adapters[argument.name]
         if place == "json":
             if self.strict and argument.kind == "value" and argument.schema.get("format") != "table":
-                return adapter.validate_json(_json(found), strict=True)
+                return adapter.validate_json(_json(found), strict=not lenient)
             return adapter.validate_python(found)
         reader = self.readers[argument.name]
         value = found if reader.takes_several else found[0]

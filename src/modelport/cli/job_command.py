@@ -60,6 +60,13 @@ def job_command(verb: str) -> click.Command:
     @click.pass_context
     def run(ctx: click.Context, source: str, arguments: tuple[str, ...], **own: Any) -> None:
         given = list(arguments)
+        server = own.pop("server") or _named_after(source, given)
+        if server:
+            from modelport.cli.server_training import run_at
+
+            folder = own["output"] or _taken_out(given, "-o", "--output")
+            run_at(server, verb, source, given, Path(folder) if folder else None)
+            return
         found = source_with_options(source, own, given)
         _run(ctx, verb, found, given, own)
 
@@ -70,13 +77,39 @@ def job_command(verb: str) -> click.Command:
             click.Argument(["source"], metavar="[NAME=]SOURCE"),
             click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED, metavar="[--ARGUMENT VALUE]..."),
             *own_options(set()),
+            click.Option(
+                ["server", "--server"],
+                metavar="URL",
+                help=f"{verb} at this server: the source is the name of one of its models",
+            ),
             *file_options(),
         ],
         context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-        short_help=f"{verb.capitalize()} a model here, with live progress.",
+        short_help=f"{verb.capitalize()} a model here or at a server, with live progress.",
         help=HELP[verb] + "Ctrl-C asks it to stop, and once more kills it. The model's arguments are "
         f"options: `modelport {verb} SOURCE --help` lists them.",
     )
+
+
+def _named_after(source: str, arguments: list[str]) -> str | None:
+    """The server that is named after the source, unless that is a file, whose own option it may be."""
+    if "/" in source or source.endswith(".py") or Path(source).exists():
+        return None
+    return _taken_out(arguments, "--server")
+
+
+def _taken_out(arguments: list[str], *flags: str) -> Any:
+    """The value of an option among others, which it is taken out of."""
+    for number, text in enumerate(arguments):
+        flag, sign, value = text.partition("=")
+        if flag in flags and sign:
+            del arguments[number]
+            return value
+        if text in flags and number + 1 < len(arguments):
+            value = arguments[number + 1]
+            del arguments[number : number + 2]
+            return value
+    return None
 
 
 def _run(ctx: click.Context, verb: str, source: Source, arguments: list[str], own: dict[str, Any]) -> None:

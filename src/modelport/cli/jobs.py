@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from time import time
 
 import click
 
-from modelport.cli.jobs_source import opened
+from modelport.cli.jobs_source import full_id, opened
+from modelport.cli.listing_group import ListingGroup
 from modelport.cli.loading import interruptible
 from modelport.cli.server_options import json_option, print_json, url_option
 from modelport.jobs.states import KINDS, State
@@ -53,6 +54,7 @@ def _list(url: str | None, data_dir: Path | None, limit: int, as_json: bool, **f
 
 def _show(url: str | None, data_dir: Path | None, job_id: str, as_json: bool) -> None:
     with interruptible(), opened(url, data_dir) as source:
+        job_id = full_id(source, job_id)
         job = source.get(job_id)
         if as_json:
             print_json(job)
@@ -65,13 +67,43 @@ def _show(url: str | None, data_dir: Path | None, job_id: str, as_json: bool) ->
 
 def _log(url: str | None, data_dir: Path | None, job_id: str, follow: bool) -> None:
     with interruptible(), opened(url, data_dir) as source:
-        for line in source.lines(job_id, follow=follow):
+        for line in source.lines(full_id(source, job_id), follow=follow):
             click.echo(line)
+
+
+def _download(
+    url: str | None, data_dir: Path | None, job_id: str, names: tuple[str, ...], output: Path
+) -> None:
+    with interruptible(), opened(url, data_dir) as source:
+        job_id = full_id(source, job_id)
+        source.get(job_id)  # so that an id of none is told apart from a job that kept nothing
+        there_are = [name for name, _ in source.artifacts(job_id)]
+        for name in names:
+            if name not in there_are:
+                has = f"it has {', '.join(there_are[:20])}" if there_are else "it has kept none"
+                raise click.ClickException(f"job {job_id} has no file {name!r}: {has}")
+        if not there_are:
+            click.echo(f"job {job_id} has kept no files", err=True)
+        for name in names or there_are:
+            source.save(job_id, name, _place(output, name))
+            click.echo(str(output / name))
+
+
+def _place(folder: Path, name: str) -> Path:
+    """Where a file of a job goes: below the folder, whatever its name is. Raises `click.ClickException`."""
+    place = folder / name
+    if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
+        raise click.ClickException(f"the file {name!r} would lie outside of {folder}")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{place.parent} cannot be made: {error.strerror}") from None
+    return place
 
 
 def _cancel(url: str | None, data_dir: Path | None, job_ids: tuple[str, ...]) -> None:
     with interruptible(), opened(url, data_dir, to_change=True) as source:
-        for job_id in job_ids:
+        for job_id in [full_id(source, each) for each in job_ids]:
             job = source.cancel(job_id)
             state = "running, asked to stop" if job["state"] == "running" else job["state"]
             click.echo(f"{job_id} is {state}")
@@ -79,7 +111,7 @@ def _cancel(url: str | None, data_dir: Path | None, job_ids: tuple[str, ...]) ->
 
 def _retry(url: str | None, data_dir: Path | None, job_ids: tuple[str, ...]) -> None:
     with interruptible(), opened(url, data_dir, to_change=True) as source:
-        for job_id in job_ids:
+        for job_id in [full_id(source, each) for each in job_ids]:
             click.echo(f"{job_id} is {source.retry(job_id)['state']}")
 
 
@@ -110,10 +142,11 @@ def _duration(ctx: click.Context, parameter: click.Parameter, text: str) -> floa
         raise click.BadParameter(str(error)) from None
 
 
-command = click.Group(
+command = ListingGroup(
     "jobs",
-    short_help="List, show, follow, cancel, retry and remove jobs.",
-    help="Look at the jobs of a server, or of a data folder, and tell them to stop or to run again.",
+    short_help="List, show, follow, download, cancel, retry and remove jobs.",
+    help="Look at the jobs of a server, or of a data folder, and tell them to stop or to run again. Without "
+    "a command it lists. A JOB is its id, or the first characters of it that no other job has.",
     commands=[
         click.Command(
             "list",
@@ -151,6 +184,23 @@ command = click.Group(
                 *_where(),
             ],
             help="Print what a job has printed.",
+        ),
+        click.Command(
+            "download",
+            callback=_download,
+            params=[
+                _job(),
+                click.Argument(["names"], metavar="[NAME]...", nargs=-1),
+                click.Option(
+                    ["output", "-o", "--output"],
+                    type=DATA_DIR,
+                    default=".",
+                    metavar="DIR",
+                    help="where to put them [default: this folder]",
+                ),
+                *_where(),
+            ],
+            help="Save the files that a job has kept: those named, or all.",
         ),
         click.Command(
             "cancel",

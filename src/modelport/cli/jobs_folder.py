@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import shutil
 from collections.abc import Coroutine, Generator, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -110,6 +111,13 @@ class FolderJobs:
     def artifacts(self, job_id: str) -> list[tuple[str, int]]:
         with self._errors():
             return self.folders.list_artifacts(job_id)
+
+    def save(self, job_id: str, name: str, place: Path) -> None:
+        found = self.folders.artifact(job_id, name)
+        if found is None:
+            raise click.ClickException(f"{self.data_dir}: job {job_id!r} has no file {name!r}")
+        with self._errors():
+            shutil.copyfile(found, place)
 
     def lines(self, job_id: str, *, follow: bool) -> Iterator[str]:
         after = 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from modelport.cli.jobs_source import Filters
 from modelport.cli.server_connection import ServerConnection
-from modelport.client.sync_job import Job
+from modelport.client.sync_job import Artifact, Job
 
 
 class ServerJobs:
@@ -45,6 +46,10 @@ class ServerJobs:
 
     def artifacts(self, job_id: str) -> list[tuple[str, int]]:
         return [(each["name"], each["size"]) for each in self._ask(job_id, "/artifacts/")["artifacts"]]
+
+    def save(self, job_id: str, name: str, place: Path) -> None:
+        with self._server.errors():
+            Artifact(name, None, job_id, self._server.connection).save(place)
 
     def lines(self, job_id: str, *, follow: bool) -> Iterator[str]:
         with self._server.errors():

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from modelport.cli.listing_group import ListingGroup
 from modelport.cli.loading import interruptible
 from modelport.cli.server_options import json_option, print_json, url_option
 
@@ -114,16 +115,6 @@ def _limits() -> list[click.Parameter]:
             help="at most so many times as long may an answer take [default: 3]",
         ),
     ]
-
-
-class ListingGroup(click.Group):
-    """A group that lists if no command is named."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        asks_help = any(arg in ctx.help_option_names for arg in args[:1])
-        if not asks_help and (not args or args[0].startswith("-")):
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
 
 
 command = ListingGroup(

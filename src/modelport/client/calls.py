@@ -129,6 +129,13 @@ class Calls:
             return response.json()
         return (yield from self.job(_uuid_of(response, verb)))
 
+    def taken(self, model: str | None, verb: str) -> Flow[Taken]:
+        """What a method of a model takes. Raises `NotFound` for a model that there is not."""
+        deadline = self.deadline()
+        path = yield from self.model_path(model, deadline)
+        yield from exchange(Request("GET", f"{path}/"), deadline)
+        return (yield from self._taken(path, f"{path}/{verb}/", deadline))
+
     def _sent(
         self, request: Request, method: tuple[str, str], given: Given, deadline: Deadline
     ) -> Flow[httpx.Response]:

@@ -6,10 +6,13 @@ earlier one wins. See `modelport.configuration` for how they are read.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 MIB = 1 << 20
+PROJECT_FOLDER = ".modelport"  # in the working folder: a data folder of its own for each project
 REGRESSIONS = ("refuse", "warn")  # what may become of a version that is worse than the live one
 
 
@@ -129,7 +132,14 @@ class Settings:
         None, "rows that one request to /predict may have; more are answered 429"
     )
 
-    data_dir: str = _setting("~/.local/share/modelport", "folder of the jobs: database, files, artifacts")
+    data_dir: str = _setting(
+        "",
+        "folder of jobs and runs: database, files, artifacts; by default .modelport in the working folder if "
+        "that is there, else modelport in XDG_DATA_HOME (~/.local/share)",
+    )
+    adopt: bool = _setting(
+        False, "go on with runs, versions and jobs that models of these names have made at other places"
+    )
     database_url: str | None = _secret(
         "PostgreSQL for the jobs (postgresql://…), which servers can share, instead of the file"
     )
@@ -172,6 +182,17 @@ class Settings:
     log_level: str = _setting("info", "debug, info, warning or error")
     log_file: str | None = _setting(None, "write the log to this file")
     debug: bool = _setting(False, "log more, and show tracebacks in the log at once")
+
+
+def data_folder(data_dir: str) -> Path:
+    """Where jobs and runs are: the folder that the setting names, or the project's own, or the user's."""
+    if data_dir:
+        return Path(data_dir).expanduser()
+    of_project = Path(PROJECT_FOLDER)
+    if of_project.is_dir():
+        return of_project.absolute()
+    home = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(home) if home.startswith("/") else Path("~/.local/share").expanduser()) / "modelport"
 
 
 def normal_base_path(given: str) -> str:

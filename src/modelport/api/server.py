@@ -75,7 +75,7 @@ async def serve(
     `on_start` is called once the engine has begun to load. With `needs_model` the server ends when every
     model has failed to load, too. With `stop` it is that event, and not a signal, that ends the server, and
     nothing of the process is changed. `mlup` is what `/info` shows of an mlup file. Raises `OSError` if the
-    spool folder cannot be made.
+    spool folder cannot be made, and `ModelLoadError` if runs and jobs that are kept are another model's.
     """
     settings = engine.settings
     runs = RunService(engine, settings)

@@ -126,9 +126,10 @@ def _prune(data_dir: Path | None, older_than: float) -> None:
 def _own_data_dir() -> Path:
     """The folder that a server with these variables would use."""
     from modelport.configuration import SettingsError, load_settings
+    from modelport.settings import data_folder
 
     try:
-        return Path(load_settings({}).data_dir)
+        return data_folder(load_settings({}).data_dir)
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
 

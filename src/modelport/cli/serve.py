@@ -63,6 +63,8 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
     is_sole_file = len(sources) == 1 and sources[0].is_saved
     try:
         run(serve(engine, sock, announce, needs_model=is_sole_file, mlup=mlup.shown if mlup else None))
+    except ModelLoadError as error:
+        raise SourceError(str(error)) from None
     except OSError as error:
         click.echo(f"modelport: {error}", err=True)
         return CANNOT_WRITE

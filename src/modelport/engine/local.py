@@ -15,7 +15,7 @@ from msgspec import structs
 from modelport.engine.pool import ModelPool, rules_of
 from modelport.engine.spool import Spool
 from modelport.engine.traffic import Shares
-from modelport.settings import Settings
+from modelport.settings import Settings, data_folder
 from modelport.sources.source import Source
 from modelport.worker.frames import Load
 
@@ -98,7 +98,7 @@ class LocalEngine:
         source = self.source(name)
         if not saved:
             return source
-        ours = (Path(self.settings.data_dir).expanduser() / "jobs").absolute()
+        ours = (data_folder(self.settings.data_dir) / "jobs").absolute()
         trust = source.options.trust or Path(saved).is_relative_to(ours)
         options = structs.replace(source.options, trust=trust, format="")
         return replace(source, saved=saved, options=options)

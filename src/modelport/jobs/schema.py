@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0005"
+HEAD = "0006"
 
 metadata = MetaData()
 # SQLite makes numbers by itself only for a column that is called INTEGER.

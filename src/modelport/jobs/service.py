@@ -8,7 +8,6 @@ import hashlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from time import time
 from urllib.parse import urlsplit
 
@@ -26,7 +25,7 @@ from modelport.jobs.tidying import tidy
 from modelport.jobs.webhook_secret import webhook_secret
 from modelport.jobs.webhooks import WebhookSender, post_limits
 from modelport.jobs.writer import WhenTrained
-from modelport.settings import Settings, normal_base_path
+from modelport.settings import Settings, data_folder, normal_base_path
 
 log = logging.getLogger("modelport.jobs")
 
@@ -34,13 +33,13 @@ PRUNE_SECONDS = 3600.0
 
 
 class JobService:
-    """What the APIs see of jobs. `start` it after the engine, `stop` it before the engine."""
+    """What the APIs see of jobs. `open` it and let it `begin` after the engine, `stop` it before that."""
 
     def __init__(self, engine: LocalEngine, settings: Settings, when_trained: WhenTrained | None = None):
         self.engine = engine
         self._when_trained = when_trained
         self.settings = settings
-        self.data_dir = Path(settings.data_dir).expanduser()
+        self.data_dir = data_folder(settings.data_dir)
         self.folders = JobFolders(self.data_dir)
         self.presence = Presence(self.data_dir, _name_of_store(settings))
         self.unavailable = "the server is starting"  # why there are no jobs; empty when there are
@@ -52,6 +51,7 @@ class JobService:
         self._sender: WebhookSender | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._lock = -1
+        self._secret = ""
         self.base_path = normal_base_path(settings.base_path)
 
     @property
@@ -68,13 +68,13 @@ class JobService:
             raise StoreUnavailable(self.unavailable)
         return self._feeds
 
-    async def start(self) -> None:
-        """Open the store and run jobs. Predictions go on without jobs if that cannot be; the log says why."""
+    async def open(self) -> None:
+        """Open the store. Predictions go on without jobs if that cannot be; the log says why."""
         settings = self.settings
         try:
             await asyncio.to_thread(self._open_folder)
             where = settings.database_url or str(self.data_dir / "jobs.sqlite")
-            secret = await asyncio.to_thread(webhook_secret, settings.webhook_secret, self.data_dir)
+            self._secret = await asyncio.to_thread(webhook_secret, settings.webhook_secret, self.data_dir)
             self._store = await JobStore.open(where, when_trained=self._when_trained)
         except (OSError, ValueError, StoreError) as error:
             self.unavailable = f"this server has no jobs: {error}"
@@ -82,6 +82,12 @@ class JobService:
             return
         self.unavailable = ""
         self._feeds = Feeds(self._store)
+
+    def begin(self) -> None:
+        """Run jobs, if there is a store."""
+        if self._store is None:
+            return
+        settings = self.settings
         self._runner = JobRunner(
             self._store,
             self.engine,
@@ -92,7 +98,7 @@ class JobService:
         )
         self._sender = sender = WebhookSender(
             self._store,
-            secret,
+            self._secret,
             self._runner.owner,
             base_path=self.base_path,
             limits=post_limits(settings.allow_private_callbacks, settings.callback_ports),

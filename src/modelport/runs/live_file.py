@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from modelport.contract.kept_files import sync
+from modelport.sources.origins import Origin
 
 log = logging.getLogger("modelport.runs")
 
@@ -18,10 +19,11 @@ NAME = "live.json"
 
 
 class LiveVersion(msgspec.Struct):
-    """The version that is live, and where what its training saved is."""
+    """The version that is live, where what its training saved is, and of which model it is."""
 
     version: int
     saved: str
+    origin: Origin = Origin()  # of the model; files of before do not have it
 
 
 BASE = LiveVersion(0, "")  # what a model serves of which nothing is written

@@ -82,3 +82,12 @@ traffic = Table(
     Column("model", Text, primary_key=True),
     Column("plan", LargeBinary, nullable=False),
 )
+
+# The model that has a name, and with it the runs, versions and jobs of that name, as msgpack.
+origins = Table(
+    "origins",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("origin", LargeBinary, nullable=False),
+    Column("noted_at", Float(53), nullable=False),
+)

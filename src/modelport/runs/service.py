@@ -17,6 +17,7 @@ from modelport.runs.errors import RunError
 from modelport.runs.importing import import_runs, of_model
 from modelport.runs.live_file import LiveFile, LiveVersion
 from modelport.runs.live_traffic import LiveTraffic
+from modelport.runs.owning import own_names
 from modelport.runs.performance import Order, order_of
 from modelport.runs.promotion import Promotions, Wish
 from modelport.runs.recording import record_run
@@ -24,6 +25,7 @@ from modelport.runs.records import Run, TrafficPlan
 from modelport.runs.store import LIVE, RunStore
 from modelport.runs.versions import Versions
 from modelport.settings import Settings
+from modelport.sources.origins import Origin, is_same, origin_of
 
 log = logging.getLogger("modelport.runs")
 
@@ -48,6 +50,7 @@ class RunService:
         self.promotions = Promotions(engine, self.store, self.versions, self._moved)
         self.canaries = Canaries(engine, self.store, self.versions)
         self.order: Order | None = order_of(settings.best_by) if settings.best_by else None
+        self._origins: dict[str, Origin] = {}
         self._live_file = LiveFile(self.jobs.data_dir)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -56,15 +59,30 @@ class RunService:
     async def start(self) -> None:
         """Open the engine and the jobs, and start each model with the version that is live.
 
-        Returns before the models are ready. Raises `OSError` if the spool folder cannot be made.
+        Returns before the models are ready. Raises `OSError` if the spool folder cannot be made, and
+        `ModelLoadError` if the runs and jobs that are kept under a model's name are those of another one.
         """
+        self._origins = await asyncio.to_thread(
+            lambda: {source.name: origin_of(source) for source in self.engine.sources}
+        )
         await self.engine.open()
         for pool in self.engine.pools.values():
             pool.tap = LiveTraffic()
         if self._has_no_runs():
             self.engine.begin()  # which need not wait for the store
-        await self.jobs.start()
+        await self.jobs.open()
+        await self._own_names()
+        self.jobs.begin()
         self._tasks.append(asyncio.create_task(self._bring_up()))
+
+    async def _own_names(self) -> None:
+        """See to it that what is kept under the names of the models is theirs. Raises `ModelLoadError`."""
+        place = "the database" if self.settings.database_url else self.jobs.data_dir
+        try:
+            await own_names(self.jobs.store, self._origins, place, adopt=self.settings.adopt)
+        except StoreError as error:
+            if not self.jobs.unavailable:
+                log.warning("whose runs and jobs are kept cannot be looked up: %s", error)
 
     def _has_no_runs(self) -> bool:
         """True if there can be none, since there is no database yet."""
@@ -124,7 +142,7 @@ class RunService:
             pool.version = run.version
             log.info("%s: serving version %d, run %s", pool.name, run.version, run.id)
         pool = self.engine.pools[pool.name]  # another version may have been made live meanwhile
-        live = LiveVersion(pool.version, pool.source.saved)
+        live = LiveVersion(pool.version, pool.source.saved, self._origins[pool.name])
         await asyncio.to_thread(self._live_file.write, pool.name, live)
 
     async def _choose_remembered(self) -> None:
@@ -132,10 +150,23 @@ class RunService:
         known = await asyncio.to_thread(self._live_file.read)
         for pool in self.engine.pools.values():
             live = known.get(pool.name)
-            if live is not None and live.version and pool.state == "waiting":
+            if live is None or not live.version or pool.state != "waiting":
+                continue
+            if self._is_of(pool.name, live):
                 pool.source = self.engine.saved_source(pool.name, live.saved)
                 pool.version = live.version
                 log.warning("%s: serving version %d, which was live last", pool.name, live.version)
+
+    def _is_of(self, model: str, live: LiveVersion) -> bool:
+        """True if what was live last is a version of the model that has its name now."""
+        origin = self._origins[model]
+        if self.settings.adopt or live.origin == Origin() or is_same(live.origin, origin):
+            return True
+        log.error(
+            "%s: version %d, which was live last, is of another model (%s): %s is served as it is",
+            *(model, live.version, live.origin, origin),
+        )
+        return False
 
     async def _moved(self, model: str) -> None:
         """Another version of a model has become live: nothing that follows from it may fail that."""
@@ -144,7 +175,7 @@ class RunService:
             await self.canaries.end(model, pool.version)
         except StoreError as error:
             log.warning("%s: its canary ends now, but would be there after a restart: %s", model, error)
-        live = LiveVersion(pool.version, pool.source.saved)
+        live = LiveVersion(pool.version, pool.source.saved, self._origins[model])
         await asyncio.to_thread(self._live_file.write, model, live)
 
     async def _keep_up(self) -> None:

@@ -144,6 +144,10 @@ class Settings:
         "PostgreSQL for the jobs (postgresql://…), which servers can share, instead of the file"
     )
     job_workers: int = _setting(1, "jobs that run at once; the rest wait in order")
+    max_queued_jobs: int = _setting(
+        1000, "jobs that may wait to be run for each model; more are answered 429; 0 for any number"
+    )
+    max_queued_jobs_in_all: int = _setting(5000, "the same for all models of the database together")
     job_attempts: int = _setting(
         1, "how often a job is tried when its process is lost; predictions and resumable trainings: 3 or more"
     )

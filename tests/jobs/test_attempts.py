@@ -74,7 +74,8 @@ async def test_events_are_numbered_without_gaps_and_read_from_anywhere(store: Jo
     kinds = await store.events(job_id, types={"state", "metric"})
     assert [event.sequence for event in kinds] == [1, 2, 4, 106]
     assert len(await store.events(job_id, types={"log"})) == 101
-    (logged,) = await store.metrics(job_id)
+    (logged,), more = await store.metrics(job_id, lambda found, more: (found, more), limit=10)
+    assert more is None
     assert (logged.name, logged.step, logged.attempt) == ("loss", 3, 1)
     assert logged.value is not None
     assert math.isnan(logged.value)

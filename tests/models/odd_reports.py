@@ -70,6 +70,14 @@ class Reports(modelport.Model):
         job.artifact(file, Path("folder/named.txt"))
         return [torchish.__version__, Same("same")]
 
+    def many(self, text: str) -> Any:
+        job = modelport.current_job()
+        for step in range(2500):
+            job.log_metric("loss" if step % 5 else "accuracy", step, step=step)
+        for step in range(5):
+            job.log_metric("x" * (1 << 20), step, step=step)
+        return {"f1": 0.5}
+
     def too_large(self, text: str) -> Any:
         modelport.current_job().log_performance({"overall": {"words": "x" * (65 << 20)}})
         return {"f1": 0.5}

@@ -11,6 +11,8 @@ import job_calls
 import pytest
 from serving import Server, serving
 
+import modelport
+
 LONG = json.dumps({"report": {c: {"precision": 0.9, "recall": 0.8, "f1": 0.85} for c in "abcdef"}})
 
 
@@ -70,6 +72,32 @@ def test_what_a_model_says_of_itself_and_answers_is_made_plain_too(client: httpx
     shown = client.get("/v2/models/reports/").json()
     assert (shown["version"], shown["made of"]) == ("2.13.0+cpu", ["2.13.0+cpu", "(Odd)"])
     assert client.post("/v2/models/reports/predict/").json() == ["2.13.0+cpu", "same", 3, 0.5]
+
+
+def test_metrics_come_in_pages_and_the_client_turns_them(server: Server) -> None:
+    client = server.client
+    job_id, _ = trained(client, "many")
+    place = f"/v2/jobs/{job_id}/metrics"
+    sizes: list[int] = []
+    found: dict[str, list[int]] = {}
+    cursor: int | None = 0
+    while cursor is not None:
+        page = client.get(place, params={"limit": 1000, "cursor": cursor}).json()
+        sizes.append(sum(map(len, page["metrics"].values())))
+        for name, points in page["metrics"].items():
+            found.setdefault(name, []).extend(point["step"] for point in points)
+        cursor = page["next_cursor"]
+    assert sizes == [1000, 1000, 504, 1]  # of those with large names there are only some on a page
+    assert found["accuracy"] == list(range(0, 2500, 5))
+    assert found["loss"] == [step for step in range(2500) if step % 5]
+    assert found["x" * (1 << 20)] == list(range(5))
+    table = client.get(place, headers={"Accept": "text/csv"}).text.splitlines()
+    assert (table[0], len(table)) == ("name,step,value,at", 1 + 2505)
+    with modelport.Client(server.url) as theirs:
+        series = theirs.job(job_id).metrics()
+    assert {name: [point.step for point in points] for name, points in series.items()} == found
+    for query in ("limit=0", "limit=10001", "cursor=x", "cursor=-1"):
+        assert client.get(f"{place}?{query}").status_code == 422
 
 
 def test_a_report_that_is_too_large_costs_a_line_in_the_log(client: httpx.Client) -> None:

@@ -24,7 +24,7 @@ from modelport.engine.pool import ModelPool, Refused
 from modelport.jobs import failpoints
 from modelport.jobs.records import Job, Outcome
 from modelport.jobs.states import ENDED, State
-from modelport.jobs.store import StoreError
+from modelport.jobs.store import QueueFull, StoreError
 from modelport.jobs.views import job_body
 
 log = logging.getLogger("modelport.api")
@@ -175,5 +175,6 @@ async def _set_within(event: asyncio.Event, seconds: float) -> None:
 
 def store_problem(error: StoreError) -> Problem:
     """The answer when the store cannot do its work now."""
-    retry = {503: [("Retry-After", "5")], 507: [("Retry-After", "30")]}
-    return Problem(error.status, str(error), retry.get(error.status, []))
+    retry = {429: [("Retry-After", "10")], 503: [("Retry-After", "5")], 507: [("Retry-After", "30")]}
+    full = isinstance(error, QueueFull)
+    return Problem(error.status, str(error), retry.get(error.status, []), queue_full=full)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from modelport.api.job_files import JobFile
+from modelport.api.job_metrics import MAX_POINTS, metrics_page, metrics_table
 from modelport.api.job_streams import WholeStream, followed_events, followed_log
 from modelport.api.problems import Problem
 from modelport.api.query_numbers import whole_number
 from modelport.jobs.records import KINDS, Job
 from modelport.jobs.service import JobService
 from modelport.jobs.states import ENDED, State
-from modelport.jobs.views import job_body, utc
+from modelport.jobs.views import job_body
 
 MAX_PAGE = 500
 
@@ -32,6 +30,8 @@ class JobRoutes:
     def __init__(self, jobs: JobService, base_path: str):
         self.jobs = jobs
         self.base_path = base_path
+        # Of metrics, one at a time: several threads would be no faster, and hold up predictions.
+        self._making_page = asyncio.Semaphore(1)
 
     def routes(self) -> list[BaseRoute]:
         """Every route of jobs, relative to the base path."""
@@ -110,25 +110,16 @@ class JobRoutes:
         return _followed(request, followed_log(self.jobs, job.id, follow=follow), "text/plain")
 
     async def metrics(self, request: Request) -> Response:
-        """`GET /v2/jobs/{job}/metrics`: each metric's series, as JSON or, by Accept, as CSV."""
+        """`GET /v2/jobs/{job}/metrics`: each metric's series, as pages of JSON or, by Accept, as CSV."""
         job = await self.find(request)
-        found = await self.jobs.store.events(job.id, types=["metric"], limit=1_000_000)
-        if not found:
-            await self.find(request)  # none may mean that the job was removed a moment ago: not found
-        if "text/csv" in request.headers.get("accept", "") or request.query_params.get("format") == "csv":
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(["name", "step", "value", "at"])
-            for event in found:
-                data = event.data
-                writer.writerow([data["name"], data["step"], data["value"], utc(event.at)])
-            return Response(text.getvalue(), media_type="text/csv")
-        series: dict[str, list[dict[str, Any]]] = {}
-        for event in found:
-            data = event.data
-            point = {"step": data["step"], "value": data["value"], "at": utc(event.at)}
-            series.setdefault(str(data["name"]), []).append(point)
-        body = msgspec.json.encode({"metrics": series})  # with null for NaN, which JSON does not have
+        query = request.query_params
+        limit = whole_number(query.get("limit"), "limit", MAX_POINTS, 1, MAX_POINTS)
+        after = whole_number(query.get("cursor"), "cursor", 0, 0, 1 << 62)
+        if "text/csv" in request.headers.get("accept", "") or query.get("format") == "csv":
+            return _followed(request, metrics_table(self.jobs.store, job.id, after), "text/csv")
+        async with self._making_page:
+            body = await self.jobs.store.metrics(job.id, metrics_page, after=after, limit=limit)
+        await self.find(request)  # none may mean that the job was removed a moment ago: not found
         return Response(body, media_type="application/json")
 
     async def artifacts(self, request: Request) -> Response:

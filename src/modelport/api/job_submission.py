@@ -24,7 +24,7 @@ from modelport.engine.pool import ModelPool
 from modelport.jobs.folders import sync_tree
 from modelport.jobs.records import Job, NewJob
 from modelport.jobs.service import JobService
-from modelport.jobs.store import IdempotencyConflict, StoreFull
+from modelport.jobs.store import IdempotencyConflict, QueueFull, StoreFull
 from modelport.jobs.webhooks import check_callback_url
 from modelport.settings import Settings
 
@@ -91,7 +91,7 @@ class JobSubmission:
         key = _idempotency_key(scope)
         pool.check_open()
         assert pool.signature is not None  # check_open has refused otherwise
-        _ = self.jobs.store  # refuses at once where there are no jobs
+        store = self.jobs.store  # refuses at once where there are no jobs
         operation: Operation = getattr(pool.signature, verb)
         job_id = (form.id or uuid.uuid4()).hex
         folder = self.jobs.folders.inputs(job_id)
@@ -100,6 +100,8 @@ class JobSubmission:
         kept = unknown = False
         try:
             if has_files:
+                if key is None:  # with one it may be a job that is there already
+                    await store.check_room(pool.name, self.jobs.limits)  # before a body comes for nothing
                 await self.jobs.begin_upload(job_id)
             if form.of_version:
                 call.saved = pool.source.saved
@@ -128,7 +130,7 @@ class JobSubmission:
             job, kept = await self.jobs.submit(new)
             unknown = False
             return job, kept
-        except (IdempotencyConflict, StoreFull):
+        except (IdempotencyConflict, QueueFull, StoreFull):
             unknown = False
             raise
         finally:

@@ -10,16 +10,15 @@ import shutil
 from collections.abc import Coroutine, Generator, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import click
-import msgspec
 
 from modelport.cli.jobs_source import Filters
 from modelport.jobs.database import meaning, sqlite_engine
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.migrate import version_of
-from modelport.jobs.records import Job
+from modelport.jobs.records import Job, Metric
 from modelport.jobs.schema import HEAD
 from modelport.jobs.states import ENDED, State
 from modelport.jobs.store import JobStore, StoreError
@@ -100,13 +99,15 @@ class FolderJobs:
         return job_body(self._found(job_id), "")
 
     def metrics(self, job_id: str) -> dict[str, list[dict[str, Any]]]:
-        with self._errors():
-            found = self._run(self._store.metrics(job_id))
         series: dict[str, list[dict[str, Any]]] = {}
-        for one in found:
-            point = {"step": one.step, "value": one.value, "at": utc(one.at)}
-            series.setdefault(one.name, []).append(point)
-        return cast("dict[str, list[dict[str, Any]]]", msgspec.to_builtins(series))
+        after: int | None = 0
+        while after is not None:
+            with self._errors():
+                found, after = self._run(self._store.metrics(job_id, _page, after=after, limit=BATCH))
+            for one in found:
+                point = {"step": one.step, "value": one.value, "at": utc(one.at)}
+                series.setdefault(one.name, []).append(point)
+        return series
 
     def artifacts(self, job_id: str) -> list[tuple[str, int]]:
         with self._errors():
@@ -198,3 +199,7 @@ async def _reading(path: Path) -> JobStore:
     store = JobStore(engine, engine, str(path), None)
     store.writer.start()
     return store
+
+
+def _page(found: list[Metric], more: int | None) -> tuple[list[Metric], int | None]:
+    return found, more

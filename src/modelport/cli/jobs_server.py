@@ -42,7 +42,7 @@ class ServerJobs:
         return self._ask(job_id)
 
     def metrics(self, job_id: str) -> dict[str, list[dict[str, Any]]]:
-        return self._ask(job_id, "/metrics")["metrics"]
+        return self._server.run(self._calls.metrics(job_id))
 
     def artifacts(self, job_id: str) -> list[tuple[str, int]]:
         return [(each["name"], each["size"]) for each in self._ask(job_id, "/artifacts/")["artifacts"]]

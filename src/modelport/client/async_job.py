@@ -100,7 +100,7 @@ class AsyncJob(JobRecord):
 
     async def metrics(self) -> dict[str, list[MetricPoint]]:
         """The numbers that it recorded, by name."""
-        return metrics_of(await self._connection.run(self._calls.job(self.id, "/metrics")))
+        return metrics_of(await self._connection.run(self._calls.metrics(self.id)))
 
     async def artifacts(self) -> list[AsyncArtifact]:
         """The files that it kept."""

@@ -192,6 +192,19 @@ class Calls:
         response = yield from exchange(Request(method, job_path(job_id) + part), self.deadline())
         return response.json()
 
+    def metrics(self, job_id: str) -> Flow[dict[str, list[dict[str, Any]]]]:
+        """The series of each metric, page by page."""
+        series: dict[str, list[dict[str, Any]]] = {}
+        query: dict[str, Any] = {}
+        while True:
+            request = Request("GET", f"{job_path(job_id)}/metrics", query)
+            body = (yield from exchange(request, self.deadline())).json()
+            for name, points in body["metrics"].items():
+                series.setdefault(name, []).extend(points)
+            if body.get("next_cursor") is None:
+                return series
+            query = {"cursor": body["next_cursor"]}
+
     def lines(self, job_id: str) -> Flow[list[str]]:
         """The lines that a job has printed until now."""
         response = yield from exchange(Request("GET", f"{job_path(job_id)}/log"), self.deadline())

@@ -118,11 +118,11 @@ def event_of(sequence: int, kind: str, data: dict[str, Any]) -> Event:
     return Event(sequence, cast("EventType", kind), rest, attempt, moment(at))
 
 
-def metrics_of(body: dict[str, Any]) -> dict[str, list[MetricPoint]]:
+def metrics_of(series: dict[str, list[dict[str, Any]]]) -> dict[str, list[MetricPoint]]:
     """The series of each metric."""
     return {
         name: [MetricPoint(p["step"], _number(p["value"]), moment(p["at"])) for p in points]
-        for name, points in body["metrics"].items()
+        for name, points in series.items()
     }
 
 

@@ -93,7 +93,7 @@ class Job(JobRecord):
 
     def metrics(self) -> dict[str, list[MetricPoint]]:
         """The numbers that it recorded, by name."""
-        return metrics_of(self._connection.run(self._calls.job(self.id, "/metrics")))
+        return metrics_of(self._connection.run(self._calls.metrics(self.id)))
 
     def artifacts(self) -> list[Artifact]:
         """The files that it kept."""

@@ -6,6 +6,7 @@
     │   ├── StoreReadOnly     it may not be written
     │   └── StoreTooNew       a newer modelport wrote it
     ├── StoreFull             no room is left where it lies
+    ├── QueueFull             as many jobs wait as may
     ├── IdempotencyConflict   the key was used for another request
     └── RetryRefused          only an interrupted job can be run again
 
@@ -44,6 +45,12 @@ class StoreFull(StoreError):
     """No room is left where the database lies. Nothing of what was asked has happened."""
 
     status = 507
+
+
+class QueueFull(StoreError):
+    """As many jobs wait as may. Nothing of what was asked has happened."""
+
+    status = 429
 
 
 class IdempotencyConflict(StoreError):

@@ -6,13 +6,16 @@ import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, bindparam, func, select, text, union_all
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, text, union_all
 
-from modelport.jobs.records import KINDS, Event, Job, Metric, News, Page
+from modelport.jobs.errors import QueueFull
+from modelport.jobs.records import KINDS, Event, Job, Metric, News, Page, QueueLimits
 from modelport.jobs.rows import SUMMARY, WHOLE, events_of, job_of, unpacked
 from modelport.jobs.schema import events, jobs
 from modelport.jobs.states import State
 
+METRICS_AT_ONCE = 1000
+PAGE_BYTES = 4 << 20  # of metrics, as they are stored
 ROWS_AT_ONCE = 100  # of events, where lines may be among them: some megabytes
 EVENT_BYTES = 400  # what an event takes beside its data
 
@@ -81,6 +84,27 @@ def count(connection: Connection, fits: Filter, at_most: int) -> int:
     return connection.execute(select(func.count()).select_from(numbers)).scalar_one()
 
 
+def check_room(connection: Connection, model: str, limits: QueueLimits) -> None:
+    """Raise `QueueFull` if as many jobs wait as may: none is to be added."""
+    if limits.of_model and _waiting(connection, limits.of_model, jobs.c.model == model) >= limits.of_model:
+        raise QueueFull(
+            f"{limits.of_model} jobs of {model!r} wait already, and no more may (max_queued_jobs): "
+            "try again later, or cancel some"
+        )
+    if limits.in_all and _waiting(connection, limits.in_all) >= limits.in_all:
+        raise QueueFull(
+            f"{limits.in_all} jobs wait already, and no more may (max_queued_jobs_in_all): "
+            "try again later, or cancel some"
+        )
+
+
+def _waiting(connection: Connection, at_most: int, *conditions: ColumnElement[bool]) -> int:
+    """How many jobs wait; what is beyond `at_most` is not counted."""
+    query = select(jobs.c.number).where(text("state = 'queued'"), *conditions).limit(at_most)
+    numbers = query.with_hint(jobs, "INDEXED BY jobs_waiting", "sqlite").subquery()
+    return connection.execute(select(func.count()).select_from(numbers)).scalar_one()
+
+
 _STANDING = select(jobs.c.number, jobs.c.state, jobs.c.last_event).where(jobs.c.id == bindparam("job_id"))
 _EVENTS = (
     select(events)
@@ -146,23 +170,39 @@ def news(
     return News(state=State(row.state), since=since, events=found, more=more)
 
 
-def metrics(connection: Connection, job_id: str) -> list[Metric]:
-    """Every value of every metric of a job, as they came."""
-    job = select(jobs.c.number).where(jobs.c.id == job_id).scalar_subquery()
-    query = select(events).where(events.c.job == job, events.c.type == "metric", text("type <> 'log'"))
+_METRICS = (
+    select(events.c.sequence, events.c.attempt, events.c.at, events.c.data)
+    .where(events.c.job == bindparam("job"), events.c.sequence > bindparam("after"))
+    .where(events.c.type == "metric", text("type <> 'log'"))
+    .order_by(events.c.sequence)
+    .limit(bindparam("rows"))
+)
+
+
+def metrics(
+    connection: Connection, job_id: str, after: int, limit: int, max_bytes: int = PAGE_BYTES
+) -> tuple[list[Metric], int | None]:
+    """Values of metrics of a job, as they came, from behind the event `after`.
+
+    They are up to `limit`, and at most one beyond so many bytes. With them comes the number of the last one,
+    if there are more; `None` at the end.
+    """
+    number = connection.execute(select(jobs.c.number).where(jobs.c.id == job_id)).scalar()
     found: list[Metric] = []
-    for row in connection.execute(query.order_by(events.c.sequence)):
-        data = unpacked(row.data)
-        found.append(
-            Metric(
-                name=str(data.get("name", "")),
-                value=data.get("value"),
-                step=data.get("step"),
-                attempt=row.attempt,
-                at=row.at,
-            )
-        )
-    return found
+    seen, size = after, 0
+    while number is not None:
+        rows = connection.execute(_METRICS, {"job": number, "after": seen, "rows": METRICS_AT_ONCE}).all()
+        for row in rows:
+            if len(found) >= limit or size >= max_bytes:
+                return found, seen
+            data = unpacked(row.data)
+            name = str(data.get("name", ""))
+            found.append(Metric(name, data.get("value"), data.get("step"), row.attempt, row.at))
+            seen = row.sequence
+            size += len(row.data)
+        if len(rows) < METRICS_AT_ONCE:
+            break
+    return found, None
 
 
 def states(connection: Connection, job_ids: Collection[str]) -> dict[str, State]:

@@ -38,6 +38,13 @@ class NewJob(msgspec.Struct, kw_only=True):
     keep_seconds: float | None = None  # after its end; without it, as long as other jobs
 
 
+class QueueLimits(msgspec.Struct, frozen=True):
+    """How many jobs may wait: of one model, and in all; 0 for any number."""
+
+    of_model: int = 0
+    in_all: int = 0
+
+
 class Outcome(msgspec.Struct, kw_only=True):
     """How an attempt ended.
 
@@ -149,7 +156,7 @@ class Heartbeat(msgspec.Struct, kw_only=True):
     cancel_requested: set[str]
 
 
-class Metric(msgspec.Struct, kw_only=True):
+class Metric(msgspec.Struct, gc=False):
     """One value of a metric, as an attempt logged it."""
 
     name: str

@@ -17,7 +17,7 @@ from modelport.jobs.durations import seconds_of
 from modelport.jobs.feeds import Feeds
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.presence import Presence
-from modelport.jobs.records import Job, NewJob
+from modelport.jobs.records import Job, NewJob, QueueLimits
 from modelport.jobs.runner import JobRunner
 from modelport.jobs.states import TERMINAL
 from modelport.jobs.store import JobStore, StoreError, StoreUnavailable
@@ -50,6 +50,7 @@ class JobService:
         self._running: asyncio.Task[None] | None = None
         self._sender: WebhookSender | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self.limits = QueueLimits(settings.max_queued_jobs, settings.max_queued_jobs_in_all)
         self._lock = -1
         self._secret = ""
         self.base_path = normal_base_path(settings.base_path)
@@ -219,8 +220,8 @@ class JobService:
         await asyncio.shield(asyncio.to_thread(end))
 
     async def submit(self, new: NewJob) -> tuple[Job, bool]:
-        """Store a job; it is durable when this returns. Raises the store's errors."""
-        job, created = await self.store.submit(new)
+        """Store a job; it is durable when this returns. Raises the store's errors, `QueueFull` for one."""
+        job, created = await self.store.submit(new, self.limits)
         if not created:
             return await self.store.get(job.id) or job, False  # with its result, if it has one already
         if self._runner is not None:

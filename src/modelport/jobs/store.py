@@ -22,6 +22,7 @@ from modelport.jobs.changes import Changes
 from modelport.jobs.database import BUSY_SECONDS, READERS, meaning, sqlite_engine
 from modelport.jobs.errors import (
     IdempotencyConflict,
+    QueueFull,
     RetryRefused,
     StoreDamaged,
     StoreError,
@@ -47,6 +48,7 @@ from modelport.jobs.records import (
     News,
     Outcome,
     Page,
+    QueueLimits,
 )
 from modelport.jobs.schema import jobs
 from modelport.jobs.states import State
@@ -55,6 +57,7 @@ from modelport.jobs.writer import Transaction, WhenTrained, Writer
 __all__ = [
     "IdempotencyConflict",
     "JobStore",
+    "QueueFull",
     "RetryRefused",
     "StoreDamaged",
     "StoreError",
@@ -65,6 +68,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+NO_LIMITS = QueueLimits()
 Clock = Callable[[], float]
 
 
@@ -200,14 +204,19 @@ class JobStore:
 
     # -- asking for jobs ---------------------------------------------------------------------------
 
-    async def submit(self, new: NewJob) -> tuple[Job, bool]:
+    async def submit(self, new: NewJob, limits: QueueLimits = NO_LIMITS) -> tuple[Job, bool]:
         """Store a job: returned with True. The same request again (by its key) gets the first job and False.
 
-        Raises `IdempotencyConflict` if the key came with another request before.
+        Raises `IdempotencyConflict` if the key came with another request before, `QueueFull` if as many jobs
+        wait as `limits` let.
         """
         if new.kind not in KINDS:
             raise ValueError(f"kind {new.kind!r} is none of {', '.join(KINDS)}")
-        return await self.writer.do(lambda tx: transitions.submit(tx, new))
+        return await self.writer.do(lambda tx: transitions.submit(tx, new, limits))
+
+    async def check_room(self, model: str, limits: QueueLimits) -> None:
+        """Raise `QueueFull` if no further job may wait now."""
+        await self._read(lambda connection: queries.check_room(connection, model, limits))
 
     async def request_cancel(self, job_id: str) -> Job | None:
         """Cancel a job that waits, ask a running one to stop, leave one that has ended. `None`: unknown."""
@@ -309,9 +318,15 @@ class JobStore:
         """Where a job stands and its events after `after`, or after its last one; `None` if there is none."""
         return await self._read(lambda connection: queries.news(connection, job_id, after, limit, most_bytes))
 
-    async def metrics(self, job_id: str) -> Sequence[Metric]:
-        """Every value of every metric of a job, as they came."""
-        return await self._read(lambda connection: queries.metrics(connection, job_id))
+    async def metrics(
+        self, job_id: str, render: Callable[[list[Metric], int | None], T], *, after: int = 0, limit: int
+    ) -> T:
+        """What `render` makes, in a thread, of up to `limit` metrics of a job, as they came.
+
+        They begin behind the event `after`. `render` is given the number of the last one, too, if there are
+        more, else `None`.
+        """
+        return await self._read(lambda connection: render(*queries.metrics(connection, job_id, after, limit)))
 
     async def states(self, job_ids: Collection[str]) -> dict[str, State]:
         """The state of each of these jobs that there is."""

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, RowMapping, bindparam, insert, select, upd
 from modelport.jobs import failpoints
 from modelport.jobs.deliveries import announce, release
 from modelport.jobs.errors import IdempotencyConflict, RetryRefused
-from modelport.jobs.records import Job, NewEvent, NewJob, Outcome
+from modelport.jobs.queries import check_room
+from modelport.jobs.records import Job, NewEvent, NewJob, Outcome, QueueLimits
 from modelport.jobs.rows import (
     NO_OUTCOME,
     SUMMARY,
@@ -44,16 +45,18 @@ _insert_once = made_once(
 )
 
 
-def submit(tx: Transaction, new: NewJob) -> tuple[Job, bool]:
+def submit(tx: Transaction, new: NewJob, limits: QueueLimits) -> tuple[Job, bool]:
     """Store a job, or find the one that the same request made before."""
     failpoints.reach("submit.before_insert")
     row = row_of_new(new, tx.now)
     if new.idempotency_key is None:
+        check_room(tx.connection, new.model, limits)
         number = tx.connection.execute(_INSERT_JOB, row).scalar_one()
     else:
         first = _same_request(tx, row)
         if first is not None:
             return first, False
+        check_room(tx.connection, new.model, limits)
         number = tx.connection.execute(_insert_once(tx.postgres), row).scalar()
         if number is None:  # another server was faster
             first = _same_request(tx, row)

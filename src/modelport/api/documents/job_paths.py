@@ -94,7 +94,13 @@ def jobs(base: str) -> Iterable[Resource]:
     yield get(f"{place}/log", "What a job printed", "job_log", ("Lines", "text/plain", None), follow)
     form = Plain("format", "query", "csv for a table, as does Accept: text/csv", {"type": "string"})
     series: Answer = ("Each metric's values, in order", JSON, "Metrics")
-    yield get(f"{place}/metrics", "What a job measured", "job_metrics", series, form)
+    most = {"type": "integer", "minimum": 1, "maximum": 10000, "default": 10000}
+    behind = {"type": "integer", "minimum": 0}
+    paging = (
+        Plain("limit", "query", "Values on a page of JSON, at most", most),
+        Plain("cursor", "query", "The `next_cursor` of the page before", behind),
+    )
+    yield get(f"{place}/metrics", "What a job measured", "job_metrics", series, form, *paging)
     files: Answer = ("The files", JSON, "Artifacts")
     yield get(f"{place}/artifacts/", "The files that a job kept", "job_artifacts", files)
     name = Plain("name", "path", "The file's name, as the list has it", {"type": "string"})

@@ -61,6 +61,12 @@ ERRORS = {
         ErrorAnswer(414, "URITooLong", "The request line is longer than the server takes."),
         ErrorAnswer(415, "UnsupportedMediaType", "The body's type or encoding is not supported."),
         ErrorAnswer(422, "InvalidArguments", "Arguments are missing or do not fit; the body says which."),
+        ErrorAnswer(
+            429,
+            "TooManyJobs",
+            "As many jobs wait as may. Try again later.",
+            {"Retry-After": ("Seconds to wait.", SECONDS_SCHEMA)},
+        ),
         ErrorAnswer(431, "HeadersTooLarge", "The headers are larger than the server takes."),
         ErrorAnswer(500, "InternalError", "The model or the server failed."),
         ErrorAnswer(501, "NotImplemented", "The model does not implement this."),
@@ -78,7 +84,7 @@ ERRORS = {
 # What any resource may answer: these come from the server's border, before anything is looked up.
 BORDER = (400, 405, 406, 408, 414, 431, 500)
 MODEL = tuple(sorted((*BORDER, 404)))
-CALL = tuple(sorted((*MODEL, 413, 415, 422, 501, 503, 504, 507)))
+CALL = tuple(sorted((*MODEL, 413, 415, 422, 429, 501, 503, 504, 507)))
 JOB = tuple(sorted((*MODEL, 422, 503)))
 DISABLED = tuple(sorted((*MODEL, 402, 413)))
 
@@ -255,7 +261,11 @@ _JOBS = _object(
 )
 _POINT = _object(["value"], step=_NUMBER, value=_NUMBER, at=_TIME)
 _METRICS = _object(
-    ["metrics"],
+    ["metrics", "next_cursor"],
+    next_cursor={
+        "type": ["integer", "null"],
+        "description": "The `cursor` of the next page; null on the last one",
+    },
     metrics={"type": "object", "additionalProperties": {"type": "array", "items": _POINT}},
 )
 _ARTIFACTS = _object(

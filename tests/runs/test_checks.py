@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import Argument, Operation, Signature
-from modelport.runs.checks import Limits, _Tried, check_set, example_of, regressions, report_of
+from modelport.runs.checks import Limits, _Tried, check_set, example_of, regressions, report_of, warnings
 
 ANSWERS = st.builds(
     lambda status, body, seconds: tried(status, body, seconds),
@@ -152,3 +152,19 @@ def test_a_schema_without_an_example_gives_none_if_it_is_required(schema: dict[s
 
 def test_a_schema_that_refers_to_itself_has_no_example() -> None:
     assert example_of(signature(argument("a", {"$ref": "#/$defs/A"}), A={"$ref": "#/$defs/A"})) is None
+
+
+def test_what_was_not_compared_is_a_warning_that_says_why() -> None:
+    nothing = report_of([], [], 0)
+    of_files = signature(argument("image", {"type": "string", "format": "binary"}, kind="file"))
+    (words,) = warnings(nothing, of_files, Limits())
+    assert "requests with files are not kept" in words
+    of_numbers = signature()
+    (words,) = warnings(nothing, of_numbers, Limits(min_agreement=0.9))
+    assert "no recent requests" in words
+    assert words.endswith("and min_agreement, 90%, was not looked at")
+    failing = report_of([tried(500)], [tried(500)], 1)
+    assert "both versions have failed" in warnings(failing, of_numbers, Limits(min_agreement=0.9))[0]
+    assert warnings(failing, of_numbers, Limits()) == []
+    assert warnings(report_of([tried()], [tried()], 1), of_numbers, Limits(min_agreement=0.9)) == []
+    assert "the live version was not ready" in warnings(None, of_numbers, Limits())[0]

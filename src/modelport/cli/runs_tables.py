@@ -84,16 +84,16 @@ def print_promotion(done: Promotion) -> None:
         return
     click.echo(f"version {done.version} of {plain(done.model)} is live; before it was {done.before}")
     if done.kind == "promotion":
-        print_checks(done.checks, done.regressions)
+        print_checks(done.checks, done.regressions, done.warnings)
 
 
-def print_checks(checks: Mapping[str, Any] | None, regressions: Sequence[str]) -> None:
-    """How a version compares with the one that was live."""
-    if checks is None:
-        click.echo("nothing was compared: the live version was not ready")
-        return
-    if not checks["checked"] + checks["not_checked"]:
-        click.echo("nothing was compared: there are no recent requests, and the model has no example")
+def print_checks(
+    checks: Mapping[str, Any] | None, regressions: Sequence[str], warnings: Sequence[str] = ()
+) -> None:
+    """How a version compares with the one that was live, and what was not looked at."""
+    for words in warnings:
+        click.echo(plain(words))
+    if checks is None or not checks["checked"] + checks["not_checked"]:
         return
     table = Table.grid(padding=(0, 2))
     table.add_row("[bold]compared[/]", f"{checks['checked']} requests")

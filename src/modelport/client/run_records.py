@@ -63,6 +63,7 @@ class Promotion:
     kind: str = ""
     checks: dict[str, Any] | None = None
     regressions: list[str] = field(default_factory=list[str])
+    warnings: list[str] = field(default_factory=list[str])
 
 
 Record = TypeVar("Record", Run, Version, Promotion)

@@ -180,3 +180,23 @@ def regressions(report: dict[str, Any], limits: Limits) -> list[str]:
     if before and after > before * limits.max_latency_ratio and after - before > SLOWER_SECONDS:
         found.append(f"it takes {after / before:.1f} times as long, more than {limits.max_latency_ratio:g}")
     return found
+
+
+def warnings(report: dict[str, Any] | None, signature: Signature | None, limits: Limits) -> list[str]:
+    """What nobody has looked at before the version becomes live, and how to have it looked at."""
+    if report is None or signature is None:
+        return ["nothing was compared: the live version was not ready"]
+    if report["checked"] + report["not_checked"] == 0:
+        if any(argument.is_upload for argument in signature.predict.arguments):
+            why = "requests with files are not kept, and an example of a file cannot be made"
+        else:
+            why = "there are no recent requests, and the arguments of the model have no examples"
+        said = f"nothing was compared: {why}; give it a small share of the calls first"
+    elif report["checked"] == 0:
+        said = "nothing was compared: no request was answered in time"
+    elif report["agreement"] is None and limits.min_agreement:
+        said = "no answers were compared: both versions have failed at all requests"
+    else:
+        return []
+    unmet = f", and min_agreement, {limits.min_agreement:.0%}, was not looked at"
+    return [said + (unmet if limits.min_agreement else "")]

@@ -11,7 +11,7 @@ from modelport.engine.local import LocalEngine
 from modelport.engine.pool import ModelPool
 from modelport.jobs import failpoints
 from modelport.jobs.store import StoreError
-from modelport.runs.checks import Limits, check_set, compare, regressions
+from modelport.runs.checks import Limits, check_set, compare, regressions, warnings
 from modelport.runs.errors import RunError
 from modelport.runs.live_traffic import LiveTraffic
 from modelport.runs.records import Promotion
@@ -95,14 +95,21 @@ class Promotions:
         """What the checks found. Raises `RunError` if that keeps the version from becoming live."""
         live = self.engine.pools[model]
         if wish.kind == ROLLBACK or pool is live or live.state != "ready" or pool.signature is None:
-            return {"kind": wish.kind, "checks": None, "regressions": []}
+            is_unchecked = wish.kind != ROLLBACK and pool is not live
+            said = warnings(None, pool.signature, wish.limits) if is_unchecked else []
+            for words in said:
+                log.warning("%s: version %d: %s", model, wish.version, words)
+            return {"kind": wish.kind, "checks": None, "regressions": [], "warnings": said}
         tap = live.tap
         recent = tap.recent if isinstance(tap, LiveTraffic) else ()
         calls = check_set(pool.signature, list(recent))
         checks = await compare(live, pool, calls, self.engine.next_id)
         found = regressions(checks, wish.limits)
-        report: dict[str, Any] = {"kind": wish.kind, "checks": checks, "regressions": found}
-        for words in found:
+        said = warnings(checks, pool.signature, wish.limits)
+        report: dict[str, Any] = {
+            "kind": wish.kind, "checks": checks, "regressions": found, "warnings": said
+        }  # fmt: skip
+        for words in found + said:
             log.warning("%s: version %d: %s", model, wish.version, words)
         if found and wish.refuse:
             raise RunError(

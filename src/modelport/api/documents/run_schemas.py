@@ -136,7 +136,7 @@ def _promotions() -> dict[str, Schema]:
     }
     kind: Schema = {"type": "string", "enum": ["promotion", "rollback"]}
     return {
-        "PromotionReport": _all(kind=kind, checks=checks, regressions=_TEXTS),
+        "PromotionReport": _all(kind=kind, checks=checks, regressions=_TEXTS, warnings=_TEXTS),
         "Promoted": _object(
             ["model", "version", "before", "changed"],
             model=_TEXT,
@@ -146,6 +146,7 @@ def _promotions() -> dict[str, Schema]:
             kind=kind,
             checks=checks,
             regressions=_TEXTS,
+            warnings=_TEXTS,
         ),
         "PromotionRefused": {
             "allOf": [
@@ -160,6 +161,7 @@ def _promotions() -> dict[str, Schema]:
             at=_TIME,
             checks=checks,
             regressions=_TEXTS,
+            warnings=_TEXTS,
         ),
         "Promotions": _all(promotions=_list_of("Promotion")),
     }

@@ -89,4 +89,5 @@ def promotion_body(promotion: Promotion) -> dict[str, Any]:
         "after": promotion.after,
         "at": utc(promotion.at),
         **{name: promotion.report.get(name) for name in ("checks", "regressions")},
+        "warnings": promotion.report.get("warnings", []),
     }

@@ -18,11 +18,13 @@ from uuid import UUID
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from PIL import Image
 from pydantic import BaseModel
 from scipy import sparse
 
+from modelport.client import Content
 from modelport.client.arguments import body_of
 from modelport.client.plain import json_of
 
@@ -155,3 +157,23 @@ def test_files_may_be_any_path_and_opened_as_text(hand_client: Any, tmp_path: Pa
         told = hand_client.predict("Reads", opened)
     assert (told["name"], told["text"]) == ("übung.txt", "größer")
     assert hand_client.predict("Reads", file=("a.txt", io.StringIO("ä")))["text"] == "ä"
+
+
+# -- answers ---------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_is_a_table_is_a_frame_when_asked() -> None:
+    frame = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+    table, streamed, filed = pa.Table.from_pandas(frame), io.BytesIO(), io.BytesIO()
+    with pa.ipc.new_stream(streamed, table.schema) as stream, pa.ipc.new_file(filed, table.schema) as file:
+        stream.write(table)
+        file.write(table)
+    for media, content in (
+        ("text/csv; charset=utf-8", frame.to_csv(index=False).encode()),
+        ("application/vnd.apache.parquet", frame.to_parquet()),
+        ("application/vnd.apache.arrow.stream", streamed.getvalue()),
+        ("application/vnd.apache.arrow.file", filed.getvalue()),
+    ):
+        pd.testing.assert_frame_equal(Content(content, media).to_pandas(), frame, check_dtype=False)
+    with pytest.raises(TypeError, match="image/png is no table"):
+        Content(b"", "image/png").to_pandas()

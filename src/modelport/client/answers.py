@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import io
 import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 from urllib.parse import unquote
@@ -22,6 +24,14 @@ EVENT_STREAM = "text/event-stream"
 JSON_LINES = "application/x-ndjson"
 # Lines of JSON keep every value as it was; an event stream makes text of them.
 STREAM_ACCEPT = f"{JSON_LINES}, {EVENT_STREAM};q=0.9, */*;q=0.5"
+TABLES = {
+    "text/csv": "csv",
+    "application/csv": "csv",
+    "application/vnd.apache.parquet": "parquet",
+    "application/x-parquet": "parquet",
+    "application/vnd.apache.arrow.stream": "arrow",
+    "application/vnd.apache.arrow.file": "arrow",
+}
 EXTENDED_NAME = re.compile(r"filename\*=UTF-8''([^;]+)", re.IGNORECASE)
 PLAIN_NAME = re.compile(r'filename="([^"]*)"', re.IGNORECASE)
 CHARSET = re.compile(r'charset="?([\w-]+)', re.IGNORECASE)
@@ -40,6 +50,19 @@ class Content:
         """The content as text."""
         charset = CHARSET.search(self.content_type)
         return self.content.decode(charset[1] if charset else "utf-8", "replace")
+
+    def to_pandas(self) -> Any:
+        """A table (CSV, Parquet or Arrow) as a DataFrame. Raises `TypeError` for anything else."""
+        media = self.content_type.partition(";")[0].strip().lower()
+        if media not in TABLES:
+            raise TypeError(f"{self.content_type or 'an answer without a type'} is no table")
+        pandas: Any = import_module("pandas")
+        content = io.BytesIO(self.content)
+        if TABLES[media] == "arrow":
+            ipc: Any = import_module("pyarrow.ipc")
+            is_file = self.content.startswith(b"ARROW1")
+            return (ipc.open_file if is_file else ipc.open_stream)(content).read_all().to_pandas()
+        return getattr(pandas, f"read_{TABLES[media]}")(content)
 
     def save(self, path: str | Path) -> Path:
         """Write it to a file, or under its own name to a folder; returns the file. Raises `OSError`."""

@@ -26,6 +26,7 @@ MODELS = [
     "raises=returning_models:Raises",
     "events=returning_models:Events",
     "typed-events=returning_models:TypedEvents",
+    "unannounced=returning_models:Unannounced",
     "typed-bytes=returning_models:TypedBytes",
     "kinds=typed_models:Kinds",
     "default-in-hint=typed_models:DefaultInHint",

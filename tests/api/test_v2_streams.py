@@ -44,6 +44,36 @@ def test_a_generator_of_bytes_is_chunked_and_raw(predict: Predict) -> None:
     assert answer.content == b"\x00\x01\x02"
 
 
+@pytest.mark.parametrize(
+    ("model", "params", "items"),
+    [
+        ("events", {}, ["first line\nsecond line", {"number": 1.5}]),
+        ("typed-events", {"count": 1}, [{"number": 0}]),
+        ("typed-events", {"count": 0}, []),
+        ("unannounced", {}, [0, 1]),
+    ],
+)
+def test_who_asks_for_json_gets_a_list(
+    predict: Predict, model: str, params: dict[str, Any], items: list[Any]
+) -> None:
+    answer = predict(model, params=params, headers={"Accept": "application/json"})
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == items
+    preferred = {"Accept": "application/json, text/event-stream"}
+    assert predict(model, params=params, headers=preferred).headers["content-type"].startswith("text/event")
+
+
+def test_a_list_that_fails_midway_is_cut(predict: Predict) -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        predict("unannounced", params={"count": 9}, headers={"Accept": "application/json"})
+
+
+def test_what_yields_streams_though_no_hint_says_so(predict: Predict) -> None:
+    assert predict("unannounced").text == "data: 0\n\ndata: 1\n\n"
+    assert predict("unannounced", headers={"Accept": "text/event-stream"}).status_code == 200
+    assert predict("unannounced", params={"count": 9}).text.endswith("event: error\ndata: a secret is 42\n\n")
+
+
 def test_other_media_types_are_refused(predict: Predict) -> None:
     problem(predict("events", headers={"Accept": "image/png"}), 406)
 

@@ -175,6 +175,16 @@ class TypedEvents(modelport.Model):
             yield {"number": number}
 
 
+class Unannounced(modelport.Model):
+    """Yields, and says so nowhere."""
+
+    def predict(self, count: int = 2):
+        for number in range(count):
+            if number == 7:
+                raise ValueError("a secret is 42")
+            yield number
+
+
 class TypedBytes(modelport.Model):
     def predict(self, fail: bool = False) -> Iterator[bytes]:
         yield b"\x00\x01"

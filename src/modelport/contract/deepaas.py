@@ -16,6 +16,7 @@ from modelport.contract.deepaas_fields import PlainFields, arguments_of, as_fiel
 from modelport.contract.deepaas_values import deserialize, raw_values
 from modelport.contract.errors import AnswerInvalid, ModelLoadError
 from modelport.contract.field_schemas import FieldSchemas
+from modelport.contract.hints import is_generator
 from modelport.contract.metadata import metadata_of
 from modelport.contract.places import Places
 from modelport.contract.plain import plain
@@ -75,7 +76,7 @@ class DeepaasModel:
         arguments = arguments_of(schema, self.field_schemas, verb, self.problems)
         accept = next((a for a in arguments if a.kind == "accept"), None)
         media_types: list[str] = list(accept.schema.get("enum") or ["*/*"]) if accept else [JSON]
-        streams = verb == "predict" and _streams(self._function(verb))
+        streams = verb == "predict" and is_generator(self._function(verb))
         if streams and accept is None:
             media_types = [*STREAM_TYPES]
         batch = int(getattr(self.model, "max_batch_size", 1)) if self._function("predict_batch") else 1
@@ -127,10 +128,6 @@ class DeepaasModel:
         if errors:
             raise AnswerInvalid(errors)
         return ready
-
-
-def _streams(function: Callable[..., Any] | None) -> bool:
-    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 def only_result(results: list[Any]) -> Any:

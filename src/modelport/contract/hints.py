@@ -173,6 +173,11 @@ def is_stream_hint(returns: Any) -> bool:
     return (get_origin(found) or found) in STREAMS
 
 
+def is_generator(function: Any) -> bool:
+    """True for a function that yields: it streams, whatever its return type says or does not say."""
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
 def media_types_of(returns: Any) -> list[str]:
     """The media types that a return type says, the default first."""
     found = bare(returns)

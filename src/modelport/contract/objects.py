@@ -16,13 +16,13 @@ from modelport.contract.arrays.adapter import Input
 from modelport.contract.arrays.findings import LIST_TYPE, Findings
 from modelport.contract.arrays.text import value_of_text
 from modelport.contract.errors import ModelLoadError
-from modelport.contract.hints import adapter_of, bare, hints_of, is_list
+from modelport.contract.hints import adapter_of, bare, hints_of, is_generator, is_list
 from modelport.contract.metadata import metadata_of
 from modelport.contract.model_options import ModelOptions
 from modelport.contract.places import Places
 from modelport.contract.row_columns import RowColumns
 from modelport.contract.row_forms import ARRAY_PACKAGES, RowForms
-from modelport.contract.signature import Operation, Signature
+from modelport.contract.signature import JSON, STREAM_TYPES, Operation, Signature
 from modelport.contract.typed import Described
 from modelport.contract.uploaded_file import is_uploaded_file
 from modelport.contract.verb import Verb
@@ -35,6 +35,7 @@ class ObjectModel:
 
     def __init__(self, model: Any, name: str, options: ModelOptions):
         self.model = model
+        self.options = options
         self.definitions: dict[str, Any] = {}
         problems: list[str] = []
         function = function_of(model, options)
@@ -71,7 +72,13 @@ class ObjectModel:
 
     def _operation(self, verb: str) -> Operation:
         found = self.verbs.get(verb)
-        return Operation() if found is None else Operation(implemented=True, arguments=found.arguments)
+        if found is None:
+            return Operation()
+        streams = verb == "predict" and is_generator(function_of(self.model, self.options))
+        media_types = [*STREAM_TYPES] if streams else [JSON]
+        return Operation(
+            implemented=True, arguments=found.arguments, streams=streams, media_types=media_types
+        )
 
     def warm(self) -> None:
         if callable(getattr(self.model, "warm", None)):

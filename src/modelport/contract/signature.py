@@ -70,6 +70,11 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The argument of the model's own that is filled by the Accept header, if it has one."""
         return next((argument for argument in self.arguments if argument.kind == "accept"), None)
 
+    @property
+    def is_listable(self) -> bool:
+        """True for a stream of values, which may also be answered as one JSON list."""
+        return self.streams and tuple(self.media_types) == STREAM_TYPES
+
     def header_names(self) -> list[str]:
         """Lower-case names of the request headers that this operation reads its arguments from.
 

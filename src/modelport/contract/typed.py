@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pydantic
@@ -12,7 +13,7 @@ from pydantic_core import PydanticSerializationError
 
 from modelport.contract.deepaas import only_result
 from modelport.contract.errors import AnswerInvalid, ModelLoadError
-from modelport.contract.hints import adapter_of, is_stream_hint, media_types_of, unsendable
+from modelport.contract.hints import adapter_of, is_generator, is_stream_hint, media_types_of, unsendable
 from modelport.contract.metadata import metadata_of
 from modelport.contract.model import Model
 from modelport.contract.natural_types import natural_form_of
@@ -62,6 +63,7 @@ class TypedModel:
         if self.answer is not None:
             answer = moved(_answer_schema(self.answer, verb.returns), self.definitions)
         accept = next((a for a in verb.arguments if a.kind == "accept"), None)
+        yields = is_generator(verb.function) and not is_stream_hint(verb.returns)
         return Operation(
             implemented=True,
             arguments=verb.arguments,
@@ -69,8 +71,8 @@ class TypedModel:
             wrapped=self.answer is None,
             media_types=list(accept.schema.get("enum") or ["*/*"])
             if accept
-            else media_types_of(verb.returns),
-            streams=is_stream_hint(verb.returns),
+            else media_types_of(Iterator if yields else verb.returns),
+            streams=yields or is_stream_hint(verb.returns),
             max_batch_size=batch,
             max_wait_ms=float(getattr(self.model, "max_wait_ms", 5.0)) if batch > 1 else 0.0,
         )
@@ -176,7 +178,7 @@ def _operation(verb: Verb | None) -> Operation:
 
 
 def _answer_adapter(verb: Verb | None) -> TypeAdapter[Any] | None:
-    if verb is None or verb.returns in (None, Any, type(None)):
+    if verb is None or verb.returns in (None, Any, type(None)) or is_generator(verb.function):
         return None
     if media_types_of(verb.returns) != [JSON] or verb.accept is not None:
         return None

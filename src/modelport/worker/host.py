@@ -12,7 +12,7 @@ from modelport.contract.errors import BadRequest
 from modelport.contract.media_types import best_media_type
 from modelport.contract.places import Places
 from modelport.contract.served import ServedModel
-from modelport.contract.signature import Operation
+from modelport.contract.signature import JSON, Operation
 from modelport.worker.answers import AnswerEncoder, shown_arguments
 from modelport.worker.cancellation import CallCancelled, RunningCall, Terminated
 from modelport.worker.dialects import dialect_of
@@ -153,6 +153,8 @@ class Host:
             dialect.fit(places, self.model.signature)
         if call.accept and operation.accept is None:
             chosen = best_media_type(call.accept, operation.media_types)
+            if chosen is None and dialect.frame is None and operation.is_listable:
+                chosen = best_media_type(call.accept, [JSON])  # all of it, as a list
             if chosen is None and dialect.frame is None:
                 offered = ", ".join(operation.media_types)
                 raise BadRequest(f"cannot answer {call.accept[:200]!r}; can answer {offered}", 406)
@@ -266,17 +268,16 @@ class Host:
     # -- streams -----------------------------------------------------------------------------------
 
     def _stream(self, call: Call, value: Any, media_type: str, operation: Operation) -> Answer | None:
-        if media_type == "*/*" or (media_type == "application/json" and operation.streams):
+        if media_type == "*/*" or (media_type == JSON and operation.accept is not None):
             media_type = EVENT_STREAM
-        elif media_type == "application/json":  # an iterator that nobody announced: a list
+        elif media_type == JSON and not operation.is_listable:  # an iterator that nobody announced: a list
             items = list(pieces(value, self._event_loop()))
             self.running.end()
             return self.encoder.encode(call, items, media_type, operation)
         head = f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
         self.outgoing.answers([Answer(call.id, content_type=head, stream=True)])
         try:
-            self._send_pieces(call.id, value, media_type)
-            last = Chunk(call.id, end=True)
+            last = Chunk(call.id, self._send_pieces(call.id, value, media_type), end=True)
         except CallCancelled:
             last = Chunk(call.id, end=True)
         except Terminated:
@@ -288,15 +289,22 @@ class Host:
         self.outgoing.chunk(last)
         return None
 
-    def _send_pieces(self, call_id: int, value: Any, media_type: str) -> None:
+    def _send_pieces(self, call_id: int, value: Any, media_type: str) -> bytes:
+        """Send what the model yields; returns what ends the stream."""
         in_flight: deque[int] = deque()  # sizes of chunks
+        opening = b"["
         for item in pieces(value, self._event_loop()):
             data = stream_chunk(item, media_type, self.rules.allow_nan)
+            if media_type == JSON:
+                data, opening = opening + data, b","
             self.outgoing.chunk(Chunk(call_id, data))
             in_flight.append(len(data))
             while in_flight and (len(in_flight) >= STREAM_WINDOW or sum(in_flight) > STREAM_BYTES):
                 for _ in range(self._taken(call_id)):
                     in_flight.popleft()
+        if media_type != JSON:
+            return b""
+        return b"]" if opening == b"," else b"[]"
 
     def _taken(self, call_id: int) -> int:
         """Wait until the client has taken chunks; other frames are put aside meanwhile."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+from modelport.contract.signature import JSON
 from modelport.worker.answers import encode_json
 
 if TYPE_CHECKING:
@@ -53,10 +54,13 @@ def stream_chunk(item: Any, media_type: str, allow_nan: bool) -> bytes:
     """One yielded item as bytes on the wire. Raises `ValueError` if it is too large.
 
     An event has one `data:` line for each line of a text, and JSON for anything else. In other streams
-    bytes and text go out as they are, and anything else as a line of JSON.
+    bytes and text go out as they are, and anything else as a line of JSON. In `application/json` it is an
+    item of a list.
     """
     if media_type == EVENT_STREAM:
         chunk = event(_text(item, allow_nan))
+    elif media_type == JSON:
+        chunk = encode_json(item, allow_nan)
     elif isinstance(item, (bytes, bytearray, memoryview)):
         chunk = bytes(cast("bytes", item))
     elif isinstance(item, str) and media_type != "application/x-ndjson":

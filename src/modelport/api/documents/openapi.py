@@ -145,7 +145,10 @@ def _answer(operation: Operation, scope: Scope) -> dict[str, Any]:
     words = (
         "The answer of the model, streamed as it comes" if operation.streams else "The answer of the model"
     )
-    return {"description": words, "content": {kind: _media(kind, operation, scope) for kind in media_types}}
+    content = {kind: _media(kind, operation, scope) for kind in media_types}
+    if operation.is_listable:
+        content[JSON] = {"schema": {"type": "array", "items": {}}}
+    return {"description": words, "content": content}
 
 
 def _media(kind: str, operation: Operation, scope: Scope) -> dict[str, Any]:

@@ -89,10 +89,42 @@ def test_the_extended_file_name_makes_no_path(site: Target, disposition: bytes) 
     assert (told["filename"], told["on_disk"]) == ("a.txt", "upload-0.txt")
 
 
+@pytest.mark.parametrize(
+    ("extended", "name", "on_disk"),
+    [
+        (b"UTF-8''na%C3%AFve.txt", "naïve.txt", "upload-0.txt"),
+        (b"utf-8'en'a%20b.png", "a b.png", "upload-0.png"),
+        (b"ISO-8859-1''na%EFve.txt", "naïve.txt", "upload-0.txt"),
+        (b"UTF-8''..%2f..%2fetc%2fb.sh", "../../etc/b.sh", "upload-0.sh"),
+        (b"UTF-8''a%00b.txt", "ab.txt", "upload-0"),
+        (b"UTF-8''%FF", "\ufffd", "upload-0"),
+    ],
+)
+def test_a_file_that_has_an_extended_name_alone_is_one(
+    site: Target, extended: bytes, name: str, on_disk: str
+) -> None:
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename*='
+        + extended
+        + b"\r\n\r\nhello\r\n"
+        + END
+    )
+    told = site.form("files", body).result
+    assert (told["filename"], told["on_disk"], told["bytes"]) == (name, on_disk, 5)
+
+
+def test_a_field_whose_name_looks_like_an_extended_file_name_is_text(site: Target) -> None:
+    field = b"; filename*=UTF-8''x"
+    body = b'--b\r\nContent-Disposition: form-data; name="' + field + b'"\r\n\r\nhello\r\n' + END
+    reply = site.form("files", body)
+    assert (reply.status, set(reply.json)) == (422, {"file", field.decode()})
+
+
 @pytest.mark.parametrize("field", [b"../file", b"__class__", b"file/../../x", b"\xff", b"self"])
 def test_the_name_of_a_field_makes_no_path(site: Target, field: bytes) -> None:
     reply = site.form("files", form(field, b"a.txt"))
-    assert (reply.status, reply.json) == (422, {"file": ["Missing data for required field."]})
+    assert (reply.status, len(reply.json)) == (422, 2)  # its name is unknown, too
+    assert reply.json["file"] == ["Missing data for required field."]
 
 
 def test_files_of_one_name_do_not_overwrite_each_other(site: Target) -> None:

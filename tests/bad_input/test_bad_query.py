@@ -32,15 +32,22 @@ def test_a_repeated_scalar_is_its_first_value_as_in_deepaas(site: Target, model:
 
 
 @MODELS
-@pytest.mark.parametrize("pairs", [b"&" * 3, b"=", b"=x", b"text", b"%26=%3D", b"&&text=&&"])
+@pytest.mark.parametrize("pairs", [b"&" * 3, b"text", b"&&text=&&"])
 def test_odd_but_readable_pairs_are_read(site: Target, model: str, pairs: bytes) -> None:
     assert site.json(model, pairs, FORM).result["text"] == ""
 
 
+@pytest.mark.parametrize(("pairs", "name"), [(b"=", ""), (b"=x", ""), (b"%26=%3D", "&")])
+def test_pairs_of_no_arguments_name_are_unknown(site: Target, pairs: bytes, name: str) -> None:
+    assert site.json("legacy", pairs, FORM).result["text"] == ""
+    reply = site.json("values", pairs, FORM)
+    assert (reply.status, list(reply.json)) == (422, [name])
+
+
 @MODELS
 def test_more_than_a_thousand_fields_are_refused(site: Target, model: str) -> None:
-    assert site.json(model, b"&".join([b"a=1"] * 1000), FORM).status == 200
-    assert site.json(model, b"&".join([b"a=1"] * 1001), FORM).status == 400
+    assert site.json(model, b"&".join([b"text=1"] * 1000), FORM).status == 200
+    assert site.json(model, b"&".join([b"text=1"] * 1001), FORM).status == 400
     assert site.json(model, b"&".join([b"k%d=1" % i for i in range(100_000)]), FORM).status == 400
     assert site.send("POST", f"{PREDICT.format(model)}?{'a=1&' * 1500}").status == 400
 

@@ -100,7 +100,8 @@ READ: list[tuple[Any, str | list[str], Any]] = [
 REFUSED: list[tuple[Any, str | list[str], tuple[int | str, ...], str]] = [
     (TOP, "2", (), "Input should be 1, 3 or 5"), (Grade, "3", (), "Input should be 1 or 2"),
     (int, "true", (), "valid integer"), (list[int], ["1", "true"], (1,), "valid integer"),
-    (int, "", (), "valid integer"), (dt.timedelta, "true", (), "valid duration"),
+    (int, "1e3", (), "valid integer"), (int, "", (), "valid integer"),
+    (dt.timedelta, "true", (), "valid duration"),
     (Level, "10", (), "less than or equal"),
     (dt.timedelta, "", (), "valid duration"), (list[TOP], ["1", "2"], (1,), "Input should be 1, 3 or 5"),
     (list[Point], ['{"x": 1}', '{"x"'], (1,), "valid dictionary"),

@@ -7,6 +7,7 @@ import logging
 import re
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import unquote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -23,6 +24,10 @@ MAX_BOUNDARY = 200
 MAX_FILENAME = 255
 BUFFERED_BYTES = 256 * 1024  # written to the disk at once, in a thread
 SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
+QUOTED = re.compile(r'"(?:[^"\\]|\\.)*+"')
+EXTENDED_NAME = re.compile(
+    r";\s*filename\*\s*=\s*(?P<charset>[\w.:+-]*)'[^']*'(?P<name>[^;\s]+)", re.IGNORECASE | re.ASCII
+)
 BOUNDARY = re.compile(rb"[\x20-\x7e]{0,199}[\x21-\x7e]")
 
 # The parser logs what it refuses; the client is told, and could flood the log with it.
@@ -125,7 +130,10 @@ class MultipartForm:
         if media.lower().startswith("multipart/"):
             raise Problem(400, "a multipart form inside a multipart form is not supported")
         self._name = name.decode("utf-8", "replace")
-        filename = options.get(b"filename", b"").decode("utf-8", "replace")
+        disposition_text = self._headers["content-disposition"]
+        filename = options.get(b"filename", b"").decode("utf-8", "replace") or _extended_name(
+            disposition_text
+        )
         if filename:
             self._begin_file(filename, media)
         else:
@@ -170,6 +178,18 @@ class MultipartForm:
 
     def on_end(self) -> None:
         self._ended = True
+
+
+def _extended_name(disposition: str) -> str:
+    """The name of a file that is given by `filename*` alone (RFC 5987), empty if it is not.
+
+    RFC 7578 forbids senders the form; those who use it mean a file all the same.
+    """
+    found = EXTENDED_NAME.search(QUOTED.sub("", disposition)) if "*" in disposition else None
+    if found is None:
+        return ""
+    charset = "latin-1" if found["charset"].lower() == "iso-8859-1" else "utf-8"
+    return unquote(found["name"], charset, "replace")
 
 
 def _parser(content_type: str, form: MultipartForm) -> MultipartParser:

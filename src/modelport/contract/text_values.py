@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import types
 from typing import Any, Union, get_args, get_origin
 
@@ -17,6 +19,7 @@ WORDS = frozenset(
 )  # of JSON; its numbers, texts, arrays and objects begin otherwise
 BEGINS = frozenset('[{"-0123456789')
 CELL = int | float | bool | str  # of an array or a series, whose own hint says no more
+SECONDS = re.compile(r"(-?)([0-9]{1,15}(?:\.[0-9]{1,9})?)")
 MAX_TEXT = 1 << 20  # more is not tried twice
 
 
@@ -78,12 +81,16 @@ class TextReader:
             return self.adapter.validate_strings(text)
         except pydantic.ValidationError as error:
             try:
-                return self._of_json(text, strict=text.strip() in WORDS)
+                return self._of_json(text, strict=not _begins(text, '[{"'))
             except pydantic.ValidationError as second:
+                seconds = SECONDS.fullmatch(text.strip())
+                if seconds is not None:  # of a duration: text has it by its units otherwise
+                    with contextlib.suppress(pydantic.ValidationError):
+                        return self.adapter.validate_strings(f"{seconds[1]}PT{seconds[2]}S")
                 raise second if _begins(text, '[{"') else error from None
 
     def _of_json(self, text: str, *, strict: bool) -> Any:
-        """The value that the text is as JSON. Words are read strictly: `true` is no number."""
+        """The value that the text is as JSON, where scalars may be strict: `true` is no whole number."""
         stripped = text.strip()
         if stripped in WORDS or (stripped[:1] in BEGINS and len(stripped) <= MAX_TEXT):
             return self.adapter.validate_json(stripped, strict=strict)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import accumulate
 from typing import Any, cast
 
 import msgspec
@@ -15,7 +16,11 @@ import msgspec
 from modelport.contract.errors import BadRequest
 
 _decoder = msgspec.json.Decoder()
-STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# One that nobody closes goes to the end, or each quote in it would be tried as a beginning.
+STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+PIECE = 1 << 16
+PASSES = 4
+STEP = {ord("["): 1, ord("]"): -1}
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 INVALID = {"json": ["Invalid JSON body."]}  # webargs 5's own words
 
@@ -56,15 +61,35 @@ def _with_python_numbers(raw: bytes) -> Any | None:
 def is_deeper(raw: bytes, most: int) -> bool:
     """Whether arrays and objects nest deeper than `most` in `raw`, text in strings not counted.
 
-    Every pass takes away the innermost brackets: what is left after `most` of them was deeper. Brackets
-    that nobody closed are left, too.
+    Its beginning is looked at first: hostile bodies are too deep from there on, and cost nothing more.
     """
-    left = STRING.sub(b"", raw).translate(None, NO_BRACKETS).replace(b"{", b"[").replace(b"}", b"]")
-    for _ in range(most):
-        if not left:
-            return False
-        left = left.replace(b"[]", b"")
-    return b"[]" in left or left.count(b"[") > most
+    if len(raw) > PIECE and _deepest(STRING.sub(b"", raw[:PIECE])) > most:
+        return True
+    left = _brackets(STRING.sub(b"", raw))
+    taken = 0
+    while taken < min(most, PASSES):  # each takes away the innermost brackets, of which most bodies consist
+        less = left.replace(b"[]", b"")
+        if len(less) == len(left):
+            break
+        left, taken = less, taken + 1
+    return _deepest(left, most - taken) > most - taken
+
+
+def _brackets(text: bytes) -> bytes:
+    return text.translate(None, NO_BRACKETS).replace(b"{", b"[").replace(b"}", b"]")
+
+
+def _deepest(text: bytes, enough: int = 1 << 30) -> int:
+    """How deep the brackets nest, closed or not; what is more than `enough` is not counted further."""
+    left = _brackets(text)
+    depth = deepest = 0
+    for start in range(0, len(left), PIECE):
+        piece = left[start : start + PIECE]
+        deepest = max(deepest, max(accumulate(map(STEP.__getitem__, piece), initial=depth)))
+        if deepest > enough:
+            break
+        depth += piece.count(b"[") - piece.count(b"]")
+    return deepest
 
 
 def _has_nul(value: Any) -> bool:

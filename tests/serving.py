@@ -120,10 +120,14 @@ def environment(**extra: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def serving(
-    *arguments: str, wait: bool = True, cwd: Path | None = None, **variables: str
+    *arguments: str,
+    wait: bool = True,
+    cwd: Path | None = None,
+    python: str = sys.executable,
+    **variables: str,
 ) -> Iterator[Server]:
     """Run `modelport serve …` on a free port; by default wait until its models are ready or failed."""
-    command = [sys.executable, "-m", "modelport", "serve", "--port", "0", *arguments]
+    command = [python, "-m", "modelport", "serve", "--port", "0", *arguments]
     process = subprocess.Popen(
         command,
         cwd=cwd,

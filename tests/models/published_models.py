@@ -7,6 +7,7 @@ from typing import Any
 
 from deepaas.model.v2.wrapper import UploadedFile
 from webargs import fields, validate
+from webargs_models import Old
 
 CONTENT_TYPES = ["application/json", "text/plain", "image/*"]
 CONTAINS = validate.ContainsOnly(["a", "b"])
@@ -53,3 +54,19 @@ class Template:
 
     def train(self, epochs: int, accept: str) -> dict[str, Any]:
         return {"epochs": epochs, "accept": accept}
+
+
+class Complete(Old):
+    """What the base class of a real DEEPaaS insists on."""
+
+    def get_metadata(self) -> dict[str, Any]:
+        return {"name": "complete"}
+
+    def get_train_args(self) -> dict[str, Any]:
+        return {}
+
+    def train(self) -> None:
+        """Nothing to train."""
+
+    def warm(self) -> None:
+        """Nothing to warm."""

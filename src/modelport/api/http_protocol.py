@@ -71,6 +71,7 @@ class HttpProtocol(RequestReader):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.asgi_version = self.config.asgi_version  # which older releases of uvicorn do not keep
         self._stash: deque[bytes | memoryview] = deque()
         # The end of the connection
         self._discarding = False

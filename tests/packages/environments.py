@@ -1,0 +1,101 @@
+"""Environments with old packages, really installed beside this modelport: `.venv-packages/NAME`.
+
+An environment is made anew when what it asks for has changed; else only modelport is installed into it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving import ROOT
+
+FOLDER = ROOT / ".venv-packages"
+SECONDS = 600
+# webargs 5 imports distutils, which Python 3.12 took out and setuptools brings back.
+DISTUTILS = ["setuptools<81"] if sys.version_info >= (3, 12) else []
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A set of packages, in the words that a user gives to `pip install`; `versions` must come of it."""
+
+    name: str
+    packages: list[str]
+    versions: dict[str, str]
+
+
+ENVIRONMENTS = [
+    Environment(
+        "oldest",
+        ["webargs==5.5.3", "apispec==3.3.2", "marshmallow==3.13.0", "uvicorn==0.30.6", *DISTUTILS],
+        {"webargs": "5.5.3", "apispec": "3.3.2", "marshmallow": "3.13.0", "uvicorn": "0.30.6"},
+    ),
+    Environment("deepaas", ["deepaas==2.6.0", *DISTUTILS], {"deepaas": "2.6.0", "webargs": "5.5.3"}),
+    Environment("mlup", ["pymlup[scikit-learn]==0.4.0"], {"pymlup": "0.4.0"}),
+]
+
+
+class NoRegistry(Exception):
+    """Nothing can be installed here: pip reaches no registry."""
+
+
+def python_of(environment: Environment) -> Path:
+    """The environment's Python, with everything installed. Raises `NoRegistry` and `AssertionError`."""
+    folder = FOLDER / environment.name
+    python = folder / "bin" / "python"
+    asked = [*environment.packages, _asked("pyproject.toml"), _asked("examples/digits/pyproject.toml")]
+    stamp = folder / "asked"
+    with tempfile.TemporaryDirectory() as wheels:
+        ours = _wheels(Path(wheels))
+        if stamp.exists() and stamp.read_text() == repr(asked):
+            _pip(python, "install", "--no-deps", "--force-reinstall", *ours.values())
+            return python
+        shutil.rmtree(folder, ignore_errors=True)
+        _run(sys.executable, "-m", "venv", "--without-pip", str(folder))
+        # In one command, as a user would: what cannot go together is an error.
+        extras = f"{ours['modelport']}[sklearn,image]"
+        _pip(python, "install", extras, ours["digits_model"], *environment.packages)
+    stamp.write_text(repr(asked))
+    return python
+
+
+def _asked(path: str) -> str:
+    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
+
+
+def _wheels(folder: Path) -> dict[str, str]:
+    """modelport and the example, built by what is installed here: nothing is fetched for it."""
+    for source in (ROOT, ROOT / "examples" / "digits"):
+        _run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", folder, source)
+    return {path.name.partition("-")[0]: str(path) for path in folder.glob("*.whl")}
+
+
+def _pip(python: Path, *arguments: str) -> None:
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
+    done = _tried(*pip, *arguments)
+    if done.returncode and not _reaches_registry():
+        raise NoRegistry(f"pip reaches no registry: {done.stderr.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _reaches_registry() -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        probe = ["download", "--no-deps", "--no-cache-dir", "--dest", folder, "webargs==5.5.3"]
+        return _tried(sys.executable, "-m", "pip", *probe).returncode == 0
+
+
+def _run(*command: str | Path) -> None:
+    done = _tried(*command)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _tried(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, env=kept)

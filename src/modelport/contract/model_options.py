@@ -6,17 +6,25 @@ from typing import Any, Literal
 
 import msgspec
 
-ColumnType = Literal["any", "int", "float", "str", "bool", "list"]
+ColumnType = Literal["any", "int", "float", "str", "bool", "date", "list"]
 RowForm = Literal["", "lists", "numpy", "pandas", "tensorflow", "torch"]
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One column of a model's rows. A column that is not required has `default` where a row lacks it."""
+    """One column of a model's rows, and what may come in it.
+
+    Its `name` is empty where columns are known by their order alone. One that is not required has `default`
+    where a row lacks it. `missing` takes null. `dtype` is numpy's name of the type of its numbers, where
+    that is not the type of all the rows. One that is not `used` may hold anything: the model drops it.
+    """
 
     name: str
     type: ColumnType = "any"
     required: bool = True
     default: Any = None
+    missing: bool = False
+    dtype: str = ""
+    used: bool = True
 
 
 class ModelOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, NotRequired, Required
 
 import pydantic
@@ -16,6 +17,7 @@ HINTS: dict[str, Any] = {
     "float": float,
     "str": str,
     "bool": bool,
+    "date": datetime,
     "list": list[Any],
     "any": Any,
 }

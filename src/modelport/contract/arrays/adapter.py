@@ -19,9 +19,11 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
 
     `dtype` is numpy's name of the type (`float64`, `int64`, `bool`, `str`), empty where the model takes
     what it gets. `shape` has one entry for each axis, `None` where any length will do; the first axis is
-    the rows. An empty `shape` leaves it to the model. `columns` name the last axis of a table of rows, in
-    order. `as_frame` asks for a pandas DataFrame with these columns. `allows_missing` takes null for a
-    number as NaN.
+    the rows. An empty `shape` leaves it to the model. `columns` are those of the last axis of a table of
+    rows, in order. `as_frame` asks for a pandas DataFrame with these columns; without any, with those that
+    are sent. `allows_missing` takes null in every column, for a number as NaN; a column may do so, too.
+    With `omits_unsent` a DataFrame lacks the columns that no row has. `underscores` takes a space in the
+    name of a column for an underscore.
     """
 
     name: str
@@ -31,6 +33,14 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     as_frame: bool = False
     allows_missing: bool = False
     required: bool = True
+    omits_unsent: bool = False
+    underscores: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns; none where they have none."""
+        names = [column.name for column in self.columns]
+        return names if all(names) else []
 
 
 class CellsRefused(Exception):

@@ -15,6 +15,7 @@ from modelport.contract.arrays.findings import MISSING, Fault, Findings, wrong_l
 from modelport.contract.arrays.option_values import OptionValues
 from modelport.contract.arrays.parts import Part, whole_of
 from modelport.contract.arrays.rows import TableRows
+from modelport.contract.arrays.sent_columns import SentColumns
 from modelport.contract.arrays.table_inputs import Reader, TableInputs
 from modelport.contract.arrays.text import value_of_text
 from modelport.contract.arrays.values import ArrayValues
@@ -228,9 +229,11 @@ def _array(value: Any) -> Any:
 
 
 def _reader(given: Input, argument: str, options: ModelOptions) -> Reader:
+    if given.as_frame and not given.names and len(given.shape) in (0, 2):
+        return SentColumns(given, argument)
     if len(given.shape) != 2:
         return ArrayValues(given, argument)
-    validator = RowColumns(given.columns) if options.validate_columns and given.columns else None
+    validator = RowColumns(given.columns) if options.validate_columns and given.names else None
     return TableRows(given, argument, validator)
 
 
@@ -254,9 +257,25 @@ def _columns(given: Input, columns: list[Column]) -> dict[str, Any]:
         raise ModelLoadError(
             f"columns: {len(columns)} are described, but the model takes {width}; describe each, in order"
         )
-    known = [column.name for column in given.columns]
-    if known and {c.name for c in columns} != set(known):
-        raise ModelLoadError(f"columns: the model's own are {', '.join(known)}")
-    ordered = sorted(columns, key=lambda column: known.index(column.name)) if known else columns
+    known, named = given.names, [column.name for column in columns]
+    if known and given.underscores:
+        known, named = ([name.replace(" ", "_") for name in names] for names in (known, named))
+    if known and set(named) != set(known):
+        raise ModelLoadError(f"columns: the model's own are {', '.join(given.names)}")
+    ordered = [columns[named.index(name)] for name in known] if known else columns
+    if given.columns:
+        ordered = list(map(_both, ordered, given.columns))
     first = given.shape[0] if given.shape else None
     return {"columns": ordered, "shape": [first, len(columns)]}
+
+
+def _both(said: Column, own: Column) -> Column:
+    """What the operator says of a column, with what the model knows of it."""
+    return msgspec.structs.replace(
+        said,
+        type=own.type if said.type == "any" else said.type,
+        required=said.required and own.required,
+        missing=said.missing or own.missing,
+        dtype=said.dtype or own.dtype,
+        used=own.used,
+    )

@@ -10,12 +10,16 @@ import importlib
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from modelport.contract.arrays.arrow_messages import FILE_MARK, check_messages
 from modelport.contract.arrays.parquet_pages import check_pages
-from modelport.contract.arrays.tables import Table, TableInvalid, check_names, check_size
+from modelport.contract.arrays.tables import Table, TableInvalid, Wanted, check_names, check_size
 from modelport.contract.errors import BadRequest
 
 MAX_BYTES = 256 << 20  # unpacked
+# What pyarrow raises for a file that is damaged, or holds moments and time zones that Python has not.
+UNREADABLE = (OSError, ValueError, KeyError, OverflowError)
 
 
 def _pyarrow(module: str = "") -> Any:
@@ -28,28 +32,30 @@ def _pyarrow(module: str = "") -> Any:
         ) from None
 
 
-def read_parquet(content: bytes) -> Table:
-    """A Parquet file. Raises `TableInvalid` and `BadRequest`."""
+def read_parquet(content: bytes, wanted: Wanted) -> Table:
+    """The wanted columns of a Parquet file. Raises `TableInvalid` and `BadRequest`."""
     pyarrow, parquet = _pyarrow(), _pyarrow(".parquet")
     try:
         check_pages(content, MAX_BYTES)
         file = parquet.ParquetFile(pyarrow.BufferReader(content))
         schema = file.schema_arrow
         check_size(file.metadata.num_rows, len(schema.names))
-        _check_types(pyarrow, schema)
+        names = _kept(pyarrow, schema, wanted)
         texts = [field.name for field in schema if _is_text(pyarrow, field.type)]
         # Text is read as a dictionary: one long text in every row is there once.
         file = parquet.ParquetFile(pyarrow.BufferReader(content), read_dictionary=texts)
-        batches = list(file.iter_batches(use_threads=False))
-    except pyarrow.ArrowException as error:
+        return _table(pyarrow, names, list(file.iter_batches(columns=names, use_threads=False)))
+    except TableInvalid:
+        raise
+    except (pyarrow.ArrowException, *UNREADABLE) as error:
         raise TableInvalid(f"The Parquet file cannot be read: {_brief(error)}") from None
-    except (OSError, ValueError) as error:
-        raise TableInvalid(f"The Parquet file cannot be read: {_brief(error)}") from None
-    return _table(pyarrow, schema.names, batches)
 
 
-def read_arrow(content: bytes, is_file: bool) -> Table:
-    """An Arrow stream, or a file in the format of one. Raises `TableInvalid` and `BadRequest`."""
+def read_arrow(content: bytes, is_file: bool, wanted: Wanted) -> Table:
+    """The wanted columns of an Arrow stream, or of a file in the format of one.
+
+    Raises `TableInvalid` and `BadRequest`.
+    """
     pyarrow, ipc = _pyarrow(), _pyarrow(".ipc")
     try:
         check_messages(content, is_file, MAX_BYTES)
@@ -57,13 +63,11 @@ def read_arrow(content: bytes, is_file: bool) -> Table:
         begin = len(FILE_MARK) if is_file else 0
         reader = ipc.open_stream(pyarrow.BufferReader(pyarrow.py_buffer(content).slice(begin)))
         check_size(0, len(reader.schema.names))
-        _check_types(pyarrow, reader.schema)
-        batches = _batches(reader)
-    except pyarrow.ArrowException as error:
+        return _table(pyarrow, _kept(pyarrow, reader.schema, wanted), _batches(reader))
+    except TableInvalid:
+        raise
+    except (pyarrow.ArrowException, *UNREADABLE) as error:
         raise TableInvalid(f"The Arrow data cannot be read: {_brief(error)}") from None
-    except (OSError, ValueError) as error:
-        raise TableInvalid(f"The Arrow data cannot be read: {_brief(error)}") from None
-    return _table(pyarrow, reader.schema.names, batches)
 
 
 def _batches(reader: Any) -> list[Any]:
@@ -77,20 +81,41 @@ def _batches(reader: Any) -> list[Any]:
     return found
 
 
-def _check_types(pyarrow: Any, schema: Any) -> None:
-    """Only types whose cells are numbers, booleans or text: nothing that nests or repeats."""
+def _kept(pyarrow: Any, schema: Any, wanted: Wanted) -> list[str]:
+    """The names of the columns that are read; their types nest nothing, and repeat nothing."""
+    names = list(map(str, schema.names))
+    check_names(names)
+    kept = wanted.kept(names, _index_names(schema.metadata or {}))
     kinds = pyarrow.types
-    check_names(list(schema.names))
-    for field in schema:
-        found = field.type
-        if kinds.is_dictionary(found):
-            found = found.value_type
-        plain = (kinds.is_integer, kinds.is_floating, kinds.is_boolean, kinds.is_null)
-        if not any(is_kind(found) for is_kind in plain) and not _is_text(pyarrow, found):
+    plain = (kinds.is_integer, kinds.is_floating, kinds.is_boolean, kinds.is_null, kinds.is_decimal)
+    moments = (kinds.is_timestamp, kinds.is_date, kinds.is_time, kinds.is_duration)
+    for name in kept:
+        said = schema.field(name).type
+        found = said.value_type if kinds.is_dictionary(said) else said
+        if not any(is_kind(found) for is_kind in (*plain, *moments)) and not _is_text(pyarrow, found):
             raise TableInvalid(
-                f"The column {field.name[:100]!r} has the type {str(field.type)[:100]}; "
-                "send numbers, booleans or text"
+                f"The column {name[:100]!r} has the type {str(said)[:100]}; "
+                "send numbers, booleans, text or dates"
             )
+    return kept
+
+
+def _index_names(metadata: dict[bytes, bytes]) -> list[str]:
+    """The columns that pandas says are the index of the DataFrame that was written."""
+    try:
+        return msgspec.json.decode(metadata.get(b"pandas", b"{}"), type=_Written).names
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return []
+
+
+class _Written(msgspec.Struct):
+    """What pandas writes beside a DataFrame; an index that is only counted is an object there."""
+
+    index_columns: list[Any] = []
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in self.index_columns if isinstance(name, str)]
 
 
 def _is_text(pyarrow: Any, kind: Any) -> bool:
@@ -98,21 +123,24 @@ def _is_text(pyarrow: Any, kind: Any) -> bool:
 
 
 def _table(pyarrow: Any, names: list[str], batches: list[Any]) -> Table:
-    columns: list[Sequence[Any]] = [[] for _ in names]
-    if batches:
-        columns = [_values(pyarrow, [batch.column(n) for batch in batches]) for n in range(len(names))]
-    return Table([str(name) for name in names], columns)
+    columns = [_values(pyarrow, [batch.column(name) for batch in batches]) for name in names]
+    return Table(names, columns)
 
 
 def _values(pyarrow: Any, parts: list[Any]) -> Sequence[Any]:
     values: list[Any] = []
     for part in parts:
         if pyarrow.types.is_dictionary(part.type):
-            words = part.dictionary.to_pylist()
+            words = _listed(pyarrow, part.dictionary)
             values += [None if index is None else words[index] for index in part.indices.to_pylist()]
         else:
-            values += part.to_pylist()
+            values += _listed(pyarrow, part)
     return values
+
+
+def _listed(pyarrow: Any, array: Any) -> list[Any]:
+    is_decimal = pyarrow.types.is_decimal(array.type)
+    return (array.cast(pyarrow.float64()) if is_decimal else array).to_pylist()
 
 
 def _brief(error: BaseException) -> str:

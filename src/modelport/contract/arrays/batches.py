@@ -49,7 +49,7 @@ def groups(calls: list[tuple[dict[str, Any], dict[str, Any]]]) -> Iterator[list[
 
 def _form(item: tuple[str, Any]) -> Key:
     name, array = item
-    types = tuple(map(str, array.dtypes)) if hasattr(array, "dtypes") else array.dtype.str
+    types = (*array.columns, *map(str, array.dtypes)) if hasattr(array, "dtypes") else array.dtype.str
     return name, types, array.shape[1:]
 
 

@@ -6,6 +6,7 @@ is checked by itself.
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -16,6 +17,8 @@ import numpy
 from modelport.contract.arrays.findings import (
     BOOL_TYPE,
     CELL_TYPE,
+    DATE_RANGE,
+    DATE_TYPE,
     FLOAT_TYPE,
     INT_FRACTION,
     INT_TYPE,
@@ -31,13 +34,16 @@ from modelport.contract.model_options import ColumnType
 
 NONE = type(None)
 TYPES: dict[str, frozenset[type]] = {
-    "float": frozenset({float, int}),
-    "int": frozenset({int}),
+    "float": frozenset({float, int, bool}),  # true is 1 where numbers are wanted, as in the frameworks
+    "int": frozenset({int, bool}),
     "bool": frozenset({bool}),
     "str": frozenset({str}),
+    "date": frozenset[type](),
     "list": frozenset({list}),
     "any": frozenset({float, int, bool, str}),
 }
+MOMENTS = (datetime.date, datetime.time, datetime.timedelta)  # cells of Parquet and Arrow
+FIRST_YEAR, LAST_YEAR = 1678, 2261  # of what numpy and pandas count in nanoseconds
 Where = Callable[[int], tuple[Step, ...]]
 
 
@@ -127,7 +133,7 @@ def checked(value: Any, rule: Rule) -> tuple[Any, Fault | None]:
 
 
 def _float(value: Any, rule: Rule) -> tuple[Any, Fault | None]:
-    if type(value) not in (int, float):
+    if type(value) not in (int, float, bool):
         return value, FLOAT_TYPE
     if value != value and rule.missing:
         return value, None
@@ -148,6 +154,8 @@ def _int(value: Any, rule: Rule) -> tuple[Any, Fault | None]:
         if not value.is_integer():
             return value, INT_FRACTION
         value = int(value)
+    if type(value) is bool:
+        return int(value), None
     if type(value) is not int:
         return value, INT_TYPE
     if value > rule.most:
@@ -165,7 +173,24 @@ def _of_type(kind: type, fault: Fault) -> Callable[[Any, Rule], tuple[Any, Fault
 
 
 def _any(value: Any, rule: Rule) -> tuple[Any, Fault | None]:
-    return value, None if type(value) in TYPES["any"] else CELL_TYPE
+    return value, None if type(value) in TYPES["any"] or isinstance(value, MOMENTS) else CELL_TYPE
+
+
+def _date(value: Any, rule: Rule) -> tuple[Any, Fault | None]:
+    """A moment without a time zone; one with a zone is turned into UTC."""
+    moment = value
+    if type(value) is str:
+        try:
+            moment = datetime.datetime.fromisoformat(value)
+        except ValueError:
+            return value, DATE_TYPE
+    if isinstance(moment, datetime.date) and not isinstance(moment, datetime.datetime):
+        moment = datetime.datetime.combine(moment, datetime.time())
+    if not isinstance(moment, datetime.datetime):
+        return value, DATE_TYPE
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(datetime.UTC).replace(tzinfo=None)
+    return moment, None if FIRST_YEAR <= moment.year <= LAST_YEAR else DATE_RANGE
 
 
 CHECKS: dict[str, Callable[[Any, Rule], tuple[Any, Fault | None]]] = {
@@ -173,6 +198,7 @@ CHECKS: dict[str, Callable[[Any, Rule], tuple[Any, Fault | None]]] = {
     "int": _int,
     "bool": _of_type(bool, BOOL_TYPE),
     "str": _of_type(str, TEXT_TYPE),
+    "date": _date,
     "list": _of_type(list, LIST_TYPE),
     "any": _any,
 }
@@ -200,4 +226,8 @@ def frame_column(values: Sequence[Any], rule: Rule) -> Any:
         return numpy.array(values, dtype=rule.dtype if "int" in rule.dtype else "int64")
     if rule.kind == "bool" and None not in values:
         return numpy.array(values, dtype=bool)
+    if rule.kind == "date":
+        return numpy.array(values, dtype="datetime64[ns]")
+    if rule.kind in ("any", "object") and set(map(type, values)) == {NONE}:
+        return numpy.full(len(values), math.nan)  # as a CSV reader has an empty column
     return list(values)

@@ -11,9 +11,10 @@ from modelport.contract.model_options import Column
 from modelport.contract.signature import Argument
 
 CELLS: dict[str, dict[str, Any]] = {
-    "float": {"type": "number"},
-    "int": {"type": "integer"},
+    "float": {"type": ["number", "boolean"]},
+    "int": {"type": ["integer", "boolean"]},
     "bool": {"type": "boolean"},
+    "date": {"type": "string", "format": "date-time"},
     "str": {"type": "string"},
     "list": {"type": "array", "items": {}},
     "any": {},
@@ -33,10 +34,9 @@ def argument_of(given: Input, name: str) -> Argument:
 def _table(given: Input) -> dict[str, Any]:
     columns = given.columns
     width = len(columns) or given.shape[1]
-    cell = _cell("any", given)
-    row: dict[str, Any] = {"type": "array", "items": cell}
-    if columns and any(column.type != "any" for column in columns):
-        row = {"type": "array", "prefixItems": [_cell(column.type, given) for column in columns]}
+    row: dict[str, Any] = {"type": "array", "items": _cell(Column(name=""), given)}
+    if any(column.type != "any" or not column.used or column.missing for column in columns):
+        row = {"type": "array", "prefixItems": [_cell(column, given) for column in columns]}
     if width is not None:
         row |= {"minItems": width, "maxItems": width}
     return {
@@ -48,18 +48,16 @@ def _table(given: Input) -> dict[str, Any]:
 
 
 def _by_column(columns: list[Column], given: Input) -> dict[str, Any]:
-    if not columns:
-        return {"type": "object", "additionalProperties": _cell("any", given)}
-    properties = {
-        c.name: _cell(c.type, given) | ({} if c.required else {"default": c.default}) for c in columns
-    }
+    if not given.names:
+        return {"type": "object", "additionalProperties": _cell(Column(name=""), given)}
+    properties = {c.name: _cell(c, given) | ({} if c.required else {"default": c.default}) for c in columns}
     required = [column.name for column in columns if column.required]
     return {"type": "object", "properties": properties, "required": required}
 
 
 def _array(given: Input) -> dict[str, Any]:
-    kind = given.columns[0].type if len(given.columns) == 1 else "any"
-    schema = _cell(kind, given)
+    column = given.columns[0] if len(given.columns) == 1 else Column(name="")
+    schema = _cell(column, given)
     for length in reversed(given.shape):
         schema = {"type": "array", "items": schema}
         if length is not None:
@@ -70,10 +68,14 @@ def _array(given: Input) -> dict[str, Any]:
     return schema | {"description": words + (f", {given.dtype}." if given.dtype else ".")}
 
 
-def _cell(kind: str, given: Input) -> dict[str, Any]:
-    schema = CELLS[kind] if kind != "any" else CELLS[_kind_of(given.dtype)]
-    kinds = schema.get("type")
-    return schema | {"type": [kinds, "null"]} if given.allows_missing and kinds else dict(schema)
+def _cell(column: Column, given: Input) -> dict[str, Any]:
+    if not column.used:
+        return {"description": "The model does not look at this column."}
+    schema = CELLS[column.type if column.type != "any" else _kind_of(column.dtype or given.dtype)]
+    kinds: Any = schema.get("type")
+    if not kinds or not (given.allows_missing or column.missing):
+        return dict(schema)
+    return schema | {"type": [*(kinds if isinstance(kinds, list) else [kinds]), "null"]}
 
 
 def _kind_of(dtype: str) -> str:

@@ -25,6 +25,8 @@ INT_FRACTION: Fault = (
 )
 BOOL_TYPE: Fault = ("bool_type", "Input should be a valid boolean")
 TEXT_TYPE: Fault = ("string_type", "Input should be a valid string")
+DATE_TYPE: Fault = ("datetime_parsing", "Input should be a valid date and time")
+DATE_RANGE: Fault = ("date_out_of_range", "Input should be a date from 1678 to 2261")
 CELL_TYPE: Fault = ("cell_type", "Input should be a number, a string or a boolean")
 # webargs has words of its own for these.
 WEBARGS_WORDS = {"missing": MISSING_MESSAGE, "extra_forbidden": "Unknown field."}

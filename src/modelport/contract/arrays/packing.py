@@ -26,10 +26,14 @@ def _index(names: tuple[str, ...]) -> Any:
 
 def frame(columns: list[Sequence[Any]], names: list[str], rules: list[Rule]) -> Any:
     """A DataFrame of these columns."""
-    ready = {
-        name: frame_column(values, rule) for name, values, rule in zip(names, columns, rules, strict=True)
-    }
+    ready = {name: _series(values, rule) for name, values, rule in zip(names, columns, rules, strict=True)}
     return pandas().DataFrame(ready, columns=_index(tuple(names)))
+
+
+def _series(values: Sequence[Any], rule: Rule) -> Any:
+    if rule.kind == "str" and set(map(type, values)) == {type(None)}:
+        return pandas().Series(["", *values]).iloc[1:].array  # the type that it has beside text
+    return frame_column(values, rule)
 
 
 def frame_of(array: Any, names: list[str]) -> Any:

@@ -40,8 +40,8 @@ class TableRows:
         self.input = given
         self.argument = argument
         self.validator = validator
-        self.names = [column.name for column in given.columns]
-        self.width = len(self.names) or given.shape[1]
+        self.names = given.names
+        self.width = len(given.columns) or given.shape[1]
         self.frame = given.as_frame and bool(self.names)
         self.rules = [self._rule(column) for column in given.columns]
         self.plain_rule = self._rule(Column(name=""))
@@ -52,8 +52,11 @@ class TableRows:
         self._in_order = _getter(self.names)
 
     def _rule(self, column: Column) -> Rule:
+        if not column.used:
+            return Rule(kind="object", dtype="object", missing=True)
+        missing = self.input.allows_missing or column.missing
         optional = not column.required and column.default is None
-        rule = rule_of(column.type, self.input.dtype, self.input.allows_missing or optional)
+        rule = rule_of(column.type, column.dtype or self.input.dtype, missing or optional)
         if rule.missing and not self.frame and not rule.dtype.startswith(("float", "object")):
             return msgspec.structs.replace(rule, missing=False)  # these have nothing for what is missing
         return rule
@@ -61,9 +64,11 @@ class TableRows:
     def _uniform(self) -> Rule | None:
         """The rule of every cell, where all of them can go into one array at once."""
         rules = self.rules or [self.plain_rule]
-        if any(rule != rules[0] for rule in rules) or (self.frame and rules[0].kind != "float"):
+        missing = all(rule.missing for rule in rules)  # null where only some take it gets a second look
+        rule, *others = [msgspec.structs.replace(rule, missing=missing) for rule in rules]
+        if any(other != rule for other in others) or (self.frame and rule.kind != "float"):
             return None
-        return None if rules[0].kind in ("list", "object") else rules[0]
+        return None if rule.kind in ("date", "list", "object") else rule
 
     def read(self, value: Any, found: Findings) -> Any:
         """The rows as the model takes them; what is wrong with them goes into `found`."""
@@ -122,6 +127,8 @@ class TableRows:
             found.add((self.argument,), LIST_TYPE)
             return None
         rows = cast("list[Any]", value)
+        if self.input.underscores:
+            rows = [self._renamed(row) for row in rows]
         if self.validator is not None:
             rows, errors = self.validator.converted(rows, self.argument)
             found.extend(errors)
@@ -133,13 +140,16 @@ class TableRows:
         if not rows:
             return self.of_columns([[] for _ in range(self.width or 0)], [], found)
         columns = [list(column) for column in zip(*lines, strict=True)]
-        return self.of_columns(columns, indices, found)
+        return self.of_columns(columns, indices, found, self._unsent(rows))
 
     def read_table(self, table: Table, found: Findings) -> Any:
         """The rows of a table that was sent as one; what is wrong with them goes into `found`."""
+        if self.input.underscores:
+            table = msgspec.structs.replace(table, names=[self._known(name) for name in table.names])
         if self.validator is not None:
             rows = [dict(zip(table.names, row, strict=True)) for row in zip(*table.columns, strict=True)]
             return self._one_by_one(rows, found)
+        unsent = set(self.names) - set(table.names) if self.input.omits_unsent else set[str]()
         if self.names:
             columns = [self._column(table, number, found) for number in range(len(self.names))]
             for name in set(table.names) - set(self.names):
@@ -151,8 +161,9 @@ class TableRows:
         if found:
             return None
         if table.is_text:
-            columns = [parsed(values, self._rule_at(n).kind) for n, values in enumerate(columns)]
-        return self.of_columns(columns, range(table.rows), found)
+            rules = [self._rule_at(number) for number in range(len(columns))]
+            columns = [parsed(v, rule.kind, rule.missing) for v, rule in zip(columns, rules, strict=True)]
+        return self.of_columns(columns, range(table.rows), found, unsent)
 
     def _column(self, table: Table, number: int, found: Findings) -> Sequence[Any]:
         column = self.input.columns[number]
@@ -162,8 +173,13 @@ class TableRows:
             found.add((self.argument, column.name), MISSING)
         return ["" if table.is_text and column.default is None else column.default] * table.rows
 
-    def of_columns(self, columns: list[Any], indices: Sequence[int], found: Findings) -> Any:
-        """The columns, in order, as the model takes them. `indices` number their rows for messages."""
+    def of_columns(
+        self, columns: list[Any], indices: Sequence[int], found: Findings, unsent: set[str] | None = None
+    ) -> Any:
+        """The columns, in order, as the model takes them; a DataFrame lacks the `unsent` ones.
+
+        `indices` number their rows for messages.
+        """
         ready: list[Sequence[Any]] = []
         for number, values in enumerate(columns):
             step = self._step(number)
@@ -175,8 +191,27 @@ class TableRows:
         if found:
             return None
         if self.frame:
-            return packing.frame(ready, self.names, self.rules)
+            kept = [number for number, name in enumerate(self.names) if name not in (unsent or ())]
+            names, rules = [self.names[n] for n in kept], [self.rules[n] for n in kept]
+            return packing.frame([ready[n] for n in kept], names, rules)
         return packing.matrix(ready, self.plain_rule.dtype)
+
+    def _unsent(self, rows: list[Any]) -> set[str]:
+        """The columns that no row has, where these are left out."""
+        if not self.input.omits_unsent or not all(type(row) is dict for row in rows):
+            return set()
+        return set(self.names).difference(*rows)
+
+    def _known(self, name: str) -> str:
+        """The name of the column that is meant by a name with spaces in the place of underscores."""
+        if name in self.names:
+            return name
+        return next((n for n in self.names if n.replace(" ", "_") == name.replace(" ", "_")), name)
+
+    def _renamed(self, row: Any) -> Any:
+        cells: dict[str, Any] = cast("dict[str, Any]", row) if type(row) is dict else {}
+        known = {self._known(name): value for name, value in cells.items()}
+        return known if known and len(known) == len(cells) else cast("Any", row)
 
     def _rule_at(self, number: int) -> Rule:
         return self.rules[number] if self.rules else self.plain_rule

@@ -7,10 +7,12 @@ from typing import Any
 
 from modelport.contract.arrays.findings import MISSING, UNKNOWN, Findings, wrong_length
 from modelport.contract.arrays.rows import TableRows
+from modelport.contract.arrays.sent_columns import SentColumns
 from modelport.contract.arrays.tables import (
     MEDIA_TYPES,
     Table,
     TableInvalid,
+    Wanted,
     check_bytes,
     kind_of,
     parsed,
@@ -21,7 +23,7 @@ from modelport.contract.arrays.values import ArrayValues
 from modelport.contract.errors import BadRequest
 from modelport.contract.places import Body, Places
 
-Reader = TableRows | ArrayValues
+Reader = TableRows | SentColumns | ArrayValues
 
 
 class TableInputs:
@@ -47,7 +49,8 @@ class TableInputs:
             )
         check_bytes(body.size())
         argument = next(iter(self.readers.values())).argument
-        table = _read(lambda: read_table(body.read(), kind), argument, found)
+        wanted = self._wanted(list(self.readers.values()))
+        table = _read(lambda: read_table(body.read(), kind, wanted), argument, found)
         if table is None:
             return {}
         if len(self.readers) == 1:
@@ -57,8 +60,20 @@ class TableInputs:
 
     def of_upload(self, upload: Any, reader: Reader, found: Findings) -> Any:
         """One input out of an uploaded table."""
-        table = _read(lambda: read_upload(upload), reader.argument, found)
+        wanted = self._wanted([reader])
+        table = _read(lambda: read_upload(upload, wanted), reader.argument, found)
         return None if table is None else _filled(reader, table, found)
+
+    def _wanted(self, readers: list[Reader]) -> Wanted:
+        """The columns of a table that fills these; each of several is filled by the column of its name."""
+        if len(readers) > 1:
+            return Wanted(known=frozenset(reader.argument for reader in readers), no_index=True)
+        columns = readers[0].input.columns
+        return Wanted(
+            known=frozenset(column.name for column in columns if column.used),
+            unused=frozenset(column.name for column in columns if not column.used) - {""},
+            no_index=True,
+        )
 
     def _by_column(self, table: Table, found: Findings) -> dict[str, Any]:
         """Several inputs of one value a row, each out of the column of its name."""
@@ -79,7 +94,9 @@ class TableInputs:
 
 
 def _width(reader: Reader) -> int | None:
-    return 1 if len(reader.input.shape) == 1 else (reader.width if isinstance(reader, TableRows) else None)
+    if isinstance(reader, ArrayValues):
+        return 1 if len(reader.input.shape) == 1 else None
+    return reader.width
 
 
 def _read(read: Callable[[], Table], argument: str, found: Findings) -> Table | None:
@@ -91,7 +108,7 @@ def _read(read: Callable[[], Table], argument: str, found: Findings) -> Table | 
 
 
 def _filled(reader: Reader, table: Table, found: Findings) -> Any:
-    if isinstance(reader, TableRows):
+    if not isinstance(reader, ArrayValues):
         return reader.read_table(table, found)
     if len(reader.input.shape) != 1:
         raise BadRequest(f"the input {reader.argument!r} is no table of rows; send it as JSON", 415)

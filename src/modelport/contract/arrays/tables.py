@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -35,6 +36,7 @@ MAX_CELLS = 10_000_000
 MAX_COLUMNS = 100_000
 MAX_BYTES = 256 << 20  # of a table as it is sent
 LINES = 4096  # of a CSV that are held as lines at once
+MADE_UP = re.compile(r"__index_level_\d+__")  # the name that pandas gives to an index without one
 MOST_KNOWN = 1 << 16  # texts of a CSV that are held once, however often they come
 
 
@@ -48,6 +50,26 @@ class Table(msgspec.Struct, frozen=True):
     @property
     def rows(self) -> int:
         return len(self.columns[0]) if self.columns else 0
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a reader wants of a table: columns that it knows by name, and ones that it has no use for.
+
+    Of one that knows no index, those that pandas wrote as the index of a DataFrame are left out.
+    """
+
+    known: frozenset[str] = frozenset()
+    unused: frozenset[str] = frozenset()
+    no_index: bool = False
+
+    def kept(self, names: list[str], index: list[str]) -> list[str]:
+        """The names of the columns to read, of a table with these columns and this index."""
+        index = [name for name in index if self.no_index or MADE_UP.fullmatch(name)]
+        left = self.unused.union(index).difference(self.known)
+        return [name for name in names if name not in left]
+
+
+ALL = Wanted()
 
 
 class TableInvalid(ValueError):
@@ -75,18 +97,21 @@ def kind_of_content(content: bytes) -> str:
     return STREAM if content.startswith(b"\xff\xff\xff\xff") else CSV
 
 
-def read_table(content: bytes, kind: str) -> Table:
+def read_table(content: bytes, kind: str, wanted: Wanted = ALL) -> Table:
     """The table in `content`. Raises `TableInvalid`, and `BadRequest` where an extra is not installed."""
     if kind == CSV:
-        return _csv(content)
+        table = _csv(content)
+        kept = wanted.kept(table.names, table.names[:1] if table.names[0] == "" else [])
+        columns = dict(zip(table.names, table.columns, strict=True))
+        return Table(kept, [columns[name] for name in kept], is_text=True)
     from modelport.contract.arrays import arrow_tables
 
     if kind == PARQUET:
-        return arrow_tables.read_parquet(content)
-    return arrow_tables.read_arrow(content, is_file=kind == FILE)
+        return arrow_tables.read_parquet(content, wanted)
+    return arrow_tables.read_arrow(content, kind == FILE, wanted)
 
 
-def read_upload(upload: Any) -> Table:
+def read_upload(upload: Any, wanted: Wanted = ALL) -> Table:
     """The table in an upload, by its media type, else by its content.
 
     Raises `TableInvalid`, and `BadRequest` (415, 413) for one that is too large, or needs an extra.
@@ -94,7 +119,8 @@ def read_upload(upload: Any) -> Table:
     path = Path(upload.filename)
     check_bytes(path.stat().st_size)
     content = path.read_bytes()
-    return read_table(content, kind_of(upload.content_type or "") or kind_of_content(content))
+    kind = kind_of(upload.content_type or "") or kind_of_content(content)
+    return read_table(content, kind, wanted)
 
 
 def check_bytes(size: int) -> None:

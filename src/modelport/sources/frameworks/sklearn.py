@@ -8,13 +8,17 @@ import warnings
 from importlib.util import find_spec
 from typing import Any, cast
 
+from msgspec import structs
+
 from modelport.contract.arrays.adapter import ArrayAdapter, CellsRefused, Input
 from modelport.contract.errors import ArgumentErrors, HTTPError, ModelLoadError
 from modelport.contract.model_options import Column, ModelOptions
 from modelport.contract.signature import Argument
 from modelport.sources.frameworks.sklearn_categories import known_categories, unknown_cells
-from modelport.sources.frameworks.sklearn_columns import column_types, first_steps
-from modelport.sources.frameworks.sklearn_names import names_are_not_needed
+from modelport.sources.frameworks.sklearn_columns import Looks, looks_of
+from modelport.sources.frameworks.sklearn_missing import missing_columns, refused_cells
+from modelport.sources.frameworks.sklearn_names import has_no_code_of_its_own, names_are_not_needed
+from modelport.sources.frameworks.sklearn_parts import first_steps, is_own_kind
 
 METHODS = ("predict", "predict_proba", "transform")
 OPTIONS = {
@@ -52,7 +56,7 @@ class SklearnAdapter:
         self.model = model
         self.method = method
         self.metadata = _metadata(model)
-        self.inputs = [_input(model)]
+        self.inputs = [_input(model, method)]
         self.categories = known_categories(model, _width(model, None) or 0)
         self.nameless = bool(self.inputs[0].columns) and not self.inputs[0].as_frame
         self.options = [
@@ -70,11 +74,12 @@ class SklearnAdapter:
             warnings.filterwarnings("ignore", WORDS, UserWarning)
         try:
             result = getattr(self.model, asked[0] if asked else self.method)(inputs["X"])
-        except ValueError:
-            if self.categories:  # a look at each cell is worth it only now
-                unknown = unknown_cells(inputs["X"], self.categories)
-                if unknown:
-                    raise CellsRefused(unknown) from None
+        except ValueError as error:  # a look at each cell is worth it only now
+            taken = [column.missing for column in self.inputs[0].columns]
+            cells = unknown_cells(inputs["X"], self.categories) if self.categories else []
+            cells = cells or refused_cells(error, inputs["X"], taken)
+            if cells:
+                raise CellsRefused(cells) from None
             raise
         if isinstance(result, list):  # one array for each output
             arrays = cast("list[Any]", result)
@@ -125,7 +130,7 @@ def _check_fitted(obj: Any) -> None:
         pass  # not every class that inherits from an estimator is one; it may predict all the same
 
 
-def _input(model: Any) -> Input:
+def _input(model: Any, method: str) -> Input:
     first = first_steps(model)
     for step in first:
         if hasattr(step, "build_analyzer"):
@@ -134,23 +139,34 @@ def _input(model: Any) -> Input:
             return Input(name="X", dtype="object", shape=[None])
     names: Any = getattr(model, "feature_names_in_", None)
     width = _width(model, names)
+    pandas = find_spec("pandas") is not None
+    takes_frame = pandas and any(map(is_own_kind, first))
     if width is None:
-        return Input(name="X", dtype="", shape=[])
-    types = column_types(model, width)
+        return Input(name="X", dtype="", shape=[], as_frame=takes_frame, allows_missing=takes_frame)
     known = names is not None
-    columns = [
-        Column(name=str(names[number]) if known else str(number), type=kind)
-        for number, kind in enumerate(types)
-    ]
-    numeric = all(kind == "float" for kind in types)
-    return Input(
+    looks = looks_of(model, width, known)
+    numeric = all(look is not None and look.type == "float" for look in looks)
+    given = Input(
         name="X",
         dtype="float64" if numeric else "",
         shape=[None, width],
-        columns=columns if known else [],
-        as_frame=known and not (numeric and names_are_not_needed(model)) and find_spec("pandas") is not None,
-        allows_missing=_allows_missing(model),
+        columns=_columns([str(name) for name in names] if known else [""] * width, looks),
+        as_frame=pandas and not (numeric and names_are_not_needed(model)) if known else takes_frame,
     )
+    predict = getattr(model, method) if has_no_code_of_its_own(model) else None
+    missing = missing_columns(predict, given, looks)
+    columns = [
+        structs.replace(column, missing=flag) for column, flag in zip(given.columns, missing, strict=True)
+    ]
+    alike = columns[:1] * width == columns and not known
+    return structs.replace(given, columns=[] if alike else columns, allows_missing=all(missing))
+
+
+def _columns(names: list[str], looks: Looks) -> list[Column]:
+    return [
+        Column(name=name, required=False, used=False) if look is None else Column(name=name, type=look.type)
+        for name, look in zip(names, looks, strict=True)
+    ]
 
 
 def _texts(vectorizer: Any) -> Input:
@@ -168,20 +184,6 @@ def _width(model: Any, names: Any) -> int | None:
         return len(names)
     width: Any = getattr(model, "n_features_in_", None)
     return int(width) if width is not None else None
-
-
-def _allows_missing(model: Any) -> bool:
-    """Whether the estimator, or the first step of a pipeline with all its parts, takes NaN."""
-    first = first_steps(model)
-    parts: Any = getattr(first[0], "transformers_", None) if len(first) == 1 else None
-    if parts is not None:
-        used = [part for _, part, columns in parts if not isinstance(part, str) and len(columns)]
-        return bool(used) and all(_allows_missing(part) for part in used)
-    utils: Any = importlib.import_module("sklearn.utils")
-    try:
-        return bool(utils.get_tags(model).input_tags.allow_nan)
-    except Exception:  # an estimator of somebody else's, whose tags are broken
-        return False
 
 
 def _metadata(model: Any) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from modelport.contract.arrays.findings import MAX_FINDINGS, Fault, Step, listed
-from modelport.sources.frameworks.sklearn_columns import first_steps, positions_of
+from modelport.sources.frameworks.sklearn_columns import positions_of
+from modelport.sources.frameworks.sklearn_parts import first_steps
 
 MOST_TOLD = 12  # categories in one message
 MOST_LETTERS = 40  # of one of them

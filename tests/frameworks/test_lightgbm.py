@@ -12,8 +12,10 @@ import pytest
 from adapting import adapted, columns_of, predicted
 
 from modelport.contract.errors import ModelLoadError
-from modelport.contract.model_options import ModelOptions
+from modelport.contract.model_options import Column, ModelOptions
+from modelport.contract.places import Places
 from modelport.sources.frameworks.registry import adapter_of
+from modelport.sources.load import served_model
 
 ROWS = np.random.default_rng(0).normal(size=(200, 3))
 BINARY = (ROWS[:, 0] > 0).astype(int)
@@ -107,3 +109,16 @@ def test_trees_of_another_size_do_not_end_the_process(tmp_path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace("\nleft_child=", "\nleft_child=0 ", 1), "utf-8")
     with pytest.raises(ModelLoadError, match="do not have the sizes that it says; copy or save it again"):
         adapted("lightgbm", path)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_spaces_in_names_are_the_underscores_that_lightgbm_makes_of_them(signed: bool) -> None:
+    frame = pandas.DataFrame(ROWS, columns=["the length (cm)", "b", "c d"])
+    frame["a kind"] = pandas.Categorical(["x", "y"] * 100)
+    model = lightgbm.LGBMClassifier(n_estimators=3, **QUIET).fit(frame, BINARY)
+    columns = [Column(name=name) for name in frame.columns] if signed else []
+    served = served_model(model, "model", ModelOptions(columns=columns))
+    for names in (list(frame.columns), model.booster_.feature_name()):
+        rows = frame.set_axis(names, axis=1).to_dict("records")
+        answer = served.call("predict", served.bind("predict", Places(json={"X": rows})))
+        assert answer.tolist() == model.predict(frame).tolist()

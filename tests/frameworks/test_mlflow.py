@@ -122,6 +122,18 @@ def test_an_optional_column_may_be_left_out(server: Server) -> None:
     assert predict(server, "orders", X=rows)[0]["k"] == "price:float64,count:int32,day:datetime64[ns]"
 
 
+def test_an_optional_column_of_nulls_is_there(server: Server) -> None:
+    kinds = "price:float64,count:int32,day:datetime64[ns],note:"
+    for rows in (ORDERS[:1], ORDERS):
+        nulls = [row | {"note": None} for row in rows]
+        assert predict(server, "orders", X=nulls)[0]["k"].startswith(kinds)
+
+
+@pytest.mark.parametrize(("day", "month"), [("2024-02-01T00:30:00+02:00", 1), ("2024-02-01T00:30:00Z", 2)])
+def test_a_date_of_another_zone_is_turned_into_utc(server: Server, day: str, month: int) -> None:
+    assert predict(server, "orders", X=[ORDERS[0] | {"day": day}])[0]["month"] == month
+
+
 def test_parameters_have_their_defaults_and_types(server: Server) -> None:
     answer = predict(server, "orders", X=ORDERS[:1], rate=2, label="sum", steps=[10])
     assert answer[0]["sum"] == 16.0
@@ -138,6 +150,9 @@ def test_parameters_have_their_defaults_and_types(server: Server) -> None:
         ({"count": 1.5}, "count"),
         ({"count": None}, "count"),
         ({"day": "soon"}, "day"),
+        ({"day": "9999-01-01"}, "day"),
+        ({"count": 2**40}, "count"),
+        ({"count": True}, "count"),
     ],
 )
 def test_a_cell_that_does_not_fit_is_named(server: Server, change: dict[str, Any], column: str) -> None:

@@ -35,7 +35,7 @@ from modelport.contract.model_options import ColumnType
 NONE = type(None)
 TYPES: dict[str, frozenset[type]] = {
     "float": frozenset({float, int, bool}),  # true is 1 where numbers are wanted, as in the frameworks
-    "int": frozenset({int, bool}),
+    "int": frozenset({int}),
     "bool": frozenset({bool}),
     "str": frozenset({str}),
     "date": frozenset[type](),
@@ -154,8 +154,6 @@ def _int(value: Any, rule: Rule) -> tuple[Any, Fault | None]:
         if not value.is_integer():
             return value, INT_FRACTION
         value = int(value)
-    if type(value) is bool:
-        return int(value), None
     if type(value) is not int:
         return value, INT_TYPE
     if value > rule.most:

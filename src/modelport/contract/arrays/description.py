@@ -12,7 +12,7 @@ from modelport.contract.signature import Argument
 
 CELLS: dict[str, dict[str, Any]] = {
     "float": {"type": ["number", "boolean"]},
-    "int": {"type": ["integer", "boolean"]},
+    "int": {"type": "integer"},
     "bool": {"type": "boolean"},
     "date": {"type": "string", "format": "date-time"},
     "str": {"type": "string"},

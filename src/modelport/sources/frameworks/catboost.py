@@ -57,7 +57,7 @@ def adapt(obj: Any, options: ModelOptions) -> ArrayAdapter | None:
                 shape=[None, len(columns)],
                 columns=columns,
                 as_frame=not plain,
-                allows_missing=True,
+                allows_missing=plain,  # CatBoost takes no missing category or text
             )
         ],
         options=[PROBABILITIES, RAW] if hasattr(obj, "predict_proba") else [RAW],
@@ -84,7 +84,7 @@ def _columns(model: Any) -> list[Column]:
     kinds |= dict.fromkeys(model.get_text_feature_indices(), "str")
     kinds |= dict.fromkeys(model.get_embedding_feature_indices(), "list")
     return [
-        Column(name=str(name), type=kinds.get(number, "float"))
+        Column(name=str(name), type=kinds.get(number, "float"), missing=number not in kinds)
         for number, name in enumerate(model.feature_names_)
     ]
 

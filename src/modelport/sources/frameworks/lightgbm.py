@@ -75,18 +75,25 @@ def adapt(obj: Any, options: ModelOptions) -> ArrayAdapter | None:
                 columns=columns,
                 as_frame=as_frame,
                 allows_missing=True,
+                underscores=True,  # which LightGBM has put in the place of spaces
             )
         ],
         options=[PROBABILITIES, RAW] if hasattr(obj, "predict_proba") else [RAW],
         batches=True,
-        run=partial(_run, obj, categories if as_frame else {}),
+        run=partial(_run, obj, [column.name for column in columns], categories if as_frame else {}),
     )
 
 
 def _run(
-    model: Any, categories: dict[str, list[Any]], inputs: dict[str, Any], options: dict[str, Any]
+    model: Any,
+    names: list[str],
+    categories: dict[str, list[Any]],
+    inputs: dict[str, Any],
+    options: dict[str, Any],
 ) -> Any:
     rows = inputs[ROWS]
+    if names and hasattr(rows, "columns"):  # those of a signature may have spaces
+        rows = rows.set_axis(names, axis=1)
     if categories:
         rows = _categorical(rows, categories)
     if options.get(PROBABILITIES.name):

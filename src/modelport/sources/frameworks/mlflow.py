@@ -12,15 +12,13 @@ from functools import partial
 from typing import Any
 
 from modelport.contract.arrays.adapter import ArrayAdapter, CellsRefused, Input
-from modelport.contract.arrays.findings import BOOL_TYPE, INT_TYPE, Fault
+from modelport.contract.arrays.findings import Fault
 from modelport.contract.errors import ArgumentErrors
 from modelport.contract.model_options import ModelOptions
 from modelport.sources.frameworks.border import FunctionAdapter, first_line
 from modelport.sources.mlflow.mlmodel import Specs, specs
 from modelport.sources.mlflow.signature import inputs_of, is_tensors, outputs_of, params_of
 
-NARROW = {"integer": "int32", "float": "float32"}
-DATETIME: Fault = ("datetime_parsing", "Input should be a valid date and time")
 BINARY: Fault = ("base64", "Input should be a string in base64")
 
 
@@ -107,35 +105,21 @@ def _unsigned(rows: list[Any]) -> Any:
 
 
 def _framed(frame: Any, given: Specs) -> Any:
-    """The frame with each column in the type of the signature; an optional one without values is left out."""
+    """The frame with each column in the type of the signature, without those that no row has."""
     columns: dict[str, Any] = {}
     for spec in given:
-        name, kind = str(spec["name"]), str(spec.get("type"))
-        column = frame[name]
-        if not spec.get("required", True) and bool(column.isna().all()):
-            continue
-        if kind in ("integer", "long", "boolean") and spec.get("required", True):
-            _refuse_missing(column, name, BOOL_TYPE if kind == "boolean" else INT_TYPE)
-        columns[name] = _converted(column, name, kind)
+        name = str(spec["name"])
+        if name in frame.columns:
+            columns[name] = _converted(frame[name], name, str(spec.get("type")))
     pandas: Any = importlib.import_module("pandas")
     return pandas.DataFrame(columns, index=frame.index)
 
 
-def _refuse_missing(column: Any, name: str, fault: Fault) -> None:
-    rows: list[int] = column.isna().to_numpy().nonzero()[0].tolist()
-    if rows:
-        raise CellsRefused([(row, name, fault) for row in rows])
-
-
 def _converted(column: Any, name: str, kind: str) -> Any:
-    if kind in NARROW and not column.isna().any():
-        return column.astype(NARROW[kind])
-    if kind == "datetime":
-        pandas: Any = importlib.import_module("pandas")
-        values = [_read(value, pandas.Timestamp, (row, name, DATETIME)) for row, value in enumerate(column)]
-        return pandas.Series(values, index=column.index).astype("datetime64[ns]")
+    if kind == "float":
+        return column.astype("float32")
     if kind == "binary":
-        pandas = importlib.import_module("pandas")
+        pandas: Any = importlib.import_module("pandas")
         values = [_read(value, _decoded, (row, name, BINARY)) for row, value in enumerate(column)]
         return pandas.Series(values, index=column.index, dtype=object)
     # pandas has a type of its own for text, which MLflow's models were not written for.

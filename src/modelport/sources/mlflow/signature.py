@@ -24,7 +24,7 @@ COLUMN_TYPES: dict[str, ColumnType] = {
     "double": "float",
     "string": "str",
     "binary": "str",  # base64, as MLflow takes them
-    "datetime": "str",
+    "datetime": "date",
     "array": "list",
 }
 NUMPY_TYPES = {
@@ -37,7 +37,16 @@ NUMPY_TYPES = {
     "binary": "str",
     "datetime": "str",
 }
-PARAM_TYPES = {"bool": "boolean", "int": "integer", "float": "number", "str": "string", "list": "array"}
+NARROW = {"integer": "int32", "float": "float32"}
+NEVER_MISSING = ("boolean", "integer", "long")  # numpy has no missing value for these
+PARAM_TYPES = {
+    "bool": "boolean",
+    "int": "integer",
+    "float": "number",
+    "str": "string",
+    "date": "string",
+    "list": "array",
+}
 UNNAMED = "A parameter of its signature has no name; log the model again"
 
 
@@ -46,12 +55,22 @@ def is_tensors(specs: Specs) -> bool:
     return bool(specs) and all(spec.get("type") == "tensor" for spec in specs)
 
 
-def columns_of(specs: Specs | None) -> list[Column]:
-    """The columns that a signature names; none for one of tensors, or without names."""
+def columns_of(specs: Specs | None, enforced: bool = False) -> list[Column]:
+    """The columns that a signature names; none for one of tensors, or without names.
+
+    With `enforced` they say all that may come: null, and the bounds of numbers of 32 bits. A model that is
+    not called through MLflow knows that better.
+    """
     if not specs or is_tensors(specs) or not all(spec.get("name") for spec in specs):
         return []
     return [
-        Column(name=str(spec["name"]), type=_column_type(spec), required=bool(spec.get("required", True)))
+        Column(
+            name=str(spec["name"]),
+            type=_column_type(spec),
+            required=bool(spec.get("required", True)),
+            missing=enforced and (not spec.get("required", True) or spec.get("type") not in NEVER_MISSING),
+            dtype=NARROW.get(str(spec.get("type")), "") if enforced else "",
+        )
         for spec in specs
     ]
 
@@ -75,7 +94,7 @@ def inputs_of(specs: Specs | None, taken: set[str]) -> list[Input]:
         return [Input(name=rows, dtype="object", shape=[None])]
     if is_tensors(specs):
         return [_tensor_input(spec, rows, taken) for spec in specs]
-    columns = columns_of(specs)
+    columns = columns_of(specs, enforced=True)
     if columns:
         return [
             Input(
@@ -84,7 +103,7 @@ def inputs_of(specs: Specs | None, taken: set[str]) -> list[Input]:
                 shape=[None, len(columns)],
                 columns=columns,
                 as_frame=True,
-                allows_missing=True,
+                omits_unsent=True,
             )
         ]
     if len(specs) == 1:

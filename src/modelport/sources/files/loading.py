@@ -41,6 +41,8 @@ def load_file(target: str, options: ModelOptions, problems: list[str]) -> Any:
         problems.append(f"{shown}: its name does not say so, but its content is {format.title}")
     # Frameworks are told the format, so that they need not find it out again.
     asked = msgspec.structs.replace(options, format=format.name)
+    if options.trust:  # its own classes may be anywhere that a pickle's may
+        _find_modules_beside(path)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("default")
         loaded = _guarded(shown, format, lambda: model_of(_loader(format)(path, asked)))
@@ -133,7 +135,7 @@ def _load_pickle(path: Path, options: ModelOptions) -> Any:
 
 
 def _find_modules_beside(path: Path) -> None:
-    """The classes of a pickle may be in modules of the working folder, or beside the file."""
+    """The classes of a file that may run code may be in modules of the working folder, or beside it."""
     import_from_last(*working_folder(), str(path.parent))
 
 

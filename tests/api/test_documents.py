@@ -105,7 +105,7 @@ def test_answers_fit_what_the_document_says() -> None:
 def test_every_error_is_told(make: Any) -> None:
     answers = predict_of(make(UPLOAD), "upload")["responses"]
     told = {"400", "404", "405", "406", "408", "413", "414", "415", "422", "431", "500", "501", "503"}
-    told |= {"504", "507"}
+    told |= {"429", "504", "507"}
     assert set(answers) == told | {"200"}
     disabled = predict_of(make(UPLOAD, predict=False), "upload")["responses"]
     assert "402" in disabled

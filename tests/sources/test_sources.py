@@ -12,6 +12,8 @@ import pytest
 from serving import MODELS, ROOT, Server, environment, serving
 
 from modelport.contract.errors import ModelLoadError
+from modelport.contract.places import Places
+from modelport.sources.load import load_model
 from modelport.sources.source import parse_source
 
 TALKS = """
@@ -203,3 +205,32 @@ def test_source_strings(text: str, expected: tuple[Any, ...]) -> None:
 def test_what_is_no_source_is_said(text: str) -> None:
     with pytest.raises(ModelLoadError, match=r"is no source|is not the name of a class"):
         parse_source(text)
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        ("class Twice:\n    def predict(self, X): return [2 * x for x in X]\n\nmodel = Twice()\n", [2]),
+        ("def model(X): return [3 * x for x in X]\n", [3]),
+        (
+            "class Other:\n    def predict(self, X): ...\n\nmodel = Other()\ndef predict(x: int): return 7\n",
+            7,
+        ),
+    ],
+)
+def test_a_file_means_its_own_functions_or_its_object_called_model(
+    tmp_path: Path, code: str, answer: Any
+) -> None:
+    path = tmp_path / "trained.py"
+    path.write_text(code)
+    served = load_model(parse_source(str(path)))
+    argument = served.signature.predict.arguments[0].name
+    given = {argument: [1] if argument == "X" else 1}
+    assert served.call("predict", served.bind("predict", Places(json=given))) == answer
+
+
+def test_a_file_without_a_model_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "nothing.py"
+    path.write_text("model = 5\n")
+    with pytest.raises(ModelLoadError, match="it has no predict"):
+        load_model(parse_source(str(path)))

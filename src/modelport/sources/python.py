@@ -136,7 +136,7 @@ def _object(cls: type[Any], source: Source) -> Any:
 
 
 def _only_model(module: ModuleType) -> Any:
-    """A module that is no model itself but defines one class of the typed contract means that class."""
+    """A module that is no model itself means its one class of the typed contract, or its object `model`."""
     from modelport.contract.model import Model
 
     if any(callable(getattr(module, name, None)) for name in FUNCTIONS):
@@ -151,4 +151,7 @@ def _only_model(module: ModuleType) -> Any:
     if len(own) > 1:
         names = ", ".join(cls.__name__ for cls in own)
         raise ModelLoadError(f"{module.__name__} has several models ({names}); write SOURCE:CLASS")
-    return module
+    found = vars(module).get("model")  # what scripts that train one call it
+    return (
+        found if found is not None and not inspect.ismodule(found) and not inspect.isclass(found) else module
+    )

@@ -128,7 +128,7 @@ def request(path: str, body: object, fields: str = "") -> bytes:
     """A raw JSON request; `fields` are more lines of its head, each with its line end."""
     data = json.dumps(body).encode()
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: bench\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(data)}\r\n{fields}\r\n"
     )
     return head.encode() + data

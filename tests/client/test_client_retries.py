@@ -178,6 +178,17 @@ def test_an_error_says_what_the_answer_says(
             make_client(server.url).models()
 
 
+def test_an_answer_that_cannot_be_read_is_an_error_of_ours(make_client: MakeClient) -> None:
+    with scripted(
+        Answer(body=b"{cut"), Answer(body=b"no gzip", headers={"content-encoding": "gzip"})
+    ) as server:
+        client = make_client(server.url)
+        with pytest.raises(ModelFailed, match="the answer is no JSON: Expecting property name"):
+            client.predict("m")
+        with pytest.raises(ConnectionFailed, match="while decompressing data"):
+            client.predict("m")
+
+
 def test_a_server_that_says_nothing_is_waited_for_no_longer_than_asked(
     make_client: MakeClient, silent_url: str
 ) -> None:

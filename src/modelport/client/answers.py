@@ -102,7 +102,11 @@ def value_of(response: httpx.Response) -> Any:
     content_type = response.headers.get("content-type", "")
     media = content_type.partition(";")[0].strip().lower()
     if media == "application/json" or media.endswith("+json"):
-        return json.loads(response.content)
+        try:
+            return json.loads(response.content)
+        except ValueError as error:
+            request_id = response.headers.get("x-request-id", "")
+            raise ModelFailed(response.status_code, f"the answer is no JSON: {error}", request_id) from None
     return Content(response.content, content_type, _name_of(response.headers))
 
 

@@ -50,6 +50,8 @@ class AsyncConnection:
                 return response
             except httpx.TransportError as error:
                 return error
+            except httpx.DecodingError as error:  # of a proxy: it cannot be read, as if it had been cut
+                return httpx.RemoteProtocolError(str(error))
 
     async def pieces(self, response: httpx.Response) -> AsyncIterator[Any]:
         """The pieces of a streamed prediction, as they come."""

@@ -89,3 +89,10 @@ def test_a_picture_needs_pillow_from_the_start(monkeypatch: pytest.MonkeyPatch) 
 def test_a_half_of_a_batch_is_noted() -> None:
     [problem] = served_model(Batches(), "model").signature.problems
     assert problem.startswith("predict_batch() is not used without a max_batch_size over 1")
+
+
+def test_a_model_has_nothing_that_it_does_not_define() -> None:
+    declared = ("predict", "predict_batch", "warm", "train", "validate", "load_model")
+    assert [name for name in declared if hasattr(modelport.Model, name)] == []
+    signature = served_model(Batches(), "model").signature
+    assert (signature.predict.implemented, signature.train.implemented) == (True, False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 
 class Model:
@@ -28,3 +28,23 @@ class Model:
     max_batch_size: ClassVar[int] = 1
     max_wait_ms: ClassVar[float] = 5.0
     resumable: ClassVar[bool] = False
+
+    if TYPE_CHECKING:  # for editors to complete: what a model does not define, it does not have
+
+        def predict(self, *args: Any, **kwargs: Any) -> Any:
+            """A prediction. Its parameters are the arguments, by their type hints."""
+
+        def predict_batch(self, calls: list[dict[str, Any]]) -> Any:
+            """One result for each call, in order; an exception as a result fails that call alone."""
+
+        def warm(self) -> Any:
+            """Runs once in every worker, before it counts as ready."""
+
+        def train(self, *args: Any, **kwargs: Any) -> Any:
+            """A training: a job. What it returns is the result."""
+
+        def validate(self, *args: Any, **kwargs: Any) -> Any:
+            """A validation: a job, too."""
+
+        def load_model(self, path: Any) -> Any:
+            """Load what a training has saved: gets its path, before `warm`."""

@@ -12,6 +12,8 @@ import pytest
 from cli_process import installed, modelport
 from serving import Server, environment
 
+from modelport import __version__
+
 EVERY = ("Echo", "Upload", "Media", "Fails")
 
 
@@ -117,6 +119,25 @@ def test_predict_takes_paths_and_stores_by_media_type(tmp_path: Path, many: dict
     assert output.with_suffix(".png").read_bytes() == cli_models.PNG
     modelport(*options, **many)
     assert json.loads(output.with_suffix(".json").read_text()) == {"is": "application/json"}
+
+
+@pytest.mark.parametrize("command", ["deepaas-run", "deepaas-cli"])
+def test_the_version_is_that_of_deepaas_and_ours(command: str) -> None:
+    done = modelport(command, "--version")
+    assert (done.returncode, done.stdout) == (0, f"2.6.0 (modelport {__version__})\n")
+
+
+def test_an_option_has_the_name_that_is_sent_and_the_name_of_the_field(tmp_path: Path) -> None:
+    template = installed(tmp_path, Template="published_models:Template")
+    picture = tmp_path / "what.txt"
+    picture.write_text("what it says")
+    output = tmp_path / "answer"
+    for option in ("--data", "--input_file", "--input-file"):
+        options = ("--deepaas_method_output", str(output), "predict", option, str(picture))
+        done = modelport("deepaas-cli", *options, **template)
+        assert done.returncode == 0, done.stderr
+        assert f"New output is {output}.json" in done.stderr
+        assert json.loads(output.with_suffix(".json").read_text())["read"] == "what it says"
 
 
 def test_warm_runs_alone(one: dict[str, str]) -> None:

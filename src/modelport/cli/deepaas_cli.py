@@ -131,7 +131,8 @@ def _with_extension(path: Path, media_type: str) -> Path:
     if extension is None or path.suffix.lower() in mimetypes.guess_all_extensions(media_type):
         return path
     changed = path.with_name(path.name + extension)
-    click.echo(f"modelport: {path} gets the extension of {media_type}: {changed}", err=True)
+    # Scripts of AI4OS look for these last words.
+    click.echo(f"modelport: {path} gets the extension of {media_type}. New output is {changed}", err=True)
     return changed
 
 

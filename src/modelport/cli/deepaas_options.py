@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from modelport import __version__
 from modelport.cli.setting_options import given, setting_options
 from modelport.configuration import INI_SUFFIXES, PREFIX, SettingsError, settings_of_file
 
@@ -38,7 +39,23 @@ def deepaas_options(settings: tuple[str, ...] = SETTINGS) -> list[click.Paramete
             ["config_files", "--config-file"], multiple=True, metavar="PATH", help="an INI file, or TOML"
         ),
         *(_meaningless(name) for name in MEANINGLESS),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_show_version,
+            help="print the version of DEEPaaS whose commands these are, and of modelport",
+        ),
     ]
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from modelport.sources.deepaas_modules import CONTENT
+
+        click.echo(f"{CONTENT['deepaas']['__version__']} (modelport {__version__})")
+        ctx.exit()
 
 
 def _meaningless(name: str) -> click.Option:

@@ -87,10 +87,12 @@ def click_options(
     found: list[click.Parameter] = []
     for option in options:
         flags = [option.flag]
-        exact = f"--{option.argument.name}"
-        if exact not in taken and not NOT_IN_A_FLAG.search(option.argument.name):
-            taken.add(exact)
-            flags.append(exact)
+        # As it is sent, and as the model's own function calls it, which is how DEEPaaS's command spells it.
+        for name in (option.argument.name, option.argument.parameter):
+            for flag in (f"--{name}", f"--{name.replace('_', '-')}"):
+                if flag not in taken and not NOT_IN_A_FLAG.search(name):
+                    taken.add(flag)
+                    flags.append(flag)
         found.append(_option(option, flags, definitions, switches))
         off = f"--no-{option.flag[2:]}"
         if switches and option.shape == "boolean" and off not in taken:

@@ -82,6 +82,15 @@ def test_a_default_is_not_sent_twice() -> None:
     assert operation["requestBody"]["content"][MULTIPART]["schema"]["properties"]["note"]["default"] == "none"
 
 
+def test_accept_stands_in_no_body_where_it_would_win_over_the_header_that_a_page_sends() -> None:
+    operation = predict_of(openapi(MEDIA), "media")
+    (accept,) = operation["parameters"]
+    assert (accept["name"], accept["in"], accept["required"]) == ("accept", "query", False)
+    assert "default" not in accept["schema"]
+    for body in operation.get("requestBody", {"content": {}})["content"].values():
+        assert "accept" not in body["schema"]["properties"]
+
+
 def test_answers_stand_under_their_media_types() -> None:
     content = predict_of(openapi(MEDIA), "media")["responses"]["200"]["content"]
     assert list(content) == CHOICES
@@ -117,7 +126,7 @@ def test_errors_are_problems_and_field_maps() -> None:
     answers = openapi(UPLOAD)["components"]["responses"]
     problem = {"schema": {"$ref": "#/components/schemas/Failure"}}
     assert answers["InternalError"]["content"] == {"application/problem+json": problem}
-    assert list(answers["InvalidArguments"]["content"]) == [JSON]
+    assert list(answers["InvalidArguments"]["content"]) == [JSON, "application/problem+json"]
     assert "Retry-After" in answers["Unavailable"]["headers"]
     assert "Allow" in answers["MethodNotAllowed"]["headers"]
 

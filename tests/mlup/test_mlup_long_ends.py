@@ -26,9 +26,16 @@ def gate(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[serving.Server]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps what it is told."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def site(data: Path) -> Iterator[serving.Server]:
     """A server of long predictions that hides what models say when they fail."""
-    with mlup_serving("mlup_rows", LONG, "--hide-model-errors", "--kill-grace", "0.2") as server:
+    options = ("--hide-model-errors", "--kill-grace", "0.2", "--data-dir", str(data))
+    with mlup_serving("mlup_rows", LONG, *options) as server:
         yield server
 
 
@@ -154,3 +161,16 @@ def test_no_words_leave_it_at_once_either(row: object) -> None:
             assert answer.status_code == 500
             detail = {"loc": [], "msg": "the model failed", "type": "predict_error"}
             assert answer.json() == {"detail": [detail], "predict_id": answer.headers["x-predict-id"]}
+
+
+def test_a_result_whose_file_was_removed_is_never_ready(site: serving.Server, data: Path) -> None:
+    predict_id = begun(site, "x" * 1_500_000)  # too large for a row of the database
+    job(site, predict_id, "succeeded")
+    answer = site.client.get(f"/get-predict/{predict_id}")
+    assert len(answer.content) > 1_500_000
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    (file,) = (path for path in data.rglob(f"{predict_id}/*") if path.stat().st_size > 1_500_000)
+    file.unlink()
+    late = site.client.get(f"/get-predict/{predict_id}")
+    assert late.status_code == 408
+    assert "RuntimeError" not in site.log

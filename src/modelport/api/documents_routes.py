@@ -90,4 +90,5 @@ def _maker(kind: Literal["openapi", "swagger"]) -> Callable[..., dict[str, Any]]
 def _page(html: str) -> Response:
     from modelport.api.documents.pages import CONTENT_SECURITY_POLICY
 
-    return HTMLResponse(html, headers={"content-security-policy": CONTENT_SECURITY_POLICY})
+    headers = {"content-security-policy": CONTENT_SECURITY_POLICY, "x-frame-options": "DENY"}
+    return HTMLResponse(html, headers=headers)

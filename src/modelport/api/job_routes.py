@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from modelport.api.job_files import JobFile
+from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_metrics import MAX_POINTS, metrics_page, metrics_table
 from modelport.api.job_streams import WholeStream, followed_events, followed_log
 from modelport.api.problems import Problem
@@ -139,8 +139,7 @@ class JobRoutes:
         path = await asyncio.to_thread(self.jobs.folders.artifact, job.id, name)
         if path is None:
             raise Problem(404, f"the job has no artifact {name[:100]!r}")
-        headers = {"x-content-type-options": "nosniff"}
-        return JobFile(path, filename=name.rpartition("/")[2], headers=headers)
+        return JobFile(path, filename=name.rpartition("/")[2], headers=NOSNIFF)
 
     async def result(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/result`: what it returned, with the media type of a prediction."""
@@ -155,7 +154,7 @@ class JobRoutes:
             why = f": {outcome.error}" if outcome is not None and outcome.error else ""
             raise Problem(409, f"the job is {job.state} and has no result{why}")
         headers = {"content-disposition": outcome.result_name} if outcome.result_name else {}
-        headers["x-content-type-options"] = "nosniff"
+        headers |= NOSNIFF
         if outcome.result_file:
             path = self.jobs.folders.of(job.id) / outcome.result_file
             return JobFile(path, media_type=outcome.result_type, headers=headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from modelport.api.documents.definitions import identifier
-from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Plain, Resource
+from modelport.api.documents.resource import ARGUMENT_RULES, CURSOR_SCHEMA, Answer, Plain, Resource
 from modelport.api.documents.resources import BORDER, CALL, DISABLED, JOB, MODEL
 from modelport.contract.signature import JSON, Operation, Signature
 from modelport.jobs.records import KINDS
@@ -13,6 +13,8 @@ from modelport.jobs.states import State
 
 WORDS = {"train": ("training", "Train the model"), "validate": ("validation", "Validate the model")}
 EVENTS = "text/event-stream"
+PART: Answer = ("The part of it that Range asks for", "application/octet-stream", None)
+UNCHANGED: Answer = ("The client has it already", None, None)
 UUID = Plain("uuid", "path", "Which one", {"type": "string"})
 JOB_ID = Plain("job", "path", "The job's id", {"type": "string"})
 LIST_QUERY = (
@@ -20,7 +22,7 @@ LIST_QUERY = (
     Plain("kind", "query", "Only this kind", {"type": "string", "enum": list(KINDS)}),
     Plain("state", "query", "Only jobs in this state", {"type": "string", "enum": list(State)}),
     Plain("limit", "query", "At most so many", {"type": "integer", "minimum": 1, "maximum": 500}),
-    Plain("cursor", "query", "The next_cursor of the page before", {"type": "string"}),
+    Plain("cursor", "query", "The next_cursor of the page before", CURSOR_SCHEMA),
 )
 SUBMIT_HEADERS = (
     Plain("Idempotency-Key", "header", "Makes a repeated request answer the first job", {"type": "string"}),
@@ -36,7 +38,7 @@ def trainings(signature: Signature, path: str, verb: str, *, enabled: bool) -> I
     operation: Operation = getattr(signature, verb)
     one: Answer = (f"The {noun}", JSON, "Training")
     errors = CALL if enabled else DISABLED
-    found = tuple(sorted({*MODEL, 402, 503}))
+    found = tuple(sorted({*MODEL, 402, 501, 503}))
     yield Resource(
         f"{path}/{verb}/",
         "post",
@@ -105,7 +107,11 @@ def jobs(base: str) -> Iterable[Resource]:
     yield get(f"{place}/artifacts/", "The files that a job kept", "job_artifacts", files)
     name = Plain("name", "path", "The file's name, as the list has it", {"type": "string"})
     data: Answer = ("The file", "application/octet-stream", None)
-    yield get(f"{place}/artifacts/{{name}}", "One file that a job kept", "job_artifact", data, name)
-    result: dict[int, Answer] = {200: ("What it returned, as a prediction would answer", "*/*", None)}
+    file: dict[int, Answer] = {200: data, 206: PART, 304: UNCHANGED}
+    path, words = f"{place}/artifacts/{{name}}", "One file that a job kept"
+    ranged = tuple(sorted({*JOB, 416}))
+    yield Resource(path, "get", "jobs", words, "job_artifact", ranged, file, plain=(JOB_ID, name))
+    result = {**file, 200: ("What it returned, as a prediction would answer", "*/*", None)}
     words = "What a job returned"
-    yield Resource(f"{place}/result", "get", "jobs", words, "job_result", conflict, result, plain=(JOB_ID,))
+    errors = tuple(sorted({*conflict, 416}))
+    yield Resource(f"{place}/result", "get", "jobs", words, "job_result", errors, result, plain=(JOB_ID,))

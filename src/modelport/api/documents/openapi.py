@@ -200,6 +200,8 @@ def _request_body(operation: Operation, signature: Signature, scope: Scope) -> d
     form = [a for a in wire.in_form(operation) if a.is_upload or wire.takes_text(a, signature, scope)]
     fields = [a for a in form if not a.is_upload and a.location != "files"]
     held = {JSON: wire.in_json(operation), wire.URLENCODED: fields, wire.MULTIPART: form}
+    # A page fills in all that stands in a body, and `accept` there wins over the header that the page offers.
+    held = {kind: [a for a in several if not _is_header_too(a)] for kind, several in held.items()}
     needed = {a.name for a in operation.arguments if a.required and wire.only_in_body(a)}
     content = {
         kind: {"schema": _with_example(_body_schema(arguments, scope), kind, arguments, scope)}
@@ -214,15 +216,16 @@ def _request_body(operation: Operation, signature: Signature, scope: Scope) -> d
 def _body_schema(arguments: list[Argument], scope: Scope) -> Schema:
     properties: dict[str, Schema] = {}
     for argument in arguments:
-        schema = scope.convert(wire.described(argument))
-        if argument.kind == "accept":
-            schema.pop("default", None)  # else a page would send it, and it wins over the Accept header
-        properties[argument.name] = schema
+        properties[argument.name] = scope.convert(wire.described(argument))
     result: Schema = {"type": "object", "properties": properties}
     required = [a.name for a in arguments if a.required]
     if required:
         result["required"] = required
     return result
+
+
+def _is_header_too(argument: Argument) -> bool:
+    return argument.kind == "accept" and argument.location == "any" and not argument.required
 
 
 def _with_example(schema: Schema, kind: str, arguments: list[Argument], scope: Scope) -> Schema:
@@ -233,8 +236,8 @@ def _with_example(schema: Schema, kind: str, arguments: list[Argument], scope: S
 def _error(error: ErrorAnswer) -> dict[str, Any]:
     content: dict[str, Any] = {PROBLEM: {"schema": {"$ref": f"{PREFIX}Failure"}}}
     field_map = {JSON: {"schema": {"$ref": f"{PREFIX}ArgumentErrors"}}}
-    if error.status == 422:
-        content = field_map
+    if error.status == 422:  # arguments of models, or what the server itself was asked
+        content = field_map | content
     elif error.status == 400:
         content |= field_map  # a malformed JSON body: {"json": ["Invalid JSON body."]}
     result: dict[str, Any] = {"description": error.words, "content": content}

@@ -25,6 +25,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "worker-src blob:",
         "base-uri 'none'",
         "form-action 'none'",
+        "frame-ancestors 'none'",  # a page of another site must not have people click in this one unseen
     )
 )
 

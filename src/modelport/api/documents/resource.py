@@ -13,6 +13,12 @@ ARGUMENT_RULES = (
     "first of these that has an argument wins."
 )
 
+CURSOR_SCHEMA = {
+    "type": "integer",
+    "minimum": 0,
+    "maximum": 1 << 62,
+}  # to clients it is text
+
 
 class Plain(NamedTuple):
     """A parameter that belongs to the server, not to a model. `place` is path, query or header."""

@@ -60,6 +60,12 @@ ERRORS = {
         ErrorAnswer(413, "ContentTooLarge", "The body is larger than the server takes."),
         ErrorAnswer(414, "URITooLong", "The request line is longer than the server takes."),
         ErrorAnswer(415, "UnsupportedMediaType", "The body's type or encoding is not supported."),
+        ErrorAnswer(
+            416,
+            "RangeNotSatisfiable",
+            "The ranges begin behind the end of the file.",
+            {"Content-Range": ("How long it is.", {"type": "string"})},
+        ),
         ErrorAnswer(422, "InvalidArguments", "Arguments are missing or do not fit; the body says which."),
         ErrorAnswer(
             429,

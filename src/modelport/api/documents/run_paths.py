@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from modelport.api.documents.definitions import identifier
 from modelport.api.documents.mlup_paths import RootApi, predict_answers
-from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Plain, Resource
+from modelport.api.documents.resource import ARGUMENT_RULES, CURSOR_SCHEMA, Answer, Plain, Resource
 from modelport.api.documents.resources import CALL, DISABLED, MODEL, PROBLEM
 from modelport.contract.signature import JSON, Signature
 
@@ -16,7 +16,7 @@ WRITE = tuple(sorted({*READ, 507}))
 INVALID: Answer = ("Something in the query or the body does not fit", PROBLEM, "Failure")
 RUN_ID = Plain("run_id", "path", "The run's id, or best or live", {"type": "string"})
 OF_RUN = Plain("run_id", "query", "Another run than the live one", {"type": "string"})
-CURSOR = Plain("cursor", "query", "The next_cursor of the page before", {"type": "string"})
+CURSOR = Plain("cursor", "query", "The next_cursor of the page before", CURSOR_SCHEMA)
 LIST_QUERY = (
     Plain("top", "query", "At most so many", {"type": "integer", "minimum": 1, "maximum": 1000}),
     Plain("order_by", "query", "NAME, NAME:max, NAME:min or newest", {"type": "string"}),

@@ -11,12 +11,13 @@ import time
 import uuid
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler, refused_problem
 from modelport.api.job_answers import JobAnswers, store_problem
+from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_submission import JobForm, JobSubmission, NotBound
 from modelport.api.mlup.dialect import HEADER, root_dialect
 from modelport.api.mlup.errors import QUEUE_FULL, TIMED_OUT
@@ -94,16 +95,18 @@ class LongPredictions:
             job = await self.answers.wait(job, self.settings.ttl_client_wait + MOMENT)
         if job.state not in ENDED or _is_over(job):
             return self._late(given)
-        return self._result(job)
+        return self._result(job, given)
 
-    def _result(self, job: Job) -> Response:
+    def _result(self, job: Job, given: str) -> Response:
         """What /predict would have answered."""
         outcome = job.outcome
         if job.state is State.SUCCEEDED and outcome is not None:
             if outcome.result_file:
                 path = self.submission.jobs.folders.of(job.id) / outcome.result_file
-                return FileResponse(path, media_type=outcome.result_type)
-            return Response(outcome.result, media_type=outcome.result_type or "application/json")
+                if not path.is_file():  # somebody has removed it: what is gone is never ready
+                    return self._late(given)
+                return JobFile(path, media_type=outcome.result_type, headers=NOSNIFF)
+            return Response(outcome.result, 200, NOSNIFF, outcome.result_type or "application/json")
         status = outcome.status if outcome is not None and outcome.status >= 500 else 500
         if outcome is not None and outcome.result and job.state is State.FAILED:
             return Response(outcome.result, outcome.status, media_type=outcome.result_type)

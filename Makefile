@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # torch, TensorFlow and the other large frameworks stay out of .venv.
 FRAMEWORKS := .venv-frameworks
+# schemathesis pins what many others use.
+SOAK := .venv-soak
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-frameworks test-packages lint docs bench soak lock clean
@@ -20,7 +22,7 @@ help:
 	@echo 'make lint   the checks of make test without its tests'
 	@echo 'make docs   write the generated parts of the docs, and run every code block in them'
 	@echo 'make bench  measure, side by side with the peers that are installed'
-	@echo 'make soak   kill servers a thousand times and cut the power two hundred times, which takes a while'
+	@echo 'make soak   kill servers a thousand times, cut the power two hundred times and fuzz the API by its document, which takes a while'
 	@echo 'make lock   resolve pyproject.toml into requirements.lock anew'
 	@echo 'make clean  remove everything that these commands made'
 
@@ -80,6 +82,9 @@ bench: setup
 soak: setup
 	@$(BIN)/python tests/jobs/kill_cycles.py --cycles 950 --servers 50
 	@$(BIN)/python tests/jobs/power_cuts.py --cuts 200
+	@test -x $(SOAK)/bin/st || { $(PYTHON) -m venv $(SOAK) && $(SOAK)/bin/python -m pip install --quiet \
+		--disable-pip-version-check 'schemathesis==4.32.5'; }
+	@$(BIN)/python tests/soak/document_fuzz.py --schemathesis $(SOAK)/bin/st
 
 lock: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools
@@ -88,5 +93,6 @@ lock: setup
 		--output-file=requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) $(FRAMEWORKS) .venv-packages dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(FRAMEWORKS) .venv-packages $(SOAK) dist build .pytest_cache .ruff_cache .hypothesis \
+		.import_linter_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -39,7 +39,10 @@ def test_every_path_stands_in_both_documents() -> None:
     of_live = ("aliases/{alias}", "rollback", "promotions", "traffic")
     expected |= {f"/v2/models/upload/{path}" for path in (*of_runs, *of_versions, *of_live)}
     expected |= {"/v2/jobs", *(f"/v2/jobs/{{job}}{path}" for path in of_jobs)}
-    assert set(openapi(UPLOAD)["paths"]) == set(swagger(UPLOAD)["paths"]) == expected
+    assert set(swagger(UPLOAD)["paths"]) == expected
+    verbs = [verb for verb in ("train", "validate") if not getattr(UPLOAD, verb).implemented]
+    idle = tuple(f"/v2/models/upload/{verb}/" for verb in verbs)  # DEEPaaS's document has them all the same
+    assert set(openapi(UPLOAD)["paths"]) == {path for path in expected if not path.startswith(idle)}
 
 
 def test_paths_stand_under_the_base_path_as_deepaas_has_them() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from modelport.api.documents.resource import Answer, Resource
-from modelport.api.documents.resources import ERRORS
+from modelport.api.documents.resources import ERRORS, PROBLEM
 from modelport.api.documents.schemas import Schema
 from modelport.contract.signature import JSON
 
@@ -66,7 +66,7 @@ def _is_at_root(path: str, base: str) -> bool:
 
 def _enveloped(resource: Resource) -> Resource:
     answers = {
-        status: _answer(status, answer) if answer[1] == JSON else answer
+        status: _answer(status, answer) if answer[1] in (JSON, PROBLEM) else answer
         for status, answer in resource.answers.items()
     }
     for status in resource.errors:
@@ -77,8 +77,8 @@ def _enveloped(resource: Resource) -> Resource:
 
 
 def _answer(status: int, answer: Answer) -> Answer:
-    words, media_type, name = answer
-    return words, media_type, ERROR if status >= 400 else f"{name}{SUFFIX}"
+    words, _, name = answer
+    return words, JSON, ERROR if status >= 400 else f"{name}{SUFFIX}"
 
 
 def _around(name: str) -> Schema:

@@ -13,7 +13,7 @@ from modelport.jobs.states import State
 
 WORDS = {"train": ("training", "Train the model"), "validate": ("validation", "Validate the model")}
 EVENTS = "text/event-stream"
-PART: Answer = ("The part of it that Range asks for", "application/octet-stream", None)
+PART: Answer = ("The part of it that Range asks for", "*/*", None)
 UNCHANGED: Answer = ("The client has it already", None, None)
 UUID = Plain("uuid", "path", "Which one", {"type": "string"})
 JOB_ID = Plain("job", "path", "The job's id", {"type": "string"})
@@ -106,7 +106,7 @@ def jobs(base: str) -> Iterable[Resource]:
     files: Answer = ("The files", JSON, "Artifacts")
     yield get(f"{place}/artifacts/", "The files that a job kept", "job_artifacts", files)
     name = Plain("name", "path", "The file's name, as the list has it", {"type": "string"})
-    data: Answer = ("The file", "application/octet-stream", None)
+    data: Answer = ("The file", "*/*", None)
     file: dict[int, Answer] = {200: data, 206: PART, 304: UNCHANGED}
     path, words = f"{place}/artifacts/{{name}}", "One file that a job kept"
     ranged = tuple(sorted({*JOB, 416}))

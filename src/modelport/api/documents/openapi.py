@@ -11,7 +11,7 @@ from modelport.api.documents.definitions import Definitions, Scope
 from modelport.api.documents.envelopes import envelope_schemas
 from modelport.api.documents.examples import body_example
 from modelport.api.documents.mlup_paths import RootApi
-from modelport.api.documents.paths import resources
+from modelport.api.documents.paths import implemented, resources
 from modelport.api.documents.resource import Plain, Resource
 from modelport.api.documents.resources import (
     DESCRIPTION,
@@ -27,6 +27,7 @@ from modelport.api.documents.schemas import Schema, as_schema, cleaned, plain
 from modelport.contract.signature import JSON, Argument, Operation, Signature
 
 PREFIX = "#/components/schemas/"
+EVENTS = "text/event-stream"
 
 
 def openapi_document(
@@ -46,7 +47,7 @@ def openapi_document(
     `predict` and `train` are false where the endpoints are disabled and answer 402.
     `stringify_predictions` says that unwrapped answers are sent as strings; `root` is the mlup API.
     """
-    listed = resources(signatures, base_path, predict=predict, train=train, root=root)
+    listed = implemented(resources(signatures, base_path, predict=predict, train=train, root=root))
     named = fixed_schemas(stringify=stringify_predictions) | envelope_schemas(listed)
     definitions = Definitions(PREFIX)
     fixed = Scope(definitions, "modelport", named, convert)
@@ -131,8 +132,11 @@ def _successes(resource: Resource, scope: Scope) -> Iterable[tuple[int, dict[str
     for status, (words, media_type, name) in resource.answers.items():
         content: dict[str, Any] = {}
         if media_type is not None:
-            schema = {"$ref": PREFIX + name} if name else {"type": "string"}
-            content = {"content": {media_type: {"schema": schema}}}
+            content = {
+                "content": {
+                    media_type: {"schema": {"$ref": PREFIX + name}} if name else _bytes_of(media_type)
+                }
+            }
         yield status, {"description": words} | content
     if resource.succeeds and resource.operation is not None:
         yield 200, _answer(resource.operation, scope)
@@ -157,11 +161,16 @@ def _media(kind: str, operation: Operation, scope: Scope) -> dict[str, Any]:
             return {"schema": {"$ref": f"{PREFIX}Prediction"} if operation.wrapped else {}}
         schema = scope.convert(operation.answer)
         return {"schema": wrapped(schema) if operation.wrapped else schema}
-    if kind == wire.ANYTHING:
+    return _bytes_of(kind)
+
+
+def _bytes_of(kind: str) -> dict[str, Any]:
+    """The content of an answer that is no JSON. Of events a schema would tell each one, as data."""
+    if kind in (wire.ANYTHING, EVENTS):
         return {}
-    if kind.startswith("text/"):
-        return {"schema": {"type": "string"}}
-    return {"schema": {"type": "string", "format": "binary"}}
+    return {
+        "schema": {"type": "string"} if kind.startswith("text/") else {"type": "string", "format": "binary"}
+    }
 
 
 def _parameters(operation: Operation, signature: Signature, scope: Scope) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from modelport.api.documents.version_paths import versions
 from modelport.contract.signature import JSON, Operation, Signature
 from modelport.settings import normal_base_path
 
+LONG = ("train_", "validate_")
 MODEL_READY = {200: "The model can answer", 503: "The model cannot answer"}
 
 
@@ -41,6 +42,16 @@ def resources(
     if root is not None and root.envelope:
         found = with_envelopes(found, base)
     return _with_own_ids(found)
+
+
+def implemented(listed: list[Resource]) -> list[Resource]:
+    """Those that some model implements: a training or validation that is none answers 501 on each path."""
+    idle = [
+        one.path
+        for one in listed
+        if one.operation is not None and not one.operation.implemented and one.operation_id.startswith(LONG)
+    ]
+    return [one for one in listed if not one.path.startswith(tuple(idle))]
 
 
 def _server(base: str) -> Iterable[Resource]:

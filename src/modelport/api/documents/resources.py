@@ -19,14 +19,14 @@ PROBLEM = "application/problem+json"
 TITLE = "modelport"
 # The groups of the operations, in the order of the pages.
 TAGS = {
-    "versions": "Which versions of the API there are",
-    "health": "Whether the server and its models can answer",
     "models": "The models: what they are, predictions, trainings and validations",
+    "mlup": "The default model, as clients of mlup ask for it",
+    "lesson": "The default model, as clients of the Made-With-ML lesson ask for it",
     "runs": "What was trained, with which parameters, and how good it is",
     "model versions": "The versions of models, and which of them is live",
     "jobs": "Long work, and what has become of it",
-    "mlup": "The default model, as clients of mlup ask for it",
-    "lesson": "The default model, as clients of the Made-With-ML lesson ask for it",
+    "health": "Whether the server and its models can answer",
+    "versions": "Which versions of the API there are",
     "debug": "What the models have printed",
 }
 DESCRIPTION = "Models served over the DEEPaaS V2 API."

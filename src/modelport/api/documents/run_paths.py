@@ -53,7 +53,7 @@ def root_runs(base: str, root: RootApi, signatures: Sequence[Signature], predict
         return
     yield from _about_runs(base, "")
     errors = {*(CALL if predict else DISABLED), 409}
-    answers = predict_answers(root) if predict else {}
+    answers = predict_answers(root._replace(is_long=False)) if predict else {}  # a run answers at once
     yield Resource(
         f"{base}/runs/{{run_id}}/predict",
         "post",

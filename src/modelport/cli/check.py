@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelport.cli.loading import answers_only, file_options, interruptible, parsed_source
+from modelport.cli.own_process import in_own_process
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,13 +21,17 @@ PROBLEMS = 1
 MARKS = {"error": "[red]✘[/]", "warning": "[yellow]![/]"}
 
 
-def _check(source: str, strict: bool, debug: bool, trust: bool, format: str | None) -> None:
+@click.pass_context
+def _check(ctx: click.Context, source: str, strict: bool, debug: bool, **how: Any) -> None:
+    process = in_own_process(ctx, source, how.pop("load_timeout"))
     from modelport.cli.checks import examined
     from modelport.worker.failures import trace
 
-    found = parsed_source(source, trust=trust, format=format)
+    found = parsed_source(source, **how)
+    process.leave_settings()
     with answers_only(), interruptible():
         result = examined(found)
+        process.loaded()
     if debug and result.error is not None:
         click.echo(trace(result.error), err=True)
     console = _console()

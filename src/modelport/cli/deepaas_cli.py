@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelport.cli.deepaas_options import deepaas_options, deepaas_settings
-from modelport.cli.loading import answers_only, interruptible, loaded, warmed
+from modelport.cli.loading import answers_only, interruptible, load_timeout_option, loaded, warmed
+from modelport.cli.own_process import CommandLine, in_own_process
 
 if TYPE_CHECKING:
     from modelport.cli.model_options import ModelOption
@@ -29,6 +30,11 @@ def _cli(
     deepaas_method_output: Path | None,
     **values: Any,
 ) -> None:
+    if method == "train":
+        process = CommandLine([])  # a training has one anyway
+    else:
+        name = values.get("model_name") or "deepaas-cli"
+        process = in_own_process(ctx, name, values.pop("load_timeout"))
     chosen = deepaas_settings(values)
     debug = bool(chosen.get("debug"))
     source = _source(chosen.get("model_name"))
@@ -37,13 +43,16 @@ def _cli(
     warm = bool(chosen.get("warm", True))
     if method == "train":
         from modelport.cli.deepaas_train import train
+        from modelport.cli.local_training import Loading
 
         path = deepaas_method_output
-        train(ctx, source, list(arguments), path, _with_extension, warm=warm, debug=debug)
+        how = Loading(warm, values["load_timeout"], debug)
+        train(ctx, source, list(arguments), path, _with_extension, how)
         return
+    process.leave_settings()
     with answers_only(), interruptible():
         model = loaded(source, debug=debug)
-    run = _Run(model, source, deepaas_method_output, debug=debug, warm=warm)
+    run = _Run(model, source, deepaas_method_output, process, debug=debug, warm=warm)
     inner = run.command_of(method or "get_metadata")
     with inner.make_context(f"{ctx.info_name} {inner.name}", list(arguments), parent=ctx.parent) as context:
         inner.invoke(context)
@@ -74,10 +83,20 @@ def _source(model_name: str | None) -> Source:
 class _Run:
     """One method of one model, run once."""
 
-    def __init__(self, model: ServedModel, source: Source, output: Path | None, *, debug: bool, warm: bool):
+    def __init__(
+        self,
+        model: ServedModel,
+        source: Source,
+        output: Path | None,
+        process: CommandLine,
+        *,
+        debug: bool,
+        warm: bool,
+    ):
         self.model = model
         self.source = source
         self.output = output
+        self.process = process
         self.debug = debug
         self.warm = warm
 
@@ -105,6 +124,7 @@ class _Run:
     def _warm(self) -> None:
         with answers_only(), interruptible():
             warmed(self.model, debug=self.debug)
+            self.process.loaded()
         click.echo(f"modelport: {self.source.name} is warm", err=True)
 
     def _predict(self, options: list[ModelOption], values: dict[str, Any]) -> None:
@@ -122,6 +142,7 @@ class _Run:
                     self.output.parent.mkdir(parents=True, exist_ok=True)
             if self.warm:
                 warmed(self.model, debug=self.debug)
+            self.process.loaded()
             one.answer(output)
 
 
@@ -154,6 +175,7 @@ command = click.Command(
             help="write the answer to this file",
         ),
         *deepaas_options(OWN_SETTINGS),
+        load_timeout_option(),
         click.Argument(["method"], type=click.Choice(METHODS), required=False),
         click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED, metavar="[--ARGUMENT VALUE]..."),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from modelport.cli.deepaas_arguments import argument_command
 from modelport.cli.job_command import CANCEL_GRACE, HELP_FLAGS
 
 if TYPE_CHECKING:
-    from modelport.cli.local_training import Prepared
+    from modelport.cli.local_training import Loading, Prepared
     from modelport.cli.model_options import ModelOption
     from modelport.contract.calls import Call
     from modelport.contract.signature import Signature
@@ -26,9 +27,9 @@ def train(
     arguments: list[str],
     output: Path | None,
     rename: Callable[[Path, str], Path],
-    **how: bool,
+    how: Loading,
 ) -> None:
-    """Train with these arguments; `how` are `warm` and `debug`. Raises as `run_here` does."""
+    """Train with these arguments. Raises as `run_here` does."""
     from modelport.cli.local_training import run_here
 
     def prepare(signature: Signature, temp: Path) -> Prepared:
@@ -41,7 +42,7 @@ def train(
             return inner.invoke(context)
 
     only_help = any(flag in arguments for flag in HELP_FLAGS)
-    run_here(source, "train", prepare, warm=how["warm"] and not only_help, debug=how["debug"])
+    run_here(source, "train", prepare, replace(how, warm=how.warm and not only_help))
 
 
 def _call(signature: Signature, options: list[ModelOption], values: dict[str, Any], temp: Path) -> Call:

@@ -68,7 +68,8 @@ def job_command(verb: str) -> click.Command:
             run_at(server, verb, source, given, Path(folder) if folder else None)
             return
         found = source_with_options(source, own, given)
-        _run(ctx, verb, found, given, own)
+        load_timeout: float = own.pop("load_timeout")
+        _run(ctx, verb, found, given, own, load_timeout)
 
     return click.Command(
         verb,
@@ -112,8 +113,15 @@ def _taken_out(arguments: list[str], *flags: str) -> Any:
     return None
 
 
-def _run(ctx: click.Context, verb: str, source: Source, arguments: list[str], own: dict[str, Any]) -> None:
-    from modelport.cli.local_training import run_here
+def _run(
+    ctx: click.Context,
+    verb: str,
+    source: Source,
+    arguments: list[str],
+    own: dict[str, Any],
+    load_timeout: float,
+) -> None:
+    from modelport.cli.local_training import Loading, run_here
 
     def prepare(signature: Signature, temp: Path) -> Prepared:
         inner = _ModelCommand(verb, source, signature)
@@ -123,7 +131,7 @@ def _run(ctx: click.Context, verb: str, source: Source, arguments: list[str], ow
 
     only_help = any(flag in arguments for flag in HELP_FLAGS)
     debug = bool(own["debug"]) or "--debug" in arguments or "-d" in arguments
-    run_here(source, verb, prepare, warm=not only_help, debug=debug)
+    run_here(source, verb, prepare, Loading(not only_help, load_timeout, debug))
 
 
 class _ModelCommand:

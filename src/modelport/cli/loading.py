@@ -12,9 +12,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
+from modelport.settings import Settings
+
 if TYPE_CHECKING:
     from modelport.contract.served import ServedModel
     from modelport.sources.source import Source
+
+
+LOAD_TIMEOUT = Settings.load_timeout
 
 
 class SourceError(click.ClickException):
@@ -73,7 +78,7 @@ def parsed_source(text: str, *, trust: bool = False, format: str | None = None) 
 
 
 def file_options() -> list[click.Parameter]:
-    """The options about model files, of the commands that take a source."""
+    """The options about loading, of the commands that take a source."""
     return [
         click.Option(
             ["trust", "--trust"],
@@ -85,7 +90,20 @@ def file_options() -> list[click.Parameter]:
             metavar="NAME",
             help="the format of the model file, instead of recognising it",
         ),
+        load_timeout_option(),
     ]
+
+
+def load_timeout_option() -> click.Option:
+    """How long loading may take: the setting of `serve`, for a command."""
+    return click.Option(
+        ["load_timeout", "--load-timeout"],
+        type=click.FloatRange(min=0.0),
+        metavar="SECONDS",
+        default=LOAD_TIMEOUT,
+        envvar="MODELPORT_LOAD_TIMEOUT",
+        help=f"how long the model may take to load and warm up [default: {LOAD_TIMEOUT:g}; 0: any time]",
+    )
 
 
 def source_with_options(text: str, own: dict[str, Any], arguments: list[str]) -> Source:

@@ -102,12 +102,27 @@ class Interruption:
         self._job.cancel()
 
 
-async def run_local(job: LocalJob, interruption: Interruption, begin: Callable[[Signature], None]) -> Outcome:
-    """Run the job; `begin` is called with the signature once the model is loaded. Raises what it raises."""
+async def run_local(
+    job: LocalJob, interruption: Interruption, begin: Callable[[Signature], None], load_timeout: float
+) -> Outcome:
+    """Run the job; `begin` is called with the signature once the model is loaded. Raises what it raises.
+
+    It is killed if it has not loaded after so many seconds (0: any time).
+    """
     attempt = asyncio.create_task(job.run())
     with interruption.watching(attempt):
         try:
-            await asyncio.wait([attempt, job.loaded], return_when=asyncio.FIRST_COMPLETED)
+            first = asyncio.FIRST_COMPLETED
+            done, _ = await asyncio.wait(
+                [attempt, job.loaded], timeout=load_timeout or None, return_when=first
+            )
+            if not done:
+                return Outcome(
+                    state=State.FAILED,
+                    status=500,
+                    error=f"{job.claim.job.model}: it did not load within {load_timeout:g} s",
+                    ended_by="load",
+                )
             if job.loaded.done() and not attempt.done():
                 begin(job.loaded.result())
             await asyncio.wait([attempt])

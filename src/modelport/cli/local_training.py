@@ -39,10 +39,19 @@ class Prepared:
     debug: bool = False
 
 
+@dataclass(frozen=True)
+class Loading:
+    """How a model is loaded: warmed or not, in how many seconds (0: any), and if a failure shows all."""
+
+    warm: bool = True
+    timeout: float = 0.0
+    debug: bool = False
+
+
 Prepare = Callable[[Signature, Path], Prepared]
 
 
-def run_here(source: Source, verb: str, prepare: Prepare, *, warm: bool = True, debug: bool = False) -> None:
+def run_here(source: Source, verb: str, prepare: Prepare, how: Loading) -> None:
     """Run the model's `verb` in a process of its own; what it returns goes to the output.
 
     Raises `click.ClickException` where it failed, and `SystemExit` where it was interrupted.
@@ -51,7 +60,7 @@ def run_here(source: Source, verb: str, prepare: Prepare, *, warm: bool = True, 
     spool.open()
     try:
         with asyncio.Runner() as runner:
-            runner.run(_Run(source, verb, spool.root, debug).run(prepare, warm))
+            runner.run(_Run(source, verb, spool.root, how).run(prepare))
     finally:
         spool.close()
 
@@ -59,22 +68,21 @@ def run_here(source: Source, verb: str, prepare: Prepare, *, warm: bool = True, 
 class _Run:
     """One run, from start to end."""
 
-    def __init__(self, source: Source, verb: str, temp: Path, debug: bool):
+    def __init__(self, source: Source, verb: str, temp: Path, how: Loading):
         self.source = source
         self.verb = verb
         self.temp = temp
-        self.debug = debug
+        self.how = how
         self.display = display_for_stderr()
         self.folder: RunFolder | None = None
         self.prepared: Prepared | None = None
         self._earlier: list[NewEvent] = []
         self._unwritten = ""
 
-    async def run(self, prepare: Prepare, warm: bool) -> None:
+    async def run(self, prepare: Prepare) -> None:
         source = self.source
-        rules = Load(
-            source.name, source.kind, source.target, source.attribute, "", warm=warm, options=source.options
-        )
+        named = (source.name, source.kind, source.target, source.attribute)
+        rules = Load(*named, "", warm=self.how.warm, options=source.options)
         job = LocalJob(rules, self.verb, self.temp, self._take)
         interruption = Interruption(job, self.display.say)
         began = monotonic()
@@ -91,7 +99,7 @@ class _Run:
 
         self.display.wait(f"loading {source.name}")
         try:
-            outcome = await run_local(job, interruption, begin)
+            outcome = await run_local(job, interruption, begin, self.how.timeout)
         finally:
             self.display.close()
         self._end(job, outcome, interruption.received, monotonic() - began)
@@ -124,7 +132,7 @@ class _Run:
         if failure is not None:
             raise failure
         if outcome.state is not State.SUCCEEDED:
-            if job.traceback and (self.debug or (self.prepared is not None and self.prepared.debug)):
+            if job.traceback and (self.how.debug or (self.prepared is not None and self.prepared.debug)):
                 click.echo(job.traceback, err=True)
             raise click.ClickException(outcome.error)
 

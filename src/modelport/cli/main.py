@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from modelport import __version__
+from modelport.cli.own_process import CommandLine
 
 # Each command's module, which has it as `command`; in the order in which --help lists them.
 COMMANDS = {
@@ -47,7 +48,7 @@ def main() -> None:
     """The console script."""
     arguments = sys.argv[1:]
     del sys.argv[1:]  # a model that this process loads must not take them for its own
-    cli(arguments, prog_name="modelport")
+    cli(arguments, prog_name="modelport", obj=CommandLine(arguments))
 
 
 if __name__ == "__main__":

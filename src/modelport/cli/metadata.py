@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from modelport.cli.loading import answers_only, file_options, interruptible, loaded, parsed_source
+from modelport.cli.own_process import in_own_process
 
 
-def _metadata(source: str, debug: bool, trust: bool, format: str | None) -> None:
+@click.pass_context
+def _metadata(ctx: click.Context, source: str, debug: bool, **how: Any) -> None:
+    process = in_own_process(ctx, source, how.pop("load_timeout"))
     import json
 
     from modelport.contract.metadata import metadata_body
 
-    found = parsed_source(source, trust=trust, format=format)
+    found = parsed_source(source, **how)
+    process.leave_settings()
     with answers_only() as stdout, interruptible():
         signature = loaded(found, debug=debug).signature
+        process.loaded()
         body = metadata_body(signature.metadata, f"/v2/models/{signature.name}")
         stdout.write(json.dumps(body, indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
 

@@ -15,6 +15,7 @@ from modelport.cli.loading import (
     source_with_options,
     warmed,
 )
+from modelport.cli.own_process import in_own_process
 
 if TYPE_CHECKING:
     from modelport.cli.model_options import ModelOption
@@ -50,11 +51,13 @@ def own_options(taken: set[str]) -> list[click.Parameter]:
 
 @click.pass_context
 def _predict(ctx: click.Context, source: str, arguments: tuple[str, ...], **own: Any) -> None:
+    process = in_own_process(ctx, source, own.pop("load_timeout"))
     given = list(arguments)
     found = source_with_options(source, own, given)
+    process.leave_settings()
     with answers_only(), interruptible():
         model = loaded(found, debug=own["debug"] or "--debug" in arguments or "-d" in arguments)
-    inner = _command_of(model, found, own)
+    inner = _command_of(model, found, own | {"process": process})
     with inner.make_context(f"{ctx.info_name} {source}", given, parent=ctx.parent) as context:
         inner.invoke(context)
 
@@ -70,6 +73,7 @@ def _command_of(model: ServedModel, source: Source, own: dict[str, Any]) -> clic
 
     def run(**values: Any) -> None:
         chosen = {name: values.pop(name) or own[name] for name in ("accept", "output", "debug")}
+        chosen["process"] = own["process"]
         _answer(model, source, options, values, chosen)
 
     said = str(signature.metadata.get("description") or "")
@@ -96,6 +100,7 @@ def _answer(
     check_folder(path)
     with one_call(model, source, options, values, chosen["accept"] or "") as one:
         warmed(model, debug=chosen["debug"])
+        chosen["process"].loaded()
         one.answer(AnswerOutput(one.stdout, path, options, debug=chosen["debug"]))
 
 

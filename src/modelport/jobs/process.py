@@ -195,10 +195,11 @@ class JobProcess:
             return Outcome(state=State.FAILED, status=500, error=error, ended_by="load")
         if self._answer is None:
             again = self.claim.attempt < self.claim.job.max_attempts
+            ended = "its process ended" if self.has_begun else "its process died of loading the model"
             return Outcome(
                 state=State.INTERRUPTED if again else State.FAILED,
                 status=500,
-                error=f"its process ended: {self._lost}",
+                error=f"{ended}: {self._lost}",
                 ended_by=f"crash, {self._lost}",
             )
         return await self._answered(self._answer)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from modelport.home import expanded
+
 MIB = 1 << 20
 PROJECT_FOLDER = ".modelport"  # in the working folder: a data folder of its own for each project
 REGRESSIONS = ("refuse", "warn")  # what may become of a version that is worse than the live one
@@ -191,12 +193,12 @@ class Settings:
 def data_folder(data_dir: str) -> Path:
     """Where jobs and runs are: the folder that the setting names, or the project's own, or the user's."""
     if data_dir:
-        return Path(data_dir).expanduser()
+        return expanded(data_dir)
     of_project = Path(PROJECT_FOLDER)
     if of_project.is_dir():
         return of_project.absolute()
     home = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(home) if home.startswith("/") else Path("~/.local/share").expanduser()) / "modelport"
+    return (Path(home) if home.startswith("/") else expanded("~/.local/share")) / "modelport"
 
 
 def normal_base_path(given: str) -> str:

@@ -181,6 +181,6 @@ command = click.Command(
     ],
     context_settings={"allow_interspersed_args": False},
     short_help="Run a model's functions, as DEEPaaS's deepaas-cli does.",
-    help="Run one function of an installed model in this process, with the options of DEEPaaS's "
+    help="Run one function of an installed model, with the options of DEEPaaS's "
     "deepaas-cli. Booleans, lists and dictionaries are Python literals; a file argument takes a path.",
 )

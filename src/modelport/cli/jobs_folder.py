@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from modelport.cli.jobs_source import Filters
+from modelport.home import expanded
 from modelport.jobs.database import meaning, sqlite_engine
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.migrate import version_of
@@ -37,7 +38,7 @@ class FolderJobs:
     """
 
     def __init__(self, data_dir: Path, *, to_change: bool = False):
-        self.data_dir = data_dir.expanduser()
+        self.data_dir = expanded(data_dir)
         self.folders = JobFolders(self.data_dir)
         self._to_change = to_change
         self._runner = asyncio.Runner()
@@ -51,7 +52,11 @@ class FolderJobs:
 
     def __enter__(self) -> FolderJobs:
         path = self.data_dir / "jobs.sqlite"
-        if not path.is_file():
+        try:
+            is_there = path.is_file()
+        except OSError as error:
+            raise click.ClickException(f"{path}: it cannot be read: {error.strerror}") from None
+        if not is_there:
             raise click.ClickException(
                 f"{self.data_dir}: there are no jobs here (no jobs.sqlite); --data-dir takes the folder that "
                 "a server had as its data_dir"

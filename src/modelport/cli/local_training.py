@@ -17,7 +17,7 @@ from modelport.cli.local_job import Interruption, LocalJob, run_local
 from modelport.cli.run_folder import OWN_FOLDERS, RunFolder
 from modelport.contract.calls import Call
 from modelport.contract.signature import Signature
-from modelport.engine.spool import Spool
+from modelport.engine.spool import Spool, check_path
 from modelport.jobs.records import NewEvent, Outcome
 from modelport.jobs.states import State
 from modelport.sources.source import Source
@@ -56,8 +56,11 @@ def run_here(source: Source, verb: str, prepare: Prepare, how: Loading) -> None:
 
     Raises `click.ClickException` where it failed, and `SystemExit` where it was interrupted.
     """
-    spool = Spool()  # what is left of it after a kill is removed by whichever command or server comes next
-    spool.open()
+    try:
+        spool = Spool()  # after a kill, the next command or server removes what is left of it
+        spool.open()
+    except OSError as error:
+        raise click.ClickException(f"a temporary folder cannot be made: {error.strerror or error}") from None
     try:
         with asyncio.Runner() as runner:
             runner.run(_Run(source, verb, spool.root, how).run(prepare))
@@ -154,6 +157,7 @@ class _Run:
 
 def _make(folder: Path) -> None:
     try:
+        check_path(folder.absolute())
         for name in OWN_FOLDERS:
             (folder / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:

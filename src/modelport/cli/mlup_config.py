@@ -24,6 +24,7 @@ from modelport.cli.mlup_keys import (
 from modelport.cli.mlup_reading import read_mlup_file
 from modelport.configuration import SettingsError, checked_setting
 from modelport.contract.model_options import Column, ModelOptions
+from modelport.home import expanded
 
 VERSION = "1"
 TOP = ("version", "trust", *BLOCKS)
@@ -124,7 +125,7 @@ def _source(path: Path, ml: dict[str, Any], unused: list[str]) -> str:
     given = storage.get("path_to_files")
     if not isinstance(given, str) or not given:
         raise SettingsError(f"{path}: ml.storage_kwargs.path_to_files: it must say where the model's file is")
-    place = Path(given).expanduser()
+    place = expanded(given)
     if not place.exists() and not place.is_absolute():
         place = path.parent / place  # the folder of the configuration, if not the current one
     mask = _mask(path, storage.get("files_mask"))

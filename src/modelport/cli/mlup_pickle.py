@@ -16,6 +16,7 @@ from modelport.configuration import SettingsError
 from modelport.contract.errors import ModelLoadError
 from modelport.engine.processes import ending, kill_group
 from modelport.engine.starting import command, plain_options
+from modelport.home import expanded
 from modelport.sources.files.mlup_applications import holds_application
 from modelport.sources.files.recognise import recognised
 from modelport.sources.source import read_source
@@ -36,7 +37,7 @@ def mlup_of_pickle(text: str, format: str) -> MlupFile | None:
         source = read_source(text)
         if source.kind != "model":
             return None
-        path = Path(source.target).expanduser()
+        path = expanded(source.target)
         if not holds_application(recognised(path, format)):
             return None
     except ModelLoadError:

@@ -76,11 +76,13 @@ class _Supervised:
         from modelport.engine.spool import Spool
         from modelport.engine.starting import command, environment
 
-        spool = Spool()
         try:
+            spool = Spool()
             spool.open()
         except OSError as error:
-            raise click.ClickException(f"a temporary folder cannot be made: {error}") from None
+            raise click.ClickException(
+                f"a temporary folder cannot be made: {error.strerror or error}"
+            ) from None
         mark = uuid.uuid4().hex
         temp = spool.root / f"tmp-{mark}"
         ours, theirs = os.pipe()

@@ -1,4 +1,4 @@
-"""The command `modelport predict`: one prediction in this process, without a server."""
+"""The command `modelport predict`: one prediction, without a server."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ command = click.Command(
         *file_options(),
     ],
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-    short_help="Predict once, in this process.",
+    short_help="Predict once, without a server.",
     help="Load a model, predict once, and print the answer that its server would give. The model's "
     "arguments are options: `modelport predict SOURCE --help` lists them.",
 )

@@ -58,10 +58,10 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         if sys.stderr.isatty() and not settings.log_file:
             LiveView(engine, url).open()
 
-    engine = LocalEngine(sources, settings)
     # One file to serve, which may be damaged in ways that only loading shows: there is nothing to wait for.
     is_sole_file = len(sources) == 1 and sources[0].is_saved
     try:
+        engine = LocalEngine(sources, settings)
         run(serve(engine, sock, announce, needs_model=is_sole_file, mlup=mlup.shown if mlup else None))
     except ModelLoadError as error:
         raise SourceError(str(error)) from None

@@ -13,7 +13,7 @@ from pathlib import Path
 from msgspec import structs
 
 from modelport.engine.pool import ModelPool, rules_of
-from modelport.engine.spool import Spool
+from modelport.engine.spool import Spool, check_path
 from modelport.engine.traffic import Shares
 from modelport.settings import Settings, data_folder
 from modelport.sources.source import Source
@@ -41,6 +41,7 @@ class LocalEngine:
 
     async def open(self) -> None:
         """Make the spool folder and a pool for each model, without workers. Raises `OSError`."""
+        check_path(self.spool.root)
         await asyncio.to_thread(self.spool.open)
         for source in self.sources:
             self.pools[source.name] = ModelPool(source, self.settings, self.spool, self._tell)

@@ -136,9 +136,10 @@ class ModelPool:
                 await worker.settled.wait()
         except TimeoutError:  # before OSError, whose kind it is
             worker.kill(f"it did not load within {self.settings.load_timeout:g} s")
-        except OSError as error:
-            worker.kill_reason = f"it could not be started: {error}"
-            self.on_lost(worker, worker.kill_reason)
+        except Exception as error:  # whatever it is, the model must not stay as if it still loaded
+            if not isinstance(error, (OSError, FrameError)):
+                log.exception("%s: a worker could not be started", self.name)
+            worker.fail_to_start(f"it could not be started: {error}")
 
     def rules(self) -> Load:
         """What a process that serves this model has to load, and how it has to answer."""
@@ -153,6 +154,8 @@ class ModelPool:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("%s: supervision failed", self.name, exc_info=task.exception())
+            if self.state in ("waiting", "loading", "warming") and not (self.workers or self._replacing):
+                self._fail(f"its supervision failed: {task.exception()}")  # nobody else would say so
 
     def _set_state(self, state: str) -> None:
         self.state = state

@@ -180,7 +180,18 @@ class Scheduler:
             taken = self._take(room)
             for pending in taken:
                 worker.in_flight[pending.call.id] = pending
+            self._send(worker, taken)
+
+    def _send(self, worker: Worker, taken: list[Pending]) -> None:
+        try:
             worker.send(Kind.CALLS, [pending.call for pending in taken])
+        except FrameError as error:  # each by itself, so that only the one fails that cannot be sent
+            for pending in taken:
+                if len(taken) > 1:
+                    self._send(worker, [pending])
+                    continue
+                del worker.in_flight[pending.call.id]
+                self._finish(pending, Answer(pending.call.id, 400, problem=True, detail=str(error)))
 
     def _freest(self) -> Worker | None:
         ready = [worker for worker in self._pool.workers if worker.ready]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -24,7 +25,7 @@ class Spool:
     """
 
     def __init__(self, parent: str | None = None):
-        self.parent = Path(parent or tempfile.gettempdir())
+        self.parent = Path(parent or _temporary())
         process = f"{os.getpid()}-{start_time(os.getpid())}"
         self.root = self.parent / f"modelport-{process}-{secrets.token_hex(4)}"
         self._lock = -1
@@ -65,6 +66,26 @@ class Spool:
         shutil.rmtree(self.root, ignore_errors=True)
         if self._lock >= 0:
             self._release()
+
+
+def check_path(path: Path) -> None:
+    """Raise `OSError` for a path that cannot be told to a worker: it is no UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise OSError(
+            errno.EILSEQ, "this path is no UTF-8; choose another folder", ascii(str(path))
+        ) from None
+
+
+def _temporary() -> str:
+    """The system's temporary folder. Raises `OSError` if there is none that can be written."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise OSError(
+            error.errno, f"{error.strerror}; give another with TMPDIR, or serve with --spool-dir"
+        ) from None
 
 
 def sweep(parent: Path) -> None:

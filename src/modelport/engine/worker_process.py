@@ -240,6 +240,14 @@ class Worker(asyncio.Protocol):
         """The number of the call whose code runs now; 0 if none does."""
         return CALL_NUMBER.unpack(bytes(self._marker[0:8]))[0]
 
+    def fail_to_start(self, reason: str) -> None:
+        """`start` has raised: tell the owner, at once or when the process has ended that there is."""
+        if self.pid:
+            self.kill(reason)
+        else:
+            self.kill_reason = reason
+            self._lose(reason)
+
     def kill(self, reason: str) -> None:
         """Kill the worker and everything it started. Its loss is reported when it has ended."""
         if self.lost:

@@ -20,7 +20,7 @@ from modelport.jobs import failpoints
 from modelport.jobs.folders import sync_job, sync_tree
 from modelport.jobs.records import Claim, NewEvent, Outcome
 from modelport.jobs.states import State
-from modelport.worker.frames import Failed, JobOrder, Kind, Load, Report
+from modelport.worker.frames import Failed, FrameError, JobOrder, Kind, Load, Report
 
 log = logging.getLogger("modelport.jobs")
 
@@ -115,10 +115,10 @@ class JobProcess:
             await worker.stop()
             await worker.all_printed(OUTPUT_SECONDS)
             return await self._outcome()
-        except OSError as error:
+        except (OSError, FrameError) as error:
             if self._to_stop.is_set():
                 return Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by="flag")
-            error_text = f"it could not be started: {error.strerror or error}"
+            error_text = f"it could not be started: {getattr(error, 'strerror', None) or error}"
             return Outcome(state=State.FAILED, status=500, error=error_text, ended_by="start")
         finally:
             self._to_stop.set()

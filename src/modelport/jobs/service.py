@@ -12,6 +12,7 @@ from time import time
 from urllib.parse import urlsplit
 
 from modelport.engine.local import LocalEngine
+from modelport.engine.spool import check_path
 from modelport.jobs import failpoints
 from modelport.jobs.durations import seconds_of
 from modelport.jobs.feeds import Feeds
@@ -116,6 +117,7 @@ class JobService:
 
     def _open_folder(self) -> None:
         """Make the data folder ours. Raises `OSError` if it cannot be, or another server has it."""
+        check_path(self.data_dir.absolute())
         self.folders.make_root()
         if not self.settings.database_url:  # several servers may share a PostgreSQL and its folder
             self._lock_folder()

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, text
 
+from modelport.home import expanded
 from modelport.jobs import claims, deliveries, queries, retention, transitions
 from modelport.jobs.changes import Changes
 from modelport.jobs.database import BUSY_SECONDS, READERS, meaning, sqlite_engine
@@ -130,7 +131,7 @@ class JobStore:
                 engines.append(postgres_engine(address, READERS + 1, BUSY_SECONDS))
                 migrate(engines[0], name)
             else:
-                path = Path(where).expanduser()
+                path = expanded(where)
                 name = str(path)
                 prepare(path)
                 engines += [sqlite_engine(name), sqlite_engine(name, read_only=True)]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from modelport.contract.errors import ModelLoadError
+from modelport.home import expanded
 from modelport.runs.records import NewRun
 from modelport.runs.values import Unreadable, numbers, read_json, seed_of
 from modelport.sources.files.opening import is_folder, opened
@@ -41,7 +42,7 @@ def read_folder(text: str, model: str, warnings: list[str]) -> list[NewRun]:
 
     Raises `ModelLoadError` if there is no such folder, no run in it, or none that can be read.
     """
-    folder = Path(text).expanduser().absolute()
+    folder = expanded(text).absolute()
     if not folder.is_dir():
         reason = "it is no folder" if folder.exists() else "there is no such folder"
         raise ModelLoadError(f"{text}: {reason}; runs are folders with {PARAMS} and {PERFORMANCE}")

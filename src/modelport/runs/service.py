@@ -87,9 +87,12 @@ class RunService:
     def _has_no_runs(self) -> bool:
         """True if there can be none, since there is no database yet."""
         settings = self.settings
-        return not (settings.database_url or settings.import_runs) and not (
-            (self.jobs.data_dir / "jobs.sqlite").exists()
-        )
+        if settings.database_url or settings.import_runs:
+            return False
+        try:
+            return not (self.jobs.data_dir / "jobs.sqlite").exists()
+        except OSError:  # a folder that cannot be looked at, as the jobs will say
+            return False
 
     async def stop(self) -> None:
         """Give up what is under way; the engine and the jobs are stopped by others, after this."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from modelport.contract.model_options import ModelOptions
+from modelport.home import expanded
 
 # Names that end so are files, even where there is none: nobody calls a module like that.
 FILE_SUFFIXES = frozenset({
@@ -21,7 +22,7 @@ FILE_SUFFIXES = frozenset({
 
 def is_model_path(text: str) -> bool:
     """True if a source is the path of a saved model, not the name of a module or a Python file."""
-    path = Path(text).expanduser()
+    path = expanded(text)
     try:
         if path.is_symlink() or (path.exists() and not path.is_dir()):
             return True
@@ -51,7 +52,7 @@ def checked_options(target: str, options: ModelOptions) -> ModelOptions:
     from modelport.sources.files.recognise import recognised
     from modelport.sources.files.trust import check_trust
 
-    found = recognised(Path(target).expanduser(), options.format)
+    found = recognised(expanded(target), options.format)
     check_trust(found, trust=options.trust)
     check_installed(found.format, target)
     return msgspec.structs.replace(options, format=found.format.name)

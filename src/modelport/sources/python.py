@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from modelport.contract.errors import ModelLoadError
+from modelport.home import expanded
 from modelport.sources.deepaas_modules import provide_deepaas_modules
 from modelport.sources.frameworks.registry import frameworks_of
 from modelport.sources.import_path import hidden_by_python, import_from, import_from_last, working_folder
@@ -77,9 +78,13 @@ def _module(source: Source) -> ModuleType:
 
 
 def _file(source: Source) -> ModuleType:
-    path = Path(source.target).expanduser().absolute()
-    if not path.exists():
-        raise ModelLoadError(f"{source}: there is no such file{near_files(Path(source.target).expanduser())}")
+    path = expanded(source.target).absolute()
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise ModelLoadError(f"{source}: it cannot be read: {error.strerror}") from None
+    if not exists:
+        raise ModelLoadError(f"{source}: there is no such file{near_files(expanded(source.target))}")
     if not path.is_file() or path.suffix != ".py":
         raise ModelLoadError(f"{source}: not a Python file (a source path ends in .py)")
     import_from(str(path.parent))
@@ -111,7 +116,7 @@ def _free_name(stem: str) -> str:
 def _failed(source: Source, error: BaseException) -> ModelLoadError:
     folders = [Path(folder) for folder in working_folder()]
     if source.kind == "file":
-        folders.insert(0, Path(source.target).expanduser().absolute().parent)
+        folders.insert(0, expanded(source.target).absolute().parent)
     hint = hidden_by_python(error, folders)
     return ModelLoadError(f"{source}: importing it failed: {type(error).__name__}: {error}{hint}")
 

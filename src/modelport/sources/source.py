@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Literal
 
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
+from modelport.home import expanded
 from modelport.sources.mlflow.uris import SCHEME, check_mlflow, parse_uri
 from modelport.sources.model_paths import checked_options, is_model_path
 from modelport.sources.near_names import did_you_mean
@@ -65,6 +67,7 @@ def parse_source(text: str, options: ModelOptions | None = None) -> Source:
 
     Raises `ModelLoadError` saying what is wrong with it and what to write or do.
     """
+    check_utf8(text)
     source = read_source(text)
     if not NAME.fullmatch(source.name):
         raise ModelLoadError(
@@ -77,6 +80,16 @@ def parse_source(text: str, options: ModelOptions | None = None) -> Source:
     elif source.kind == "mlflow":
         check_mlflow(text)
     return replace(source, options=options)
+
+
+def check_utf8(path: str) -> None:
+    """Raise `ModelLoadError` for a path that is no UTF-8: nothing could say in an answer where a model is."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ModelLoadError(
+            f"{path!a}: this path is no UTF-8; rename what is called so, or make a symbolic link to it"
+        ) from None
 
 
 def read_source(text: str) -> Source:
@@ -119,9 +132,10 @@ def _name_of_file(path: Path) -> str:
 
 def _name_of_model(path: Path) -> str:
     """The name of a saved model's file without its end, or that of its folder."""
-    whole = path.expanduser().absolute()
-    if whole.is_dir():
-        return whole.name
+    whole = expanded(path).absolute()
+    with contextlib.suppress(OSError):  # it may lie where this user may not look, as loading it will say
+        if whole.is_dir():
+            return whole.name
     return _name_of_parts([whole.parent.name, whole.name.partition(".")[0] or whole.stem])
 
 

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from modelport.home import expanded
+
 T = TypeVar("T")
 MOST_PACKAGES = 200
 GIT_SECONDS = 2.0
@@ -54,7 +56,7 @@ def _version(module: Any) -> Any:
 def _folder(target: str, kind: str) -> Path | None:
     """The folder that the model's code lies in."""
     if kind == "file":
-        return Path(target).expanduser().absolute().parent
+        return expanded(target).absolute().parent
     file = getattr(sys.modules.get(target), "__file__", None)
     return Path(file).parent if file else None
 

@@ -65,7 +65,7 @@ def failed_answer(call_id: int, error: BaseException) -> Answer:
         return Answer(call_id, status, headers=headers, reason=reason, problem=True, detail=detail)
     if isinstance(error, NotImplementedError):
         return Answer(
-            call_id, 501, problem=True, detail=_words(error) or "Not implemented by underlying model"
+            call_id, 501, problem=True, detail=words(error) or "Not implemented by underlying model"
         )
     return Answer(call_id, 500, problem=True, detail=described(error), failure=trace(error))
 
@@ -137,15 +137,16 @@ def _is_from(package: str, name: str, error: BaseException) -> bool:
 
 def described(error: BaseException) -> str:
     """The exception's message, or its class where it has none."""
-    return _words(error) or type(error).__name__
+    return words(error) or type(error).__name__
 
 
-def _words(error: BaseException) -> str:
+def words(error: BaseException) -> str:
+    """What the exception says, as text that UTF-8 has; empty if it says nothing."""
     try:
-        words = str(error)
+        said = str(error)
     except Exception:  # a broken __str__ of the model's own
-        words = type(error).__name__
-    return words.encode("utf-8", "replace").decode()[:MAX_DETAIL]
+        said = type(error).__name__
+    return said.encode("utf-8", "replace").decode()[:MAX_DETAIL]
 
 
 def trace(error: BaseException) -> str:

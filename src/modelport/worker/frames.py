@@ -136,8 +136,11 @@ _DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {
 
 
 def encode(kind: Kind, message: Any) -> bytes:
-    """One frame. Raises `FrameError` if the message is too large."""
-    data = _ENCODER.encode(message)
+    """One frame. Raises `FrameError` if the message is too large, or has text that is none."""
+    try:
+        data = _ENCODER.encode(message)
+    except UnicodeEncodeError as error:  # what was made of bytes that are no UTF-8, such as a path's
+        raise FrameError(f"a {kind.name} message has text that is no UTF-8: {error.object[:200]!a}") from None
     if len(data) > MAX_MESSAGE:
         raise FrameError(f"a {kind.name} message of {len(data)} bytes is over {MAX_MESSAGE}")
     return HEADER.pack(len(data), kind) + data

@@ -26,7 +26,7 @@ from modelport.contract.served import ServedModel
 from modelport.sources.load import load_model
 from modelport.sources.source import Source
 from modelport.worker.cancellation import RunningCall, Terminated
-from modelport.worker.failures import described, trace
+from modelport.worker.failures import described, trace, words
 from modelport.worker.frames import Failed, FrameSocket, Kind, Load, Ready, State
 from modelport.worker.host import Host
 from modelport.worker.urgency import give_way, giving_way
@@ -96,7 +96,7 @@ def _prepared(rules: Load, frames: FrameSocket, urgent: bool) -> ServedModel | N
         raise
     except BaseException as error:  # the model's own code: anything may come out of it
         known = isinstance(error, ModelLoadError)
-        frames.send(Kind.FAILED, Failed(str(error) if known else described(error), trace(error)))
+        frames.send(Kind.FAILED, Failed(words(error) if known else described(error), trace(error)))
         return None
     return model
 

@@ -25,7 +25,7 @@ class Outgoing:
                 self._move_to_file(answer)
         try:
             self._channel.send(Kind.ANSWERS, answers)
-        except (UnicodeEncodeError, FrameError):  # nothing of the frame is out yet
+        except FrameError:  # nothing of the frame is out yet
             for answer in answers:
                 self._channel.send(Kind.ANSWERS, [_encodable(answer)])
 
@@ -41,7 +41,7 @@ class Outgoing:
         """Send a piece of a stream. Raises `FrameError` if it is too large."""
         try:
             self._channel.send(Kind.CHUNK, chunk)
-        except UnicodeEncodeError:
+        except FrameError:
             chunk.error, chunk.failure = _clean(chunk.error), _clean(chunk.failure)
             self._channel.send(Kind.CHUNK, chunk)
 

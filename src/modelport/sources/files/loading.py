@@ -13,6 +13,7 @@ import msgspec
 
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
+from modelport.home import expanded
 from modelport.sources.files.formats import CODE, FORMATS, PICKLES, Format, check_installed, format_named
 from modelport.sources.files.found import Found
 from modelport.sources.files.mlup_applications import model_of
@@ -33,7 +34,7 @@ def load_file(target: str, options: ModelOptions, problems: list[str]) -> Any:
 
     Raises `ModelLoadError` of one line: what is wrong, and what to do.
     """
-    path = Path(target).expanduser().absolute()
+    path = expanded(target).absolute()
     shown = Path(target)
     format = _format(shown, path, options)
     check_installed(format, str(shown))
@@ -56,7 +57,7 @@ def load_pickled(path: Path, options: ModelOptions) -> Any:
     """The object that a pickle holds, whatever it is. Raises `ModelLoadError` of one line."""
     format = _format(path, path, options)
     asked = msgspec.structs.replace(options, format=format.name)
-    return _guarded(path, format, lambda: _load_pickle(path.expanduser().absolute(), asked))
+    return _guarded(path, format, lambda: _load_pickle(expanded(path).absolute(), asked))
 
 
 def _format(shown: Path, path: Path, options: ModelOptions) -> Format:

@@ -12,6 +12,10 @@ from bad_files import Canary, canary_bytes, compressions, torch_zip, zipped
 from cli.cli_process import modelport
 from serving import serving
 
+from modelport.contract.errors import ModelLoadError
+from modelport.contract.model_options import ModelOptions
+from modelport.sources.source import parse_source
+
 PICKLED = "which can run any code when it is loaded"
 HIDDEN: dict[str, tuple[Callable[[Path, bytes], object], str]] = {
     "model.pkl": (lambda path, content: path.write_bytes(content), PICKLED),
@@ -111,3 +115,25 @@ def test_a_pickle_of_a_script_says_what_to_do(tmp_path: Path) -> None:
     path.write_bytes(b"\x80\x02cno_such_package\nMine\n)\x81.")
     ended = modelport("metadata", "--trust", str(path))
     assert "it needs the module 'no_such_package'" in ended.stderr
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_weights_without_their_model_are_refused_with_trust_or_without(tmp_path: Path, trust: bool) -> None:
+    names = ("collections\nOrderedDict", "torch._utils\n_rebuild_tensor_v2", "torch\nFloatStorage")
+    pickled = b"\x80\x02" + b"".join(f"c{name}\n0".encode() for name in names) + b"N."
+    path = torch_zip(tmp_path / "model.pt", pickled)
+    with pytest.raises(ModelLoadError) as refused:
+        parse_source(str(path), ModelOptions(trust=trust))
+    said = str(refused.value)
+    assert "it holds weights, such as a state_dict, and no model; load them into their module" in said
+    assert "--trust" not in said
+
+
+def test_a_refusal_names_dangerous_modules_and_the_makers_own_first(tmp_path: Path) -> None:
+    names = [f"sklearn.part{number}\nThing" for number in range(12)] + ["my_steps\nOwn", "os\nsystem"]
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x02" + b"".join(f"c{name}\n0".encode() for name in names) + b"N.")
+    with pytest.raises(
+        ModelLoadError, match=r"It imports os\.system, my_steps\.Own, sklearn\.part0\.Thing, "
+    ):
+        parse_source(str(path))

@@ -67,7 +67,6 @@ def parse_source(text: str, options: ModelOptions | None = None) -> Source:
 
     Raises `ModelLoadError` saying what is wrong with it and what to write or do.
     """
-    check_utf8(text)
     source = read_source(text)
     if not NAME.fullmatch(source.name):
         raise ModelLoadError(
@@ -79,6 +78,7 @@ def parse_source(text: str, options: ModelOptions | None = None) -> Source:
         options = checked_options(source.target, options)
     elif source.kind == "mlflow":
         check_mlflow(text)
+    check_utf8(text)
     return replace(source, options=options)
 
 

@@ -54,7 +54,14 @@ def is_onnx(path: Path, file: BinaryIO, size: int) -> bool:
         ) from None
     if seen.graph is None or not seen.numbers & {IR_VERSION, OPSETS}:
         return False
-    for location in sorted(_locations(file, Field(0, 2, 0, size), "model")):
+    try:
+        locations = _locations(file, Field(0, 2, 0, size), "model")
+    except (NotProtobuf, CutOff):
+        raise ModelLoadError(
+            f"{path}: a part of this ONNX file cannot be read, so nobody can say which files it names; "
+            "export it again"
+        ) from None
+    for location in sorted(locations):
         _check_location(path, location)
     return True
 
@@ -71,25 +78,27 @@ def _walk(file: BinaryIO, size: int, seen: _Seen) -> None:
 
 
 def _locations(file: BinaryIO, message: Field, kind: str, depth: int = 0) -> set[str]:
-    """The files that hold the weights, where the model's own does not. Damage is left to the loader."""
+    """The files that hold the weights, where the model's own does not.
+
+    Raises `NotProtobuf` or `CutOff` where that cannot be read, though a reader less strict may find one.
+    """
     found: set[str] = set()
-    try:
-        if message.size < SMALL_BYTES and LOCATION.encode() not in _content(file, message):
-            return found  # nearly always
-        if kind == "tensor":
-            return _locations_of(file, message)
-        for part in fields(file, message.begin, _end(message)) if depth < MAX_DEPTH else ():
-            leads_to = LEADING[kind].get(part.number)
-            if leads_to is not None and part.kind == 2:
-                found |= _locations(file, part, leads_to, depth + 1)
-    except (NotProtobuf, CutOff):
-        pass
+    if message.size < SMALL_BYTES and LOCATION.encode() not in _content(file, message):
+        return found  # nearly always
+    if kind == "tensor":
+        return _locations_of(file, message)
+    if depth >= MAX_DEPTH:
+        raise NotProtobuf
+    for part in fields(file, message.begin, _end(message)):
+        leads_to = LEADING[kind].get(part.number)
+        if leads_to is not None and part.kind == 2:
+            found |= _locations(file, part, leads_to, depth + 1)
     return found
 
 
 def _locations_of(file: BinaryIO, tensor: Field) -> set[str]:
     entries = [
-        {part.number: _text(file, part) for part in fields(file, entry.begin, _end(entry))}
+        {part.number: _text(file, part) for part in fields(file, entry.begin, _end(entry)) if part.kind == 2}
         for entry in _inside(file, tensor, EXTERNAL_DATA)
     ]
     return {texts.get(VALUE, "") for texts in entries if texts.get(KEY) == LOCATION}

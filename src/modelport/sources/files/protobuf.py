@@ -8,6 +8,9 @@ from typing import BinaryIO
 
 MAX_FIELDS = 2_000_000
 FIXED = {1: 8, 5: 4}
+GROUP, GROUP_END = 3, 4
+MAX_DEPTH = 100  # as protobuf itself has
+MAX_KEY = 1 << 32
 VARINT_BYTES = 10
 
 
@@ -34,17 +37,24 @@ class Field:
 
 
 def fields(file: BinaryIO, begin: int, end: int) -> Iterator[Field]:
-    """The fields of the message between two places. Raises `NotProtobuf` or `CutOff`."""
+    """The fields of the message between two places, but for groups. Raises `NotProtobuf` or `CutOff`."""
     at = begin
+    groups: list[int] = []  # those that are open: what is in them belongs to no message that we know
     for _ in range(MAX_FIELDS):
         if at >= end:
+            if groups:
+                raise CutOff
             return
         file.seek(at)
         data = file.read(min(2 * VARINT_BYTES, end - at))
         key, used = _varint(data, 0)
         number, kind = key >> 3, key & 7
-        if not number:
+        if not number or key >= MAX_KEY:
             raise NotProtobuf
+        if kind in (GROUP, GROUP_END):
+            _step(groups, number, kind)
+            at += used
+            continue
         value = 0
         if kind == 0:
             value, after = _varint(data, used)
@@ -57,9 +67,17 @@ def fields(file: BinaryIO, begin: int, end: int) -> Iterator[Field]:
             raise NotProtobuf
         if at + used + size > end:
             raise CutOff
-        yield Field(number, kind, at + used, size, value)
+        if not groups:
+            yield Field(number, kind, at + used, size, value)
         at += used + size
     raise NotProtobuf
+
+
+def _step(groups: list[int], number: int, kind: int) -> None:
+    if kind == GROUP and len(groups) < MAX_DEPTH:
+        groups.append(number)
+    elif kind == GROUP or not groups or groups.pop() != number:
+        raise NotProtobuf
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickletools
+import sys
 from typing import Any, cast
 
 from modelport.sources.files.bounded import DAMAGED, MIB, Bounded, Readable
@@ -15,6 +16,10 @@ MAX_PICKLES = 16
 MAX_NAMES = 500
 PICKLED = b"\x80"
 # Modules and names that models do not need, and that run commands, code or the network.
+KNOWN = frozenset({
+    "catboost", "joblib", "keras", "lightgbm", "numpy", "pandas", "scipy", "sklearn", "tensorflow", "torch",
+    "torchvision", "transformers", "xgboost",
+})  # fmt: skip
 SUSPICIOUS = frozenset({
     "_io", "_osx_support", "_posixsubprocess", "aiohttp", "asyncio", "bdb", "cProfile", "code", "codeop",
     "commands", "concurrent", "ctypes", "distutils", "doctest", "ensurepip", "fileinput", "ftplib", "glob",
@@ -46,14 +51,23 @@ def is_suspicious(name: str) -> bool:
     return name.partition(".")[0] in SUSPICIOUS or name in SUSPICIOUS_NAMES
 
 
+def _is_known(name: str) -> bool:
+    """True for an import out of Python or one of the packages that most models are made with."""
+    package = name.partition(".")[0]
+    return package in KNOWN or package in sys.stdlib_module_names or package == "__builtin__"
+
+
 def scanned(stream: Readable, limit: int = SCAN_BYTES) -> Scan:
-    """What the pickles of a stream import, suspicious names first. Reads at most `limit` bytes."""
+    """What the pickles of a stream import: what is suspicious first, then what only its maker knows.
+
+    Reads at most `limit` bytes.
+    """
     source = Bounded(stream, limit)
     scanner = _Scanner(source)
     for _ in range(MAX_PICKLES):
         if not scanner.one() or not source.peek().startswith(PICKLED):
             break
-    names = sorted(scanner.names, key=lambda name: not is_suspicious(name))
+    names = sorted(scanner.names, key=lambda name: (not is_suspicious(name), _is_known(name)))
     return Scan(tuple(names), scanner.incomplete, scanner.cut)
 
 

@@ -8,10 +8,24 @@ from modelport.sources.files.scan import is_suspicious
 
 MAX_SHOWN = 10
 MAX_NAME = 80
+# What PyTorch's pickles of tensors, parameters and plain values import.
+WEIGHTS = frozenset({
+    "collections.OrderedDict", "collections.defaultdict", "torch.Size", "torch.Tensor", "torch.device",
+    "torch.nn.parameter.Parameter", "torch.serialization._get_layout",
+})  # fmt: skip
+REBUILT = ("torch._utils._rebuild_", "torch._tensor._rebuild_")
 
 
 def check_trust(found: Found, *, trust: bool) -> None:
-    """Raise `ModelLoadError` if loading this could run code, and nobody said that it is trusted."""
+    """Raise `ModelLoadError` if loading this could run code, and nobody said that it is trusted.
+
+    Weights without their model are refused either way: trust would be given for nothing.
+    """
+    if found.format.name == "torch" and _only_weights(found.scan):
+        raise ModelLoadError(
+            f"{found.path}: it holds weights, such as a state_dict, and no model; load them into their "
+            f"module (module.load_state_dict(torch.load({found.path.name!r}))) and {found.format.instead}"
+        )
     danger = found.danger or found.format.danger
     if not danger or trust:
         return
@@ -23,6 +37,17 @@ def check_trust(found: Found, *, trust: bool) -> None:
     if found.format.instead:
         advice += f", or {found.format.instead}"
     raise ModelLoadError(f"{said}. {advice}")
+
+
+def _only_weights(scan: Scan) -> bool:
+    """True if the pickles of PyTorch hold tensors and plain values alone."""
+    if not scan.names or scan.incomplete or scan.cut:
+        return False
+    return all(name in WEIGHTS or name.startswith(REBUILT) or _is_storage(name) for name in scan.names)
+
+
+def _is_storage(name: str) -> bool:
+    return name.startswith("torch.") and name.endswith("Storage")
 
 
 def _with_article(title: str) -> str:

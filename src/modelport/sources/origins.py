@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from modelport.contract.errors import ModelLoadError
+from modelport.home import expanded
 from modelport.sources.import_path import working_folder
 from modelport.sources.mlflow.uris import SCHEME, parse_uri
 from modelport.sources.source import Source
@@ -51,7 +52,7 @@ def origin_of(source: Source) -> Origin:
         return _of_module(source.target, source.attribute)
     if source.kind == "object":
         return _at(_program(), source.name)
-    return _at(Path(source.target).expanduser(), source.attribute)
+    return _at(expanded(source.target), source.attribute)
 
 
 def is_same(known: Origin, origin: Origin) -> bool:
@@ -112,7 +113,8 @@ def _program() -> Path:
 
 def _at(path: Path, part: str) -> Origin:
     place = os.path.realpath(path)
-    return Origin(path=place, part=part, machine=platform.node(), digest=_digest(Path(place)))
+    text = place.encode("utf-8", "backslashreplace").decode()  # a path need not be UTF-8
+    return Origin(path=text, part=part, machine=platform.node(), digest=_digest(Path(place)))
 
 
 def _digest(path: Path) -> str:

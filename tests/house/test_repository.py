@@ -66,10 +66,21 @@ def test_no_file_names_a_path_of_one_machine() -> None:
 SMALLER = {"xgboost-cpu": "xgboost", "tensorflow-cpu": "tensorflow"}
 
 
-def locked() -> dict[str, str]:
-    files = [ROOT / "requirements.lock", ROOT / "requirements-frameworks.lock"]
-    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+LOCKS = ("requirements.lock", "requirements-frameworks.lock")  # `make test-frameworks` installs both at once
+
+
+def pins(name: str) -> dict[str, str]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     return dict(line.split("==") for line in lines if re.match(r"[A-Za-z0-9]", line))
+
+
+def locked() -> dict[str, str]:
+    return {name: version for lock in LOCKS for name, version in pins(lock).items()}
+
+
+def test_no_package_is_pinned_in_two_lock_files() -> None:
+    test, frameworks = map(pins, LOCKS)
+    assert {name: (test[name], frameworks[name]) for name in test.keys() & frameworks.keys()} == {}
 
 
 def test_the_lock_file_pins_every_requirement_of_the_project() -> None:

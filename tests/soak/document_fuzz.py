@@ -86,7 +86,7 @@ def _fuzz(server: Server, options: argparse.Namespace) -> int:
     command = [
         *(program, "run", f"{server.url}/openapi.json"),
         *("--checks", "all", "--exclude-checks", ",".join(EXCLUDED)),
-        *("--max-time", str(options.seconds), "--request-timeout", "20", "--seed", str(options.seed)),
+        *("--max-time", str(options.seconds), "--request-timeout", "120", "--seed", str(options.seed)),
         *("--suppress-health-check", "all", "--warnings", "off", "--no-shrink", "--continue-on-failure"),
         *("--generation-database", "none"),
     ]

@@ -38,14 +38,13 @@ def listing() -> list[Row]:
 
 
 async def _fill(folder: Path) -> None:
-    from modelport.engine.local import LocalEngine
     from modelport.runs.records import NewRun
-    from modelport.runs.service import RunService
+    from modelport.serving.life import Life
     from modelport.settings import Settings
 
     settings = Settings(data_dir=str(folder), job_workers=0)
-    runs = RunService(LocalEngine([], settings), settings)
-    await runs.jobs.start()
+    runs = Life([], settings).runs
+    await runs.jobs.open()
     for start in range(0, MANY, 1000):
         await runs.store.add([NewRun(**_run(n)) for n in range(start, start + 1000)])
     await runs.jobs.stop()

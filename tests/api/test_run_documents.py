@@ -12,13 +12,11 @@ import jsonschema
 import pytest
 from serving import MODELS, Server, serving
 
-from modelport.api.app import Application
 from modelport.api.documents.mlup_paths import RootApi
 from modelport.api.documents.openapi import openapi_document
 from modelport.api.documents.swagger import swagger_document
 from modelport.contract.signature import Argument, Operation, Signature
-from modelport.engine.local import LocalEngine
-from modelport.runs.service import RunService
+from modelport.serving.life import Life
 from modelport.settings import Settings
 
 WORDS = r"^(/v2/models/\{model\})?/(runs|params|performance|versions|aliases|rollback|promotions|traffic)\b"
@@ -36,8 +34,7 @@ Method = tuple[str, str]
 def routes() -> set[Method]:
     """The methods and paths of runs and versions that the server has."""
     settings = Settings()
-    engine = LocalEngine([], settings)
-    app = Application(engine, RunService(engine, settings), settings)
+    app = Life([], settings).application()
     return {
         (method.lower(), route.path.replace(":path", "").replace("{model}", "versioned"))
         for route in app._others.routes

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from modelport.api.app import Application
 from modelport.api.documents.resources import ERRORS
 from modelport.cli.main import COMMANDS
-from modelport.engine.local import LocalEngine
-from modelport.runs.service import RunService
+from modelport.serving.life import Life
 from modelport.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -24,8 +22,7 @@ AUTOMATIC = {"HEAD", "OPTIONS"}
 def routes() -> set[str]:
     """Each route of the server as the docs write it: method and path."""
     settings = Settings()
-    engine = LocalEngine([], settings)
-    app = Application(engine, RunService(engine, settings), settings)
+    app = Life([], settings).application()
     return {
         f"{method} {route.path}".replace(":path", "")
         for route in app._others.routes

@@ -46,7 +46,7 @@ log = logging.getLogger("modelport.api")
 
 
 class Application:
-    """modelport as an ASGI application. Its lifespan starts and stops the engine.
+    """modelport as an ASGI application, over an engine that lives elsewhere (`serving.life`).
 
     `routes` are somebody else's, relative to the base path; they come before those of the same paths here.
     """
@@ -132,8 +132,6 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._answer(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
 
     def _with_cors(self, app: Any) -> Any:
         """`app`, with what browsers must be told before pages of other origins may read its answers."""
@@ -265,23 +263,6 @@ class Application:
 
     async def _on_exception(self, request: Request, error: Exception) -> Response:
         return self._problem_response(Problem(500, "the server failed; its log says more"))
-
-    # -- lifespan ----------------------------------------------------------------------------------
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                try:
-                    await self.engine.start()
-                except OSError as error:
-                    await send({"type": "lifespan.startup.failed", "message": str(error)})
-                    return
-                await send({"type": "lifespan.startup.complete"})
-            elif message["type"] == "lifespan.shutdown":
-                await self.engine.stop()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
 
 
 def _without_slashes(path: str) -> str:

@@ -13,11 +13,10 @@ from modelport.engine.pool import ModelPool
 
 
 class Health:
-    """The handlers of the probes. `draining` is set once the server has been told to stop."""
+    """The handlers of the probes."""
 
     def __init__(self, engine: LocalEngine):
         self.engine = engine
-        self.draining = False
 
     async def live(self, request: Request) -> Response:
         """`GET /v2/health/live` (Open Inference Protocol): 200 from the first moment."""
@@ -29,17 +28,17 @@ class Health:
 
     async def ready(self, request: Request) -> Response:
         """`GET /v2/health/ready`: 200 if every model answers, else 503; either way it says which do."""
-        ready = self.engine.ready() and not self.draining
+        ready = self.engine.ready() and not self.engine.draining
         models = {name: _state(pool) for name, pool in self.engine.pools.items()}
         body: dict[str, Any] = {"ready": ready, "models": models}
-        if self.draining:
+        if self.engine.draining:
             body["draining"] = True
         return JSONResponse(body, 200 if ready else 503)
 
     async def model_ready(self, request: Request) -> Response:
         """`GET /v2/models/{model}/ready` (Open Inference Protocol)."""
         pool = find_pool(self.engine, request.path_params["model"])
-        ready = pool.state == "ready" and not self.draining
+        ready = pool.state == "ready" and not self.engine.draining
         return JSONResponse({"name": pool.name, "ready": ready}, 200 if ready else 503)
 
 

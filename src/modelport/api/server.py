@@ -11,14 +11,13 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Generator
+from typing import Protocol
 
 import uvicorn
 
 from modelport.api.app import Application
 from modelport.api.http_protocol import HttpLimits, limited_protocol
-from modelport.api.mlup.configuration import MlupConfiguration
 from modelport.engine.local import LocalEngine
-from modelport.runs.service import RunService
 from modelport.settings import Settings
 
 log = logging.getLogger("modelport.server")
@@ -61,44 +60,64 @@ def bind(settings: Settings) -> socket.socket:
     return sock
 
 
+class Served(Protocol):
+    """What a server needs of what it serves: `serving.life.Life` is that."""
+
+    settings: Settings
+    engine: LocalEngine
+
+    def application(self) -> Application:
+        """What answers requests."""
+        ...
+
+    async def start(self) -> None:
+        """Start to load. Raises `OSError` if the spool folder cannot be made."""
+        ...
+
+    def drain(self) -> None:
+        """Begin to stop: let what runs end."""
+        ...
+
+    def kill_jobs(self) -> None:
+        """Kill the jobs that run."""
+        ...
+
+    async def end(self, *, at_once: bool = False) -> None:
+        """Stop everything."""
+        ...
+
+
 async def serve(
-    engine: LocalEngine,
+    life: Served,
     sock: socket.socket,
-    on_start: Callable[[LocalEngine], None] | None = None,
+    on_start: Callable[[], None] | None = None,
     *,
     needs_model: bool = False,
     stop: asyncio.Event | None = None,
-    mlup: MlupConfiguration | None = None,
 ) -> None:
-    """Serve an engine's models until SIGTERM or SIGINT, then drain; a second signal stops at once.
+    """Serve a life's models until SIGTERM or SIGINT, then drain; a second signal stops at once.
 
     `on_start` is called once the engine has begun to load. With `needs_model` the server ends when every
     model has failed to load, too. With `stop` it is that event, and not a signal, that ends the server, and
-    nothing of the process is changed. `mlup` is what `/info` shows of an mlup file. Raises `OSError` if the
-    spool folder cannot be made, and `ModelLoadError` if runs and jobs that are kept are another model's.
+    nothing of the process is changed. Raises `OSError` if the spool folder cannot be made, and
+    `ModelLoadError` if runs and jobs that are kept are another model's.
     """
-    settings = engine.settings
-    runs = RunService(engine, settings)
-    app = Application(engine, runs, settings, mlup=mlup)
-    server = _Uvicorn(_configuration(app, settings))
-    stopping = _Stopping(server, app)
+    server = _Uvicorn(_configuration(life.application(), life.settings))
+    stopping = _Stopping(server, life)
     watching: asyncio.Task[None] | None = None
     try:
-        await runs.start()
+        await life.start()
         stopping.listen(stop)
         if on_start is not None:
-            on_start(engine)
+            on_start()
         if needs_model:
-            watching = asyncio.create_task(_end_without_model(engine, server))
+            watching = asyncio.create_task(_end_without_model(life.engine, server))
         await server.serve(sockets=[sock])
     finally:
         if watching is not None:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-        await runs.stop()
-        await runs.jobs.stop(at_once=server.force_exit)
-        await stopping.finished()
-        await engine.stop(at_once=server.force_exit)
+        await life.end(at_once=server.force_exit)
         stopping.listen_no_more()
 
 
@@ -155,12 +174,9 @@ def _configuration(app: Application, settings: Settings) -> uvicorn.Config:
 class _Stopping:
     """What the signals do: the first drains, the second stops at once."""
 
-    def __init__(self, server: _Uvicorn, app: Application):
+    def __init__(self, server: _Uvicorn, life: Served):
         self.server = server
-        self.app = app
-        self._drain: asyncio.Task[None] | None = None
-        self._jobs: asyncio.Task[None] | None = None
-        self._gave_up = False
+        self.life = life
         self._event: asyncio.Task[None] | None = None
         self._signals: tuple[int, ...] = ()
 
@@ -191,27 +207,9 @@ class _Stopping:
         if self.server.should_exit:
             log.warning("stopping at once")
             self.server.force_exit = True
-            self.app.jobs.kill()
+            self.life.kill_jobs()
             return
-        seconds = self.app.settings.drain_timeout
+        seconds = self.life.settings.drain_timeout
         log.info("stopping; running predictions get up to %g s (a second signal stops at once)", seconds)
-        self.app.health.draining = True
-        self._drain = asyncio.ensure_future(self._drain_then_give_up(seconds))
-        self._jobs = asyncio.ensure_future(self.app.jobs.stop_running())
+        self.life.drain()
         self.server.should_exit = True
-
-    async def _drain_then_give_up(self, seconds: float) -> None:
-        """Let running predictions end; those that do not are answered 503 while somebody still listens."""
-        if not await self.app.engine.drain(seconds):
-            self._gave_up = True
-            log.warning("%g s have passed; what still runs is stopped", seconds)
-            await self.app.engine.stop()
-
-    async def finished(self) -> None:
-        """Wait until nothing of this stops the engine or the jobs any more."""
-        if self._jobs is not None:
-            await asyncio.gather(self._jobs, return_exceptions=True)
-        if self._drain is not None:
-            if not self._gave_up:
-                self._drain.cancel()
-            await asyncio.gather(self._drain, return_exceptions=True)

@@ -14,8 +14,8 @@ from modelport.cli.loading import SourceError
 from modelport.cli.mlup_config import MlupFile
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
-from modelport.engine.local import LocalEngine
 from modelport.serving.event_loop import run
+from modelport.serving.life import Life
 from modelport.serving.log import set_up_logging
 from modelport.settings import Settings
 from modelport.sources.source import parse_sources
@@ -53,16 +53,16 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
     if settings.host in OPEN_ADDRESSES:
         log.warning("listening on every address, and nobody has to say who they are: keep this port private")
 
-    def announce(engine: LocalEngine) -> None:
+    def announce() -> None:
         log.info("serving %s on %s", ", ".join(source.name for source in sources), url)
         if sys.stderr.isatty() and not settings.log_file:
-            LiveView(engine, url).open()
+            LiveView(life.engine, url).open()
 
     # One file to serve, which may be damaged in ways that only loading shows: there is nothing to wait for.
     is_sole_file = len(sources) == 1 and sources[0].is_saved
     try:
-        engine = LocalEngine(sources, settings)
-        run(serve(engine, sock, announce, needs_model=is_sole_file, mlup=mlup.shown if mlup else None))
+        life = Life(sources, settings, mlup.shown if mlup else None)
+        run(serve(life, sock, announce, needs_model=is_sole_file))
     except ModelLoadError as error:
         raise SourceError(str(error)) from None
     except OSError as error:
@@ -70,7 +70,7 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         return CANNOT_WRITE
     finally:
         sock.close()
-    unserved = [pool.error for pool in engine.pools.values() if pool.signature is None and pool.error]
+    unserved = [pool.error for pool in life.engine.pools.values() if pool.signature is None and pool.error]
     if is_sole_file and unserved:
         click.echo(f"Error: {unserved[0]}", err=True)
         return NOTHING_TO_SERVE

@@ -36,6 +36,7 @@ class LocalEngine:
         self.versions: dict[tuple[str, int], ModelPool] = {}
         self.shares: dict[str, Shares] = {}  # of models that have a canary
         self.instance = secrets.token_hex(4)  # part of every request id, so that restarts differ
+        self.draining = False  # true once the server has been told to stop
         self._numbers = itertools.count(1)
         self.on_state: Callable[[ModelPool], None] | None = None  # told of each change of a model's state
 
@@ -142,6 +143,7 @@ class LocalEngine:
 
     async def drain(self, seconds: float) -> bool:
         """Take no more calls, wait for those that run. False if some were left at the end."""
+        self.draining = True
         done = await asyncio.gather(*(pool.drain(seconds) for pool in self.all_pools()))
         return all(done)
 

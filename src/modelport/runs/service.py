@@ -20,7 +20,6 @@ from modelport.runs.live_traffic import LiveTraffic
 from modelport.runs.owning import own_names
 from modelport.runs.performance import Order, order_of
 from modelport.runs.promotion import Promotions, Wish
-from modelport.runs.recording import record_run
 from modelport.runs.records import Run, TrafficPlan
 from modelport.runs.store import LIVE, RunStore
 from modelport.runs.versions import Versions
@@ -39,12 +38,12 @@ ADDED_AT_ONCE = 500  # of the runs that are imported: jobs are written in betwee
 
 
 class RunService:
-    """What the APIs see of runs, and what starts a server's models. `start` it, `stop` it."""
+    """What the APIs see of runs, and what starts the models. `serving.life` starts and stops it."""
 
-    def __init__(self, engine: LocalEngine, settings: Settings):
+    def __init__(self, engine: LocalEngine, jobs: JobService, settings: Settings):
         self.engine = engine
         self.settings = settings
-        self.jobs = JobService(engine, settings, when_trained=record_run)
+        self.jobs = jobs
         self.store = RunStore(self.jobs)
         self.versions = Versions(engine, self.jobs, self.store)
         self.promotions = Promotions(engine, self.store, self.versions, self._moved)
@@ -56,27 +55,16 @@ class RunService:
 
     # -- life --------------------------------------------------------------------------------------
 
-    async def start(self) -> None:
-        """Open the engine and the jobs, and start each model with the version that is live.
+    def observe(self) -> None:
+        """See the calls of each model from its first one on: versions are checked by them."""
+        for pool in self.engine.pools.values():
+            pool.tap = LiveTraffic()
 
-        Returns before the models are ready. Raises `OSError` if the spool folder cannot be made, and
-        `ModelLoadError` if the runs and jobs that are kept under a model's name are those of another one.
-        """
+    async def own_names(self) -> None:
+        """See to it that what is kept under the names of the models is theirs. Raises `ModelLoadError`."""
         self._origins = await asyncio.to_thread(
             lambda: {source.name: origin_of(source) for source in self.engine.sources}
         )
-        await self.engine.open()
-        for pool in self.engine.pools.values():
-            pool.tap = LiveTraffic()
-        if self._has_no_runs():
-            self.engine.begin()  # which need not wait for the store
-        await self.jobs.open()
-        await self._own_names()
-        self.jobs.begin()
-        self._tasks.append(asyncio.create_task(self._bring_up()))
-
-    async def _own_names(self) -> None:
-        """See to it that what is kept under the names of the models is theirs. Raises `ModelLoadError`."""
         place = "the database" if self.settings.database_url else self.jobs.data_dir
         try:
             await own_names(self.jobs.store, self._origins, place, adopt=self.settings.adopt)
@@ -84,15 +72,22 @@ class RunService:
             if not self.jobs.unavailable:
                 log.warning("whose runs and jobs are kept cannot be looked up: %s", error)
 
-    def _has_no_runs(self) -> bool:
-        """True if there can be none, since there is no database yet."""
+    def may_have_versions(self) -> bool:
+        """False if no model can have a version, since there is no database yet."""
         settings = self.settings
         if settings.database_url or settings.import_runs:
-            return False
+            return True
         try:
-            return not (self.jobs.data_dir / "jobs.sqlite").exists()
+            return (self.jobs.data_dir / "jobs.sqlite").exists()
         except OSError:  # a folder that cannot be looked at, as the jobs will say
-            return False
+            return True
+
+    def start(self) -> None:
+        """Start each model that waits with the version that is live; the jobs have been started.
+
+        Returns before the models are ready.
+        """
+        self._tasks.append(asyncio.create_task(self._bring_up()))
 
     async def stop(self) -> None:
         """Give up what is under way; the engine and the jobs are stopped by others, after this."""

@@ -15,7 +15,7 @@ from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.problems import Problem, send_problem
 from modelport.contract.errors import ModelLoadError
 from modelport.serving.arguments import LOG_SETTINGS, SERVER_SETTINGS, settings_of
-from modelport.serving.life import Life
+from modelport.serving.embedded import EmbeddedLife
 from modelport.serving.models import given_models
 from modelport.settings import Settings
 
@@ -49,8 +49,8 @@ class ModelApplication:
         self._models = given_models(models, settings)
         self._routes = list(routes)
         self._wait = wait
-        self._lives: dict[asyncio.AbstractEventLoop, Life] = {}
-        self._beginnings: dict[asyncio.AbstractEventLoop, asyncio.Task[Life]] = {}
+        self._lives: dict[asyncio.AbstractEventLoop, EmbeddedLife] = {}
+        self._beginnings: dict[asyncio.AbstractEventLoop, asyncio.Task[EmbeddedLife]] = {}
 
     def add_route(
         self, path: str, endpoint: Callable[..., Any], methods: Sequence[str] | None = None, **options: Any
@@ -93,7 +93,7 @@ class ModelApplication:
         app, scope = life.mounted(scope)
         await app(scope, receive, send)
 
-    async def _begun(self) -> Life:
+    async def _begun(self) -> EmbeddedLife:
         """The life in the running loop; whoever asks first begins it."""
         loop = asyncio.get_running_loop()
         if loop in self._lives:
@@ -101,7 +101,7 @@ class ModelApplication:
         beginning = self._beginnings.get(loop)
         if beginning is None:
             self._forget_closed_loops()
-            begun = Life.begun(self._models, self.settings, self._routes, wait=self._wait)
+            begun = EmbeddedLife.begun(self._models, self.settings, self._routes, wait=self._wait)
             beginning = self._beginnings[loop] = loop.create_task(begun)
         try:
             life = self._lives[loop] = await asyncio.shield(beginning)

@@ -13,9 +13,9 @@ from typing import Any
 
 from modelport.api.server import bind, serve
 from modelport.contract.errors import ModelLoadError
-from modelport.engine.local import LocalEngine
 from modelport.serving.arguments import LOG_SETTINGS, refuse_in_worker, settings_of
 from modelport.serving.event_loop import run
+from modelport.serving.life import Life
 from modelport.serving.models import Given, ObjectFiles, given_models
 from modelport.settings import Settings, normal_base_path
 
@@ -56,7 +56,7 @@ class _Background:
     """A server in a thread with an event loop of its own."""
 
     def __init__(self, given: list[Given], files: ObjectFiles, sock: socket.socket, settings: Settings):
-        self._engine = LocalEngine(files.sources(given), settings)
+        self._life = Life(files.sources(given), settings)
         self._sock = sock
         self._ready: Future[None] = Future()  # done when each model is ready, or one has failed
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -95,15 +95,16 @@ class _Background:
         if self._asked_to_stop:
             return
         try:
-            await serve(self._engine, self._sock, self._on_start, stop=self._stop)
+            await serve(self._life, self._sock, self._on_start, stop=self._stop)
         finally:
             if self._watching is not None:
                 self._watching.cancel()
 
-    def _on_start(self, engine: LocalEngine) -> None:
-        self._watching = asyncio.get_running_loop().create_task(self._watch(engine))
+    def _on_start(self) -> None:
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
 
-    async def _watch(self, engine: LocalEngine) -> None:
+    async def _watch(self) -> None:
+        engine = self._life.engine
         await engine.settled()
         reasons = [pool.error for pool in engine.pools.values() if pool.state != "ready"]
         if reasons:

@@ -10,10 +10,10 @@ import threading
 from typing import Any
 
 from modelport.api.server import bind
-from modelport.api.server import serve as serve_engine
-from modelport.engine.local import LocalEngine
+from modelport.api.server import serve as serve_life
 from modelport.serving.arguments import refuse_in_worker, settings_of
 from modelport.serving.event_loop import run
+from modelport.serving.life import Life
 from modelport.serving.log import set_up_logging
 from modelport.serving.models import ObjectFiles, given_models
 from modelport.settings import normal_base_path
@@ -35,13 +35,13 @@ def serve(model: Any, *more: Any, **settings: Any) -> None:
     set_up_logging(read)
     files = ObjectFiles(read)
     try:
-        engine = LocalEngine(files.sources(given), read)
+        life = Life(files.sources(given), read)
         with contextlib.closing(bind(read)) as sock:
             host, port = sock.getsockname()[:2]
             base = normal_base_path(read.base_path)
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}{base}"
             names = ", ".join(one.name for one in given)
-            run(serve_engine(engine, sock, lambda _: log.info("serving %s on %s", names, url)))
+            run(serve_life(life, sock, lambda: log.info("serving %s on %s", names, url)))
     finally:
         files.close()
 

@@ -1,125 +1,93 @@
-"""One life of an application in one event loop: its engine, its jobs, and their end."""
+"""One life of a server: what it consists of, and the one order in which that starts, drains and stops.
+
+Whoever serves (the command line, `serve`, `running`, `create_app`, a test) makes a `Life` and keeps to this:
+
+- *start*: the spool folder and the pools; the workers, where no version has to be looked up first; the store,
+  whether what it keeps is these models' own, and then the jobs; the runs, which let the other models begin
+  with the version that is live.
+- *drain*: readiness says no, predictions under way end, running jobs are asked to stop and given back. What
+  does not end in time is answered 503 while somebody still listens.
+- *end*: nothing is loaded or promoted any more; the store is closed, since nothing that follows may write to
+  it; then the workers end, and the temporary files go.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import atexit
-import os
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import replace
+import logging
+from collections.abc import Sequence
 
 from starlette.routing import BaseRoute
 
 from modelport.api.app import Application
-from modelport.api.asgi import Scope
+from modelport.api.mlup.configuration import MlupConfiguration
 from modelport.engine.local import LocalEngine
-from modelport.engine.processes import kill_marked
+from modelport.jobs.service import JobService
+from modelport.runs.recording import record_run
 from modelport.runs.service import RunService
-from modelport.serving.models import Given, ObjectFiles
-from modelport.settings import Settings, normal_base_path
+from modelport.settings import Settings
 from modelport.sources.source import Source
 
-MOST_MOUNTS = 16  # a mount point with parameters has a path for each of their values
+log = logging.getLogger("modelport.server")
 
 
 class Life:
-    """It ends by `end`, or else with the loop, or else with the process."""
+    """Engine, jobs, runs and application of one server, in one event loop. `start` it, `end` it."""
 
-    def __init__(
-        self, files: ObjectFiles, sources: list[Source], settings: Settings, routes: Sequence[BaseRoute]
-    ):
+    def __init__(self, sources: Sequence[Source], settings: Settings, mlup: MlupConfiguration | None = None):
         self.settings = settings
-        self.routes = routes
         self.engine = LocalEngine(sources, settings)
-        self.runs = RunService(self.engine, settings)
-        self.jobs = self.runs.jobs
-        self._files = files
-        self._process = os.getpid()
-        self._mounted: dict[str, Application] = {}
-        self._kept: AsyncGenerator[None] | None = None
+        self.jobs = JobService(self.engine, settings, when_trained=record_run)
+        self.runs = RunService(self.engine, self.jobs, settings)
+        self._mlup = mlup
+        self._calls_end: asyncio.Task[None] | None = None
+        self._jobs_end: asyncio.Task[None] | None = None
+        self._gave_up = False
 
-    @classmethod
-    async def begun(
-        cls, models: Sequence[Given], settings: Settings, routes: Sequence[BaseRoute], *, wait: bool
-    ) -> Life:
-        """A life that has begun; with `wait` each model is ready or has failed.
+    def application(self, settings: Settings | None = None, routes: Sequence[BaseRoute] = ()) -> Application:
+        """The application over what lives here; where it is mounted, settings of that place."""
+        return Application(self.engine, self.runs, settings or self.settings, routes, self._mlup)
 
-        Raises `ModelLoadError` for an object that cannot go to a worker, `OSError` for a folder.
+    async def start(self) -> None:
+        """Start everything; returns before the models are ready.
+
+        Raises `OSError` if the spool folder cannot be made, and `ModelLoadError` if the runs and jobs that
+        are kept under a model's name are those of another one.
         """
-        files = ObjectFiles(settings)
-        try:
-            sources = await asyncio.to_thread(files.sources, models)
-        except BaseException:
-            files.close()
-            raise
-        life = cls(files, sources, settings, routes)
-        try:
-            await life._begin(wait)
-        except BaseException:
-            await life.end()
-            raise
-        return life
+        await self.engine.open()
+        self.runs.observe()
+        if not self.runs.may_have_versions():
+            self.engine.begin()  # which need not wait for the store
+        await self.jobs.open()
+        await self.runs.own_names()
+        self.jobs.begin()
+        self.runs.start()
 
-    async def _begin(self, wait: bool) -> None:
-        atexit.register(self.abandon)
-        # A loop closes the generators that were begun in it when it ends itself: so this life ends then.
-        self._kept = self._run()
-        await anext(self._kept)
-        await self.runs.start()
-        if wait:
-            await self.engine.settled()
+    def drain(self) -> None:
+        """Begin to stop; `drained` waits for the end of it."""
+        if self._calls_end is None:
+            self._calls_end = asyncio.create_task(self._end_calls(self.settings.drain_timeout))
+            self._jobs_end = asyncio.create_task(self.jobs.stop_running())
 
-    async def end(self) -> None:
-        """Let running predictions end, stop everything and remove every file."""
-        if self._kept is not None:
-            await self._kept.aclose()
+    async def _end_calls(self, seconds: float) -> None:
+        if not await self.engine.drain(seconds):
+            self._gave_up = True
+            log.warning("%g s have passed; what still runs is stopped", seconds)
+            await self.engine.stop()
 
-    async def _run(self) -> AsyncGenerator[None]:
-        try:
-            yield
-        finally:
-            try:
-                await self.jobs.stop_running()
-                await self.runs.stop()
-                await self.engine.drain(self.settings.drain_timeout)
-                await self.jobs.stop()
-                await self.engine.stop()
-            finally:
-                self.abandon()  # what is left if that failed, or was cancelled
+    async def drained(self) -> None:
+        """Wait until predictions and jobs that ran when `drain` was called have ended, or were given up."""
+        await asyncio.gather(*filter(None, (self._calls_end, self._jobs_end)), return_exceptions=True)
 
-    def abandon(self) -> None:
-        """End what is left of it the rough way, which needs no loop."""
-        atexit.unregister(self.abandon)
-        if os.getpid() != self._process:
-            return  # a child of the process that this life belongs to
-        for folder in self.engine.spool.root.glob("tmp-*"):
-            kill_marked(folder.name.removeprefix("tmp-"))
-        self.engine.spool.close()
-        self._files.close()
+    def kill_jobs(self) -> None:
+        """Kill the jobs that run: there is no time to ask them."""
+        self.jobs.kill()
 
-    def mounted(self, scope: Scope) -> tuple[Application, Scope]:
-        """The application for the path that this request found it under, and the request's scope."""
-        root: str = scope.get("root_path", "").rstrip("/")
-        app = self._mounted.get(root) or self._mount(root)
-        return app, _under(root, scope) if root else scope
-
-    def _mount(self, root: str) -> Application:
-        base_path = root + normal_base_path(self.settings.base_path)
-        settings = replace(self.settings, base_path=base_path)
-        app = Application(self.engine, self.runs, settings, self.routes)
-        if not self._mounted:
-            self.jobs.mount(base_path)
-        if len(self._mounted) >= MOST_MOUNTS:
-            del self._mounted[next(iter(self._mounted))]
-        self._mounted[root] = app
-        return app
-
-
-def _under(root: str, scope: Scope) -> Scope:
-    """The scope with the whole path: behind a proxy that cuts its own part off, a path lacks it."""
-    path: str = scope["path"]
-    if path == root or path.startswith(f"{root}/"):
-        return scope
-    outer: str = scope.get("app_root_path", root)
-    whole = outer.rstrip("/") + path
-    return {**scope, "path": whole if whole.startswith(root) else root + path}
+    async def end(self, *, at_once: bool = False) -> None:
+        """Stop everything and remove every file; `drain` first where there is time. `at_once` asks nobody."""
+        await self.runs.stop()
+        await self.jobs.stop(at_once=at_once)
+        if self._calls_end is not None and not self._gave_up:
+            self._calls_end.cancel()
+        await self.drained()
+        await self.engine.stop(at_once=at_once)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from modelport.contract.calls import Answer, Call
-from modelport.engine.local import LocalEngine
+from modelport.engine.local.engine import LocalEngine
+from modelport.engine.local.pool import ModelPool
 from modelport.engine.pending import Pending
-from modelport.engine.pool import ModelPool
 from modelport.settings import Settings
 from modelport.sources.source import parse_sources
 

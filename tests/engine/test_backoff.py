@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from modelport.engine.backoff import FIRST_DELAY, GIVE_UP_AFTER, LONGEST_DELAY, STABLE_SECONDS, Backoff
+from modelport.engine.local.backoff import FIRST_DELAY, GIVE_UP_AFTER, LONGEST_DELAY, STABLE_SECONDS, Backoff
 
 
 def test_delays_double_up_to_a_limit_and_end() -> None:

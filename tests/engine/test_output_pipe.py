@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from modelport.engine.output_pipe import READ_BYTES, REST_SECONDS, OutputPipe
+from modelport.engine.local.output_pipe import READ_BYTES, REST_SECONDS, OutputPipe
 
 pytestmark = pytest.mark.anyio
 

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import Operation, Signature
-from modelport.engine.local import LocalEngine
+from modelport.engine.local.engine import LocalEngine
+from modelport.engine.local.pool import ModelPool
+from modelport.engine.local.scheduler import Scheduler
+from modelport.engine.local.worker_process import Worker
 from modelport.engine.pending import Pending
-from modelport.engine.pool import ModelPool, Refused
-from modelport.engine.scheduler import Scheduler
-from modelport.engine.worker_process import Worker
+from modelport.engine.ports import Refused
 from modelport.settings import Settings
 from modelport.sources.source import parse_sources
 from modelport.worker.frames import Kind, Ready

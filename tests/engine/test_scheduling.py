@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from engines import run, running
 
-from modelport.engine.pool import Refused
+from modelport.engine.ports import Refused
 
 
 def test_calls_run_in_the_order_they_came(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from modelport.engine.local import LocalEngine
+from modelport.engine.local.engine import LocalEngine
 from modelport.settings import Settings
 from modelport.sources.source import parse_source
 

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelport.engine.ports import PoolState
 from modelport.engine.traffic import Shares
 
 PARTS = st.lists(st.integers(1, 100), min_size=1, max_size=10).filter(lambda parts: sum(parts) <= 1000)
@@ -16,7 +17,7 @@ PARTS = st.lists(st.integers(1, 100), min_size=1, max_size=10).filter(lambda par
 class Place:
     """What the shares see of a pool."""
 
-    def __init__(self, state: str = "ready"):
+    def __init__(self, state: PoolState = PoolState.READY):
         self.state = state
 
 
@@ -53,8 +54,8 @@ def test_a_share_of_everything_leaves_nothing_to_what_is_live() -> None:
 
 def test_calls_of_a_version_that_is_not_ready_go_to_the_live_one_and_none_is_owed_later() -> None:
     live: Any = Place()
-    canary: Any = Place("loading")
+    canary: Any = Place(PoolState("loading"))
     shares = Shares([(canary, 0.5)])
     assert spread(shares, live, 100) == {live: 100}
-    canary.state = "ready"
+    canary.state = PoolState.READY
     assert spread(shares, live, 100) == {live: 50, canary: 50}

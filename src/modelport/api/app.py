@@ -36,7 +36,7 @@ from modelport.api.runs.run_routes import RunRoutes, problem_of
 from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.training import Trainings
 from modelport.api.v2 import V2, find_pool
-from modelport.engine.local import LocalEngine
+from modelport.engine.ports import Engine
 from modelport.jobs.store import StoreError
 from modelport.runs.errors import RunError
 from modelport.runs.service import RunService
@@ -53,7 +53,7 @@ class Application:
 
     def __init__(
         self,
-        engine: LocalEngine,
+        engine: Engine,
         runs: RunService,
         settings: Settings,
         routes: Sequence[BaseRoute] = (),

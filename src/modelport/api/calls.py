@@ -14,9 +14,9 @@ from modelport.api.bodies import CallHeaders, ClientLeft, read_body
 from modelport.api.body_memory import BodyHold, BodyMemory
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.contract.calls import Answer, Call, Chunk
-from modelport.engine.local import LocalEngine
+from modelport.engine.asking import ask
 from modelport.engine.pending import Pending
-from modelport.engine.pool import ModelPool, Refused
+from modelport.engine.ports import Engine, Pool, Refused
 from modelport.settings import Settings
 
 log = logging.getLogger("modelport.api")
@@ -36,12 +36,12 @@ class Ends(NamedTuple):
 class CallHandler:
     """Answers calls to models. One for the application; it keeps no state of a request."""
 
-    def __init__(self, engine: LocalEngine, settings: Settings):
+    def __init__(self, engine: Engine, settings: Settings):
         self.engine = engine
         self.settings = settings
         self.memory = BodyMemory(settings.max_body_memory)
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, verb: str) -> None:
+    async def answer(self, scope: Scope, receive: Receive, send: Send, pool: Pool, verb: str) -> None:
         """Answer one request for `verb` of a model. Raises nothing: every end is an answer."""
         call = Call(self.engine.next_id(), verb)
 
@@ -57,7 +57,7 @@ class CallHandler:
         self,
         scope: Scope,
         receive: Receive,
-        pool: ModelPool,
+        pool: Pool,
         call: Call,
         ends: Ends,
         seconds: float | None = None,
@@ -72,7 +72,7 @@ class CallHandler:
     async def _exchange(
         self,
         client: tuple[Scope, Receive],
-        pool: ModelPool,
+        pool: Pool,
         call: Call,
         ends: Ends,
         seconds: float | None,
@@ -90,7 +90,7 @@ class CallHandler:
             has_files = headers.may_need_files()
             await read_body(call, headers, receive, folder, self.settings, hold)
             has_files = bool(call.uploads or call.body_path) or self.settings.allow_url_inputs
-            pending, answer = await ask(pool, call, client, seconds)
+            pending, answer = await _ask(pool, call, client, seconds)
             hold.change(0)
             await ends.respond(pending, answer)
         except Problem as problem:
@@ -112,7 +112,7 @@ class CallHandler:
     async def _remove(self, folder: Path) -> None:
         await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, folder))
 
-    async def respond(self, send: Send, pool: ModelPool, pending: Pending | None, answer: Answer) -> None:
+    async def respond(self, send: Send, pool: Pool, pending: Pending | None, answer: Answer) -> None:
         """Send an answer, whatever it is, and remove its files. Raises nothing."""
         request_id = self.engine.request_id(answer.id)
         try:
@@ -127,7 +127,7 @@ class CallHandler:
                 await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, folder))
 
     async def _send(
-        self, send: Send, pool: ModelPool, pending: Pending | None, answer: Answer, request_id: str
+        self, send: Send, pool: Pool, pending: Pending | None, answer: Answer, request_id: str
     ) -> None:
         if answer.status == CLIENT_CLOSED:
             return
@@ -154,7 +154,7 @@ class CallHandler:
             await send_body(send, answer.status, headers, answer.body)
 
     async def _stream(
-        self, send: Send, pool: ModelPool, pending: Pending, answer: Answer, headers: Headers
+        self, send: Send, pool: Pool, pending: Pending, answer: Answer, headers: Headers
     ) -> None:
         is_events = answer.content_type.startswith("text/event-stream")
         headers.append((b"cache-control", b"no-cache"))
@@ -179,8 +179,7 @@ class CallHandler:
                     raise StreamBroken
             await send({"type": "http.response.body", "body": b""})
         finally:
-            if pending.call.id in pool.scheduler.pending:
-                pool.cancel(pending)
+            pool.close_stream(pending)
 
 
 def _last_words(chunk: Chunk, headers: Headers, hidden: bool) -> bytes:
@@ -209,65 +208,41 @@ def refused_problem(refused: Refused) -> Problem:
     return Problem(refused.status, refused.detail, retry, queue_full=refused.full)
 
 
-async def ask(
-    pool: ModelPool,
-    call: Call,
-    client: tuple[Scope, Receive] | None = None,
-    seconds: float | None = None,
+async def _ask(
+    pool: Pool, call: Call, client: tuple[Scope, Receive], seconds: float | None
 ) -> tuple[Pending, Answer]:
-    """Give a call to a model and wait for its answer; that is a 499 as soon as `client` has left.
-
-    After `seconds` the call is given up, and the answer is a 504. Raises `Refused` at once if the model
-    takes no calls.
-    """
-    future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-    pending = pool.submit(call, partial(_resolve, future))
-    try:
-        async with asyncio.timeout(seconds):
-            return pending, await _answer(pool, pending, future, client)
-    except TimeoutError:
-        pool.cancel(pending)
-        late = f"the prediction took longer than {seconds:g} s"
-        return pending, Answer(call.id, 504, problem=True, detail=late)
-    except asyncio.CancelledError:
-        pool.cancel(pending)
-        raise
-
-
-async def _answer(
-    pool: ModelPool, pending: Pending, future: asyncio.Future[Answer], client: tuple[Scope, Receive] | None
-) -> Answer:
-    if client is None:
-        return await future
+    """`ask`, whose answer is a 499 as soon as the client has left."""
     scope, receive = client
     connection = scope.get("extensions", {}).get("modelport")
     if connection is None:
-        return await _answer_or_disconnect(receive, pool, pending, future)
-    connection.on_disconnect = partial(pool.cancel, pending)
-    return await future
+        return await _ask_until_disconnect(pool, call, receive, seconds)
+
+    def begun(pending: Pending) -> None:
+        connection.on_disconnect = partial(pool.cancel, pending)
+
+    return await ask(pool, call, seconds=seconds, begun=begun)
 
 
-def _resolve(future: asyncio.Future[Answer], pending: Pending, answer: Answer) -> None:
-    if not future.done():
-        future.set_result(answer)
-
-
-async def _answer_or_disconnect(
-    receive: Receive, pool: ModelPool, pending: Pending, future: asyncio.Future[Answer]
-) -> Answer:
+async def _ask_until_disconnect(
+    pool: Pool, call: Call, receive: Receive, seconds: float | None
+) -> tuple[Pending, Answer]:
     """For servers that tell of a disconnect only through `receive`."""
+    watching: list[asyncio.Task[None]] = []
 
-    async def watch() -> None:
+    async def watch(pending: Pending) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
         pool.cancel(pending)
 
-    watcher = asyncio.ensure_future(watch())
+    def begun(pending: Pending) -> None:
+        watching.append(asyncio.create_task(watch(pending)))
+
     try:
-        return await future
+        return await ask(pool, call, seconds=seconds, begun=begun)
     finally:
-        watcher.cancel()
-        await asyncio.gather(watcher, return_exceptions=True)
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
 
 
 async def _send_file(send: Send, answer: Answer, headers: Headers) -> None:

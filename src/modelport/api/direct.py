@@ -18,14 +18,14 @@ from modelport.api.http_cycle import Cycle
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import JSON
 from modelport.engine.pending import Pending
-from modelport.engine.pool import ModelPool, Refused
+from modelport.engine.ports import Pool, Refused
 
 # Fields that mean something to the server. The first three are read here, a request with another one goes
 # the long way; all other fields mean nothing to it.
 MEANINGFUL = frozenset({b"host", b"content-type", b"accept", b"content-encoding", b"prefer"}) | OF_PAGES
 # `/versions/7/predict` after the path of a model; an alias goes the long way.
 VERSION = re.compile(r"(?P<model>.+)/versions/(?P<number>0|[1-9][0-9]{0,8})(?P<rest>/predict/?)")
-VersionOf = Callable[[str, int], ModelPool | None]
+VersionOf = Callable[[str, int], Pool | None]
 
 
 class DirectCalls:
@@ -113,7 +113,7 @@ class DirectCalls:
             return None, None
         return self._models.get(found["model"] + found["rest"]), int(found["number"])
 
-    def _on_answer(self, cycle: Cycle, pool: ModelPool, pending: Pending, answer: Answer) -> None:
+    def _on_answer(self, cycle: Cycle, pool: Pool, pending: Pending, answer: Answer) -> None:
         self._calls.memory.give(len(pending.call.body))
         if answer.is_plain and not cycle.flow.write_paused:
             cycle.send_whole(self._head_of(cycle, answer), answer.body)
@@ -121,7 +121,7 @@ class DirectCalls:
             cycle.run_as_task(cycle, partial(self._respond, pool, pending, answer))
 
     async def _respond(
-        self, pool: ModelPool, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
+        self, pool: Pool, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
     ) -> None:
         await self._calls.respond(send, pool, pending, answer)
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 import modelport
 from modelport.api.mlup.model import RootModel
-from modelport.engine.local import LocalEngine
+from modelport.engine.ports import Engine
 from modelport.settings import Settings
 
 
@@ -23,7 +23,7 @@ class DocumentRoutes:
     """`/openapi.json`, `/swagger.json` and their pages. A document is made anew when a model gets ready
     or another version of it becomes live."""
 
-    def __init__(self, engine: LocalEngine, settings: Settings, base_path: str):
+    def __init__(self, engine: Engine, settings: Settings, base_path: str):
         self.engine = engine
         self.settings = settings
         self.base_path = base_path

@@ -8,14 +8,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from modelport.api.v2 import find_pool
-from modelport.engine.local import LocalEngine
-from modelport.engine.pool import ModelPool
+from modelport.engine.ports import Engine, Pool, PoolState
 
 
 class Health:
     """The handlers of the probes."""
 
-    def __init__(self, engine: LocalEngine):
+    def __init__(self, engine: Engine):
         self.engine = engine
 
     async def live(self, request: Request) -> Response:
@@ -38,16 +37,16 @@ class Health:
     async def model_ready(self, request: Request) -> Response:
         """`GET /v2/models/{model}/ready` (Open Inference Protocol)."""
         pool = find_pool(self.engine, request.path_params["model"])
-        ready = pool.state == "ready" and not self.engine.draining
+        ready = pool.state is PoolState.READY and not self.engine.draining
         return JSONResponse({"name": pool.name, "ready": ready}, 200 if ready else 503)
 
 
-def _state(pool: ModelPool) -> dict[str, Any]:
+def _state(pool: Pool) -> dict[str, Any]:
     shown: dict[str, Any] = {"state": pool.state}
     if pool.error:
         shown["error"] = pool.error
     if pool.ready_seconds is not None:
         shown["seconds_to_ready"] = round(pool.ready_seconds, 3)
-        shown["workers_ready"] = sum(1 for worker in pool.workers if worker.ready)
+        shown["workers_ready"] = pool.workers_ready
         shown["restarts"] = pool.restarts
     return shown

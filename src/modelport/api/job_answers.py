@@ -20,7 +20,7 @@ from modelport.api.job_submission import V2, JobForm, JobSubmission, NotBound, a
 from modelport.api.preferences import Preferences
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.api.training import json_response
-from modelport.engine.pool import ModelPool, Refused
+from modelport.engine.ports import Pool, Refused
 from modelport.jobs import failpoints
 from modelport.jobs.records import Job, Outcome
 from modelport.jobs.states import ENDED, State
@@ -41,7 +41,7 @@ class JobAnswers:
         self.calls = calls
         self.base_path = base_path
 
-    async def train(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, verb: str) -> None:
+    async def train(self, scope: Scope, receive: Receive, send: Send, pool: Pool, verb: str) -> None:
         """Answer a POST to `train/` or `validate/`, as DEEPaaS does, once the job is durable."""
 
         async def answer(job: Job, request_id: str) -> Response:
@@ -55,7 +55,7 @@ class JobAnswers:
         scope: Scope,
         receive: Receive,
         send: Send,
-        pool: ModelPool,
+        pool: Pool,
         prefer: Preferences,
         form: JobForm = V2,
     ) -> None:
@@ -88,7 +88,7 @@ class JobAnswers:
         scope: Scope,
         receive: Receive,
         send: Send,
-        pool: ModelPool,
+        pool: Pool,
         submit: Callable[[], Awaitable[tuple[Job, bool]]],
         answer: Callable[[Job, str], Awaitable[Response]],
     ) -> None:

@@ -15,12 +15,11 @@ import msgspec
 from modelport.api.asgi import Receive, Scope, header
 from modelport.api.bodies import CallHeaders, read_body
 from modelport.api.body_memory import BodyHold, BodyMemory
-from modelport.api.calls import ask
 from modelport.api.problems import Problem
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import Operation
-from modelport.engine.local import LocalEngine
-from modelport.engine.pool import ModelPool
+from modelport.engine.asking import ask
+from modelport.engine.ports import Engine, Pool
 from modelport.jobs.folders import sync_tree
 from modelport.jobs.records import Job, NewJob
 from modelport.jobs.service import JobService
@@ -62,7 +61,7 @@ OF_VERSION = JobForm(of_version=True)
 class JobSubmission:
     """Takes requests that become jobs. One for the application; it keeps no state of a request."""
 
-    def __init__(self, engine: LocalEngine, jobs: JobService, settings: Settings, memory: BodyMemory):
+    def __init__(self, engine: Engine, jobs: JobService, settings: Settings, memory: BodyMemory):
         self.engine = engine
         self.jobs = jobs
         self.settings = settings
@@ -73,7 +72,7 @@ class JobSubmission:
         return not self.jobs.unavailable
 
     async def submit(
-        self, scope: Scope, receive: Receive, pool: ModelPool, verb: str, form: JobForm = V2
+        self, scope: Scope, receive: Receive, pool: Pool, verb: str, form: JobForm = V2
     ) -> tuple[Job, bool]:
         """Make a job of a request; it is durable when this returns. True if it is new.
 
@@ -85,7 +84,7 @@ class JobSubmission:
             return await self._submit((scope, receive), pool, call, form, hold)
 
     async def _submit(
-        self, client: tuple[Scope, Receive], pool: ModelPool, call: Call, form: JobForm, hold: BodyHold
+        self, client: tuple[Scope, Receive], pool: Pool, call: Call, form: JobForm, hold: BodyHold
     ) -> tuple[Job, bool]:
         (scope, receive), verb = client, call.verb
         key = _idempotency_key(scope)
@@ -147,7 +146,7 @@ class JobSubmission:
             raise Problem(422, str(error)) from error
         return url
 
-    async def _check(self, pool: ModelPool, call: Call, seconds: float | None) -> dict[str, Any]:
+    async def _check(self, pool: Pool, call: Call, seconds: float | None) -> dict[str, Any]:
         """Let a worker of the model bind the arguments; returns what may be shown of them."""
         check = msgspec.structs.replace(call, only_check=True)
         try:
@@ -163,7 +162,7 @@ class JobSubmission:
         return msgspec.json.decode(answer.body, type=dict[str, Any])
 
 
-def asks_for_job(scope: Scope, pool: ModelPool) -> bool:
+def asks_for_job(scope: Scope, pool: Pool) -> bool:
     """True if a request names what only a job has, so that a mere prediction would be no answer to it."""
     if header(scope, b"idempotency-key") or header(scope, b"job-callback-url"):
         return True

@@ -17,7 +17,7 @@ import uvicorn
 
 from modelport.api.app import Application
 from modelport.api.http_protocol import HttpLimits, limited_protocol
-from modelport.engine.local import LocalEngine
+from modelport.engine.ports import Engine, PoolState
 from modelport.settings import Settings
 
 log = logging.getLogger("modelport.server")
@@ -64,7 +64,7 @@ class Served(Protocol):
     """What a server needs of what it serves: `serving.life.Life` is that."""
 
     settings: Settings
-    engine: LocalEngine
+    engine: Engine
 
     def application(self) -> Application:
         """What answers requests."""
@@ -121,9 +121,9 @@ async def serve(
         stopping.listen_no_more()
 
 
-async def _end_without_model(engine: LocalEngine, server: uvicorn.Server) -> None:
+async def _end_without_model(engine: Engine, server: uvicorn.Server) -> None:
     await engine.settled()
-    if all(pool.state == "failed" for pool in engine.pools.values()):
+    if all(pool.state is PoolState.FAILED for pool in engine.pools.values()):
         server.should_exit = True
 
 

@@ -17,7 +17,7 @@ from modelport.api.job_bodies import training_body
 from modelport.api.job_files import GONE
 from modelport.api.problems import Problem
 from modelport.api.v2 import find_pool
-from modelport.engine.local import LocalEngine
+from modelport.engine.ports import Engine
 from modelport.jobs.records import Job
 from modelport.jobs.service import JobService
 from modelport.settings import Settings
@@ -28,7 +28,7 @@ MAX_LISTED = 1000
 class Trainings:
     """The resources that are read, and DELETE; POST goes through `JobSubmission`. One for each verb."""
 
-    def __init__(self, engine: LocalEngine, jobs: JobService, settings: Settings, verb: str):
+    def __init__(self, engine: Engine, jobs: JobService, settings: Settings, verb: str):
         self.engine = engine
         self.jobs = jobs
         self.settings = settings

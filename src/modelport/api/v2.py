@@ -13,15 +13,14 @@ from starlette.responses import JSONResponse, Response
 
 from modelport.api.problems import Problem
 from modelport.contract.metadata import metadata_body
-from modelport.engine.local import LocalEngine
-from modelport.engine.pool import ModelPool
+from modelport.engine.ports import Engine, Pool, PoolState
 from modelport.settings import Settings
 
 
 class V2:
     """The handlers, one method a resource."""
 
-    def __init__(self, engine: LocalEngine, settings: Settings, base_path: str):
+    def __init__(self, engine: Engine, settings: Settings, base_path: str):
         self.engine = engine
         self.settings = settings
         self.base_path = base_path
@@ -52,13 +51,13 @@ class V2:
         """`GET /v2/models/{model}/`."""
         return JSONResponse(self._metadata(self.pool_of(request)))
 
-    def pool_of(self, request: Request) -> ModelPool:
+    def pool_of(self, request: Request) -> Pool:
         """The model that the path names. Raises `Problem` 404 with the names that exist."""
         return find_pool(self.engine, request.path_params["model"])
 
-    def _metadata(self, pool: ModelPool) -> dict[str, Any]:
+    def _metadata(self, pool: Pool) -> dict[str, Any]:
         href = f"{self.base_path}/v2/models/{pool.name}"
-        if pool.signature is not None and pool.state != "failed":
+        if pool.signature is not None and pool.state is not PoolState.FAILED:
             return metadata_body(pool.signature.metadata, href)
         shown = metadata_body({"id": pool.name, "name": pool.name}, href)
         shown["description"] = f"This model is not served: {pool.error or pool.state}"
@@ -73,7 +72,7 @@ class V2:
         return Response("\n".join(lines), media_type="text/plain")
 
 
-def find_pool(engine: LocalEngine, name: str) -> ModelPool:
+def find_pool(engine: Engine, name: str) -> Pool:
     """The model of this name. Raises `Problem` 404 with the names that exist."""
     pool = engine.pools.get(name)
     if pool is None:

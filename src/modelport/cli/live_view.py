@@ -10,17 +10,16 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.table import Table
 
-from modelport.engine.local import LocalEngine
-from modelport.engine.pool import ModelPool
+from modelport.engine.ports import Engine, Pool, PoolState
 
-BUSY = ("waiting", "loading", "warming")
-COLOURS = {"ready": "green", "failed": "red"}
+BUSY = (PoolState.WAITING, PoolState.LOADING, PoolState.WARMING)
+COLOURS = {PoolState.READY: "green", PoolState.FAILED: "red"}
 
 
 class LiveView:
     """A table that moves until every model is ready or has failed, and then stays as it is."""
 
-    def __init__(self, engine: LocalEngine, url: str):
+    def __init__(self, engine: Engine, url: str):
         self.engine = engine
         self.url = url
         self._live = Live(console=Console(stderr=True), get_renderable=self._table, refresh_per_second=8)
@@ -45,10 +44,10 @@ class LiveView:
         table.add_row("", f"[bold]{self.url}[/]  (docs at {self.url}/docs)", "")
         return table
 
-    def _row(self, pool: ModelPool) -> tuple[Spinner | str, str, str]:
+    def _row(self, pool: Pool) -> tuple[Spinner | str, str, str]:
         seconds = pool.ready_seconds if pool.ready_seconds is not None else monotonic() - self._began
         mark: Spinner | str = (
-            Spinner("dots") if pool.state in BUSY else ("✔" if pool.state == "ready" else "✘")
+            Spinner("dots") if pool.state in BUSY else ("✔" if pool.state is PoolState.READY else "✘")
         )
         colour = COLOURS.get(pool.state, "yellow")
         said = f"[{colour}]{pool.state}[/] {seconds:.1f} s"

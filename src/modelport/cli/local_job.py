@@ -16,8 +16,9 @@ import msgspec
 
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import Signature
-from modelport.engine.worker_process import Worker
-from modelport.jobs.process import JobProcess
+from modelport.engine.local import launch_job
+from modelport.engine.ports import JobWorker
+from modelport.jobs.process import JobProcess, StartFrom
 from modelport.jobs.records import Claim, Job, NewEvent, Outcome
 from modelport.jobs.states import State
 from modelport.worker.frames import Failed, Kind, Load, Ready
@@ -30,12 +31,12 @@ class LocalJob(JobProcess):
 
     def __init__(self, rules: Load, verb: str, temp: Path, report: Callable[[NewEvent], None]):
         claim = Claim(job=_job(rules.name, verb), token=1, attempt=1)
-        super().__init__(rules, claim, temp / "job", temp, report, cancel_grace=0.0)
+        super().__init__(StartFrom(launch_job, rules, temp), claim, temp / "job", report, cancel_grace=0.0)
         self.loaded: asyncio.Future[Signature] = asyncio.get_running_loop().create_future()
         self.answer: Answer | None = None
         self.traceback = ""  # why the model could not be loaded
         self.has_begun = False
-        self._starting: tuple[Worker, Ready] | None = None
+        self._starting: tuple[JobWorker, Ready] | None = None
 
     def begin(self, call: Call, folder: Path, cancel_grace: float) -> None:
         """Run the call. What the job keeps goes to `folder`."""
@@ -47,7 +48,7 @@ class LocalJob(JobProcess):
         self.has_begun = True
         super().on_frame(worker, Kind.READY, ready)
 
-    def on_frame(self, worker: Worker, kind: int, message: Any) -> None:
+    def on_frame(self, worker: JobWorker, kind: int, message: Any) -> None:
         if kind == Kind.READY:
             self._starting = (worker, message)
             if not self.loaded.done():

@@ -11,6 +11,9 @@ from modelport.contract.calls import Answer, Call, Chunk
 
 Deliver: TypeAlias = "Callable[[Pending, Answer], None]"
 
+# What became of a call that was given up.
+BEFORE_IT_RAN, STOPPED, KILLED = "before it ran", "stopped", "SIGKILL"
+
 
 class Pending:
     """A call, and who is told its answer, once. `deadline` is in seconds of the loop's clock.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelport.engine.pool import ModelPool
+from modelport.engine.ports import Pool, PoolState
 
 
 class _Share:
@@ -12,7 +12,7 @@ class _Share:
 
     __slots__ = ("owed", "pool", "weight")
 
-    def __init__(self, pool: ModelPool | None, weight: float):
+    def __init__(self, pool: Pool | None, weight: float):
         self.pool = pool  # None: whichever is live
         self.weight = weight
         self.owed = 0.0
@@ -24,15 +24,15 @@ class Shares:
     The live pool gets what the weights of the others leave of 1. One for a model, while it has a canary.
     """
 
-    def __init__(self, others: Sequence[tuple[ModelPool, float]]):
+    def __init__(self, others: Sequence[tuple[Pool, float]]):
         rest = max(0.0, 1.0 - sum(weight for _, weight in others))
         self._shares = [_Share(None, rest), *(_Share(pool, weight) for pool, weight in others)]
 
-    def choose(self, live: ModelPool) -> ModelPool:
+    def choose(self, live: Pool) -> Pool:
         """The pool for the next call; the live one stands in for one that is not ready."""
         for share in self._shares:
             share.owed += share.weight
         chosen = max(self._shares, key=lambda share: share.owed)
         chosen.owed -= 1.0
         pool = chosen.pool
-        return pool if pool is not None and pool.state == "ready" else live
+        return pool if pool is not None and pool.state is PoolState.READY else live

@@ -6,15 +6,15 @@ import asyncio
 import contextlib
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from modelport.contract.calls import Answer, Call
-from modelport.engine.local import LocalEngine
-from modelport.engine.pending import Deliver, Pending
-from modelport.engine.pool import ModelPool, Refused
-from modelport.engine.scheduler import BEFORE_IT_RAN
+from modelport.engine.asking import ask
+from modelport.engine.pending import BEFORE_IT_RAN, Pending
+from modelport.engine.ports import Engine, Pool, PoolState, Refused
 from modelport.jobs.folders import sync_tree
 from modelport.jobs.records import Claim, Outcome
 from modelport.jobs.states import State
@@ -42,58 +42,49 @@ def call_of(claim: Claim) -> Call:
 class PoolAttempt:
     """Has a claimed prediction made once. It takes the place of a `JobProcess`."""
 
-    def __init__(self, engine: LocalEngine, claim: Claim, folder: Path):
+    def __init__(self, engine: Engine, claim: Claim, folder: Path):
         self.claim = claim
         self.folder = folder
         self.has_begun = False  # the workers have it
         self._engine = engine
-        self._pool: ModelPool = engine.pools[claim.job.model]
+        self._pool: Pool = engine.pools[claim.job.model]
         self._pending: Pending | None = None
         self._to_stop = asyncio.Event()
 
     async def run(self) -> Outcome:
         """The outcome. Cancelling the task gives the prediction up."""
         await self._pool.settled.wait()
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Answer] = loop.create_future()
-        let_go: asyncio.Future[str] = loop.create_future()
-
-        def deliver(pending: Pending, answer: Answer) -> None:
-            if not answered.done():
-                answered.set_result(answer)
+        let_go: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         def on_let_go(how: str) -> None:
             if not let_go.done():
                 let_go.set_result(how)
 
-        refused = await self._submitted(deliver)
-        if refused is not None:
-            return refused
-        assert self._pending is not None
-        self._pending.on_let_go = on_let_go
-        self.has_begun = True
-        try:
-            answer = await answered
-            if answer.status == CLIENT_CLOSED:
-                return await self._cancelled(let_go)
-            return await self._outcome(self._pending, answer)
-        finally:
-            self._pending.on_let_go = None
-            if not answered.done():
-                self._pool.cancel(self._pending)
+        def begun(pending: Pending) -> None:
+            self._pending = pending
+            pending.on_let_go = on_let_go
+            self.has_begun = True
 
-    async def _submitted(self, deliver: Deliver) -> Outcome | None:
-        """Give the call to the workers, once they have room. Returns the outcome if they will not have it."""
+        try:
+            return await self._asked(begun, let_go)
+        finally:
+            if self._pending is not None:
+                self._pending.on_let_go = None
+
+    async def _asked(self, begun: Callable[[Pending], None], let_go: asyncio.Future[str]) -> Outcome:
+        """Give the call to the workers, once they have room, and wait for what becomes of it."""
         call = msgspec.structs.replace(call_of(self.claim), id=self._engine.next_id())
         while not self._to_stop.is_set():
             # Another version may have become live, and this pool may be gone for good.
             self._pool = self._engine.pools[self.claim.job.model]
             try:
-                self._pending = self._pool.submit(call, deliver)
-                return None
+                pending, answer = await ask(self._pool, call, begun=begun)
             except Refused as refused:
-                if self._pool.state == "failed":  # the next attempt has a process of its own
+                if self._pool.state is PoolState.FAILED:  # the next attempt has a process of its own
                     return self._interrupted(refused.detail)
+            else:
+                is_cancelled = answer.status == CLIENT_CLOSED
+                return await (self._cancelled(let_go) if is_cancelled else self._outcome(pending, answer))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ROOM_SECONDS):
                     await self._to_stop.wait()

@@ -8,14 +8,14 @@ import errno
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from modelport.contract.calls import Answer, Call
 from modelport.contract.current_job import KNOWS_JOB
 from modelport.engine.output import printable
-from modelport.engine.worker_process import Worker
+from modelport.engine.ports import JobLauncher, JobWorker
 from modelport.jobs import failpoints
 from modelport.jobs.folders import sync_job, sync_tree
 from modelport.jobs.records import Claim, NewEvent, Outcome
@@ -28,8 +28,15 @@ START_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)  # while the machine has no room for on
 LACKING = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 HIDDEN = "the model failed"
 OUTPUT_SECONDS = 1.0  # how long output may still come after the process ended
-JOB_NICE = 10  # predictions come first where both want the processor
 FLAG_SHARE = 0.25  # of the grace: the time for code that looks at the flag, before SIGTERM
+
+
+class StartFrom(NamedTuple):
+    """What the process of a job is started by, what it loads, and where its temporary files go."""
+
+    launch: JobLauncher
+    rules: Load
+    temp: Path
 
 
 class JobProcess:
@@ -37,10 +44,9 @@ class JobProcess:
 
     def __init__(
         self,
-        rules: Load,
+        start_from: StartFrom,
         claim: Claim,
         folder: Path,
-        temp: Path,
         report: Callable[[NewEvent], None],
         cancel_grace: float,
     ):
@@ -58,8 +64,8 @@ class JobProcess:
         self._knows_job = False  # its code has called current_job(), and may look at the flag
         self._to_stop = asyncio.Event()
         self._asked = ""  # how far a cancellation went: flag, SIGTERM, SIGKILL
-        rules = msgspec.structs.replace(rules, spool=str(folder / "result"))
-        self._worker = Worker(self, rules, self, temp, nice=JOB_NICE)
+        rules = msgspec.structs.replace(start_from.rules, spool=str(folder / "result"))
+        self._worker = start_from.launch(self, rules, start_from.temp)
 
     # -- what the worker tells ---------------------------------------------------------------------
 
@@ -67,7 +73,7 @@ class JobProcess:
         """A line that the job printed."""
         self._report(NewEvent(type="log", data={"line": printable(line)}))
 
-    def on_frame(self, worker: Worker, kind: int, message: Any) -> None:
+    def on_frame(self, worker: JobWorker, kind: int, message: Any) -> None:
         if kind == Kind.READY:
             if self._to_stop.is_set():  # its code has not begun, and never will
                 worker.kill("cancelled")
@@ -82,8 +88,7 @@ class JobProcess:
             if said.type == KNOWS_JOB:
                 self._knows_job = True
             else:
-                if worker.printed is not None:
-                    worker.printed.drain()  # what was printed before it stands before it
+                worker.drain_output()  # what was printed before it stands before it
                 self._report(NewEvent(type=said.type, data=said.data))
         elif kind == Kind.FAILED:
             self._failed = message
@@ -91,7 +96,7 @@ class JobProcess:
             self._answer = message[0]
             self._over.set()
 
-    def on_lost(self, worker: Worker, reason: str) -> None:
+    def on_lost(self, worker: JobWorker, reason: str) -> None:
         self._lost = reason
         self._over.set()
 

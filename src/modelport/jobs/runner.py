@@ -7,7 +7,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
-from modelport.engine.local import LocalEngine
+from modelport.engine.ports import Engine
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.presence import Presence
 from modelport.jobs.records import Claim
@@ -29,7 +29,7 @@ class JobRunner:
     def __init__(
         self,
         store: JobStore,
-        engine: LocalEngine,
+        engine: Engine,
         folders: JobFolders,
         presence: Presence,
         workers: int,

@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TypeVar
 
-from modelport.engine.local import LocalEngine
+from modelport.engine.ports import Engine, PoolState
 from modelport.jobs import failpoints
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.in_pool import PoolAttempt, call_of, runs_in_pool
-from modelport.jobs.process import JobProcess
+from modelport.jobs.process import JobProcess, StartFrom
 from modelport.jobs.records import Claim, NewEvent, Outcome
 from modelport.jobs.states import TERMINAL, State
 from modelport.jobs.store import JobStore, StoreError, StoreFull, StoreUnavailable
@@ -43,19 +43,20 @@ class Running:
     """Runs one attempt. `run` it once, as a task; cancelling that gives the job back to the store."""
 
     def __init__(
-        self, store: JobStore, engine: LocalEngine, folders: JobFolders, claim: Claim, cancel_grace: float
+        self, store: JobStore, engine: Engine, folders: JobFolders, claim: Claim, cancel_grace: float
     ):
         self.store = store
         self.folders = folders
         self.claim = claim
         pool = engine.pools[claim.job.model]
         folder = folders.of(claim.job.id)
-        if runs_in_pool(claim) and pool.state != "failed":
+        if runs_in_pool(claim) and pool.state is not PoolState.FAILED:
             self.process: JobProcess | PoolAttempt = PoolAttempt(engine, claim, folder)
         else:
             call = call_of(claim)
             rules = engine.job_rules(claim.job.model, claim.job.kind, call.saved)
-            self.process = JobProcess(rules, claim, folder, engine.spool.root, self._hear, cancel_grace)
+            start_from = StartFrom(engine.launch_job, rules, engine.spool.root)
+            self.process = JobProcess(start_from, claim, folder, self._hear, cancel_grace)
             self.process.hide_model_errors = engine.settings.hide_model_errors
         self._waiting: deque[NewEvent] = deque()
         self._waiting_bytes = 0

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from time import time
 from urllib.parse import urlsplit
 
-from modelport.engine.local import LocalEngine
+from modelport.engine.ports import Engine
 from modelport.engine.spool import check_path
 from modelport.jobs import failpoints
 from modelport.jobs.durations import seconds_of
@@ -36,7 +36,7 @@ PRUNE_SECONDS = 3600.0
 class JobService:
     """What the APIs see of jobs. `open` it and let it `begin` after the engine, `stop` it before that."""
 
-    def __init__(self, engine: LocalEngine, settings: Settings, when_trained: WhenTrained | None = None):
+    def __init__(self, engine: Engine, settings: Settings, when_trained: WhenTrained | None = None):
         self.engine = engine
         self._when_trained = when_trained
         self.settings = settings

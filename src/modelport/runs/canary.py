@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from modelport.engine.local import LocalEngine
+from modelport.engine.ports import Engine
 from modelport.engine.traffic import Shares
 from modelport.runs.errors import RunError
-from modelport.runs.live_traffic import LiveTraffic, Shadow
+from modelport.runs.live_traffic import Shadow, traffic_of
 from modelport.runs.records import TrafficPlan
 from modelport.runs.store import RunStore
 from modelport.runs.versions import Versions
@@ -26,7 +26,7 @@ RETRY_SECONDS = 60.0  # after which a plan is tried again that could not be kept
 class Canaries:
     """Keeps to the traffic plan of each model. One for a server."""
 
-    def __init__(self, engine: LocalEngine, store: RunStore, versions: Versions):
+    def __init__(self, engine: Engine, store: RunStore, versions: Versions):
         self.engine = engine
         self.store = store
         self.versions = versions
@@ -109,9 +109,9 @@ class Canaries:
         plan = self._plans.get(model)
         live = self.engine.pools[model]
         self.engine.shares.pop(model, None)
-        tap = live.tap
-        if isinstance(tap, LiveTraffic):
-            tap.shadow = None
+        seen = traffic_of(live)
+        if seen is not None:
+            seen.shadow = None
         if plan is None:
             return
         shares = [
@@ -122,8 +122,8 @@ class Canaries:
         if shares:
             self.engine.shares[model] = Shares(shares)
         copied = None if plan.shadow is None else self.engine.versions.get((model, plan.shadow))
-        if copied is not None and isinstance(tap, LiveTraffic):
-            tap.shadow = Shadow(copied, self.engine.next_id)
+        if copied is not None and seen is not None:
+            seen.shadow = Shadow(copied, self.engine.next_id)
 
     async def end(self, model: str, version: int) -> None:
         """A version has become live: it needs no share any more, and the plan that gave it one is over."""
@@ -138,8 +138,8 @@ class Canaries:
         """How the calls to a model are spread now, and what came of the copies."""
         plan = self._plans.get(model, TrafficPlan())
         live = self.engine.pools[model]
-        tap = live.tap
-        shadow = tap.shadow if isinstance(tap, LiveTraffic) else None
+        seen = traffic_of(live)
+        shadow = None if seen is None else seen.shadow
         return {
             "live": live.version,
             "weights": plan.weights,

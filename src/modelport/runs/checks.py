@@ -14,8 +14,8 @@ import msgspec
 
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import Operation, Signature
-from modelport.engine.pending import Pending
-from modelport.engine.pool import ModelPool
+from modelport.engine.asking import ask
+from modelport.engine.ports import Pool
 
 CHECK_SECONDS = 60.0  # for all of the checks
 ENOUGH_SECONDS = 15.0  # after which no more calls are tried: slow models are checked with fewer
@@ -75,7 +75,7 @@ def _example(schema: dict[str, Any], definitions: dict[str, Any]) -> tuple[Any] 
 
 
 async def compare(
-    before: ModelPool, after: ModelPool, calls: Sequence[Call], next_id: Callable[[], int]
+    before: Pool, after: Pool, calls: Sequence[Call], next_id: Callable[[], int]
 ) -> dict[str, Any]:
     """Have both versions answer the calls, one by one, and say how they compare.
 
@@ -100,21 +100,10 @@ async def compare(
     return report_of(old, new, len(calls), hung=hung)
 
 
-async def _try(pool: ModelPool, call: Call, next_id: Callable[[], int]) -> _Tried:
-    future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-
-    def deliver(pending: Pending, answer: Answer) -> None:
-        if not future.done():
-            future.set_result(answer)
-
+async def _try(pool: Pool, call: Call, next_id: Callable[[], int]) -> _Tried:
     copied = msgspec.structs.replace(call, id=next_id(), alone=True, collect=True)
     began = perf_counter()
-    pending = pool.scheduler.submit(copied, deliver)  # not by the pool: nothing of it is to be kept
-    try:
-        answer = await future
-    except asyncio.CancelledError:
-        pool.cancel(pending)
-        raise
+    _, answer = await ask(pool, copied, aside=True)  # nothing of it is to be kept
     seconds = perf_counter() - began
     try:
         digest = await asyncio.to_thread(_digest, answer.path) if answer.path else b""

@@ -10,7 +10,7 @@ import msgspec
 
 from modelport.contract.calls import Answer, Call
 from modelport.engine.pending import Deliver, Pending
-from modelport.engine.pool import ModelPool, Refused
+from modelport.engine.ports import Pool, PoolState, Refused
 
 KEPT_CALLS = 20
 KEPT_BYTES = 64 * 1024  # of a body, at most
@@ -19,7 +19,7 @@ MAX_COPIES = 64  # that a shadow may have at once: it must not slow what is live
 
 
 class LiveTraffic:
-    """The tap of a live model's pool. One for a model, handed on from one live version to the next."""
+    """The observer of a live model. One for a model, handed on from one live version to the next."""
 
     def __init__(self) -> None:
         self.recent: deque[Call] = deque(maxlen=KEPT_CALLS)
@@ -27,7 +27,7 @@ class LiveTraffic:
         self._clock = asyncio.get_running_loop().time
         self._next = 0.0
 
-    def __call__(self, call: Call, deliver: Deliver) -> Deliver:
+    def on_call(self, call: Call, deliver: Deliver) -> Deliver:
         """See a call on its way; returns who is to get its answer."""
         now = self._clock()
         if now >= self._next and is_repeatable(call):
@@ -36,6 +36,11 @@ class LiveTraffic:
         if self.shadow is not None and is_repeatable(call):
             return self.shadow.copy(call, deliver)
         return deliver
+
+
+def traffic_of(pool: Pool) -> LiveTraffic | None:
+    """What is seen of the calls to a model whose pool is live."""
+    return next((seen for seen in pool.observers if isinstance(seen, LiveTraffic)), None)
 
 
 def is_repeatable(call: Call) -> bool:
@@ -47,7 +52,7 @@ def is_repeatable(call: Call) -> bool:
 class Shadow:
     """Copies of calls for a version that is not live. Its answers are compared, and sent to nobody."""
 
-    def __init__(self, pool: ModelPool, next_id: Callable[[], int]):
+    def __init__(self, pool: Pool, next_id: Callable[[], int]):
         self.pool = pool
         self.copied = 0
         self.dropped = 0  # for want of room
@@ -59,7 +64,7 @@ class Shadow:
 
     def copy(self, call: Call, deliver: Deliver) -> Deliver:
         """Give the version a copy of a call; returns who compares the answers and delivers the first."""
-        if self._in_flight >= MAX_COPIES or self.pool.state != "ready":
+        if self._in_flight >= MAX_COPIES or self.pool.state is not PoolState.READY:
             self.dropped += 1
             return deliver
         pair = _Pair(self, deliver)

@@ -7,13 +7,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from modelport.engine.local import LocalEngine
-from modelport.engine.pool import ModelPool
+from modelport.engine.ports import Engine, Pool, PoolState
 from modelport.jobs import failpoints
 from modelport.jobs.store import StoreError
 from modelport.runs.checks import Limits, check_set, compare, regressions, warnings
 from modelport.runs.errors import RunError
-from modelport.runs.live_traffic import LiveTraffic
+from modelport.runs.live_traffic import traffic_of
 from modelport.runs.records import Promotion
 from modelport.runs.store import LIVE, AliasMoved, RunStore
 from modelport.runs.versions import Versions
@@ -38,7 +37,7 @@ class Promotions:
 
     def __init__(
         self,
-        engine: LocalEngine,
+        engine: Engine,
         store: RunStore,
         versions: Versions,
         moved: Callable[[str], Awaitable[None]],
@@ -91,17 +90,18 @@ class Promotions:
         alias = (await self.store.aliases(model)).get(LIVE)
         return alias is not None and alias.version == version
 
-    async def _checked(self, model: str, pool: ModelPool, wish: Wish) -> dict[str, Any]:
+    async def _checked(self, model: str, pool: Pool, wish: Wish) -> dict[str, Any]:
         """What the checks found. Raises `RunError` if that keeps the version from becoming live."""
         live = self.engine.pools[model]
-        if wish.kind == ROLLBACK or pool is live or live.state != "ready" or pool.signature is None:
+        comparable = pool is not live and live.state is PoolState.READY
+        if wish.kind == ROLLBACK or not comparable or pool.signature is None:
             is_unchecked = wish.kind != ROLLBACK and pool is not live
             said = warnings(None, pool.signature, wish.limits) if is_unchecked else []
             for words in said:
                 log.warning("%s: version %d: %s", model, wish.version, words)
             return {"kind": wish.kind, "checks": None, "regressions": [], "warnings": said}
-        tap = live.tap
-        recent = tap.recent if isinstance(tap, LiveTraffic) else ()
+        seen = traffic_of(live)
+        recent = () if seen is None else seen.recent
         calls = check_set(pool.signature, list(recent))
         checks = await compare(live, pool, calls, self.engine.next_id)
         found = regressions(checks, wish.limits)
@@ -120,7 +120,7 @@ class Promotions:
             )
         return report
 
-    async def _move(self, model: str, pool: ModelPool, wish: Wish, report: dict[str, Any]) -> None:
+    async def _move(self, model: str, pool: Pool, wish: Wish, report: dict[str, Any]) -> None:
         before = self.engine.pools[model].version
         alias = (await self.store.aliases(model)).get(LIVE)
         known = None if alias is None else alias.version

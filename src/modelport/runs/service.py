@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelport.contract.errors import ModelLoadError
-from modelport.engine.local import LocalEngine
-from modelport.engine.pool import ModelPool
+from modelport.engine.ports import Engine, Pool, PoolState
 from modelport.jobs.service import JobService
 from modelport.jobs.store import StoreError
 from modelport.runs.canary import Canaries
@@ -40,7 +39,7 @@ ADDED_AT_ONCE = 500  # of the runs that are imported: jobs are written in betwee
 class RunService:
     """What the APIs see of runs, and what starts the models. `serving.life` starts and stops it."""
 
-    def __init__(self, engine: LocalEngine, jobs: JobService, settings: Settings):
+    def __init__(self, engine: Engine, jobs: JobService, settings: Settings):
         self.engine = engine
         self.settings = settings
         self.jobs = jobs
@@ -58,7 +57,7 @@ class RunService:
     def observe(self) -> None:
         """See the calls of each model from its first one on: versions are checked by them."""
         for pool in self.engine.pools.values():
-            pool.tap = LiveTraffic()
+            pool.observers += (LiveTraffic(),)
 
     async def own_names(self) -> None:
         """See to it that what is kept under the names of the models is theirs. Raises `ModelLoadError`."""
@@ -102,7 +101,7 @@ class RunService:
         try:
             await self._import()
             for pool in self.engine.pools.values():
-                if pool.state == "waiting":
+                if pool.state is PoolState.WAITING:
                     await self._choose(pool)
         except StoreError:  # the jobs have said why
             await self._choose_remembered()
@@ -128,7 +127,7 @@ class RunService:
             except ModelLoadError as error:
                 log.error("runs cannot be imported: %s", error)
 
-    async def _choose(self, pool: ModelPool) -> None:
+    async def _choose(self, pool: Pool) -> None:
         """Let a pool serve the version that is live; without one the best, if there is an order of runs."""
         alias = (await self.store.aliases(pool.name)).get(LIVE)
         if alias is not None:
@@ -148,7 +147,7 @@ class RunService:
         known = await asyncio.to_thread(self._live_file.read)
         for pool in self.engine.pools.values():
             live = known.get(pool.name)
-            if live is None or not live.version or pool.state != "waiting":
+            if live is None or not live.version or pool.state is not PoolState.WAITING:
                 continue
             if self._is_of(pool.name, live):
                 pool.source = self.engine.saved_source(pool.name, live.saved)

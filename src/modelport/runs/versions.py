@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from modelport.engine.local import LocalEngine
-from modelport.engine.pool import ModelPool
+from modelport.engine.ports import Engine, Pool, PoolState
 from modelport.jobs.service import JobService
 from modelport.runs.errors import RunError, no_version
 from modelport.runs.records import Run
@@ -25,7 +24,7 @@ Key = tuple[str, int]
 class Versions:
     """Hands out the pools of versions. One for a server."""
 
-    def __init__(self, engine: LocalEngine, jobs: JobService, store: RunStore):
+    def __init__(self, engine: Engine, jobs: JobService, store: RunStore):
         self.engine = engine
         self.jobs = jobs
         self.store = store
@@ -34,12 +33,12 @@ class Versions:
         self._pins: Counter[Key] = Counter()  # by what is live, or is to be, or has a share of the calls
         self._users: Counter[Key] = Counter()
         self._gone: set[Key] = set()
-        self._loading: dict[Key, asyncio.Task[ModelPool]] = {}
+        self._loading: dict[Key, asyncio.Task[Pool]] = {}
         self._unloading: set[asyncio.Task[None]] = set()
         self._waiting: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
-    async def use(self, model: str, version: int) -> AsyncGenerator[ModelPool]:
+    async def use(self, model: str, version: int) -> AsyncGenerator[Pool]:
         """The pool of a version, ready to answer and kept from being unloaded until the end.
 
         It is loaded first if need be. Raises `RunError` if there is no such version, it cannot be loaded, or
@@ -54,7 +53,7 @@ class Versions:
             self._tidy()
 
     @contextlib.asynccontextmanager
-    async def pinned(self, model: str, version: int) -> AsyncGenerator[ModelPool]:
+    async def pinned(self, model: str, version: int) -> AsyncGenerator[Pool]:
         """As `use`, for a version that is to become live: there is always room for it."""
         self.pin(model, version)
         try:
@@ -72,7 +71,7 @@ class Versions:
         _less(self._pins, (model, version))
         self._tidy()
 
-    def ready_pool(self, model: str, version: int) -> ModelPool | None:
+    def ready_pool(self, model: str, version: int) -> Pool | None:
         """The pool of a version that can answer now, which counts as a use of it; else `None`.
 
         A version stays loaded while it has a call.
@@ -82,12 +81,12 @@ class Versions:
         if live is None or live.version == version:
             return live
         pool = self.engine.versions.get(key)
-        if pool is None or pool.state != "ready" or key in self._gone:
+        if pool is None or pool.state is not PoolState.READY or key in self._gone:
             return None
         self._used[key] = asyncio.get_running_loop().time()
         return pool
 
-    def make_live(self, pool: ModelPool) -> None:
+    def make_live(self, pool: Pool) -> None:
         """Let a version answer for its model; the one that did until now counts as just used."""
         before = self.engine.make_live(pool)
         self._used[before.name, before.version] = asyncio.get_running_loop().time()
@@ -108,7 +107,7 @@ class Versions:
     def loaded(self, model: str) -> set[int]:
         """The versions of a model that have workers now."""
         pools = [self.engine.pools[model], *self.engine.versions.values()]
-        return {pool.version for pool in pools if pool.name == model and pool.state == "ready"}
+        return {pool.version for pool in pools if pool.name == model and pool.state is PoolState.READY}
 
     def saved(self, run: Run) -> str:
         """Where the model that a run has saved is."""
@@ -116,15 +115,15 @@ class Versions:
             return run.saved
         return str((self.jobs.folders.artifacts(run.id) / run.saved).absolute())
 
-    async def _ready(self, model: str, version: int) -> ModelPool:
+    async def _ready(self, model: str, version: int) -> Pool:
         key = (model, version)
         live = self.engine.pools[model]
-        if live.version == version and live.state != "failed":
+        if live.version == version and live.state is not PoolState.FAILED:
             return live
         if key in self._gone:
             raise no_version(model, version)
         pool = self.engine.versions.get(key)
-        if pool is not None and pool.signature is not None and pool.state != "failed":
+        if pool is not None and pool.signature is not None and pool.state is not PoolState.FAILED:
             self._used[key] = asyncio.get_running_loop().time()
             return pool
         task = self._loading.get(key)
@@ -133,23 +132,23 @@ class Versions:
             task.add_done_callback(lambda _: self._loading.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _load(self, model: str, version: int) -> ModelPool:
+    async def _load(self, model: str, version: int) -> Pool:
         pool = self.engine.versions.get((model, version))
-        if pool is not None and pool.state == "failed":
+        if pool is not None and pool.state is PoolState.FAILED:
             self._remove((model, version))
             pool = None
         if pool is None:
             pool = await self._start(model, version)
         await pool.settled.wait()
-        if pool.signature is None or pool.state == "failed":
-            self.engine.versions.pop((model, version), None)
+        if pool.signature is None or pool.state is PoolState.FAILED:
+            self.engine.drop_version(model, version)
             self._unload(pool)
             why = "the log of the server says why"  # with the paths that are no client's business
             raise RunError(503, f"version {version} of {model!r} could not be loaded; {why}")
         self._used[model, version] = asyncio.get_running_loop().time()
         return pool
 
-    async def _start(self, model: str, version: int) -> ModelPool:
+    async def _start(self, model: str, version: int) -> Pool:
         saved = ""
         if version:
             run = await self.store.of_version(model, version)
@@ -192,13 +191,15 @@ class Versions:
     async def _tidy_later(self) -> None:
         """Tidy again once the versions that nobody keeps have had their last call."""
         for pool in self._busy():
-            while not (self._is_kept((pool.name, pool.version)) or pool.is_idle or pool.state == "stopped"):
-                await pool.scheduler.drained()
+            while not (
+                self._is_kept((pool.name, pool.version)) or pool.is_idle or pool.state is PoolState.STOPPED
+            ):
+                await pool.drained()
                 await asyncio.sleep(IDLE_SECONDS)  # until the answer is sent, too
         self._waiting = None
         self._tidy()
 
-    def _busy(self) -> list[ModelPool]:
+    def _busy(self) -> list[Pool]:
         """The pools that nobody keeps, but that have calls still. Who keeps one tidies at the end."""
         return [
             pool for key, pool in self.engine.versions.items() if not self._is_kept(key) and not pool.is_idle
@@ -214,12 +215,13 @@ class Versions:
         return sorted(unused, key=lambda key: self._used.get(key, 0.0))
 
     def _remove(self, key: Key) -> None:
-        pool = self.engine.versions.pop(key)
+        pool = self.engine.drop_version(*key)
         self._used.pop(key, None)
         log.info("%s: version %d is unloaded", *key)
-        self._unload(pool)
+        if pool is not None:
+            self._unload(pool)
 
-    def _unload(self, pool: ModelPool) -> None:
+    def _unload(self, pool: Pool) -> None:
         task = asyncio.create_task(pool.stop())
         self._unloading.add(task)
         task.add_done_callback(self._unloading.discard)

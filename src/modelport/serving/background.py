@@ -13,6 +13,7 @@ from typing import Any
 
 from modelport.api.server import bind, serve
 from modelport.contract.errors import ModelLoadError
+from modelport.engine.ports import PoolState
 from modelport.serving.arguments import LOG_SETTINGS, refuse_in_worker, settings_of
 from modelport.serving.event_loop import run
 from modelport.serving.life import Life
@@ -106,7 +107,7 @@ class _Background:
     async def _watch(self) -> None:
         engine = self._life.engine
         await engine.settled()
-        reasons = [pool.error for pool in engine.pools.values() if pool.state != "ready"]
+        reasons = [pool.error for pool in engine.pools.values() if pool.state is not PoolState.READY]
         if reasons:
             self._ready.set_exception(ModelLoadError("; ".join(reasons)))
         else:

@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute
 
 from modelport.api.app import Application
 from modelport.api.mlup.configuration import MlupConfiguration
-from modelport.engine.local import LocalEngine
+from modelport.engine.local import make_engine
 from modelport.jobs.service import JobService
 from modelport.runs.recording import record_run
 from modelport.runs.service import RunService
@@ -36,7 +36,7 @@ class Life:
 
     def __init__(self, sources: Sequence[Source], settings: Settings, mlup: MlupConfiguration | None = None):
         self.settings = settings
-        self.engine = LocalEngine(sources, settings)
+        self.engine = make_engine(sources, settings)
         self.jobs = JobService(self.engine, settings, when_trained=record_run)
         self.runs = RunService(self.engine, self.jobs, settings)
         self._mlup = mlup

@@ -16,7 +16,7 @@ from modelport.api.mlup.model import RootModel
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import JSON
 from modelport.engine.pending import Pending
-from modelport.engine.pool import ModelPool, Refused
+from modelport.engine.ports import Pool, Refused
 
 # A request with one of these goes the long way. What media type the body is said to have does not matter,
 # unless it is one that is read by it.
@@ -93,7 +93,7 @@ class DirectPredictions:
         return self._head + f"{predict_id}\r\nx-request-id: {request_id}\r\n".encode()
 
     async def respond(
-        self, pool: ModelPool, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
+        self, pool: Pool, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Send an answer that is not plain, as a task of its own."""
         hide = self._calls.settings.hide_model_errors
@@ -115,7 +115,7 @@ class _Exchange:
 
     __slots__ = ("_cycle", "_direct", "_pool", "_timer")
 
-    def __init__(self, direct: DirectPredictions, cycle: Cycle, pool: ModelPool):
+    def __init__(self, direct: DirectPredictions, cycle: Cycle, pool: Pool):
         self._direct = direct
         self._cycle: Cycle | None = cycle
         self._pool = pool

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from modelport.api.mlup.configuration import MlupConfiguration, architecture
 from modelport.api.mlup.model import RootModel
-from modelport.engine.pool import ModelPool
+from modelport.engine.ports import Pool
 from modelport.settings import Settings
 
 SHOWN = ("name", "version", "type", "columns")
@@ -36,7 +36,7 @@ class Info:
             body |= {"model_config": ml, "web_app_config": web}
         return JSONResponse(body)
 
-    def _of_model(self, pool: ModelPool) -> dict[str, Any]:
+    def _of_model(self, pool: Pool) -> dict[str, Any]:
         if self.configuration is not None:
             return self.configuration.ml
         options = pool.source.options

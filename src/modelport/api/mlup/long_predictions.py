@@ -22,7 +22,7 @@ from modelport.api.job_submission import JobForm, JobSubmission, NotBound
 from modelport.api.mlup.dialect import HEADER, root_dialect
 from modelport.api.mlup.errors import QUEUE_FULL, TIMED_OUT
 from modelport.api.problems import Problem
-from modelport.engine.pool import ModelPool, Refused
+from modelport.engine.ports import Pool, Refused
 from modelport.jobs.records import Job
 from modelport.jobs.states import ENDED, State
 from modelport.jobs.store import StoreError
@@ -49,7 +49,7 @@ class LongPredictions:
         self.dialect = root_dialect(settings)
 
     async def begin(
-        self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, predict_id: uuid.UUID
+        self, scope: Scope, receive: Receive, send: Send, pool: Pool, predict_id: uuid.UUID
     ) -> None:
         """Answer a request to /predict with its id, once it is durable. Raises nothing."""
         name = str(predict_id)
@@ -73,7 +73,7 @@ class LongPredictions:
                 log.exception("%s: the server failed", request_id)
             await self.dialect.send_error(send, problem, name, request_id)
 
-    async def _check_room(self, pool: ModelPool) -> None:
+    async def _check_room(self, pool: Pool) -> None:
         """Raise `Problem` if as many predictions wait as the queue holds."""
         most = self.settings.queue_size
         store = self.submission.jobs.store

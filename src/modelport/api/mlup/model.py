@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from modelport.api.problems import Problem
-from modelport.engine.local import LocalEngine
-from modelport.engine.pool import ModelPool
+from modelport.engine.ports import Engine, Pool
 from modelport.settings import Settings
 
 
 class RootModel:
     """The only model of a server, or the one that `default_model` names. One for the application."""
 
-    def __init__(self, engine: LocalEngine, settings: Settings):
+    def __init__(self, engine: Engine, settings: Settings):
         self.engine = engine
         self.settings = settings
         self.in_work = 0  # requests to /predict that are not answered yet
@@ -24,7 +23,7 @@ class RootModel:
             return self.settings.default_model if self.settings.default_model in names else None
         return names[0] if len(names) == 1 else None
 
-    def pool(self) -> ModelPool:
+    def pool(self) -> Pool:
         """The workers for one call. Raises `Problem` 404 that says what to do if no model is meant."""
         return self.engine.route(self.known_name())
 

@@ -13,7 +13,7 @@ from modelport.api.mlup.model import RootModel
 from modelport.api.problems import Problem
 from modelport.contract.calls import Answer, Call
 from modelport.engine.pending import Pending
-from modelport.engine.pool import ModelPool
+from modelport.engine.ports import Pool
 
 SWITCHED_OFF = "predictions are switched off on this server"
 
@@ -44,7 +44,7 @@ class Predictions:
         finally:
             self.model.in_work -= 1
 
-    async def predict(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool) -> None:
+    async def predict(self, scope: Scope, receive: Receive, send: Send, pool: Pool) -> None:
         """Answer a request for a prediction by these workers, as /predict does by the model's own.
 
         It is always waited for, and counts for none of the limits of /predict. Raises nothing.
@@ -71,7 +71,7 @@ class Predictions:
         request_id = self.calls.engine.request_id(call.id)
         await self.dialect.send_error(send, problem, call.request_id, request_id)
 
-    def _checked(self, scope: Scope) -> ModelPool:
+    def _checked(self, scope: Scope) -> Pool:
         settings = self.calls.settings
         if scope["method"] != "POST":
             raise Problem(405, f"{scope['method']} is not possible here; possible: POST", [("Allow", "POST")])
@@ -82,7 +82,7 @@ class Predictions:
             raise Problem(429, TOO_MANY)
         return pool
 
-    async def _wait(self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, call: Call) -> None:
+    async def _wait(self, scope: Scope, receive: Receive, send: Send, pool: Pool, call: Call) -> None:
         async def respond(pending: Pending, answer: Answer) -> None:
             hide = self.calls.settings.hide_model_errors
             shaped = self.dialect.shaped(answer, call.request_id, hide=hide)

@@ -11,10 +11,10 @@ from modelport.api.job_answers import JobAnswers
 from modelport.api.job_submission import OF_VERSION
 from modelport.api.preferences import preferences
 from modelport.api.problems import Problem
-from modelport.engine.pool import ModelPool
+from modelport.engine.ports import Pool
 from modelport.runs.service import RunService
 
-AtRoot = Callable[[Scope, Receive, Send, ModelPool], Awaitable[None]]
+AtRoot = Callable[[Scope, Receive, Send, Pool], Awaitable[None]]
 
 
 class RunPredictions:
@@ -41,9 +41,7 @@ class RunPredictions:
         except TimeoutError:
             raise Problem(504, f"version {version} of {model!r} is still loading; try again later") from None
 
-    async def _answer(
-        self, scope: Scope, receive: Receive, send: Send, pool: ModelPool, *, at_root: bool
-    ) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, pool: Pool, *, at_root: bool) -> None:
         if at_root:
             await self.at_root(scope, receive, send, pool)
             return

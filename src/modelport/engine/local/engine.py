@@ -6,15 +6,16 @@ import asyncio
 import itertools
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from msgspec import structs
 
-from modelport.engine.pool import ModelPool, rules_of
+from modelport.engine.local.pool import ModelPool, rules_of
+from modelport.engine.local.worker_process import launch_job
+from modelport.engine.ports import JobLauncher, Pool, PoolState, Router
 from modelport.engine.spool import Spool, check_path
-from modelport.engine.traffic import Shares
 from modelport.settings import Settings, data_folder
 from modelport.sources.source import Source
 from modelport.worker.frames import Load
@@ -31,26 +32,26 @@ class LocalEngine:
     def __init__(self, sources: Sequence[Source], settings: Settings):
         self.sources = list(sources)
         self.settings = settings
+        self.launch_job: JobLauncher = launch_job
         self.spool = Spool(settings.spool_dir)
         self.pools: dict[str, ModelPool] = {}
         self.versions: dict[tuple[str, int], ModelPool] = {}
-        self.shares: dict[str, Shares] = {}  # of models that have a canary
+        self.shares: dict[str, Router] = {}  # of models that have a canary
         self.instance = secrets.token_hex(4)  # part of every request id, so that restarts differ
         self.draining = False  # true once the server has been told to stop
         self._numbers = itertools.count(1)
-        self.on_state: Callable[[ModelPool], None] | None = None  # told of each change of a model's state
 
     async def open(self) -> None:
         """Make the spool folder and a pool for each model, without workers. Raises `OSError`."""
         check_path(self.spool.root)
         await asyncio.to_thread(self.spool.open)
         for source in self.sources:
-            self.pools[source.name] = ModelPool(source, self.settings, self.spool, self._tell)
+            self.pools[source.name] = ModelPool(source, self.settings, self.spool)
 
     def begin(self) -> None:
         """Start the workers of every model; returns before they are ready."""
         for pool in self.pools.values():
-            if pool.state == "waiting":
+            if pool.state is PoolState.WAITING:
                 pool.start()
 
     async def start(self) -> None:
@@ -60,11 +61,15 @@ class LocalEngine:
 
     def new_pool(self, source: Source, version: int) -> ModelPool:
         """A pool for a version of a model, without workers yet; it is stopped with the engine."""
-        pool = ModelPool(source, self.settings, self.spool, _nobody, version)
+        pool = ModelPool(source, self.settings, self.spool, version)
         self.versions[source.name, version] = pool
         return pool
 
-    def make_live(self, pool: ModelPool) -> ModelPool:
+    def drop_version(self, name: str, version: int) -> Pool | None:
+        """Know a version no longer; returns its pool, for the caller to stop it, or `None`."""
+        return self.versions.pop((name, version), None)
+
+    def make_live(self, pool: Pool) -> Pool:
         """Let `pool` answer for its model from the next call on; returns the one that did until now.
 
         That one stays loaded, unless it has no workers.
@@ -72,18 +77,17 @@ class LocalEngine:
         before = self.pools[pool.name]
         if before is pool:
             return pool
+        assert isinstance(pool, ModelPool)  # it came from `new_pool`
         self.versions.pop((pool.name, pool.version), None)
-        if before.state in ("waiting", "failed"):
+        if before.state in (PoolState.WAITING, PoolState.FAILED):
             before.settled.set()  # nobody will start it any more
         else:
             self.versions[before.name, before.version] = before
-        pool.tap, before.tap = before.tap, None
-        pool.watch(self._tell)
-        before.watch(_nobody)
+        pool.observers, before.observers = before.observers, ()
         self.pools[pool.name] = pool
         return before
 
-    def route(self, name: str) -> ModelPool:
+    def route(self, name: str) -> Pool:
         """The pool that answers the next call to a model."""
         shares = self.shares.get(name)
         return self.pools[name] if shares is None else shares.choose(self.pools[name])
@@ -116,10 +120,6 @@ class LocalEngine:
             return self.pools[name].rules()
         return rules_of(self.saved_source(name, saved), self.settings, self.spool)
 
-    def _tell(self, pool: ModelPool) -> None:
-        if self.on_state is not None:
-            self.on_state(pool)
-
     def next_id(self) -> int:
         """A number for a call, unique in this server."""
         return next(self._numbers)
@@ -130,7 +130,7 @@ class LocalEngine:
 
     def ready(self) -> bool:
         """True when every model can answer."""
-        return bool(self.pools) and all(pool.state == "ready" for pool in self.pools.values())
+        return bool(self.pools) and all(pool.state is PoolState.READY for pool in self.pools.values())
 
     async def settled(self) -> None:
         """Wait until each model is ready or has failed."""
@@ -151,7 +151,3 @@ class LocalEngine:
         """End every worker and remove every temporary file. `at_once` gives the workers no time."""
         await asyncio.gather(*(pool.stop(at_once=at_once) for pool in self.all_pools()))
         await asyncio.to_thread(self.spool.close)
-
-
-def _nobody(pool: ModelPool) -> None:
-    """Who is told of the states of a version that is not live."""

@@ -15,8 +15,8 @@ from typing import Protocol
 
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.signature import Operation
-from modelport.engine.pending import ChunkStream, Deliver, Pending
-from modelport.engine.worker_process import Worker
+from modelport.engine.local.worker_process import Worker
+from modelport.engine.pending import BEFORE_IT_RAN, KILLED, STOPPED, ChunkStream, Deliver, Pending
 from modelport.settings import Settings
 from modelport.worker.frames import Acknowledge, FrameError, Kind
 
@@ -28,8 +28,6 @@ MAX_TURNS = 16  # of the event loop, for which a batch waits that each of them m
 MAX_ATTEMPTS = 2
 MAX_FRAME_BYTES = 16 << 20  # of bodies in one frame, so that large requests go one by one
 NEVER = 1e9
-# What became of a call that was given up.
-BEFORE_IT_RAN, STOPPED, KILLED = "before it ran", "stopped", "SIGKILL"
 
 
 class Owner(Protocol):

@@ -6,18 +6,19 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Coroutine, Generator
-from typing import Any, TypeAlias
+from collections.abc import Coroutine, Generator
+from typing import Any
 
 from modelport.contract.calls import Call
 from modelport.contract.signature import Signature
-from modelport.engine.backoff import LONGEST_DELAY, Backoff
+from modelport.engine.local.backoff import LONGEST_DELAY, Backoff
+from modelport.engine.local.scheduler import Scheduler
+from modelport.engine.local.served_words import served_words
+from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
-from modelport.engine.scheduler import Scheduler
-from modelport.engine.served_words import served_words
+from modelport.engine.ports import Observer, PoolState, Refused
 from modelport.engine.spool import Spool
-from modelport.engine.worker_process import Worker
 from modelport.settings import Settings
 from modelport.sources.source import Source
 from modelport.worker.frames import Failed, FrameError, Kind, Load, Ready, State
@@ -25,22 +26,6 @@ from modelport.worker.frames import Failed, FrameError, Kind, Load, Ready, State
 log = logging.getLogger("modelport.engine")
 
 TOGETHER = max((os.cpu_count() or 1) // 2, 1)
-
-Tap: TypeAlias = "Callable[[Call, Deliver], Deliver]"
-
-
-class Refused(Exception):
-    """A call that is not taken: `status` and `detail` for the client, seconds after which to try again.
-
-    `full` says that the queue is.
-    """
-
-    def __init__(self, status: int, detail: str, retry_after: int | None = None, *, full: bool = False):
-        self.full = full
-        self.status = status
-        self.detail = detail
-        self.retry_after = retry_after
-        super().__init__(detail)
 
 
 class ModelPool:
@@ -51,14 +36,13 @@ class ModelPool:
         source: Source,
         settings: Settings,
         spool: Spool,
-        on_state: Callable[[ModelPool], None],
         version: int = 0,
     ):
         self.source = source
         self.version = version  # 0 is the model as its source has it
         self.name = source.name
         self.settings = settings
-        self.state = "waiting"  # then loading, warming, ready, failed, stopped
+        self.state = PoolState.WAITING
         self.error = ""
         self.signature: Signature | None = None
         self.reads_headers = False  # true if an argument of predict() is a request header
@@ -69,7 +53,6 @@ class ModelPool:
         self.settled = asyncio.Event()  # set once the model is ready or has failed
         self.scheduler = Scheduler(self.name, settings, self)
         self._spool = spool
-        self._on_state = on_state
         self._loop = asyncio.get_running_loop()
         self.output = Output(self.name, self._loop.time)
         self._backoff = Backoff()
@@ -77,14 +60,14 @@ class ModelPool:
         self._holders = 0
         self._growing = asyncio.Lock()
         self._replacing = 0  # workers that have ended, and whose successors come after a while
-        self.tap: Tap | None = None  # sees calls on their way in
+        self.observers: tuple[Observer, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- life --------------------------------------------------------------------------------------
 
     def start(self, workers: int | None = None) -> None:
         """Start the workers. Returns at once; `settled` tells when the model is ready or has failed."""
-        self._set_state("loading")
+        self.state = PoolState.LOADING
         self.started_at = self._loop.time()
         for _ in range(max(self.settings.workers, 1) if workers is None else workers):
             self._spawn()
@@ -95,7 +78,7 @@ class ModelPool:
         No more than half of the processors load at a time: the others are for what is answered meanwhile.
         """
         async with self._growing:
-            while self.state == "ready":
+            while self.state is PoolState.READY:
                 for _ in range(min(TOGETHER, self._missing)):
                     self._spawn()
                 for worker in list(self.workers):
@@ -116,6 +99,11 @@ class ModelPool:
             yield
         finally:
             self._holders -= 1
+
+    @property
+    def workers_ready(self) -> int:
+        """How many workers can take a call."""
+        return sum(1 for worker in self.workers if worker.ready)
 
     @property
     def is_idle(self) -> bool:
@@ -157,13 +145,9 @@ class ModelPool:
             if self.state in ("waiting", "loading", "warming") and not (self.workers or self._replacing):
                 self._fail(f"its supervision failed: {task.exception()}")  # nobody else would say so
 
-    def _set_state(self, state: str) -> None:
-        self.state = state
-        self._on_state(self)
-
-    def watch(self, on_state: Callable[[ModelPool], None]) -> None:
-        """Tell `on_state` of each change of state from now on, and nobody else."""
-        self._on_state = on_state
+    async def drained(self) -> None:
+        """Wait until every call is answered."""
+        await self.scheduler.drained()
 
     async def drain(self, seconds: float) -> bool:
         """Take no more calls and wait for those that run. False if some were left at the end."""
@@ -178,7 +162,7 @@ class ModelPool:
     async def stop(self, *, at_once: bool = False) -> None:
         """End every worker, `at_once` without asking it first; what is unanswered is answered 503."""
         self._draining = True
-        self._set_state("stopped")
+        self.state = PoolState.STOPPED
         self.scheduler.answer_all(503, "the server is stopping")
         self.scheduler.close()
         workers, self.workers = self.workers, []
@@ -194,7 +178,7 @@ class ModelPool:
         """Raise `Refused` if a call would not be taken now."""
         if self._draining:
             raise Refused(503, "the server is stopping", 1)
-        if self.state == "failed":
+        if self.state is PoolState.FAILED:
             raise Refused(503, f"the model {self.name!r} could not be loaded")
         if self.signature is None:
             raise Refused(503, f"the model {self.name!r} is {self.state}", 1)
@@ -208,13 +192,22 @@ class ModelPool:
         Raises `Refused` at once if the model takes no calls or its queue is full.
         """
         self.check_open()
-        if self.tap is not None:
-            deliver = self.tap(call, deliver)
+        for observer in self.observers:
+            deliver = observer.on_call(call, deliver)
+        return self.scheduler.submit(call, deliver)
+
+    def submit_aside(self, call: Call, deliver: Deliver) -> Pending:
+        """Queue a call that is none of a client's: no observer sees it, and a full queue takes it."""
         return self.scheduler.submit(call, deliver)
 
     def cancel(self, pending: Pending) -> None:
         """The client has left: the call is dropped from the queue, or stopped where it runs."""
         self.scheduler.cancel(pending)
+
+    def close_stream(self, pending: Pending) -> None:
+        """Nobody reads the stream that answers this call any more; it is cancelled if it has not ended."""
+        if pending.call.id in self.scheduler.pending:
+            self.scheduler.cancel(pending)
 
     def discard(self, call_id: int) -> None:
         """Remove the files of a call that nobody waits for, now that no worker writes them any more."""
@@ -234,8 +227,8 @@ class ModelPool:
             self._on_failed(worker, message)
         elif kind == Kind.STATE and self.signature is None:
             state: State = message
-            if state.state in ("loading", "warming"):
-                self._set_state(state.state)
+            if state.state in (PoolState.LOADING, PoolState.WARMING):
+                self.state = PoolState(state.state)
                 log.info("%s: %s", self.name, self.state)
         elif kind < Kind.STATE:
             raise FrameError(f"a worker sends no frames of kind {kind}")
@@ -260,8 +253,8 @@ class ModelPool:
         else:
             seconds = ready.load_seconds + ready.warm_seconds
             log.info("%s: a new worker is ready after %.1f s", self.name, seconds)
-        if self.state != "ready":
-            self._set_state("ready")
+        if self.state is not PoolState.READY:
+            self.state = PoolState.READY
         self.settled.set()
         self.scheduler.wake()
 
@@ -278,8 +271,8 @@ class ModelPool:
             return
         self.workers.remove(worker)
         self._own(worker.clean_up())
-        self.scheduler.on_lost(worker, reason, retry=self.state != "stopped")
-        if self.state in ("stopped", "failed"):
+        self.scheduler.on_lost(worker, reason, retry=self.state is not PoolState.STOPPED)
+        if self.state in (PoolState.STOPPED, PoolState.FAILED):
             return
         if self.signature is None:
             self._fail(
@@ -295,8 +288,8 @@ class ModelPool:
                 return
             delay = LONGEST_DELAY
         log.error("%s: a worker ended (%s); another starts in %.1f s", self.name, reason, delay)
-        if not any(worker.ready for worker in self.workers):
-            self._set_state("loading")
+        if not self.workers_ready:
+            self.state = PoolState.LOADING
         self._replacing += 1
         self._own(self._replace(delay))
 
@@ -310,7 +303,7 @@ class ModelPool:
 
     def _fail(self, reason: str) -> None:
         self.error = reason
-        self._set_state("failed")
+        self.state = PoolState.FAILED
         log.error("%s: failed: %s", self.name, reason)
         self.scheduler.answer_all(503, "the model has failed")
         self.settled.set()

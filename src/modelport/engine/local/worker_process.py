@@ -15,15 +15,17 @@ import uuid
 from pathlib import Path
 from typing import Any, Protocol
 
+from modelport.engine.local.output_pipe import OutputPipe
 from modelport.engine.output import Lines
-from modelport.engine.output_pipe import OutputPipe
 from modelport.engine.pending import Pending
+from modelport.engine.ports import JobOwner, JobWorker
 from modelport.engine.processes import MARK, ending, kill_group, kill_marked
 from modelport.engine.starting import command, plain_options
 from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, STOP_FLAG, RunningCall
 from modelport.worker.frames import FrameBuffer, FrameError, Kind, Load, decode, encode
 
 EXIT_SECONDS = 2.0
+JOB_NICE = 10  # predictions come first where both want the processor
 OUTPUT_SECONDS = 0.5  # how long what a worker has printed may still come after its end
 CHANNEL_BYTES = 262144  # read at once of what a worker sent before it ended
 
@@ -290,6 +292,11 @@ class Worker(asyncio.Protocol):
             async with asyncio.timeout(seconds):
                 await self._ended.wait()
 
+    def drain_output(self) -> None:
+        """Read what the worker has printed so far."""
+        if self.printed is not None:
+            self.printed.drain()
+
     async def all_printed(self, seconds: float) -> None:
         """Wait until all that the worker has printed was read, but no longer than this."""
         if self.printed is not None:
@@ -309,3 +316,8 @@ class Worker(asyncio.Protocol):
         if isinstance(self._marker, mmap.mmap):
             self._marker, marker = bytearray(64), self._marker
             marker.close()
+
+
+def launch_job(owner: JobOwner, rules: Load, temp: Path) -> JobWorker:
+    """The `JobLauncher` of this machine: a process of its own, less urgent than predictions."""
+    return Worker(owner, rules, owner, temp, nice=JOB_NICE)

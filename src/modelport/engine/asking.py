@@ -1,0 +1,45 @@
+"""The one way to ask a pool and wait for the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from modelport.contract.calls import Answer, Call
+from modelport.engine.pending import Pending
+from modelport.engine.ports import Pool
+
+
+async def ask(
+    pool: Pool,
+    call: Call,
+    *,
+    seconds: float | None = None,
+    begun: Callable[[Pending], None] | None = None,
+    aside: bool = False,
+) -> tuple[Pending, Answer]:
+    """Give a call to a pool and wait for its answer; whoever waits no longer has given the call up.
+
+    After `seconds` the answer is a 504. `begun` is told of the call once it is taken, to cancel it by or to
+    hear what becomes of it. A call that is `aside` is no client's: observers do not see it. Raises `Refused`
+    at once if the pool takes no calls.
+    """
+    answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    def deliver(pending: Pending, answer: Answer) -> None:
+        if not answered.done():
+            answered.set_result(answer)
+
+    pending = pool.submit_aside(call, deliver) if aside else pool.submit(call, deliver)
+    if begun is not None:
+        begun(pending)
+    try:
+        async with asyncio.timeout(seconds):
+            return pending, await answered
+    except TimeoutError:
+        pool.cancel(pending)
+        late = f"the prediction took longer than {seconds:g} s"
+        return pending, Answer(call.id, 504, problem=True, detail=late)
+    except asyncio.CancelledError:
+        pool.cancel(pending)
+        raise

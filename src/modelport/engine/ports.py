@@ -1,0 +1,289 @@
+"""What the rest of the house knows of engines: the ports behind which workers are placed.
+
+An `Engine` has a `Pool` for each model and version; a pool takes calls and answers each of them once. A
+`JobLauncher` starts the process of one job. An `Observer` sees the calls to a live model on their way. How
+calls meet workers, and where those run, is the business of the engine behind the ports (`engine/local`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from modelport.contract.calls import Call
+from modelport.contract.signature import Signature
+from modelport.engine.output import Output
+from modelport.engine.pending import Deliver, Pending
+from modelport.engine.spool import Spool
+from modelport.settings import Settings
+from modelport.sources.source import Source
+from modelport.worker.frames import Kind, Load
+
+
+class PoolState(enum.StrEnum):
+    """Where a model is in its life. It may answer in `READY` only."""
+
+    WAITING = "waiting"
+    LOADING = "loading"
+    WARMING = "warming"
+    READY = "ready"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class Refused(Exception):
+    """A call that is not taken: `status` and `detail` for the client, seconds after which to try again.
+
+    `full` says that the queue is.
+    """
+
+    def __init__(self, status: int, detail: str, retry_after: int | None = None, *, full: bool = False):
+        self.full = full
+        self.status = status
+        self.detail = detail
+        self.retry_after = retry_after
+        super().__init__(detail)
+
+
+class Observer(Protocol):
+    """Sees the calls to a model on their way in. It must be quick: it runs in the hot path."""
+
+    def on_call(self, call: Call, deliver: Deliver) -> Deliver:
+        """A call has been taken; returns who is to get its answer, `deliver` if that is all the same."""
+        ...
+
+
+class Pool(Protocol):
+    """The workers of one version of a model, and the queue of its calls."""
+
+    name: str
+    version: int  # 0 is the model as its source has it
+    source: Source
+    settings: Settings
+    state: PoolState
+    error: str  # why it has failed
+    signature: Signature | None  # None until it was ready once
+    reads_headers: bool  # true if an argument of predict() is a request header
+    ready_seconds: float | None
+    restarts: int
+    output: Output
+    settled: asyncio.Event  # set once the model is ready or has failed
+    observers: tuple[Observer, ...]
+
+    @property
+    def workers_ready(self) -> int:
+        """How many workers can take a call."""
+        ...
+
+    @property
+    def is_idle(self) -> bool:
+        """True if nobody has a call here, or is about to make one."""
+        ...
+
+    def start(self, workers: int | None = None) -> None:
+        """Start the workers. Returns at once; `settled` tells when the model is ready or has failed."""
+        ...
+
+    async def grow(self) -> None:
+        """Have as many workers as settings say, and wait until those that were missing are ready, too."""
+        ...
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep the pool from being unloaded: a request is on its way to it."""
+        ...
+
+    def check_open(self) -> None:
+        """Raise `Refused` if a call would not be taken now."""
+        ...
+
+    def submit(self, call: Call, deliver: Deliver) -> Pending:
+        """Queue a call; `deliver` gets its answer, once. Raises `Refused`."""
+        ...
+
+    def submit_aside(self, call: Call, deliver: Deliver) -> Pending:
+        """Queue a call that is none of a client's: no observer sees it, and a full queue takes it."""
+        ...
+
+    def cancel(self, pending: Pending) -> None:
+        """The client has left: the call is dropped from the queue, or stopped where it runs."""
+        ...
+
+    def close_stream(self, pending: Pending) -> None:
+        """Nobody reads the stream that answers this call any more; it is cancelled if it has not ended."""
+        ...
+
+    def discard(self, call_id: int) -> None:
+        """Remove the files of a call that nobody waits for."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait until every call is answered."""
+        ...
+
+    async def stop(self, *, at_once: bool = False) -> None:
+        """End every worker, `at_once` without asking it first; what is unanswered is answered 503."""
+        ...
+
+
+class Router(Protocol):
+    """Spreads the calls to a model over its versions."""
+
+    def choose(self, live: Pool) -> Pool:
+        """The pool for the next call."""
+        ...
+
+
+class JobOwner(Protocol):
+    """Who started the process of a job: it is told what that says, prints, and how it ends."""
+
+    def add(self, line: bytes) -> None:
+        """A line that it printed."""
+        ...
+
+    def on_frame(self, worker: JobWorker, kind: int, message: Any) -> None:
+        """A frame that it sent."""
+        ...
+
+    def on_lost(self, worker: JobWorker, reason: str) -> None:
+        """It has ended."""
+        ...
+
+
+class JobWorker(Protocol):
+    """The process of one job."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id; 0 until it was started."""
+        ...
+
+    async def start(self) -> None:
+        """Start the process and tell it what to load. Raises `OSError`."""
+        ...
+
+    def send(self, kind: Kind, message: Any) -> None:
+        """Send a frame. Raises `FrameError` if it is too large."""
+        ...
+
+    def drain_output(self) -> None:
+        """Read what it has printed so far."""
+        ...
+
+    async def all_printed(self, seconds: float) -> None:
+        """Wait until all that it has printed was read, but no longer than this."""
+        ...
+
+    def hold_back(self) -> None:
+        """Read no more frames until `go_on`."""
+        ...
+
+    def go_on(self) -> None:
+        """Read frames again."""
+        ...
+
+    def ask_to_stop(self) -> None:
+        """Raise the flag that `current_job().cancelled` shows."""
+        ...
+
+    def terminate(self) -> None:
+        """Send SIGTERM to it."""
+        ...
+
+    def kill(self, reason: str) -> None:
+        """Kill it and everything it started. Its loss is reported when it has ended."""
+        ...
+
+    async def stop(self, *, at_once: bool = False) -> None:
+        """End it: asked first, killed if it does not go in time. Nothing of it is left after."""
+        ...
+
+
+class JobLauncher(Protocol):
+    """Makes the process of a job, which is not started yet; its temporary files go below `temp`."""
+
+    def __call__(self, owner: JobOwner, rules: Load, temp: Path) -> JobWorker: ...
+
+
+class Engine(Protocol):
+    """All models of a server. `shares` has what spreads the calls to models that have a canary."""
+
+    sources: list[Source]
+    settings: Settings
+    spool: Spool
+    shares: dict[str, Router]
+    launch_job: JobLauncher
+    draining: bool  # true once the server has been told to stop
+
+    @property
+    def pools(self) -> Mapping[str, Pool]:
+        """The pool of each model that is live."""
+        ...
+
+    @property
+    def versions(self) -> Mapping[tuple[str, int], Pool]:
+        """The pools of other versions that are loaded."""
+        ...
+
+    async def open(self) -> None:
+        """Make the spool folder and a pool for each model, without workers. Raises `OSError`."""
+        ...
+
+    def begin(self) -> None:
+        """Start the workers of every model that waits; returns before they are ready."""
+        ...
+
+    def new_pool(self, source: Source, version: int) -> Pool:
+        """A pool for a version of a model, without workers yet; it is stopped with the engine."""
+        ...
+
+    def drop_version(self, name: str, version: int) -> Pool | None:
+        """Know a version no longer; returns its pool, for the caller to stop it, or `None`."""
+        ...
+
+    def make_live(self, pool: Pool) -> Pool:
+        """Let `pool` answer for its model from the next call on; returns the one that did until now."""
+        ...
+
+    def route(self, name: str) -> Pool:
+        """The pool that answers the next call to a model."""
+        ...
+
+    def source(self, name: str) -> Source:
+        """The source of a model, without a version."""
+        ...
+
+    def saved_source(self, name: str, saved: str) -> Source:
+        """The source of a version: what a training has saved; the model itself if that is empty."""
+        ...
+
+    def job_rules(self, name: str, kind: str, saved: str | None) -> Load:
+        """What the process of a job has to load."""
+        ...
+
+    def next_id(self) -> int:
+        """A number for a call, unique in this server."""
+        ...
+
+    def request_id(self, call_id: int) -> str:
+        """The name of a call in answers and in the log."""
+        ...
+
+    def ready(self) -> bool:
+        """True when every model can answer."""
+        ...
+
+    async def settled(self) -> None:
+        """Wait until each model is ready or has failed."""
+        ...
+
+    async def drain(self, seconds: float) -> bool:
+        """Take no more calls, wait for those that run. False if some were left at the end."""
+        ...
+
+    async def stop(self, *, at_once: bool = False) -> None:
+        """End every worker and remove every temporary file."""
+        ...

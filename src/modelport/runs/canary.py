@@ -114,14 +114,11 @@ class Canaries:
             seen.shadow = None
         if plan is None:
             return
-        shares = [
-            (self.engine.versions[model, int(version)], weight)
-            for version, weight in plan.weights.items()
-            if (model, int(version)) in self.engine.versions
-        ]
+        loaded = [(self.versions.loaded_pool(model, int(v)), weight) for v, weight in plan.weights.items()]
+        shares = [(pool, weight) for pool, weight in loaded if pool is not None]
         if shares:
             self.engine.shares[model] = Shares(shares)
-        copied = None if plan.shadow is None else self.engine.versions.get((model, plan.shadow))
+        copied = None if plan.shadow is None else self.versions.loaded_pool(model, plan.shadow)
         if copied is not None and seen is not None:
             seen.shadow = Shadow(copied, self.engine.next_id)
 

@@ -58,6 +58,7 @@ class RunService:
         """See the calls of each model from its first one on: versions are checked by them."""
         for pool in self.engine.pools.values():
             pool.observers += (LiveTraffic(),)
+            self.versions.began(pool)
 
     async def own_names(self) -> None:
         """See to it that what is kept under the names of the models is theirs. Raises `ModelLoadError`."""
@@ -137,6 +138,7 @@ class RunService:
         if run is not None and run.version is not None:
             pool.source = self.engine.saved_source(pool.name, self.versions.saved(run))
             pool.version = run.version
+            self.versions.began(pool)
             log.info("%s: serving version %d, run %s", pool.name, run.version, run.id)
         pool = self.engine.pools[pool.name]  # another version may have been made live meanwhile
         live = LiveVersion(pool.version, pool.source.saved, self._origins[pool.name])
@@ -152,6 +154,7 @@ class RunService:
             if self._is_of(pool.name, live):
                 pool.source = self.engine.saved_source(pool.name, live.saved)
                 pool.version = live.version
+                self.versions.began(pool)
                 log.warning("%s: serving version %d, which was live last", pool.name, live.version)
 
     def _is_of(self, model: str, live: LiveVersion) -> bool:

@@ -52,6 +52,7 @@ class ArrayModel:
             self.readers[given.name] = _reader(given, argument, options)
         self.tables = TableInputs(self.readers)
         self.options = OptionValues(adapter.options)
+        self._known = dict.fromkeys([*arguments.values(), *self.options.names])  # in order
         only = next(iter(self.readers.values())) if len(self.readers) == 1 else None
         self._table = only if isinstance(only, TableRows) and self.options.are_optional else None
         problems: list[str] = []
@@ -74,9 +75,9 @@ class ArrayModel:
         """The arrays by the names of the inputs, and every option. Raises `ArgumentErrors`."""
         found = Findings()
         inputs: dict[str, Any] = {}
-        if places.body is None:
-            places.refuse_unread()
-        if not places.lenient:
+        if places.body is None and places.unread is not None:
+            raise places.unread
+        if places.query or places.form or not places.json.keys() <= self._known.keys():
             self._find_unknown(places, found)
         if places.body is not None:
             inputs = self.tables.of_body(places.body, places, found)
@@ -99,9 +100,8 @@ class ArrayModel:
         return inputs | values
 
     def _find_unknown(self, places: Places, found: Findings) -> None:
-        known = [*(reader.argument for reader in self.readers.values()), *self.options.names]
-        for name in unknown_arguments(places, known):
-            found.add((name,), ("unexpected_keyword_argument", unknown_words(name, known)))
+        for name in [] if places.lenient else unknown_arguments(places, self._known):
+            found.add((name,), ("unexpected_keyword_argument", unknown_words(name, self._known)))
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
         """The rows of requests that have sent nothing but rows, as JSON, in one array."""

@@ -78,6 +78,10 @@ class Settings:
     max_answer_memory: int = _setting(
         64 * MIB, "bytes of answers that clients have not read yet, all together; the slowest are cut then"
     )
+    max_table_cells: int = _setting(10_000_000, "cells of a table, in whatever form it is sent; then 422")
+    max_table_columns: int = _setting(100_000, "columns of a table")
+    max_table_rows: int = _setting(1_000_000, "rows of a table")
+    max_table_bytes: int = _setting(256 * MIB, "bytes of a table as it is sent, and when it is unpacked")
     max_connections: int = _setting(
         1000,
         "connections at a time, but no more than half of the open files that the system allows; then 503",

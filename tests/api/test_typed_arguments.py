@@ -233,7 +233,7 @@ def test_a_table_has_many_forms(predict: Predict, request_: dict[str, Any]) -> N
         (
             {"files": {"table": ("t.csv", b"a,b\n1")}, "data": {"note": "too long"}},
             {
-                "table": ["Row 0 has 1 values, the table has 2 columns."],
+                "table": ["Row 0 of the CSV has 1 values, its header 2"],
                 "note": ["String should have at most 5 characters"],
             },
         ),

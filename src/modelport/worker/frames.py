@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from modelport.contract.arrays.table_limits import TableLimits
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.model_options import ModelOptions
 from modelport.contract.signature import Signature
@@ -51,7 +52,7 @@ class Load(msgspec.Struct, array_like=True):
 
     `name`, `kind`, `target`, `attribute`, `options`, `saved` are the fields of a source; `spool` is the
     folder under which calls have their own folders. `hide_errors` and `max_rows` (0: any number) are for the
-    dialects of the root.
+    dialects of the root; `tables` bounds the tables of every call.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Load(msgspec.Struct, array_like=True):
     hide_errors: bool = False
     max_rows: int = 0
     saved: str = ""
+    tables: TableLimits = TableLimits()
 
 
 class Ready(msgspec.Struct, array_like=True):

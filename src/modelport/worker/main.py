@@ -21,6 +21,7 @@ import sys
 from time import perf_counter
 from typing import Any
 
+from modelport.contract.arrays.table_limits import set_table_limits
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.served import ServedModel
 from modelport.sources.load import load_model
@@ -71,6 +72,7 @@ def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool 
     if first is None:
         return 0
     rules: Load = first[1]
+    set_table_limits(rules.tables)
     model = _prepared(rules, frames, urgent)
     if model is None:
         return 3

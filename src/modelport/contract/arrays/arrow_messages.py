@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from modelport.contract.arrays.table_limits import TableLimits
 from modelport.contract.arrays.tables import TableInvalid, check_size
 
 MAX_MESSAGES = 100_000
@@ -19,8 +20,8 @@ LENGTH, BUFFERS, COMPRESSION = 0, 2, 3  # fields of RecordBatch
 DATA = 1  # the field of DictionaryBatch that is a RecordBatch
 
 
-def check_messages(content: bytes, is_file: bool, limit: int) -> None:
-    """Refuse data whose buffers unpack to more than `limit` bytes, or that claims too many rows.
+def check_messages(content: bytes, is_file: bool, limits: TableLimits) -> None:
+    """Refuse data whose buffers unpack to more bytes than may be, or that claims too many rows.
 
     Raises `TableInvalid`, also for messages that cannot be read.
     """
@@ -36,8 +37,8 @@ def check_messages(content: bytes, is_file: bool, limit: int) -> None:
             rows += _number(content, batch, LENGTH, "q")
             check_size(rows, 0)
             unpacked += _unpacked(content, batch, body)
-            if unpacked > limit or number > MAX_MESSAGES:
-                raise TableInvalid(f"The Arrow data unpacks to more than {limit >> 20} MiB")
+            if unpacked > limits.most_bytes or number > MAX_MESSAGES:
+                raise TableInvalid(f"The Arrow data unpacks to more than {limits.size_words()}")
     except (struct.error, IndexError):
         raise TableInvalid("The Arrow data cannot be read: it is cut off or broken") from None
 

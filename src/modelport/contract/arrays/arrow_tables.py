@@ -14,10 +14,10 @@ import msgspec
 
 from modelport.contract.arrays.arrow_messages import FILE_MARK, check_messages
 from modelport.contract.arrays.parquet_pages import check_pages
+from modelport.contract.arrays.table_limits import table_limits
 from modelport.contract.arrays.tables import Table, TableInvalid, Wanted, check_names, check_size
 from modelport.contract.errors import BadRequest
 
-MAX_BYTES = 256 << 20  # unpacked
 # What pyarrow raises for a file that is damaged, or holds moments and time zones that Python has not.
 UNREADABLE = (OSError, ValueError, KeyError, OverflowError)
 
@@ -36,7 +36,7 @@ def read_parquet(content: bytes, wanted: Wanted) -> Table:
     """The wanted columns of a Parquet file. Raises `TableInvalid` and `BadRequest`."""
     pyarrow, parquet = _pyarrow(), _pyarrow(".parquet")
     try:
-        check_pages(content, MAX_BYTES)
+        check_pages(content, table_limits())
         file = parquet.ParquetFile(pyarrow.BufferReader(content))
         schema = file.schema_arrow
         check_size(file.metadata.num_rows, len(schema.names))
@@ -58,7 +58,7 @@ def read_arrow(content: bytes, is_file: bool, wanted: Wanted) -> Table:
     """
     pyarrow, ipc = _pyarrow(), _pyarrow(".ipc")
     try:
-        check_messages(content, is_file, MAX_BYTES)
+        check_messages(content, is_file, table_limits())
         # A file is a stream between marks; its list of places, which could point anywhere, is not needed.
         begin = len(FILE_MARK) if is_file else 0
         reader = ipc.open_stream(pyarrow.BufferReader(pyarrow.py_buffer(content).slice(begin)))

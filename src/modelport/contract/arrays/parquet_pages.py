@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from modelport.contract.arrays.table_limits import TableLimits
 from modelport.contract.arrays.tables import TableInvalid
 
 MAX_PAGES = 100_000
@@ -18,19 +19,19 @@ UNPACKED_TOTAL, PACKED_TOTAL, DATA_PAGE, DICTIONARY_PAGE = 6, 7, 9, 11  # fields
 MARK = b"PAR1"
 
 
-def check_pages(content: bytes, limit: int) -> None:
-    """Refuse a file whose column chunks or pages say that they unpack to more than `limit` bytes.
+def check_pages(content: bytes, limits: TableLimits) -> None:
+    """Refuse a file whose column chunks or pages say that they unpack to more bytes than may be.
 
     Everything is read here: pyarrow's own view of a chunk ends the process where its description is
     broken. Raises `TableInvalid`, also for what cannot be read.
     """
     try:
-        _check_chunks(content, limit)
+        _check_chunks(content, limits)
     except (IndexError, KeyError, TypeError, AttributeError):
         raise TableInvalid("The Parquet file is cut off or broken") from None
 
 
-def _check_chunks(content: bytes, limit: int) -> None:
+def _check_chunks(content: bytes, limits: TableLimits) -> None:
     declared = unpacked = pages = 0
     for group in _footer(content)[ROW_GROUPS]:
         for column in group[COLUMNS]:
@@ -46,8 +47,8 @@ def _check_chunks(content: bytes, limit: int) -> None:
                 size, start = _page(content, start)
                 unpacked += size
                 pages += 1
-                _check(max(declared, unpacked), pages, limit)
-    _check(declared, pages, limit)
+                _check(max(declared, unpacked), pages, limits)
+    _check(declared, pages, limits)
 
 
 def _footer(content: bytes) -> dict[int, Any]:
@@ -57,9 +58,9 @@ def _footer(content: bytes) -> dict[int, Any]:
     return _Compact(content, len(content) - 8 - size).struct(0)
 
 
-def _check(size: int, pages: int, limit: int) -> None:
-    if size > limit or pages > MAX_PAGES:
-        raise TableInvalid(f"The Parquet file unpacks to more than {limit >> 20} MiB")
+def _check(size: int, pages: int, limits: TableLimits) -> None:
+    if size > limits.most_bytes or pages > MAX_PAGES:
+        raise TableInvalid(f"The Parquet file unpacks to more than {limits.size_words()}")
 
 
 def _page(content: bytes, start: int) -> tuple[int, int]:

@@ -22,11 +22,13 @@ from modelport.contract.arrays.findings import (
     wrong_length,
 )
 from modelport.contract.arrays.parts import Part, Whole
-from modelport.contract.arrays.tables import Table, parsed
+from modelport.contract.arrays.table_limits import table_limits
+from modelport.contract.arrays.tables import Table, TableInvalid, check_size, parsed
 from modelport.contract.model_options import Column
 from modelport.contract.row_columns import RowColumns
 
 LISTS = {list}
+ROWS = (list, dict)
 OBJECTS = {dict}
 
 
@@ -103,7 +105,10 @@ class TableRows:
         if kinds != LISTS and (kinds != OBJECTS or self._in_order is None):
             return None
         widths = set(map(len, rows))
-        if len(widths) != 1 or (self.width is not None and self.width not in widths):
+        width = widths.pop()
+        if widths or (self.width is not None and self.width != width):
+            return None
+        if not table_limits().hold(len(rows), width):
             return None
         if kinds == OBJECTS and self._in_order is not None:
             try:
@@ -113,7 +118,7 @@ class TableRows:
         cells = list(chain.from_iterable(rows))
         if not set(map(type, cells)) <= self.types:
             return None
-        array = packing.array_of(cells, (len(rows), widths.pop()), rule)
+        array = packing.array_of(cells, (len(rows), width), rule)
         return packing.frame_of(array, self.names) if self.frame and array is not None else array
 
     def _one_by_one(self, value: Any, found: Findings) -> Any:
@@ -127,6 +132,11 @@ class TableRows:
             found.add((self.argument,), LIST_TYPE)
             return None
         rows = cast("list[Any]", value)
+        try:
+            check_size(len(rows), self.width or max(map(_length, rows), default=0))
+        except TableInvalid as error:
+            found.add((self.argument,), ("table_invalid", str(error)))
+            return None
         if self.input.underscores:
             rows = [self._renamed(row) for row in rows]
         if self.validator is not None:
@@ -295,6 +305,10 @@ class TableRows:
             if fault is not None:
                 found.add((*where, name), fault)
         return None
+
+
+def _length(row: Any) -> int:
+    return len(row) if type(row) in ROWS else 0
 
 
 def _getter(names: list[str]) -> Callable[[dict[str, Any]], Sequence[Any]] | None:

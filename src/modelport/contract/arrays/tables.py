@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from modelport.contract.arrays.table_limits import table_limits
 from modelport.contract.errors import BadRequest
 
 CSV = "text/csv"
@@ -31,10 +32,6 @@ MEDIA_TYPES = {
     STREAM: STREAM,
     FILE: FILE,
 }
-MAX_ROWS = 1_000_000
-MAX_CELLS = 10_000_000
-MAX_COLUMNS = 100_000
-MAX_BYTES = 256 << 20  # of a table as it is sent
 LINES = 4096  # of a CSV that are held as lines at once
 MADE_UP = re.compile(r"__index_level_\d+__")  # the name that pandas gives to an index without one
 MOST_KNOWN = 1 << 16  # texts of a CSV that are held once, however often they come
@@ -125,17 +122,16 @@ def read_upload(upload: Any, wanted: Wanted = ALL) -> Table:
 
 def check_bytes(size: int) -> None:
     """Refuse a table of too many bytes. Raises `BadRequest` (413)."""
-    if size > MAX_BYTES:
-        raise BadRequest(f"the table is over {MAX_BYTES >> 20} MiB", 413)
+    limits = table_limits()
+    if size > limits.most_bytes:
+        raise BadRequest(f"the table is over {limits.size_words()}", 413)
 
 
 def check_size(rows: int, columns: int) -> None:
     """Refuse a table that is too large. Raises `TableInvalid`."""
-    if rows > MAX_ROWS or columns > MAX_COLUMNS or rows * columns > MAX_CELLS:
-        raise TableInvalid(
-            f"The table has {rows} rows of {columns} columns; "
-            f"at most {MAX_ROWS} rows and {MAX_CELLS} cells are taken"
-        )
+    limits = table_limits()
+    if not limits.hold(rows, columns):
+        raise TableInvalid(f"The table has {rows} rows of {columns} columns; {limits.words()}")
 
 
 def check_names(names: list[str]) -> None:
@@ -148,8 +144,10 @@ def check_names(names: list[str]) -> None:
 
 
 def _csv(content: bytes) -> Table:
-    if content.count(b",") + content.count(b"\n") > MAX_CELLS + MAX_COLUMNS:
-        raise TableInvalid(f"The table has more than {MAX_CELLS} cells")
+    limits = table_limits()
+    most = limits.cells + (limits.columns or limits.cells)  # the first line has none of the cells
+    if limits.cells and content.count(b",") + content.count(b"\n") > most:
+        raise TableInvalid(f"The table has more than {limits.cells} cells")
     if b"\0" in content:
         raise TableInvalid("The CSV holds a NUL character")
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
@@ -168,8 +166,7 @@ def _of_lines(lines: Iterator[list[str]]) -> Table:
     names = [name.strip() for name in next(lines, ())]
     if not names:
         raise TableInvalid("The CSV is empty; its first line names the columns")
-    if len(names) > MAX_COLUMNS:
-        raise TableInvalid(f"The table has {len(names)} columns; at most {MAX_COLUMNS} are taken")
+    check_size(0, len(names))
     check_names(names)
     if all(_number(name) is not None for name in names):
         raise TableInvalid("The first line of the CSV is numbers; it should name the columns")

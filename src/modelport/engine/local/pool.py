@@ -9,6 +9,7 @@ import os
 from collections.abc import Coroutine, Generator
 from typing import Any
 
+from modelport.contract.arrays.table_limits import TableLimits
 from modelport.contract.calls import Call
 from modelport.contract.signature import Signature
 from modelport.engine.local.backoff import LONGEST_DELAY, Backoff
@@ -330,4 +331,10 @@ def rules_of(source: Source, settings: Settings, spool: Spool) -> Load:
         hide_errors=settings.hide_model_errors,
         max_rows=settings.throttling_max_request_len or 0,
         saved=source.saved,
+        tables=TableLimits(
+            cells=settings.max_table_cells,
+            columns=settings.max_table_columns,
+            rows=settings.max_table_rows,
+            size=settings.max_table_bytes,
+        ),
     )

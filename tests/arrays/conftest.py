@@ -14,7 +14,7 @@ from serving import MODELS, Server, serving
 sys.path.insert(0, str(MODELS))  # the tests ask the same models themselves
 FILE = MODELS / "array_models.py"
 MODEL_NAMES = ["iris", "named", "mixed", "visits", "picks", "texts", "scaler", "several"]
-MODEL_NAMES += ["Rows", "Several", "Arrays", "called"]
+MODEL_NAMES += ["coded", "boosted", "Rows", "Several", "Arrays", "called"]
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,13 @@ def predict(server: Server, name: str, **arguments: Any) -> Any:
     return answer.json()["predictions"]
 
 
+@pytest.mark.parametrize("name", ["words", "boosted", "light", "coloured"])
+def test_the_example_of_the_documents_is_answered(server: Server, name: str) -> None:
+    operation = server.client.get("/openapi.json").json()["paths"][f"/v2/models/{name}/predict/"]["post"]
+    [example] = operation["requestBody"]["content"]["application/json"]["schema"]["examples"]
+    assert len(predict(server, name, **example)) == 1
+
+
 def test_onnx_answers_each_output_by_name(server: Server) -> None:
     assert predict(server, "sums", a=[[1, 2, 3]], b=[[3, 2, 1]]) == {
         "sum": [[4, 4, 4]],

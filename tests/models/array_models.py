@@ -9,11 +9,12 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 NAMES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
@@ -69,6 +70,16 @@ class Pick(TransformerMixin, BaseEstimator):
 
 picks = make_pipeline(Pick(), LogisticRegression()).fit(
     pd.DataFrame({"a": [0.0, 1.0], "b": [1.0, 0.0]}), ["no", "yes"]
+)
+_codes = pd.DataFrame(
+    {"when": pd.date_range("2024-01-01", periods=4), "kind": [1, 2, 1, 2], "flag": [True, False, True, False]}
+)
+coded = make_pipeline(OrdinalEncoder(), DecisionTreeClassifier(random_state=0)).fit(_codes, [0, 0, 1, 1])
+_colours = pd.DataFrame(
+    {"size": range(40), "colour": pd.Categorical(["red", "blue"] * 20), "code": pd.Categorical([1, 2] * 20)}
+)
+boosted = HistGradientBoostingClassifier(max_iter=3, categorical_features="from_dtype").fit(
+    _colours, ["no", "yes"] * 20
 )
 texts = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(["good film", "bad film"], ["yes", "no"])
 scaler = StandardScaler().fit(_iris.data)

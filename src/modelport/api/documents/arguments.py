@@ -64,6 +64,11 @@ def takes_text(argument: Argument, signature: Signature, scope: Scope) -> bool:
     return signature.contract != "deepaas" or not is_object(argument.schema, scope)
 
 
+def is_table(argument: Argument) -> bool:
+    """Whether the argument is rows, which come as a file, too."""
+    return argument.schema.get("format") == "table"
+
+
 def is_object(schema: Any, scope: Scope) -> bool:
     """Whether a value must be an object (or null)."""
     found, _ = without_null(schema, scope)

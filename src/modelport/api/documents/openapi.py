@@ -27,6 +27,11 @@ from modelport.api.documents.schemas import Schema, as_schema, cleaned, plain
 from modelport.contract.signature import JSON, Argument, Operation, Signature
 
 PREFIX = "#/components/schemas/"
+TABLE_FILE: Schema = {
+    "type": "string",
+    "format": "binary",
+    "description": "A table: CSV, Parquet or Arrow. As text: CSV or JSON.",
+}
 EVENTS = "text/event-stream"
 
 
@@ -213,7 +218,7 @@ def _request_body(operation: Operation, signature: Signature, scope: Scope) -> d
     held = {kind: [a for a in several if not _is_header_too(a)] for kind, several in held.items()}
     needed = {a.name for a in operation.arguments if a.required and wire.only_in_body(a)}
     content = {
-        kind: {"schema": _with_example(_body_schema(arguments, scope), kind, arguments, scope)}
+        kind: {"schema": _with_example(_body_schema(arguments, kind, scope), kind, arguments, scope)}
         for kind, arguments in held.items()
         if arguments and needed <= {a.name for a in arguments}  # a body without a needed file is of no use
     }
@@ -222,10 +227,13 @@ def _request_body(operation: Operation, signature: Signature, scope: Scope) -> d
     return {"required": bool(needed), "content": content}
 
 
-def _body_schema(arguments: list[Argument], scope: Scope) -> Schema:
+def _body_schema(arguments: list[Argument], kind: str, scope: Scope) -> Schema:
     properties: dict[str, Schema] = {}
     for argument in arguments:
-        properties[argument.name] = scope.convert(wire.described(argument))
+        described = wire.described(argument)
+        if kind == wire.MULTIPART and wire.is_table(argument):
+            described = TABLE_FILE  # a page offers to choose a file
+        properties[argument.name] = scope.convert(described)
     result: Schema = {"type": "object", "properties": properties}
     required = [a.name for a in arguments if a.required]
     if required:

@@ -23,7 +23,8 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     rows, in order. `as_frame` asks for a pandas DataFrame with these columns; without any, with those that
     are sent. `allows_missing` takes null in every column, for a number as NaN; a column may do so, too.
     With `omits_unsent` a DataFrame lacks the columns that no row has. `underscores` takes a space in the
-    name of a column for an underscore.
+    name of a column for an underscore. `samples` has a value that the model takes for each column, by its
+    number, of which it knows one.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     required: bool = True
     omits_unsent: bool = False
     underscores: bool = False
+    samples: dict[int, Any] = {}
 
     @property
     def names(self) -> list[str]:

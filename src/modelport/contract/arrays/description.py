@@ -7,6 +7,7 @@ from typing import Any
 import numpy
 
 from modelport.contract.arrays.adapter import Input
+from modelport.contract.arrays.example_rows import NONE, example_of
 from modelport.contract.model_options import Column
 from modelport.contract.signature import Argument
 
@@ -27,13 +28,17 @@ FORMS = (
 
 def argument_of(given: Input, name: str) -> Argument:
     """The argument of an input; a table's has the format `table`."""
-    schema = _table(given) if len(given.shape) == 2 else _array(given)
+    of_rows = len(given.shape) == 2 or (given.as_frame and not given.shape)
+    schema = _table(given) if of_rows else _array(given)
+    example = example_of(given)
+    if example is not NONE:
+        schema |= {"examples": [example]}
     return Argument(name=name, schema=schema, required=given.required)
 
 
 def _table(given: Input) -> dict[str, Any]:
     columns = given.columns
-    width = len(columns) or given.shape[1]
+    width = len(columns) or (given.shape[1] if given.shape else None)
     row: dict[str, Any] = {"type": "array", "items": _cell(Column(name=""), given)}
     if any(column.type != "any" or not column.used or column.missing for column in columns):
         row = {"type": "array", "prefixItems": [_cell(column, given) for column in columns]}

@@ -75,6 +75,7 @@ def adapt(obj: Any, options: ModelOptions) -> ArrayAdapter | None:
                 columns=columns,
                 as_frame=as_frame,
                 allows_missing=True,
+                samples={n: categories[c.name][0] for n, c in enumerate(columns) if categories.get(c.name)},
                 underscores=True,  # which LightGBM has put in the place of spaces
             )
         ],

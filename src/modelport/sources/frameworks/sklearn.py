@@ -13,6 +13,7 @@ from msgspec import structs
 from modelport.contract.arrays.adapter import ArrayAdapter, CellsRefused, Input
 from modelport.contract.errors import ArgumentErrors, HTTPError, ModelLoadError
 from modelport.contract.model_options import Column, ModelOptions
+from modelport.contract.plain import plain
 from modelport.contract.signature import Argument
 from modelport.sources.frameworks.sklearn_categories import known_categories, unknown_cells
 from modelport.sources.frameworks.sklearn_columns import Looks, looks_of
@@ -74,10 +75,9 @@ class SklearnAdapter:
             warnings.filterwarnings("ignore", WORDS, UserWarning)
         try:
             result = getattr(self.model, asked[0] if asked else self.method)(inputs["X"])
-        except ValueError as error:  # a look at each cell is worth it only now
-            taken = [column.missing for column in self.inputs[0].columns]
+        except (ValueError, AttributeError) as error:  # a look at each cell is worth it only now
             cells = unknown_cells(inputs["X"], self.categories) if self.categories else []
-            cells = cells or refused_cells(error, inputs["X"], taken)
+            cells = cells or refused_cells(error, inputs["X"], self.inputs[0].columns)
             if cells:
                 raise CellsRefused(cells) from None
             raise
@@ -159,7 +159,19 @@ def _input(model: Any, method: str) -> Input:
         structs.replace(column, missing=flag) for column, flag in zip(given.columns, missing, strict=True)
     ]
     alike = columns[:1] * width == columns and not known
-    return structs.replace(given, columns=[] if alike else columns, allows_missing=all(missing))
+    samples = _samples(looks, predict is not None)
+    return structs.replace(
+        given, columns=[] if alike else columns, allows_missing=all(missing), samples=samples
+    )
+
+
+def _samples(looks: Looks, are_known: bool) -> dict[int, Any]:
+    """Values that the columns take, which are not known of one that is given to a function of a user's."""
+    return {
+        number: None if look.type == "any" and not are_known else plain(look.sample)
+        for number, look in enumerate(looks)
+        if look is not None
+    }
 
 
 def _columns(names: list[str], looks: Looks) -> list[Column]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, cast
 
 from modelport.contract.arrays.findings import MAX_FINDINGS, Fault, Step, listed
-from modelport.sources.frameworks.sklearn_columns import positions_of
+from modelport.sources.frameworks.sklearn_columns import listed_values, positions_of
 from modelport.sources.frameworks.sklearn_parts import first_steps
 
 MOST_TOLD = 12  # categories in one message
@@ -27,7 +28,7 @@ def known_categories(model: Any, width: int) -> dict[int, list[Any]]:
         elif getattr(step, "handle_unknown", None) == "error":
             categories: Any = getattr(step, "categories_", None)
             if isinstance(categories, list) and len(cast("list[Any]", categories)) == width:
-                found |= {n: values.tolist() for n, values in enumerate(cast("list[Any]", categories))}
+                found |= {n: listed_values(values) for n, values in enumerate(cast("list[Any]", categories))}
     return found
 
 
@@ -53,4 +54,8 @@ def _is_one_of(value: Any, known: list[Any]) -> bool:
 
 
 def _told(known: list[Any]) -> str:
-    return listed([repr(value)[:MOST_LETTERS] for value in known], MOST_TOLD)
+    return listed([_shown(value)[:MOST_LETTERS] for value in known], MOST_TOLD)
+
+
+def _shown(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else repr(value)

@@ -10,7 +10,15 @@ from typing import Any, cast
 from modelport.contract.model_options import ColumnType
 from modelport.sources.frameworks.sklearn_parts import heads, is_own_kind, is_passthrough
 
-KINDS: dict[str, ColumnType] = {"f": "float", "i": "int", "u": "int", "b": "bool", "U": "str", "T": "str"}
+KINDS: dict[str, ColumnType] = {
+    "f": "float",
+    "i": "int",
+    "u": "int",
+    "b": "bool",
+    "U": "str",
+    "T": "str",
+    "M": "date",
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,18 @@ def _of_step(step: Any, following: Any, width: int, has_names: bool) -> Looks:
     categorical: Any = getattr(step, "is_categorical_", None)
     if categorical is None:
         return _uniform("float", step, width)
-    return [Look("any" if flag else "float", frozenset({id(step)})) for flag in categorical]
+    return _of_booster(step, list(categorical))
+
+
+def _of_booster(step: Any, categorical: list[bool]) -> Looks:
+    """Numbers, and the categories that the encoder within a HistGradientBoosting has seen."""
+    try:
+        seen: Any = iter(step._preprocessor.named_transformers_["encoder"].categories_)
+    except (AttributeError, KeyError, TypeError):  # it has none, or another place for them
+        return [Look("any" if flag else "float", frozenset({id(step)})) for flag in categorical]
+    return [
+        _of_values(step, next(seen)) if flag else Look("float", frozenset({id(step)})) for flag in categorical
+    ]
 
 
 def _of_imputer(step: Any, following: Any, statistics: list[Any], kind: str) -> Looks:
@@ -95,13 +114,18 @@ def _categories(step: Any, width: int) -> list[Any] | None:
 
 def _of_values(step: Any, values: Any) -> Look:
     """The categories that an encoder has seen, with a mark for those that have a missing one."""
-    known: list[Any] = values.tolist()
+    known = listed_values(values)
     present = [value for value in known if value is not None and value == value]
     kind: ColumnType = KINDS.get(str(values.dtype.kind), "any")
     if values.dtype.kind == "O":
         kind = "str" if set(map(type, present)) == {str} else "any"
     parts = frozenset({id(step), len(present) < len(known)})
     return Look(kind, parts, present[0] if present else None)
+
+
+def listed_values(values: Any) -> list[Any]:
+    """Categories as Python has them, dates too."""
+    return (values.astype("datetime64[us]") if values.dtype.kind == "M" else values).tolist()
 
 
 def _takes_numbers(step: Any, has_names: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import re
 import warnings
@@ -20,6 +21,11 @@ from modelport.sources.frameworks.sklearn_columns import Look, Looks
 MOST_GROUPS = 32  # of columns that are asked about; what is not asked about is left to the model
 TOLD = re.compile(r"NaN|missing value", re.IGNORECASE)
 WHO = re.compile(r"(\w+) does not accept missing values")
+NO_DATES = "Can only use .dt accessor"  # pandas, of a column that a function takes the month of
+NO_DATE: Fault = (
+    "date_type",
+    "The model takes dates here: send the rows as Parquet or Arrow, which have them",
+)
 TEXT = re.compile(r"could not convert string to float: (.*)", re.DOTALL)
 
 Predict = Callable[[Any], Any]
@@ -76,21 +82,44 @@ def _quietly() -> Generator[None]:
         yield
 
 
-def refused_cells(error: ValueError, rows: Any, taken: list[bool]) -> list[tuple[int, Step, Fault]]:
-    """The cells that a `ValueError` of the estimator is about: missing ones, or text; none for any other.
+def refused_cells(error: Exception, rows: Any, columns: list[Column]) -> list[tuple[int, Step, Fault]]:
+    """The cells that an error of the estimator is about: missing ones, text, no dates; none for any other.
 
-    `taken` are the columns where missing values are known to be taken.
+    `columns` say where missing values are known to be taken.
     """
     words = str(error)
+    if NO_DATES in words:
+        return _no_dates(rows, [c.type != "any" or not c.used for c in columns])
+    if not isinstance(error, ValueError):
+        return []
     text = TEXT.match(words)
     if text is not None:
         return _cells(rows, lambda value: isinstance(value, str) and repr(value) == text[1], FLOAT_TYPE, [])
     if TOLD.search(words) is None:
         return []
+    taken = [column.missing for column in columns]
     who = WHO.search(words)
     said = f"{who[1]} does not accept missing values" if who else " ".join(words.split())[:200]
     fault: Fault = ("missing_value", f"Input should not be null: {said}")
     return _cells(rows, _is_missing, fault, taken) or _cells(rows, _is_missing, fault, [])
+
+
+def _no_dates(rows: Any, typed: list[bool]) -> list[tuple[int, Step, Fault]]:
+    """The cells that look like dates, else all text, else all that is no date, of columns without a type."""
+    tests: list[Callable[[Any], bool]] = [_is_date_text, lambda value: isinstance(value, str)]
+    tests.append(lambda value: not isinstance(value, datetime.datetime))
+    for test in tests:
+        found = _cells(rows, test, NO_DATE, typed)
+        if found:
+            return found
+    return []
+
+
+def _is_date_text(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(datetime.datetime.fromisoformat(value))
+    except ValueError:
+        return False
 
 
 def _cells(

@@ -75,6 +75,7 @@ def adapt(obj: Any, options: ModelOptions) -> ArrayAdapter | None:
                 columns=columns,
                 as_frame=bool(columns) and (bool(categories) or _is_linear(booster)),
                 allows_missing=True,
+                samples={n: categories[c.name][0] for n, c in enumerate(columns) if categories.get(c.name)},
             )
         ],
         options=_options(obj, is_estimator),

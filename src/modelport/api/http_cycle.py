@@ -6,13 +6,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Generator
 from functools import partial
-from http import HTTPStatus
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
 from modelport.api.http_framing import SERVER_ERROR, is_token
+from modelport.contract.errors import PHRASES
 
 logger = logging.getLogger("modelport.http")
 
@@ -52,7 +52,7 @@ def _status_line(status: int, phrase: str) -> bytes:
     return b"HTTP/1.1 %d %s\r\n" % (status, phrase.encode("latin-1", "replace"))
 
 
-_STATUS_LINES = {status.value: _status_line(status, status.phrase) for status in HTTPStatus}
+_STATUS_LINES = {status: _status_line(status, phrase) for status, phrase in PHRASES.items()}
 
 
 def status_line(status: int, reason: object) -> bytes:

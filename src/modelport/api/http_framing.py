@@ -10,7 +10,8 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
+
+from modelport.contract.errors import standard_reason
 
 ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
@@ -51,7 +52,7 @@ class Problem:
         """RFC 9457 problem details."""
         members = {
             "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
+            "title": standard_reason(self.status),
             "status": self.status,
             "detail": self.detail,
         }
@@ -69,7 +70,7 @@ class Problem:
         """The whole answer as bytes. It is always the last one on its connection."""
         body = self.body()
         fields = [*default_headers, *self.fields(body), (b"connection", b"close")]
-        lines = [b"HTTP/1.1 %d %s\r\n" % (self.status, HTTPStatus(self.status).phrase.encode())]
+        lines = [b"HTTP/1.1 %d %s\r\n" % (self.status, standard_reason(self.status).encode())]
         lines += [b"%s: %s\r\n" % field for field in fields]
         return b"".join([*lines, b"\r\n", b"" if head_only else body])
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any
 
+from modelport.contract.errors import PHRASES
 from modelport.jobs.records import Job, Outcome
 
 
@@ -52,8 +52,7 @@ def _reason(outcome: Outcome | None) -> str | None:
     """The words that go with the status of an answer; not every status of ours has any."""
     if outcome is None or outcome.reason:
         return outcome.reason if outcome is not None else None
-    known = {status.value: status.phrase for status in HTTPStatus}
-    return known.get(outcome.status)
+    return PHRASES.get(outcome.status)
 
 
 def utc(at: float | None) -> str | None:

@@ -1,10 +1,12 @@
 # Two commands are enough: `make run` serves the demo models, `make test` checks everything.
-# Each sets up what it needs first: a virtual environment in .venv, from requirements.lock.
+# Each sets up what it needs first in the virtual environment .venv: what the demo needs, from requirements-run.lock,
+# and for all but `make run` the rest of requirements.lock.
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+DEMO := $(VENV)/.demo
 INSTALLED := $(VENV)/.installed
 # torch, TensorFlow and the other large frameworks stay out of .venv.
 FRAMEWORKS := .venv-frameworks
@@ -12,31 +14,37 @@ FRAMEWORKS := .venv-frameworks
 SOAK := .venv-soak
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-frameworks test-packages lint docs bench soak lock clean
+.PHONY: help setup run test test-pythons test-frameworks test-packages lint docs bench soak lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
 	@echo 'make test   set up, check style, types and imports, and run every test'
+	@echo 'make test-pythons     run every test with each Python that modelport is for and this machine has'
 	@echo 'make test-frameworks  set up the large frameworks too (3 GB), and run the tests of all of them'
 	@echo 'make test-packages    install old packages beside modelport (DEEPaaS 2.6 and mlup 0.4 among them), and serve there'
 	@echo 'make lint   the checks of make test without its tests'
 	@echo 'make docs   write the generated parts of the docs, and run every code block in them'
 	@echo 'make bench  measure, side by side with the peers that are installed'
 	@echo 'make soak   kill servers a thousand times, cut the power two hundred times and fuzz the API by its document, which takes a while'
-	@echo 'make lock   resolve pyproject.toml into requirements.lock anew'
+	@echo 'make lock   resolve pyproject.toml into the lock files; what is pinned stays, unless UPGRADE=--upgrade'
 	@echo 'make clean  remove everything that these commands made'
 
 setup: $(INSTALLED)
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(DEMO): requirements-run.lock pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'modelport needs Python 3.11 or newer (PYTHON=/path/to/python make …)'; exit 1; }
-	@echo 'setting up $(VENV), which takes a minute or two'
+	@echo 'setting up $(VENV), which takes some seconds'
 	@$(PYTHON) -m venv $(VENV) || { echo 'Python lacks its venv module (Debian: apt-get install python3-venv)'; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-run.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-run: setup
+$(INSTALLED): $(DEMO) requirements.lock
+	@echo 'setting up the rest of $(VENV), for tests, which takes a minute or two'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+run: $(DEMO)
 	@echo 'Serving two models on http://127.0.0.1:5000 until Ctrl-C. In another terminal:'
 	@echo
 	@echo "  curl -F image=@examples/digits/pictures/7.png 'http://127.0.0.1:5000/v2/models/digits/predict/?top=2'"
@@ -49,6 +57,16 @@ run: setup
 test: lint
 	@$(BIN)/python -m pytest
 	@$(MAKE) --no-print-directory test-packages
+
+# Each in an environment of its own. The versions are those that pyproject.toml names.
+test-pythons:
+	@for version in $$(sed -n 's/.*:: Python :: \(3\.[0-9]*\)".*/\1/p' pyproject.toml); do \
+		python=$$(for p in "python$$version" "$${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version".*/bin/python; do \
+			"$$p" -c 'import venv' 2>/dev/null && echo "$$p" && break; done); \
+		test -n "$$python" || { echo "Python $$version is not on this machine"; continue; }; \
+		echo "Python $$version: $$python"; \
+		$(MAKE) --no-print-directory setup VENV=".venv-$$version" PYTHON="$$python" && \
+			".venv-$$version/bin/python" -m pytest || exit 1; done
 
 # A minute once .venv-packages is there. Without a registry it says that nothing was tested; in CI that is an error.
 test-packages: setup
@@ -86,13 +104,26 @@ soak: setup
 		--disable-pip-version-check 'schemathesis==4.32.5'; }
 	@$(BIN)/python tests/soak/document_fuzz.py --schemathesis $(SOAK)/bin/st
 
+# One resolution: the other lock files are constrained by requirements.lock, of which the first is a part, and the second
+# what is beside it. Frameworks keep what is pinned (for another version, change the pin), since the next torch may bring
+# a graphics card's libraries.
+COMPILE = $(BIN)/pip-compile --quiet --no-emit-find-links --no-emit-index-url --no-emit-options --no-emit-trusted-host \
+	--strip-extras
+UPGRADE :=
 lock: setup
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-tools
-	@$(BIN)/pip-compile --quiet --upgrade --extra=dev --extra=examples --extra=image --extra=postgres --extra=skops --extra=table --no-emit-find-links \
-		--no-emit-index-url --no-emit-options --no-emit-trusted-host --strip-extras \
-		--output-file=requirements.lock pyproject.toml
+	@$(COMPILE) $(UPGRADE) --extra=build --extra=dev --extra=examples --extra=image --extra=postgres --extra=skops \
+		--extra=table --output-file=requirements.lock pyproject.toml
+	@$(COMPILE) --constraint=requirements.lock --extra=build --extra=examples --extra=skops --output-file=requirements-run.lock \
+		pyproject.toml
+	@cp requirements-frameworks.lock $(VENV)/frameworks.lock
+	@$(COMPILE) --constraint=requirements.lock --extra=dev-frameworks --no-annotate --no-header \
+		--output-file=$(VENV)/frameworks.lock pyproject.toml
+	@grep '^#' requirements-frameworks.lock >$(VENV)/frameworks.new
+	@grep '^[^#].*==' $(VENV)/frameworks.lock | grep -vxFf requirements.lock | sed 's/+[a-z0-9.]*$$//' >>$(VENV)/frameworks.new
+	@mv $(VENV)/frameworks.new requirements-frameworks.lock
 
 clean:
-	rm -rf $(VENV) $(FRAMEWORKS) .venv-packages $(SOAK) dist build .pytest_cache .ruff_cache .hypothesis \
+	rm -rf $(VENV) .venv-3.* $(FRAMEWORKS) .venv-packages $(SOAK) dist build .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -83,6 +83,12 @@ def test_no_package_is_pinned_in_two_lock_files() -> None:
     assert {name: (test[name], frameworks[name]) for name in test.keys() & frameworks.keys()} == {}
 
 
+def test_what_the_demo_needs_is_a_part_of_what_is_tested() -> None:
+    demo = pins("requirements-run.lock")
+    assert len(demo) < len(pins("requirements.lock")) / 2
+    assert demo.items() - pins("requirements.lock").items() == set()
+
+
 def test_the_lock_file_pins_every_requirement_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [*project["dependencies"], *(r for e in project["optional-dependencies"].values() for r in e)]

@@ -20,11 +20,6 @@ CURLRC = "silent\nshow-error\nfail-with-body\nmax-time = 60\n"
 COMMAND = '#!/bin/sh\nexec "{python}" -m modelport "$@"\n'
 # The recipes of the Makefile as they are, with the tests' own environment in place of .venv.
 MAKE = '#!/bin/sh\nexec "{make}" --no-print-directory -f "{makefile}" -o setup BIN="{bin}" "$@"\n'
-# What a page kills is the page's own server, and only if the pattern fits it.
-PKILL = """#!/bin/sh
-[ "$1 $2" = '-9 -f' ] && tr '\\0' ' ' <"/proc/$SERVER_PID/cmdline" | grep --quiet -e "$3" &&
-    kill -9 "$SERVER_PID"
-"""
 # Variables of a page, in lower case, are there in its later blocks, as in one terminal.
 BEFORE = '[ ! -e "$VARIABLES" ] || . "$VARIABLES"\n'
 AFTER = '\ndeclare -p | grep "^declare -- [a-z]" >"$VARIABLES" || true\n'
@@ -49,7 +44,6 @@ class Reader:
         self._command("modelport", COMMAND.format(python=sys.executable))
         make = MAKE.format(make=shutil.which("make"), makefile=ROOT / "Makefile", bin=BIN)
         self._command("make", make)
-        self._command("pkill", PKILL)
 
     def _command(self, name: str, text: str) -> None:
         path = self._outside / "bin" / name
@@ -111,10 +105,7 @@ class Reader:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=self._environment(
-                SERVER_PID=str(self.server.process.pid if self.server is not None else 0),
-                VARIABLES=str(self._outside / "variables"),
-            ),
+            env=self._environment(VARIABLES=str(self._outside / "variables")),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -129,10 +120,12 @@ class Reader:
     def _environment(self, **extra: str) -> dict[str, str]:
         path = os.pathsep.join([str(self._outside / "bin"), str(BIN), os.environ["PATH"]])
         packages = self._outside / "packages"
-        return environment(
+        found = environment(
             PATH=path,
+            HOME=str(
+                self._outside / "home"
+            ),  # where the data folder is, the same for each server of the page
             CURL_HOME=str(self._outside),
-            MODELPORT_DATA_DIR=str(self._outside / "data"),  # the same for each server of the page
             XDG_CACHE_HOME=str(self._outside.parent.parent / "docs-cache"),
             # `pip install ./a-package` of a page goes to a folder of the test, and asks no registry.
             PIP_TARGET=str(packages),
@@ -142,7 +135,10 @@ class Reader:
             PIP_DISABLE_PIP_VERSION_CHECK="1",
             PYTHONWARNINGS="default",
             **extra,
-        ) | {"PYTHONPATH": os.pathsep.join([str(packages), str(ROOT / "src")])}
+        )
+        elsewhere = ("MODELPORT_DATA_DIR", "XDG_DATA_HOME")
+        kept = {name: value for name, value in found.items() if name not in elsewhere}
+        return kept | {"PYTHONPATH": os.pathsep.join([str(packages), str(ROOT / "src")])}
 
 
 def matches(said: str, printed: str) -> bool:

@@ -137,6 +137,7 @@ def test_a_data_folder_of_another_server(tmp_path: Path) -> None:
         with without_jobs("--data-dir", str(tmp_path)) as second:
             assert_says_why(second, f"another server uses the data folder {tmp_path}; give this one its own")
         assert ended(first.client, predict(first.client))["state"] == "succeeded"
+        assert (tmp_path / "lock").read_text() == f"{first.process.pid}\n"
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import logging
@@ -134,6 +135,9 @@ class JobService:
             raise BlockingIOError(
                 f"another server uses the data folder {self.data_dir}; give this one its own with --data-dir"
             ) from None
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without it
+            os.ftruncate(self._lock, 0)
+            os.write(self._lock, b"%d\n" % os.getpid())
 
     async def _kept_alive(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` until this server stops: a bug in it is logged, and costs a second."""

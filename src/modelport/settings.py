@@ -59,6 +59,7 @@ class Settings:
     drain_timeout: float = _setting(30.0, "seconds that running predictions get after SIGTERM")
     kill_grace: float = _setting(1.0, "seconds a cancelled call gets before its worker is killed")
     warm: bool = _setting(True, "call warm() in every worker before it counts as ready")
+    keep_going: bool = _setting(False, "stay up although no model could be loaded")
 
     client_max_size: int = _setting(1024 * MIB, "largest request body; larger ones are answered 413")
     json_max_size: int = _setting(10 * MIB, "largest JSON or urlencoded body")

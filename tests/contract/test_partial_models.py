@@ -27,14 +27,12 @@ BROKEN = {
     "WarmFails": "warm() failed: RuntimeError: no weights here",
     "NoSuchClass": "there is no 'NoSuchClass' in partial_models",
     "broken-import": "importing it failed: ModuleNotFoundError: No module named 'no_such_dependency'",
-    "no-such-module": "there is no module 'no_such_module'",
-    "no-such-file": "there is no such file",
+    "no-such-module": "there is no module 'partial_models.no_such_module'",
 }
 SOURCES = {
     "Trains": "typed_models:Trains",
     "broken-import": "broken_import",
-    "no-such-module": "no_such_module",
-    "no-such-file": "./no/such/file.py",
+    "no-such-module": "partial_models.no_such_module",
 }
 
 

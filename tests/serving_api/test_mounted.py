@@ -201,7 +201,8 @@ def test_links_have_the_path_of_a_proxy_too(tmp_path: Path, cut: bool) -> None:
 
 
 def test_a_model_that_cannot_be_loaded_is_told_by_the_answers(tmp_path: Path) -> None:
-    with TestClient(modelport.create_app(Broken, data_dir=str(tmp_path), workers=0)) as client:
+    app = modelport.create_app(Broken, data_dir=str(tmp_path), workers=0, keep_going=True)
+    with TestClient(app) as client:
         ready = client.get("/v2/health/ready")
         assert ready.status_code == 503
         assert "the weights are missing" in ready.json()["models"]["Broken"]["error"]

@@ -101,6 +101,25 @@ def test_a_model_that_cannot_be_loaded_raises_with_its_reason(count: int) -> Non
     assert workers() == before
 
 
+def test_a_block_that_is_to_keep_going_begins_without_a_model() -> None:
+    with modelport.running(Broken, workers=0, keep_going=True) as url:
+        answer = httpx.get(f"{url}/v2/health/ready")
+        assert (answer.status_code, answer.json()["models"]["Broken"]["state"]) == (503, "failed")
+
+
+def test_an_application_without_a_model_does_not_start(tmp_path: Path) -> None:
+    async def start(*models: Any, **settings: Any) -> str:
+        async with modelport.create_app(*models, data_dir=str(tmp_path), **settings).lifespan():
+            return "started"
+
+    before = workers()
+    with pytest.raises(modelport.ModelLoadError, match="ValueError: the weights are missing"):
+        asyncio.run(start(Broken))
+    assert workers() == before
+    assert asyncio.run(start(Broken, Plain)) == "started"
+    assert asyncio.run(start(Broken, keep_going=True)) == "started"
+
+
 def test_an_error_in_the_block_ends_the_server() -> None:
     with pytest.raises(KeyError, match="mine"):
         with modelport.running(Plain, workers=0) as url:

@@ -17,7 +17,7 @@ import uvicorn
 
 from modelport.api.app import Application
 from modelport.api.http_protocol import HttpLimits, limited_protocol
-from modelport.engine.ports import Engine, PoolState
+from modelport.engine.ports import Engine
 from modelport.settings import Settings
 
 log = logging.getLogger("modelport.server")
@@ -92,15 +92,14 @@ async def serve(
     sock: socket.socket,
     on_start: Callable[[], None] | None = None,
     *,
-    needs_model: bool = False,
     stop: asyncio.Event | None = None,
 ) -> None:
     """Serve a life's models until SIGTERM or SIGINT, then drain; a second signal stops at once.
 
-    `on_start` is called once the engine has begun to load. With `needs_model` the server ends when every
-    model has failed to load, too. With `stop` it is that event, and not a signal, that ends the server, and
-    nothing of the process is changed. Raises `OSError` if the spool folder cannot be made, and
-    `ModelLoadError` if runs and jobs that are kept are another model's.
+    `on_start` is called once the engine has begun to load. Unless it is to `keep_going`, the server ends when
+    no model could be loaded, too, which `nothing_served` tells. With `stop` it is that event, and not a
+    signal, that ends the server, and nothing of the process is changed. Raises `OSError` if the spool folder
+    cannot be made, and `ModelLoadError` if runs and jobs that are kept are another model's.
     """
     server = _Uvicorn(_configuration(life.application(), life.settings))
     stopping = _Stopping(server, life)
@@ -110,7 +109,7 @@ async def serve(
         stopping.listen(stop)
         if on_start is not None:
             on_start()
-        if needs_model:
+        if not life.settings.keep_going:
             watching = asyncio.create_task(_end_without_model(life.engine, server))
         await server.serve(sockets=[sock])
     finally:
@@ -123,8 +122,19 @@ async def serve(
 
 async def _end_without_model(engine: Engine, server: uvicorn.Server) -> None:
     await engine.settled()
-    if all(pool.state is PoolState.FAILED for pool in engine.pools.values()):
+    if nothing_served(engine):
+        log.error("no model could be loaded: the server ends (with keep_going it stays up)")
         server.should_exit = True
+
+
+def nothing_served(engine: Engine) -> str:
+    """Why there is nothing to serve, once every model has failed to load; else empty.
+
+    A version that cannot be loaded does not count: the server is needed to make another one live.
+    """
+    pools = engine.pools.values()
+    failed = [pool.error for pool in pools if pool.signature is None and pool.error and not pool.version]
+    return "; ".join(failed) if len(failed) == len(pools) else ""
 
 
 def _limits(settings: Settings) -> HttpLimits:

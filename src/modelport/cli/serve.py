@@ -8,7 +8,7 @@ import sys
 import click
 from msgspec import structs
 
-from modelport.api.server import bind, serve
+from modelport.api.server import bind, nothing_served, serve
 from modelport.cli.live_view import LiveView
 from modelport.cli.loading import SourceError
 from modelport.cli.mlup_config import MlupFile
@@ -18,6 +18,7 @@ from modelport.serving.event_loop import run
 from modelport.serving.life import Life
 from modelport.serving.log import set_up_logging
 from modelport.settings import Settings
+from modelport.sources.presence import check_present
 from modelport.sources.source import parse_sources
 
 NOTHING_TO_SERVE = 2
@@ -37,6 +38,8 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         options = mlup.options if mlup is not None else ModelOptions()
         options = structs.replace(options, trust=settings.trust, format=settings.format or options.format)
         sources = parse_sources(settings.sources, settings.model_name, options)
+        if settings.sources:
+            check_present(sources)
     except ModelLoadError as error:
         raise SourceError(str(error)) from None
     set_up_logging(settings)
@@ -58,11 +61,9 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         if sys.stderr.isatty() and not settings.log_file:
             LiveView(life.engine, url).open()
 
-    # One file to serve, which may be damaged in ways that only loading shows: there is nothing to wait for.
-    is_sole_file = len(sources) == 1 and sources[0].is_saved
     try:
         life = Life(sources, settings, mlup.shown if mlup else None)
-        run(serve(life, sock, announce, needs_model=is_sole_file))
+        run(serve(life, sock, announce))
     except ModelLoadError as error:
         raise SourceError(str(error)) from None
     except OSError as error:
@@ -70,8 +71,7 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         return CANNOT_WRITE
     finally:
         sock.close()
-    unserved = [pool.error for pool in life.engine.pools.values() if pool.signature is None and pool.error]
-    if is_sole_file and unserved:
-        click.echo(f"Error: {unserved[0]}", err=True)
+    if not settings.keep_going and nothing_served(life.engine):
+        click.echo(f"Error: {nothing_served(life.engine)}", err=True)
         return NOTHING_TO_SERVE
     return 0

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.problems import Problem, send_problem
+from modelport.api.server import nothing_served
 from modelport.contract.errors import ModelLoadError
 from modelport.serving.arguments import LOG_SETTINGS, SERVER_SETTINGS, settings_of
 from modelport.serving.embedded import EmbeddedLife
@@ -29,7 +30,8 @@ def create_app(
 
     `model` is a source string or a path, a class, an object with `predict`, a function, or a dictionary of
     names and models. `routes` are your own, in place of those that are here at the same paths. With `wait`
-    the start ends when the models are ready. `settings` are those of `modelport serve`; `MODELPORT_*`
+    the start ends when the models are ready, and fails if none of them could be loaded (unless it is to
+    `keep_going`). `settings` are those of `modelport serve`; `MODELPORT_*`
     variables count where they say nothing. Raises `ModelLoadError`, `TypeError`, `ValueError`.
     """
     read = settings_of(
@@ -66,7 +68,7 @@ class ModelApplication:
     @contextlib.asynccontextmanager
     async def lifespan(self, app: Any = None) -> AsyncGenerator[None]:
         """Start, and stop at the end: `FastAPI(lifespan=ml.lifespan)`. Raises `ModelLoadError`, `OSError`."""
-        await self._begun()
+        await self._start()
         try:
             yield
         finally:
@@ -110,6 +112,13 @@ class ModelApplication:
                 self._beginnings.pop(loop, None)  # after a failure the next one tries again
         return life
 
+    async def _start(self) -> None:
+        life = await self._begun()
+        failed = nothing_served(life.life.engine) if self._wait and not self.settings.keep_going else ""
+        if failed:
+            await self._end()
+            raise ModelLoadError(failed)
+
     async def _end(self) -> None:
         life = self._lives.pop(asyncio.get_running_loop(), None)
         if life is not None:
@@ -124,7 +133,7 @@ class ModelApplication:
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            await self._begun()
+            await self._start()
         except (ModelLoadError, OSError) as error:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Generator
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 from modelport.api.server import bind, serve
@@ -27,7 +28,8 @@ def running(model: Any, *more: Any, **settings: Any) -> Generator[str]:
 
     Every model is ready when the block begins. Unless the settings say otherwise the port is a free one and
     the jobs are kept in a folder that is removed at the end. Raises `ModelLoadError` with the reason if a
-    model cannot be loaded, `TypeError` and `ValueError` for settings, `OSError` for the address.
+    model cannot be loaded (unless it is to `keep_going`), `TypeError` and `ValueError` for settings,
+    `OSError` for the address.
     """
     refuse_in_worker("modelport.running()")
     with contextlib.ExitStack() as closing:
@@ -57,7 +59,8 @@ class _Background:
     """A server in a thread with an event loop of its own."""
 
     def __init__(self, given: list[Given], files: ObjectFiles, sock: socket.socket, settings: Settings):
-        self._life = Life(files.sources(given), settings)
+        self._life = Life(files.sources(given), replace(settings, keep_going=True))
+        self._keep_going = settings.keep_going  # what has failed ends the block, and that the server
         self._sock = sock
         self._ready: Future[None] = Future()  # done when each model is ready, or one has failed
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -108,7 +111,7 @@ class _Background:
         engine = self._life.engine
         await engine.settled()
         reasons = [pool.error for pool in engine.pools.values() if pool.state is not PoolState.READY]
-        if reasons:
+        if reasons and not self._keep_going:
             self._ready.set_exception(ModelLoadError("; ".join(reasons)))
         else:
             self._ready.set_result(None)

@@ -9,8 +9,9 @@ import os
 import threading
 from typing import Any
 
-from modelport.api.server import bind
+from modelport.api.server import bind, nothing_served
 from modelport.api.server import serve as serve_life
+from modelport.contract.errors import ModelLoadError
 from modelport.serving.arguments import refuse_in_worker, settings_of
 from modelport.serving.event_loop import run
 from modelport.serving.life import Life
@@ -25,8 +26,9 @@ def serve(model: Any, *more: Any, **settings: Any) -> None:
     """Serve models until SIGTERM or SIGINT, as `modelport serve` does; returns when all has ended.
 
     `model` is what `create_app` takes, and so are `settings`, with those of the server. Raises
-    `ModelLoadError` for what cannot be served, `OSError` for an address that cannot be had, `RuntimeError`
-    where a server cannot have the process to itself: `modelport.running` is for those places.
+    `ModelLoadError` for what cannot be served (with `keep_going` only if it does not exist), `OSError` for an
+    address that cannot be had, `RuntimeError` where a server cannot have the process to itself:
+    `modelport.running` is for those places.
     """
     refuse_in_worker("modelport.serve()")
     _refuse_guests()
@@ -42,6 +44,8 @@ def serve(model: Any, *more: Any, **settings: Any) -> None:
             url = f"http://{f'[{host}]' if ':' in host else host}:{port}{base}"
             names = ", ".join(one.name for one in given)
             run(serve_life(life, sock, lambda: log.info("serving %s on %s", names, url)))
+        if not read.keep_going and nothing_served(life.engine):
+            raise ModelLoadError(nothing_served(life.engine))
     finally:
         files.close()
 

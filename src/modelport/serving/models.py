@@ -17,6 +17,7 @@ from modelport.serving.pickling import pickled
 from modelport.settings import Settings
 from modelport.sources.near_names import did_you_mean
 from modelport.sources.objects import write_object
+from modelport.sources.presence import check_present
 from modelport.sources.source import NAME, Source, parse_source
 
 
@@ -34,7 +35,8 @@ Given = Source | HeldObject
 def given_models(models: Sequence[Any], settings: Settings) -> list[Given]:
     """What is to be served; a dictionary names its models.
 
-    Raises `ModelLoadError` for a source that cannot be read, or a name that cannot be used or is used twice.
+    Raises `ModelLoadError` for a source that cannot be read or does not exist, or a name that cannot be used
+    or is used twice.
     """
     options = ModelOptions(trust=settings.trust, format=settings.format or "")
     found: list[Given] = []
@@ -58,6 +60,7 @@ def given_models(models: Sequence[Any], settings: Settings) -> list[Given]:
         raise ModelLoadError(
             f"no model is called {wanted!r} (there is: {known})" + did_you_mean(wanted, names)
         )
+    check_present(one for one in found if isinstance(one, Source))
     return found
 
 

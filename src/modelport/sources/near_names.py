@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pkgutil
+import sys
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
 from modelport.contract.nearest import did_you_mean, meant, nearest
+from modelport.sources.import_path import working_folder
 
 __all__ = ["did_you_mean", "near_files", "near_modules"]
 
@@ -37,6 +39,8 @@ def _names(folder: Path, suffix: str) -> list[str]:
 def near_modules(missing: str) -> str:
     """Modules beside a missing one whose names are near."""
     package, dot, name = missing.rpartition(".")
-    paths = list(getattr(import_module(package), "__path__", [])) if package else None
+    paths = (
+        list(getattr(import_module(package), "__path__", [])) if package else [*working_folder(), *sys.path]
+    )
     known = {m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_")}
     return meant([package + dot + near for near in nearest(name, known)])

@@ -15,8 +15,9 @@ from modelport.home import expanded
 from modelport.sources.deepaas_modules import provide_deepaas_modules
 from modelport.sources.frameworks.registry import frameworks_of
 from modelport.sources.import_path import hidden_by_python, import_from, import_from_last, working_folder
-from modelport.sources.near_names import did_you_mean, near_files, near_modules
+from modelport.sources.near_names import did_you_mean
 from modelport.sources.objects import unpickled
+from modelport.sources.presence import no_module, python_file
 from modelport.sources.source import Source
 
 # A module or object with none of these is no model, only a mistake.
@@ -68,25 +69,14 @@ def _module(source: Source) -> ModuleType:
         return importlib.import_module(source.target)
     except ModuleNotFoundError as error:
         if error.name is not None and (source.target + ".").startswith(error.name + "."):
-            raise ModelLoadError(
-                f"{source}: there is no module {error.name!r}{near_modules(error.name)} (is the package "
-                "installed, or should the source be a path such as ./model.py?)"
-            ) from error
+            raise no_module(source, error.name) from error
         raise _failed(source, error) from error
     except (Exception, SystemExit) as error:  # the model's own code runs here
         raise _failed(source, error) from error
 
 
 def _file(source: Source) -> ModuleType:
-    path = expanded(source.target).absolute()
-    try:
-        exists = path.exists()
-    except OSError as error:
-        raise ModelLoadError(f"{source}: it cannot be read: {error.strerror}") from None
-    if not exists:
-        raise ModelLoadError(f"{source}: there is no such file{near_files(expanded(source.target))}")
-    if not path.is_file() or path.suffix != ".py":
-        raise ModelLoadError(f"{source}: not a Python file (a source path ends in .py)")
+    path = python_file(source)
     import_from(str(path.parent))
     import_from_last(*working_folder())
     name = _free_name(path.stem)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any, cast
 
 import msgspec
 
 from modelport.contract.calls import Answer
 from modelport.contract.errors import (
+    PHRASES,
     AnswerInvalid,
     ArgumentErrors,
     BadRequest,
@@ -18,6 +20,7 @@ from modelport.contract.errors import (
     standard_reason,
 )
 from modelport.contract.message_maps import text_keys
+from modelport.worker.model_frames import model_trace
 
 MAX_DETAIL = 2000
 HIDDEN = "the model failed"
@@ -108,6 +111,8 @@ def http_status(error: BaseException) -> tuple[int, str, list[tuple[str, str]]] 
         return None
     if not isinstance(status, int) or not 300 <= status <= 599:
         return None
+    if status in PHRASES and reason == HTTPStatus(status).phrase:  # nobody has chosen it
+        reason = ""
     return status, str(reason or standard_reason(status))[:MAX_DETAIL], _safe_headers(headers)
 
 
@@ -151,8 +156,20 @@ def words(error: BaseException) -> str:
 
 def trace(error: BaseException) -> str:
     """The traceback, for the log."""
+    return _formatted(error, traceback.TracebackException.from_exception)
+
+
+def own_trace(error: BaseException, package: str = "") -> str:
+    """What of the traceback is of the model's own code, for the log (see `model_trace`); may be empty."""
+    return _formatted(error, lambda error: model_trace(error, package))
+
+
+def _formatted(
+    error: BaseException, read: Callable[[BaseException], traceback.TracebackException | None]
+) -> str:
     try:
-        text = "".join(traceback.format_exception(error))
+        found = read(error)
+        text = "".join(found.format()) if found is not None else ""
     except Exception:  # a broken exception class of the model's own
         text = f"{type(error).__name__} (it cannot be formatted)"
     return text.encode("utf-8", "replace").decode()[-MAX_TRACEBACK:]

@@ -88,10 +88,14 @@ class State(msgspec.Struct, array_like=True):
 
 
 class Failed(msgspec.Struct, array_like=True):
-    """The model cannot be served: the reason for its owner, and the traceback for the log."""
+    """The model cannot be served: the reason for its owner, and the traceback for the log.
+
+    `own` is what of it is of the model's own code.
+    """
 
     message: str
     traceback: str = ""
+    own: str = ""
 
 
 class Acknowledge(msgspec.Struct, array_like=True):

@@ -27,7 +27,7 @@ from modelport.contract.served import ServedModel
 from modelport.sources.load import load_model
 from modelport.sources.source import Source
 from modelport.worker.cancellation import RunningCall, Terminated
-from modelport.worker.failures import described, trace, words
+from modelport.worker.failures import described, own_trace, trace, words
 from modelport.worker.frames import Failed, FrameSocket, Kind, Load, Ready, State
 from modelport.worker.host import Host
 from modelport.worker.urgency import give_way, giving_way
@@ -98,7 +98,9 @@ def _prepared(rules: Load, frames: FrameSocket, urgent: bool) -> ServedModel | N
         raise
     except BaseException as error:  # the model's own code: anything may come out of it
         known = isinstance(error, ModelLoadError)
-        frames.send(Kind.FAILED, Failed(words(error) if known else described(error), trace(error)))
+        message = words(error) if known else described(error)
+        package = rules.target.partition(".")[0] if rules.kind == "module" else ""
+        frames.send(Kind.FAILED, Failed(message, trace(error), own_trace(error, package)))
         return None
     return model
 

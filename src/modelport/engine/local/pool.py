@@ -261,7 +261,7 @@ class ModelPool:
 
     def _on_failed(self, worker: Worker, failed: Failed) -> None:
         worker.kill_reason = failed.message
-        log.error("%s: %s", self.name, failed.message)
+        worker.failed_at = failed.own and f"\n{failed.own}"
         if failed.traceback:
             log.debug("%s: %s", self.name, failed.traceback)
 
@@ -277,7 +277,8 @@ class ModelPool:
             return
         if self.signature is None:
             self._fail(
-                reason if worker.kill_reason else f"{self.source}: its process died of loading it: {reason}"
+                reason if worker.kill_reason else f"{self.source}: its process died of loading it: {reason}",
+                worker.failed_at,
             )
             return
         self.restarts += 1
@@ -285,10 +286,11 @@ class ModelPool:
         delay = self._backoff.next_delay(lived)
         if delay is None:
             if not self.workers:
-                self._fail(f"its workers keep ending: {reason}")
+                self._fail(f"its workers keep ending: {reason}", worker.failed_at)
                 return
             delay = LONGEST_DELAY
-        log.error("%s: a worker ended (%s); another starts in %.1f s", self.name, reason, delay)
+        said = f"a worker ended ({reason}); another starts in {delay:.1f} s{worker.failed_at}"
+        log.error("%s: %s", self.name, said)
         if not self.workers_ready:
             self.state = PoolState.LOADING
         self._replacing += 1
@@ -302,10 +304,10 @@ class ModelPool:
         if not self._draining or self.scheduler.pending:
             self._spawn()
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str, failed_at: str = "") -> None:
         self.error = reason
         self.state = PoolState.FAILED
-        log.error("%s: failed: %s", self.name, reason)
+        log.error("%s: failed: %s%s", self.name, reason, failed_at.rstrip())
         self.scheduler.answer_all(503, "the model has failed")
         self.settled.set()
         others, self.workers = self.workers, []

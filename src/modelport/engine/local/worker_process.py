@@ -62,6 +62,7 @@ class Worker(asyncio.Protocol):
         self.ready_at = 0.0
         self.lost = False
         self.kill_reason = ""
+        self.failed_at = ""  # where in the model's own code loading failed, as a traceback
         self.pid = 0
         self._buffer = FrameBuffer()
         self._broken = False  # nothing is read after a broken frame

@@ -14,7 +14,7 @@ FRAMEWORKS := .venv-frameworks
 SOAK := .venv-soak
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-pythons test-frameworks test-packages lint docs bench soak lock clean
+.PHONY: help setup demo run test test-pythons test-frameworks test-packages lint docs bench soak lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
@@ -31,6 +31,8 @@ help:
 
 setup: $(INSTALLED)
 
+demo: $(DEMO)
+
 $(DEMO): requirements-run.lock pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'modelport needs Python 3.11 or newer (PYTHON=/path/to/python make …)'; exit 1; }
 	@echo 'setting up $(VENV), which takes some seconds'
@@ -44,7 +46,7 @@ $(INSTALLED): $(DEMO) requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
 
-run: $(DEMO)
+run: demo
 	@echo 'Serving two models on http://127.0.0.1:5000 until Ctrl-C. In another terminal:'
 	@echo
 	@echo "  curl -F image=@examples/digits/pictures/7.png 'http://127.0.0.1:5000/v2/models/digits/predict/?top=2'"

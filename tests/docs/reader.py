@@ -19,7 +19,7 @@ BIN = Path(sys.executable).parent
 CURLRC = "silent\nshow-error\nfail-with-body\nmax-time = 60\n"
 COMMAND = '#!/bin/sh\nexec "{python}" -m modelport "$@"\n'
 # The recipes of the Makefile as they are, with the tests' own environment in place of .venv.
-MAKE = '#!/bin/sh\nexec "{make}" --no-print-directory -f "{makefile}" -o setup BIN="{bin}" "$@"\n'
+MAKE = '#!/bin/sh\nexec "{make}" --no-print-directory -f "{makefile}" -o setup -o demo BIN="{bin}" "$@"\n'
 # Variables of a page, in lower case, are there in its later blocks, as in one terminal.
 BEFORE = '[ ! -e "$VARIABLES" ] || . "$VARIABLES"\n'
 AFTER = '\ndeclare -p | grep "^declare -- [a-z]" >"$VARIABLES" || true\n'

@@ -331,3 +331,16 @@ def test_a_model_without_validate_answers_501(client: httpx.Client) -> None:
     said = problem(client.post("/v2/models/other/validate/"), 501)["detail"]
     assert said == "Not implemented by underlying model (loaded 'other')"
     assert listed(client, "other", "validate") == []
+
+
+def test_a_training_tells_what_it_ignored_in_its_answer_and_its_log(client: httpx.Client) -> None:
+    sent: dict[str, Any] = {"files": {"table": CSV}, "params": {"raet": "0.5"}}
+    answer = client.post("/v2/models/old/train/", **sent)
+    said = "unknown argument 'raet' was ignored; did you mean 'rate'?"
+    assert (answer.status_code, answer.headers["warning"]) == (200, f'299 - "{said}"')
+    assert answer.json()["args"]["rate"] == 0.1
+    job_calls.ended(client, answer.json()["uuid"])
+    assert f"train: {said}" in client.get(f"/v2/jobs/{answer.json()['uuid']}/log").text
+    refused = client.post("/v2/models/old/validate/", json={"row": 3})
+    assert (refused.status_code, set(refused.json())) == (422, {"rows"})
+    assert "did you mean 'rows'?" in refused.headers["warning"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import httpx
 import pytest
 from serving import Server
 from v2_target import Predict, predictions
@@ -245,3 +247,56 @@ def test_old_idioms_are_documented(site: Server) -> None:
     of_migrated = {p["name"]: p for p in swagger["/v2/models/migrated/predict/"]["post"]["parameters"]}
     assert (of_migrated["files"]["in"], of_migrated["files"]["type"]) == ("formData", "file")
     assert of_migrated["files"]["description"] == "Select the image you want to classify."
+
+
+def warnings_of(answer: httpx.Response) -> list[str]:
+    return [value for name, value in answer.headers.multi_items() if name == "warning"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"params": {"cuont": "7"}},
+        {"data": {"cuont": "7"}},
+        {"files": {"cuont": (None, "7")}},
+        {"json": {"cuont": 7}},
+    ],
+    ids=["query", "form", "multipart", "json"],
+)
+def test_an_unknown_argument_is_ignored_with_a_warning(
+    predict: Predict, site: Server, request_: dict[str, Any]
+) -> None:
+    answer = predict("old", **request_)
+    assert predictions(answer) == DEFAULTS
+    said = "unknown argument 'cuont' was ignored; did you mean 'count'?"
+    assert warnings_of(answer) == [f'299 - "{said}"']
+    site.wait_for_log("old: predict: " + re.escape(said))
+    assert warnings_of(predict("old", json={"count": 7, "accept": "application/json"})) == []
+
+
+def test_a_warning_stands_beside_errors_and_says_what_there_is(predict: Predict) -> None:
+    answer = predict("new", json={"flag": "perhaps", "txet": "a", 'q"\n\\é': 1})
+    assert (answer.status_code, set(answer.json())) == (422, {"text", "flag"})
+    near, far = warnings_of(answer)
+    assert near == "299 - \"unknown argument 'txet' was ignored; did you mean 'text'?\""
+    assert far.startswith(
+        "299 - \"unknown argument 'q\\\"\\\\n\\\\\\\\\\\\xe9' was ignored; there is: 'bare', 'box', "
+    )
+
+
+def test_as_many_warnings_as_fit_a_head(predict: Predict) -> None:
+    said = warnings_of(predict("old", json={f"{number}" * 5000: 1 for number in range(9)}))
+    assert len(said) == 5
+    assert max(map(len, said)) < 400
+
+
+def test_an_argument_in_a_place_that_is_not_read_is_told_of(predict: Predict) -> None:
+    answer = predict(
+        "old", params={"only_form": "a", "X-Agent": "me"}, json={"only_query": "b", "only_json": "c"}
+    )
+    assert predictions(answer)["only_json"] == "str c"
+    assert warnings_of(answer) == [
+        "299 - \"argument 'X-Agent' was ignored, which is read from a header only\"",
+        "299 - \"argument 'only_query' was ignored, which is read from the query string only\"",
+        "299 - \"argument 'only_form' was ignored, which is read from a form only\"",
+    ]

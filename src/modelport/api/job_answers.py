@@ -16,7 +16,7 @@ from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler, refused_problem
 from modelport.api.job_bodies import training_body
 from modelport.api.job_routes import JobRoutes
-from modelport.api.job_submission import V2, JobForm, JobSubmission, NotBound, asks_for_job
+from modelport.api.job_submission import V2, JobForm, JobSubmission, NotBound, Submitted, asks_for_job
 from modelport.api.preferences import Preferences
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.api.training import json_response
@@ -89,14 +89,16 @@ class JobAnswers:
         receive: Receive,
         send: Send,
         pool: Pool,
-        submit: Callable[[], Awaitable[tuple[Job, bool]]],
+        submit: Callable[[], Awaitable[Submitted]],
         answer: Callable[[Job, str], Awaitable[Response]],
     ) -> None:
         request_id = self.calls.engine.request_id(self.calls.engine.next_id())
         try:
-            job, _ = await submit()
+            submitted = await submit()
             failpoints.reach("reply.before")
-            response: Response = await answer(job, request_id)
+            response: Response = await answer(submitted.job, request_id)
+            for name, value in submitted.warnings:
+                response.headers.append(name, value)
             response.headers["x-request-id"] = request_id
             await response(scope, receive, send)
         except NotBound as refused:

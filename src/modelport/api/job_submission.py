@@ -40,6 +40,14 @@ class NotBound(Exception):
         super().__init__("the arguments were refused")
 
 
+class Submitted(NamedTuple):
+    """The job of a request, whether the request has made it, and `Warning` headers for who sent it."""
+
+    job: Job
+    is_new: bool
+    warnings: list[tuple[str, str]]
+
+
 class JobForm(NamedTuple):
     """How a job's answer will look: its dialect, its id if that is given, and how long it is kept.
 
@@ -73,8 +81,8 @@ class JobSubmission:
 
     async def submit(
         self, scope: Scope, receive: Receive, pool: Pool, verb: str, form: JobForm = V2
-    ) -> tuple[Job, bool]:
-        """Make a job of a request; it is durable when this returns. True if it is new.
+    ) -> Submitted:
+        """Make a job of a request; it is durable when this returns.
 
         Raises `NotBound` for arguments that the model refuses, `Problem`, `Refused`, `ClientLeft`, and the
         store's errors.
@@ -85,7 +93,7 @@ class JobSubmission:
 
     async def _submit(
         self, client: tuple[Scope, Receive], pool: Pool, call: Call, form: JobForm, hold: BodyHold
-    ) -> tuple[Job, bool]:
+    ) -> Submitted:
         (scope, receive), verb = client, call.verb
         key = _idempotency_key(scope)
         pool.check_open()
@@ -107,7 +115,7 @@ class JobSubmission:
             await read_body(call, headers, receive, folder, self.settings, hold)
             call.query, own = _own_arguments(call.query, operation)
             callback = self._callback_url(scope, own)
-            arguments = await self._check(pool, call, form.check_seconds)
+            arguments, warnings = await self._check(pool, call, form.check_seconds)
             new = NewJob(
                 id=job_id,
                 kind=verb,
@@ -128,7 +136,7 @@ class JobSubmission:
             unknown = True  # unless the store answers: it may have been stored, and then needs its files
             job, kept = await self.jobs.submit(new)
             unknown = False
-            return job, kept
+            return Submitted(job, kept, warnings)
         except (IdempotencyConflict, QueueFull, StoreFull):
             unknown = False
             raise
@@ -146,8 +154,10 @@ class JobSubmission:
             raise Problem(422, str(error)) from error
         return url
 
-    async def _check(self, pool: Pool, call: Call, seconds: float | None) -> dict[str, Any]:
-        """Let a worker of the model bind the arguments; returns what may be shown of them."""
+    async def _check(
+        self, pool: Pool, call: Call, seconds: float | None
+    ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        """Let a worker of the model bind the arguments; returns what may be shown of them, and warnings."""
         check = msgspec.structs.replace(call, only_check=True)
         try:
             _, answer = await ask(pool, check, seconds=seconds)
@@ -156,10 +166,11 @@ class JobSubmission:
                 fetched = self.engine.spool.folder_of(call.id)
                 await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, fetched))
         if answer.status == 504 and seconds is not None:  # the workers are busy: it is checked when it runs
-            return {}
+            return {}, []
         if answer.status != 200:
             raise NotBound(answer)
-        return msgspec.json.decode(answer.body, type=dict[str, Any])
+        shown = msgspec.json.decode(answer.body, type=dict[str, Any])
+        return shown, [header for header in answer.headers if header[0] == "warning"]
 
 
 def asks_for_job(scope: Scope, pool: Pool) -> bool:

@@ -20,7 +20,8 @@ from modelport.contract.hints import is_generator
 from modelport.contract.metadata import metadata_of
 from modelport.contract.places import Places
 from modelport.contract.plain import plain
-from modelport.contract.signature import JSON, STREAM_TYPES, Operation, Signature
+from modelport.contract.signature import JSON, STREAM_TYPES, Argument, Operation, Signature
+from modelport.contract.unknown_arguments import ALWAYS, ignored_words
 
 VERBS = ("predict", "train", "validate")
 
@@ -37,6 +38,8 @@ class DeepaasModel:
         metadata = metadata_of(model, name, self.problems)
         operations = {verb: self._operation(verb) for verb in VERBS}
         self._arguments = {verb: operations[verb].arguments for verb in VERBS}
+        self._known = {verb: frozenset(a.name for a in operations[verb].arguments) for verb in VERBS}
+        self._placed = {verb: [a for a in self._arguments[verb] if _has_one_place(a)] for verb in VERBS}
         self._several = {verb: _taking_several(self.schemas[verb]) for verb in VERBS}
         self.signature = Signature(
             name=name,
@@ -103,6 +106,7 @@ class DeepaasModel:
             function()
 
     def bind(self, verb: str, places: Places) -> dict[str, Any]:
+        places.ignored = ignored_words(places, self._known[verb], self._placed[verb])
         values = raw_values(self._arguments[verb], self._several[verb], places, verb)
         return deserialize(self.schemas[verb], values)
 
@@ -135,6 +139,10 @@ def only_result(results: list[Any]) -> Any:
     if isinstance(results[0], BaseException):
         raise results[0]
     return results[0]
+
+
+def _has_one_place(argument: Argument) -> bool:
+    return argument.location != "any" and argument.name.lower() not in ALWAYS
 
 
 def _taking_several(schema: ma.Schema) -> frozenset[str]:

@@ -56,10 +56,12 @@ class Places:
     `unread` is what is wrong with a body that gives no arguments; who can read it all the same takes it away.
     `unread_last` says that errors of arguments are told before it.
     `lenient` requests come by an API that passes over what it does not know, and reads text as numbers.
+    `ignored` gets the words on each part of the request that was read as if it were not there.
     """
 
     __slots__ = (
-        "accept", "body", "form", "headers", "json", "lenient", "query", "raw_json", "unread", "unread_last",
+        "accept", "body", "form", "headers", "ignored", "json", "lenient", "query", "raw_json", "unread",
+        "unread_last",
     )  # fmt: skip
 
     def __init__(
@@ -81,6 +83,7 @@ class Places:
         self.unread: ModelportError | None = None
         self.unread_last = False
         self.lenient = False
+        self.ignored: list[str] = []
 
     def refuse_unread(self) -> None:
         """Raise what is wrong with a body that was sent and is not read; nothing if there is none."""

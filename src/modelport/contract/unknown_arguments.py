@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from modelport.contract.nearest import did_you_mean
-from modelport.contract.places import Places
+from modelport.contract.nearest import meant, nearest
+from modelport.contract.places import MISSING, Places
+from modelport.contract.signature import Argument
 
 MAX_NAMES = 20  # of the unknown ones that are named in one answer, and of those that there are
 MAX_NAME = 100  # characters of a name
+SUFFICIENT = 0.6  # names of arguments are short: 'alfa' is to be near 'alpha'
 ALWAYS = frozenset({"accept"})  # stands for the Accept header where none can be set
 CHARSET = "_charset_"  # of a form: RFC 7578, section 4.6
+PLACES = {
+    "query": "the query string", "form": "a form", "json": "a JSON body", "headers": "a header",
+    "cookies": "a cookie", "files": "a file of a form",
+}  # fmt: skip
 
 
 def unknown_arguments(places: Places, known: Collection[str]) -> list[str]:
@@ -32,9 +38,9 @@ def unknown_arguments(places: Places, known: Collection[str]) -> list[str]:
 def unknown_words(name: str, known: Iterable[str]) -> str:
     """What a client is told of an unknown argument."""
     names = list(known)
-    meant = did_you_mean(name[:MAX_NAME], names)
-    if meant:
-        return f"Unknown argument{meant}"
+    near = _near(name, names)
+    if near:
+        return f"Unknown argument{near}"
     shown = ", ".join(names[:MAX_NAMES]) + (", …" if len(names) > MAX_NAMES else "")
     return f"Unknown argument; there is: {shown}." if shown else "Unknown argument; there are none."
 
@@ -44,3 +50,39 @@ def unknown_messages(names: list[str], known: Collection[str]) -> tuple[dict[str
     said = {name[:MAX_NAME]: unknown_words(name, known) for name in names}
     details = [{"loc": [name], "msg": words, "type": "extra_forbidden"} for name, words in said.items()]
     return {name: [words] for name, words in said.items()}, details
+
+
+def ignored_words(places: Places, known: frozenset[str], placed: list[Argument]) -> list[str]:
+    """What a request holds that its model does not read, in words for its client.
+
+    `placed` are the arguments that are read from one place only.
+    """
+    words: list[str] = []
+    if not _are_known(places, known):
+        there = f"; there is: {_listed(sorted(known))}" if known else "; there are none"
+        for name in unknown_arguments(places, known):
+            words.append(f"unknown argument {_quoted(name)} was ignored{_near(name, known) or there}")
+    for argument in () if places.lenient else placed:
+        name = argument.name
+        if places.find(name)[1] is not MISSING and places.find(name, argument.location)[1] is MISSING:
+            where = PLACES[argument.location]
+            words.append(f"argument {_quoted(name)} was ignored, which is read from {where} only")
+    return words
+
+
+def _are_known(places: Places, known: frozenset[str]) -> bool:
+    """Whether there is nothing unknown: the common case, in the least time."""
+    return places.json.keys() <= known and places.query.keys() <= known and places.form.keys() <= known
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    return meant(nearest(name[:MAX_NAME], known, SUFFICIENT))
+
+
+def _listed(known: Iterable[str]) -> str:
+    names = list(known)
+    return ", ".join(map(_quoted, names[:MAX_NAMES])) + (", …" if len(names) > MAX_NAMES else "")
+
+
+def _quoted(name: str) -> str:
+    return repr(name if len(name) <= MAX_NAME else name[:MAX_NAME] + "…")

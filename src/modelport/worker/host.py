@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 FLUSH_SECONDS = 0.002  # answers of a frame wait for each other no longer than this
 STREAM_WINDOW = 16  # chunks in flight before the client must have taken some
 STREAM_BYTES = 256 << 10  # and bytes, of more than one chunk
+MAX_SAID = 100  # lines in the log about what requests had in vain: each is said once
+
+log = logging.getLogger("modelport")
 
 Sent = tuple[Call, Places, str]
 Bound = tuple[Call, dict[str, Any], str]
@@ -48,6 +52,7 @@ class Host:
         self.outgoing = Outgoing(channel, rules.spool)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._put_aside: list[tuple[int, Any]] = []
+        self._said: set[tuple[str, str]] = set()
         self._stopping = False
 
     def run(self) -> None:
@@ -139,7 +144,7 @@ class Host:
 
     def _bind(self, call: Call, operation: Operation) -> Bound:
         sent = self._read(call, operation)
-        return self._bound(sent, self.model.bind(call.verb, sent[1]), operation)
+        return self._bound(sent, self._arguments(call, sent[1]), operation)
 
     def _read(self, call: Call, operation: Operation) -> Sent:
         """What a call has sent, and the media type of its answer."""
@@ -162,6 +167,21 @@ class Host:
         if self.rules.allow_url_inputs and self.model.signature.contract == "typed":
             fetch_url_inputs(call, operation, places, self.rules)
         return call, places, media_type
+
+    def _arguments(self, call: Call, places: Places) -> dict[str, Any]:
+        try:
+            return self.model.bind(call.verb, places)
+        finally:
+            if places.ignored:
+                self._warn(call, places.ignored)
+
+    def _warn(self, call: Call, ignored: list[str]) -> None:
+        """Tell the client what of its request was ignored, and the log, which hears everything once."""
+        self.outgoing.warn(call.id, ignored)
+        for words in ignored:
+            if (call.verb, words) not in self._said and len(self._said) < MAX_SAID:
+                self._said.add((call.verb, words))
+                log.warning("%s: %s", call.verb, words)
 
     def _bound(self, sent: Sent, arguments: dict[str, Any], operation: Operation) -> Bound:
         call, places, media_type = sent
@@ -227,7 +247,7 @@ class Host:
         bound: list[Bound] = []
         for number, one in enumerate(sent):
             try:
-                arguments = together[number] if together else self.model.bind("predict", one[1])
+                arguments = together[number] if together else self._arguments(one[0], one[1])
                 bound.append(self._bound(one, arguments, operation))
             except Terminated:
                 raise

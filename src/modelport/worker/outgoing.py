@@ -10,6 +10,9 @@ from modelport.worker.answers import INLINE_BYTES, spooled
 from modelport.worker.failures import trace
 from modelport.worker.frames import FrameError, FrameSocket, Kind
 
+MAX_WARNINGS = 5  # of one answer, and
+MAX_WARNING = 300  # characters of each: proxies bound what headers may take
+
 
 class Outgoing:
     """The sending side of a worker. `spool` is the folder under which calls have folders of their own."""
@@ -17,10 +20,18 @@ class Outgoing:
     def __init__(self, channel: FrameSocket, spool: str):
         self._channel = channel
         self._spool = Path(spool)
+        self._warnings: dict[int, list[str]] = {}
+
+    def warn(self, call_id: int, words: list[str]) -> None:
+        """Let the answer to a call, whatever it will be, carry these words as `Warning` headers."""
+        self._warnings[call_id] = words
 
     def answers(self, answers: list[Answer]) -> None:
         """Send answers in one frame; large bodies go as files. One that cannot be sent fails alone."""
         for answer in answers:
+            if self._warnings:
+                warnings = self._warnings.pop(answer.id, [])[:MAX_WARNINGS]
+                answer.headers = [*answer.headers, *(("warning", _warning(words)) for words in warnings)]
             if len(answer.body) > INLINE_BYTES:
                 self._move_to_file(answer)
         try:
@@ -44,6 +55,13 @@ class Outgoing:
         except FrameError:
             chunk.error, chunk.failure = _clean(chunk.error), _clean(chunk.failure)
             self._channel.send(Kind.CHUNK, chunk)
+
+
+def _warning(words: str) -> str:
+    """The value of a Warning header (RFC 7234, 5.5): the code for anything that persists, and the words."""
+    text = words if len(words) <= MAX_WARNING else words[:MAX_WARNING] + "..."
+    quoted = text.encode("ascii", "backslashreplace").decode().replace("\\", "\\\\").replace('"', '\\"')
+    return f'299 - "{quoted}"'
 
 
 def _encodable(answer: Answer) -> Answer:

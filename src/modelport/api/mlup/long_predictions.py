@@ -57,10 +57,12 @@ class LongPredictions:
         form = JobForm(self.dialect.name, predict_id, self.settings.ttl_predicted_data, CHECK_SECONDS)
         try:
             await self._check_room(pool)
-            job, _ = await self.submission.submit(scope, receive, pool, "predict", form)
-            name = str(uuid.UUID(job.id))
+            submitted = await self.submission.submit(scope, receive, pool, "predict", form)
+            name = str(uuid.UUID(submitted.job.id))
             headers = {HEADER.decode(): name, "x-request-id": request_id}
             response = JSONResponse(self.dialect.begun(name), headers=headers)
+            for field, value in submitted.warnings:
+                response.headers.append(field, value)
             await response(scope, receive, send)
         except NotBound as refused:
             answer = self.dialect.shaped(refused.answer, name, hide=self.settings.hide_model_errors)

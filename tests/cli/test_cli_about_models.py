@@ -91,7 +91,13 @@ def test_a_model_that_does_not_warm_up_cannot_be_served() -> None:
 
 
 BROKEN = {
-    "no_dependency": ("import nowhere\n", "No module named 'nowhere'", "pip install nowhere"),
+    "no_dependency": (
+        "import nowhere.at_all\n", "No module named 'nowhere'", "the package that has the module 'nowhere'",
+    ),
+    "no_package": ("import cpuinfo\n", "No module named 'cpuinfo'", "pip install py-cpuinfo"),
+    "no_submodule": (
+        "import numpy.nowhere\n", "No module named 'numpy.nowhere'", "a version of numpy that has the module",
+    ),
     "no_python": ("def predict(:\n", "SyntaxError", "correct line 1 of"),
     "no_manners": ("import sys\nsys.exit(3)\n", "SystemExit: 3", "--debug shows the traceback"),
     "no_model": ("x = 1\n", "it has no predict(), train(), validate()", "as the message says"),

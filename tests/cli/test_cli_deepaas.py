@@ -71,6 +71,32 @@ def test_deepaas_run_without_an_installed_model_says_what_to_do() -> None:
     assert "there is no model to serve" in done.stderr
 
 
+def test_a_second_deepaas_run_has_the_option_that_it_is_told_to_use(
+    tmp_path: Path, one: dict[str, str]
+) -> None:
+    command = ("--listen-ip", "127.0.0.1", "--listen-port", "0")
+    first = deepaas_run(*command, MODELPORT_DATA_DIR=str(tmp_path / "both"), **one)
+    try:
+        second = deepaas_run(*command, MODELPORT_DATA_DIR=str(tmp_path / "both"), **one)
+        try:
+            second.wait_settled()
+            assert first.client.get("/v2/jobs").status_code == 200
+            refused = second.client.get("/v2/jobs")
+            assert refused.status_code == 503
+            assert "give this one its own with --data-dir or MODELPORT_DATA_DIR" in refused.json()["detail"]
+        finally:
+            second.stop()
+        own = ("--data-dir", str(tmp_path / "own"))
+        third = deepaas_run(*command, *own, MODELPORT_DATA_DIR=str(tmp_path / "both"), **one)
+        try:
+            assert third.client.get("/v2/jobs").status_code == 200
+        finally:
+            third.stop()
+    finally:
+        first.stop()
+    assert "--data-dir" not in modelport("deepaas-run", "--help").stdout, "DEEPaaS's own options are shown"
+
+
 def test_a_variable_stands_between_the_options_and_the_file(tmp_path: Path, many: dict[str, str]) -> None:
     file = tmp_path / "deepaas.ini"
     file.write_text("[DEFAULT]\nmodel-name = Fails\n")

@@ -61,7 +61,8 @@ def python_of(environment: Environment) -> Path:
         _run(sys.executable, "-m", "venv", "--without-pip", str(folder))
         # In one command, as a user would: what cannot go together is an error.
         extras = f"{ours['modelport']}[sklearn,image]"
-        _pip(python, "install", extras, ours["digits_model"], *environment.packages)
+        # What of it is imported is compiled then: a small part.
+        _pip(python, "install", "--no-compile", extras, ours["digits_model"], *environment.packages)
     stamp.write_text(repr(asked))
     return python
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from modelport.cli.code_checks import Finding, misspelt_names, problems_of_defaults
+from modelport.cli.missing_modules import how_to_install
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import Operation, Signature
@@ -58,7 +59,7 @@ def _said(error: BaseException, source: Source) -> str:
 def _remedy_of_load(error: BaseException) -> str:
     cause = error.__cause__
     if isinstance(cause, ModuleNotFoundError) and "importing it failed" in str(error):
-        return f"install what it imports, in this environment: pip install {cause.name}"
+        return how_to_install(cause.name or "")
     if isinstance(cause, SyntaxError):
         return f"correct line {cause.lineno} of {cause.filename}"
     if isinstance(error, SystemExit):

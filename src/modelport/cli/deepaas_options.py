@@ -5,6 +5,7 @@ Source: the help of `deepaas-run` and `deepaas-cli` of DEEPaaS 2.6, with what os
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ import click
 from modelport import __version__
 from modelport.cli.setting_options import given, setting_options
 from modelport.configuration import INI_SUFFIXES, PREFIX, SettingsError, settings_of_file
+from modelport.settings import Settings
 
 SETTINGS = (
     "host", "port", "base_path", "model_name", "workers", "client_max_size", "warm", "train_endpoint",
     "predict_endpoint", "doc_endpoint", "debug_endpoint", "debug", "log_level", "log_file",
 )  # fmt: skip
+NAMES = tuple(field.name for field in dataclasses.fields(Settings) if field.name != "sources")
 MEANINGLESS = (
     "openwhisk-detect", "deepaas_with_multiprocessing", "log-config-append", "log-date-format", "log-dir",
     "use-syslog", "syslog-log-facility", "use-journal", "use-json", "use-eventlog", "watch-log-file",
@@ -31,10 +34,14 @@ SWITCHES = (
 ALIASES = {"log-config-append": ["--log-config", "--log_config"], "log-dir": ["--logdir"]}
 
 
-def deepaas_options(settings: tuple[str, ...] = SETTINGS) -> list[click.Parameter]:
-    """The options of a DEEPaaS command: these settings, the file of settings, and what means nothing."""
+def deepaas_options(settings: tuple[str, ...] = SETTINGS, others: bool = False) -> list[click.Parameter]:
+    """The options of a DEEPaaS command: these settings, the file of settings, and what means nothing.
+
+    With `others` it also takes every other setting, which its help leaves out.
+    """
     return [
         *(option for option in setting_options() if option.name in settings),
+        *(_hidden(option) for option in setting_options() if others and option.name not in settings),
         click.Option(
             ["config_files", "--config-file"], multiple=True, metavar="PATH", help="an INI file, or TOML"
         ),
@@ -48,6 +55,12 @@ def deepaas_options(settings: tuple[str, ...] = SETTINGS) -> list[click.Paramete
             help="print the version of DEEPaaS whose commands these are, and of modelport",
         ),
     ]
+
+
+def _hidden(option: click.Parameter) -> click.Parameter:
+    assert isinstance(option, click.Option)
+    option.hidden = True
+    return option
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -88,4 +101,4 @@ def deepaas_settings(values: dict[str, Any]) -> dict[str, Any]:
     if os.environ.get("DEEPAAS_V2_MODEL"):
         by_variable.add("model_name")
     of_files = {name: value for name, value in found.items() if name not in by_variable}
-    return of_files | given({name: values.get(name) for name in SETTINGS})
+    return of_files | given({name: values.get(name) for name in NAMES})

@@ -18,8 +18,9 @@ def _run(**values: Any) -> None:
 command = click.Command(
     "deepaas-run",
     callback=_run,
-    params=deepaas_options(),
+    params=deepaas_options(others=True),
     short_help="Serve, with the options of DEEPaaS's deepaas-run.",
     help="Serve the installed deepaas.v2.model entry points, with the options of DEEPaaS's deepaas-run. "
-    "Switches are turned off by --noNAME. Options that mean nothing here are named and ignored.",
+    "Switches are turned off by --noNAME. Options that mean nothing here are named and ignored; "
+    "those of `modelport serve` are taken, too.",
 )

@@ -133,7 +133,8 @@ class JobService:
             os.close(self._lock)
             self._lock = -1
             raise BlockingIOError(
-                f"another server uses the data folder {self.data_dir}; give this one its own with --data-dir"
+                f"another server uses the data folder {self.data_dir}; give this one its own with --data-dir "
+                "or MODELPORT_DATA_DIR"
             ) from None
         with contextlib.suppress(OSError):  # a full disk: the lock holds without it
             os.ftruncate(self._lock, 0)

@@ -95,6 +95,19 @@ class Trains:
         return {"epochs": epochs, "flag": flag, "tags": tags, "size": size}
 
 
+class Says:
+    """Answers with a status of its own, as models of AI4OS do."""
+
+    def get_predict_args(self) -> dict[str, Any]:
+        return {"size": fields.Int(missing=0)}
+
+    def predict(self, size: int) -> dict[str, Any]:
+        return {"status": "OK", "good": True, "nothing": None, "text": "it's" + " long" * size}
+
+    def train(self) -> dict[str, Any]:
+        return self.predict(size=0)
+
+
 class Named:
     """Arguments with the names of the command's own options."""
 

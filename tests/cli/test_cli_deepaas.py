@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import cli_models
@@ -173,7 +176,15 @@ def test_warm_runs_alone(one: dict[str, str]) -> None:
     assert "are ignored: --deepaas_with_multiprocessing" in done.stderr
 
 
-def test_train_runs_here_and_answers_what_it_returned(tmp_path: Path) -> None:
+RECORD = ["date", "args", "status", "uuid", "result"]
+
+
+def returned(log: str) -> list[str]:
+    """What scripts of AI4OS find: `grep "return:" | sed -E "s/^.*return: //"`."""
+    return [line.partition("return: ")[2] for line in log.splitlines() if "return: " in line]
+
+
+def test_train_runs_here_and_answers_the_record_of_deepaas(tmp_path: Path) -> None:
     trains = installed(tmp_path / "site", trains="cli_models:Trains")
     here = tmp_path / "here"
     here.mkdir()
@@ -182,13 +193,60 @@ def test_train_runs_here_and_answers_what_it_returned(tmp_path: Path) -> None:
     options = ["--epochs", "3", "--flag", "True", "--tags", "['a', 'b']", "--data", str(data)]
     done = modelport("deepaas-cli", "train", *options, cwd=here, **trains)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"epochs": 3, "flag": True, "tags": ["a", "b"], "size": 4}
+    record = json.loads(done.stdout)
+    assert (list(record), record["status"]) == (RECORD, "done")
+    given = {"epochs": 3, "flag": True, "tags": ["a", "b"], "fail": False}
+    assert record["args"] == given | {"data": ["data", "text/csv", "data.csv"]}
+    assert record["result"]["output"] == {"epochs": 3, "flag": True, "tags": ["a", "b"], "size": 4}
+    ended = datetime.fromisoformat(record["date"]) + _duration(record["result"]["duration"])
+    assert str(ended) == record["result"]["finish_date"]
+    assert returned(done.stderr) == [done.stdout.strip()]
     assert "training for 3 epochs" in done.stderr.splitlines()
     assert list(here.iterdir()) == [], "DEEPaaS leaves nothing behind"
-    stored = tmp_path / "results" / "result"
+    stored = tmp_path / "results" / "180101-train.out"
     written = ["--deepaas_method_output", str(stored), "--nowarm", "train"]
-    assert modelport("deepaas-cli", *written, cwd=here, **trains).stdout == ""
-    assert json.loads(stored.with_suffix(".json").read_text())["epochs"] == 2
+    done = modelport("deepaas-cli", *written, cwd=here, **trains)
+    assert (done.stdout, returned(done.stderr)) == ("", [f"Output is saved in {stored}"])
+    record = json.loads(stored.read_text())
+    assert (list(record), record["args"]["epochs"], record["result"]["output"]["epochs"]) == (RECORD, 2, 2)
+
+
+def _duration(text: str) -> timedelta:
+    hours, minutes, seconds = text.split(":")
+    return timedelta(hours=int(hours), minutes=int(minutes), seconds=float(seconds))
+
+
+def test_the_log_says_what_was_returned_as_python_does(tmp_path: Path) -> None:
+    says = installed(tmp_path / "site", Says="cli_models:Says")
+    done = modelport("deepaas-cli", "predict", **says)
+    assert json.loads(done.stdout) == {"status": "OK", "good": True, "nothing": None, "text": "it's"}
+    assert [ast.literal_eval(text) for text in returned(done.stderr)] == [json.loads(done.stdout)]
+    assert "return: {'status': 'OK', " in done.stderr
+    output = tmp_path / "answer"
+    done = modelport("deepaas-cli", "--deepaas_method_output", str(output), "predict", **says)
+    assert returned(done.stderr) == [f"Output is saved in {output}.json"]
+    done = modelport("deepaas-cli", "get_metadata", **says)
+    assert [json.loads(text) for text in returned(done.stderr)] == [json.loads(done.stdout)]
+    done = modelport("deepaas-cli", "warm", **says)
+    assert returned(done.stderr) == ["Finished warm() method"]
+
+
+@pytest.mark.parametrize("method", ["predict", "train", "get_metadata"])
+def test_where_stdout_goes_to_the_log_the_answer_stands_there_once(tmp_path: Path, method: str) -> None:
+    says = installed(tmp_path / "site", Says="cli_models:Says")
+    done = subprocess.run(
+        [sys.executable, "-m", "modelport", "deepaas-cli", method],
+        env=environment() | says, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    [line] = re.findall(r"\{.*\}", done.stdout)
+    assert [line] == returned(done.stdout)
+
+
+def test_a_large_answer_comes_without_an_envelope_too(tmp_path: Path) -> None:
+    says = installed(tmp_path / "site", Says="cli_models:Says")
+    done = modelport("deepaas-cli", "predict", "--size", str(2 << 20), **says)
+    assert list(json.loads(done.stdout)) == ["status", "good", "nothing", "text"]
 
 
 def test_train_that_fails(tmp_path: Path) -> None:

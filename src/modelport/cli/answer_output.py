@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import click
 
@@ -16,10 +16,25 @@ from modelport.contract.calls import Answer, Chunk
 JSON = "application/json"
 
 
+class Habits(NamedTuple):
+    """How another command writes its answers.
+
+    `rewrite` changes a JSON body on its way, `rename` the file's name by the media type that goes into it.
+    `returned` is told the JSON before it goes to stdout, whose number it gets, and keeps it from there by a
+    false; or the file that was written.
+    """
+
+    rewrite: Callable[[bytes], bytes] | None = None
+    rename: Callable[[Path, str], Path] | None = None
+    returned: Callable[[bytes | Path, int], bool] | None = None
+
+
+OWN = Habits()
+
+
 class AnswerOutput:
     """Takes one answer, whole or in pieces. `close` it, then ask `failure`.
 
-    `rewrite` changes a JSON body on its way, `rename` the file's name by the media type that goes into it.
     `debug` adds the model's traceback to its failure.
     """
 
@@ -30,8 +45,7 @@ class AnswerOutput:
         options: list[ModelOption],
         *,
         debug: bool = False,
-        rewrite: Callable[[bytes], bytes] | None = None,
-        rename: Callable[[Path, str], Path] | None = None,
+        habits: Habits = OWN,
     ):
         self.failure: click.ClickException | None = None
         self.media_type = JSON
@@ -39,8 +53,7 @@ class AnswerOutput:
         self._path = path
         self._options = options
         self._debug = debug
-        self._rewrite = rewrite
-        self._rename = rename
+        self._rewrite, self._rename, self._returned = habits
         self._file: BinaryIO | None = None
 
     def take(self, answer: Answer) -> None:
@@ -55,16 +68,24 @@ class AnswerOutput:
                 f"the answer is {self.media_type}: write it to a file with --output FILE"
             )
             return
+        if self.media_type == JSON and not answer.stream and (self._rewrite or self._returned):
+            self._write_json(Path(answer.path).read_bytes() if answer.path else answer.body)
+            return
         if answer.path:
             with Path(answer.path).open("rb") as content:
                 shutil.copyfileobj(content, self._target())
         elif not answer.stream:
-            body = answer.body
-            if self.media_type == JSON and self._rewrite is not None:
-                body = self._rewrite(body)
-            self._target().write(body)
+            self._target().write(answer.body)
         if self._path is None and self.media_type == JSON:
             self._stdout.write(b"\n")
+
+    def _write_json(self, body: bytes) -> None:
+        if self._rewrite is not None:
+            body = self._rewrite(body)
+        if self._path is not None:
+            self._target().write(body)
+        elif self._returned is None or self._returned(body, self._stdout.fileno()):
+            self._stdout.write(body + b"\n")
 
     def take_chunk(self, chunk: Chunk) -> None:
         """Write a piece of a streamed answer at once."""
@@ -82,6 +103,8 @@ class AnswerOutput:
         if self._file is not None:
             self._file.close()
             click.echo(f"wrote {self.media_type} to {self._path}", err=True)
+            if self._returned is not None and self._path is not None:
+                self._returned(self._path, self._stdout.fileno())
         self._stdout.flush()
 
     def _target(self) -> BinaryIO:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelport.cli.deepaas_log import log_prediction, log_return
 from modelport.cli.deepaas_options import deepaas_options, deepaas_settings
 from modelport.cli.loading import answers_only, interruptible, load_timeout_option, loaded, warmed
 from modelport.cli.own_process import CommandLine, in_own_process
@@ -47,7 +49,7 @@ def _cli(
 
         path = deepaas_method_output
         how = Loading(warm, values["load_timeout"], debug)
-        train(ctx, source, list(arguments), path, _with_extension, how)
+        train(ctx, source, list(arguments), path, how)
         return
     process.leave_settings()
     with answers_only(), interruptible():
@@ -113,30 +115,32 @@ class _Run:
     def _metadata(self) -> None:
         body = json.dumps(self.model.signature.metadata, ensure_ascii=False)
         if self.output is None:
-            click.echo(body)
+            if log_return(body, sys.stdout.fileno()):
+                click.echo(body)
             return
         try:
             self.output.parent.mkdir(parents=True, exist_ok=True)
             self.output.write_text(body, encoding="utf-8", errors="replace")
         except OSError as error:
             raise click.ClickException(f"{self.output} cannot be written: {error.strerror}") from None
+        log_return(body, sys.stdout.fileno())
 
     def _warm(self) -> None:
         with answers_only(), interruptible():
             warmed(self.model, debug=self.debug)
             self.process.loaded()
         click.echo(f"modelport: {self.source.name} is warm", err=True)
+        log_return("Finished warm() method", sys.stdout.fileno())
 
     def _predict(self, options: list[ModelOption], values: dict[str, Any]) -> None:
-        from modelport.cli.answer_output import AnswerOutput
+        from modelport.cli.answer_output import AnswerOutput, Habits
         from modelport.cli.one_call import one_call, writing
 
         accept: str = values.pop("accept", None) or ""
         rewrite = _bare if self.model.signature.predict.wrapped else None
+        habits = Habits(rewrite, _with_extension, log_prediction)
         with one_call(self.model, self.source, options, values, accept, "python") as one:
-            output = AnswerOutput(
-                one.stdout, self.output, options, debug=self.debug, rewrite=rewrite, rename=_with_extension
-            )
+            output = AnswerOutput(one.stdout, self.output, options, debug=self.debug, habits=habits)
             if self.output is not None:
                 with writing():
                     self.output.parent.mkdir(parents=True, exist_ok=True)

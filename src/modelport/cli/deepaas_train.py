@@ -1,16 +1,20 @@
-"""`modelport deepaas-cli train`: a training in a process of its own, whose result is printed when it ends."""
+"""`modelport deepaas-cli train`: a training in a process of its own, whose record is printed when it ends."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import uuid
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from modelport.cli.deepaas_arguments import argument_command
+from modelport.cli.deepaas_log import log_training
 from modelport.cli.job_command import CANCEL_GRACE, HELP_FLAGS
 
 if TYPE_CHECKING:
@@ -26,7 +30,6 @@ def train(
     source: Source,
     arguments: list[str],
     output: Path | None,
-    rename: Callable[[Path, str], Path],
     how: Loading,
 ) -> None:
     """Train with these arguments. Raises as `run_here` does."""
@@ -35,7 +38,7 @@ def train(
     def prepare(signature: Signature, temp: Path) -> Prepared:
         def prepared(options: list[ModelOption], values: dict[str, Any]) -> Prepared:
             call = _call(signature, options, values, temp)
-            return _prepared(source, call, options, output, rename)
+            return _prepared(source, call, options, output)
 
         inner = argument_command("train", signature, prepared)
         with inner.make_context(f"{ctx.info_name} train", arguments, parent=ctx.parent) as context:
@@ -59,10 +62,9 @@ def _prepared(
     call: Call,
     options: list[ModelOption],
     output: Path | None,
-    rename: Callable[[Path, str], Path],
 ) -> Prepared:
     """DEEPaaS keeps no log: here, too, only what the model's own code keeps with its job is left."""
-    from modelport.cli.answer_output import AnswerOutput
+    from modelport.cli.answer_output import AnswerOutput, Habits
     from modelport.cli.local_training import Prepared
     from modelport.cli.run_folder import new_run_folder
 
@@ -71,5 +73,16 @@ def _prepared(
             output.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise click.ClickException(f"{output} cannot be written: {error.strerror}") from None
-    answer = AnswerOutput(sys.stdout.buffer, output, options, rename=rename)
-    return Prepared(call, new_run_folder(source.name), answer, CANCEL_GRACE, record=False)
+    arguments: dict[str, Any] = {}
+    habits = Habits(rewrite=partial(_record, datetime.now(), arguments), returned=log_training)
+    answer = AnswerOutput(sys.stdout.buffer, output, options, habits=habits)
+    folder = new_run_folder(source.name)
+    return Prepared(call, folder, answer, CANCEL_GRACE, record=False, arguments=arguments)
+
+
+def _record(began: datetime, arguments: dict[str, Any], output: bytes) -> bytes:
+    """DEEPaaS's record of a training that is done; `output` is the JSON of what it returned."""
+    ended = datetime.now()
+    result = {"finish_date": str(ended), "duration": str(ended - began), "output": msgspec.Raw(output)}
+    record = {"date": str(began), "args": arguments, "status": "done", "uuid": uuid.uuid4().hex}
+    return msgspec.json.encode(record | {"result": result})

@@ -36,17 +36,24 @@ class LocalJob(JobProcess):
         self.answer: Answer | None = None
         self.traceback = ""  # why the model could not be loaded
         self.has_begun = False
+        self._arguments: dict[str, Any] | None = None  # to be filled by a call that only binds them
         self._starting: tuple[JobWorker, Ready] | None = None
 
-    def begin(self, call: Call, folder: Path, cancel_grace: float) -> None:
-        """Run the call. What the job keeps goes to `folder`."""
+    def begin(
+        self, call: Call, folder: Path, cancel_grace: float, arguments: dict[str, Any] | None = None
+    ) -> None:
+        """Run the call. What the job keeps goes to `folder`; `arguments` gets what may be shown of them."""
         assert self._starting is not None
         worker, ready = self._starting
         self.claim.job.call = msgspec.msgpack.encode(call)
         self.folder = folder
         self._grace = cancel_grace
         self.has_begun = True
-        super().on_frame(worker, Kind.READY, ready)
+        if arguments is None:
+            super().on_frame(worker, Kind.READY, ready)
+            return
+        self._arguments = arguments
+        worker.send(Kind.CALLS, [msgspec.structs.replace(call, only_check=True)])
 
     def on_frame(self, worker: JobWorker, kind: int, message: Any) -> None:
         if kind == Kind.READY:
@@ -57,7 +64,13 @@ class LocalJob(JobProcess):
         if kind == Kind.FAILED:
             failed: Failed = message
             self.traceback = failed.traceback
-        elif kind == Kind.ANSWERS:
+        elif kind == Kind.ANSWERS and self._arguments is not None and message[0].status == 200:
+            assert self._starting is not None
+            self._arguments |= msgspec.json.decode(message[0].body)
+            self._arguments = None
+            super().on_frame(worker, Kind.READY, self._starting[1])
+            return
+        elif kind == Kind.ANSWERS:  # of the call, or that its arguments are refused
             self.answer = self._kept(message[0])
         super().on_frame(worker, kind, message)
 

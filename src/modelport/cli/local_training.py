@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import click
 
@@ -29,6 +30,7 @@ class Prepared:
     """What the command line asks for, which is known once the model has said its arguments.
 
     The call's files lie in the folder that `prepare` was given. `record` keeps log, metrics and result.
+    `arguments`, if given, is filled with what may be shown of them before the call runs.
     """
 
     call: Call
@@ -36,6 +38,7 @@ class Prepared:
     output: AnswerOutput
     cancel_grace: float
     record: bool = True
+    arguments: dict[str, Any] | None = None
     debug: bool = False
 
 
@@ -98,7 +101,7 @@ class _Run:
             _make(prepared.folder)
             self.folder = RunFolder(prepared.folder.absolute(), self._earlier, record=prepared.record)
             self.display.begin(f"{self.verb} {source.name}")
-            job.begin(prepared.call, self.folder.path, prepared.cancel_grace)
+            job.begin(prepared.call, self.folder.path, prepared.cancel_grace, prepared.arguments)
 
         self.display.wait(f"loading {source.name}")
         try:

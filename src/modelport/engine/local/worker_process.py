@@ -286,6 +286,8 @@ class Worker(asyncio.Protocol):
             kill_group(self.pid, signal.SIGKILL)
             await self._wait(EXIT_SECONDS)
         self._lose("stopped")
+        if self._thread is not None and self._ended.is_set():
+            self._thread.join()  # it has said so with its last statement
         await self.clean_up()
 
     async def _wait(self, seconds: float) -> None:

@@ -40,6 +40,13 @@ MODELS = [
     "any-media=typed_models:AnyMedia",
     "two-boxes=webargs_models:TwoBoxes",
     "template=published_models:Template",
+    "eye=file_models:Eye",
+    "together=file_models:Together",
+    "several=file_models:Several",
+    "rows=file_models:Rows",
+    "reads=file_models:Reads",
+    "counts=file_models:Counts",
+    "legacy-file=file_models:Legacy",
 ]
 
 

@@ -14,6 +14,8 @@ import pytest
 from serving import Server, serving, wait_until
 from v2_target import problem
 
+from modelport.contract.kinds import NOT_A_FILE
+
 MODELS = (
     "t=trainable:Trainable",
     "old=training_models:OldStyle",
@@ -128,7 +130,7 @@ def test_a_number_that_json_does_not_have_is_null(client: httpx.Client) -> None:
         ("old", {"files": {"table": CSV}, "params": {"layers": ["1", "x"]}}, 422,
          {"layers": {"1": ["Not a valid integer."]}}),
         ("old", {"files": {"table": ("", b"x", "text/csv")}}, 422, {"table": ["Not a valid file."]}),
-        ("t", {"data": {"table": "text"}}, 422, {"table": ["Not a valid file."]}),
+        ("t", {"data": {"table": "text"}}, 422, {"table": [NOT_A_FILE]}),
         ("raises", {"content": b"{", "headers": {"Content-Type": "application/json"}}, 400,
          {"json": ["Invalid JSON body."]}),
     ],

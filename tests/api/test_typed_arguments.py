@@ -8,6 +8,8 @@ import pytest
 from serving import Server
 from v2_target import Predict, predictions
 
+from modelport.contract.kinds import NOT_A_FILE
+
 IDENT = "00000000-0000-0000-0000-000000000005"
 DEFAULTS = {
     "number": 1, "ratio": 0.5, "flag": False, "text": "none", "choice": "a", "colour": "red", "level": 1,
@@ -226,9 +228,9 @@ def test_a_table_has_many_forms(predict: Predict, request_: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("request_", "messages"),
     [
-        ({"data": {"file": "text"}}, {"file": ["Not a valid file."]}),
-        ({"params": {"file": "http://example.org/x"}}, {"file": ["Not a valid file."]}),
-        ({"json": {"file": "http://example.org/x"}}, {"file": ["Not a valid file."]}),
+        ({"data": {"file": "text"}}, {"file": [NOT_A_FILE]}),
+        ({"params": {"file": "http://example.org/x"}}, {"file": [NOT_A_FILE]}),
+        ({"json": {"file": "http://example.org/x"}}, {"file": [NOT_A_FILE]}),
         ({"files": {"image": ("i.png", b"no picture")}}, {"image": ["Not a valid image."]}),
         (
             {"files": {"table": ("t.csv", b"a,b\n1")}, "data": {"note": "too long"}},

@@ -13,6 +13,8 @@ import pytest
 from serving import Server, serving
 from v2_target import Predict, predictions, problem
 
+from modelport.contract.kinds import NOT_A_FILE
+
 VERSION = {
     "version": "stable",
     "id": "v2",
@@ -135,7 +137,7 @@ def test_a_page_of_another_origin_may_not_call(predict: Predict) -> None:
 
 def test_a_url_is_no_file_where_urls_are_not_allowed_and_text_where_it_is_text(predict: Predict) -> None:
     link = "http://127.0.0.1:1/x"
-    assert predict("files", data={"file": link}).json() == {"file": ["Not a valid file."]}
+    assert predict("files", data={"file": link}).json() == {"file": [NOT_A_FILE]}
     assert predictions(predict("new", json={"text": "a", "link": link}))["link"] == f"str {link}"
 
 

@@ -9,6 +9,8 @@ import pytest
 from bad_target import PREDICT, Target
 from serving import wait_until
 
+from modelport.contract.kinds import NOT_A_FILE
+
 SERVED = ("values", "files", "legacy")
 MAX_BYTES = 24 << 20
 OPTIONS = ("--client-max-size", str(MAX_BYTES))
@@ -177,7 +179,7 @@ def test_an_empty_file_is_a_file(site: Target) -> None:
 def test_text_in_place_of_a_file_is_an_argument_error(site: Target) -> None:
     reply = site.form("files", part(b'form-data; name="file"', content=b"/etc/passwd") + END)
     assert reply.status == 422
-    assert reply.json == {"file": ["Not a valid file."]}
+    assert reply.json == {"file": [NOT_A_FILE]}
     reply = site.form("files", part(b'form-data; name="file"; filename=""', content=b"") + END)
     assert reply.status == 422
 

@@ -10,9 +10,11 @@ from contextlib import closing
 import pytest
 from bad_target import Reply, Target, target
 
+from modelport.contract.kinds import NOT_A_FILE
+
 SERVED = ("values", "files", "legacy")
 OPTIONS = ("--allow-url-inputs",)
-NO_FILE = {"file": ["Not a valid file."]}
+NO_FILE = {"file": [NOT_A_FILE]}
 
 
 class Listener:
@@ -98,7 +100,6 @@ REFUSED = [
     "file:/etc/passwd",
     "gopher://127.0.0.1:PORT/_x",
     "ftp://127.0.0.1:PORT/",
-    "data:text/plain,hello",
     "jar:http://127.0.0.1:PORT/!/",
     "unix:///run/docker.sock",
     "dbfs:/x",
@@ -128,7 +129,7 @@ def asked(site: Target, url: str) -> list[Reply]:
         site.predict("files", json={"file": url}),
         site.predict("files", data={"file": url}),
         site.predict("files", params={"file": url}),
-        site.predict("files", data={"file": url}, files={"other": b""}),
+        site.predict("files", data={"file": url}, files={"second": b""}),
     ]
 
 

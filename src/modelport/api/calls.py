@@ -89,7 +89,7 @@ class CallHandler:
             headers = CallHeaders(scope, getattr(signature, call.verb).header_names())
             has_files = headers.may_need_files()
             await read_body(call, headers, receive, folder, self.settings, hold)
-            has_files = bool(call.uploads or call.body_path) or self.settings.allow_url_inputs
+            has_files = bool(call.uploads or call.body_path) or pool.may_leave_files(call.verb)
             pending, answer = await _ask(pool, call, client, seconds)
             hold.change(0)
             await ends.respond(pending, answer)

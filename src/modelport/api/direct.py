@@ -87,7 +87,7 @@ class DirectCalls:
                 else:
                     return False
         pool = self.engine.route(name) if version is None else self._version_of(name, version)
-        if pool is None or pool.reads_headers or not _is_json(content_type):
+        if pool is None or pool.reads_headers or pool.takes_base64 or not _is_json(content_type):
             return False
         if not self._calls.memory.take(len(cycle.body)):
             return False

@@ -162,9 +162,9 @@ class JobSubmission:
         try:
             _, answer = await ask(pool, check, seconds=seconds)
         finally:
-            if self.settings.allow_url_inputs:  # the check has fetched them; the job fetches its own
-                fetched = self.engine.spool.folder_of(call.id)
-                await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, fetched))
+            if pool.may_leave_files(call.verb):  # the check has written them; the job writes its own
+                written = self.engine.spool.folder_of(call.id)
+                await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, written))
         if answer.status == 504 and seconds is not None:  # the workers are busy: it is checked when it runs
             return {}, []
         if answer.status != 200:

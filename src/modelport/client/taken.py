@@ -103,8 +103,9 @@ def alternatives(schema: Schema) -> Iterator[Schema]:
 def takes_file(schema: Schema) -> bool:
     """True for an argument that is an upload, or a list of them."""
     return any(
-        each.get("format") == "binary" or each.get("items", {}).get("format") == "binary"
+        part.get("format") == "binary" or part.get("contentEncoding") == "base64"
         for each in alternatives(schema)
+        for part in (each, each.get("items", {}))
     )
 
 

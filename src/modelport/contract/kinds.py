@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
     from pydantic_core import CoreSchema
 
+NOT_A_FILE = (
+    "Not a valid file. Send it as a part of multipart/form-data, as base64 or a data: URI in JSON or, if it "
+    "is the only file, as the whole body with its own Content-Type."
+)
 MAX_IMAGE_PIXELS = 64_000_000
 # Formats of pictures, not of documents: Pillow hands EPS to Ghostscript, which runs programs.
 IMAGE_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "JPEG2000", "PPM", "TGA", "ICO", "AVIF")
@@ -56,7 +60,7 @@ class File:
                 return value
             if is_uploaded_file(value):
                 return cls.of_upload(value)
-            raise ValueError("Not a valid file.")
+            raise ValueError(NOT_A_FILE)
 
         return core_schema.no_info_plain_validator_function(convert)
 
@@ -91,6 +95,10 @@ class Image(File):
         import numpy
 
         return numpy.asarray(self.pillow(mode))
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "string", "format": "binary", "contentMediaType": "image/*"}
 
 
 @lru_cache(maxsize=1)

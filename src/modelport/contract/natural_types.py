@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 LIST: dict[str, Any] = {"type": "array", "items": {}}
-PICTURE = {"type": "string", "format": "binary"}
+PICTURE = {"type": "string", "format": "binary", "contentMediaType": "image/*"}
 
 
 class NaturalForm:
@@ -210,11 +210,11 @@ def _timestamp(cls: type[Any], hint: Any) -> NaturalForm:
 
 
 def _picture(cls: type[Any], hint: Any) -> NaturalForm:
-    from modelport.contract.kinds import Image
+    from modelport.contract.kinds import NOT_A_FILE, Image
 
     def convert(value: Any) -> Any:
         if not is_uploaded_file(value):
-            raise ValueError("Not a valid file.")
+            raise ValueError(NOT_A_FILE)
         return cast("Image", Image.of_upload(cast("UploadedFile", value))).pillow()
 
     return NaturalForm(cls, convert, PICTURE)

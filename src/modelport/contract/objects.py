@@ -77,7 +77,11 @@ class ObjectModel:
         streams = verb == "predict" and is_generator(function_of(self.model, self.options))
         media_types = [*STREAM_TYPES] if streams else [JSON]
         return Operation(
-            implemented=True, arguments=found.arguments, streams=streams, media_types=media_types
+            implemented=True,
+            arguments=found.arguments,
+            streams=streams,
+            media_types=media_types,
+            takes_base64=True,
         )
 
     def warm(self) -> None:

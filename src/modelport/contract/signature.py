@@ -52,6 +52,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `answer` is the JSON Schema of the JSON answer, `None` where the model does not say.
     `wrapped` answers arrive as `{"status": "OK", "predictions": answer}`.
     `media_types` lists what can be answered, the default first; `*/*` means anything.
+    `takes_base64` says that files may stand in JSON, as base64 or a data URI.
     `max_batch_size` above 1 means that the model takes several calls at once; the server waits up to
     `max_wait_ms` milliseconds for a batch to fill.
     """
@@ -62,6 +63,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     wrapped: bool = True
     media_types: list[str] = msgspec.field(default_factory=lambda: [JSON])
     streams: bool = False
+    takes_base64: bool = False
     max_batch_size: int = 1
     max_wait_ms: float = 0.0
 
@@ -69,6 +71,22 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def accept(self) -> Argument | None:
         """The argument of the model's own that is filled by the Accept header, if it has one."""
         return next((argument for argument in self.arguments if argument.kind == "accept"), None)
+
+    @cached_property
+    def uploads(self) -> list[Argument]:
+        """The arguments that are files."""
+        return [argument for argument in self.arguments if argument.is_upload]
+
+    @cached_property
+    def files(self) -> list[Argument]:
+        """The arguments that a file may be: files, and tables of models that read them so."""
+        tables = [a for a in self.arguments if self.takes_base64 and a.schema.get("format") == "table"]
+        return [*self.uploads, *tables]
+
+    @cached_property
+    def sole_file(self) -> Argument | None:
+        """The one argument that is a file or a table, which the whole body of a request may be."""
+        return self.files[0] if len(self.files) == 1 else None
 
     @property
     def is_listable(self) -> bool:

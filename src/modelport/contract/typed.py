@@ -73,6 +73,7 @@ class TypedModel:
             if accept
             else media_types_of(Iterator if yields else verb.returns),
             streams=yields or is_stream_hint(verb.returns),
+            takes_base64=True,
             max_batch_size=batch,
             max_wait_ms=float(getattr(self.model, "max_wait_ms", 5.0)) if batch > 1 else 0.0,
         )
@@ -174,7 +175,9 @@ class Described:
 
 
 def _operation(verb: Verb | None) -> Operation:
-    return Operation() if verb is None else Operation(implemented=True, arguments=verb.arguments)
+    if verb is None:
+        return Operation()
+    return Operation(implemented=True, arguments=verb.arguments, takes_base64=True)
 
 
 def _answer_adapter(verb: Verb | None) -> TypeAdapter[Any] | None:

@@ -29,6 +29,7 @@ from modelport.contract.hints import (
     takes_picture,
     unsendable,
 )
+from modelport.contract.kinds import NOT_A_FILE
 from modelport.contract.media_types import best_media_type
 from modelport.contract.natural_types import natural
 from modelport.contract.places import MISSING, Places
@@ -134,7 +135,7 @@ class Verb:
                 place, found = _accept(argument, place, found, places)
             if found is MISSING:
                 if argument.is_upload and _is_given(places, name):
-                    errors[name] = ["Not a valid file."]
+                    errors[name] = [NOT_A_FILE]
                     details.append({"loc": [name], "msg": errors[name][0], "type": "value_error"})
                 elif argument.required:
                     errors[name] = [MISSING_MESSAGE]

@@ -108,7 +108,7 @@ async def _try(pool: Pool, call: Call, next_id: Callable[[], int]) -> _Tried:
     try:
         digest = await asyncio.to_thread(_digest, answer.path) if answer.path else b""
     finally:
-        if answer.path or pool.settings.allow_url_inputs:
+        if answer.path or pool.may_leave_files():
             pool.discard(answer.id)
     return _Tried(answer, seconds, digest)
 

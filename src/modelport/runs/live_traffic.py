@@ -92,7 +92,7 @@ class Shadow:
     def on_end(self, answer: Answer) -> None:
         """The copy was answered."""
         self._in_flight -= 1
-        if answer.path or self.pool.settings.allow_url_inputs:
+        if answer.path or self.pool.may_leave_files():
             self.pool.discard(answer.id)
 
     def counts(self) -> dict[str, int]:

@@ -23,6 +23,7 @@ from modelport.worker.frames import Acknowledge, FrameSocket, JobOrder, Kind, Lo
 from modelport.worker.job import begin_job, keep_returned_model
 from modelport.worker.outgoing import Outgoing
 from modelport.worker.root_calls import check_rows
+from modelport.worker.sent_files import take_sent_files
 from modelport.worker.streams import EVENT_STREAM, event, is_stream, pieces, stream_chunk
 from modelport.worker.url_inputs import fetch_url_inputs
 
@@ -164,6 +165,8 @@ class Host:
                 offered = ", ".join(operation.media_types)
                 raise BadRequest(f"cannot answer {call.accept[:200]!r}; can answer {offered}", 406)
             media_type = chosen or media_type
+        if operation.files:
+            take_sent_files(call, operation, places, self.rules)
         if self.rules.allow_url_inputs and self.model.signature.contract == "typed":
             fetch_url_inputs(call, operation, places, self.rules)
         return call, places, media_type

@@ -103,8 +103,9 @@ def body_of(call: Call) -> bytes:
 
 def parse_pairs(raw: bytes, what: str, encoding: str = "utf-8") -> dict[str, list[str]]:
     """`a=1&b=2` as a dictionary of lists. Raises `BadRequest` for broken escapes, bad UTF-8 and NUL."""
+    of_file = "; a file as the body has its own Content-Type" if what == "form" else ""
     if BAD_ESCAPE.search(raw):
-        raise BadRequest(f"the {what} has a broken %-escape")
+        raise BadRequest(f"the {what} has a broken %-escape{of_file}")
     try:
         pairs = parse_qsl(
             raw.decode(encoding),
@@ -114,7 +115,7 @@ def parse_pairs(raw: bytes, what: str, encoding: str = "utf-8") -> dict[str, lis
             max_num_fields=MAX_FIELDS,
         )
     except UnicodeDecodeError:
-        raise BadRequest(f"the {what} is not UTF-8") from None
+        raise BadRequest(f"the {what} is not UTF-8{of_file}") from None
     except ValueError:
         raise BadRequest(f"the {what} has more than {MAX_FIELDS} fields") from None
     found: dict[str, list[str]] = {}

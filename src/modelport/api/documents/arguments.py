@@ -11,6 +11,7 @@ from modelport.contract.signature import JSON, Argument, Operation, Signature
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 ANYTHING = "*/*"
+ANY_FILE = "application/octet-stream"
 MAX_NULLABLE_DEPTH = 8
 
 
@@ -30,6 +31,34 @@ def described(argument: Argument) -> Schema:
     return schema
 
 
+def described_in_json(argument: Argument) -> Schema:
+    """The same for a JSON body, where files are base64."""
+    schema = described(argument)
+    if not argument.is_upload:
+        return schema
+    inline = {"type": "string", "contentEncoding": "base64"}
+    for key in ("format", "anyOf"):  # of binary, or null
+        schema.pop(key, None)
+    words = f"{schema.get('description', '')} (base64, or a data: URI)".strip()
+    if argument.kind == "file":
+        return schema | inline | {"description": words}
+    return schema | {"items": inline, "description": words}
+
+
+def bare_type(operation: Operation) -> str | None:
+    """The media type of a body that is a file as it is; `None` if there is no such body.
+
+    The arguments beside it stand in the query string.
+    """
+    sole = operation.sole_file
+    if sole is None or any(a.required and only_in_body(a) for a in operation.arguments if a is not sole):
+        return None
+    if not sole.is_upload:
+        return "text/csv"
+    schemas = [sole.schema, *_branches(sole.schema, "anyOf")]
+    return next((s["contentMediaType"] for s in schemas if "contentMediaType" in s), ANY_FILE)
+
+
 def in_query(operation: Operation) -> list[Argument]:
     """The arguments that the query string may hold."""
     return [a for a in operation.arguments if a.location in ("any", "query") and not a.is_upload]
@@ -44,7 +73,11 @@ def in_cookies(operation: Operation) -> list[Argument]:
 
 
 def in_json(operation: Operation) -> list[Argument]:
-    return [a for a in operation.arguments if a.location in ("any", "json") and not a.is_upload]
+    return [
+        a
+        for a in operation.arguments
+        if (operation.takes_base64 if a.is_upload else a.location in ("any", "json"))
+    ]
 
 
 def in_form(operation: Operation) -> list[Argument]:

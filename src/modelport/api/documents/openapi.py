@@ -214,6 +214,8 @@ def _request_body(operation: Operation, signature: Signature, scope: Scope) -> d
     form = [a for a in wire.in_form(operation) if a.is_upload or wire.takes_text(a, signature, scope)]
     fields = [a for a in form if not a.is_upload and a.location != "files"]
     held = {JSON: wire.in_json(operation), wire.URLENCODED: fields, wire.MULTIPART: form}
+    if any(a.is_upload and a.required for a in operation.arguments):  # pages show the first one
+        held = {wire.MULTIPART: form, **held}
     # A page fills in all that stands in a body, and `accept` there wins over the header that the page offers.
     held = {kind: [a for a in several if not _is_header_too(a)] for kind, several in held.items()}
     needed = {a.name for a in operation.arguments if a.required and wire.only_in_body(a)}
@@ -222,15 +224,19 @@ def _request_body(operation: Operation, signature: Signature, scope: Scope) -> d
         for kind, arguments in held.items()
         if arguments and needed <= {a.name for a in arguments}  # a body without a needed file is of no use
     }
+    bare = wire.bare_type(operation)
+    if bare is not None:
+        content[bare] = {"schema": {"type": "string", "format": "binary"}}
     if not content:
         return None
     return {"required": bool(needed), "content": content}
 
 
 def _body_schema(arguments: list[Argument], kind: str, scope: Scope) -> Schema:
+    describe = wire.described_in_json if kind == JSON else wire.described
     properties: dict[str, Schema] = {}
     for argument in arguments:
-        described = wire.described(argument)
+        described = describe(argument)
         if kind == wire.MULTIPART and wire.is_table(argument):
             described = TABLE_FILE  # a page offers to choose a file
         properties[argument.name] = scope.convert(described)

@@ -61,7 +61,13 @@ class DirectPredictions:
                 accept = f"{accept},{value.decode('latin-1')}" if accept else value.decode("latin-1")
         name = self.model.name
         pool = self._engine.route(name) if name is not None and name in self._engine.pools else None
-        if pool is None or pool.reads_headers or self.model.is_busy or _has_own_way(content_type):
+        if (
+            pool is None
+            or pool.reads_headers
+            or pool.takes_base64
+            or self.model.is_busy
+            or _has_own_way(content_type)
+        ):
             return False
         if not self._calls.memory.take(len(cycle.body)):
             return False

@@ -47,6 +47,7 @@ class ModelPool:
         self.error = ""
         self.signature: Signature | None = None
         self.reads_headers = False  # true if an argument of predict() is a request header
+        self.takes_base64 = False  # true if JSON may hold files of predict()
         self.started_at = 0.0
         self.ready_seconds: float | None = None
         self.restarts = 0
@@ -210,6 +211,11 @@ class ModelPool:
         if pending.call.id in self.scheduler.pending:
             self.scheduler.cancel(pending)
 
+    def may_leave_files(self, verb: str = "predict") -> bool:
+        """Whether a worker may write files into the folder of a call: what came without a form."""
+        files = self.signature is not None and bool(getattr(self.signature, verb).files)
+        return files or self.settings.allow_url_inputs
+
     def discard(self, call_id: int) -> None:
         """Remove the files of a call that nobody waits for, now that no worker writes them any more."""
         self._own(asyncio.to_thread(self._spool.remove, self._spool.folder_of(call_id)))
@@ -240,8 +246,10 @@ class ModelPool:
         worker.settled.set()
         if self.signature is None:
             self.signature = ready.signature
-            self.reads_headers = bool(ready.signature.predict.header_names())
-            self.scheduler.set_batches(ready.signature.predict)
+            predict = ready.signature.predict
+            self.reads_headers = bool(predict.header_names())
+            self.takes_base64 = predict.takes_base64 and bool(predict.uploads)
+            self.scheduler.set_batches(predict)
             self.ready_seconds = self._loop.time() - self.started_at
             for problem in ready.signature.problems:
                 log.warning("%s: %s", self.name, problem)

@@ -27,6 +27,11 @@ from modelport.settings import Settings
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # The fields that are judged. A request with another one of them than a known Host goes no short way.
 OF_PAGES = frozenset({b"origin", b"sec-fetch-site"})
+# Browsers send no Origin with a GET to the page's own server, nor with one by `no-cors`, and Sec-Fetch-Site
+# only over https and to localhost. Then the Referer tells, which no page can forge; a page that hides it is
+# foreign. The name is the begin of what each browser calls itself, which no page can change in such requests.
+BROWSER = b"Mozilla/"
+NO_PAGE = b"null"
 OWN_PAGES = frozenset({"same-origin", "none"})
 MOST_HOSTS = 256  # that are remembered, for each address of this machine
 MOST_ADDRESSES = 64
@@ -61,11 +66,16 @@ class Admission:
                 self._known[server] = known
         return known
 
-    def refusal(self, scope: Scope) -> Problem | None:
-        """Why a request may not come in: 421 for a foreign name, 403 for a foreign page; `None` if it may."""
+    def refusal(self, scope: Scope, *, runs_model: bool = False) -> Problem | None:
+        """Why a request may not come in: 421 for a foreign name, 403 for a foreign page; `None` if it may.
+
+        What `runs_model` is no mere reading, whatever its method is.
+        """
         hosts: list[bytes] = []
         origins: list[bytes] = []
         sites: list[bytes] = []
+        referers: list[bytes] = []
+        is_browser = False
         for name, value in scope["headers"]:
             if name == b"host":
                 hosts.append(value)
@@ -73,9 +83,18 @@ class Admission:
                 origins.append(value)
             elif name == b"sec-fetch-site":
                 sites.append(value)
+            elif name == b"referer":
+                referers.append(value)
+            elif name == b"user-agent":
+                is_browser = is_browser or value.startswith(BROWSER)
         if not self._is_ours(_address(scope), hosts):
             return Problem(421, OTHER_NAME)
-        if scope["method"] in SAFE_METHODS or self._may_call(origins, sites, hosts):
+        if scope["method"] in SAFE_METHODS:
+            if not runs_model:
+                return None
+            if is_browser and not (origins or sites):
+                origins = [_page(referer) for referer in referers] or [NO_PAGE]
+        if self._may_call(origins, sites, hosts):
             return None
         return Problem(403, OTHER_ORIGIN)
 
@@ -149,6 +168,11 @@ def _normal(origin: bytes) -> str | None:
         return normal_origin(origin.decode("ascii").strip(" \t"))
     except ValueError:
         return None
+
+
+def _page(referer: bytes) -> bytes:
+    """The origin in a Referer header."""
+    return b"/".join(referer.strip().split(b"/")[:3])
 
 
 def _is_same(origin: str, hosts: list[bytes]) -> bool:

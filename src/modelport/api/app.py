@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from modelport.api.direct import DirectCalls
 from modelport.api.documents import STATIC_DIR
 from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.envelope import Envelope
+from modelport.api.event_source import PredictRoute, answer_get
 from modelport.api.handed import Handed
 from modelport.api.health import Health
 from modelport.api.job_answers import JobAnswers, store_problem
@@ -43,6 +45,7 @@ from modelport.runs.service import RunService
 from modelport.settings import Settings, normal_base_path
 
 log = logging.getLogger("modelport.api")
+PREDICT = re.compile(r".*/v2/models/[^/]+(/versions/[^/]+)?/predict/*")  # where a GET may run a model
 
 
 class Application:
@@ -113,7 +116,7 @@ class Application:
             *self._training_routes("validate"),
             *self._job_routes.routes(),
             *self._run_routes(),
-            Route(f"{model}/predict", self._predict_of_no_model, methods=["POST"]),
+            PredictRoute(f"{model}/predict", self._other_prediction, methods=["GET", "POST"]),
             *documents.routes(),
         ]
         if self.settings.doc_endpoint:
@@ -141,7 +144,8 @@ class Application:
         return CORSMiddleware(app, allow_origins=origins, allow_methods=["*"])
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = self.admission.refusal(scope)
+        runs_model = scope["method"] == "GET" and PREDICT.fullmatch(scope["path"]) is not None
+        refused = self.admission.refusal(scope, runs_model=runs_model)
         if refused is None:
             await self._admitted(scope, receive, send)
         elif self._mlup.predict_handler(_without_slashes(scope["path"]), scope["method"]) is not None:
@@ -166,6 +170,11 @@ class Application:
             return
         await self._cold(scope, receive, send, path)
 
+    def _streams(self, model: str) -> bool:
+        """Whether the model answers a GET, or may when it is ready."""
+        signature = self.engine.route(model).signature
+        return signature is None or signature.predict.streams
+
     async def _cold(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         if self.base_path:
             if path != self.base_path and not path.startswith(self.base_path + "/"):
@@ -177,11 +186,13 @@ class Application:
         scope = dict(scope) | {"path": self.base_path + path, "root_path": self.base_path}
         await self._others(scope, receive, send)
 
-    async def _predict_of_no_model(self, request: Request) -> Response:
-        """Predictions that the hot path does not take: unknown models, a disabled endpoint."""
+    async def _other_prediction(self, request: Request) -> Response:
+        """Predictions that the hot path does not take: by GET, unknown models, a disabled endpoint."""
         pool = find_pool(self.engine, request.path_params["model"])
         if not self.settings.predict_endpoint:
             raise Problem(402, "predictions are switched off on this server")
+        if request.method == "GET":
+            return Handed(partial(answer_get, self._calls, pool=self.engine.route(pool.name)))
         prefer = preferences(header(request.scope, b"prefer"))
         if prefer:
             return Handed(partial(self._job_answers.predict, pool=pool, prefer=prefer))
@@ -236,7 +247,7 @@ class Application:
     async def _on_http_exception(self, request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
         if error.status_code == 405 and "Allow" in headers:
-            headers["Allow"] = ", ".join(sorted({*headers["Allow"].split(", "), *self._methods(request)}))
+            headers["Allow"] = ", ".join(sorted(self._methods(request)))
             if request.method == "OPTIONS":
                 return Response(status_code=204, headers=headers)
             detail = f"{request.method} is not possible here; possible: {headers['Allow']}"
@@ -253,7 +264,8 @@ class Application:
         for route in self._others.routes:
             if isinstance(route, Route) and route.path_regex.match(path):
                 methods |= set(route.methods or ())
-        return methods
+        model = self._predict_paths.get(self.base_path + _without_slashes(path))
+        return methods - {"GET"} if model is not None and not self._streams(model) else methods
 
     async def _on_store_error(self, request: Request, error: StoreError) -> Response:
         return self._problem_response(store_problem(error))

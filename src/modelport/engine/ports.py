@@ -68,6 +68,7 @@ class Pool(Protocol):
     error: str  # why it has failed
     signature: Signature | None  # None until it was ready once
     reads_headers: bool  # true if an argument of predict() is a request header
+    takes_base64: bool  # true if JSON may hold files of predict()
     ready_seconds: float | None
     restarts: int
     output: Output
@@ -114,6 +115,10 @@ class Pool(Protocol):
 
     def close_stream(self, pending: Pending) -> None:
         """Nobody reads the stream that answers this call any more; it is cancelled if it has not ended."""
+        ...
+
+    def may_leave_files(self, verb: str = "predict") -> bool:
+        """Whether files may be left in the folder of a call although it came without any."""
         ...
 
     def discard(self, call_id: int) -> None:

@@ -43,7 +43,8 @@ def _take_json(argument: Argument, places: Places, files: _Files) -> None:
     if name not in places.json or name in places.query or name in places.form:
         return
     given: Any = places.json[name]
-    sent = cast("list[Any]", given) if isinstance(given, list) and argument.kind == "files" else [given]
+    several = isinstance(given, list) and argument.kind == "files"
+    sent = cast("list[Any]", given if several else [given])
     found = [_decoded(one) if isinstance(one, str) else None for one in sent]
     whole = [one for one in found if one is not None]
     if len(whole) == len(sent):

@@ -85,6 +85,11 @@ def in_form(operation: Operation) -> list[Argument]:
     return [a for a in operation.arguments if a.location in ("any", "form", "files") or a.is_upload]
 
 
+def fits_query(operation: Operation) -> bool:
+    """Whether a GET can ask for it: it streams, and the query string can hold what it needs."""
+    return operation.streams and not any(a.required and only_in_body(a) for a in operation.arguments)
+
+
 def only_in_body(argument: Argument) -> bool:
     return argument.is_upload or argument.location in ("form", "json", "files")
 

@@ -112,9 +112,10 @@ def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
     responses = {str(status): answer for status, answer in _successes(resource, scope)}
     responses |= {str(e): {"$ref": f"#/components/responses/{ERRORS[e].name}"} for e in resource.errors}
     if resource.operation is not None and resource.signature is not None:
-        result["parameters"] += _parameters(resource.operation, resource.signature, scope)
+        by_get = resource.method == "get"
+        result["parameters"] += _parameters(resource.operation, resource.signature, scope, only=by_get)
         body = _request_body(resource.operation, resource.signature, scope)
-        if body:
+        if body and not by_get:
             result["requestBody"] = body
     if not result["parameters"]:
         del result["parameters"]
@@ -178,9 +179,12 @@ def _bytes_of(kind: str) -> dict[str, Any]:
     }
 
 
-def _parameters(operation: Operation, signature: Signature, scope: Scope) -> list[dict[str, Any]]:
+def _parameters(
+    operation: Operation, signature: Signature, scope: Scope, *, only: bool
+) -> list[dict[str, Any]]:
+    """The arguments outside the body; `only` says that there is no other place."""
     found = [
-        _parameter(a, "query", scope)
+        _parameter(a, "query", scope) | ({"required": a.required} if only else {})
         for a in wire.in_query(operation)
         if wire.takes_text(a, signature, scope)
     ]

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import identifier
 from modelport.api.documents.envelopes import with_envelopes
 from modelport.api.documents.job_paths import jobs, trainings
 from modelport.api.documents.mlup_paths import RootApi, root_paths
-from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Resource
+from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Resource, streamed
 from modelport.api.documents.resources import BORDER, CALL, DISABLED, MODEL
 from modelport.api.documents.run_paths import root_runs, runs
 from modelport.api.documents.version_paths import versions
@@ -111,6 +112,8 @@ def _model(signature: Signature, path: str, predict: bool, train: bool) -> Itera
         signature.predict,
         enabled=predict,
     )
+    if predict and wire.fits_query(signature.predict):
+        yield streamed(f"{path}/predict/", f"predict_stream_{name}", signature)
     for verb in ("train", "validate"):
         yield from trainings(signature, path, verb, enabled=train)
     yield from runs(signature, path, predict)

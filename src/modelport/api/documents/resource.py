@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from modelport.api.documents.resources import CALL
 from modelport.contract.signature import Operation, Signature
 
 Answer = tuple[str, str | None, str | None]  # words, media type, name of the schema
@@ -50,3 +51,20 @@ class Resource(NamedTuple):
     succeeds: bool = False
     plain: Sequence[Plain] = ()
     body: str | None = None
+
+
+def streamed(path: str, operation_id: str, signature: Signature) -> Resource:
+    """The prediction by GET of a model that streams."""
+    return Resource(
+        path,
+        "get",
+        "models",
+        "Stream a prediction, for an EventSource",
+        operation_id,
+        CALL,
+        {204: ("The stream that an EventSource asks for again has ended", None, None)},
+        description="The arguments stand in the query string. A stream of events ends with an event `end`.",
+        signature=signature,
+        operation=signature.predict,
+        succeeds=True,
+    )

@@ -56,7 +56,11 @@ def swagger_document(
     root: RootApi | None = None,
 ) -> dict[str, Any]:
     """The Swagger 2.0 document of a server with these models; parameters as of `openapi_document`."""
-    listed = resources(signatures, base_path, predict=predict, train=train, root=root)
+    listed = [
+        one
+        for one in resources(signatures, base_path, predict=predict, train=train, root=root)
+        if one.method != "get" or one.operation is None  # DEEPaaS has no predictions by GET
+    ]
     named = fixed_schemas(stringify=stringify_predictions) | envelope_schemas(listed)
     definitions = Definitions(PREFIX)
     fixed = _scope(definitions, "modelport", named, widths=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import identifier
-from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Plain, Resource
+from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Plain, Resource, streamed
 from modelport.api.documents.resources import CALL, DISABLED, PROBLEM
 from modelport.api.documents.run_paths import CURSOR, INVALID, READ, WRITE
 from modelport.contract.signature import JSON, Signature
@@ -41,6 +42,9 @@ def versions(signature: Signature, path: str, predict: bool) -> Iterable[Resourc
         succeeds=predict and signature.predict.implemented,
         plain=(VERSION,),
     )
+    if predict and wire.fits_query(signature.predict):
+        place, name = f"{path}/versions/{{version}}/predict/", f"version_predict_stream_{paths.name}"
+        yield streamed(place, name, signature)._replace(tag=TAG, plain=(VERSION,))
     yield from _aliases(paths)
     yield from _live(paths)
     yield from _traffic(paths)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from modelport.api.asgi import Receive, Scope, Send, header
 from modelport.api.calls import CallHandler
+from modelport.api.event_source import answer_get
 from modelport.api.job_answers import JobAnswers
 from modelport.api.job_submission import OF_VERSION
 from modelport.api.preferences import preferences
@@ -44,6 +45,9 @@ class RunPredictions:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, pool: Pool, *, at_root: bool) -> None:
         if at_root:
             await self.at_root(scope, receive, send, pool)
+            return
+        if scope["method"] == "GET":
+            await answer_get(self.calls, scope, receive, send, pool)
             return
         prefer = preferences(header(scope, b"prefer"))
         if prefer:

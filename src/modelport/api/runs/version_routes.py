@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from modelport.api.event_source import PredictRoute
 from modelport.api.handed import Handed
 from modelport.api.problems import Problem
 from modelport.api.query_numbers import whole_number
@@ -59,7 +60,7 @@ class VersionRoutes:
         return [
             Route(f"{model}/versions", self.list),
             Route(f"{model}/versions/{{version}}", self.version),
-            Route(f"{model}/versions/{{version}}/predict", self.predict, methods=["POST"]),
+            PredictRoute(f"{model}/versions/{{version}}/predict", self.predict, methods=["GET", "POST"]),
             Route(f"{model}/aliases", self.aliases),
             Route(f"{model}/aliases/{{alias}}", self.alias, methods=["GET"]),
             Route(f"{model}/aliases/{{alias}}", self.move, methods=["PUT"]),
@@ -107,7 +108,10 @@ class VersionRoutes:
         return json_response(version_body(run, aliases, loaded, self._place(model)))
 
     async def predict(self, request: Request) -> Response:
-        """`POST …/versions/{version}/predict`: a prediction by this version, whatever is live."""
+        """`POST …/versions/{version}/predict`: a prediction by this version, whatever is live.
+
+        `GET` streams it, if the model does.
+        """
         model = self._model(request)
         version = await self.runs.resolve(model, request.path_params["version"])
         return Handed(partial(self.predictions.answer, model=model, version=version))

@@ -14,7 +14,7 @@ FRAMEWORKS := .venv-frameworks
 SOAK := .venv-soak
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-pythons test-frameworks test-packages lint docs bench soak lock clean
+.PHONY: help setup demo run test test-pythons test-frameworks test-packages lint docs bench soak fuzz lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
@@ -26,6 +26,7 @@ help:
 	@echo 'make docs   write the generated parts of the docs, and run every code block in them'
 	@echo 'make bench  measure, side by side with the peers that are installed'
 	@echo 'make soak   kill servers a thousand times, cut the power two hundred times and fuzz the API by its document, which takes a while'
+	@echo 'make fuzz   only the last of them, some ten minutes: no answer that the API document does not tell of'
 	@echo 'make lock   resolve pyproject.toml into the lock files; what is pinned stays, unless UPGRADE=--upgrade'
 	@echo 'make clean  remove everything that these commands made'
 
@@ -102,9 +103,15 @@ bench: setup
 soak: setup
 	@$(BIN)/python tests/jobs/kill_cycles.py --cycles 950 --servers 50
 	@$(BIN)/python tests/jobs/power_cuts.py --cuts 200
-	@test -x $(SOAK)/bin/st || { $(PYTHON) -m venv $(SOAK) && $(SOAK)/bin/python -m pip install --quiet \
-		--disable-pip-version-check 'schemathesis==4.32.5'; }
+	@$(MAKE) --no-print-directory fuzz
+
+fuzz: setup $(SOAK)/.installed
 	@$(BIN)/python tests/soak/document_fuzz.py --schemathesis $(SOAK)/bin/st
+
+$(SOAK)/.installed:
+	@$(PYTHON) -m venv $(SOAK)
+	@$(SOAK)/bin/python -m pip install --quiet --disable-pip-version-check 'schemathesis==4.32.5'
+	@touch $@
 
 # One resolution: the other lock files are constrained by requirements.lock, of which the first is a part, and the second
 # what is beside it. Frameworks keep what is pinned (for another version, change the pin), since the next torch may bring

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema
 from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV31SpecValidator
 
 from modelport.api.documents.openapi import openapi_document
@@ -160,7 +161,10 @@ def errors_of(document: dict[str, Any]) -> list[str]:
 
 
 def without_habits(document: dict[str, Any]) -> dict[str, Any]:
-    """The document without the two habits of DEEPaaS that Swagger's own rules forbid."""
+    """The document without the habits of DEEPaaS that Swagger's own rules forbid.
+
+    They are defaults of null, objects in a query string, and defaults of another type than the argument's.
+    """
 
     def without_null_defaults(value: Any) -> Any:
         if isinstance(value, dict):
@@ -176,7 +180,15 @@ def without_habits(document: dict[str, Any]) -> dict[str, Any]:
             if place.get("type") == "object":
                 place["type"] = "string"
                 parameter.pop("default", None)
+            if "default" in parameter and not _fits(parameter):
+                del parameter["default"]
     return copy
+
+
+def _fits(parameter: dict[str, Any]) -> bool:
+    """Whether the default of a parameter keeps the parameter's own rules."""
+    kept = {k: v for k, v in parameter.items() if k not in ("in", "name", "required", "description")}
+    return jsonschema.Draft4Validator(kept).is_valid(parameter["default"])
 
 
 # Swagger 2.0

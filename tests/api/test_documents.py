@@ -26,6 +26,8 @@ from documents_made import (
     without_habits,
 )
 
+from modelport.api.documents.mlup_paths import RootApi
+from modelport.api.documents.openapi import openapi_document
 from modelport.contract.signature import Argument, Operation, Signature
 
 
@@ -117,12 +119,32 @@ def test_answers_fit_what_the_document_says() -> None:
 def test_every_error_is_told(make: Any) -> None:
     answers = predict_of(make(UPLOAD), "upload")["responses"]
     told = {"400", "404", "405", "406", "408", "413", "414", "415", "422", "431", "500", "501", "503"}
-    told |= {"429", "504", "507"}
+    told |= {"403", "417", "421", "429", "504", "507"}
     assert set(answers) == told | {"200"}
     disabled = predict_of(make(UPLOAD, predict=False), "upload")["responses"]
     assert "402" in disabled
     assert "200" not in disabled
     assert "200" not in predict_of(make(EMPTY), "empty")["responses"]
+
+
+def test_what_comes_before_a_request_is_looked_at_is_told_of_every_resource() -> None:
+    root = RootApi("upload", is_long=False)
+    paths = openapi_document([UPLOAD], root=root)["paths"]
+    for path in paths.values():
+        for method, one in path.items():
+            assert {"408", "417", "421", "429", "431", "503"} <= set(one["responses"])
+            assert ("403" in one["responses"]) == (method != "get")
+    ready = paths["/v2/health/ready"]["get"]["responses"]["503"]
+    assert list(ready["content"]) == ["application/problem+json", JSON]
+    assert "Retry-After" in ready["headers"]
+    predict = paths["/predict"]["post"]["responses"]
+    own = {"schema": {"$ref": "#/components/schemas/PredictError"}}
+    assert predict["403"]["content"] == {JSON: own}
+    assert predict["503"]["content"][JSON] == own
+    lesson = openapi_document([UPLOAD], root=root._replace(envelope=True))
+    enveloped = lesson["paths"]["/predict"]["post"]["responses"]
+    assert enveloped["421"]["content"] == {JSON: {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}}
+    assert "application/problem+json" in enveloped["503"]["content"]
 
 
 def test_errors_are_problems_and_field_maps() -> None:

@@ -11,7 +11,7 @@ from modelport.contract.signature import JSON
 
 SUFFIX = "Envelope"
 ERROR = f"Error{SUFFIX}"
-EARLY = (408, 414, 431)  # answered before it is known what is asked for: these have no envelope
+EARLY = (408, 414, 417, 431)  # answered before it is known what is asked for: these have no envelope
 _TEXT: Schema = {"type": "string"}
 _ENVELOPE: dict[str, Schema] = {
     "message": {**_TEXT, "description": "The phrase of the status"},

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from modelport.api.documents.resource import Answer, Plain, Resource
-from modelport.api.documents.resources import BORDER, CALL
+from modelport.api.documents.resources import BORDER, ERRORS, MODEL
 from modelport.contract.signature import JSON, Signature
 
-OWN = (408, 500)  # whose errors have mlup's shape
-ERRORS = tuple(status for status in BORDER if status not in OWN)
+# The errors that have the dialect's shape: a prediction is answered in it from the first to the last.
+OWN = (400, 402, 403, 406, 413, 415, 421, 422, 429, 500, 501, 503, 507)
 PREDICT_ID = Plain("predict_id", "path", "What /predict answered", {"type": "string"})
 
 
@@ -71,13 +71,13 @@ def root_paths(base: str, root: RootApi, signatures: Sequence[Signature]) -> Ite
 def predict_answers(root: RootApi) -> dict[int, Answer]:
     """The answers of a prediction at the root that have shapes of its dialect."""
     answers: dict[int, Answer] = {
-        200: ("The prediction, or its id", JSON, root.begun if root.is_long else root.answer),
-        422: ("Arguments are missing or do not fit", JSON, "PredictError"),
-        429: ("Too many requests or rows", JSON, "PredictError"),
-        500: ("The prediction failed", JSON, "PredictError"),
+        status: (ERRORS[status].words, JSON, "PredictError")
+        for status in (*OWN, 504 if root.envelope else 408)
     }
+    answers[200] = ("The prediction, or its id", JSON, root.begun if root.is_long else root.answer)
     if not root.envelope:
         answers[408] = ("The prediction took too long", JSON, "PredictError")
+        answers[429] = ("Too many requests or rows", JSON, "PredictError")
     return dict(sorted(answers.items()))
 
 
@@ -88,7 +88,7 @@ def _predict(base: str, model: Signature, root: RootApi) -> Resource:
         root.tag,
         "Make a prediction of the default model",
         "predict",
-        CALL if root.envelope else ERRORS,
+        (),
         predict_answers(root),
         signature=model,
         operation=model.predict,
@@ -107,7 +107,7 @@ def _get_predict(base: str, root: RootApi) -> Resource:
         root.tag,
         "The result of a prediction",
         "get_predict",
-        ERRORS,
+        MODEL,
         answers,
         plain=[PREDICT_ID],
     )

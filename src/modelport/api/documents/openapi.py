@@ -110,7 +110,13 @@ def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
         schema = {"$ref": PREFIX + resource.body}
         result["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
     responses = {str(status): answer for status, answer in _successes(resource, scope)}
-    responses |= {str(e): {"$ref": f"#/components/responses/{ERRORS[e].name}"} for e in resource.errors}
+    for status in resource.errors:
+        answered = responses.get(str(status))
+        responses[str(status)] = (
+            {"$ref": f"#/components/responses/{ERRORS[status].name}"}
+            if answered is None
+            else _either(answered, _error(ERRORS[status]))
+        )
     if resource.operation is not None and resource.signature is not None:
         by_get = resource.method == "get"
         result["parameters"] += _parameters(resource.operation, resource.signature, scope, only=by_get)
@@ -258,6 +264,11 @@ def _is_header_too(argument: Argument) -> bool:
 def _with_example(schema: Schema, kind: str, arguments: list[Argument], scope: Scope) -> Schema:
     example = body_example(arguments, scope) if kind == JSON else None
     return schema | ({"examples": [example]} if example is not None else {})
+
+
+def _either(answered: dict[str, Any], error: dict[str, Any]) -> dict[str, Any]:
+    """A status that a resource answers in a shape of its own, and a connection with a problem."""
+    return error | answered | {"content": error["content"] | answered.get("content", {})}
 
 
 def _error(error: ErrorAnswer) -> dict[str, Any]:

@@ -12,7 +12,15 @@ from modelport.api.documents.envelopes import with_envelopes
 from modelport.api.documents.job_paths import jobs, trainings
 from modelport.api.documents.mlup_paths import RootApi, root_paths
 from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Resource, streamed
-from modelport.api.documents.resources import BORDER, CALL, DISABLED, MODEL
+from modelport.api.documents.resources import (
+    BORDER,
+    CALL,
+    CONNECTION,
+    DISABLED,
+    FOREIGN_NAME,
+    FOREIGN_PAGE,
+    MODEL,
+)
 from modelport.api.documents.run_paths import root_runs, runs
 from modelport.api.documents.version_paths import versions
 from modelport.contract.signature import JSON, Operation, Signature
@@ -40,9 +48,10 @@ def resources(
         found += _model(signature, f"{base}/v2/models/{quote(signature.name, safe='')}", predict, train)
     found += jobs(base)
     found.append(_debug(base))
+    found = [_with_errors(one, _admission(one)) for one in found]
     if root is not None and root.envelope:
         found = with_envelopes(found, base)
-    return _with_own_ids(found)
+    return _with_own_ids([_with_errors(one, CONNECTION) for one in found])
 
 
 def implemented(listed: list[Resource]) -> list[Resource]:
@@ -147,6 +156,16 @@ def _debug(base: str) -> Resource:
         204: ("Debug endpoint not enabled", None, None),
     }
     return Resource(f"{base}/v2/debug/", "get", "debug", summary, "debug", BORDER, answers)
+
+
+def _admission(resource: Resource) -> tuple[int, ...]:
+    """The errors of requests that may not come in, but those that the resource answers in its own shape."""
+    errors = (FOREIGN_NAME,) if resource.method == "get" else (FOREIGN_PAGE, FOREIGN_NAME)
+    return tuple(error for error in errors if error not in resource.answers)
+
+
+def _with_errors(resource: Resource, errors: tuple[int, ...]) -> Resource:
+    return resource._replace(errors=tuple(sorted({*resource.errors, *errors})))
 
 
 def _with_own_ids(found: list[Resource]) -> list[Resource]:

@@ -47,6 +47,7 @@ ERRORS = {
     for error in (
         ErrorAnswer(400, "BadRequest", "The request cannot be read: malformed HTTP, JSON or multipart."),
         ErrorAnswer(402, "EndpointDisabled", "This endpoint is disabled on this server."),
+        ErrorAnswer(403, "ForeignOrigin", "A web page of another origin calls, which may not."),
         ErrorAnswer(404, "NotFound", "There is no such resource."),
         ErrorAnswer(
             405,
@@ -66,11 +67,13 @@ ERRORS = {
             "The ranges begin behind the end of the file.",
             {"Content-Range": ("How long it is.", {"type": "string"})},
         ),
+        ErrorAnswer(417, "ExpectationFailed", "Another Expect than 100-continue was sent."),
+        ErrorAnswer(421, "MisdirectedRequest", "The Host names another server."),
         ErrorAnswer(422, "InvalidArguments", "Arguments are missing or do not fit; the body says which."),
         ErrorAnswer(
             429,
-            "TooManyJobs",
-            "As many jobs wait as may. Try again later.",
+            "TooMany",
+            "As many jobs wait, or connections are open, as may. Try again later.",
             {"Retry-After": ("Seconds to wait.", SECONDS_SCHEMA)},
         ),
         ErrorAnswer(431, "HeadersTooLarge", "The headers are larger than the server takes."),
@@ -79,7 +82,7 @@ ERRORS = {
         ErrorAnswer(
             503,
             "Unavailable",
-            "The queue is full, or the model is not ready. Try again later.",
+            "The queue or the server is full, or the model is not ready. Try again later.",
             {"Retry-After": ("Seconds to wait.", SECONDS_SCHEMA)},
         ),
         ErrorAnswer(504, "DeadlineExceeded", "The answer was not ready by the deadline."),
@@ -87,6 +90,10 @@ ERRORS = {
     )
 }
 
+# What any connection may be answered, before it is known what is asked for: always a problem. A client that
+# does not speak HTTP/1.1 (505) reads no document.
+CONNECTION = (400, 405, 408, 414, 417, 429, 431, 500, 503)
+FOREIGN_NAME, FOREIGN_PAGE = 421, 403  # the second only for what may change something
 # What any resource may answer: these come from the server's border, before anything is looked up.
 BORDER = (400, 405, 406, 408, 414, 431, 500)
 MODEL = tuple(sorted((*BORDER, 404)))

@@ -52,15 +52,16 @@ def root_runs(base: str, root: RootApi, signatures: Sequence[Signature], predict
     if model is None:
         return
     yield from _about_runs(base, "")
-    errors = {*(CALL if predict else DISABLED), 409}
-    answers = predict_answers(root._replace(is_long=False)) if predict else {}  # a run answers at once
+    early = (402, 403, 421) if predict else (200, 402, 403, 421)  # answered before it is the dialect's turn
+    own = predict_answers(root._replace(is_long=False))  # a run answers at once
+    answers = {status: answer for status, answer in own.items() if status not in early}
     yield Resource(
         f"{base}/runs/{{run_id}}/predict",
         "post",
         TAG,
         "Make a prediction by the model that a run has saved",
         "run_predict",
-        tuple(sorted(errors - set(answers))),
+        tuple(sorted({*READ, 402, 409, 504})),
         answers,
         signature=model,
         operation=model.predict,

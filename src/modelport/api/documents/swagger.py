@@ -150,7 +150,8 @@ def _operation(resource: Resource, scope: Scope, answers: dict[str, str]) -> dic
             result["consumes"] = consumes
         if resource.succeeds:
             responses["200"] = _answer(resource.operation, answers.get(resource.signature.name))
-    responses |= {str(e): {"$ref": f"#/responses/{ERRORS[e].name}"} for e in resource.errors}
+    for status in resource.errors:
+        responses.setdefault(str(status), {"$ref": f"#/responses/{ERRORS[status].name}"})
     result["responses"] = responses
     return result
 

@@ -33,11 +33,11 @@ def test_what_json_has_no_form_for_is_its_string(site: Target) -> None:
 
 @pytest.mark.log_lines(120)
 @pytest.mark.parametrize("which", ["cycle", "deep", "surrogate", "surrogate key", "unprintable"])
-def test_an_answer_that_json_cannot_carry_is_500_and_said_in_the_log_only(site: Target, which: str) -> None:
+def test_an_answer_that_json_cannot_carry_is_500_and_says_why(site: Target, which: str) -> None:
     start = len(site.server.lines)
     reply = site.predict("outputs", json={"which": which})
     assert (reply.status, reply.headers["content-type"]) == (500, "application/problem+json")
-    assert "check server logs" in reply.json["detail"]
+    assert "the model's answer is wrong: it cannot be encoded as JSON" in reply.json["detail"]
     site.server.wait_for_log("AnswerInvalid", 5, start)
 
 

@@ -62,6 +62,7 @@ def test_every_dialect_has_the_same_forms(root: Server, key: str) -> None:
 def test_an_answer_that_would_lose_something_fails_and_says_what(root: Server, key: str) -> None:
     answer = root.client.post("/v2/models/Dated/predict/", params={"key": key})
     assert answer.status_code == 500
+    assert LOST[key] in answer.json()["detail"]
     root.wait_for_log(re.escape(LOST[key]))
 
 

@@ -12,7 +12,7 @@ from werkzeug import exceptions as werkzeug
 
 import modelport
 from modelport.contract.errors import AnswerInvalid, ArgumentErrors, BadRequest
-from modelport.worker.failures import MAX_DETAIL, MAX_TRACEBACK, failed_answer
+from modelport.worker.failures import HIDDEN, MAX_DETAIL, MAX_TRACEBACK, failed_answer, shown_words
 
 CARRYING: list[tuple[BaseException, int, str]] = [
     (modelport.HTTPError(429, "slow down", {"Retry-After": "7"}), 429, "slow down"),
@@ -125,6 +125,12 @@ def test_an_invalid_answer_shows_its_errors_to_the_log_only() -> None:
     assert answer.status == 500
     assert "secret" not in answer.detail
     assert "secret" in answer.failure
+
+
+def test_an_invalid_answer_tells_the_client_what_is_no_secret() -> None:
+    answer = failed_answer(1, AnswerInvalid({"label": ["secret"]}, "label: no label of this model \ud800"))
+    assert answer.detail == "label: no label of this model ?"
+    assert shown_words(answer, hide=True) == HIDDEN
 
 
 def test_a_request_with_a_prescribed_body_is_answered_with_it() -> None:

@@ -59,10 +59,14 @@ class BadRequest(ModelportError):
 
 
 class AnswerInvalid(ModelportError):
-    """The model's answer does not fit its schema; `errors` goes to the log, never to the client."""
+    """The model's answer does not fit its schema; `errors` goes to the log, and to the client only `told`.
 
-    def __init__(self, errors: Any):
+    Without `told` the client reads what DEEPaaS says, which names no cause.
+    """
+
+    def __init__(self, errors: Any, told: str = ""):
         self.errors = errors
+        self.told = told
         super().__init__(f"the answer does not fit the model's schema: {errors}")
 
 

@@ -138,7 +138,16 @@ class TypedModel:
         try:
             return self.answer.validate_python(plain(value))
         except pydantic.ValidationError as error:
-            raise AnswerInvalid(error.errors(include_url=False, include_input=False)) from error
+            raise AnswerInvalid(
+                error.errors(include_url=False, include_input=False), _said_of_answer(error)
+            ) from error
+
+
+def _said_of_answer(error: pydantic.ValidationError) -> str:
+    """What does not fit the type that `predict` says it answers, without the values."""
+    found = error.errors(include_url=False, include_input=False)
+    said = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}".removeprefix(": ") for one in found)
+    return f"the model's answer does not fit the type that it declares: {'; '.join(said)}"
 
 
 def batch_problems(model: Any) -> list[str]:

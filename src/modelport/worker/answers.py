@@ -87,7 +87,11 @@ class AnswerEncoder:
                 return frame(body)
             return b'{"status":"OK","predictions":%b}' % body if operation.wrapped else body
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
-            raise AnswerInvalid(f"it cannot be encoded as JSON: {type(error).__name__}: {error}") from error
+            cause = f"it cannot be encoded as JSON: {type(error).__name__}: {error}"
+            is_deepaas = self.model.signature.contract == "deepaas"  # whose clients are told no cause
+            raise AnswerInvalid(
+                cause, "" if is_deepaas else f"the model's answer is wrong: {cause}"
+            ) from error
 
     def _result_bytes(self, value: Any) -> bytes:
         """What a training or a validation has returned. What has no form in JSON fails none that is done."""

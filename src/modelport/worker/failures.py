@@ -52,7 +52,7 @@ def failed_answer(call_id: int, error: BaseException) -> Answer:
             return json_answer(call_id, error.status, error.body)
         return Answer(call_id, error.status, problem=True, detail=error.detail)
     if isinstance(error, AnswerInvalid):
-        detail = "ERROR validating model response, check server logs."
+        detail = words_of(error.told) or "ERROR validating model response, check server logs."
         return Answer(
             call_id, 500, problem=True, detail=detail, failure=f"AnswerInvalid: {error}"[:MAX_TRACEBACK]
         )
@@ -151,7 +151,12 @@ def words(error: BaseException) -> str:
         said = str(error)
     except Exception:  # a broken __str__ of the model's own
         said = type(error).__name__
-    return said.encode("utf-8", "replace").decode()[:MAX_DETAIL]
+    return words_of(said)
+
+
+def words_of(text: str) -> str:
+    """`text` as UTF-8 has it, no longer than a client is told."""
+    return text.encode("utf-8", "replace").decode()[:MAX_DETAIL]
 
 
 def trace(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import settings_keywords
 import settings_table
 
 from modelport.settings import Settings
@@ -134,6 +135,10 @@ def test_every_setting_is_in_the_docs_as_the_code_has_it() -> None:
     assert settings_table.table() in page, "run `make docs`"
     for name in Settings.__dataclass_fields__:
         assert f"`{name}`" in page
+
+
+def test_settings_as_keyword_arguments_are_those_that_there_are() -> None:
+    assert settings_keywords.FILE.read_text(encoding="utf-8") == settings_keywords.text(), "run `make docs`"
 
 
 def test_every_target_of_the_makefile_that_the_docs_name_exists() -> None:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.routing import BaseRoute, Route
 
@@ -20,11 +20,20 @@ from modelport.serving.embedded import EmbeddedLife
 from modelport.serving.models import given_models
 from modelport.settings import Settings
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from modelport.serving.keywords import AppSettings
+
 log = logging.getLogger("modelport.server")
 
 
 def create_app(
-    model: Any, *more: Any, routes: Sequence[BaseRoute] = (), wait: bool = True, **settings: Any
+    model: Any,
+    *more: Any,
+    routes: Sequence[BaseRoute] = (),
+    wait: bool = True,
+    **settings: Unpack[AppSettings],
 ) -> ModelApplication:
     """Models as an ASGI application.
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Generator
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelport.api.server import bind, serve
 from modelport.contract.errors import ModelLoadError
@@ -21,9 +21,14 @@ from modelport.serving.life import Life
 from modelport.serving.models import Given, ObjectFiles, given_models
 from modelport.settings import Settings, normal_base_path
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from modelport.serving.keywords import ServerSettings
+
 
 @contextlib.contextmanager
-def running(model: Any, *more: Any, **settings: Any) -> Generator[str]:
+def running(model: Any, *more: Any, **settings: Unpack[ServerSettings]) -> Generator[str]:
     """Serve models while the block runs; its value is the server's URL.
 
     Every model is ready when the block begins. Unless the settings say otherwise the port is a free one and

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelport.api.server import bind, nothing_served
 from modelport.api.server import serve as serve_life
@@ -19,10 +19,15 @@ from modelport.serving.log import set_up_logging
 from modelport.serving.models import ObjectFiles, given_models
 from modelport.settings import normal_base_path
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from modelport.serving.keywords import ProcessSettings
+
 log = logging.getLogger("modelport.server")
 
 
-def serve(model: Any, *more: Any, **settings: Any) -> None:
+def serve(model: Any, *more: Any, **settings: Unpack[ProcessSettings]) -> None:
     """Serve models until SIGTERM or SIGINT, as `modelport serve` does; returns when all has ended.
 
     `model` is what `create_app` takes, and so are `settings`, with those of the server. Raises

@@ -1,0 +1,94 @@
+"""Settings as keyword arguments, for type checkers: written by `make docs`, from the settings."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class AppSettings(TypedDict, total=False):
+    """Settings of an application: `create_app`."""
+
+    model_name: str | None
+    trust: bool
+    format: str | None
+    default_model: str | None
+    base_path: str
+    workers: int
+    queue_size: int
+    timeout: float
+    load_timeout: float
+    drain_timeout: float
+    kill_grace: float
+    warm: bool
+    keep_going: bool
+    client_max_size: int
+    json_max_size: int
+    json_depth: int
+    max_body_memory: int
+    max_table_cells: int
+    max_table_columns: int
+    max_table_rows: int
+    max_table_bytes: int
+    predict_endpoint: bool
+    train_endpoint: bool
+    doc_endpoint: bool
+    debug_endpoint: bool
+    stringify_predictions: bool
+    allow_nan: bool
+    hide_model_errors: bool
+    allow_url_inputs: bool
+    allow_origins: list[str]
+    allow_hosts: list[str]
+    envelope: bool
+    mode: str
+    min_batch_len: int
+    batch_worker_timeout: float
+    ttl_client_wait: float
+    is_long_predict: bool
+    ttl_predicted_data: float
+    throttling_max_requests: int | None
+    throttling_max_request_len: int | None
+    data_dir: str
+    adopt: bool
+    database_url: str | None
+    job_workers: int
+    max_queued_jobs: int
+    max_queued_jobs_in_all: int
+    job_attempts: int
+    cancel_grace: float
+    keep_jobs: str
+    webhook_secret: str | None
+    allow_private_callbacks: bool
+    callback_ports: list[str]
+    best_by: str | None
+    import_runs: list[str]
+    loaded_versions: int
+    on_regression: str
+    spool_dir: str | None
+    debug: bool
+
+
+class ServerSettings(AppSettings, total=False):
+    """And those of its server: `running`."""
+
+    host: str
+    port: int
+    max_header_bytes: int
+    max_headers: int
+    max_request_line: int
+    header_timeout: float
+    body_timeout: float
+    body_deadline: float
+    min_body_rate: float
+    max_answer_memory: int
+    max_connections: int
+    max_connections_per_address: int | None
+    write_timeout: float
+    keep_alive: float
+
+
+class ProcessSettings(ServerSettings, total=False):
+    """And those of the process: `serve`."""
+
+    log_level: str
+    log_file: str | None

@@ -85,6 +85,34 @@ class Reports(modelport.Model):
     def returns(self, text: str) -> Any:
         return text.replace("(NUL)", "\0")
 
+    def returns_a_kind(self, text: str) -> Any:
+        deep: list[Any] = []
+        for _ in range(100_000):
+            deep = [deep]
+        kinds = {
+            "half": "\udcff",
+            "inside": {"file": "\udcff"},
+            "odd": Odd(),
+            "digits": [10**5000, 1],
+            "deep": deep,
+        }
+        return kinds[text]
+
+    def closes_its_streams(self, text: str) -> Any:
+        print("the last words")
+        sys.stdout.close()
+        sys.stderr.close()
+        return {"f1": 0.5}
+
+    def forks(self, text: str) -> Any:
+        """The child comes back first, as `text` says."""
+        child = os.fork()
+        if child:
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if text == "raises":
+            raise ValueError("in the child")
+        return "of the child"
+
     def returns_what_cannot_be_copied(self, text: str) -> Any:
         folder = modelport.current_job().checkpoint_dir / "saved"
         folder.mkdir()
@@ -118,6 +146,9 @@ class Reports(modelport.Model):
         left.mkdir()
         (left / "file").write_text("half")
         return seen
+
+    def keeps_a_device(self, text: str) -> Any:
+        return self._kept(Path("/dev/zero"))
 
     def _kept(self, folder: Path) -> Any:
         job = modelport.current_job()

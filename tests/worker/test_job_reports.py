@@ -131,6 +131,46 @@ def test_a_text_that_a_training_returns_is_its_result(client: httpx.Client, text
     assert run(client, job_id)["version"] is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("half", r"\udcff"),
+        ("inside", r"{'file': '\udcff'}"),
+        ("odd", "(Odd)"),
+        ("digits", ["(int)", 1]),
+        ("deep", None),
+    ],
+)
+def test_what_has_no_form_in_json_fails_no_training_that_is_done(
+    client: httpx.Client, kind: str, expected: Any
+) -> None:
+    job_id, result = trained(client, "returns_a_kind", kind)
+    assert "its result is kept as text" in client.get(f"/v2/jobs/{job_id}/log").text
+    while expected is None and isinstance(result, list):
+        (result,) = result
+    assert result == (expected or "…")
+
+
+def test_a_training_that_closes_its_streams_has_its_result(client: httpx.Client) -> None:
+    job_id, result = trained(client, "closes_its_streams")
+    assert result == {"f1": 0.5}
+    assert "the last words" in client.get(f"/v2/jobs/{job_id}/log").text
+
+
+@pytest.mark.parametrize(("how", "status"), [("returns", 0), ("raises", 1)])
+def test_what_a_training_has_forked_does_not_answer_for_it(
+    client: httpx.Client, how: str, status: int
+) -> None:
+    job_id, result = trained(client, "forks", how)
+    assert result == status
+    assert ("ValueError: in the child" in client.get(f"/v2/jobs/{job_id}/log").text) is bool(status)
+
+
+def test_a_device_is_no_artifact(client: httpx.Client) -> None:
+    _, result = trained(client, "keeps_a_device")
+    assert result == ["refused", {}]
+
+
 def test_a_returned_model_that_cannot_be_kept_costs_a_line_in_the_log(client: httpx.Client) -> None:
     job_id = job_calls.train(client, "returns_what_cannot_be_copied", "reports")
     assert job_calls.ended(client, job_id)["state"] == "succeeded"

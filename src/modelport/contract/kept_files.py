@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -14,8 +15,11 @@ PARTIAL = ".partial"
 def keep_file(source: str | Path, kept: str | Path) -> Path:
     """Copy a file to `kept`, which is never half a file; `sync` its folder to make the name last.
 
-    Raises `OSError`; what stood under the name before is then still there.
+    Raises `OSError`, for a device too; what stood under the name before is still there then.
     """
+    mode = Path(source).stat().st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise shutil.SpecialFileError(f"`{source}` is a device")
     kept = Path(kept)
     partial = kept.with_name(f".{kept.name}{PARTIAL}")
     try:

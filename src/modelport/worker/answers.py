@@ -19,10 +19,12 @@ from modelport.contract.calls import Answer, Call
 from modelport.contract.errors import AnswerInvalid
 from modelport.contract.kinds import File
 from modelport.contract.plain import EncodedJSON, plain
+from modelport.contract.reports import made_plain
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import JSON, Operation
 from modelport.contract.uploaded_file import is_uploaded_file
 from modelport.worker.dialects import dialect_of
+from modelport.worker.failures import words
 from modelport.worker.frames import Load
 
 INLINE_BYTES = 1 << 20  # larger answers travel as files
@@ -97,10 +99,10 @@ class AnswerEncoder:
         """What a training or a validation has returned. What has no form in JSON fails none that is done."""
         try:
             return encode_json(value, self.rules.allow_nan)
-        except (TypeError, RecursionError) as error:
+        except Exception as error:  # values are anybody's objects, which may raise anything wherever touched
             name = self.model.signature.name
-            logging.getLogger("modelport").warning("%s: its result is kept as text: %s", name, error)
-            return encode_json(str(value), self.rules.allow_nan)
+            logging.getLogger("modelport").warning("%s: its result is kept as text: %s", name, words(error))
+            return encode_json(_as_text(value), self.rules.allow_nan)
 
     def _binary(self, call: Call, value: Any, media_type: str) -> Answer:
         folder = Path(self.rules.spool) / f"{call.id:x}"
@@ -127,6 +129,14 @@ class AnswerEncoder:
         if name:
             headers.append(("content-disposition", _disposition(name)))
         return Answer(call.id, content_type=media_type, body=body, path=path, headers=headers)
+
+
+def _as_text(value: Any) -> Any:
+    """The text of a value that has no form in JSON, else what can be said of it. Raises nothing."""
+    try:
+        return str(value).encode("utf-8", "backslashreplace").decode()
+    except Exception:  # as above; an integer of more digits than Python writes, and lists deeper than it goes
+        return made_plain(value)
 
 
 def _is_text_itself(media_type: str, operation: Operation) -> bool:

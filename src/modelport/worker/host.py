@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
@@ -26,6 +27,7 @@ from modelport.worker.root_calls import check_rows
 from modelport.worker.sent_files import take_sent_files
 from modelport.worker.streams import EVENT_STREAM, event, is_stream, pieces, stream_chunk
 from modelport.worker.url_inputs import fetch_url_inputs
+from modelport.worker.world import end_if_forked
 
 if TYPE_CHECKING:
     import asyncio  # which most models do without
@@ -51,6 +53,7 @@ class Host:
         self.running = running
         self.encoder = AnswerEncoder(model, rules)
         self.outgoing = Outgoing(channel, rules.spool)
+        self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._put_aside: list[tuple[int, Any]] = []
         self._said: set[tuple[str, str]] = set()
@@ -131,6 +134,7 @@ class Host:
         except Terminated:
             raise
         except BaseException as error:  # the border to the model's code: anything may come
+            end_if_forked(self._process, error)
             self.running.end()
             return self._failed(call, error)
 
@@ -201,6 +205,7 @@ class Host:
         value = self.model.call(call.verb, arguments)
         if inspect.isawaitable(value):
             value = self._event_loop().run_until_complete(_awaited(value))
+        end_if_forked(self._process)
         if call.verb != "predict" or call.collect:
             if is_stream(value):  # a job has no client that reads along: its result is the whole
                 value = list(pieces(value, self._event_loop()))
@@ -264,6 +269,7 @@ class Host:
         except Terminated:
             raise
         except BaseException as error:  # the model's code; each call gets a second try of its own
+            end_if_forked(self._process, error)
             if len(bound) == 1:
                 return [self._failed(bound[0][0], error)]
             return [self._predict_together([one], operation)[0] for one in bound]
@@ -283,6 +289,7 @@ class Host:
         results: Any = self.model.call_batch(calls)
         if inspect.isawaitable(results):
             results = self._event_loop().run_until_complete(_awaited(results))
+        end_if_forked(self._process)
         results = list(cast("list[Any]", results))
         if len(results) != len(calls):
             raise ValueError(f"predict_batch() returned {len(results)} results for {len(calls)} calls")
@@ -306,6 +313,7 @@ class Host:
         except Terminated:
             raise
         except BaseException as error:  # the model's generator; the client is told in the stream itself
+            end_if_forked(self._process, error)
             data = event(described(error), "error") if media_type == EVENT_STREAM else b""
             last = Chunk(call.id, data, end=True, error=described(error), failure=trace(error))
         self.running.end()
@@ -317,6 +325,7 @@ class Host:
         in_flight: deque[int] = deque()  # sizes of chunks
         opening = b"["
         for item in pieces(value, self._event_loop()):
+            end_if_forked(self._process)
             data = stream_chunk(item, media_type, self.rules.allow_nan)
             if media_type == JSON:
                 data, opening = opening + data, b","

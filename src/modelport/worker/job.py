@@ -106,7 +106,8 @@ def begin_job(
     def end() -> None:
         reporter.finish()
         for stream in streams:
-            stream.flush_all()
+            with contextlib.suppress(OSError, ValueError):  # its code has closed it
+                stream.flush_all()
         undo()
 
     return reporter, end

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from types import FrameType
 
@@ -59,3 +60,19 @@ def handle(handlers: dict[int, Handler]) -> None:
 
 def nothing(number: int, frame: FrameType | None) -> None:
     """Handles a signal that means nothing here. Unlike SIG_IGN, this is not inherited by other programs."""
+
+
+def end_if_forked(process: int, error: BaseException | None = None) -> None:
+    """End this process unless it is `process`: the model has forked it, and its code has come back here.
+
+    The call is for `process` to answer. As of a plain program whose code has ended, what is left of it is its
+    exit status, and the traceback of `error`.
+    """
+    if os.getpid() == process:
+        return
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # whatever the model has put in their place
+            if error is not None and stream is sys.stderr:
+                traceback.print_exception(error)
+            stream.flush()
+    os._exit(0 if error is None else 1)

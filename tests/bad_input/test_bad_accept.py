@@ -90,6 +90,14 @@ def test_json_that_is_sent_as_a_form_says_which_media_type_it_needs(
 
 
 @pytest.mark.parametrize("model", ["values", "legacy"])
+@pytest.mark.parametrize("body", [b"text,count\na,1\n", b"text,counta,1"])  # --data-binary, and -d
+def test_a_table_that_is_sent_as_a_form_says_how_it_is_sent(site: Target, model: str, body: bytes) -> None:
+    reply = site.json(model, body, "application/x-www-form-urlencoded")
+    assert reply.status == 415
+    assert "send a table with Content-Type: text/csv and --data-binary" in reply.json["detail"]
+
+
+@pytest.mark.parametrize("model", ["values", "legacy"])
 def test_a_form_is_read_in_its_charset(site: Target, model: str) -> None:
     form = "application/x-www-form-urlencoded; charset="
     assert site.json(model, b"text=caf%C3%A9", f"{form}UTF-8").result["text"] == "café"

@@ -158,6 +158,7 @@ def test_serve_ends_with_status_3_where_the_port_is_taken() -> None:
         done = modelport("serve", ECHO, "--listen-port", port)
     assert done.returncode == 3
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in done.stderr
+    assert "--port names another, --port 0 takes a free one" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -244,6 +244,7 @@ def test_a_media_type_that_cannot_be_had(client: Any) -> None:
 def test_a_server_that_is_not_there(make_client: MakeClient, free_url: str) -> None:
     with pytest.raises(ConnectionFailed, match="GET /v2/models/") as failed:
         make_client(free_url).models()
+    assert free_url in str(failed.value)
     assert isinstance(failed.value, ConnectionError)
     assert isinstance(failed.value, ModelportError)
 

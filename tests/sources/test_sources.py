@@ -171,7 +171,8 @@ def test_a_start_that_names_no_model(tmp_path: Path) -> None:
     assert "no model is called 'two' (there is: one)" in refusal("--model-name", "two", PYTHONPATH=path)
     assert "no entry point 'two'" in refusal("entrypoint:two", PYTHONPATH=path)
     assert "(installed: one)" in refusal("entrypoint:two", PYTHONPATH=path)
-    assert "two models are called 'local'" in refusal("a/local.py", "b/local.py", PYTHONPATH=path)
+    twice = refusal("a/local.py", "b/local.py", PYTHONPATH=path)
+    assert "two models are called 'local'; name one of them: OTHER=a/local.py" in twice
     assert "there is no model to serve" in refusal(PYTHONPATH=path_of())
 
 
@@ -234,3 +235,36 @@ def test_a_file_without_a_model_is_refused(tmp_path: Path) -> None:
     path.write_text("model = 5\n")
     with pytest.raises(ModelLoadError, match="it has no predict"):
         load_model(parse_source(str(path)))
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [
+        ("class Fitted:\n    def predict(self, X): return X\n\npipe = Fitted()\n", "Fitted or {}:pipe"),
+        ("import json\n_model = None\nclass Best:\n    def predict(self): ...\n", "Best"),
+        ("def classify(text): return text\n", "classify"),
+    ],
+)
+def test_a_file_without_a_model_is_told_what_it_has_instead(tmp_path: Path, code: str, named: str) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(code)
+    with pytest.raises(ModelLoadError) as refused:
+        load_model(parse_source(str(path)))
+    assert str(refused.value).endswith(f"; name what it has that can be served: {path}:" + named.format(path))
+
+
+@pytest.mark.parametrize("written", ["churn", "churn.joblb", "churn.gz", "churn.pkl", "./churn.pkl"])
+def test_a_misspelt_file_is_told_the_file_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    (tmp_path / "churn.joblib").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelLoadError, match=r"did you mean 'churn\.joblib'\?"):
+        load_model(parse_source(written))
+
+
+def test_a_function_is_described_by_its_own_words(tmp_path: Path) -> None:
+    path = tmp_path / "spoken.py"
+    path.write_text('def louder(text: str):\n    """Says it louder."""\n    return text.upper()\n')
+    described = load_model(parse_source(f"{path}:louder")).signature.metadata["description"]
+    assert described == "Says it louder."

@@ -41,6 +41,8 @@ def read_mlup_file(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         is_json = path.suffix.lower() == ".json"
         held = json.loads(text) if is_json else _yaml(text)
+    except SettingsError:  # which is a ValueError
+        raise
     except UnicodeDecodeError:
         raise SettingsError(f"{path}: it is not UTF-8 text") from None
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 
@@ -49,7 +50,8 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         sock = bind(settings)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        click.echo(f"modelport: cannot listen on {settings.host}:{settings.port}: {reason}", err=True)
+        said = f"cannot listen on {settings.host}:{settings.port}: {reason}{_instead(error)}"
+        click.echo(f"modelport: {said}", err=True)
         return CANNOT_LISTEN
     host, port = sock.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}{settings.base_path}"
@@ -75,3 +77,13 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         click.echo(f"Error: {nothing_served(life.engine)}", err=True)
         return NOTHING_TO_SERVE
     return 0
+
+
+def _instead(error: Exception) -> str:
+    """What to do about an address that cannot be had, where the reason alone does not say so."""
+    number = getattr(error, "errno", None)
+    if number == errno.EADDRINUSE:
+        return "; another program has it: --port names another, --port 0 takes a free one"
+    if number == errno.EACCES:
+        return "; ports below 1024 are root's: --port names another"
+    return "; --host names an address of this machine" if number == errno.EADDRNOTAVAIL else ""

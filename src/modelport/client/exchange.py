@@ -172,9 +172,18 @@ def failure_of(error: httpx.TransportError, request: Request, deadline: Deadline
     if isinstance(error, httpx.TimeoutException) and not isinstance(error, httpx.ConnectTimeout):
         failure: ModelportError = deadline.error(f"{request.method} {request.path}")
     else:
-        failure = ConnectionFailed(f"{request.method} {request.path}: {error or type(error).__name__}")
+        why = f"{error or type(error).__name__}{_server(error)}"
+        failure = ConnectionFailed(f"{request.method} {request.path}: {why}")
     failure.__cause__ = error
     return failure
+
+
+def _server(error: httpx.TransportError) -> str:
+    """` (at http://…)`, the address that was asked; nothing if httpx does not say."""
+    try:
+        return f" (at {error.request.url.copy_with(raw_path=b'/')})"
+    except RuntimeError:
+        return ""
 
 
 def error_of(response: httpx.Response) -> ModelportError:

@@ -176,7 +176,8 @@ class Described:
         given: dict[str, Any] = dict(
             cast("dict[str, Any]", own()) if callable(own) else getattr(self.model, "metadata", None) or {}
         )
-        written = type(self.model).__doc__ if not inspect.ismodule(self.model) else self.model.__doc__
+        own_words = inspect.ismodule(self.model) or inspect.isroutine(self.model)
+        written = self.model.__doc__ if own_words else type(self.model).__doc__
         if written is not None and written != Model.__doc__:
             given.setdefault("description", inspect.cleandoc(written))
         given.setdefault("description", f"The model {self.name}")

@@ -33,6 +33,15 @@ def json_in_a_form() -> BadRequest:
     )
 
 
+def table_in_a_form() -> BadRequest:
+    """The error for a table that is said to be a form, as curl's `-d` and `--data-binary` do."""
+    return BadRequest(
+        f"the body has no NAME=VALUE, but its Content-Type is {FORM!r}, as curl says by itself; send a table "
+        "with Content-Type: text/csv and --data-binary, or as a file of a form: -F NAME=@FILE",
+        415,
+    )
+
+
 def no_object(value: Any) -> ArgumentErrors:
     """The error for a JSON body that is no object."""
     kind = "null" if value is None else KINDS[value.__class__]

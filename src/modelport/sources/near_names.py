@@ -8,7 +8,7 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
-from modelport.contract.nearest import did_you_mean, meant, nearest
+from modelport.contract.nearest import MAX_NAMES, did_you_mean, meant, nearest
 from modelport.sources.import_path import working_folder
 
 __all__ = ["did_you_mean", "near_files", "near_modules"]
@@ -21,7 +21,7 @@ def near_files(path: Path) -> str:
     parent = path.parent
     if parent.is_dir():
         beside = _names(parent, ".py" if path.suffix == ".py" else "")
-        near = nearest(path.name, beside)
+        near = nearest(path.name, beside) or _of_stem(path, parent)
         return meant([str(path.with_name(name)) for name in near])
     above = parent.parent
     folders = nearest(parent.name, [p.name for p in above.iterdir() if p.is_dir()] if above.is_dir() else [])
@@ -36,11 +36,18 @@ def _names(folder: Path, suffix: str) -> list[str]:
         return []
 
 
-def near_modules(missing: str) -> str:
-    """Modules beside a missing one whose names are near."""
+def near_modules(missing: str, written: str) -> str:
+    """Modules beside a missing one whose names are near, or what was written as the name of a file."""
     package, dot, name = missing.rpartition(".")
     paths = (
         list(getattr(import_module(package), "__path__", [])) if package else [*working_folder(), *sys.path]
     )
     known = {m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_")}
-    return meant([package + dot + near for near in nearest(name, known)])
+    files = nearest(written, _names(Path(), "")) or _of_stem(Path(written), Path())
+    return meant(files or [package + dot + near for near in nearest(name, known)])
+
+
+def _of_stem(path: Path, folder: Path) -> list[str]:
+    """Files of the same name that end otherwise: `churn.joblib` for `churn` and `churn.pkl`."""
+    names = [name for name in _names(folder, "") if "." in name and Path(name).stem == path.stem]
+    return sorted(names)[:MAX_NAMES]

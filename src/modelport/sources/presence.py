@@ -54,7 +54,8 @@ def _package(source: Source) -> None:
 
 def no_module(source: Source, name: str) -> ModelLoadError:
     """The error for a source whose module `name` does not exist."""
+    near = near_modules(name, source.target)
     return ModelLoadError(
-        f"{source}: there is no module {name!r}{near_modules(name)} (is the package installed, or should the "
+        f"{source}: there is no module {name!r}{near} (is the package installed, or should the "
         "source be a path such as ./model.py?)"
     )

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from modelport.contract.errors import ModelLoadError
+from modelport.contract.nearest import MAX_NAMES
 from modelport.home import expanded
 from modelport.sources.deepaas_modules import provide_deepaas_modules
 from modelport.sources.frameworks.registry import frameworks_of
@@ -46,7 +47,9 @@ def load_object(source: Source) -> Any:
     elif inspect.ismodule(found):
         found = _only_model(found)
     if not _is_model(found):
-        raise ModelLoadError(f"{source}: it has no predict(), train(), validate() or get_metadata()")
+        raise ModelLoadError(
+            f"{source}: it has no predict(), train(), validate() or get_metadata(){_instead(found, source)}"
+        )
     return found
 
 
@@ -61,6 +64,22 @@ def _is_model(found: Any) -> bool:
     if any(callable(getattr(found, name, None)) for name in FUNCTIONS):
         return True
     return not inspect.ismodule(found) and (callable(found) or bool(frameworks_of(found)))
+
+
+def _instead(found: Any, source: Source) -> str:
+    """What a module that is no model has that is one, as it is written as a source; or nothing."""
+    if not inspect.ismodule(found):
+        return ""
+    own = [name for name, value in vars(found).items() if not name.startswith("_") and _offers(value, found)]
+    written = [f"{source.target}:{name}" for name in own[:MAX_NAMES]]
+    return f"; name what it has that can be served: {' or '.join(written)}" if written else ""
+
+
+def _offers(value: Any, module: ModuleType) -> bool:
+    """Whether a thing in a module may be meant as the model: an object, or a class or function made there."""
+    if inspect.isclass(value) or inspect.isroutine(value):
+        return value.__module__ == module.__name__ and _is_model(value)
+    return any(callable(getattr(value, name, None)) for name in FUNCTIONS) or bool(frameworks_of(value))
 
 
 def _module(source: Source) -> ModuleType:

@@ -198,7 +198,7 @@ def parse_sources(
             "that has an entry point in the group deepaas.v2.model"
         )
     names = [source.name for source in sources]
-    for name in names:
-        if names.count(name) > 1:
-            raise ModelLoadError(f"two models are called {name!r}; name one of them: OTHER={name}…")
+    for source in sources:
+        if names.count(source.name) > 1:
+            raise ModelLoadError(f"two models are called {source.name!r}; name one of them: OTHER={source}")
     return sources

@@ -11,7 +11,14 @@ from urllib.parse import parse_qsl
 from modelport.contract.calls import Call
 from modelport.contract.errors import BadRequest, ModelportError
 from modelport.contract.places import Body, FormValue, Places
-from modelport.contract.unread import HEAD, json_in_a_form, looks_like_json, no_object, unread_body
+from modelport.contract.unread import (
+    HEAD,
+    json_in_a_form,
+    looks_like_json,
+    no_object,
+    table_in_a_form,
+    unread_body,
+)
 from modelport.sources.deepaas_modules import uploaded_file_class
 from modelport.worker.frames import Load
 from modelport.worker.json_body import parse_json
@@ -62,7 +69,7 @@ def read_call(call: Call, rules: Load) -> Places:
 
 
 def _url_form(raw: bytes, charset: str) -> tuple[dict[str, list[FormValue]], ModelportError | None]:
-    """The fields of an urlencoded form, and what is wrong with one that is JSON."""
+    """The fields of an urlencoded form, and what is wrong with one that is JSON or a table."""
     if charset not in UTF_8 and charset not in LATIN_1:
         raise BadRequest(f"forms are UTF-8; charset={charset} is not supported", 415)
     if looks_like_json(raw[:HEAD]):
@@ -71,6 +78,8 @@ def _url_form(raw: bytes, charset: str) -> tuple[dict[str, list[FormValue]], Mod
     form = cast("dict[str, list[FormValue]]", parse_pairs(raw, "form", encoding))
     if len(form) == 1 and looks_like_json(next(iter(form)).encode()[:HEAD]):  # it was %-encoded, too
         return {}, json_in_a_form()
+    if b"=" not in raw and b"&" not in raw and b"," in raw:
+        return {}, table_in_a_form()
     return form, None
 
 

@@ -41,6 +41,9 @@ class Reports(modelport.Model):
         version = torchish.__version__
         return {"name": "reports", "version": version, "made of": [version, Odd()]}
 
+    def warm(self) -> None:
+        os.fork()  # both come back from it, and one of them is the worker
+
     def predict(self) -> list[Any]:
         return [torchish.__version__, Same("same"), Count(3), Share(0.5)]
 

@@ -43,7 +43,8 @@ def near_modules(missing: str, written: str) -> str:
         list(getattr(import_module(package), "__path__", [])) if package else [*working_folder(), *sys.path]
     )
     known = {m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_")}
-    files = nearest(written, _names(Path(), "")) or _of_stem(Path(written), Path())
+    beside = [name for name in _names(Path(), "") if not name.endswith(".py")]  # those are modules, too
+    files = nearest(written, beside) or [name for name in _of_stem(Path(written), Path()) if name in beside]
     return meant(files or [package + dot + near for near in nearest(name, known)])
 
 

@@ -229,6 +229,17 @@ def test_a_page_of_another_origin_may_ask_for_nothing(client: httpx.Client) -> N
     ended(client, job_id)
 
 
+@pytest.mark.parametrize("name", ["Job-Callback-Url", "Job-Priority"])
+@pytest.mark.parametrize("prefer", ["", "handling=lenient"])
+def test_what_only_jobs_have_is_refused_of_a_prediction(client: httpx.Client, name: str, prefer: str) -> None:
+    answer = client.post(
+        "/v2/models/works/predict", json={}, headers={name: "1"} | ({"Prefer": prefer} if prefer else {})
+    )
+    assert answer.status_code == 422
+    said = f"{name} is for jobs; with Prefer: respond-async the prediction becomes one"
+    assert answer.json()["detail"] == said
+
+
 # -- Idempotency-Key -------------------------------------------------------------------------------
 
 

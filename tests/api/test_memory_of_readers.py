@@ -112,6 +112,7 @@ PATHS = {
     "log": "/v2/jobs/{job}/log",
     "followed log": "/v2/jobs/{job}/log?follow=1",
     "events": "/v2/jobs/{job}/events",
+    "metrics": "/v2/jobs/{job}/metrics",
     "artifact": "/v2/jobs/{job}/artifacts/large",
     "document": "/openapi.json",
     "asset": "/static/redoc.standalone.js",

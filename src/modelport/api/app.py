@@ -162,7 +162,7 @@ class Application:
             if prefer:
                 await self._job_answers.predict(scope, receive, send, pool, prefer)
                 return
-            await self._calls.answer(scope, receive, send, pool, "predict")
+            await self._job_answers.predict_at_once(scope, receive, send, pool)
             return
         at_root = self._mlup.predict_handler(path, scope["method"])
         if at_root is not None:
@@ -196,7 +196,7 @@ class Application:
         prefer = preferences(header(request.scope, b"prefer"))
         if prefer:
             return Handed(partial(self._job_answers.predict, pool=pool, prefer=prefer))
-        return Handed(partial(self._calls.answer, pool=pool, verb="predict"))
+        return Handed(partial(self._job_answers.predict_at_once, pool=pool))
 
     def _training_routes(self, verb: str) -> list[BaseRoute]:
         trainings = Trainings(self.engine, self.jobs, self.settings, verb)

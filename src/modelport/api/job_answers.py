@@ -16,7 +16,15 @@ from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler, refused_problem
 from modelport.api.job_bodies import training_body
 from modelport.api.job_routes import JobRoutes
-from modelport.api.job_submission import V2, JobForm, JobSubmission, NotBound, Submitted, asks_for_job
+from modelport.api.job_submission import (
+    V2,
+    JobForm,
+    JobSubmission,
+    NotBound,
+    Submitted,
+    asks_for_job,
+    refuse_job_fields,
+)
 from modelport.api.preferences import Preferences
 from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.api.training import json_response
@@ -82,6 +90,15 @@ class JobAnswers:
 
         submit = partial(self.submission.submit, scope, receive, pool, "predict", form)
         await self._answer(scope, receive, send, pool, submit, answer)
+
+    async def predict_at_once(self, scope: Scope, receive: Receive, send: Send, pool: Pool) -> None:
+        """Answer a prediction that is no job; one that asks for what only jobs have is refused."""
+        try:
+            refuse_job_fields(scope)
+        except Problem as problem:
+            await send_problem(send, problem, self.calls.engine.request_id(self.calls.engine.next_id()))
+            return
+        await self.calls.answer(scope, receive, send, pool, "predict")
 
     async def _answer(
         self,

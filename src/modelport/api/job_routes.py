@@ -49,12 +49,22 @@ class JobRoutes:
             Route(f"{job}/result", self.result),
         ]
 
+    async def known_id(self, request: Request) -> str:
+        """The id of the job that the path names, without what it was given and returned, which may be much.
+
+        Raises `Problem` 404.
+        """
+        job_id = request.path_params["job"]
+        if not await self.jobs.store.states([job_id]):
+            raise _no_job(job_id)
+        return job_id
+
     async def find(self, request: Request) -> Job:
         """The job that the path names. Raises `Problem` 404."""
         job_id = request.path_params["job"]
         job = await self.jobs.store.get(job_id)
         if job is None:
-            raise Problem(404, f"there is no job {job_id[:64]!r}; it never was, or is too old to be kept")
+            raise _no_job(job_id)
         return job
 
     async def list(self, request: Request) -> Response:
@@ -98,45 +108,45 @@ class JobRoutes:
 
     async def events(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/events`: server-sent events, resumed after `Last-Event-ID`."""
-        job = await self.find(request)
+        job_id = await self.known_id(request)
         text = request.headers.get("last-event-id") or request.query_params.get("after")
         after = whole_number(text, "Last-Event-ID", 0, 0, 1 << 62)
-        return _followed(request, followed_events(self.jobs, job.id, after), "text/event-stream")
+        return _followed(request, followed_events(self.jobs, job_id, after), "text/event-stream")
 
     async def log(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/log`: what it printed, as text; with `follow` until it ends."""
-        job = await self.find(request)
+        job_id = await self.known_id(request)
         follow = request.query_params.get("follow", "0").lower() not in ("0", "false", "no")
-        return _followed(request, followed_log(self.jobs, job.id, follow=follow), "text/plain")
+        return _followed(request, followed_log(self.jobs, job_id, follow=follow), "text/plain")
 
     async def metrics(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/metrics`: each metric's series, as pages of JSON or, by Accept, as CSV."""
-        job = await self.find(request)
+        job_id = await self.known_id(request)
         query = request.query_params
         limit = whole_number(query.get("limit"), "limit", MAX_POINTS, 1, MAX_POINTS)
         after = whole_number(query.get("cursor"), "cursor", 0, 0, 1 << 62)
         if "text/csv" in request.headers.get("accept", "") or query.get("format") == "csv":
-            return _followed(request, metrics_table(self.jobs.store, job.id, after), "text/csv")
+            return _followed(request, metrics_table(self.jobs.store, job_id, after), "text/csv")
         async with self._making_page:
-            body = await self.jobs.store.metrics(job.id, metrics_page, after=after, limit=limit)
-        await self.find(request)  # none may mean that the job was removed a moment ago: not found
+            body = await self.jobs.store.metrics(job_id, metrics_page, after=after, limit=limit)
+        await self.known_id(request)  # none may mean that the job was removed a moment ago: not found
         return Response(body, media_type="application/json")
 
     async def artifacts(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/artifacts/`: the files it kept."""
-        job = await self.find(request)
-        files = await asyncio.to_thread(self.jobs.folders.list_artifacts, job.id)
+        job_id = await self.known_id(request)
+        files = await asyncio.to_thread(self.jobs.folders.list_artifacts, job_id)
         if not files:
-            await self.find(request)
-        place = f"{self.base_path}/v2/jobs/{job.id}/artifacts"
+            await self.known_id(request)
+        place = f"{self.base_path}/v2/jobs/{job_id}/artifacts"
         listed = [{"name": name, "size": size, "href": f"{place}/{quote(name)}"} for name, size in files]
         return JSONResponse({"artifacts": listed})
 
     async def artifact(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/artifacts/{name}`: one file, downloaded, never shown as a page."""
-        job = await self.find(request)
+        job_id = await self.known_id(request)
         name = request.path_params["name"]
-        path = await asyncio.to_thread(self.jobs.folders.artifact, job.id, name)
+        path = await asyncio.to_thread(self.jobs.folders.artifact, job_id, name)
         if path is None:
             raise Problem(404, f"the job has no artifact {name[:100]!r}")
         return JobFile(path, filename=name.rpartition("/")[2], headers=NOSNIFF)
@@ -159,6 +169,10 @@ class JobRoutes:
             path = self.jobs.folders.of(job.id) / outcome.result_file
             return JobFile(path, media_type=outcome.result_type, headers=headers)
         return Response(outcome.result, media_type=outcome.result_type or "application/json", headers=headers)
+
+
+def _no_job(job_id: str) -> Problem:
+    return Problem(404, f"there is no job {job_id[:64]!r}; it never was, or is too old to be kept")
 
 
 def _followed(request: Request, body: AsyncIterator[bytes], media_type: str) -> Response:

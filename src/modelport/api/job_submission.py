@@ -29,6 +29,8 @@ from modelport.settings import Settings
 
 MAX_KEY = 255
 KEY = re.compile(r"[\x21-\x7e]+")
+# Without a job they can mean nothing; a prediction with an Idempotency-Key can be made again all the same.
+JOB_FIELDS = frozenset({b"job-callback-url", b"job-priority"})
 OWN_ARGUMENTS = ("priority", "callback_url")
 
 
@@ -179,6 +181,14 @@ def asks_for_job(scope: Scope, pool: Pool) -> bool:
         return True
     signature = pool.signature
     return signature is not None and bool(_own_arguments(scope["query_string"], signature.predict)[1])
+
+
+def refuse_job_fields(scope: Scope) -> None:
+    """Raise `Problem` 422 if a request that makes no job has a field that only jobs have."""
+    for name, _ in scope["headers"]:
+        if name in JOB_FIELDS:
+            said = name.decode().title()
+            raise Problem(422, f"{said} is for jobs; with Prefer: respond-async the prediction becomes one")
 
 
 def _stored(call: Call) -> bytes:

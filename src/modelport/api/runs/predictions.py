@@ -53,4 +53,4 @@ class RunPredictions:
         if prefer:
             await self.jobs.predict(scope, receive, send, pool, prefer, OF_VERSION)
         else:
-            await self.calls.answer(scope, receive, send, pool, "predict")
+            await self.jobs.predict_at_once(scope, receive, send, pool)

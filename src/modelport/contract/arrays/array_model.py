@@ -100,7 +100,7 @@ class ArrayModel:
         return inputs | values
 
     def _find_unknown(self, places: Places, found: Findings) -> None:
-        for name in [] if places.lenient else unknown_arguments(places, self._known):
+        for name in [] if places.lenient else unknown_arguments(places, self._known.keys()):
             found.add((name,), ("unexpected_keyword_argument", unknown_words(name, self._known)))
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:

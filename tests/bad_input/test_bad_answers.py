@@ -27,8 +27,11 @@ def test_an_odd_answer_has_a_documented_form(site: Target, which: str, answer: o
     assert site.predict("outputs", json={"which": which}).result == answer
 
 
-def test_what_json_has_no_form_for_is_its_string(site: Target) -> None:
-    assert site.predict("outputs", json={"which": "object"}).result.startswith("<object object")
+@pytest.mark.log_lines(120)
+def test_an_object_whose_only_text_is_an_address_is_no_answer(site: Target) -> None:
+    start = len(site.server.lines)
+    assert site.predict("outputs", json={"which": "object"}).status == 500
+    site.server.wait_for_log("object has no form in JSON", 5, start)
 
 
 @pytest.mark.log_lines(120)

@@ -217,7 +217,7 @@ class Together(modelport.Model):
     max_batch_size = 8
     max_wait_ms = 200.0
 
-    def predict(self, text: str = "", poison: str = "") -> Any: ...
+    def predict(self, text: str = "", poison: str = "", do: str = "", port: int = 0) -> Any: ...
 
     def predict_batch(self, calls: list[dict[str, Any]]) -> list[Any]:
         poisons = {call.get("poison", "") for call in calls}

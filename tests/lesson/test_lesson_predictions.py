@@ -136,7 +136,7 @@ def test_the_words_of_a_model_can_be_hidden() -> None:
     with lesson_serving("Does", "--hide-model-errors") as server:
         answer = server.client.post("/predict", json={"what": "fail"})
         assert unwrapped(answer, 500, "detail") == "the model failed"
-        assert "a secret is 42" in server.log
+        server.wait_for_log("a secret is 42")
 
 
 def test_an_error_of_the_query_says_so(client: Any) -> None:

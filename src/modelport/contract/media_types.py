@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 MAX_RANGES = 100
+SEEN_OR_HEARD = ("image", "audio", "video")  # a body of such a type can be no arguments, whoever names it
 
 
 @lru_cache(maxsize=512)

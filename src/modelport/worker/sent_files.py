@@ -11,6 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from modelport.contract.calls import Call
 from modelport.contract.errors import ArgumentErrors, BadRequest
+from modelport.contract.media_types import SEEN_OR_HEARD
 from modelport.contract.places import Body, Places
 from modelport.contract.signature import Argument, Operation
 from modelport.contract.unread import HEAD, looks_like_json
@@ -53,7 +54,10 @@ def _take_json(argument: Argument, places: Places, files: _Files) -> None:
 
 def _take_body(body: Body, operation: Operation, places: Places, files: _Files) -> None:
     sole = operation.sole_file
-    if body.media_type.partition(";")[0].strip().lower() in UNSAID:
+    media_type = body.media_type.partition(";")[0].strip().lower()
+    if sole is not None and not sole.required and media_type.partition("/")[0] not in SEEN_OR_HEARD:
+        return  # it may as well be the arguments, with a type that nobody reads
+    if media_type in UNSAID:
         if sole is not None and not looks_like_json(body.head(HEAD)):
             said = (
                 f"a body of type {body.media_type[:100]!r}"

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from modelport.api.documents.definitions import Scope
 from modelport.api.documents.schemas import Schema, types_of
+from modelport.contract.media_types import SEEN_OR_HEARD
 from modelport.contract.signature import JSON, Argument, Operation, Signature
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -56,7 +57,8 @@ def bare_type(operation: Operation) -> str | None:
     if not sole.is_upload:
         return "text/csv"
     schemas = [sole.schema, *_branches(sole.schema, "anyOf")]
-    return next((s["contentMediaType"] for s in schemas if "contentMediaType" in s), ANY_FILE)
+    found = next((s["contentMediaType"] for s in schemas if "contentMediaType" in s), ANY_FILE)
+    return found if sole.required or found.partition("/")[0] in SEEN_OR_HEARD else None
 
 
 def in_query(operation: Operation) -> list[Argument]:

@@ -56,8 +56,9 @@ def bare_type(operation: Operation) -> str | None:
         return None
     if not sole.is_upload:
         return "text/csv"
-    schemas = [sole.schema, *_branches(sole.schema, "anyOf")]
-    found = next((s["contentMediaType"] for s in schemas if "contentMediaType" in s), ANY_FILE)
+    branches = [cast("Schema", one) for one in _branches(sole.schema, "anyOf") if isinstance(one, dict)]
+    said: list[Any] = [schema.get("contentMediaType") for schema in (sole.schema, *branches)]
+    found = next((media for media in said if isinstance(media, str)), ANY_FILE)
     return found if sole.required or found.partition("/")[0] in SEEN_OR_HEARD else None
 
 

@@ -96,7 +96,10 @@ def test_the_other_models_have_room_until_as_many_wait_in_all_as_may(client: htt
 
 
 def test_the_documents_tell_of_it(client: httpx.Client) -> None:
-    for document in ("/openapi.json", "/swagger.json"):
-        paths = client.get(document).json()["paths"]
-        said = paths["/v2/models/works/train/"]["post"]["responses"]
-        assert "TooManyJobs" in str(said["429"])
+    for path in ("/openapi.json", "/swagger.json"):
+        document = client.get(path).json()
+        said = document["paths"]["/v2/models/works/train/"]["post"]["responses"]["429"]
+        for name in said["$ref"].removeprefix("#/").split("/"):
+            document = document[name]
+        assert "As many jobs wait" in document["description"]
+        assert "Retry-After" in document["headers"]

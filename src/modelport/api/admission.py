@@ -12,8 +12,8 @@ import socket
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
-from modelport.api.asgi import Scope
-from modelport.api.problems import Problem
+from modelport.http.asgi import Scope
+from modelport.http.problems import Problem
 from modelport.security.hosts import (
     DEFAULT_PORTS,
     host_pattern,

@@ -17,7 +17,6 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from modelport.api.admission import Admission
-from modelport.api.asgi import Receive, Scope, Send, header
 from modelport.api.calls import CallHandler
 from modelport.api.direct import DirectCalls
 from modelport.api.documents import STATIC_DIR
@@ -32,13 +31,14 @@ from modelport.api.job_submission import JobSubmission
 from modelport.api.mlup.configuration import MlupConfiguration
 from modelport.api.mlup.routes import MlupApi
 from modelport.api.preferences import preferences
-from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.api.runs.predictions import RunPredictions
 from modelport.api.runs.run_routes import RunRoutes, problem_of
 from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.training import Trainings
 from modelport.api.v2 import V2, find_pool
 from modelport.engine.ports import Engine
+from modelport.http.asgi import Receive, Scope, Send, header
+from modelport.http.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.jobs.store import StoreError
 from modelport.runs.errors import RunError
 from modelport.runs.service import RunService

@@ -6,11 +6,11 @@ import asyncio
 import errno
 from pathlib import Path
 
-from modelport.api.asgi import Receive, Scope
-from modelport.api.body_memory import SMALL_BYTES, BodyHold
-from modelport.api.multipart import MultipartForm
-from modelport.api.problems import Problem
-from modelport.contract.calls import Call
+from modelport.contract.calls import Call, Upload
+from modelport.http.asgi import Receive, Scope
+from modelport.http.body_memory import SMALL_BYTES, BodyHold
+from modelport.http.multipart import MultipartForm
+from modelport.http.problems import Problem
 from modelport.settings import Settings
 
 MEMORY_BYTES = 1 << 20
@@ -171,4 +171,4 @@ async def _read_form(call: Call, form: MultipartForm, receive: Receive, limit: i
                 )
     await form.finish()
     call.fields = form.fields
-    call.uploads = form.uploads
+    call.uploads = [Upload(*file) for file in form.uploads]

@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from modelport.api.asgi import Headers, Receive, Scope, Send, send_body
 from modelport.api.bodies import CallHeaders, ClientLeft, read_body
-from modelport.api.body_memory import BodyHold, BodyMemory
-from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.engine.asking import ask
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Engine, Pool, Refused
+from modelport.http.asgi import Headers, Receive, Scope, Send, send_body
+from modelport.http.body_memory import BodyHold, BodyMemory
+from modelport.http.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.settings import Settings
 
 log = logging.getLogger("modelport.api")

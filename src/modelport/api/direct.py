@@ -11,15 +11,15 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 
 from modelport.api.admission import OF_PAGES, Admission
-from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
-from modelport.api.http_cycle import Cycle
 from modelport.api.job_submission import JOB_FIELDS
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import JSON
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
+from modelport.http.asgi import Receive, Scope, Send
+from modelport.http.cycle import Cycle
 
 # Fields that mean something to the server. The first three are read here, a request with another one goes
 # the long way; all other fields mean nothing to it.

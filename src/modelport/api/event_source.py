@@ -10,10 +10,10 @@ from typing import Any
 
 from starlette.routing import Route
 
-from modelport.api.asgi import Message, Receive, Scope, Send, header, send_body
 from modelport.api.calls import CallHandler
-from modelport.api.problems import Problem, send_problem
 from modelport.engine.ports import Pool
+from modelport.http.asgi import Message, Receive, Scope, Send, header, send_body
+from modelport.http.problems import Problem, send_problem
 
 END_ID = b"modelport-end"
 END = b"event: end\nid: " + END_ID + b"\ndata:\n\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from modelport.api.asgi import Receive, Scope, Send
+from modelport.http.asgi import Receive, Scope, Send
 
 
 class Handed(Response):

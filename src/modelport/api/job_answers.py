@@ -11,7 +11,6 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler, refused_problem
 from modelport.api.job_bodies import training_body
@@ -26,9 +25,10 @@ from modelport.api.job_submission import (
     refuse_job_fields,
 )
 from modelport.api.preferences import Preferences
-from modelport.api.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.api.training import json_response
 from modelport.engine.ports import Pool, Refused
+from modelport.http.asgi import Receive, Scope, Send
+from modelport.http.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.jobs import failpoints
 from modelport.jobs.records import Job, Outcome
 from modelport.jobs.states import ENDED, State

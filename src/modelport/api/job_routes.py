@@ -14,8 +14,8 @@ from starlette.routing import BaseRoute, Route
 from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_metrics import MAX_POINTS, metrics_page, metrics_table
 from modelport.api.job_streams import WholeStream, followed_events, followed_log
-from modelport.api.problems import Problem
 from modelport.api.query_numbers import whole_number
+from modelport.http.problems import Problem
 from modelport.jobs.records import KINDS, Job
 from modelport.jobs.service import JobService
 from modelport.jobs.states import ENDED, State

@@ -12,14 +12,14 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from modelport.api.asgi import Receive, Scope, header
 from modelport.api.bodies import CallHeaders, read_body
-from modelport.api.body_memory import BodyHold, BodyMemory
-from modelport.api.problems import Problem
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import Operation
 from modelport.engine.asking import ask
 from modelport.engine.ports import Engine, Pool
+from modelport.http.asgi import Receive, Scope, header
+from modelport.http.body_memory import BodyHold, BodyMemory
+from modelport.http.problems import Problem
 from modelport.jobs.folders import sync_tree
 from modelport.jobs.records import Job, NewJob
 from modelport.jobs.service import JobService

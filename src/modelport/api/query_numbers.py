@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelport.api.problems import Problem
+from modelport.http.problems import Problem
 
 
 def whole_number(text: str | None, what: str, default: int, least: int, most: int) -> int:

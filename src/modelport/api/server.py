@@ -16,8 +16,8 @@ from typing import Protocol
 import uvicorn
 
 from modelport.api.app import Application
-from modelport.api.http_protocol import HttpLimits, limited_protocol
 from modelport.engine.ports import Engine
+from modelport.http.protocol import HttpLimits, limited_protocol
 from modelport.settings import Settings
 
 log = logging.getLogger("modelport.server")

@@ -15,9 +15,9 @@ from starlette.responses import Response
 
 from modelport.api.job_bodies import training_body
 from modelport.api.job_files import GONE
-from modelport.api.problems import Problem
 from modelport.api.v2 import find_pool
 from modelport.engine.ports import Engine
+from modelport.http.problems import Problem
 from modelport.jobs.records import Job
 from modelport.jobs.service import JobService
 from modelport.settings import Settings

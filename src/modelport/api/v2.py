@@ -11,9 +11,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from modelport.api.problems import Problem
 from modelport.contract.metadata import metadata_body
 from modelport.engine.ports import Engine, Pool, PoolState
+from modelport.http.problems import Problem
 from modelport.settings import Settings
 
 

@@ -11,8 +11,9 @@ ModelportError
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
+
+from modelport.reasons import standard_reason
 
 
 class ModelportError(Exception):
@@ -76,17 +77,3 @@ class ModelLoadError(ModelportError):
     def __init__(self, message: str = ""):
         shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
         super().__init__("".join(shown))
-
-
-# Python 3.13 has other words for these; a client shall read the same whatever Python the server has.
-PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
-    413: "Request Entity Too Large",
-    414: "Request-URI Too Long",
-    416: "Requested Range Not Satisfiable",
-    422: "Unprocessable Entity",
-}
-
-
-def standard_reason(status: int) -> str:
-    """The standard reason phrase of an HTTP status, or `Error` for one that has none."""
-    return PHRASES.get(status, "Error")

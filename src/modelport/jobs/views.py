@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from modelport.contract.errors import PHRASES
 from modelport.jobs.records import Job, Outcome
+from modelport.reasons import PHRASES
 
 
 def job_body(job: Job, base_path: str) -> dict[str, Any]:

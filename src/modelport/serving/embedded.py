@@ -11,8 +11,8 @@ from dataclasses import replace
 from starlette.routing import BaseRoute
 
 from modelport.api.app import Application
-from modelport.api.asgi import Scope
 from modelport.engine.processes import kill_marked
+from modelport.http.asgi import Scope
 from modelport.serving.life import Life
 from modelport.serving.models import Given, ObjectFiles
 from modelport.settings import Settings, normal_base_path

@@ -12,14 +12,13 @@ import msgspec
 
 from modelport.contract.calls import Answer
 from modelport.contract.errors import (
-    PHRASES,
     AnswerInvalid,
     ArgumentErrors,
     BadRequest,
     HTTPError,
-    standard_reason,
 )
 from modelport.contract.message_maps import text_keys
+from modelport.reasons import PHRASES, standard_reason
 from modelport.worker.model_frames import model_trace
 
 MAX_DETAIL = 2000

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from modelport.api.asgi import Headers, Send, send_body
 from modelport.api.mlup.errors import error_body, mlup_problem
-from modelport.api.problems import Problem
 from modelport.contract.calls import Answer
+from modelport.http.asgi import Headers, Send, send_body
+from modelport.http.problems import Problem
 from modelport.settings import Settings
 
 HEADER = b"x-predict-id"

@@ -7,16 +7,16 @@ import os
 from functools import partial
 
 from modelport.api.admission import OF_PAGES, Admission
-from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
-from modelport.api.http_cycle import Cycle
 from modelport.api.mlup.dialect import MLUP
 from modelport.api.mlup.model import RootModel
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import JSON
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
+from modelport.http.asgi import Receive, Scope, Send
+from modelport.http.cycle import Cycle
 
 # A request with one of these goes the long way. What media type the body is said to have does not matter,
 # unless it is one that is read by it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from modelport.api.problems import Problem
+from modelport.http.problems import Problem
 
 TIMED_OUT = "Response timed out. Repeat request please."
 TOO_MANY = "Max requests in app. Please try again later."

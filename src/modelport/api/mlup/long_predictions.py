@@ -13,7 +13,6 @@ import uuid
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler, refused_problem
 from modelport.api.job_answers import JobAnswers, store_problem
@@ -21,8 +20,9 @@ from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_submission import JobForm, JobSubmission, NotBound
 from modelport.api.mlup.dialect import HEADER, root_dialect
 from modelport.api.mlup.errors import QUEUE_FULL, TIMED_OUT
-from modelport.api.problems import Problem
 from modelport.engine.ports import Pool, Refused
+from modelport.http.asgi import Receive, Scope, Send
+from modelport.http.problems import Problem
 from modelport.jobs.records import Job
 from modelport.jobs.states import ENDED, State
 from modelport.jobs.store import StoreError

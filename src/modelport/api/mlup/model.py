@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from modelport.api.problems import Problem
 from modelport.engine.ports import Engine, Pool
+from modelport.http.problems import Problem
 from modelport.settings import Settings
 
 

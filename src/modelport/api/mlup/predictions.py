@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import uuid
 
-from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.calls import CallHandler, Ends
 from modelport.api.mlup.dialect import root_dialect
 from modelport.api.mlup.errors import TOO_MANY
 from modelport.api.mlup.long_predictions import LongPredictions
 from modelport.api.mlup.model import RootModel
-from modelport.api.problems import Problem
 from modelport.contract.calls import Answer, Call
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool
+from modelport.http.asgi import Receive, Scope, Send
+from modelport.http.problems import Problem
 
 SWITCHED_OFF = "predictions are switched off on this server"
 

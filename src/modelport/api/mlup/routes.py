@@ -9,7 +9,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from modelport.api.admission import Admission
-from modelport.api.asgi import Receive, Scope, Send
 from modelport.api.calls import CallHandler
 from modelport.api.handed import Handed
 from modelport.api.job_answers import JobAnswers
@@ -20,6 +19,7 @@ from modelport.api.mlup.info import Info
 from modelport.api.mlup.long_predictions import LongPredictions
 from modelport.api.mlup.model import RootModel
 from modelport.api.mlup.predictions import Predictions
+from modelport.http.asgi import Receive, Scope, Send
 
 
 class MlupApi:

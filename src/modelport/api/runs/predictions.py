@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from modelport.api.asgi import Receive, Scope, Send, header
 from modelport.api.calls import CallHandler
 from modelport.api.event_source import answer_get
 from modelport.api.job_answers import JobAnswers
 from modelport.api.job_submission import OF_VERSION
 from modelport.api.preferences import preferences
-from modelport.api.problems import Problem
 from modelport.engine.ports import Pool
+from modelport.http.asgi import Receive, Scope, Send, header
+from modelport.http.problems import Problem
 from modelport.runs.service import RunService
 
 AtRoot = Callable[[Scope, Receive, Send, Pool], Awaitable[None]]

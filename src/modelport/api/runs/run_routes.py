@@ -14,11 +14,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from modelport.api.handed import Handed
-from modelport.api.problems import Problem
 from modelport.api.query_numbers import whole_number
 from modelport.api.runs.bodies import run_body, run_summary
 from modelport.api.runs.predictions import RunPredictions
 from modelport.api.training import json_response
+from modelport.http.problems import Problem
 from modelport.runs.errors import RunError
 from modelport.runs.performance import NoSuchPart, Order, numbers_of, order_of, part_of
 from modelport.runs.records import Run, RunPage

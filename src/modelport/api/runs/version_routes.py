@@ -12,13 +12,13 @@ from starlette.routing import BaseRoute, Route
 
 from modelport.api.event_source import PredictRoute
 from modelport.api.handed import Handed
-from modelport.api.problems import Problem
 from modelport.api.query_numbers import whole_number
 from modelport.api.runs.bodies import base_version_body, promotion_body, version_body
 from modelport.api.runs.predictions import RunPredictions
 from modelport.api.small_bodies import json_body
 from modelport.api.training import json_response
 from modelport.api.v2 import find_pool
+from modelport.http.problems import Problem
 from modelport.runs.checks import Limits
 from modelport.runs.promotion import Wish
 from modelport.runs.records import TrafficPlan

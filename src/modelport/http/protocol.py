@@ -19,14 +19,14 @@ from typing import Any, cast
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
-from modelport.api import http_framing as framing
-from modelport.api.http_crowd import Crowd, close_idle, origin_of
-from modelport.api.http_cycle import Connection, Cycle, logger
-from modelport.api.http_framing import HttpLimits, Problem
-from modelport.api.http_half_close import HalfClose
-from modelport.api.http_requests import RequestReader
-from modelport.api.http_sweep import Sweep, sweep_of
-from modelport.api.http_watches import SentWatch
+from modelport.http import framing
+from modelport.http.crowd import Crowd, close_idle, origin_of
+from modelport.http.cycle import Connection, Cycle, logger
+from modelport.http.framing import HttpLimits, Problem
+from modelport.http.half_close import HalfClose
+from modelport.http.requests import RequestReader
+from modelport.http.sweep import Sweep, sweep_of
+from modelport.http.watches import SentWatch
 
 __all__ = ["Connection", "HttpLimits", "HttpProtocol", "limited_protocol"]
 

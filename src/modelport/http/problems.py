@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from modelport.api.asgi import Headers, Send, send_body
-from modelport.contract.errors import standard_reason
+from modelport.http.asgi import Headers, Send, send_body
+from modelport.reasons import standard_reason
 
 PROBLEM_JSON = b"application/problem+json"
 

@@ -11,8 +11,8 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
 
-from modelport.api.http_framing import SERVER_ERROR, is_token
-from modelport.contract.errors import PHRASES
+from modelport.http.framing import SERVER_ERROR, is_token
+from modelport.reasons import PHRASES
 
 logger = logging.getLogger("modelport.http")
 

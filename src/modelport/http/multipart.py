@@ -6,14 +6,13 @@ import asyncio
 import logging
 import re
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import unquote
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from modelport.api.problems import Problem
-from modelport.contract.calls import Upload
+from modelport.http.problems import Problem
 
 MAX_PARTS = 1000
 MAX_TEXT_BYTES = 1 << 20  # of all text fields together
@@ -34,12 +33,21 @@ BOUNDARY = re.compile(rb"[\x20-\x7e]{0,199}[\x21-\x7e]")
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
+class FormFile(NamedTuple):
+    """A file part of a form: the field's name, where it lies, and what the client says of it."""
+
+    field: str
+    path: str
+    filename: str
+    content_type: str
+
+
 class MultipartForm:
     """A form on its way in. `feed` it the body, then `finish` it; files lie in `folder`."""
 
     def __init__(self, content_type: str, folder: Path):
         self.fields: list[tuple[str, str]] = []
-        self.uploads: list[Upload] = []
+        self.uploads: list[FormFile] = []
         self._folder = folder
         self._parser = _parser(content_type, self)
         self._headers: dict[str, str] = {}
@@ -145,7 +153,7 @@ class MultipartForm:
         self._open_file = self._folder / f"upload-{len(self.uploads)}{suffix}"
         self._writes.append((self._open_file, b""))
         self.uploads.append(
-            Upload(
+            FormFile(
                 self._name,
                 str(self._open_file),
                 filename.replace("\0", "")[:MAX_FILENAME],

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 
-from modelport.api.http_protocol import HttpLimits, limited_protocol
+from modelport.http.protocol import HttpLimits, limited_protocol
 
 HOST = b"Host: a\r\n"
 GOOD = b"GET /good HTTP/1.1\r\nHost: a\r\n\r\n"

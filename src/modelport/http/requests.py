@@ -15,10 +15,10 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
-from modelport.api import http_framing as framing
-from modelport.api.http_cycle import Connection, Cycle, Protocol, logger
-from modelport.api.http_framing import HttpLimits, Problem, Refused
-from modelport.api.http_watches import BodyWatch
+from modelport.http import framing
+from modelport.http.cycle import Connection, Cycle, Protocol, logger
+from modelport.http.framing import HttpLimits, Problem, Refused
+from modelport.http.watches import BodyWatch
 
 MAX_CHUNK_OVERHEAD = 16 << 10
 # A chunk's size line and line ends; what exceeds this, chunk after chunk, counts as overhead.

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, ip_network
 
-from modelport.api.http_framing import ADDRESS_FULL, SERVER_FULL, Problem
+from modelport.http.framing import ADDRESS_FULL, SERVER_FULL, Problem
 
 MOST_TURNED_AWAY = 64  # that are told so at a time
 NETWORK_BITS = 64  # of an IPv6 address: who has one of a network has all of them

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import pytest
 from http_site import GOOD, Site, problem, read_all, read_one, serve
 
-from modelport.api.http_crowd import Crowd, origin_of
-from modelport.api.http_framing import HttpLimits
-from modelport.api.http_sweep import cut_slow_readers
-from modelport.api.http_watches import SentWatch
+from modelport.http.crowd import Crowd, origin_of
+from modelport.http.framing import HttpLimits
+from modelport.http.sweep import cut_slow_readers
+from modelport.http.watches import SentWatch
 
 POST = b"POST /post HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"
 SHORT = b"POST /post HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelport.api.http_framing import BODY_LATE, BODY_SLOW, HttpLimits, Problem
+from modelport.http.framing import BODY_LATE, BODY_SLOW, HttpLimits, Problem
 
 
 class BodyWatch:

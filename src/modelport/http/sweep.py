@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
-from modelport.api.http_cycle import logger
-from modelport.api.http_framing import HttpLimits
-from modelport.api.http_watches import SentWatch
+from modelport.http.cycle import logger
+from modelport.http.framing import HttpLimits
+from modelport.http.watches import SentWatch
 
 LITTLE_UNSENT = 64 << 10  # a connection with no more is not cut for the memory that it takes
 

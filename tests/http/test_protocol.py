@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from http_site import BIG, GOOD, HOST, SMUGGLED, Site, problem, read_all, read_one, serve, statuses
 
-from modelport.api.http_protocol import HttpLimits
+from modelport.http.protocol import HttpLimits
 
 
 @pytest.fixture(scope="module", params=["uvloop", "asyncio"])

@@ -86,7 +86,8 @@ async def read_body(
         raise _too_large(limit)
     try:
         if media == "multipart/form-data":
-            await _read_form(call, MultipartForm(headers.content_type, folder), receive, limit, hold)
+            form = MultipartForm(headers.content_type, folder, hold.turn)
+            await _read_form(call, form, receive, limit, hold)
         elif headers.length != 0:
             await _read_plain(call, receive, folder, limit, hold)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from types import TracebackType
 
@@ -15,6 +16,7 @@ class BodyMemory:
     def __init__(self, most: int = 0):
         self._most = most or sys.maxsize
         self._held = 0
+        self.turn = asyncio.Lock()  # of the forms that are parsed, see `MultipartForm`
 
     def take(self, size: int) -> bool:
         """Count a body that is in memory already; false, and not counted, if that is too much."""
@@ -40,6 +42,11 @@ class BodyHold:
     def __init__(self, memory: BodyMemory):
         self._memory = memory
         self._size = 0
+
+    @property
+    def turn(self) -> asyncio.Lock:
+        """The lock that whoever parses a form of many parts shares with the others."""
+        return self._memory.turn
 
     def change(self, size: int) -> bool:
         """The body takes so many bytes now. False, and counted all the same, if all take too much."""

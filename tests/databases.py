@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from postgres_server import Postgres, programs
 
-__all__ = ["anyio_backend", "postgres", "where"]
+from modelport.jobs.store import JobStore
+
+__all__ = ["anyio_backend", "postgres", "store", "where"]
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +40,14 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     url = postgres.new_database()
     yield url
     postgres.empty(url)
+
+
+@pytest.fixture
+async def store(where: str, anyio_backend: str) -> AsyncIterator[JobStore]:
+    """An open store of jobs on a new database."""
+    store = await JobStore.open(where)
+    yield store
+    await store.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from serving import Server, serving
 
 from modelport.api.job_answers import store_problem
 from modelport.api.mlup.errors import mlup_problem
-from modelport.jobs.store import QueueFull
+from modelport.jobs.errors import QueueFull
 
 MODELS = ("works=trainable:Works", "other=trainable:Works")
 LIMITS = ("--job-workers", "1", "--max-queued-jobs", "2", "--max-queued-jobs-in-all", "3")

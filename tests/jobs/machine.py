@@ -11,7 +11,7 @@ import asyncio
 import itertools
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import making
 from hypothesis import strategies as some
@@ -25,9 +25,10 @@ from hypothesis.stateful import (
     rule,
 )
 
+from modelport.jobs.errors import IdempotencyConflict, RetryRefused
 from modelport.jobs.records import Job, Outcome
 from modelport.jobs.states import ENDED, TERMINAL, TRANSITIONS, State
-from modelport.jobs.store import IdempotencyConflict, JobStore, RetryRefused
+from modelport.jobs.store import JobStore
 
 T = TypeVar("T")
 LEASE = 10.0
@@ -66,7 +67,6 @@ class Known:
 class Machine(RuleBasedStateMachine):
     """Subclasses say where the database is."""
 
-    store_class: ClassVar[type[JobStore]] = JobStore
     jobs = Bundle("jobs")
     claims = Bundle("claims")
 
@@ -89,7 +89,7 @@ class Machine(RuleBasedStateMachine):
         return self.runner.run(work)
 
     def _open(self) -> JobStore:
-        return self.run(self.store_class.open(self.where, clock=self.clock))
+        return self.run(JobStore.open(self.where, clock=self.clock))
 
     def teardown(self) -> None:
         if hasattr(self, "stores"):

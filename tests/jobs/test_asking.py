@@ -8,10 +8,12 @@ import pytest
 from making import Clock, new_job, running, states_of
 from sqlalchemy import text
 
+from modelport.jobs.errors import IdempotencyConflict, RetryRefused
 from modelport.jobs.queries import Filter, numbers_of
 from modelport.jobs.records import NewJob, Outcome
 from modelport.jobs.states import State
-from modelport.jobs.store import IdempotencyConflict, JobStore, RetryRefused, StoreUnavailable
+from modelport.jobs.store import JobStore
+from modelport.storage.errors import StoreUnavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -137,8 +139,10 @@ async def test_every_filter_walks_an_index(tmp_path: object, anyio_backend: str)
         for kind in (None, "train"):
             for state in (None, State.FAILED):
                 query = numbers_of(Filter(model, kind, state), 50, 51)
-                statement = str(query.compile(store.writer.engine, compile_kwargs={"literal_binds": True}))
-                plan = await store.writer.do(
+                statement = str(
+                    query.compile(store.database.writer.engine, compile_kwargs={"literal_binds": True})
+                )
+                plan = await store.database.write(
                     lambda tx, s=statement: tx.connection.execute(text("EXPLAIN QUERY PLAN " + s)).all()
                 )
                 reads = [row[3] for row in plan if "jobs" in row[3]]

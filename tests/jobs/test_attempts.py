@@ -11,7 +11,7 @@ import pytest
 from making import Clock, line, new_job, running, states_of
 from postgres_server import Postgres
 
-from modelport.jobs.changes import WEBHOOKS
+from modelport.jobs.deliveries import WEBHOOKS
 from modelport.jobs.records import NewEvent, Outcome
 from modelport.jobs.states import State
 from modelport.jobs.store import JobStore

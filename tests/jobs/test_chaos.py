@@ -12,7 +12,8 @@ from postgres_server import Postgres
 
 from modelport.jobs.records import NewJob, Outcome
 from modelport.jobs.states import State
-from modelport.jobs.store import JobStore, StoreUnavailable
+from modelport.jobs.store import JobStore
+from modelport.storage.errors import StoreUnavailable
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 T = TypeVar("T")

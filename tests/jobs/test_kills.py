@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from modelport.jobs import failpoints
 from modelport.jobs.records import Job, Outcome
 from modelport.jobs.states import ENDED, TERMINAL, TRANSITIONS, State
 from modelport.jobs.store import JobStore
+from modelport.storage import failpoints
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 LATER = {"commit.before": 9, "commit.after": 9, "claim.after": 2, "finish.after": 2, "append.after": 4}

@@ -10,9 +10,9 @@ from sqlalchemy import func, insert, select, text
 
 from modelport.jobs.records import NewEvent, Outcome
 from modelport.jobs.rows import ROW_CHARACTERS, ROW_LINES, events_of, packed, rows_of_events
-from modelport.jobs.schema import events
 from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
+from modelport.storage.schema.jobs import events
 
 pytestmark = pytest.mark.anyio
 METRIC = NewEvent(type="metric", data={"name": "loss", "value": 0.5, "step": 1})
@@ -21,7 +21,7 @@ METRIC = NewEvent(type="metric", data={"name": "loss", "value": 0.5, "step": 1})
 async def rows_of(store: JobStore) -> int:
     """How many rows of lines there are."""
     query = select(func.count()).select_from(events).where(events.c.type == "log")
-    return await store.writer.do(lambda tx: tx.connection.execute(query).scalar_one())
+    return await store.database.write(lambda tx: tx.connection.execute(query).scalar_one())
 
 
 async def test_each_line_has_its_number_and_can_be_resumed_from(store: JobStore) -> None:
@@ -79,7 +79,7 @@ async def test_rows_of_one_line_each_are_read_as_before(store: JobStore) -> None
         tx.connection.execute(insert(events), old)
         tx.connection.execute(text("UPDATE jobs SET last_event = 252"))
 
-    await store.writer.do(write)
+    await store.database.write(write)
     new = [line(f"line {number}") for number in range(253, 1400)]
     assert await store.append(claim.job.id, claim.token, new, after=252) == 1399
     for after in (2, 101, 252, 700, 1398, 1399):

@@ -14,6 +14,7 @@ from machine import Machine
 from postgres_server import Postgres
 from sqlalchemy import ColumnElement, true
 
+from modelport.jobs import claims
 from modelport.jobs.store import JobStore
 
 pytestmark = pytest.mark.slow
@@ -34,7 +35,7 @@ async def _make(where: str) -> None:
     await store.close()
 
 
-def machine_on_sqlite(folder: Path, store_class: type[JobStore] = JobStore) -> type[Machine]:
+def machine_on_sqlite(folder: Path) -> type[Machine]:
     """The machine on a new file for each sequence, a copy of an empty one."""
     empty = folder / "empty.sqlite"
     anyio.run(_make, str(empty))
@@ -46,11 +47,10 @@ def machine_on_sqlite(folder: Path, store_class: type[JobStore] = JobStore) -> t
             shutil.copy(empty, path)
             return str(path)
 
-    OnSqlite.store_class = store_class
     return OnSqlite
 
 
-def machine_on_postgres(postgres: Postgres, store_class: type[JobStore] = JobStore) -> type[Machine]:
+def machine_on_postgres(postgres: Postgres) -> type[Machine]:
     """The machine on one database, emptied for each sequence."""
     where = postgres.new_database()
     anyio.run(_make, where)
@@ -62,7 +62,6 @@ def machine_on_postgres(postgres: Postgres, store_class: type[JobStore] = JobSto
             postgres.sql("ALTER SEQUENCE job_token RESTART", name)
             return where
 
-    OnPostgres.store_class = store_class
     return OnPostgres
 
 
@@ -74,15 +73,15 @@ def test_any_sequence_on_postgresql(postgres: Postgres) -> None:
     run_state_machine_as_test(machine_on_postgres(postgres), settings=settings(COMMON, max_examples=12))
 
 
-class Unfenced(JobStore):
-    """A store that forgot to look at the token."""
-
-    @staticmethod
-    def fence(token: int) -> ColumnElement[bool]:
-        return true()
+def unfenced(token: int) -> ColumnElement[bool]:
+    """What forgets to look at the token."""
+    return true()
 
 
-def test_without_the_token_the_machine_finds_the_mistake(tmp_path: Path) -> None:
+def test_without_the_token_the_machine_finds_the_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "fence", unfenced)
     quick = settings(COMMON, max_examples=300, phases=[Phase.generate])
     with pytest.raises(AssertionError, match="a stale attempt"):
-        run_state_machine_as_test(machine_on_sqlite(tmp_path, Unfenced), settings=quick)
+        run_state_machine_as_test(machine_on_sqlite(tmp_path), settings=quick)

@@ -12,7 +12,7 @@ from history_rules import broken_rules
 from history_site import Site, until
 
 import modelport
-from modelport.jobs import failpoints
+from modelport.storage import failpoints
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 ASYNC = {"Prefer": "respond-async"}

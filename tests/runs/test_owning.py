@@ -19,8 +19,8 @@ from modelport.contract.errors import ModelLoadError
 from modelport.jobs.records import Outcome
 from modelport.jobs.states import State
 from modelport.runs.owning import own_names
-from modelport.runs.schema import origins
 from modelport.sources.origins import Origin
+from modelport.storage.schema.runs import origins
 
 pytestmark = pytest.mark.anyio
 HERE = Origin(path="/a/churn.py", machine="one", digest="1")
@@ -47,7 +47,7 @@ class Churn(modelport.Model):
 
 
 async def own(jobs: Jobs, origin: Origin, model: str = "m", *, adopt: bool = False) -> None:
-    await own_names(jobs.store, {model: origin}, "the folder", adopt=adopt)
+    await own_names(jobs.store.database, {model: origin}, "the folder", adopt=adopt)
 
 
 async def test_a_name_that_has_runs_stays_with_its_model(jobs: Jobs) -> None:
@@ -80,7 +80,7 @@ async def test_a_name_without_anything_is_free_in_a_file_of_one_server(jobs: Job
     claim = await running(jobs.store, kind="predict", model="m")
     failed = Outcome(state=State.FAILED, status=500, error="no", ended_by="exception")
     await jobs.store.finish(claim.job.id, claim.token, failed)
-    if jobs.store.is_shared:  # its server may be there still, and train
+    if jobs.store.database.is_shared:  # its server may be there still, and train
         with pytest.raises(ModelLoadError):
             await own(jobs, THERE)
     else:
@@ -91,7 +91,7 @@ async def test_of_several_names_none_is_taken_if_one_is_refused(jobs: Jobs) -> N
     await own(jobs, HERE, "z")
     await jobs.runs.add([new_run(model="z")])
     with pytest.raises(ModelLoadError):
-        await own_names(jobs.store, {"a": THERE, "z": THERE}, "the folder")
+        await own_names(jobs.store.database, {"a": THERE, "z": THERE}, "the folder")
     await jobs.runs.add([new_run(model="a")])
     await own(jobs, HERE, "a")
 
@@ -101,7 +101,7 @@ async def test_runs_from_before_are_those_of_the_first_model_and_the_log_says_so
 ) -> None:
     jobs = await open_jobs(where)
     await jobs.runs.add([new_run()])
-    await jobs.store.write(lambda tx: tx.connection.execute(delete(origins)))
+    await jobs.store.database.write(lambda tx: tx.connection.execute(delete(origins)))
     with caplog.at_level(logging.INFO):
         await own(jobs, HERE)
     assert "do not say whose they are: they are those of /a/churn.py now" in caplog.text

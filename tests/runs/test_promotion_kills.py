@@ -14,7 +14,7 @@ import pytest
 from serving import Server, wait_until
 from version_site import factor, live, promote, promoted, refused, served
 
-from modelport.jobs import failpoints
+from modelport.storage import failpoints
 
 V2 = "/v2/models/m"
 FACTORS = {0: 1, 1: 2, 2: 3, 5: 2}

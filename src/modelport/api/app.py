@@ -39,10 +39,10 @@ from modelport.api.v2 import V2, find_pool
 from modelport.engine.ports import Engine
 from modelport.http.asgi import Receive, Scope, Send, header
 from modelport.http.problems import PROBLEM_JSON, Problem, problem_body, send_problem
-from modelport.jobs.store import StoreError
 from modelport.runs.errors import RunError
 from modelport.runs.service import RunService
 from modelport.settings import Settings, normal_base_path
+from modelport.storage.errors import StoreError
 
 log = logging.getLogger("modelport.api")
 PREDICT = re.compile(r".*/v2/models/[^/]+(/versions/[^/]+)?/predict/*")  # where a GET may run a model

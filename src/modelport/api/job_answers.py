@@ -29,11 +29,12 @@ from modelport.api.training import json_response
 from modelport.engine.ports import Pool, Refused
 from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.problems import PROBLEM_JSON, Problem, problem_body, send_problem
-from modelport.jobs import failpoints
+from modelport.jobs.errors import QueueFull
 from modelport.jobs.records import Job, Outcome
 from modelport.jobs.states import ENDED, State
-from modelport.jobs.store import QueueFull, StoreError
 from modelport.jobs.views import job_body
+from modelport.storage import failpoints
+from modelport.storage.errors import StoreError
 
 log = logging.getLogger("modelport.api")
 

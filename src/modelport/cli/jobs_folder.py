@@ -16,14 +16,16 @@ import click
 
 from modelport.cli.jobs_source import Filters
 from modelport.home import expanded
-from modelport.jobs.database import meaning, sqlite_engine
 from modelport.jobs.folders import JobFolders
-from modelport.jobs.migrate import version_of
 from modelport.jobs.records import Job, Metric
-from modelport.jobs.schema import HEAD
 from modelport.jobs.states import ENDED, State
-from modelport.jobs.store import JobStore, StoreError
+from modelport.jobs.store import JobStore
 from modelport.jobs.views import job_body, utc
+from modelport.storage.database import Database
+from modelport.storage.errors import StoreError
+from modelport.storage.migrate import version_of
+from modelport.storage.schema.base import HEAD
+from modelport.storage.sqlite import meaning, sqlite_engine
 
 BATCH = 1000
 POLL_SECONDS = 0.5  # how soon what a server writes meanwhile is seen
@@ -200,10 +202,7 @@ def _check_version(path: Path) -> None:
 
 async def _reading(path: Path) -> JobStore:
     """A store that writes nothing."""
-    engine = sqlite_engine(str(path), read_only=True)
-    store = JobStore(engine, engine, str(path), None)
-    store.writer.start()
-    return store
+    return JobStore(Database.read_only(path))
 
 
 def _page(found: list[Metric], more: int | None) -> tuple[list[Metric], int | None]:

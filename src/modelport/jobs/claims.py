@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import ColumnElement, insert, select, text, update
 
-from modelport.jobs import failpoints
 from modelport.jobs.records import Claim, Heartbeat, NewEvent
 from modelport.jobs.rows import WHOLE, job_of, row_of_event
-from modelport.jobs.schema import events, jobs, token_sequence, tokens
 from modelport.jobs.states import State, check
-from modelport.jobs.writer import Transaction
+from modelport.storage import failpoints
+from modelport.storage.schema.jobs import events, jobs, token_sequence, tokens
+from modelport.storage.writer import Transaction
+
+
+def fence(token: int) -> ColumnElement[bool]:
+    """The condition of a write of an attempt: it counts only while no later attempt was claimed."""
+    return jobs.c.token == token
 
 
 def claim(
@@ -75,7 +80,7 @@ def heartbeat(tx: Transaction, owner: str, held: dict[str, int], lease_seconds: 
         statement = (
             update(jobs)
             .where(jobs.c.id == job_id, jobs.c.state == State.RUNNING.value)
-            .where(jobs.c.owner == owner, tx.fence(held[job_id]))
+            .where(jobs.c.owner == owner, fence(held[job_id]))
             .values(lease_until=tx.lease_now + lease_seconds)
             .returning(jobs.c.cancel_requested)
         )

@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, or_, select, update
 
-from modelport.jobs.changes import WEBHOOKS
 from modelport.jobs.records import Delivery
 from modelport.jobs.rows import plain
-from modelport.jobs.schema import deliveries
 from modelport.jobs.states import State
-from modelport.jobs.writer import Transaction
+from modelport.storage.schema.jobs import deliveries
+from modelport.storage.writer import Transaction
+
+WEBHOOKS = "webhooks"  # stands among the ids of changed jobs when a webhook is owed; no job is called so
 
 
 def announce(tx: Transaction, job: Mapping[Any, Any]) -> None:

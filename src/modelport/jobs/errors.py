@@ -1,50 +1,14 @@
-"""What the store of jobs may answer instead of a result.
+"""What the store of jobs may answer instead of a result, besides what the database does.
 
-    StoreError
-    ├── StoreUnavailable      it cannot be used now: busy, unreachable, closed
-    │   ├── StoreDamaged      the file is no intact database of modelport
-    │   ├── StoreReadOnly     it may not be written
-    │   └── StoreTooNew       a newer modelport wrote it
-    ├── StoreFull             no room is left where it lies
-    ├── QueueFull             as many jobs wait as may
-    ├── IdempotencyConflict   the key was used for another request
-    └── RetryRefused          only an interrupted job can be run again
-
-Each message is a sentence for the person who runs the server or sent the request. `status` is the HTTP
-status that fits.
+StoreError
+├── QueueFull             as many jobs wait as may
+├── IdempotencyConflict   the key was used for another request
+└── RetryRefused          only an interrupted job can be run again
 """
 
 from __future__ import annotations
 
-
-class StoreError(Exception):
-    """Anything that the store says instead of a result."""
-
-    status = 500
-
-
-class StoreUnavailable(StoreError):
-    """The store cannot be used now. What was asked may or may not have happened; asking again is right."""
-
-    status = 503
-
-
-class StoreDamaged(StoreUnavailable):
-    """The file is no intact database of modelport. It is never repaired or replaced without being told."""
-
-
-class StoreReadOnly(StoreUnavailable):
-    """The database may be read but not written."""
-
-
-class StoreTooNew(StoreUnavailable):
-    """The database was written by a newer modelport than this one."""
-
-
-class StoreFull(StoreError):
-    """No room is left where the database lies. Nothing of what was asked has happened."""
-
-    status = 507
+from modelport.storage.errors import StoreError
 
 
 class QueueFull(StoreError):

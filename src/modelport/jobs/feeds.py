@@ -11,10 +11,10 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from modelport.jobs.errors import StoreError
 from modelport.jobs.records import Event
 from modelport.jobs.states import ENDED
 from modelport.jobs.store import JobStore
+from modelport.storage.errors import StoreError
 
 log = logging.getLogger("modelport.jobs")
 

@@ -16,10 +16,10 @@ from modelport.contract.calls import Answer, Call
 from modelport.contract.current_job import KNOWS_JOB
 from modelport.engine.output import printable
 from modelport.engine.ports import JobLauncher, JobWorker
-from modelport.jobs import failpoints
 from modelport.jobs.folders import sync_job, sync_tree
 from modelport.jobs.records import Claim, NewEvent, Outcome
 from modelport.jobs.states import State
+from modelport.storage import failpoints
 from modelport.worker.frames import Failed, FrameError, JobOrder, Kind, Load, Report
 
 log = logging.getLogger("modelport.jobs")

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, selec
 from modelport.jobs.errors import QueueFull
 from modelport.jobs.records import KINDS, Event, Job, Metric, News, Page, QueueLimits
 from modelport.jobs.rows import SUMMARY, WHOLE, events_of, job_of, unpacked
-from modelport.jobs.schema import events, jobs
 from modelport.jobs.states import State
+from modelport.storage.schema.jobs import events, jobs
 
 METRICS_AT_ONCE = 1000
 PAGE_BYTES = 4 << 20  # of metrics, as they are stored

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import and_, delete, exists, or_, select
 
-from modelport.jobs import failpoints
-from modelport.jobs.schema import deliveries, events, jobs
 from modelport.jobs.states import ENDED
-from modelport.jobs.writer import Transaction
+from modelport.storage import failpoints
+from modelport.storage.schema.jobs import deliveries, events, jobs
+from modelport.storage.writer import Transaction
 
 CHUNK = 200  # jobs in one commit: what else waits to be written waits for no more than that
 

@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import RowMapping
 
 from modelport.jobs.records import Event, Job, NewEvent, NewJob, Outcome
-from modelport.jobs.schema import jobs
 from modelport.jobs.states import State
+from modelport.storage.schema.jobs import jobs
 
 LARGE = ("call", "result", "headers")
 WHOLE = [column for column in jobs.c if column.name != "lease_until"]

@@ -13,7 +13,8 @@ from modelport.jobs.presence import Presence
 from modelport.jobs.records import Claim
 from modelport.jobs.running import STOP_SECONDS, Running
 from modelport.jobs.states import TERMINAL, State
-from modelport.jobs.store import JobStore, StoreError
+from modelport.jobs.store import JobStore
+from modelport.storage.errors import StoreError
 
 log = logging.getLogger("modelport.jobs")
 
@@ -104,12 +105,12 @@ class JobRunner:
             # At least one good try: this process may have been asleep, and still have its jobs.
             left = max(HEARTBEAT_SECONDS, renewed + FENCE_SECONDS - begun)
             try:
-                async with asyncio.timeout(left if self.store.is_shared else None):
+                async with asyncio.timeout(left if self.store.database.is_shared else None):
                     await self._heartbeat()
                 renewed = begun
             except (StoreError, TimeoutError) as error:
                 log.warning("jobs: leases cannot be renewed: %s", error or "the database does not answer")
-                if self.store.is_shared and clock() >= renewed + FENCE_SECONDS:
+                if self.store.database.is_shared and clock() >= renewed + FENCE_SECONDS:
                     for running in self.running.values():
                         running.fence()
             await asyncio.sleep(HEARTBEAT_SECONDS)
@@ -185,4 +186,4 @@ class JobRunner:
 
     def _is_gone(self, owner: str) -> bool:
         """True if nobody can be `owner` any more. A SQLite file is ours alone, whoever had it before."""
-        return self.presence.is_gone(owner) if self.store.is_shared else owner != self.owner
+        return self.presence.is_gone(owner) if self.store.database.is_shared else owner != self.owner

@@ -15,13 +15,14 @@ from time import monotonic
 from typing import TypeVar
 
 from modelport.engine.ports import Engine, PoolState
-from modelport.jobs import failpoints
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.in_pool import PoolAttempt, call_of, runs_in_pool
 from modelport.jobs.process import JobProcess, StartFrom
 from modelport.jobs.records import Claim, NewEvent, Outcome
 from modelport.jobs.states import TERMINAL, State
-from modelport.jobs.store import JobStore, StoreError, StoreFull, StoreUnavailable
+from modelport.jobs.store import JobStore
+from modelport.storage import failpoints
+from modelport.storage.errors import StoreError, StoreFull, StoreUnavailable
 
 log = logging.getLogger("modelport.jobs")
 

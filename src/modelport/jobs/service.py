@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from modelport.engine.ports import Engine
 from modelport.engine.spool import check_path
-from modelport.jobs import failpoints
 from modelport.jobs.durations import seconds_of
 from modelport.jobs.feeds import Feeds
 from modelport.jobs.folders import JobFolders
@@ -22,12 +21,14 @@ from modelport.jobs.presence import Presence
 from modelport.jobs.records import Job, NewJob, QueueLimits
 from modelport.jobs.runner import JobRunner
 from modelport.jobs.states import TERMINAL
-from modelport.jobs.store import JobStore, StoreError, StoreUnavailable
+from modelport.jobs.store import JobStore
 from modelport.jobs.tidying import tidy
+from modelport.jobs.transitions import WhenTrained
 from modelport.jobs.webhook_secret import webhook_secret
 from modelport.jobs.webhooks import WebhookSender, post_limits
-from modelport.jobs.writer import WhenTrained
 from modelport.settings import Settings, data_folder, normal_base_path
+from modelport.storage import failpoints
+from modelport.storage.errors import StoreError, StoreUnavailable
 
 log = logging.getLogger("modelport.jobs")
 

@@ -6,11 +6,12 @@ attempt, on the token) it was decided on, raises the revision and leaves an even
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, RowMapping, bindparam, insert, select, update
 
-from modelport.jobs import failpoints
+from modelport.jobs import claims
 from modelport.jobs.deliveries import announce, release
 from modelport.jobs.errors import IdempotencyConflict, RetryRefused
 from modelport.jobs.queries import check_room
@@ -25,10 +26,14 @@ from modelport.jobs.rows import (
     row_of_new,
     rows_of_events,
 )
-from modelport.jobs.schema import events, jobs
 from modelport.jobs.states import ENDED, State, check
-from modelport.jobs.upserts import made_once
-from modelport.jobs.writer import Transaction
+from modelport.storage import failpoints
+from modelport.storage.schema.jobs import events, jobs
+from modelport.storage.upserts import made_once
+from modelport.storage.writer import Transaction
+
+# The row of a job that has succeeded, and how it ended: what comes of a training is not the jobs' business.
+WhenTrained: TypeAlias = Callable[[Transaction, RowMapping, Outcome], None]
 
 BEFORE_IT_RAN = Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by="before it ran")
 _INSERT_JOB = insert(jobs).returning(jobs.c.number)
@@ -91,7 +96,7 @@ def append(
     `after` is the last sequence number that the attempt was told: if it has written since, and the answer was
     lost on its way, this is the same again, and nothing is written.
     """
-    mine = _of_attempt(tx, job_id, token)
+    mine = _of_attempt(job_id, token)
     if after is None:
         return _append(tx, job_id, new, *mine)
     last = _append(tx, job_id, new, *mine, jobs.c.last_event == after)
@@ -137,8 +142,10 @@ def _progress(data: dict[str, Any]) -> dict[str, Any]:
     return changes
 
 
-def finish(tx: Transaction, job_id: str, token: int, outcome: Outcome) -> Job | None:
-    """End an attempt; `None` if it is stale.
+def finish(
+    tx: Transaction, job_id: str, token: int, outcome: Outcome, when_trained: WhenTrained | None = None
+) -> Job | None:
+    """End an attempt; `None` if it is stale. `when_trained` is told of a training that has succeeded.
 
     Saying the same again is answered with the job: the first answer may have been lost on its way. A job
     whose cancellation was confirmed never succeeds: its run may have begun after that, on a server that did
@@ -155,8 +162,8 @@ def finish(tx: Transaction, job_id: str, token: int, outcome: Outcome) -> Job | 
         return job_of(row) if said else None
     ended = _end_attempt(tx, row, token, outcome)
     is_trained = ended is not None and row["kind"] == "train" and outcome.state == State.SUCCEEDED
-    if ended is not None and is_trained and tx.when_trained is not None:
-        tx.when_trained(tx, ended, outcome)
+    if ended is not None and is_trained and when_trained is not None:
+        when_trained(tx, ended, outcome)
     failpoints.reach("finish.after")
     return None if ended is None else job_of(ended)
 
@@ -167,7 +174,7 @@ def unclaim(tx: Transaction, job_id: str, token: int) -> Job | None:
     if row is None or row["state"] != State.RUNNING:
         return None
     fresh = {"owner": "", "lease_until": None, "started_at": None, "attempt": jobs.c.attempt - 1}
-    queued = _move(tx, row, State.QUEUED, fresh, {}, tx.fence(token))
+    queued = _move(tx, row, State.QUEUED, fresh, {}, claims.fence(token))
     if queued is None or not queued["cancel_requested"]:
         return None if queued is None else job_of(queued)
     return job_of(_cancel(tx, queued, BEFORE_IT_RAN) or queued)
@@ -196,7 +203,7 @@ def _end_attempt(
 
     `allowed` is how many attempts there may be from now on, if that changes.
     """
-    mine = tx.fence(token)
+    mine = claims.fence(token)
     changes = {"finished_at": tx.now, "lease_until": None, **columns_of_outcome(outcome)}
     said = {"error": outcome.error, "ended_by": outcome.ended_by}
     if outcome.state != State.INTERRUPTED:
@@ -262,9 +269,9 @@ def retry(tx: Transaction, job_id: str) -> Job | None:
 RUNNING = jobs.c.state == State.RUNNING.value
 
 
-def _of_attempt(tx: Transaction, job_id: str, token: int) -> tuple[ColumnElement[bool], ...]:
+def _of_attempt(job_id: str, token: int) -> tuple[ColumnElement[bool], ...]:
     """What must hold for a write of an attempt."""
-    return jobs.c.id == job_id, RUNNING, tx.fence(token)
+    return jobs.c.id == job_id, RUNNING, claims.fence(token)
 
 
 def _locked(tx: Transaction, job_id: str) -> RowMapping | None:

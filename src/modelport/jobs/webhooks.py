@@ -18,9 +18,7 @@ from typing import Protocol
 
 import msgspec
 
-from modelport.jobs import failpoints
-from modelport.jobs.changes import WEBHOOKS
-from modelport.jobs.errors import StoreError
+from modelport.jobs.deliveries import WEBHOOKS
 from modelport.jobs.records import Delivery, Job
 from modelport.jobs.views import job_body, utc
 from modelport.jobs.webhook_targets import Targets, target_of
@@ -28,6 +26,8 @@ from modelport.security.addresses import is_public_address, is_public_or_private
 from modelport.security.ports import USUAL_PORTS, port_numbers
 from modelport.security.post_limits import PostLimits
 from modelport.security.urls import UrlError, check_url
+from modelport.storage import failpoints
+from modelport.storage.errors import StoreError
 from modelport.webhooks import keys_of, sign
 
 log = logging.getLogger("modelport.jobs")

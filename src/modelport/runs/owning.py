@@ -11,13 +11,13 @@ from sqlalchemy import select
 
 from modelport.contract.errors import ModelLoadError
 from modelport.jobs.rows import plain
-from modelport.jobs.schema import jobs
 from modelport.jobs.states import State
-from modelport.jobs.store import JobStore
-from modelport.jobs.upserts import insert_into
-from modelport.jobs.writer import Transaction
-from modelport.runs.schema import aliases, origins, runs, traffic
 from modelport.sources.origins import Origin, is_same
+from modelport.storage.database import Database
+from modelport.storage.schema.jobs import jobs
+from modelport.storage.schema.runs import aliases, origins, runs, traffic
+from modelport.storage.upserts import insert_into
+from modelport.storage.writer import Transaction
 
 log = logging.getLogger("modelport.runs")
 
@@ -26,7 +26,7 @@ UNFINISHED = (State.QUEUED.value, State.RUNNING.value, State.INTERRUPTED.value)
 
 
 async def own_names(
-    store: JobStore, served: Mapping[str, Origin], place: str | Path, *, adopt: bool = False
+    database: Database, served: Mapping[str, Origin], place: str | Path, *, adopt: bool = False
 ) -> None:
     """Take the names of these models for them; with `adopt` from whichever models have them.
 
@@ -39,10 +39,10 @@ async def own_names(
         return [
             line
             for model, origin in sorted(served.items())
-            if (line := _own(tx, model, origin, str(place), adopt, shared=store.is_shared))
+            if (line := _own(tx, model, origin, str(place), adopt, shared=database.is_shared))
         ]
 
-    for line in await store.write(work):
+    for line in await database.write(work):
         log.info("%s", line)
 
 

@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from modelport.engine.ports import Engine, Pool, PoolState
-from modelport.jobs import failpoints
-from modelport.jobs.store import StoreError
 from modelport.runs.checks import Limits, check_set, compare, regressions, warnings
 from modelport.runs.errors import RunError
 from modelport.runs.live_traffic import traffic_of
 from modelport.runs.records import Promotion
 from modelport.runs.store import LIVE, AliasMoved, RunStore
 from modelport.runs.versions import Versions
+from modelport.storage import failpoints
+from modelport.storage.errors import StoreError
 
 log = logging.getLogger("modelport.runs")
 

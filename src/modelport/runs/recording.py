@@ -10,11 +10,11 @@ from sqlalchemy import RowMapping, select, text, update
 
 from modelport.jobs.records import FOR_EVER, Outcome
 from modelport.jobs.rows import unpacked
-from modelport.jobs.schema import events, jobs
-from modelport.jobs.writer import Transaction
 from modelport.runs.records import NewRun
 from modelport.runs.rows import insert_run
 from modelport.runs.values import seed_of
+from modelport.storage.schema.jobs import events, jobs
+from modelport.storage.writer import Transaction
 
 MAX_METRICS = 20_000  # of the newest values that are looked through for the last one of each metric
 

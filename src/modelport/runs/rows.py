@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import RowMapping, bindparam, insert, update
 
 from modelport.jobs.rows import packed, plain, unpacked
-from modelport.jobs.upserts import InsertInto, made_once
-from modelport.jobs.writer import Transaction
 from modelport.runs.performance import numbers_of
 from modelport.runs.records import NewRun, Run
-from modelport.runs.schema import runs, values, version_numbers
+from modelport.storage.schema.runs import runs, values, version_numbers
+from modelport.storage.upserts import InsertInto, made_once
+from modelport.storage.writer import Transaction
 
 MAX_NAME = 500
 DATA = ("params", "metrics", "performance", "environment")

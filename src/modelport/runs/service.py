@@ -10,7 +10,6 @@ from typing import Any
 from modelport.contract.errors import ModelLoadError
 from modelport.engine.ports import Engine, Pool, PoolState
 from modelport.jobs.service import JobService
-from modelport.jobs.store import StoreError
 from modelport.runs.canary import Canaries
 from modelport.runs.errors import RunError
 from modelport.runs.importing import import_runs, of_model
@@ -24,6 +23,7 @@ from modelport.runs.store import LIVE, RunStore
 from modelport.runs.versions import Versions
 from modelport.settings import Settings
 from modelport.sources.origins import Origin, is_same, origin_of
+from modelport.storage.errors import StoreError
 
 log = logging.getLogger("modelport.runs")
 
@@ -67,7 +67,7 @@ class RunService:
         )
         place = "the database" if self.settings.database_url else self.jobs.data_dir
         try:
-            await own_names(self.jobs.store, self._origins, place, adopt=self.settings.adopt)
+            await own_names(self.jobs.store.database, self._origins, place, adopt=self.settings.adopt)
         except StoreError as error:
             if not self.jobs.unavailable:
                 log.warning("whose runs and jobs are kept cannot be looked up: %s", error)
@@ -195,7 +195,7 @@ class RunService:
                 except (StoreError, RunError) as error:
                     failed = True
                     log.warning("%s: what other servers have done is not followed now: %s", model, error)
-            if not failed and not self.jobs.store.is_shared:
+            if not failed and not self.jobs.store.database.is_shared:
                 return
             pause = min(pause * 2, LONGEST_PAUSE) if failed else FOLLOW_SECONDS
             await asyncio.sleep(pause)

@@ -9,15 +9,16 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from modelport.jobs.records import FOR_EVER
 from modelport.jobs.rows import packed, plain, unpacked
-from modelport.jobs.schema import jobs
 from modelport.jobs.service import JobService
-from modelport.jobs.upserts import insert_into
-from modelport.jobs.writer import Transaction
 from modelport.runs.errors import no_version
 from modelport.runs.performance import Order
 from modelport.runs.records import Alias, NewRun, Promotion, Run, RunPage, TrafficPlan
 from modelport.runs.rows import SUMMARY, column_name, insert_run, run_of
-from modelport.runs.schema import aliases, promotions, runs, traffic, values
+from modelport.storage.database import Database
+from modelport.storage.schema.jobs import jobs
+from modelport.storage.schema.runs import aliases, promotions, runs, traffic, values
+from modelport.storage.upserts import insert_into
+from modelport.storage.writer import Transaction
 
 LIVE = "live"
 
@@ -36,6 +37,11 @@ class RunStore:
 
     def __init__(self, jobs: JobService):
         self._jobs = jobs
+
+    @property
+    def _database(self) -> Database:
+        """Raises `StoreUnavailable` with the reason if this server has none."""
+        return self._jobs.store.database
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -93,7 +99,7 @@ class RunStore:
             query = query.order_by(runs.c.number.desc()).limit(limit).offset(max(0, skip - before))
             return [run_of(row) for row in connection.execute(query).mappings()]
 
-        return await self._jobs.store.read(read)
+        return await self._database.read(read)
 
     async def versions(self, model: str, limit: int, below: int | None = None) -> list[Run]:
         """The runs that have a version, the newest version first."""
@@ -106,20 +112,18 @@ class RunStore:
     async def removed(self, model: str, versions: Collection[int]) -> set[int]:
         """Those of these versions whose run was removed."""
         query = select(runs.c.version).where(runs.c.model == model, runs.c.version.in_(versions))
-        return set(versions) - set(
-            await self._jobs.store.read(lambda one: one.execute(query).scalars().all())
-        )
+        return set(versions) - set(await self._database.read(lambda one: one.execute(query).scalars().all()))
 
     async def names(self, model: str, limit: int = 10) -> list[str]:
         """The ids of the newest runs of a model."""
         query = select(runs.c.id).where(runs.c.model == model).order_by(runs.c.number.desc()).limit(limit)
-        return await self._jobs.store.read(lambda one: list(one.execute(query).scalars()))
+        return await self._database.read(lambda one: list(one.execute(query).scalars()))
 
     async def ordered_by(self, model: str, limit: int = 50) -> list[str]:
         """The names of numbers that runs of a model can be ordered by."""
         query = select(values.c.name).distinct().where(values.c.model == model)
         query = query.order_by(values.c.name).limit(limit)
-        return await self._jobs.store.read(lambda one: list(one.execute(query).scalars()))
+        return await self._database.read(lambda one: list(one.execute(query).scalars()))
 
     async def aliases(self, model: str) -> dict[str, Alias]:
         """The aliases of a model that somebody has set, by name."""
@@ -129,7 +133,7 @@ class RunStore:
             rows = connection.execute(query).mappings()
             return {row["name"]: _alias_of(dict(row)) for row in rows}
 
-        return await self._jobs.store.read(read)
+        return await self._database.read(read)
 
     async def promotions(self, model: str, limit: int) -> list[Promotion]:
         """What became live, the newest first."""
@@ -139,19 +143,19 @@ class RunStore:
         def read(connection: Connection) -> list[Promotion]:
             return [_promotion_of(dict(row)) for row in connection.execute(query).mappings()]
 
-        return await self._jobs.store.read(read)
+        return await self._database.read(read)
 
     async def plan(self, model: str) -> TrafficPlan | None:
         """How the calls to a model are spread; `None` if all are for what is live."""
-        return await self._jobs.store.read(lambda one: _plan_of(one, model))
+        return await self._database.read(lambda one: _plan_of(one, model))
 
     async def _one(self, *conditions: ColumnElement[bool]) -> Run | None:
         query = select(runs).where(*conditions)
-        row = await self._jobs.store.read(lambda one: one.execute(query).mappings().first())
+        row = await self._database.read(lambda one: one.execute(query).mappings().first())
         return None if row is None else run_of(row)
 
     async def _runs(self, query: Any) -> list[Run]:
-        return await self._jobs.store.read(lambda one: [run_of(row) for row in one.execute(query).mappings()])
+        return await self._database.read(lambda one: [run_of(row) for row in one.execute(query).mappings()])
 
     # -- changing ----------------------------------------------------------------------------------
 
@@ -161,7 +165,7 @@ class RunStore:
         def work(tx: Transaction) -> int:
             return sum(insert_run(tx, run) is not None for run in new)
 
-        return await self._jobs.store.write(work)
+        return await self._database.write(work)
 
     async def set_alias(
         self, model: str, name: str, version: int, *, before: int | None, promotion: Promotion | None = None
@@ -171,14 +175,12 @@ class RunStore:
         `before` is the version that it has now (`None`: it is not set); raises `AliasMoved` if it has not,
         and `RunError` 404 if there is no version to move to any more.
         """
-        return await self._jobs.store.write(
-            lambda tx: _set_alias(tx, model, name, version, before, promotion)
-        )
+        return await self._database.write(lambda tx: _set_alias(tx, model, name, version, before, promotion))
 
     async def remove_alias(self, model: str, name: str) -> bool:
         """Remove an alias; false if there is none."""
         gone = delete(aliases).where(aliases.c.model == model, aliases.c.name == plain(name))
-        return await self._jobs.store.write(lambda tx: tx.connection.execute(gone).rowcount > 0)
+        return await self._database.write(lambda tx: tx.connection.execute(gone).rowcount > 0)
 
     async def set_plan(self, model: str, plan: TrafficPlan) -> None:
         """Say how the calls to a model are spread. Raises `RunError` 404 if a version of it is gone."""
@@ -193,12 +195,12 @@ class RunStore:
             moved = {"plan": new.excluded.plan}
             tx.connection.execute(new.on_conflict_do_update(index_elements=["model"], set_=moved))
 
-        await self._jobs.store.write(work)
+        await self._database.write(work)
 
     async def end_plan(self, model: str, plan: TrafficPlan) -> None:
         """Spread the calls to a model no longer like this; another plan that was set meanwhile stays."""
         gone = delete(traffic).where(traffic.c.model == model, traffic.c.plan == _packed_plan(plan))
-        await self._jobs.store.write(lambda tx: tx.connection.execute(gone))
+        await self._database.write(lambda tx: tx.connection.execute(gone))
 
     async def remove(self, model: str, run: Run) -> str:
         """Remove a run; the job that made it is kept as long as any other from now on.
@@ -222,7 +224,7 @@ class RunStore:
                 tx.connection.execute(update(jobs).where(*mine).values(keep_seconds=None))
             return ""
 
-        return await self._jobs.store.write(work)
+        return await self._database.write(work)
 
 
 def _check_version(tx: Transaction, model: str, version: int) -> None:

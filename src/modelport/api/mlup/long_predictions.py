@@ -25,8 +25,8 @@ from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.problems import Problem
 from modelport.jobs.records import Job
 from modelport.jobs.states import ENDED, State
-from modelport.jobs.store import StoreError
 from modelport.settings import Settings
+from modelport.storage.errors import StoreError
 
 log = logging.getLogger("modelport.api")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-from modelport.jobs import failpoints
-from modelport.jobs.errors import StoreDamaged, StoreTooNew
-from modelport.jobs.schema import HEAD
+from modelport.storage import failpoints
+from modelport.storage.errors import StoreDamaged, StoreTooNew
+from modelport.storage.schema.base import HEAD
 
 LOCK = 0x6D6F64656C70  # of PostgreSQL's advisory locks: two servers that start at once take turns
 _in_turn = threading.Lock()  # Alembic keeps what it works on in globals: one database of a process at a time

@@ -18,16 +18,12 @@ from making import new_job
 from postgres_server import Postgres
 from sqlalchemy import text
 
-from modelport.jobs import indexes, migrations
-from modelport.jobs.schema import HEAD
 from modelport.jobs.states import State
-from modelport.jobs.store import (
-    JobStore,
-    StoreDamaged,
-    StoreReadOnly,
-    StoreTooNew,
-    StoreUnavailable,
-)
+from modelport.jobs.store import JobStore
+from modelport.storage import migrations
+from modelport.storage.errors import StoreDamaged, StoreReadOnly, StoreTooNew, StoreUnavailable
+from modelport.storage.schema import indexes
+from modelport.storage.schema.base import HEAD
 
 pytestmark = pytest.mark.anyio
 
@@ -36,14 +32,14 @@ async def test_the_migrations_make_the_tables_that_the_code_has(store: JobStore)
     def differences(tx):  # type: ignore[no-untyped-def]
         return compare_metadata(MigrationContext.configure(tx.connection), indexes.metadata)
 
-    assert await store.writer.do(differences) == []
+    assert await store.database.write(differences) == []
     scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
     assert scripts.get_current_head() == HEAD
 
 
 async def test_a_database_of_a_newer_version_is_refused_and_not_touched(store: JobStore, where: str) -> None:
     await store.submit(new_job())
-    await store.writer.do(
+    await store.database.write(
         lambda tx: tx.connection.execute(text("UPDATE alembic_version SET version_num='9999'"))
     )
     await store.close()
@@ -52,7 +48,7 @@ async def test_a_database_of_a_newer_version_is_refused_and_not_touched(store: J
 
 
 async def test_a_database_of_something_else_is_refused(where: str, store: JobStore) -> None:
-    await store.writer.do(lambda tx: tx.connection.execute(text("DROP TABLE alembic_version")))
+    await store.database.write(lambda tx: tx.connection.execute(text("DROP TABLE alembic_version")))
     await store.close()
     with pytest.raises(StoreDamaged, match="holds tables that modelport did not make"):
         await JobStore.open(where)

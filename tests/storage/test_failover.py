@@ -11,7 +11,8 @@ from serving import wait_until
 
 from modelport.jobs.records import Outcome
 from modelport.jobs.states import State
-from modelport.jobs.store import JobStore, StoreReadOnly, StoreUnavailable
+from modelport.jobs.store import JobStore
+from modelport.storage.errors import StoreReadOnly, StoreUnavailable
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 SUCCEEDED = Outcome(state=State.SUCCEEDED, result=b"it")

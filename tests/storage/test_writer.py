@@ -12,17 +12,18 @@ from making import line, new_job, running
 from postgres_server import Postgres
 from sqlalchemy import event, text
 
-from modelport.jobs import database
 from modelport.jobs.records import Outcome
 from modelport.jobs.states import State
-from modelport.jobs.store import JobStore, StoreFull, StoreUnavailable
+from modelport.jobs.store import JobStore
+from modelport.storage import sqlite
+from modelport.storage.errors import StoreFull, StoreUnavailable
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_a_thousand_submissions_share_few_commits(store: JobStore) -> None:
     commits: list[object] = []
-    event.listen(store.writer.engine, "commit", commits.append)
+    event.listen(store.database.writer.engine, "commit", commits.append)
     answers = await asyncio.gather(*(store.submit(new_job()) for _ in range(1000)))
     assert all(created for _, created in answers)
     assert (await store.counts())[State.QUEUED] == 1000
@@ -30,12 +31,12 @@ async def test_a_thousand_submissions_share_few_commits(store: JobStore) -> None
 
 
 async def test_every_commit_is_synced(store: JobStore) -> None:
-    if store.writer.engine.dialect.name == "sqlite":
+    if store.database.writer.engine.dialect.name == "sqlite":
         wanted = {"PRAGMA synchronous": 2, "PRAGMA journal_mode": "wal"}
     else:
         wanted = {"SHOW synchronous_commit": "on"}
     for statement, value in wanted.items():
-        found = await store.writer.do(lambda tx, s=statement: tx.connection.execute(text(s)).scalar())
+        found = await store.database.write(lambda tx, s=statement: tx.connection.execute(text(s)).scalar())
         assert found == value
 
 
@@ -45,11 +46,13 @@ async def test_a_full_disk_refuses_what_does_not_fit_and_heals(tmp_path: Path, a
     kept = [(await store.submit(new_job()))[0].id for _ in range(20)]
 
     async def pages(limit: int) -> None:
-        await store.writer.do(
+        await store.database.write(
             lambda tx: tx.connection.execute(text(f"PRAGMA max_page_count = {limit}")).all()
         )
 
-    used = await store.writer.do(lambda tx: tx.connection.execute(text("PRAGMA page_count")).scalar_one())
+    used = await store.database.write(
+        lambda tx: tx.connection.execute(text("PRAGMA page_count")).scalar_one()
+    )
     await pages(used + 2)
     big = [new_job(call=bytes(50_000)) for _ in range(10)]
     small = [store.heartbeat("one", {claim.job.id: claim.token}, 15.0) for _ in range(10)]
@@ -84,7 +87,7 @@ def _hold(
 async def test_a_database_that_another_process_locks_is_unavailable_until_it_lets_go(
     tmp_path: Path, anyio_backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
     path = tmp_path / "jobs.sqlite"
     store = await JobStore.open(path)
     job, _ = await store.submit(new_job())
@@ -115,10 +118,10 @@ async def test_after_a_sync_that_failed_nothing_is_written_any_more(
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC  # what SQLite says when fsync fails
         raise error
 
-    event.listen(store.writer.engine, "commit", fail)
+    event.listen(store.database.writer.engine, "commit", fail)
     with pytest.raises(StoreUnavailable, match="the disk under .* failed"):
         await store.submit(new_job())
-    event.remove(store.writer.engine, "commit", fail)
+    event.remove(store.database.writer.engine, "commit", fail)
     with pytest.raises(StoreUnavailable, match="could not sync, so nothing more is written .* restart"):
         await store.finish(claim.job.id, claim.token, Outcome(state=State.SUCCEEDED))
     assert await store.get(claim.job.id) == claim.job
@@ -187,7 +190,7 @@ async def test_two_servers_that_wait_for_each_other_both_get_through(
                 tx.connection.execute(text(bumped), {"id": job_id})
                 tx.connection.execute(text("SELECT pg_sleep(0.2)"))
 
-        await store.writer.do(work)
+        await store.database.write(work)
 
     await asyncio.gather(bump(one, first, second), bump(two, second, first))
     for job_id in (first, second):

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from modelport.jobs.errors import StoreDamaged, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
-from modelport.jobs.postgres import postgres_meaning
+from modelport.storage.errors import StoreDamaged, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
+from modelport.storage.postgres import postgres_meaning
 
 BUSY_SECONDS = 5.0  # how long to wait for a lock that another process holds
 READERS = 4

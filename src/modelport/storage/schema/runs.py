@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Float, Index, Integer, LargeBinary, Table, Text
 
-from modelport.jobs.schema import metadata, number
+from modelport.storage.schema.base import metadata, number
 
 runs = Table(
     "runs",

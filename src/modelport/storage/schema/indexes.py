@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Index, text
 
-from modelport.jobs.schema import deliveries, events, jobs, metadata
+from modelport.storage.schema.base import metadata
+from modelport.storage.schema.jobs import deliveries, events, jobs
 
 __all__ = ["metadata"]
 

@@ -1,29 +1,10 @@
-"""The tables of jobs. The migrations make them; a test holds that both are the same.
-
-A change of a table needs a migration in `migrations/versions`, and `HEAD` names the newest one.
-"""
+"""The tables of jobs. The migrations make them; a test holds that both are the same."""
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Float,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Sequence,
-    Table,
-    Text,
-    text,
-)
+from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, Sequence, Table, Text, text
 
-HEAD = "0006"
-
-metadata = MetaData()
-# SQLite makes numbers by itself only for a column that is called INTEGER.
-number = BigInteger().with_variant(Integer(), "sqlite")
+from modelport.storage.schema.base import metadata, number
 
 jobs = Table(
     "jobs",

@@ -14,8 +14,9 @@ from middleman import Middleman
 from postgres_server import Postgres
 from sqlalchemy import text
 
-from modelport.jobs.postgres_address import OPTIONS, Address, address_of
-from modelport.jobs.store import JobStore, StoreReadOnly, StoreUnavailable
+from modelport.jobs.store import JobStore
+from modelport.storage.errors import StoreReadOnly, StoreUnavailable
+from modelport.storage.postgres_address import OPTIONS, Address, address_of
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+pg8000"])
@@ -185,7 +186,9 @@ async def test_the_session_is_as_the_store_needs_it(postgres: Postgres, anyio_ba
         "application_name": "modelport",
     }
     for name, value in wanted.items():
-        found = await store.writer.do(lambda tx, n=name: tx.connection.execute(text(f"SHOW {n}")).scalar())
+        found = await store.database.write(
+            lambda tx, n=name: tx.connection.execute(text(f"SHOW {n}")).scalar()
+        )
         assert (name, found) == (name, value)
     await store.close()
 

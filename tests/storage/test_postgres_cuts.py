@@ -11,10 +11,11 @@ from making import line, new_job, running
 from middleman import ASKED_TO_COMMIT, HAS_COMMITTED, Middleman
 from postgres_server import Postgres
 
-from modelport.jobs import postgres
 from modelport.jobs.records import Job, Outcome
 from modelport.jobs.states import State
-from modelport.jobs.store import JobStore, StoreUnavailable
+from modelport.jobs.store import JobStore
+from modelport.storage import postgres
+from modelport.storage.errors import StoreUnavailable
 
 pytestmark = pytest.mark.anyio
 

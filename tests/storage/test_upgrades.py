@@ -14,7 +14,8 @@ from sqlalchemy import text
 
 from modelport.jobs.records import Job, Outcome
 from modelport.jobs.states import State
-from modelport.jobs.store import JobStore, StoreTooNew
+from modelport.jobs.store import JobStore
+from modelport.storage.errors import StoreTooNew
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -68,5 +69,5 @@ async def test_an_older_server_that_still_runs_keeps_its_jobs(where: str, tmp_pa
     ended = await store.finish(claim.job.id, claim.token, Outcome(state=State.SUCCEEDED, result=b"it"))
     assert ended is not None
     colour = text("SELECT colour FROM jobs")
-    assert await store.writer.do(lambda tx: tx.connection.execute(colour).scalars().all()) == ["red"]
+    assert await store.database.write(lambda tx: tx.connection.execute(colour).scalars().all()) == ["red"]
     await store.close()

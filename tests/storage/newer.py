@@ -10,8 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from modelport.jobs import migrate
 from modelport.jobs.store import JobStore
+from modelport.storage import migrate
 
 STEPS = ("first", "half", "last")
 ONE_MORE = """

@@ -11,9 +11,9 @@ from pathlib import Path
 from sqlalchemy import text
 
 from modelport.contract.kept_files import sync
-from modelport.jobs.database import damaged, sqlite_engine
-from modelport.jobs.errors import StoreReadOnly
-from modelport.jobs.migrate import migrate
+from modelport.storage.errors import StoreReadOnly
+from modelport.storage.migrate import migrate
+from modelport.storage.sqlite import damaged, sqlite_engine
 
 
 def prepare(path: Path) -> None:

@@ -15,8 +15,8 @@ from typing import Any, cast
 from sqlalchemy import Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from modelport.jobs.errors import StoreDamaged, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
-from modelport.jobs.postgres_address import Address, Tls
+from modelport.storage.errors import StoreDamaged, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
+from modelport.storage.postgres_address import Address, Tls
 
 ANSWER_SECONDS = 40.0  # longer than `statement_timeout`: the database itself says it better
 # Of TCP, where the system has them: a machine that is gone is noticed within seconds.

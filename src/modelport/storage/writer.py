@@ -11,38 +11,31 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from modelport.jobs import failpoints
-from modelport.jobs.database import fsync_failed, meaning
-from modelport.jobs.errors import StoreError, StoreUnavailable
-from modelport.jobs.postgres import worth_repeating
-from modelport.jobs.records import Outcome
+from modelport.storage import failpoints
+from modelport.storage.errors import StoreError, StoreUnavailable
+from modelport.storage.postgres import worth_repeating
+from modelport.storage.sqlite import fsync_failed, meaning
 
 T = TypeVar("T")
-# The row of a job that has succeeded, and how it ended: what comes of a training is not the jobs' business.
-WhenTrained: TypeAlias = "Callable[[Transaction, RowMapping, Outcome], None]"
 MAX_GROUP = 256  # pieces of work in one commit
 MAX_REPEATS = 3
 
 
 @dataclass
 class Transaction:
-    """What a piece of work gets: the connection, the time, and where it says which jobs it changed.
+    """What a piece of work gets: the connection, the time, and where it says what it changed, by its name.
 
     `lease_now` is the time that leases are measured by; it does not jump when somebody sets the clock.
-    `fence` is the condition that a write of an attempt must meet besides `state = 'running'`. `when_trained`
-    is told of each training that succeeds.
     """
 
     connection: Connection
     now: float
     lease_now: float
-    fence: Callable[[int], ColumnElement[bool]]
-    when_trained: WhenTrained | None = None
     touched: set[str] = field(default_factory=set[str])
 
     @property

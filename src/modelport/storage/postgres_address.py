@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from modelport.jobs.errors import StoreUnavailable
+from modelport.storage.errors import StoreUnavailable
 
 FORM = "postgresql://user:password@host:5432/name"
 CONNECT_SECONDS = 5.0

@@ -1,0 +1,7 @@
+"""The databases that the tests of the storage run on: each a real one."""
+
+from __future__ import annotations
+
+from databases import anyio_backend, postgres, store, where
+
+__all__ = ["anyio_backend", "postgres", "store", "where"]

@@ -321,9 +321,12 @@ def test_files_count_by_their_contents(client: httpx.Client) -> None:
     ended(client, first.json()["uuid"])
 
 
-@pytest.mark.parametrize("key", ["a b", "x" * 256, "é", "a\tb"])
-def test_a_key_that_is_none_is_refused(client: httpx.Client, key: str) -> None:
-    headers = [(b"Prefer", b"respond-async"), (b"Idempotency-Key", key.encode("latin-1"))]
+@pytest.mark.parametrize("prefer", ["respond-async", ""])
+@pytest.mark.parametrize("key", ["a b", "x" * 256, "é", "a\tb", "", '""'])
+def test_a_key_that_is_none_is_refused_whether_or_not_there_will_be_a_job(
+    client: httpx.Client, key: str, prefer: str
+) -> None:
+    headers = [(b"Prefer", prefer.encode()), (b"Idempotency-Key", key.encode("latin-1"))]
     answer = client.post("/v2/models/works/predict/", json={}, headers=headers)
     assert (answer.status_code, "1 to 255 visible ASCII" in answer.json()["detail"]) == (400, True)
 
@@ -362,9 +365,27 @@ def test_a_priority_that_is_none_is_refused(client: httpx.Client, priority: str)
     before = count(client)
     answer = client.post(f"/v2/models/works/train/?priority={priority}", json={})
     assert (answer.status_code, "from -1000 to 1000" in answer.json()["detail"]) == (422, True)
-    assert (
-        client.post("/v2/models/works/train/", json={}, headers={"Job-Priority": priority}).status_code == 422
-    )
+    for header in (priority, ""):
+        answer = client.post("/v2/models/works/train/", json={}, headers={"Job-Priority": header})
+        assert answer.status_code == 422
+    assert count(client) == before
+
+
+@pytest.mark.parametrize(
+    ("field", "argument"), [("Job-Priority", "priority"), ("Job-Callback-Url", "callback_url")]
+)
+def test_what_is_said_twice_of_a_job_is_refused(client: httpx.Client, field: str, argument: str) -> None:
+    before = count(client)
+    for query, headers in (
+        (f"{argument}=1&{argument}=2", []),
+        (f"{argument}=1", [(field, "1")]),
+        ("", [(field, "1"), (field, "2")]),
+    ):
+        answer = client.post(f"/v2/models/works/train/?{query}", json={}, headers=headers)
+        assert (answer.status_code, answer.json()["detail"]) == (
+            422,
+            f"{field} (or {argument} in the query) was sent 2 times; send it once",
+        )
     assert count(client) == before
 
 
@@ -392,6 +413,9 @@ def test_a_callback_url_that_may_not_be_called_is_refused(client: httpx.Client, 
     assert answer.json()["detail"].startswith("callback_url must ")
     header = {"Job-Callback-Url": url}
     assert client.post("/v2/models/works/train/", json={}, headers=header).status_code == 422
+    assert (
+        client.post("/v2/models/works/train/", json={}, headers={"Job-Callback-Url": ""}).status_code == 422
+    )
     assert count(client) == before
 
 

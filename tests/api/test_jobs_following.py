@@ -170,6 +170,9 @@ def test_a_log_is_what_there_is_or_all_that_comes(client: httpx.Client, gate: Ga
     assert len(log(client, job_id)) == 21
     for follow in ("follow", "follow=true", "follow=0"):
         assert len(client.get(f"/v2/jobs/{job_id}/log?{follow}").text.splitlines()) == 21
+    assert client.get(f"/v2/jobs/{job_id}/log?follow=null").status_code == 422
+    last = {"Last-Event-ID": ""}
+    assert client.get(f"/v2/jobs/{job_id}/events", headers=last).status_code == 422
 
 
 @pytest.mark.slow

@@ -163,7 +163,8 @@ def test_a_document_is_that_of_the_version_that_is_live(tmp_path: Path) -> None:
     (tmp_path / "versioned.py").write_text(CHANGING)
 
     def labels(document: dict[str, Any]) -> list[str]:
-        (label,) = document["paths"][f"{MODEL}/predict/"]["post"]["parameters"]
+        parameters = document["paths"][f"{MODEL}/predict/"]["post"]["parameters"]
+        (label,) = (p for p in parameters if p["name"] == "label")
         return label["schema"]["enum"]
 
     with serving("versioned.py", cwd=tmp_path) as server:

@@ -96,7 +96,7 @@ def test_metrics_come_in_pages_and_the_client_turns_them(server: Server) -> None
     with modelport.Client(server.url) as theirs:
         series = theirs.job(job_id).metrics()
     assert {name: [point.step for point in points] for name, points in series.items()} == found
-    for query in ("limit=0", "limit=10001", "cursor=x", "cursor=-1"):
+    for query in ("limit=0", "limit=10001", "cursor=x", "cursor=-1", "format=xml", "format="):
         assert client.get(f"{place}?{query}").status_code == 422
 
 

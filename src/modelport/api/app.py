@@ -45,7 +45,7 @@ from modelport.settings import Settings, normal_base_path
 from modelport.storage.errors import StoreError
 
 log = logging.getLogger("modelport.api")
-PREDICT = re.compile(r".*/v2/models/[^/]+(/versions/[^/]+)?/predict/*")  # where a GET may run a model
+PREDICT = re.compile(r".*/v2/models/(?P<model>[^/]+)(/versions/[^/]+)?/predict/*")  # a GET may run a model
 
 
 class Application:
@@ -264,8 +264,9 @@ class Application:
         for route in self._others.routes:
             if isinstance(route, Route) and route.path_regex.match(path):
                 methods |= set(route.methods or ())
-        model = self._predict_paths.get(self.base_path + _without_slashes(path))
-        return methods - {"GET"} if model is not None and not self._streams(model) else methods
+        asked = PREDICT.fullmatch(path)
+        model = asked["model"] if asked is not None else ""
+        return methods - {"GET"} if model in self.engine.pools and not self._streams(model) else methods
 
     async def _on_store_error(self, request: Request, error: StoreError) -> Response:
         return self._problem_response(store_problem(error))

@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from modelport.api.admission import OF_PAGES, Admission
 from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
-from modelport.api.job_submission import JOB_FIELDS
+from modelport.api.job_fields import JOB_FIELDS
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import JSON
 from modelport.engine.pending import Pending
@@ -24,7 +24,9 @@ from modelport.http.cycle import Cycle
 # Fields that mean something to the server. The first three are read here, a request with another one goes
 # the long way; all other fields mean nothing to it.
 MEANINGFUL = (
-    frozenset({b"host", b"content-type", b"accept", b"content-encoding", b"prefer"}) | OF_PAGES | JOB_FIELDS
+    frozenset({b"host", b"content-type", b"accept", b"content-encoding", b"prefer", b"idempotency-key"})
+    | OF_PAGES
+    | JOB_FIELDS
 )
 # `/versions/7/predict` after the path of a model; an alias goes the long way.
 VERSION = re.compile(r"(?P<model>.+)/versions/(?P<number>0|[1-9][0-9]{0,8})(?P<rest>/predict/?)")

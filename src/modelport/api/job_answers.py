@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler, refused_problem
 from modelport.api.job_bodies import training_body
+from modelport.api.job_fields import refuse_job_fields
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import (
     V2,
@@ -22,7 +23,6 @@ from modelport.api.job_submission import (
     NotBound,
     Submitted,
     asks_for_job,
-    refuse_job_fields,
 )
 from modelport.api.preferences import Preferences
 from modelport.api.training import json_response

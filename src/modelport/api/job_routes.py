@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_metrics import MAX_POINTS, metrics_page, metrics_table
 from modelport.api.job_streams import WholeStream, followed_events, followed_log
-from modelport.api.query_numbers import whole_number
+from modelport.api.query_values import number_in, one_of, whole_number, yes_or_no
 from modelport.http.problems import Problem
 from modelport.jobs.records import KINDS, Job
 from modelport.jobs.service import JobService
@@ -22,6 +22,7 @@ from modelport.jobs.states import ENDED, State
 from modelport.jobs.views import job_body
 
 MAX_PAGE = 500
+MAX_EVENT = 1 << 62
 
 
 class JobRoutes:
@@ -70,17 +71,13 @@ class JobRoutes:
     async def list(self, request: Request) -> Response:
         """`GET /v2/jobs?model&kind&state&limit&cursor`: newest first."""
         query = request.query_params
-        kind, state = query.get("kind"), query.get("state")
-        if kind is not None and kind not in KINDS:
-            raise Problem(422, f"kind {kind[:40]!r} is none of {', '.join(KINDS)}")
-        if state is not None and state not in list(State):
-            raise Problem(422, f"state {state[:40]!r} is none of {', '.join(State)}")
+        state = one_of(query.get("state"), "state", State)
         page = await self.jobs.store.list(
             model=query.get("model"),
-            kind=kind,
+            kind=one_of(query.get("kind"), "kind", KINDS),
             state=State(state) if state else None,
-            limit=whole_number(query.get("limit"), "limit", 50, 1, MAX_PAGE),
-            cursor=whole_number(query.get("cursor"), "cursor", 0, 0, 1 << 62) or None,
+            limit=number_in(query, "limit", 50, 1, MAX_PAGE),
+            cursor=number_in(query, "cursor", 0, 0, 1 << 62) or None,
         )
         body: dict[str, Any] = {"jobs": [job_body(job, self.base_path) for job in page.jobs]}
         body["next_cursor"] = None if page.cursor is None else str(page.cursor)
@@ -109,23 +106,24 @@ class JobRoutes:
     async def events(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/events`: server-sent events, resumed after `Last-Event-ID`."""
         job_id = await self.known_id(request)
-        text = request.headers.get("last-event-id") or request.query_params.get("after")
-        after = whole_number(text, "Last-Event-ID", 0, 0, 1 << 62)
+        after = number_in(request.query_params, "after", 0, 0, MAX_EVENT)
+        after = whole_number(request.headers.get("last-event-id"), "Last-Event-ID", after, 0, MAX_EVENT)
         return _followed(request, followed_events(self.jobs, job_id, after), "text/event-stream")
 
     async def log(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/log`: what it printed, as text; with `follow` until it ends."""
         job_id = await self.known_id(request)
-        follow = request.query_params.get("follow", "0").lower() not in ("0", "false", "no")
+        follow = yes_or_no(request.query_params.get("follow"), "follow")
         return _followed(request, followed_log(self.jobs, job_id, follow=follow), "text/plain")
 
     async def metrics(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/metrics`: each metric's series, as pages of JSON or, by Accept, as CSV."""
         job_id = await self.known_id(request)
         query = request.query_params
-        limit = whole_number(query.get("limit"), "limit", MAX_POINTS, 1, MAX_POINTS)
-        after = whole_number(query.get("cursor"), "cursor", 0, 0, 1 << 62)
-        if "text/csv" in request.headers.get("accept", "") or query.get("format") == "csv":
+        limit = number_in(query, "limit", MAX_POINTS, 1, MAX_POINTS)
+        after = number_in(query, "cursor", 0, 0, MAX_EVENT)
+        form = one_of(query.get("format"), "format", ("csv", "json"))
+        if form == "csv" or (form is None and "text/csv" in request.headers.get("accept", "")):
             return _followed(request, metrics_table(self.jobs.store, job_id, after), "text/csv")
         async with self._making_page:
             body = await self.jobs.store.metrics(job_id, metrics_page, after=after, limit=limit)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 import uuid
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
 from modelport.api.bodies import CallHeaders, read_body
+from modelport.api.job_fields import callback_of, idempotency_key, own_arguments, priority_of
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import Operation
 from modelport.engine.asking import ask
@@ -27,12 +26,6 @@ from modelport.jobs.service import JobService
 from modelport.jobs.webhooks import check_callback_url
 from modelport.settings import Settings
 from modelport.storage.errors import StoreFull
-
-MAX_KEY = 255
-KEY = re.compile(r"[\x21-\x7e]+")
-# Without a job they can mean nothing; a prediction with an Idempotency-Key can be made again all the same.
-JOB_FIELDS = frozenset({b"job-callback-url", b"job-priority"})
-OWN_ARGUMENTS = ("priority", "callback_url")
 
 
 class NotBound(Exception):
@@ -98,7 +91,7 @@ class JobSubmission:
         self, client: tuple[Scope, Receive], pool: Pool, call: Call, form: JobForm, hold: BodyHold
     ) -> Submitted:
         (scope, receive), verb = client, call.verb
-        key = _idempotency_key(scope)
+        key = idempotency_key(scope)
         pool.check_open()
         assert pool.signature is not None  # check_open has refused otherwise
         store = self.jobs.store  # refuses at once where there are no jobs
@@ -116,8 +109,8 @@ class JobSubmission:
             if form.of_version:
                 call.saved = pool.source.saved
             await read_body(call, headers, receive, folder, self.settings, hold)
-            call.query, own = _own_arguments(call.query, operation)
-            callback = self._callback_url(scope, own)
+            call.query, own = own_arguments(call.query, operation)
+            callback = self._checked(callback_of(scope, own))
             arguments, warnings = await self._check(pool, call, form.check_seconds)
             new = NewJob(
                 id=job_id,
@@ -127,7 +120,7 @@ class JobSubmission:
                 arguments=arguments,
                 call=_stored(call),
                 accept=call.accept,
-                priority=_priority(header(scope, b"job-priority") or own.get("priority", "")),
+                priority=priority_of(scope, own),
                 max_attempts=self.jobs.attempts_for(verb, resumable=pool.signature.resumable),
                 idempotency_key=key,
                 request_hash=await asyncio.to_thread(_hash, pool.name, call, callback) if key else "",
@@ -147,9 +140,8 @@ class JobSubmission:
             if has_files and not unknown:
                 await self.jobs.end_upload(job_id, kept=kept)
 
-    def _callback_url(self, scope: Scope, own: dict[str, str]) -> str | None:
-        url = header(scope, b"job-callback-url") or own.get("callback_url", "")
-        if not url:
+    def _checked(self, url: str | None) -> str | None:
+        if url is None:
             return None
         try:
             check_callback_url(url, self.settings.allow_private_callbacks, self.settings.callback_ports)
@@ -181,53 +173,12 @@ def asks_for_job(scope: Scope, pool: Pool) -> bool:
     if header(scope, b"idempotency-key") or header(scope, b"job-callback-url"):
         return True
     signature = pool.signature
-    return signature is not None and bool(_own_arguments(scope["query_string"], signature.predict)[1])
-
-
-def refuse_job_fields(scope: Scope) -> None:
-    """Raise `Problem` 422 if a request that makes no job has a field that only jobs have."""
-    for name, _ in scope["headers"]:
-        if name in JOB_FIELDS:
-            said = name.decode().title()
-            raise Problem(422, f"{said} is for jobs; with Prefer: respond-async the prediction becomes one")
+    return signature is not None and bool(own_arguments(scope["query_string"], signature.predict)[1])
 
 
 def _stored(call: Call) -> bytes:
     """The call as the job keeps it: its process has it for its only call."""
     return msgspec.msgpack.encode(msgspec.structs.replace(call, id=1, collect=True, request_id=""))
-
-
-def _idempotency_key(scope: Scope) -> str | None:
-    key = header(scope, b"idempotency-key").strip().strip('"')
-    if not key:
-        return None
-    if len(key) > MAX_KEY or not KEY.fullmatch(key):
-        raise Problem(400, f"the Idempotency-Key must be 1 to {MAX_KEY} visible ASCII characters")
-    return key
-
-
-def _own_arguments(query: bytes, operation: Operation) -> tuple[bytes, dict[str, str]]:
-    """Take `priority` and `callback_url` out of a query string, unless the model has such arguments."""
-    theirs = {argument.name for argument in operation.arguments}
-    wanted = [name for name in OWN_ARGUMENTS if name not in theirs and name.encode() in query]
-    if not wanted:
-        return query, {}
-    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
-    own = {name: value for name, value in pairs if name in wanted}
-    rest = urlencode([(name, value) for name, value in pairs if name not in wanted])
-    return rest.encode(), own
-
-
-def _priority(text: str) -> int:
-    if not text:
-        return 0
-    try:
-        priority = int(text)
-    except ValueError:
-        priority = 1 << 20
-    if not -1000 <= priority <= 1000:
-        raise Problem(422, f"the priority {text[:20]!r} is no whole number from -1000 to 1000")
-    return priority
 
 
 def _hash(model: str, call: Call, callback: str | None) -> str:

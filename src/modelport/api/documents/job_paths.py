@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from modelport.api.documents.definitions import identifier
 from modelport.api.documents.resource import ARGUMENT_RULES, CURSOR_SCHEMA, Answer, Plain, Resource
 from modelport.api.documents.resources import BORDER, CALL, DISABLED, JOB, MODEL
+from modelport.api.job_fields import MAX_KEY, MAX_PRIORITY
 from modelport.contract.signature import JSON, Operation, Signature
 from modelport.jobs.records import KINDS
 from modelport.jobs.states import State
@@ -16,6 +17,7 @@ EVENTS = "text/event-stream"
 PART: Answer = ("The part of it that Range asks for", "*/*", None)
 UNCHANGED: Answer = ("The client has it already", None, None)
 UUID = Plain("uuid", "path", "Which one", {"type": "string"})
+FORM_SCHEMA = {"type": "string", "enum": ["csv", "json"]}
 JOB_ID = Plain("job", "path", "The job's id", {"type": "string"})
 LIST_QUERY = (
     Plain("model", "query", "Only jobs of this model", {"type": "string"}),
@@ -24,11 +26,19 @@ LIST_QUERY = (
     Plain("limit", "query", "At most so many", {"type": "integer", "minimum": 1, "maximum": 500}),
     Plain("cursor", "query", "The next_cursor of the page before", CURSOR_SCHEMA),
 )
+KEY_SCHEMA = {"type": "string", "maxLength": MAX_KEY, "pattern": "^[!-~]*[!#-~][!-~]*$"}
+PRIORITY_SCHEMA = {"type": "integer", "minimum": -MAX_PRIORITY, "maximum": MAX_PRIORITY}
+URL_SCHEMA = {"type": "string", "format": "uri"}
 SUBMIT_HEADERS = (
-    Plain("Idempotency-Key", "header", "Makes a repeated request answer the first job", {"type": "string"}),
-    Plain("Job-Priority", "header", "Higher runs first; 0 is usual", {"type": "integer"}),
-    Plain("Job-Callback-Url", "header", "Where a signed webhook tells the end", {"type": "string"}),
+    Plain("Idempotency-Key", "header", "Makes a repeated request answer the first job", KEY_SCHEMA),
+    Plain("Job-Priority", "header", "Higher runs first; 0 is usual", PRIORITY_SCHEMA),
+    Plain("Job-Callback-Url", "header", "Where a signed webhook tells the end", URL_SCHEMA),
 )
+# What turns a prediction into a job.
+PREFER_SCHEMA = {"type": "string", "examples": ["respond-async", "wait=5"]}
+PREFER_WORDS = "respond-async for a job; wait=SECONDS for one if it takes longer"
+PREFER = Plain("Prefer", "header", PREFER_WORDS, PREFER_SCHEMA)
+AS_JOB: Answer = ("The job that Prefer has made of it; Location says where it is", JSON, "Job")
 
 
 def trainings(signature: Signature, path: str, verb: str, *, enabled: bool) -> Iterable[Resource]:
@@ -89,20 +99,20 @@ def jobs(base: str) -> Iterable[Resource]:
     words = "Queue an interrupted job again"
     conflict = tuple(sorted({*JOB, 409}))
     yield Resource(f"{place}/retry", "post", "jobs", words, "retry_job", conflict, again, plain=(JOB_ID,))
-    last = Plain("Last-Event-ID", "header", "Go on after this event", {"type": "integer", "minimum": 0})
+    last = Plain("Last-Event-ID", "header", "Go on after this event", CURSOR_SCHEMA)
     stream: Answer = ("Server-sent events, until the job has ended", EVENTS, None)
     yield get(f"{place}/events", "Follow a job", "job_events", stream, last)
     follow = Plain("follow", "query", "Go on until the job has ended", {"type": "boolean"})
     yield get(f"{place}/log", "What a job printed", "job_log", ("Lines", "text/plain", None), follow)
-    form = Plain("format", "query", "csv for a table, as does Accept: text/csv", {"type": "string"})
+    form = Plain("format", "query", "csv for a table, as does Accept: text/csv", FORM_SCHEMA)
     series: Answer = ("Each metric's values, in order", JSON, "Metrics")
     most = {"type": "integer", "minimum": 1, "maximum": 10000, "default": 10000}
-    behind = {"type": "integer", "minimum": 0}
     paging = (
         Plain("limit", "query", "Values on a page of JSON, at most", most),
-        Plain("cursor", "query", "The `next_cursor` of the page before", behind),
+        Plain("cursor", "query", "The `next_cursor` of the page before", CURSOR_SCHEMA),
     )
-    yield get(f"{place}/metrics", "What a job measured", "job_metrics", series, form, *paging)
+    measured = get(f"{place}/metrics", "What a job measured", "job_metrics", series, form, *paging)
+    yield measured._replace(texts=("text/csv",))
     files: Answer = ("The files", JSON, "Artifacts")
     yield get(f"{place}/artifacts/", "The files that a job kept", "job_artifacts", files)
     name = Plain("name", "path", "The file's name, as the list has it", {"type": "string"})

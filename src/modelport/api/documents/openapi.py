@@ -10,6 +10,7 @@ from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
 from modelport.api.documents.envelopes import envelope_schemas
 from modelport.api.documents.examples import body_example
+from modelport.api.documents.job_paths import AS_JOB, PREFER, SUBMIT_HEADERS
 from modelport.api.documents.mlup_paths import RootApi
 from modelport.api.documents.paths import implemented, resources
 from modelport.api.documents.resource import Plain, Resource
@@ -105,7 +106,8 @@ def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
     }
     if resource.description:
         result["description"] = resource.description
-    result["parameters"] = [_plain_parameter(plain) for plain in resource.plain]
+    own = [*resource.plain, *((PREFER, *SUBMIT_HEADERS) if resource.may_be_job else ())]
+    result["parameters"] = [_plain_parameter(plain) for plain in own]
     if resource.body is not None:
         schema = {"$ref": PREFIX + resource.body}
         result["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
@@ -130,18 +132,16 @@ def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
 
 
 def _plain_parameter(plain: Plain) -> dict[str, Any]:
-    required = plain.place == "path"
-    return {
-        "name": plain.name,
-        "in": plain.place,
-        "description": plain.words,
-        "required": required,
-        "schema": plain.schema,
-    }
+    result: dict[str, Any] = {"name": plain.name, "in": plain.place, "description": plain.words}
+    result["required"] = plain.place == "path"
+    if plain.place == "query" and plain.schema.get("type") in ("boolean", "integer"):
+        result["allowEmptyValue"] = True  # a flag needs no value, and a number without one is not set
+    return result | {"schema": plain.schema}
 
 
 def _successes(resource: Resource, scope: Scope) -> Iterable[tuple[int, dict[str, Any]]]:
-    for status, (words, media_type, name) in resource.answers.items():
+    answers = resource.answers | ({202: AS_JOB} if resource.may_be_job else {})
+    for status, (words, media_type, name) in answers.items():
         content: dict[str, Any] = {}
         if media_type is not None:
             content = {
@@ -149,6 +149,8 @@ def _successes(resource: Resource, scope: Scope) -> Iterable[tuple[int, dict[str
                     media_type: {"schema": {"$ref": PREFIX + name}} if name else _bytes_of(media_type)
                 }
             }
+        for kind in resource.texts if status == 200 else ():
+            content["content"][kind] = _bytes_of(kind)
         yield status, {"description": words} | content
     if resource.succeeds and resource.operation is not None:
         yield 200, _answer(resource.operation, scope)

@@ -146,6 +146,7 @@ def _call(
         signature=signature,
         operation=operation,
         succeeds=enabled and operation.implemented,
+        may_be_job=enabled and operation.implemented,
     )
 
 

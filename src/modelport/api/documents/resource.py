@@ -35,7 +35,9 @@ class Resource(NamedTuple):
 
     `answers` are the fixed answers by status. `operation` is set where a model is called: its arguments
     are asked for, and its answer is given with 200 if `succeeds`. `plain` are the server's own parameters,
-    `body` the name of the schema of a JSON body that is no model's.
+    `body` the name of the schema of a JSON body that is no model's. `may_be_job` is set where a header of
+    the request turns the call into a job. `texts` are the media types of other forms
+    of its 200.
     """
 
     path: str
@@ -51,6 +53,8 @@ class Resource(NamedTuple):
     succeeds: bool = False
     plain: Sequence[Plain] = ()
     body: str | None = None
+    may_be_job: bool = False
+    texts: Sequence[str] = ()
 
 
 def streamed(path: str, operation_id: str, signature: Signature) -> Resource:

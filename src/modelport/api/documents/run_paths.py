@@ -42,6 +42,7 @@ def runs(signature: Signature, path: str, predict: bool) -> Iterable[Resource]:
         signature=signature,
         operation=signature.predict,
         succeeds=predict and signature.predict.implemented,
+        may_be_job=predict and signature.predict.implemented,
         plain=(RUN_ID,),
     )
 

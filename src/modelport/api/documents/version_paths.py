@@ -17,6 +17,7 @@ CHANGE = tuple(sorted({*WRITE, 413, 415}))
 LIMIT = Plain("limit", "query", "At most so many", {"type": "integer", "minimum": 1, "maximum": 1000})
 VERSION = Plain("version", "path", "Its number, or an alias", {"type": "string"})
 ALIAS = Plain("alias", "path", "The alias; live is the version that answers", {"type": "string"})
+NEW_ALIAS = ALIAS._replace(schema={"type": "string", "pattern": "^(?!best$)[A-Za-z][A-Za-z0-9_-]{0,63}$"})
 REFUSED: Answer = (
     "It is worse than the live version, or another move is under way",
     PROBLEM,
@@ -40,6 +41,7 @@ def versions(signature: Signature, path: str, predict: bool) -> Iterable[Resourc
         signature=signature,
         operation=signature.predict,
         succeeds=predict and signature.predict.implemented,
+        may_be_job=predict and signature.predict.implemented,
         plain=(VERSION,),
     )
     if predict and wire.fits_query(signature.predict):
@@ -90,7 +92,7 @@ def _aliases(paths: _Paths) -> Iterable[Resource]:
         ("What was done; of live, with what the checks found", JSON, "AliasMoved"),
         errors=CHANGE,
         answers={409: REFUSED, 422: INVALID},
-        plain=(ALIAS,),
+        plain=(NEW_ALIAS,),
         body="AliasMove",
     )
     gone: Answer = ("It is removed", None, None)

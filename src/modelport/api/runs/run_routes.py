@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from modelport.api.handed import Handed
-from modelport.api.query_numbers import whole_number
+from modelport.api.query_values import number_in
 from modelport.api.runs.bodies import run_body, run_summary
 from modelport.api.runs.predictions import RunPredictions
 from modelport.api.training import json_response
@@ -60,8 +60,8 @@ class RunRoutes:
         """`GET …/runs?top&order_by&cursor`: the best first if there is an order, else the newest first."""
         model = self.model_of(request)
         query = request.query_params
-        top = whole_number(query.get("top"), "top", 50, 1, MAX_TOP)
-        cursor = whole_number(query.get("cursor"), "cursor", 0, 0, 1 << 62) or None
+        top = number_in(query, "top", 50, 1, MAX_TOP)
+        cursor = number_in(query, "cursor", 0, 0, 1 << 62) or None
         order = self._order(query.get("order_by"))
         page = await self.runs.store.page(model, order, top, cursor)
         if query.get("order_by") and order is not None and not cursor:

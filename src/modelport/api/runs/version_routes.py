@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from modelport.api.event_source import PredictRoute
 from modelport.api.handed import Handed
-from modelport.api.query_numbers import whole_number
+from modelport.api.query_values import number_in
 from modelport.api.runs.bodies import base_version_body, promotion_body, version_body
 from modelport.api.runs.predictions import RunPredictions
 from modelport.api.small_bodies import json_body
@@ -27,6 +27,7 @@ from modelport.runs.store import LIVE, AliasMoved
 from modelport.settings import REGRESSIONS
 
 MAX_LISTED = 1000
+MAX_VERSION = (1 << 31) - 1  # what the database can compare with
 ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
@@ -84,8 +85,8 @@ class VersionRoutes:
         """`GET …/versions?limit&cursor`: the newest first; version 0 is the model as its source has it."""
         model = self._model(request)
         query = request.query_params
-        limit = whole_number(query.get("limit"), "limit", 50, 1, MAX_LISTED)
-        below = whole_number(query.get("cursor"), "cursor", 0, 0, 1 << 31) or None
+        limit = number_in(query, "limit", 50, 1, MAX_LISTED)
+        below = min(number_in(query, "cursor", 0, 0, 1 << 62), MAX_VERSION) or None
         found = await self.runs.store.versions(model, limit + 1, below)
         aliases, loaded = await self.runs.aliases(model), self.runs.versions.loaded(model)
         place = self._place(model)
@@ -178,7 +179,7 @@ class VersionRoutes:
 
     async def promotions(self, request: Request) -> Response:
         """`GET …/promotions?limit`: what became live, the newest first, with what the checks found."""
-        limit = whole_number(request.query_params.get("limit"), "limit", 50, 1, MAX_LISTED)
+        limit = number_in(request.query_params, "limit", 50, 1, MAX_LISTED)
         found = await self.runs.store.promotions(self._model(request), limit)
         return json_response({"promotions": [promotion_body(promotion) for promotion in found]})
 

@@ -11,30 +11,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from making import new_job
 from postgres_server import Postgres
 from sqlalchemy import text
 
 from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
-from modelport.storage import migrations
 from modelport.storage.errors import StoreDamaged, StoreReadOnly, StoreTooNew, StoreUnavailable
-from modelport.storage.schema import indexes
-from modelport.storage.schema.base import HEAD
 
 pytestmark = pytest.mark.anyio
-
-
-async def test_the_migrations_make_the_tables_that_the_code_has(store: JobStore) -> None:
-    def differences(tx):  # type: ignore[no-untyped-def]
-        return compare_metadata(MigrationContext.configure(tx.connection), indexes.metadata)
-
-    assert await store.database.write(differences) == []
-    scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
-    assert scripts.get_current_head() == HEAD
 
 
 async def test_a_database_of_a_newer_version_is_refused_and_not_touched(store: JobStore, where: str) -> None:

@@ -10,15 +10,16 @@ from sqlalchemy import Connection, Engine, inspect, text
 from modelport.storage import failpoints
 from modelport.storage.errors import StoreDamaged, StoreTooNew
 from modelport.storage.schema.base import HEAD
+from modelport.storage.schema.making import make_tables
 
 LOCK = 0x6D6F64656C70  # of PostgreSQL's advisory locks: two servers that start at once take turns
 _in_turn = threading.Lock()  # Alembic keeps what it works on in globals: one database of a process at a time
 
 
 def migrate(engine: Engine, name: str) -> None:
-    """Run the missing migrations in one transaction, under a lock. `name` says which database, in errors.
+    """Make the tables, or run the missing migrations, in one transaction and under a lock.
 
-    Raises `StoreTooNew` for a database of a newer version, `StoreDamaged` for one of something else.
+    `name` says which database, in errors. Raises `StoreTooNew` for a database of a newer version, `StoreDamaged` for one of something else.
     """
     with engine.begin() as connection:  # on SQLite BEGIN IMMEDIATE: that is the lock
         if engine.dialect.name == "postgresql":
@@ -27,7 +28,10 @@ def migrate(engine: Engine, name: str) -> None:
         if version == HEAD:
             return
         failpoints.reach("migrate.before")
-        _upgrade(connection, version, name)
+        if version is None:
+            make_tables(connection)
+        else:
+            _upgrade(connection, version, name)
         failpoints.reach("migrate.after")
 
 
@@ -46,8 +50,8 @@ def version_of(connection: Connection, name: str) -> str | None:
     )
 
 
-def _upgrade(connection: Connection, version: str | None, name: str) -> None:
-    # Alembic costs a fifth of a second to import, and most starts find nothing to do.
+def _upgrade(connection: Connection, version: str, name: str) -> None:
+    # Alembic costs a fifth of a second to import, and few starts find an older database.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -56,12 +60,11 @@ def _upgrade(connection: Connection, version: str | None, name: str) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    if version is not None:
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        if version not in known:
-            raise StoreTooNew(
-                f"{name} has tables of version {version}, which this modelport does not know (its newest is "
-                f"{HEAD}): a newer modelport wrote it. Start that one, or use another database"
-            )
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if version not in known:
+        raise StoreTooNew(
+            f"{name} has tables of version {version}, which this modelport does not know (its newest is "
+            f"{HEAD}): a newer modelport wrote it. Start that one, or use another database"
+        )
     with _in_turn:
         command.upgrade(config, "head")

@@ -1,10 +1,22 @@
-"""The tables of jobs. The migrations make them; a test holds that both are the same."""
+"""The tables of jobs, and their indexes."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, Sequence, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    Sequence,
+    Table,
+    Text,
+    text,
+)
 
-from modelport.storage.schema.base import metadata, number
+from modelport.storage.schema.base import metadata, number, where
 
 jobs = Table(
     "jobs",
@@ -52,6 +64,19 @@ jobs = Table(
     Column("keep_seconds", Float(53)),  # since 0004: after its end; null: as long as all jobs
     sqlite_autoincrement=True,  # a number of a removed job never comes again
 )
+Index("jobs_by_kind", jobs.c.kind, jobs.c.state, jobs.c.number)
+Index("jobs_by_model", jobs.c.model, jobs.c.kind, jobs.c.state, jobs.c.number)
+Index("jobs_waiting", jobs.c.priority.desc(), jobs.c.number, jobs.c.model, info=where("state = 'queued'"))
+Index("jobs_running", jobs.c.lease_until, jobs.c.owner, info=where("state = 'running'"))
+Index("jobs_ended", jobs.c.finished_at, info=where("finished_at IS NOT NULL"))
+Index("jobs_kept", jobs.c.finished_at, info=where("keep_seconds IS NOT NULL"))
+Index(
+    "jobs_once",
+    jobs.c.requested_by,
+    jobs.c.idempotency_key,
+    unique=True,
+    info=where("idempotency_key IS NOT NULL"),
+)
 
 # One event a row, but lines of a log that were written together: `sequence` is the number of the last one.
 events = Table(
@@ -65,6 +90,7 @@ events = Table(
     Column("data", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
+Index("events_but_log", events.c.job, events.c.sequence, info=where("type <> 'log'"))
 
 deliveries = Table(
     "deliveries",
@@ -83,6 +109,8 @@ deliveries = Table(
     Column("delivered_at", Float(53)),
     Column("last_error", Text, nullable=False),
 )
+Index("deliveries_due", deliveries.c.next_at, info=where("next_at IS NOT NULL"))
+Index("deliveries_by_job", deliveries.c.job)
 
 # The last fencing token that was given, on SQLite, in one row. PostgreSQL has a sequence, which does not
 # make claims of several servers wait for each other.

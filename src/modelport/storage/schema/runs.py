@@ -1,4 +1,4 @@
-"""The tables of runs, in the same database as those of jobs, whose migrations make them."""
+"""The tables of runs, versions and what is live, and their indexes."""
 
 from __future__ import annotations
 

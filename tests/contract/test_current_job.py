@@ -88,7 +88,8 @@ def test_inside_a_job_everything_is_reported(listener: Listener) -> None:
 
 @pytest.mark.parametrize("inside", [False, True])
 @pytest.mark.parametrize(
-    ("done", "total"), [(-1, None), (1, -1), (math.nan, None), (1, math.inf), ("many", None)]
+    ("done", "total"),
+    [(-1, None), (1, -1), (math.nan, None), (1, math.inf), ("many", None), (10**400, None), (1, 10**400)],
 )
 def test_numbers_that_are_no_progress_are_refused_everywhere(
     request: pytest.FixtureRequest, inside: bool, done: Any, total: Any
@@ -109,6 +110,9 @@ def test_a_metric_needs_a_name(listener: Listener, name: Any) -> None:
 def test_a_metric_that_is_no_number_is_refused(listener: Listener) -> None:
     with pytest.raises(ValueError):
         modelport.current_job().log_metric("loss", "low")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="log_metric: 'loss' is too large: a float ends"):
+        modelport.current_job().log_metric("loss", 10**400)
+    assert listener.said == []
 
 
 @pytest.mark.parametrize("name", ["../out", "/out", "a/../../out", ".", "a\0b"])

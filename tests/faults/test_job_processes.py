@@ -103,6 +103,18 @@ def test_what_a_job_started_ends_with_it_however_it_ends(
 
 
 @pytest.mark.slow
+def test_what_a_job_started_ends_with_a_server_that_is_killed(gate: Gate, tmp_path: Path) -> None:
+    mark, spool = uuid.uuid4().hex, tmp_path / "spool"
+    with serving(*MODELS, "--spool-dir", str(spool), **{MARK: mark}) as server:
+        train(server.client, "leaves_children", number=gate.port)
+        held = gate.arrival()
+        assert len(marked(mark) - {server.process.pid, held.pid}) >= 3
+        server.process.kill()
+        wait_until(lambda: not marked(mark), lambda: f"left: {marked(mark)}")
+        wait_until(lambda: not any(spool.iterdir()), lambda: f"left: {list(spool.iterdir())}")
+
+
+@pytest.mark.slow
 def test_a_job_waits_while_no_process_can_be_started(server: Server, client: httpx.Client) -> None:
     """The server may have no more descriptors: as with a limit of processes, others may give some back."""
     process = psutil.Process(server.process.pid)

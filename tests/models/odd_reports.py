@@ -153,6 +153,14 @@ class Reports(modelport.Model):
         (left / "file").write_text("half")
         return seen
 
+    def leaves_halves(self, text: str) -> Any:
+        """What a job that is killed while it keeps files and folders leaves behind."""
+        kept = modelport.current_job().checkpoint_dir.parent / "artifacts"
+        (kept / "model" / ".folder.partial").mkdir(parents=True)
+        for half in ("model/.folder.partial/file", "model/.pickled.partial", ".file.partial"):
+            (kept / half).write_text("half")
+        return str(kept)
+
     def keeps_a_device(self, text: str) -> Any:
         return self._kept(Path("/dev/zero"))
 

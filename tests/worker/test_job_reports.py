@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -191,3 +192,10 @@ def test_of_a_folder_that_cannot_be_kept_nothing_is_there(client: httpx.Client) 
     listed = client.get(f"/v2/jobs/{job_id}/artifacts/").json()["artifacts"]
     assert [one["name"] for one in listed] == ["report/a", "report/b", "report/y", "report/z"]
     assert client.get(f"/v2/jobs/{job_id}/artifacts/.of a killed one.partial/file").status_code == 404
+
+
+def test_what_a_job_was_copying_when_it_ended_goes_with_it(server: Server, client: httpx.Client) -> None:
+    start = len(server.lines)
+    job_id, kept = trained(client, "leaves_halves")
+    server.wait_for_log(rf"job {job_id}: succeeded", 10, start)
+    assert list(Path(kept).rglob("*")) == [Path(kept) / "model"]

@@ -73,6 +73,7 @@ class _Supervised:
 
     def run(self, arguments: list[str]) -> int:
         """Run the command to its end; returns the exit status."""
+        from modelport.engine.after_death import DeathWatch
         from modelport.engine.spool import Spool
         from modelport.engine.starting import command, environment
 
@@ -99,12 +100,14 @@ class _Supervised:
                     env=environment(os.environ, own),
                 )
                 os.close(theirs)
+                watch = DeathWatch(spool.root)
                 try:
                     return self._wait(process, ours, woken)
                 finally:
                     kill_group(process.pid)
                     process.wait()
                     kill_marked(mark)
+                    watch.end()
         finally:
             os.close(ours)
             spool.close()

@@ -76,11 +76,16 @@ class CurrentJob:
     def log_metric(self, name: str, value: float, step: int | None = None) -> None:
         """Record a number, such as a loss. A value may be NaN or infinite: that, too, is worth knowing.
 
-        Raises `ValueError` or `TypeError` for what is no number.
+        Raises `ValueError` or `TypeError` for what is no number, or one that is too large for a float.
         """
         if not name or not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError("log_metric: the name must be a text that is not empty")
-        number = _number(value)
+        try:
+            number = _number(value)
+        except OverflowError:
+            raise ValueError(
+                f"log_metric: {name!r} is too large for a float, which ends at 1.8e308"
+            ) from None
         if self._reporter is not None:
             data = {"name": name, "value": number, "step": None if step is None else int(step)}
             self._reporter.report("metric", data)
@@ -176,7 +181,10 @@ def _number(value: Any) -> float:
 
 
 def _finite(what: str, value: float) -> float:
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(f"progress: {what} is too large: a float ends at 1.8e308") from None
     if not math.isfinite(number):
         raise ValueError(f"progress: {what} is {number}")
     return number

@@ -12,7 +12,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from modelport.engine.processes import kill_marked, start_time
+from modelport.engine.after_death import kill_left
+from modelport.engine.processes import start_time
 
 FOLDER = re.compile(r"modelport-(\d+)-(\d+)(-[0-9a-f]+)?")
 
@@ -107,9 +108,7 @@ def _remove(folder: Path) -> None:
     try:
         if _is_held(lock):
             return
-        for temp in folder.glob("tmp-*"):  # its workers are gone; what they started may not be
-            kill_marked(temp.name.removeprefix("tmp-"))
-        shutil.rmtree(folder, ignore_errors=True)
+        kill_left(folder)  # its workers are gone; what they started may not be
     finally:
         os.close(lock)
 

@@ -103,8 +103,11 @@ class JobFolders:
     def drop_inputs(self, job_id: str) -> None:
         """Remove what a job that has ended was given, and what it was copying when it was killed."""
         shutil.rmtree(self.inputs(job_id), ignore_errors=True)
-        for path in self.artifacts(job_id).glob(f".*{PARTIAL}"):
-            shutil.rmtree(path, ignore_errors=True)
+        for path in list(self.artifacts(job_id).rglob(f".*{PARTIAL}")):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def sync_tree(folder: Path) -> None:

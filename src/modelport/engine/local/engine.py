@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from modelport.engine.after_death import DeathWatch
 from modelport.engine.local.pool import ModelPool, rules_of
 from modelport.engine.local.worker_process import launch_job
 from modelport.engine.ports import JobLauncher, Pool, PoolState, Router
@@ -34,6 +35,7 @@ class LocalEngine:
         self.settings = settings
         self.launch_job: JobLauncher = launch_job
         self.spool = Spool(settings.spool_dir)
+        self._watch: DeathWatch | None = None
         self.pools: dict[str, ModelPool] = {}
         self.versions: dict[tuple[str, int], ModelPool] = {}
         self.shares: dict[str, Router] = {}  # of models that have a canary
@@ -45,6 +47,7 @@ class LocalEngine:
         """Make the spool folder and a pool for each model, without workers. Raises `OSError`."""
         check_path(self.spool.root)
         await asyncio.to_thread(self.spool.open)
+        self._watch = await asyncio.to_thread(DeathWatch, self.spool.root)
         for source in self.sources:
             self.pools[source.name] = ModelPool(source, self.settings, self.spool)
 
@@ -151,3 +154,5 @@ class LocalEngine:
         """End every worker and remove every temporary file. `at_once` gives the workers no time."""
         await asyncio.gather(*(pool.stop(at_once=at_once) for pool in self.all_pools()))
         await asyncio.to_thread(self.spool.close)
+        if self._watch is not None:
+            self._watch.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,12 @@ class Doubled(fields.Field):
 
 class Point(webargs.fields.ma.Schema):
     x = fields.Int()
+
+
+class Level(enum.Enum):
+    LOW = 1
+    HALF = 0.5
+    AUTO = "auto"
 
 
 class Asking:
@@ -97,6 +104,50 @@ def test_text_in_every_place_for_every_kind_of_field(kind: str, place: str) -> N
                 bound(field, in_place(place, values))
         else:
             assert bound(field, in_place(place, values)) == expected
+
+
+@pytest.mark.parametrize("place", TEXT_PLACES)
+@pytest.mark.parametrize(
+    ("make", "text", "expected"),
+    [
+        (lambda **k: fields.Enum(Level, by_value=True, **k), "1", Level.LOW),
+        (lambda **k: fields.Enum(Level, by_value=True, **k), "0.5", Level.HALF),
+        (lambda **k: fields.Enum(Level, by_value=True, **k), "auto", Level.AUTO),
+        (lambda **k: fields.Enum(Level, **k), "LOW", Level.LOW),
+        (lambda **k: fields.List(fields.Enum(Level, by_value=True), **k), "1", [Level.LOW]),
+        (lambda **k: fields.Raw(validate=validate.OneOf([1, True]), **k), "1", 1),
+        (lambda **k: fields.Raw(validate=validate.OneOf([1, True]), **k), "true", True),
+        (lambda **k: fields.Int(validate=validate.OneOf([1, 3]), **k), "3", 3),
+        (lambda **k: fields.Str(validate=validate.OneOf(["1"]), **k), "1", "1"),
+        (lambda **k: fields.Str(**k), '{"x": 5}', '{"x": 5}'),
+        (lambda **k: fields.Nested(Point, **k), '{"x": "5"}', {"x": 5}),
+        (lambda **k: fields.Nested(Point, allow_none=True, **k), '{"x": 5}', {"x": 5}),
+        (lambda **k: fields.List(fields.Nested(Point), **k), '{"x": 5}', [{"x": 5}]),
+        (lambda **k: fields.Dict(**k), '{"a": [1]}', {"a": [1]}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_text_is_read_as_the_choice_or_the_object_that_the_field_names(
+    make: Callable[..., fields.Field], text: str, expected: Any, place: str
+) -> None:
+    got = bound(field_of(make, place), in_place(place, [text]))
+    assert (got, type(got)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "said"),
+    [
+        (fields.Enum(Level, by_value=True), "2", "Must be one of: 1, 0.5, auto"),
+        (fields.Dict(), "{'a': 1}", "Not a valid mapping type"),
+        (fields.Nested(Point), '{"x": "y"}', "Not a valid integer"),
+    ],
+)
+def test_text_that_is_no_such_value_is_refused_as_the_field_does(
+    field: fields.Field, text: str, said: str
+) -> None:
+    with pytest.raises(ArgumentErrors) as caught:
+        bound(field, Places(query={"x": [text]}))
+    assert said in str(caught.value.messages["x"])
 
 
 @pytest.mark.parametrize("place", ["any", "json"])

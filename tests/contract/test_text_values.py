@@ -53,6 +53,7 @@ class Options(TypedDict):
     depth: int
 
 
+ONLY = Literal[Mixed.TEXT, Mixed.NUMBER, 5]
 Number = NewType("Number", int)
 Level = Annotated[int, Field(ge=1, le=9)]
 TOP = Literal[1, 3, 5]
@@ -73,7 +74,10 @@ READ: list[tuple[Any, str | list[str], Any]] = [
     (TOP, "5", 5), (Literal["a", 1], "1", 1), (Literal["a", 1], "a", "a"),
     (Literal[True, "auto"], "true", True),
     (Grade, "2", Grade.TWO), (Mixed, "a", Mixed.TEXT), (Mixed, "1", Mixed.NUMBER), (Mixed, "0.5", Mixed.PART),
-    (Bits, "3", Bits.LEFT | Bits.RIGHT),
+    (Bits, "3", Bits.LEFT | Bits.RIGHT), (ONLY, "a", Mixed.TEXT), (ONLY, "1", Mixed.NUMBER), (ONLY, "5", 5),
+    (Literal[Grade.TWO], "2", Grade.TWO), (ONLY | None, "1", Mixed.NUMBER), (ONLY | str, "1", Mixed.NUMBER),
+    (list[ONLY], ["1", "a"], [Mixed.NUMBER, Mixed.TEXT]), (dict[str, ONLY], '{"b": 1}', {"b": Mixed.NUMBER}),
+    (Annotated[ONLY, Field(description="One")], "1", Mixed.NUMBER),
     (int | None, "5", 5), (int | None, "null", None), (TOP | None, "3", 3), (Grade | None, "2", Grade.TWO),
     (dt.timedelta | None, "60", MINUTE), (str | None, "null", "null"), (str | None, "5", "5"),
     (int | str, "5", 5), (int | str, "five", "five"), (float | Literal["auto"], "auto", "auto"),
@@ -98,6 +102,7 @@ READ: list[tuple[Any, str | list[str], Any]] = [
     (list[Point], ['{"x": 1}', '{"x": 2}'], [Point(x=1.0), Point(x=2.0)]), (Point | None, "null", None),
 ]  # fmt: skip
 REFUSED: list[tuple[Any, str | list[str], tuple[int | str, ...], str]] = [
+    (ONLY, "0.5", (), "Input should be 'a', 1 or 5"), (ONLY, "true", (), "Input should be 'a', 1 or 5"),
     (TOP, "2", (), "Input should be 1, 3 or 5"), (Grade, "3", (), "Input should be 1 or 2"),
     (int, "true", (), "valid integer"), (list[int], ["1", "true"], (1,), "valid integer"),
     (int, "1e3", (), "valid integer"), (int, "", (), "valid integer"),

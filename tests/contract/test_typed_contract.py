@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,6 +90,21 @@ def test_a_picture_needs_pillow_from_the_start(monkeypatch: pytest.MonkeyPatch) 
 def test_a_half_of_a_batch_is_noted() -> None:
     [problem] = served_model(Batches(), "model").signature.problems
     assert problem.startswith("predict_batch() is not used without a max_batch_size over 1")
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"max_batch_size": 8}, "max_batch_size means nothing without a predict_batch()"),
+        ({"predict_batch": list}, "predict_batch() is not used without a max_batch_size over 1"),
+        ({"max_batch_size": 8, "predict_batch": list}, None),
+    ],
+)
+def test_so_it_is_of_a_model_of_the_deepaas_contract(own: dict[str, Any], said: str | None) -> None:
+    functions = {"get_predict_args": dict, "predict": dict, "get_metadata": dict}
+    signature = served_model(SimpleNamespace(**functions, **own), "model").signature
+    assert signature.contract == "deepaas"
+    assert [problem.partition(":")[0] for problem in signature.problems] == ([said] if said else [])
 
 
 def test_a_model_has_nothing_that_it_does_not_define() -> None:

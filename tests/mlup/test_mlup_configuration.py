@@ -10,14 +10,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import serving
 from mlup_site import PLAIN, blocks, mlup_serving
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from modelport.cli.mlup_config import mlup_file
 from modelport.configuration import SettingsError
+from modelport.contract.model_options import Column, ModelOptions
+from modelport.contract.places import Places
+from modelport.sources.load import served_model
 
 DISK = "mlup.ml.storage.local_disk.DiskStorage"
 FLOWER = [5.1, 3.5, 1.4, 0.2]
@@ -173,3 +180,14 @@ def test_a_short_name_of_a_form_means_the_same() -> None:
         info = server.client.get("/info").json()
         assert info["web_app_config"]["mode"].endswith("WorkerAndQueueArchitecture")
         assert info["model_config"]["data_transformer_for_predict"].endswith("SrcDataTransformer")
+
+
+def test_a_model_that_selects_columns_by_name_gets_them_without_a_transformer_of_frames() -> None:
+    frame = pd.DataFrame({"age": [20.0, 30.0], "city": ["Paris", "Rome"]})
+    by_name = ColumnTransformer([("city", OneHotEncoder(), ["city"])], remainder="passthrough")
+    fitted = make_pipeline(by_name, LinearRegression()).fit(frame, [1.0, 2.0])
+    options = ModelOptions(rows_as="numpy", columns=[Column(name="age"), Column(name="city")])
+    model = served_model(fitted, "fitted", options)
+    for rows in ([[20.0, "Paris"]], [{"city": "Paris", "age": 20.0}]):
+        answer = model.call("predict", model.bind("predict", Places(json={"X": rows})))
+        assert list(answer) == pytest.approx([1.0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,9 @@ import pytest
 from serving import MODELS, ROOT, Server, environment, serving
 
 from modelport.contract.errors import ModelLoadError
+from modelport.contract.model_options import ModelOptions
 from modelport.contract.places import Places
+from modelport.contract.uploaded_file import UploadedFile
 from modelport.sources.load import load_model
 from modelport.sources.source import parse_source
 
@@ -228,6 +231,44 @@ def test_a_file_means_its_own_functions_or_its_object_called_model(
     argument = served.signature.predict.arguments[0].name
     given = {argument: [1] if argument == "X" else 1}
     assert served.call("predict", served.bind("predict", Places(json=given))) == answer
+
+
+OF_FRAME = (
+    "import pandas as pd\n{}def predict({}df: pd.DataFrame, k: int = 2): return [k, df.to_dict('list')]\n"
+)
+CSV = b"a,b\n1,x\n3,y\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "attribute"),
+    [(OF_FRAME.format("", ""), ""), (OF_FRAME.format("class Own:\n  ", "self, "), ":Own")],
+    ids=["functions", "a class"],
+)
+def test_a_frame_is_a_table_of_a_file_as_of_a_model(tmp_path: Path, code: str, attribute: str) -> None:
+    path = tmp_path / "framed.py"
+    path.write_text(code)
+    served = load_model(parse_source(f"{path}{attribute}"))
+    operation = served.signature.predict
+    assert operation.sole_file is not None
+    assert operation.sole_file.name == "df"
+    (tmp_path / "rows.csv").write_bytes(CSV)
+    upload = UploadedFile("df", str(tmp_path / "rows.csv"), "text/csv", "rows.csv")
+    for places in (Places(form={"df": [upload]}), Places(query={"df": [CSV.decode()]})):
+        answer = served.call("predict", served.bind("predict", places))
+        assert answer == [2, {"a": [1, 3], "b": ["x", "y"]}]
+    rows = {"df": [[1, "x"]], "k": 3}
+    places = Places(json=rows, raw_json=json.dumps(rows).encode())
+    assert served.call("predict", served.bind("predict", places)) == [3, {"0": [1], "1": ["x"]}]
+
+
+def test_arrays_are_natural_to_functions_and_rows_to_objects(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.py"
+    code = "import numpy as np\ndef predict(x: np.ndarray, by: float = 1.0): return (by * x).tolist()\n"
+    path.write_text(f"{code}class Own:\n    def predict(self, x: np.ndarray): return x.tolist()\n")
+    assert load_model(parse_source(str(path))).signature.contract == "typed"
+    assert load_model(parse_source(f"{path}:Own")).signature.contract == "object"
+    asked = ModelOptions(rows_as="numpy")
+    assert load_model(parse_source(str(path), asked)).signature.contract == "object"
 
 
 def test_a_file_without_a_model_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import marshmallow as ma
 from marshmallow import fields
 
+from modelport.contract.batch_calls import batch_problems, only_result
 from modelport.contract.deepaas_fields import PlainFields, arguments_of, as_fields, takes_several
 from modelport.contract.deepaas_values import deserialize, raw_values
 from modelport.contract.errors import AnswerInvalid, ModelLoadError
@@ -31,7 +32,7 @@ class DeepaasModel:
 
     def __init__(self, model: Any, name: str):
         self.model = model
-        self.problems: list[str] = []
+        self.problems = batch_problems(model)
         self.field_schemas = FieldSchemas()
         self.schemas = {verb: self._argument_schema(verb) for verb in VERBS}
         self.answer_schema = _answer_schema(getattr(model, "schema", None))
@@ -132,13 +133,6 @@ class DeepaasModel:
         if errors:
             raise AnswerInvalid(errors)
         return ready
-
-
-def only_result(results: list[Any]) -> Any:
-    """The result of a batch of one; raises it if it is an exception."""
-    if isinstance(results[0], BaseException):
-        raise results[0]
-    return results[0]
 
 
 def _has_one_place(argument: Argument) -> bool:

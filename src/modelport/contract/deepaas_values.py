@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, cast
 
 import marshmallow as ma
+import msgspec
 from marshmallow import fields
 
 from modelport.contract.deepaas_fields import (
@@ -50,8 +52,36 @@ def _look_up(argument: Argument, several: bool, places: Places) -> Any:
     if argument.is_upload and not all(is_uploaded_file(v) for v in found):
         return "" if argument.kind == "file" else list[Any](found)
     if several and (argument.delimiter is None or len(found) > 1):
-        return found
-    return found[0]
+        items: dict[str, Any] = argument.schema.get("items") or {}
+        return [_read(text, items) for text in found]
+    return _read(found[0], argument.schema)
+
+
+def _read(text: Any, schema: dict[str, Any]) -> Any:
+    """Text as the value that a schema means by it, where its field does not read text: choices and objects.
+
+    What is no such value stays as it is, for the field to say so.
+    """
+    if not isinstance(text, str):
+        return text
+    choices: list[Any] = schema.get("enum") or []
+    if choices and text not in choices and schema.get("type") != "string":
+        return next((one for one in choices if one is not None and text == plain_text(one)), text)
+    if text.lstrip()[:1] == "{" and _is_object(schema):
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+            return msgspec.json.decode(text)
+    return text
+
+
+def plain_text(value: Any) -> str:
+    """A value as it is written in a query: as JSON, a text without quotes."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _is_object(schema: dict[str, Any]) -> bool:
+    several: list[dict[str, Any]] = schema.get("anyOf") or schema.get("allOf") or []
+    kinds = schema.get("type", "")
+    return "$ref" in schema or "object" in kinds or any(map(_is_object, several))
 
 
 def _accepted(argument: Argument, places: Places, *, is_answered: bool) -> Any:

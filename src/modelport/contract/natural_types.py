@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Union, cast, get_args, get_origin
 
+from modelport.contract.enum_literals import EnumLiteral, enum_literal
 from modelport.contract.plain import plain
 from modelport.contract.uploaded_file import UploadedFile, is_uploaded_file
 
@@ -47,14 +48,14 @@ class NaturalForm:
 
 
 def natural(hint: Any) -> Any:
-    """The hint with a `NaturalForm` for each type in it that needs one, and has none yet."""
-    form = natural_form_of(hint)
+    """The hint with a `NaturalForm` or an `EnumLiteral` for each type in it that needs one, and has none."""
+    form = enum_literal(hint) or natural_form_of(hint)
     if form is not None:
         return Annotated[hint, form]
     origin, of = get_origin(hint), get_args(hint)
     if origin is Annotated:
         inner, *extra = of
-        if any(isinstance(one, NaturalForm) for one in extra):
+        if any(isinstance(one, (NaturalForm, EnumLiteral)) for one in extra):
             return hint
         changed = natural(inner)
         return hint if changed is inner else Annotated[(changed, *extra)]  # pyright: ignore

@@ -11,7 +11,7 @@ from pydantic import PydanticInvalidForJsonSchema, PydanticUserError, TypeAdapte
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError
 
-from modelport.contract.deepaas import only_result
+from modelport.contract.batch_calls import batch_problems, only_result
 from modelport.contract.errors import AnswerInvalid, ModelLoadError
 from modelport.contract.hints import adapter_of, is_generator, is_stream_hint, media_types_of, unsendable
 from modelport.contract.metadata import metadata_of
@@ -148,20 +148,6 @@ def _said_of_answer(error: pydantic.ValidationError) -> str:
     found = error.errors(include_url=False, include_input=False)
     said = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}".removeprefix(": ") for one in found)
     return f"the model's answer does not fit the type that it declares: {'; '.join(said)}"
-
-
-def batch_problems(model: Any) -> list[str]:
-    """What is wrong with a model that says one half only of how it predicts several calls at once."""
-    several = int(getattr(model, "max_batch_size", 1)) > 1
-    if several and not callable(getattr(model, "predict_batch", None)):
-        return ["max_batch_size means nothing without a predict_batch(): calls are predicted one by one"]
-    if (
-        not several
-        and callable(getattr(model, "predict_batch", None))
-        and callable(getattr(model, "predict", None))
-    ):
-        return ["predict_batch() is not used without a max_batch_size over 1: calls are predicted one by one"]
-    return []
 
 
 class Described:

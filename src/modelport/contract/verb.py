@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticSerializationError, PydanticUndefined
 from typing_extensions import TypedDict  # pydantic needs this one below Python 3.12
 
+from modelport.contract.enum_literals import value_of
 from modelport.contract.errors import ArgumentErrors, BadRequest, ModelLoadError
 from modelport.contract.field_messages import MISSING_MESSAGE, error_details, field_map
 from modelport.contract.hints import (
@@ -202,7 +203,7 @@ def _argument(
         except (PydanticSerializationError, TypeError, ValueError, RecursionError):
             schema.pop("default", None)  # Python fills it in all the same; it cannot be shown
     if kind == "accept" and get_origin(bare(hint)) is Literal:
-        schema["enum"] = list(get_args(bare(hint)))
+        schema["enum"] = [value_of(choice) for choice in get_args(bare(hint))]
     if is_table(hint):
         schema["format"] = "table"
     return Argument(

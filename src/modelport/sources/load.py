@@ -83,7 +83,7 @@ def served_model(model: Any, name: str, options: ModelOptions | None = None) -> 
 
 
 def _served(model: Any, name: str, options: ModelOptions) -> ServedModel:
-    if is_typed(model):
+    if is_typed(model, options):
         from modelport.contract.typed import TypedModel
 
         return TypedModel(model, name)
@@ -112,10 +112,12 @@ def _as_asked(signature: Signature, options: ModelOptions) -> Signature:
     return msgspec.structs.replace(signature, predict=predict, metadata=signature.metadata | options.metadata)
 
 
-def is_typed(model: Any) -> bool:
+def is_typed(model: Any, options: ModelOptions) -> bool:
     """True for a `modelport.Model`, and for anything whose own `predict` has annotated parameters.
 
-    Methods that come from a framework do not count, nor do parameters that are arrays: nobody can send one.
+    Methods that come from a framework do not count, nor do objects that take arrays, as what was written for
+    mlup does: their rows come in its way. A frame is a table, and a module's arrays are what they are to a
+    `modelport.Model`, unless the operator says how the rows come.
     """
     if isinstance(model, Model):
         return True
@@ -125,15 +127,21 @@ def is_typed(model: Any) -> bool:
     if str(getattr(predict, "__module__", "")).partition(".")[0] in FRAMEWORKS:
         return False
     named = [p for p in inspect.signature(predict).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    return bool(named) and all(p.annotation is not p.empty for p in named) and not _takes_arrays(predict)
+    return bool(named) and all(p.annotation is not p.empty for p in named) and not _takes_rows(model, options)
 
 
-def _takes_arrays(predict: Any) -> bool:
-    from modelport.contract.hints import hints_of
+def _takes_rows(model: Any, options: ModelOptions) -> bool:
+    from modelport.contract.hints import bare, hints_of, is_table
+    from modelport.contract.natural_types import natural_form_of
     from modelport.contract.objects import is_array
 
-    hints = hints_of(predict, "predict")
-    return any(is_array(hint) for name, hint in hints.items() if name != "return")
+    hints = hints_of(model.predict, "predict")
+    arrays = [hint for name, hint in hints.items() if name != "return" and is_array(hint)]
+    if options.rows_as or options.rows_argument or options.columns:
+        return bool(arrays)
+    if inspect.ismodule(model):
+        return any(natural_form_of(bare(hint)) is None for hint in arrays)
+    return not all(map(is_table, arrays))
 
 
 def is_deepaas(model: Any) -> bool:

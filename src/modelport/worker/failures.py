@@ -56,10 +56,7 @@ def failed_answer(call_id: int, error: BaseException) -> Answer:
             call_id, 500, problem=True, detail=detail, failure=f"AnswerInvalid: {error}"[:MAX_TRACEBACK]
         )
     if _is_from("marshmallow", "ValidationError", error) or _is_from("webargs", "ValidationError", error):
-        messages: Any = cast("Any", error).messages
-        return json_answer(
-            call_id, 422, text_keys(messages if isinstance(messages, dict) else {"_schema": messages})
-        )
+        return json_answer(call_id, 422, text_keys(cast("Any", error).normalized_messages()))
     carried = http_status(error)
     if carried is not None:
         status, reason, headers = carried

@@ -245,7 +245,8 @@ def _as_asked(given: Input, options: ModelOptions, count: int) -> Input:
     if count == 1 and options.columns and len(given.shape) in (0, 2):
         changes |= _columns(given, options.columns)
     if options.rows_as in ("numpy", "pandas") and len(changes.get("shape", given.shape)) == 2:
-        changes["as_frame"] = options.rows_as == "pandas"
+        # mlup's default is numpy, with which a model that selects its columns by name fails every request.
+        changes["as_frame"] = options.rows_as == "pandas" or (given.as_frame and bool(given.names))
         if changes["as_frame"] and find_spec("pandas") is None:
             raise ModelLoadError("rows_as: pandas is not installed; pip install 'modelport[table]'")
     return msgspec.structs.replace(given, **changes) if changes else given

@@ -8,17 +8,40 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import uvicorn
+import uvloop
 
-from modelport.http.protocol import HttpLimits, limited_protocol
+from modelport.http.limits import HttpLimits
+from modelport.http.server import HttpServer
 
 HOST = b"Host: a\r\n"
 GOOD = b"GET /good HTTP/1.1\r\nHost: a\r\n\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 BIG = 24 << 20
+CLOSE = b"Connection: close"
+TE = b"Transfer-Encoding: "
+CL = b"Content-Length: "
+ONE_CHUNK = b"1\r\nx\r\n0\r\n\r\n"
+
+
+def post(*headers: bytes, body: bytes = b"", version: bytes = b"1.1", target: bytes = b"/post") -> bytes:
+    return b"POST %b HTTP/%b\r\n%b%b\r\n%b" % (
+        target,
+        version,
+        HOST,
+        b"".join(h + b"\r\n" for h in headers),
+        body,
+    )
+
+
+def get(target: bytes = b"/get", *headers: bytes, method: bytes = b"GET", host: bytes = HOST) -> bytes:
+    return b"%b %b HTTP/1.1\r\n%b%b\r\n" % (method, target, host, b"".join(h + b"\r\n" for h in headers))
+
+
+def chunked(body: bytes) -> bytes:
+    return post(b"Transfer-Encoding: chunked", body=body)
 
 
 class App:
@@ -34,12 +57,6 @@ class App:
         self.release = threading.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await receive()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
         self.scopes.append(scope)
         await getattr(self, "on_" + scope["path"].strip("/").split("/")[0], self.on_echo)(
             scope, receive, send
@@ -113,10 +130,10 @@ class App:
 
 
 class Site:
-    """A server, its app, and raw clients."""
+    """A server, its app, and raw clients. `stop` tells the server to end."""
 
-    def __init__(self, app: App, port: int) -> None:
-        self.app, self.port = app, port
+    def __init__(self, app: App, port: int, stop: Callable[[], None]) -> None:
+        self.app, self.port, self.stop = app, port, stop
 
     @contextlib.contextmanager
     def client(self, receive_buffer: int = 0) -> Iterator[socket.socket]:
@@ -178,42 +195,57 @@ def problem(data: bytes) -> dict[str, Any]:
     return members
 
 
-class StartedServer(uvicorn.Server):
-    """Says when it is up, so that no test has to poll."""
+LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+
+class Served:
+    """A server in a thread of its own, with an event loop of its own, and how long it takes to end."""
+
+    def __init__(self, app: App, limits: HttpLimits, last_requests_s: float = 0.1, end_s: float = 2.0):
+        self.app, self.limits = app, limits
+        self.last_requests_s, self.end_s = last_requests_s, end_s
         self.is_up = threading.Event()
+        self.takes_nobody = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+    def run(self, listener: socket.socket, loop: str) -> None:
+        with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+            runner.run(self._serve(listener))
+
+    async def _serve(self, listener: socket.socket) -> None:
+        self._loop = asyncio.get_running_loop()
+        server = HttpServer(self.app, self.limits)
+        await server.listen(listener)
         self.is_up.set()
+        await self._stop.wait()
+        server.stop_listening()
+        self.takes_nobody.set()
+        await server.last_requests(self.last_requests_s)
+        await server.end(self.end_s)
+        server.close()
+
+    def stop(self) -> None:
+        """Tell it to end; returns when nobody can connect any more."""
+        if not self.takes_nobody.is_set() and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            assert self.takes_nobody.wait(10)
 
 
 @contextlib.contextmanager
-def serve(limits: HttpLimits, loop: str = "uvloop", **options: Any) -> Iterator[Site]:
+def serve(limits: HttpLimits, loop: str = "uvloop", **ending: float) -> Iterator[Site]:
+    """A site while the block runs; `ending` is how long its end may take."""
     app = App()
-    options = {"timeout_keep_alive": 5, "lifespan": "off", "ws": "none"} | options
-    config = uvicorn.Config(
-        app,
-        http=limited_protocol(limits),
-        loop=loop,
-        server_header=False,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=2,
-        **options,
-    )
-    server = StartedServer(config)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        assert server.is_up.wait(10)
-        yield Site(app, listener.getsockname()[1])
-    finally:
-        app.release.set()
-        server.should_exit = True
-        thread.join(10)
-        listener.close()
-        assert not thread.is_alive()
+    server = Served(app, limits, **ending)
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        port = listener.getsockname()[1]
+        thread = threading.Thread(target=server.run, args=(listener, loop))
+        thread.start()
+        try:
+            assert server.is_up.wait(10)
+            yield Site(app, port, server.stop)
+        finally:
+            app.release.set()
+            server.stop()
+            thread.join(10)
+            assert not thread.is_alive()

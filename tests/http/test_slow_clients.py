@@ -12,7 +12,7 @@ import pytest
 from http_site import GOOD, Site, problem, read_all, read_one, serve
 
 from modelport.http.crowd import Crowd, origin_of
-from modelport.http.framing import HttpLimits
+from modelport.http.limits import HttpLimits
 from modelport.http.sweep import cut_slow_readers
 from modelport.http.watches import SentWatch
 
@@ -28,9 +28,14 @@ def statuses(said: bytes) -> list[int]:
 @pytest.fixture(scope="module", params=["uvloop", "asyncio"])
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     limits = HttpLimits(
-        header_deadline_s=2, body_grace_s=0.5, body_rate=1000, connections=6, connections_of_one=5
+        header_deadline_s=2,
+        body_grace_s=0.5,
+        body_rate=1000,
+        connections=6,
+        connections_of_one=5,
+        keep_alive_s=1,
     )
-    with serve(limits, request.param, timeout_keep_alive=1) as running:
+    with serve(limits, request.param) as running:
         yield running
 
 
@@ -73,7 +78,7 @@ def test_a_body_that_is_fast_enough_may_take_longer_than_the_grace(site: Site) -
 
 @pytest.mark.parametrize("loop", ["uvloop"])
 def test_a_whole_body_has_a_deadline(loop: str) -> None:
-    with serve(HttpLimits(body_deadline_s=0.4, body_rate=0), loop, timeout_keep_alive=1) as site:
+    with serve(HttpLimits(body_deadline_s=0.4, body_rate=0, keep_alive_s=1), loop) as site:
         with site.client() as sock:
             sock.sendall(POST)
             assert "in time" in problem(trickle(sock, b"x" * 100))["detail"]
@@ -103,7 +108,7 @@ def test_the_one_too_many_is_told_so_and_whoever_comes_later_is_served(site: Sit
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 def test_idle_connections_give_way_to_new_ones(loop: str) -> None:
     with (
-        serve(HttpLimits(connections=3), loop, timeout_keep_alive=60) as site,
+        serve(HttpLimits(connections=3, keep_alive_s=60), loop) as site,
         contextlib.ExitStack() as open_ones,
     ):
         idle = [open_ones.enter_context(site.client()) for _ in range(3)]

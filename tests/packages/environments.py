@@ -34,8 +34,8 @@ class Environment:
 ENVIRONMENTS = [
     Environment(
         "oldest",
-        ["webargs==5.5.3", "apispec==3.3.2", "marshmallow==3.13.0", "uvicorn==0.30.6", *DISTUTILS],
-        {"webargs": "5.5.3", "apispec": "3.3.2", "marshmallow": "3.13.0", "uvicorn": "0.30.6"},
+        ["webargs==5.5.3", "apispec==3.3.2", "marshmallow==3.13.0", *DISTUTILS],
+        {"webargs": "5.5.3", "apispec": "3.3.2", "marshmallow": "3.13.0"},
     ),
     Environment("deepaas", ["deepaas==2.6.0", *DISTUTILS], {"deepaas": "2.6.0", "webargs": "5.5.3"}),
     Environment("mlup", ["pymlup[scikit-learn]==0.4.0"], {"pymlup": "0.4.0"}),

@@ -67,20 +67,19 @@ class DirectCalls:
 
     def take(self, cycle: Cycle) -> bool:
         """Answer the request if it is a plain prediction; false, with nothing done, if it is not."""
-        scope = cycle.scope
         version = None
-        name = self._models.get(scope["path"])
+        name = self._models.get(cycle.path)
         if name is None:
-            name, version = self._version_at(scope["path"])
+            name, version = self._version_at(cycle.path)
         if name is None:
             return self._other(cycle)
-        if scope["method"] != "POST" or len(cycle.body) > self._max_body:
+        if cycle.method != "POST" or len(cycle.body) > self._max_body:
             return False
         if cycle.waiting_for_100_continue or cycle.flow.write_paused:
             return False
         content_type = accept = ""
-        known_hosts = self._admission.known_hosts(scope["server"])
-        for field, value in scope["headers"]:
+        known_hosts = self._admission.known_hosts(cycle.server)
+        for field, value in cycle.headers:
             if field in MEANINGFUL:
                 if field == b"content-type" and not content_type:
                     content_type = value.decode("latin-1")
@@ -98,7 +97,7 @@ class DirectCalls:
             return False
         call = Call(
             self.engine.next_id(),
-            query=scope["query_string"],
+            query=cycle.query,
             content_type=content_type,
             accept=accept,
             body=bytes(cycle.body),
@@ -123,7 +122,7 @@ class DirectCalls:
         if answer.is_plain and not cycle.flow.write_paused:
             cycle.send_whole(self._head_of(cycle, answer), answer.body)
         elif not cycle.disconnected:
-            cycle.run_as_task(cycle, partial(self._respond, pool, pending, answer))
+            cycle.run_as_task(partial(self._respond, pool, pending, answer))
 
     async def _respond(
         self, pool: Pool, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send

@@ -1,49 +1,30 @@
-"""Running the application on a socket: uvicorn with our limits, and our way of stopping."""
+"""Running the application on a socket until somebody says stop, and in which order it ends then."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import math
 import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Protocol
-
-import uvicorn
 
 from modelport.api.app import Application
 from modelport.engine.ports import Engine
-from modelport.http.protocol import HttpLimits, limited_protocol
+from modelport.http.limits import HttpLimits
+from modelport.http.server import BACKLOG, HttpServer
 from modelport.settings import Settings
 
 log = logging.getLogger("modelport.server")
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-BACKLOG = 2048
 # How long a thread may keep the interpreter when another wants it. Python's own 5 ms would be paid by the
 # event loop several times a request while jobs are written.
 SWITCH_SECONDS = 0.0005
 WRITE_SECONDS = 5  # for the answers to what was still running when the time to drain was over
-
-
-class _Uvicorn(uvicorn.Server):
-    """uvicorn without its signal handlers: stopping is decided in `serve`."""
-
-    def __init__(self, config: uvicorn.Config):
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -101,7 +82,8 @@ async def serve(
     signal, that ends the server, and nothing of the process is changed. Raises `OSError` if the spool folder
     cannot be made, and `ModelLoadError` if runs and jobs that are kept are another model's.
     """
-    server = _Uvicorn(_configuration(life.application(), life.settings))
+    app, settings = life.application(), life.settings
+    server = HttpServer(app, _limits(settings), app.direct.take)
     stopping = _Stopping(server, life)
     watching: asyncio.Task[None] | None = None
     try:
@@ -109,22 +91,29 @@ async def serve(
         stopping.listen(stop)
         if on_start is not None:
             on_start()
-        if not life.settings.keep_going:
-            watching = asyncio.create_task(_end_without_model(life.engine, server))
-        await server.serve(sockets=[sock])
+        if not settings.keep_going:
+            watching = asyncio.create_task(_end_without_model(life.engine, stopping))
+        await server.listen(sock)
+        await stopping.asked.wait()
+        server.stop_listening()
+        await server.last_requests()
+        if stopping.drains:
+            life.drain()
+        await server.end(settings.drain_timeout + WRITE_SECONDS)
     finally:
         if watching is not None:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-        await life.end(at_once=server.force_exit)
+        await life.end(at_once=stopping.at_once)
+        server.close()
         stopping.listen_no_more()
 
 
-async def _end_without_model(engine: Engine, server: uvicorn.Server) -> None:
+async def _end_without_model(engine: Engine, stopping: _Stopping) -> None:
     await engine.settled()
     if nothing_served(engine):
         log.error("no model could be loaded: the server ends (with keep_going it stays up)")
-        server.should_exit = True
+        stopping.asked.set()
 
 
 def nothing_served(engine: Engine) -> str:
@@ -149,6 +138,7 @@ def _limits(settings: Settings) -> HttpLimits:
         body_deadline_s=settings.body_deadline or math.inf,
         body_rate=settings.min_body_rate,
         write_idle_s=settings.write_timeout or math.inf,
+        keep_alive_s=settings.keep_alive,
         unsent_bytes=settings.max_answer_memory or sys.maxsize,
         connections=connections,
         connections_of_one=max(connections // 2, 1) if of_one is None else of_one or sys.maxsize,
@@ -166,27 +156,18 @@ def _most_connections(settings: Settings) -> int:
     return files // 2
 
 
-def _configuration(app: Application, settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,  # pyright: ignore[reportArgumentType]
-        http=limited_protocol(_limits(settings), app.direct.take),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=int(settings.keep_alive),
-        timeout_graceful_shutdown=round(settings.drain_timeout) + WRITE_SECONDS,
-    )
-
-
 class _Stopping:
-    """What the signals do: the first drains, the second stops at once."""
+    """What the signals do: the first drains, the second stops at once.
 
-    def __init__(self, server: _Uvicorn, life: Served):
+    `asked` is set when the server is to end; `drains` and `at_once` say how.
+    """
+
+    def __init__(self, server: HttpServer, life: Served):
         self.server = server
         self.life = life
+        self.asked = asyncio.Event()
+        self.drains = False
+        self.at_once = False
         self._event: asyncio.Task[None] | None = None
         self._signals: tuple[int, ...] = ()
 
@@ -210,16 +191,16 @@ class _Stopping:
 
     async def _on_event(self, stop: asyncio.Event) -> None:
         await stop.wait()
-        await self.server.listening.wait()  # a server that is told to stop before would not be closed
         self.on_signal()
 
     def on_signal(self) -> None:
-        if self.server.should_exit:
+        if self.asked.is_set():
             log.warning("stopping at once")
-            self.server.force_exit = True
+            self.at_once = True
+            self.server.cut()
             self.life.kill_jobs()
             return
         seconds = self.life.settings.drain_timeout
         log.info("stopping; running predictions get up to %g s (a second signal stops at once)", seconds)
-        self.life.drain()
-        self.server.should_exit = True
+        self.drains = True
+        self.asked.set()

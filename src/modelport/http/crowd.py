@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, ip_network
 
-from modelport.http.framing import ADDRESS_FULL, SERVER_FULL, Problem
+from modelport.http.refusals import ADDRESS_FULL, SERVER_FULL, Refusal
 
 MOST_TURNED_AWAY = 64  # that are told so at a time
 NETWORK_BITS = 64  # of an IPv6 address: who has one of a network has all of them
@@ -26,7 +26,7 @@ class Crowd:
         self._of: Counter[str] = Counter()
         self._looked = 0.0
 
-    def enter(self, origin: str, now: float, make_room: Callable[[], bool]) -> Problem | None:
+    def enter(self, origin: str, now: float, make_room: Callable[[], bool]) -> Refusal | None:
         """Count a new connection from `origin`; if it cannot be taken, say why, and do not count it.
 
         In a full house `make_room` is asked, now and then, to close a connection that nobody uses.

@@ -1,23 +1,26 @@
-"""One request and its response: uvicorn's cycle, with a response head that cannot be split."""
+"""One request and its answer: ASGI for an application, or `send_whole` for who needs no application.
+
+A response head cannot be split by what an application puts into it, and what is sent fits its framing.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import urllib.parse
 from collections.abc import Callable, Generator
-from functools import partial
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.utils import get_client_addr, get_path_with_query_string
-
-from modelport.http.framing import SERVER_ERROR, is_token
+from modelport.http.addresses import Address
+from modelport.http.asgi import Headers, Message, Scope
+from modelport.http.flow import Flow
+from modelport.http.framing import is_token
+from modelport.http.refusals import SERVER_ERROR, STOPPING, Refusal
 from modelport.reasons import PHRASES
 
 logger = logging.getLogger("modelport.http")
 
 MAX_REASON = 200
-MAX_LOGGED_PATH = 512
 MAX_KNOWN_NAMES = 512
 
 _CONTROLS = bytes([*range(0x09), *range(0x0A, 0x20), 0x7F])
@@ -34,6 +37,34 @@ class Connection:
 
     def __init__(self) -> None:
         self.on_disconnect: Callable[[], None] | None = None
+
+
+class Line(Protocol):
+    """What a cycle asks of its connection."""
+
+    transport: asyncio.Transport
+    flow: Flow
+    client: tuple[str, int] | None
+    address: Address | None
+    scheme: str
+
+    @property
+    def default_headers(self) -> Headers:
+        """Fields of every answer; a new list each time that they change."""
+        ...
+
+    def on_response_complete(self) -> None:
+        """The answer is out; if it was the last one, the connection is closing."""
+        ...
+
+    def linger(self) -> None:
+        """Close, when the client may still be sending: closing a socket with unread data resets it, and
+        the reset can overtake the response."""
+        ...
+
+    def run_as_task(self, cycle: Cycle, app: Any) -> None:
+        """Have `app` answer the request."""
+        ...
 
 
 class _Sent:
@@ -76,71 +107,95 @@ def _learn_name(name: bytes) -> bytes:
     return name.lower()
 
 
-class Protocol(HttpToolsProtocol):
-    """What a cycle asks of its connection."""
+class Cycle:
+    """A request whose head was read, and the state of its body and its answer.
 
-    def linger(self) -> None:
-        """Close, when the client may still be sending: closing a socket with unread data resets it, and
-        the reset can overtake the response."""
-        raise NotImplementedError
+    `path` is what the percent-escapes of `raw_path` stand for. `body` is what has come of the body and was
+    not taken; `more_body` tells whether more will come.
+    """
 
-    def run_as_task(self, cycle: Cycle, app: Any) -> None:
-        """Have `app` answer the request."""
-        raise NotImplementedError
+    __slots__ = (
+        "_event",
+        "_length_left",
+        "_scope",
+        "app",
+        "bodiless",
+        "body",
+        "chunked",
+        "close_delimited",
+        "connection",
+        "disconnected",
+        "flow",
+        "headers",
+        "http_version",
+        "keep_alive",
+        "line",
+        "method",
+        "more_body",
+        "path",
+        "query",
+        "raw_path",
+        "response_complete",
+        "response_started",
+        "transport",
+        "waiting_for_100_continue",
+    )  # fmt: skip
 
-
-class Cycle(RequestResponseCycle):
-    """uvicorn's cycle with its own `send`; `receive` is as it was, and nearly so `run_asgi`."""
-
-    bodiless = False
-    close_delimited = False
-
-    def __init__(self, protocol: Protocol, keep_alive: bool) -> None:
-        """All that uvicorn's has, without its keywords, and its event only where somebody waits for it."""
-        self.scope = protocol.scope
-        self.connection: Connection = cast(Any, protocol.scope)["extensions"]["modelport"]
-        self.transport = protocol.transport
-        self.flow = protocol.flow
-        self.logger = protocol.logger
-        self.access_logger = protocol.access_logger
-        self.access_log = protocol.access_log
-        self.default_headers = protocol.server_state.default_headers
-        self.on_response = protocol.on_response_complete
-        self.linger = protocol.linger
-        self.run_as_task = protocol.run_as_task
-        self.disconnected = False
-        self.keep_alive = keep_alive
-        self.waiting_for_100_continue = protocol.expect_100_continue
+    def __init__(self, line: Line, method: str, version: str, target: bytes, headers: Headers):
+        self.line = line
+        self.transport = line.transport
+        self.flow = line.flow
+        self.connection = Connection()
+        self.method = method
+        self.http_version = version
+        self.raw_path, _, self.query = target.partition(b"?")
+        path = self.raw_path.decode("ascii")
+        self.path = urllib.parse.unquote(path) if "%" in path else path
+        self.headers = headers
+        self._scope: Scope | None = None
+        self.app: Any = None  # what is to answer
+        self.keep_alive = True
+        self.waiting_for_100_continue = False
         self.body = bytearray()
         self.more_body = True
-        self.response_started = False
-        self.response_complete = False
-        self.chunked_encoding = None
-        self.expected_content_length = 0
         self._event: asyncio.Event | None = None
+        self.disconnected = False
+        self.response_started = self.response_complete = False
+        self.bodiless = self.chunked = self.close_delimited = False
+        self._length_left = 0
 
     @property
-    def message_event(self) -> asyncio.Event:  # type: ignore[override]
-        """Set when something has come since `receive` gave the last of it, or no more will."""
-        if self._event is None:
-            self._event = asyncio.Event()
-            if self.body or not self.more_body or self.disconnected or self.response_complete:
-                self._event.set()
-        return self._event
+    def default_headers(self) -> Headers:
+        """Fields of every answer; a new list each time that they change."""
+        return self.line.default_headers
 
-    async def run_asgi(self, app: Any) -> None:
-        """Have `app` answer, and log what it raises; without a whole answer that ends the connection."""
-        await super().run_asgi(partial(self._answered_by, app))
+    @property
+    def server(self) -> Address | None:
+        """The address of ours that the client has connected to."""
+        return self.line.address
 
-    async def _answered_by(self, app: Any, *asgi: Any) -> Any:
-        try:
-            return await app(*asgi)
-        except Exception:
-            # Starlette answers with a 500 and raises all the same. The answer is complete, and has not said
-            # that the connection ends: a client that sends its next request by it must not get a reset.
-            if not self.response_complete:
-                raise
-            self.logger.exception("Exception in ASGI application\n")
+    @property
+    def scope(self) -> Scope:
+        """The request as ASGI has it; the same one each time."""
+        if self._scope is None:
+            self._scope = {
+                "type": "http",
+                "asgi": {"version": "3.0", "spec_version": "2.3"},
+                "http_version": self.http_version,
+                "server": self.line.address,
+                "client": self.line.client,
+                "scheme": self.line.scheme,
+                "method": self.method,
+                "root_path": "",
+                "path": self.path,
+                "raw_path": self.raw_path,
+                "query_string": self.query,
+                "headers": self.headers,
+                "extensions": {"modelport": self.connection},
+            }
+        return self._scope
+
+    # --- the request -------------------------------------------------------------------------------
 
     def wake(self) -> None:
         """Tell `receive` to look again."""
@@ -158,6 +213,60 @@ class Cycle(RequestResponseCycle):
                 except Exception:
                     logger.exception("an on_disconnect callback failed")
         self.wake()
+
+    async def receive(self) -> Message:
+        """The ASGI `receive`: what has come of the body, or that the client is gone or answered."""
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self.waiting_for_100_continue = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if not self.disconnected and not self.response_complete:
+            self.flow.resume_reading()
+            await self._something_new()
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        body, self.body = bytes(self.body), bytearray()
+        return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    async def _something_new(self) -> None:
+        """Wait until something has come since the last time, or no more will."""
+        if self._event is None:
+            self._event = asyncio.Event()
+            if self.body or not self.more_body:
+                return
+        await self._event.wait()
+        self._event.clear()
+
+    # --- the application ---------------------------------------------------------------------------
+
+    async def run_asgi(self, app: Any) -> None:
+        """Have `app` answer, and log what it raises; without a whole answer that ends the connection."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except asyncio.CancelledError:  # the server ends, and has waited long enough
+            self._give_up(STOPPING)
+            raise
+        except Exception:
+            logger.exception("the application failed to answer %s", self.method)
+            # Starlette answers with a 500 and raises all the same. The answer is complete, and has not said
+            # that the connection ends: a client that sends its next request by it must not get a reset.
+            if not self.response_complete:
+                self._give_up(SERVER_ERROR)
+        else:
+            if not (self.response_complete or self.disconnected):
+                logger.error("the application returned before its answer was complete")
+                self._give_up(SERVER_ERROR)
+
+    def _give_up(self, refusal: Refusal) -> None:
+        """Answer `refusal` if no answer has begun; else cut it short, which the client can tell."""
+        if self.response_started:
+            self.transport.close()
+            return
+        body = refusal.body()
+        headers = [*refusal.fields(body), (b"connection", b"close")]
+        self._send_now({"type": "http.response.start", "status": refusal.status, "headers": headers})
+        self._send_now({"type": "http.response.body", "body": body})
+
+    # --- the answer --------------------------------------------------------------------------------
 
     def send(self, message: Any) -> Any:
         """The ASGI `send`. Blocks only while the transport holds more than its high-water mark."""
@@ -234,67 +343,51 @@ class Cycle(RequestResponseCycle):
         self.keep_alive = keep_alive
         self.response_started = True
         self.waiting_for_100_continue = False
-        if self.access_log:
-            self._log_access(status)
         self.transport.write(b"".join(lines))
 
     def _frame(self, lines: list[bytes], status: int, length: int | None, chunked: bool) -> None:
         """Decide how the response body ends, and add the field that says so."""
-        self.bodiless = self.scope["method"] == "HEAD" or status in (204, 304)
-        self.chunked_encoding = False
-        self.expected_content_length = 0
+        self.bodiless = self.method == "HEAD" or status in (204, 304)
+        self.chunked = False
+        self._length_left = 0
         if length is not None:
             if chunked:
                 raise ValueError("a response may not have both Content-Length and Transfer-Encoding")
-            self.expected_content_length = 0 if self.bodiless else length
+            self._length_left = 0 if self.bodiless else length
         elif self.bodiless:
             pass
-        elif self.scope["http_version"] == "1.0":
+        elif self.http_version == "1.0":
             self.close_delimited = True
         else:
-            self.chunked_encoding = True
+            self.chunked = True
             lines.append(b"transfer-encoding: chunked\r\n")
 
     def _send_body(self, body: bytes, more_body: bool) -> None:
-        if self.chunked_encoding:
+        if self.chunked:
             content = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             self.transport.write(content if more_body else content + b"0\r\n\r\n")
         elif not self.bodiless:
             if not self.close_delimited:
-                self.expected_content_length -= len(body)
-                if self.expected_content_length < 0:
+                self._length_left -= len(body)
+                if self._length_left < 0:
                     raise RuntimeError("the response body is longer than its Content-Length")
             self.transport.write(body)
         if not more_body:
             self._finish()
 
     def _finish(self) -> None:
-        if self.expected_content_length:
+        if self._length_left:
             raise RuntimeError("the response body is shorter than its Content-Length")
         self.response_complete = True
         self.connection.on_disconnect = None  # it refers to this request: no work for the garbage collector
         self.wake()
         if not self.keep_alive:
             if self.more_body:
-                self.linger()
+                self.line.linger()
             else:
                 self.transport.close()
-        self.on_response()
+        self.line.on_response_complete()
 
-    async def send_500_response(self) -> None:
-        """The answer when the app failed before it started a response."""
-        body = SERVER_ERROR.body()
-        headers = [*SERVER_ERROR.fields(body), (b"connection", b"close")]
-        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
-        await self.send({"type": "http.response.body", "body": body})
-
-    def _log_access(self, status: int) -> None:
-        # The path is percent-quoted and the client is an address, so neither can hold a line break.
-        self.access_logger.info(
-            '%s - "%s %s HTTP/%s" %d',
-            get_client_addr(cast(Any, self.scope)),
-            self.scope["method"],
-            get_path_with_query_string(cast(Any, self.scope))[:MAX_LOGGED_PATH],
-            self.scope["http_version"],
-            status,
-        )
+    def run_as_task(self, app: Any) -> None:
+        """Have `app` answer the request, instead of `send_whole`."""
+        self.line.run_as_task(self, app)

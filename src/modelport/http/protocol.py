@@ -1,7 +1,7 @@
-"""The HTTP/1.1 border: uvicorn's httptools protocol with limits, deadlines and strict framing.
+"""One client connection: HTTP/1.1 with limits, deadlines and strict framing.
 
-Give `limited_protocol(HttpLimits(...))` to `uvicorn.Config(http=...)`. A bad request gets exactly one
-problem+json answer and `Connection: close`; nothing after it on that connection is run.
+A bad request gets exactly one problem+json answer and `Connection: close`; nothing after it on that
+connection is run.
 
 Time is kept by one sweep a server, not by timers a request: events only clear `_since`, and the sweep
 starts the clock and compares. A deadline is therefore late by up to two ticks, and never early.
@@ -10,25 +10,20 @@ starts the clock and compares. A deadline is therefore late by up to two ticks, 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
-import socket
 from collections import deque
-from collections.abc import Callable
 from typing import Any, cast
 
-from uvicorn.protocols.http.flow_control import FlowControl
-
-from modelport.http import framing
-from modelport.http.crowd import Crowd, close_idle, origin_of
-from modelport.http.cycle import Connection, Cycle, logger
-from modelport.http.framing import HttpLimits, Problem
+from modelport.http import refusals
+from modelport.http.addresses import client_address, scheme, send_at_once, server_address
+from modelport.http.crowd import close_idle, origin_of
+from modelport.http.cycle import Cycle, logger
+from modelport.http.flow import Flow
 from modelport.http.half_close import HalfClose
+from modelport.http.refusals import ALLOWED_METHODS, Refusal
 from modelport.http.requests import RequestReader
-from modelport.http.sweep import Sweep, sweep_of
+from modelport.http.server_state import ServerState
 from modelport.http.watches import SentWatch
-
-__all__ = ["Connection", "HttpLimits", "HttpProtocol", "limited_protocol"]
 
 LINGER_S = 2.0
 MAX_DISCARDED = 4 << 20
@@ -37,41 +32,11 @@ MAX_PIPELINED = 64
 SLICE = 16 << 10
 
 
-def limited_protocol(
-    limits: HttpLimits, take: Callable[[Cycle], bool] | None = None
-) -> type[asyncio.Protocol]:
-    """The protocol class for `uvicorn.Config(http=...)`, bound to `limits`.
-
-    `take` is offered each request that arrived in one piece. If it returns true, it answers the request
-    itself, at once or later; the ASGI application does not see it.
-    """
-    crowd = Crowd(limits.connections, limits.connections_of_one)
-    members: dict[str, Any] = {"limits": limits, "crowd": crowd}
-    if take is not None:
-        members["take"] = staticmethod(take)
-    return type("LimitedHttpProtocol", (HttpProtocol,), members)
-
-
-class _Flow(FlowControl):
-    """Flow control that a waiting app cannot reopen while parsed requests are still to be run."""
-
-    held = False
-
-    def resume_reading(self) -> None:
-        if self.read_paused and not self.held:
-            super().resume_reading()
-
-
 class HttpProtocol(RequestReader):
-    """One client connection."""
+    """One client connection of a server."""
 
-    _flow: _Flow  # the same object as `flow`, under its own type
-    take: Callable[[Cycle], bool] | None = None
-    crowd = Crowd()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.asgi_version = self.config.asgi_version  # which older releases of uvicorn do not keep
+    def __init__(self, server: ServerState) -> None:
+        super().__init__(server)
         self._stash: deque[bytes | memoryview] = deque()
         # The end of the connection
         self._discarding = False
@@ -83,35 +48,35 @@ class HttpProtocol(RequestReader):
 
     # --- connection --------------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.flow = self._flow = _Flow(transport)
-        _send_at_once(transport)
-        sweep_of(self.server_state, self._new_sweep).arm()
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = self.transport = cast(asyncio.Transport, transport)
+        self.flow = Flow(transport)
+        self.client = client_address(transport)
+        self.address = server_address(transport)
+        self.scheme = scheme(transport)
+        send_at_once(transport)
+        self.server.enter(self)
         self._enter_crowd()
 
     def _enter_crowd(self) -> None:
         """Take part, or be told that there is no room, and why."""
         origin = origin_of(self.client)
-        problem = self.crowd.enter(origin, self.loop.time(), self._make_room)
-        if problem is None:
+        refusal = self.server.crowd.enter(origin, self.loop.time(), self._make_room)
+        if refusal is None:
             self._origin = origin
         else:
-            self.crowd.turn_away(self, self.transport.abort)
-            self.transport.write(problem.wire(self.server_state.default_headers, head_only=False))
+            self.server.crowd.turn_away(self, self.transport.abort)
+            self.transport.write(refusal.wire(self.default_headers, head_only=False))
             self.linger()
 
-    def _new_sweep(self) -> Sweep:
-        return Sweep(self.loop, self.connections, self.limits, self.timeout_keep_alive)
-
     def _make_room(self) -> bool:
-        others = cast("set[HttpProtocol]", self.connections - {self})
-        return close_idle([(one.idle_since, one.transport.close) for one in others], self.loop.time())
+        others = self.server.connections - {self}
+        return close_idle([(one.idle_since, one.close) for one in others], self.loop.time())
 
     @property
     def idle_since(self) -> float:
         """When the last request was answered, or the connection was made; infinity if one is under way."""
-        is_between = self.headers is None if self._in_head else not self._is_answering()
+        is_between = not self._has_begun if self._in_head else not self._is_answering()
         if self._since is None or not is_between or self._awaits_body() or self._discarding:
             return math.inf
         return self._since
@@ -122,16 +87,16 @@ class HttpProtocol(RequestReader):
         return bool(self.pipeline or self._stash or (running is not None and not running.response_complete))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.connections.discard(self)
+        self.server.leave(self)
         if self._origin is not None:
-            self.crowd.leave(self._origin)
+            self.server.crowd.leave(self._origin)
         else:
-            self.crowd.has_gone(self)
+            self.server.crowd.has_gone(self)
         if self._half_close is not None:
             self._half_close.end()
         if self._running is not None:
             self._running.client_left()
-        for cycle, _ in self.pipeline:
+        for cycle in self.pipeline:
             cycle.client_left()
         self.pipeline.clear()
         self._stash.clear()
@@ -139,9 +104,9 @@ class HttpProtocol(RequestReader):
         self.flow.resume_writing()
         if exc is None:
             self.transport.close()
-        self.parser = cast(Any, None)  # parser and protocol hold each other
+        del self.parser  # parser and protocol hold each other
 
-    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def eof_received(self) -> bool:
         """The client sends no more, but may still listen: what it asked for is answered, then all is closed.
 
         Who leaves in the middle of an answer is gone. True keeps the connection.
@@ -150,8 +115,8 @@ class HttpProtocol(RequestReader):
             return True
         if self._discarding or self.transport.is_closing():
             return False
-        if not self._stash and self.headers is not None and (self._in_head or self._awaits_body()):
-            self._refuse(framing.BODY_TRUNCATED)
+        if not self._stash and self._has_begun and (self._in_head or self._awaits_body()):
+            self._refuse(refusals.BODY_TRUNCATED)
         running = self._running
         if not self._is_answering():
             return False
@@ -164,18 +129,28 @@ class HttpProtocol(RequestReader):
         running = self._running
         if running is None or running.response_started:
             return False
-        return running.scope["http_version"] == "1.1"
+        return running.http_version == "1.1"
+
+    def pause_writing(self) -> None:
+        self.flow.pause_writing()
 
     def resume_writing(self) -> None:
         self.sent.progressed()
-        super().resume_writing()
+        self.flow.resume_writing()
 
-    def shutdown(self) -> None:
-        """The server stops: close when idle, else after the response that is under way."""
+    def close(self) -> None:
+        """Close, when what was written is out."""
+        self.transport.close()
+
+    def end_soon(self) -> None:
+        """The server stops: what was asked is answered, and the last answer says that it is the last."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+
+    def end_if_idle(self) -> None:
+        """Close, unless an answer is under way."""
         if self._running is None or self._running.response_complete:
             self.transport.close()
-        else:
-            self._running.keep_alive = False
 
     # --- deadlines ---------------------------------------------------------------------------------
 
@@ -203,11 +178,11 @@ class HttpProtocol(RequestReader):
             if idle > limits.header_deadline_s:
                 self._head_is_late()
         elif self._awaits_body():
-            if self.cycle.waiting_for_100_continue:
+            if self._waits_to_continue():
                 self._since = now
             elif idle > limits.body_idle_s:
-                self._refuse(framing.BODY_TIMEOUT)
-        elif self.cycle.response_complete and idle > self.timeout_keep_alive:
+                self._refuse(refusals.BODY_TIMEOUT)
+        elif self.cycle is not None and self.cycle.response_complete and idle > limits.keep_alive_s:
             self.transport.close()
 
     def cut(self, why: str) -> None:
@@ -219,13 +194,17 @@ class HttpProtocol(RequestReader):
         """Whether it is the client that keeps us waiting for more of a body."""
         if self._in_head or self._discarding or not self._awaits_body():
             return False
-        return not (self.flow.read_paused or self.cycle.waiting_for_100_continue)
+        return not (self.flow.read_paused or self._waits_to_continue())
+
+    def _waits_to_continue(self) -> bool:
+        """Whether the client waits to be told that its body is wanted."""
+        return self.cycle is not None and self.cycle.waiting_for_100_continue
 
     def _head_is_late(self) -> None:
-        if self.headers is None:  # not one request yet: there is nothing to answer
+        if not self._has_begun:  # not one request yet: there is nothing to answer
             self.transport.close()
         else:
-            self._refuse(framing.HEAD_TIMEOUT)
+            self._refuse(refusals.HEAD_TIMEOUT)
 
     # --- reading -----------------------------------------------------------------------------------
 
@@ -245,7 +224,7 @@ class HttpProtocol(RequestReader):
 
     def _feed_stash(self) -> None:
         """Parse what was read, until that is all or enough requests wait for their turn."""
-        stash, flow = self._stash, self._flow
+        stash, flow = self._stash, self.flow
         while stash and not self._discarding and len(self.pipeline) < MAX_PIPELINED:
             self._feed(stash.popleft())
         if self._discarding:
@@ -254,54 +233,46 @@ class HttpProtocol(RequestReader):
         if stash:
             flow.pause_reading()
 
-    def _enqueue(self, keep_alive: bool, for_server: bool) -> None:
+    def _enqueue(self, cycle: Cycle, *, for_server: bool) -> None:
         """Run the request now, or after those before it on this connection."""
-        cycle = self.cycle = Cycle(self, keep_alive)
-        app = _answer_options if for_server else self._app_now()
+        self.cycle = cycle
+        cycle.app = _answer_options if for_server else self.server.app
         if self._running is None or self._running.response_complete:
-            self._running, self._unbegun = cycle, app
+            self._running, self._is_unbegun = cycle, True
         else:
-            self.pipeline.appendleft((cycle, app))
-
-    def _app_now(self) -> Any:
-        limit = self.limit_concurrency
-        if limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit):
-            return _answer_busy
-        return cast(Any, self).app
+            self.pipeline.appendleft(cycle)
 
     def _begin_read(self, *, at_once: bool) -> None:
         """Begin the request that was read; if not at once, then in the next turn of the event loop."""
-        app, self._unbegun = self._unbegun, None
+        self._is_unbegun = False
         cycle = self._running
         assert cycle is not None
         if at_once:
-            self._begin(cycle, app)
+            self._begin(cycle)
         else:
-            self._fresh = self.loop.call_soon(self._begin, cycle, app)
+            self._fresh = self.loop.call_soon(self._begin, cycle)
 
-    def _begin(self, cycle: Cycle, app: Any) -> None:
+    def _begin(self, cycle: Cycle) -> None:
         if cycle.disconnected:
             return
-        if self.take is not None and not cycle.more_body and app is cast(Any, self).app and self.take(cycle):
+        take = self.server.take
+        if take is not None and not cycle.more_body and cycle.app is self.server.app and take(cycle):
             return
-        self.run_as_task(cycle, app)
+        self.run_as_task(cycle, cycle.app)
 
     def run_as_task(self, cycle: Cycle, app: Any) -> None:
         """Have `app` answer the request."""
-        task = self.loop.create_task(cycle.run_asgi(app))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
+        self.server.run(cycle.run_asgi(app))
 
     # --- writing -----------------------------------------------------------------------------------
 
     def on_response_complete(self) -> None:
         """Called by the cycle: take the next request, or wait for one."""
-        self.server_state.total_requests += 1
         self._since = None
         if self.transport.is_closing() or (self._discarding and self._last_words is None):
             return
         if self.pipeline:
-            self._running, self._unbegun = self.pipeline.pop()
+            self._running = self.pipeline.pop()
             self._begin_read(at_once=False)
         elif self._last_words is not None:
             self._say_last_words()
@@ -313,12 +284,14 @@ class HttpProtocol(RequestReader):
         elif not self._is_answering():
             self.transport.close()
 
-    def _refuse(self, problem: Problem) -> None:
-        """Answer `problem`, in its turn, as the last thing on this connection."""
-        logger.warning("refused a request of %s: %d %s", self._client_name(), problem.status, problem.detail)
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer `refusal`, in its turn, as the last thing on this connection."""
+        logger.warning("refused a request of %s: %d %s", self._client_name(), refusal.status, refusal.detail)
         self._discarding = True
         cycle = self.cycle
-        if self._awaits_body():  # so the problem is in the body of a request that was taken already
+        if (
+            cycle is not None and self._awaits_body()
+        ):  # so the fault is in the body of a request that was taken already
             cycle.client_left()
             if cycle is self._running:
                 if cycle.response_started:
@@ -328,7 +301,7 @@ class HttpProtocol(RequestReader):
             else:
                 self.pipeline.popleft()
         head_only = self.parser.get_method() == b"HEAD"
-        self._last_words = problem.wire(self.server_state.default_headers, head_only)
+        self._last_words = refusal.wire(self.default_headers, head_only)
         if self._running is None or self._running.response_complete:
             self._say_last_words()
 
@@ -343,7 +316,7 @@ class HttpProtocol(RequestReader):
         self._discarding = True
         self._since = None
         self._stash.clear()
-        self._flow.held = False
+        self.flow.held = False
         self.flow.resume_reading()
         if self.transport.can_write_eof() and self._half_close is None:
             self.transport.write_eof()
@@ -362,23 +335,8 @@ class HttpProtocol(RequestReader):
         return f"{self.client[0]}:{self.client[1]}" if self.client else "a local client"
 
 
-def _send_at_once(transport: asyncio.Transport) -> None:
-    """Switch Nagle off: asyncio leaves it on for sockets that it was given, and each answer waits 40 ms."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
 async def _answer_options(scope: Any, receive: Any, send: Any) -> None:
     """`OPTIONS *` asks about the server as a whole."""
-    headers = [(b"allow", framing.ALLOWED_METHODS)]
+    headers = [(b"allow", ALLOWED_METHODS)]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body"})
-
-
-async def _answer_busy(scope: Any, receive: Any, send: Any) -> None:
-    body = framing.SERVER_BUSY.body()
-    headers = [*framing.SERVER_BUSY.fields(body), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -8,16 +8,18 @@ All of that is made good here.
 from __future__ import annotations
 
 import asyncio
-import urllib.parse
 from collections import deque
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
-from modelport.http import framing
-from modelport.http.cycle import Connection, Cycle, Protocol, logger
-from modelport.http.framing import HttpLimits, Problem, Refused
+from modelport.http import framing, refusals
+from modelport.http.addresses import Address
+from modelport.http.asgi import Headers
+from modelport.http.cycle import Cycle, logger
+from modelport.http.flow import MOST_UNREAD, Flow
+from modelport.http.refusals import Refusal, RequestRefused
+from modelport.http.server_state import ServerState
 from modelport.http.watches import BodyWatch
 
 MAX_CHUNK_OVERHEAD = 16 << 10
@@ -27,41 +29,70 @@ CHUNK_ALLOWANCE = 32
 _CHECKED_HEADERS = frozenset({b"host", b"transfer-encoding", b"expect"})
 
 
-class RequestReader(Protocol):
+class RequestReader(asyncio.Protocol):
     """The reading half of a connection. The other half takes requests and refusals from it."""
 
-    limits = HttpLimits()
+    # Known once the connection is made
+    transport: asyncio.Transport
+    flow: Flow
+    client: tuple[str, int] | None
+    address: Address | None
+    scheme: str
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.pipeline: deque[Any] = deque()
-        self.headers: Any = None  # of the head that is or was read last; None: not one byte came
-        self.cycle: Any = None  # the request that was parsed last; `_running` is the one that runs
+    def __init__(self, server: ServerState) -> None:
+        self.server = server
+        self.limits = server.limits
+        self.loop = server.loop
+        self.parser = self._new_parser()
+        self.pipeline: deque[Cycle] = deque()
+        self.url = b""
+        self.headers: Headers = []  # of the head that is or was read last
+        self.cycle: Cycle | None = None  # the request that was parsed last; `_running` is the one that runs
         self._running: Cycle | None = None
-        # The application for a request that was read just now and has not begun, and what will begin it
-        self._unbegun: Any = None
-        self._fresh: asyncio.Handle | None = None
+        self._is_unbegun = False  # whether the running one was read just now and has not begun,
+        self._fresh: asyncio.Handle | None = None  # and what will begin it
         self._since: float | None = None  # the clock of the current phase; None: starts at the next tick
         # The head that is being read
+        self._has_begun = False  # whether there ever was one
         self._in_head = True
         self._head_bytes = 0
         self._read_size = 0
         self._good_host: bytes | None = None
         self._hosts = 0
         self._chunked = False
-        self._replay = False
+        self._expects_100 = False
         # Chunk framing bytes that are not accounted for
         self._overhead = 0
         self._credit = 0
         self.body = BodyWatch()
 
-    def _refuse(self, problem: Problem) -> None:
+    def _new_parser(self) -> httptools.HttpRequestParser:
+        parser = httptools.HttpRequestParser(self)
+        # What follows a request that ends the connection is not run; it is no fault of that request either.
+        parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return parser
+
+    @property
+    def default_headers(self) -> Headers:
+        """Fields of every answer; a new list each time that they change."""
+        return self.server.default_headers
+
+    def on_response_complete(self) -> None:
+        raise NotImplementedError
+
+    def linger(self) -> None:
+        raise NotImplementedError
+
+    def run_as_task(self, cycle: Cycle, app: Any) -> None:
+        raise NotImplementedError
+
+    def _refuse(self, refusal: Refusal) -> None:
         raise NotImplementedError
 
     def _begin_read(self, *, at_once: bool) -> None:
         raise NotImplementedError
 
-    def _enqueue(self, keep_alive: bool, for_server: bool) -> None:
+    def _enqueue(self, cycle: Cycle, *, for_server: bool) -> None:
         raise NotImplementedError
 
     def _awaits_body(self) -> bool:
@@ -82,12 +113,12 @@ class RequestReader(Protocol):
             return
         except httptools.HttpParserError as exc:
             if self.cycle is self._running and self._awaits_body():
-                self._unbegun = None
+                self._is_unbegun = False
                 if self._fresh is not None:
                     self._fresh.cancel()
-            elif self._unbegun is not None:
+            elif self._is_unbegun:
                 self._begin_read(at_once=False)
-            self._refuse(self._problem(exc, data))
+            self._refuse(self._refusal(exc, data))
             return
         if self._in_head:
             self._check_partial_head(data)
@@ -95,60 +126,56 @@ class RequestReader(Protocol):
             self._count_overhead(size)
         cycle = self.cycle
         if cycle is not None and cycle.body:
-            if len(cycle.body) > HIGH_WATER_LIMIT:
+            if len(cycle.body) > MOST_UNREAD:
                 self.flow.pause_reading()
             cycle.wake()
         running = self._running
-        if self._unbegun is not None and running is not None:
+        if self._is_unbegun and running is not None:
             self._begin_read(at_once=not running.more_body)  # the rest of a body may come in the next turn
 
-    def _problem(self, exc: httptools.HttpParserError, data: bytes | memoryview) -> Problem:
+    def _refusal(self, exc: httptools.HttpParserError, data: bytes | memoryview) -> Refusal:
         cause = exc.__context__
-        if isinstance(cause, Refused):
-            return cause.problem
+        if isinstance(cause, RequestRefused):
+            return cause.refusal
         if isinstance(exc, httptools.HttpParserCallbackError):
             logger.error("the HTTP parser's callback failed", exc_info=cause)
-            return framing.BAD_FRAMING
-        return framing.problem_for_parser(str(exc), data)
+            return refusals.BAD_FRAMING
+        return refusals.refusal_for_parser(str(exc), data)
 
     def _check_partial_head(self, data: bytes | memoryview) -> None:
         """Refuse a head that is too large before it is whole. Not on the path of short requests."""
-        if self.headers is None:
+        if not self._has_begun:
             return
         if len(self.url) > self.limits.request_line:
-            problem = framing.URI_TOO_LONG
+            refusal = refusals.URI_TOO_LONG
         elif len(self.headers) > self.limits.header_count:
-            problem = framing.TOO_MANY_HEADERS
+            refusal = refusals.TOO_MANY_HEADERS
         elif self._head_bytes > self.limits.header_bytes + self.limits.request_line:
-            problem = framing.HEADERS_TOO_LARGE
+            refusal = refusals.HEADERS_TOO_LARGE
         elif data[-1:] == b"\n" and framing.is_simple_request(
             bytes(data), self.parser.get_method(), self.url
         ):
-            problem = framing.HTTP_09  # such a client sends no more, and waits
+            refusal = refusals.HTTP_09  # such a client sends no more, and waits
         else:
             return
-        self._refuse(problem)
+        self._refuse(refusal)
 
     def _count_overhead(self, size: int) -> None:
         """Refuse chunk extensions and trailers beyond reason: llhttp reads them without a limit."""
         self._overhead = max(self._overhead + size - self._credit, 0)
         self._credit = 0
         if self._overhead > MAX_CHUNK_OVERHEAD and self._awaits_body():
-            self._refuse(framing.CHUNK_OVERHEAD)
+            self._refuse(refusals.CHUNK_OVERHEAD)
 
     def _upgrade(self, rest: bytes) -> None:
-        """Go on as if the client had not asked to upgrade, unless to a websocket that is served.
+        """Go on as if the client had not asked to upgrade, since there is nothing to upgrade to.
 
         llhttp stops at such a head and takes no body, so the head is parsed again without the field.
         """
-        if not self._replay:
-            self.handle_websocket_upgrade()
-            return
         version = self.parser.get_http_version().encode()
         head = [b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)]
         head += [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser = self._new_parser()
         self._feed(b"".join([*head, b"\r\n", rest]))
 
     # --- parser callbacks --------------------------------------------------------------------------
@@ -156,12 +183,14 @@ class RequestReader(Protocol):
     def on_message_begin(self) -> None:
         self.url = b""
         self.headers = []
-        self.expect_100_continue = False
-        self._in_head = True
+        self._has_begun = self._in_head = True
         self._since = None
         self._head_bytes = 0 if self.cycle is not None else self._read_size
         self._hosts = 0
-        self._chunked = self._replay = False
+        self._chunked = self._expects_100 = False
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:
@@ -176,7 +205,7 @@ class RequestReader(Protocol):
         if name == b"host":
             self._hosts += 1
             if self._hosts > 1:
-                raise Refused(framing.TWO_HOSTS)
+                raise RequestRefused(refusals.TWO_HOSTS)
             if value != self._good_host:
                 framing.check_host(value)
                 self._good_host = value
@@ -185,8 +214,8 @@ class RequestReader(Protocol):
             self._chunked = True
         elif self.parser.get_http_version() != "1.0":  # 1.0 has no expectations: RFC 9110 10.1.1
             if value.lower() != b"100-continue":
-                raise Refused(framing.BAD_EXPECT)
-            self.expect_100_continue = True
+                raise RequestRefused(refusals.BAD_EXPECT)
+            self._expects_100 = True
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -197,72 +226,45 @@ class RequestReader(Protocol):
         method = parser.get_method()
         self._check_head(version, method)
         if parser.should_upgrade():
-            self._replay = self._get_upgrade() != b"websocket" or self.ws_protocol_class is None
-            if self._replay:
-                return
+            return  # `_upgrade` begins anew
         target = self.url
         if target[:1] != b"/" or b"#" in target:
             target, authority = framing.plain_target(method, target)
             if authority is not None:  # the Host that counts (RFC 9112, 3.2.2)
                 self.headers = [field for field in self.headers if field[0] != b"host"]
                 self.headers.append((b"host", authority))
-        self.scope = self._scope(method, version, target)
-        if parser.should_upgrade():
-            return
         if self._chunked:
             # Only framing counts as overhead. With more requests in one read the head's place in it is
             # unknown; then the whole read is let pass.
             first = self._running is None or self._running.response_complete
             head = len(target) + 32 + framing.header_size(self.headers)
             self._overhead, self._credit = 0, head if first else self._read_size
-        self._enqueue(version != "1.0" and parser.should_keep_alive(), target == b"*")
+        cycle = Cycle(self, method.decode("ascii"), version, target, self.headers)
+        cycle.keep_alive = version != "1.0" and parser.should_keep_alive() and not self.server.is_ending
+        cycle.waiting_for_100_continue = self._expects_100
+        self._enqueue(cycle, for_server=target == b"*")
 
     def _check_head(self, version: str, method: bytes) -> None:
         limits = self.limits
         if version != "1.1" and version != "1.0":
-            raise Refused(framing.BAD_VERSION)
+            raise RequestRefused(refusals.BAD_VERSION)
         if len(self.headers) > limits.header_count:
-            raise Refused(framing.TOO_MANY_HEADERS)
+            raise RequestRefused(refusals.TOO_MANY_HEADERS)
         if self._head_bytes + self._read_size > min(limits.request_line, limits.header_bytes):
             if len(method) + len(self.url) + len(" " + " HTTP/1.1") > limits.request_line:
-                raise Refused(framing.URI_TOO_LONG)
+                raise RequestRefused(refusals.URI_TOO_LONG)
             if framing.header_size(self.headers) > limits.header_bytes:
-                raise Refused(framing.HEADERS_TOO_LARGE)
+                raise RequestRefused(refusals.HEADERS_TOO_LARGE)
         if not self._hosts and version == "1.1":
-            raise Refused(framing.NO_HOST)
+            raise RequestRefused(refusals.NO_HOST)
         if method == b"CONNECT" or method == b"TRACE":
-            raise Refused(framing.METHOD_NOT_ALLOWED)
-
-    def _scope(self, method: bytes, version: str, target: bytes) -> Any:
-        raw_path, _, query = target.partition(b"?")
-        path = raw_path.decode("ascii")
-        if "%" in path:
-            path = urllib.parse.unquote(path)
-        if self.root_path:
-            path = self.root_path + path
-            raw_path = self.root_path.encode("ascii") + raw_path
-        return {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": version,
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "method": method.decode("ascii"),
-            "root_path": self.root_path,
-            "path": path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "headers": self.headers,
-            "state": self.app_state.copy(),
-            "extensions": {"modelport": Connection()},
-        }
+            raise RequestRefused(refusals.METHOD_NOT_ALLOWED)
 
     def on_body(self, body: bytes) -> None:
         self._credit += len(body) + CHUNK_ALLOWANCE
         self.body.bytes += len(body)
         cycle = self.cycle
-        if not cycle.response_complete:
+        if cycle is not None and not cycle.response_complete:
             cycle.body += body  # `_feed` wakes the app, once a read
 
     def on_message_complete(self) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
-from weakref import WeakKeyDictionary
+from collections.abc import Collection, Sequence
+from typing import Protocol
 
 from modelport.http.cycle import logger
-from modelport.http.framing import HttpLimits
+from modelport.http.limits import HttpLimits
 from modelport.http.watches import SentWatch
 
 LITTLE_UNSENT = 64 << 10  # a connection with no more is not cut for the memory that it takes
@@ -27,9 +26,9 @@ class Sweep:
     """Looks at each connection of one server every `tick` seconds, while there are any."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, connections: set[Any], limits: HttpLimits, keep_alive: float
+        self, loop: asyncio.AbstractEventLoop, connections: Collection[Swept], limits: HttpLimits
     ) -> None:
-        shortest = min(limits.header_deadline_s, limits.body_idle_s, limits.write_idle_s, keep_alive)
+        shortest = min(limits.header_deadline_s, limits.body_idle_s, limits.write_idle_s, limits.keep_alive_s)
         self._loop = loop
         self._connections = connections
         self._tick = min(max(shortest / 8, 0.02), 1.0)
@@ -45,7 +44,7 @@ class Sweep:
     def _look(self) -> None:
         self._armed = False
         now = self._loop.time()
-        swept: list[Swept] = list(self._connections)
+        swept = list(self._connections)
         for connection in swept:
             try:
                 connection.on_tick(now)
@@ -67,14 +66,3 @@ def cut_slow_readers(connections: Sequence[Swept], most: int) -> None:
             connection.cut("too much is waiting for slow readers")
         if unsent <= most:
             return
-
-
-_sweeps: WeakKeyDictionary[Any, Sweep] = WeakKeyDictionary()
-
-
-def sweep_of(server: Any, make: Callable[[], Sweep]) -> Sweep:
-    """The sweep of a server (uvicorn's state of it), made when it is first asked for."""
-    sweep = _sweeps.get(server)
-    if sweep is None:
-        sweep = _sweeps[server] = make()
-    return sweep

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from modelport.http.framing import BODY_LATE, BODY_SLOW, HttpLimits, Problem
+from modelport.http.limits import HttpLimits
+from modelport.http.refusals import BODY_LATE, BODY_SLOW, Refusal
 
 
 class BodyWatch:
@@ -21,7 +22,7 @@ class BodyWatch:
         self._seconds = 0.0
         self._looked = None
 
-    def look(self, now: float, limits: HttpLimits, *, is_awaited: bool) -> Problem | None:
+    def look(self, now: float, limits: HttpLimits, *, is_awaited: bool) -> Refusal | None:
         """Why the body is waited for no longer, if it is at all."""
         last, self._looked = self._looked, now if is_awaited else None
         if last is None or not is_awaited:

@@ -31,7 +31,3 @@ def set_up_logging(settings: Settings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     root.propagate = False
-    uvicorn_log = logging.getLogger("uvicorn")
-    uvicorn_log.handlers[:] = [handler]
-    uvicorn_log.setLevel(logging.WARNING)
-    uvicorn_log.propagate = False

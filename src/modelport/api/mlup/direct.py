@@ -45,14 +45,13 @@ class DirectPredictions:
 
     def take(self, cycle: Cycle) -> bool:
         """Answer the request if it is a plain prediction; false, with nothing done, if it is not."""
-        scope = cycle.scope
-        if scope["path"] not in self._paths or scope["method"] != "POST":
+        if cycle.path not in self._paths or cycle.method != "POST":
             return False
         if len(cycle.body) > self._max_body or cycle.waiting_for_100_continue or cycle.flow.write_paused:
             return False
         content_type = accept = ""
-        known_hosts = self._admission.known_hosts(scope["server"])
-        for field, value in scope["headers"]:
+        known_hosts = self._admission.known_hosts(cycle.server)
+        for field, value in cycle.headers:
             if field in MEANINGFUL or (field == b"host" and value not in known_hosts):
                 return False
             if field == b"content-type":
@@ -73,7 +72,7 @@ class DirectPredictions:
             return False
         call = Call(
             self._engine.next_id(),
-            query=scope["query_string"],
+            query=cycle.query,
             content_type=content_type,
             accept=accept,
             body=bytes(cycle.body),
@@ -157,7 +156,7 @@ class _Exchange:
         if answer.is_plain and not cycle.flow.write_paused:
             cycle.send_whole(self._direct.head_of(cycle, answer, pending.call.request_id), answer.body)
         elif not cycle.disconnected:
-            cycle.run_as_task(cycle, partial(self._direct.respond, self._pool, pending, answer))
+            cycle.run_as_task(partial(self._direct.respond, self._pool, pending, answer))
 
 
 def _new_id() -> str:

@@ -1,0 +1,69 @@
+"""What the connections of one server share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from modelport.http.crowd import Crowd
+from modelport.http.cycle import Cycle
+from modelport.http.limits import HttpLimits
+from modelport.http.sweep import Sweep, Swept
+
+# Is offered each request that arrived in one piece. If it returns true, it answers the request itself, at
+# once or later; the ASGI application does not see it.
+Take = Callable[[Cycle], bool]
+
+
+class Member(Swept, Protocol):
+    """A connection of a server."""
+
+    @property
+    def idle_since(self) -> float: ...
+    def close(self) -> None: ...
+    def end_soon(self) -> None: ...
+    def end_if_idle(self) -> None: ...
+
+
+class ServerState:
+    """The application, the limits, and what there is of connections and tasks. For one event loop."""
+
+    def __init__(self, app: Any, limits: HttpLimits, take: Take | None = None):
+        self.app = app
+        self.limits = limits
+        self.take = take
+        self.loop = asyncio.get_running_loop()
+        self.default_headers: list[tuple[bytes, bytes]] = []  # of each answer; a new list once a second
+        self.connections: set[Member] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.is_ending = False  # each connection ends with its next answer
+        self.vacant = asyncio.Event()  # set while there are neither connections nor tasks
+        self.vacant.set()
+        self.crowd = Crowd(limits.connections, limits.connections_of_one)
+        self._sweep = Sweep(self.loop, self.connections, limits)
+
+    def enter(self, connection: Member) -> None:
+        """A connection was made."""
+        self.connections.add(connection)
+        self.vacant.clear()
+        self._sweep.arm()
+
+    def leave(self, connection: Member) -> None:
+        """A connection has ended."""
+        self.connections.discard(connection)
+        self._look()
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run what answers a request of a connection, to its end."""
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        self._look()
+
+    def _look(self) -> None:
+        if not (self.connections or self.tasks):
+            self.vacant.set()

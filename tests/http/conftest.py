@@ -1,0 +1,52 @@
+"""Servers of raw ASGI, shared by the tests of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from http_site import GOOD, Site, read_one, serve
+
+from modelport.http.limits import HttpLimits
+
+
+@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
+def shared(request: pytest.FixtureRequest) -> Iterator[Site]:
+    with serve(HttpLimits(), request.param) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def fast() -> Iterator[Site]:
+    """For what no event loop can change, so once is enough."""
+    with serve(HttpLimits()) as site:
+        yield site
+
+
+@pytest.fixture
+def site(shared: Site) -> Iterator[Site]:
+    yield from checked(shared)
+
+
+@pytest.fixture
+def fast_site(fast: Site) -> Iterator[Site]:
+    yield from checked(fast)
+
+
+def checked(shared: Site) -> Iterator[Site]:
+    """A shared server; after each case it still answers a good request."""
+    shared.app.seen.clear()
+    shared.app.bodies.clear()
+    shared.app.scopes.clear()
+    yield shared
+    with shared.client() as sock:
+        sock.sendall(GOOD)
+        assert read_one(sock) == (200, b"/good ")
+
+
+@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
+def hasty(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """A server with short deadlines."""
+    limits = HttpLimits(header_deadline_s=0.3, body_idle_s=0.3, write_idle_s=0.3, keep_alive_s=1)
+    with serve(limits, request.param) as site:
+        yield site

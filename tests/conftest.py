@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from job_calls import Gate
 
+SOURCE = Path(__file__).parent.parent / "src"
+
 # A slow machine is no failure: nothing here asserts a timing.
 hypothesis.settings.register_profile("no deadline", deadline=None)
 hypothesis.settings.load_profile("no deadline")
@@ -23,6 +26,12 @@ def gate() -> Iterator[Gate]:
     """Where jobs wait until the test releases them."""
     with Gate() as opened:
         yield opened
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile modelport once: where Python keeps no bytecode, each server would at its start."""
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(SOURCE, quiet=2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 import ast
 import re
+import signal
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from serving import Server, environment
 
 import modelport
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "modelport"
 HEAVY = {"aiohttp", "marshmallow", "msgspec", "numpy", "pydantic", "rich", "starlette", "uvicorn", "webargs"}
+# What no server imports, and no worker of a typed model, as long as nobody asks for what needs it.
+NOT_BY_SERVERS = {
+    "aiohttp", "alembic", "httpx", "mako", "marshmallow", "numpy", "pydantic", "rich", "webargs", "yaml",
+}  # fmt: skip
+NOT_BY_WORKERS = {
+    "aiohttp", "alembic", "anyio", "click", "httpx", "mako", "marshmallow", "numpy", "rich", "sqlalchemy",
+    "starlette", "uvicorn", "webargs", "yaml",
+}  # fmt: skip
+MODEL = """
+import sys
+
+def predict(n: int) -> list[str]:
+    return sorted({module.partition(".")[0] for module in sys.modules})
+"""
+SERVER = """
+import atexit, sys
+from modelport.cli.main import cli
+
+atexit.register(lambda: print(*{module.partition(".")[0] for module in sys.modules}))
+cli(["serve", sys.argv[1], "--port", "0"])
+"""
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -60,6 +83,34 @@ def test_import_modelport_imports_nothing_else() -> None:
 def test_help_imports_nothing_heavy() -> None:
     help_ = "from modelport.cli.main import cli\ntry:\n    cli(['--help'])\nexcept SystemExit:\n    pass"
     assert imported_by(help_) & HEAVY == set()
+
+
+@pytest.mark.slow
+def test_servers_and_workers_import_only_what_they_need(tmp_path: Path) -> None:
+    model = tmp_path / "small.py"
+    model.write_text(MODEL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(model)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    server = Server(process)
+    try:
+        server.wait_settled()
+        answer = server.client.post("/v2/models/small/predict/", json={"n": 1})
+        assert answer.status_code == 200, answer.text
+        of_worker = set(answer.json())
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None
+        of_server = set(process.stdout.read().split())
+    finally:
+        assert server.stop() == 0
+    assert {"modelport", "sqlalchemy"} <= of_server
+    assert of_server & NOT_BY_SERVERS == set()
+    assert {"modelport", "pydantic"} <= of_worker
+    assert of_worker & NOT_BY_WORKERS == set()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(PACKAGE).as_posix())

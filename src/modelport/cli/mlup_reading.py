@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from modelport.configuration import SettingsError
 
 MAX_FILE_BYTES = 1 << 17
@@ -40,7 +38,7 @@ def read_mlup_file(path: Path) -> dict[str, Any]:
             raise SettingsError(f"{path}: a configuration has at most {MAX_FILE_BYTES} bytes")
         text = path.read_text(encoding="utf-8")
         is_json = path.suffix.lower() == ".json"
-        held = json.loads(text) if is_json else _yaml(text)
+        held = _json(text) if is_json else _yaml(text)
     except SettingsError:  # which is a ValueError
         raise
     except UnicodeDecodeError:
@@ -50,38 +48,20 @@ def read_mlup_file(path: Path) -> dict[str, Any]:
     except RecursionError:
         raise SettingsError(f"{path}: it is nested too deep") from None
     except ValueError as error:
-        raise SettingsError(f"{path}: it is not valid JSON: {error}") from None
-    except yaml.YAMLError as error:
-        words = " ".join(str(error).split())
-        raise SettingsError(f"{path}: it is not valid YAML: {words}") from None
+        raise SettingsError(f"{path}: {error}") from None
     if not isinstance(held, dict):
         raise SettingsError(f"{path}: a configuration is a mapping with the blocks ml and web")
     return cast("dict[str, Any]", held)
 
 
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"it is not valid JSON: {error}") from None
+
+
 def _yaml(text: str) -> Any:
-    """YAML without aliases, which a few lines could blow up to any size, and without a key twice.
+    from modelport.cli.mlup_yaml import data_of_yaml  # most servers read no YAML
 
-    Raises `yaml.YAMLError`.
-    """
-    api: Any = yaml
-    for event in api.parse(text, api.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.YAMLError(f"aliases are not supported (line {event.start_mark.line + 1})")
-    _check_keys(api.compose(text, api.SafeLoader))
-    return api.safe_load(text)
-
-
-def _check_keys(node: Any) -> None:
-    if isinstance(node, yaml.MappingNode):
-        pairs: list[Any] = node.value
-        keys = [key.value for key, _ in pairs if isinstance(key, yaml.ScalarNode)]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.YAMLError(f"the key {twice!r} stands there twice")
-        for _, below in pairs:
-            _check_keys(below)
-    elif isinstance(node, yaml.SequenceNode):
-        items: list[Any] = node.value
-        for below in items:
-            _check_keys(below)
+    return data_of_yaml(text)

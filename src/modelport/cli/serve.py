@@ -5,14 +5,13 @@ from __future__ import annotations
 import errno
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 import click
 from msgspec import structs
 
 from modelport.api.server import bind, nothing_served, serve
-from modelport.cli.live_view import LiveView
 from modelport.cli.loading import SourceError
-from modelport.cli.mlup_config import MlupFile
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
 from modelport.serving.event_loop import run
@@ -21,6 +20,9 @@ from modelport.serving.log import set_up_logging
 from modelport.settings import Settings
 from modelport.sources.presence import check_present
 from modelport.sources.source import parse_sources
+
+if TYPE_CHECKING:
+    from modelport.cli.mlup_config import MlupFile
 
 NOTHING_TO_SERVE = 2
 CANNOT_LISTEN = 3
@@ -61,6 +63,8 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
     def announce() -> None:
         log.info("serving %s on %s", ", ".join(source.name for source in sources), url)
         if sys.stderr.isatty() and not settings.log_file:
+            from modelport.cli.live_view import LiveView
+
             LiveView(life.engine, url).open()
 
     try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,9 +42,22 @@ def serve_with(chosen: dict[str, Any], config: str | None) -> None:
         raise click.UsageError(str(error)) from None
     if mlup is not None and not settings.sources:
         settings = dataclasses.replace(settings, sources=[_source_of(mlup)])
-    from modelport.cli.serve import run_server
+    sys.exit(_run_server()(settings, mlup))
 
-    sys.exit(run_server(settings, mlup))
+
+def _run_server() -> Callable[[Settings, MlupFile | None], int]:
+    """`run_server`, with all that it imports.
+
+    None of that is ever garbage, so the collector need not look for any there: a quarter of the processor
+    time of a start and a stop went into that.
+    """
+    gc.disable()
+    try:
+        from modelport.cli.serve import run_server
+    finally:
+        gc.enable()
+    gc.freeze()
+    return run_server
 
 
 def _mlup_file(chosen: dict[str, Any], config: str | None) -> MlupFile | None:

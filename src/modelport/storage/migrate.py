@@ -19,7 +19,8 @@ _in_turn = threading.Lock()  # Alembic keeps what it works on in globals: one da
 def migrate(engine: Engine, name: str) -> None:
     """Make the tables, or run the missing migrations, in one transaction and under a lock.
 
-    `name` says which database, in errors. Raises `StoreTooNew` for a database of a newer version, `StoreDamaged` for one of something else.
+    `name` says which database, in errors. Raises `StoreTooNew` for a database of a newer version,
+    `StoreDamaged` for one of something else.
     """
     with engine.begin() as connection:  # on SQLite BEGIN IMMEDIATE: that is the lock
         if engine.dialect.name == "postgresql":

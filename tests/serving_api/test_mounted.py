@@ -125,6 +125,11 @@ def test_own_routes_replace_those_of_modelport(client: Any) -> None:
     assert prediction(client, "double", "/ml", x=1) == {"instead": {"x": 1}}
 
 
+def test_own_routes_are_behind_the_door_too(client: Any) -> None:
+    from_page = {"origin": "http://evil.example"}
+    assert client.post("/ml/v2/models/double/predict", headers=from_page).status_code == 403
+
+
 def test_what_is_not_there_says_so(client: Any) -> None:
     missing = client.get("/ml/nothing")
     assert missing.status_code == 404

@@ -5,32 +5,32 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Match, Route
 
 from modelport.api.admission import Admission
 from modelport.api.calls import CallHandler
 from modelport.api.direct import DirectCalls
-from modelport.api.documents import STATIC_DIR
 from modelport.api.documents_routes import DocumentRoutes
+from modelport.api.endpoint import Endpoint
+from modelport.api.endpoints import ENDPOINTS, PREDICT_MODEL
 from modelport.api.envelope import Envelope
-from modelport.api.event_source import PredictRoute, answer_get
-from modelport.api.handed import Handed
+from modelport.api.handlers import Handlers
 from modelport.api.health import Health
 from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
 from modelport.api.mlup.configuration import MlupConfiguration
 from modelport.api.mlup.routes import MlupApi
+from modelport.api.model_calls import ModelCalls
 from modelport.api.preferences import preferences
+from modelport.api.routing import EndpointRoute, paths_of_gets_that_run, routes_of
 from modelport.api.runs.predictions import RunPredictions
 from modelport.api.runs.run_routes import RunRoutes, problem_of
 from modelport.api.runs.version_routes import VersionRoutes
@@ -45,7 +45,6 @@ from modelport.settings import Settings, normal_base_path
 from modelport.storage.errors import StoreError
 
 log = logging.getLogger("modelport.api")
-PREDICT = re.compile(r".*/v2/models/(?P<model>[^/]+)(/versions/[^/]+)?/predict/*")  # a GET may run a model
 
 
 class Application:
@@ -72,12 +71,13 @@ class Application:
         self._calls = CallHandler(engine, settings)
         # The path of each model's predictions, so that a prediction is routed by one look-up.
         self._predict_paths = {
-            f"{self.base_path}/v2/models/{source.name}/predict": source.name
+            f"{self.base_path}{path}": source.name
             for source in engine.sources
-            if not self._is_replaced(f"/v2/models/{source.name}/predict")
+            if not self._is_replaced(path := PREDICT_MODEL.route.format(model=source.name))
         }
         version_of = _of_no_version if routes else runs.versions.ready_pool  # theirs may be at such a path
         self.admission = Admission(settings)
+        self._runs_by_get = paths_of_gets_that_run(ENDPOINTS, self.base_path)
         self.direct = DirectCalls(self._calls, self.admission, self._predict_paths, version_of)
         self._job_routes = JobRoutes(jobs, self.base_path)
         self._submission = JobSubmission(engine, jobs, settings, self._calls.memory)
@@ -97,38 +97,15 @@ class Application:
         return any(route.matches(scope)[0] is Match.FULL for route in self._own_routes)
 
     def _cold_routes(self) -> Starlette:
-        v2 = V2(self.engine, self.settings, self.base_path)
-        documents = DocumentRoutes(self.engine, self.settings, self.base_path)
-        model = "/v2/models/{model}"
-        routes: list[BaseRoute] = [
-            *self._own_routes,
-            Route("/", v2.versions),
-            Route("/health", self.health.health, methods=["GET", "OPTIONS"]),
-            *self._mlup.routes(),
-            Route("/v2", v2.version),
-            Route("/v2/health/live", self.health.live),
-            Route("/v2/health/ready", self.health.ready),
-            Route("/v2/models", v2.models),
-            Route("/v2/debug", v2.debug),
-            Route(model, v2.model),
-            Route(f"{model}/ready", self.health.model_ready),
-            *self._training_routes("train"),
-            *self._training_routes("validate"),
-            *self._job_routes.routes(),
-            *self._run_routes(),
-            PredictRoute(f"{model}/predict", self._other_prediction, methods=["GET", "POST"]),
-            *documents.routes(),
-        ]
-        if self.settings.doc_endpoint:
-            routes.append(Mount("/static", _Assets(directory=STATIC_DIR)))
-        handlers: Any = {
+        routes = [*self._own_routes, *routes_of(ENDPOINTS, self._handlers(), self.settings)]
+        errors: Any = {
             HTTPException: self._on_http_exception,
             Problem: self._on_problem,
             StoreError: self._on_store_error,
             RunError: self._on_run_error,
             Exception: self._on_exception,
         }
-        app = Starlette(routes=routes, exception_handlers=handlers)
+        app = Starlette(routes=routes, exception_handlers=errors)
         app.router.redirect_slashes = False
         return app
 
@@ -144,7 +121,7 @@ class Application:
         return CORSMiddleware(app, allow_origins=origins, allow_methods=["*"])
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        runs_model = scope["method"] == "GET" and PREDICT.fullmatch(scope["path"]) is not None
+        runs_model = scope["method"] == "GET" and self._runs_by_get.fullmatch(scope["path"]) is not None
         refused = self.admission.refusal(scope, runs_model=runs_model)
         if refused is None:
             await self._admitted(scope, receive, send)
@@ -170,11 +147,6 @@ class Application:
             return
         await self._cold(scope, receive, send, path)
 
-    def _streams(self, model: str) -> bool:
-        """Whether the model answers a GET, or may when it is ready."""
-        signature = self.engine.route(model).signature
-        return signature is None or signature.predict.streams
-
     async def _cold(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         if self.base_path:
             if path != self.base_path and not path.startswith(self.base_path + "/"):
@@ -186,35 +158,7 @@ class Application:
         scope = dict(scope) | {"path": self.base_path + path, "root_path": self.base_path}
         await self._others(scope, receive, send)
 
-    async def _other_prediction(self, request: Request) -> Response:
-        """Predictions that the hot path does not take: by GET, unknown models, a disabled endpoint."""
-        pool = find_pool(self.engine, request.path_params["model"])
-        if not self.settings.predict_endpoint:
-            raise Problem(402, "predictions are switched off on this server")
-        if request.method == "GET":
-            return Handed(partial(answer_get, self._calls, pool=self.engine.route(pool.name)))
-        prefer = preferences(header(request.scope, b"prefer"))
-        if prefer:
-            return Handed(partial(self._job_answers.predict, pool=pool, prefer=prefer))
-        return Handed(partial(self._job_answers.predict_at_once, pool=pool))
-
-    def _training_routes(self, verb: str) -> list[BaseRoute]:
-        trainings = Trainings(self.engine, self.jobs, self.settings, verb)
-        path = f"/v2/models/{{model}}/{verb}"
-
-        async def start(request: Request) -> Response:
-            pool = find_pool(self.engine, request.path_params["model"])
-            trainings.check_allowed()
-            return Handed(partial(self._job_answers.train, pool=pool, verb=verb))
-
-        return [
-            Route(path, trainings.list, methods=["GET"]),
-            Route(path, start, methods=["POST"]),
-            Route(f"{path}/{{uuid}}", trainings.show, methods=["GET"]),
-            Route(f"{path}/{{uuid}}", trainings.cancel, methods=["DELETE"]),
-        ]
-
-    def _run_routes(self) -> list[BaseRoute]:
+    def _handlers(self) -> Handlers:
         predictions = RunPredictions(
             self.runs, self._calls, self._job_answers, self._mlup.predictions.predict
         )
@@ -225,10 +169,19 @@ class Application:
         def of_root(request: Request) -> str:
             return self._mlup.model.known_name()
 
-        named = RunRoutes(self.runs, predictions, of_path, self.base_path)
-        at_root = RunRoutes(self.runs, predictions, of_root, self.base_path)
-        versions = VersionRoutes(self.runs, predictions, self.base_path)
-        return [*at_root.routes(""), *named.routes("/v2/models/{model}"), *versions.routes()]
+        return Handlers(
+            health=self.health,
+            v2=V2(self.engine, self.settings, self.base_path),
+            calls=ModelCalls(self.engine, self._calls, self._job_answers),
+            trainings=Trainings(self.engine, self.jobs, self.settings, "train"),
+            validations=Trainings(self.engine, self.jobs, self.settings, "validate"),
+            mlup=self._mlup,
+            root_runs=RunRoutes(self.runs, predictions, of_root, self.base_path, at_root=True),
+            runs=RunRoutes(self.runs, predictions, of_path, self.base_path),
+            versions=VersionRoutes(self.runs, predictions, self.base_path),
+            jobs=self._job_routes,
+            documents=DocumentRoutes(self.engine, self.settings, self.base_path),
+        )
 
     # -- errors of the cold routes -----------------------------------------------------------------
 
@@ -258,15 +211,23 @@ class Application:
         return self._problem_response(Problem(error.status_code, detail, headers.items()))
 
     def _methods(self, request: Request) -> set[str]:
-        """Every method that some route offers at the request's path."""
+        """Every method that some route offers at the request's path; GET of a model only if it streams."""
         methods: set[str] = set()
         path = request.scope["path"][len(self.base_path) :]
         for route in self._others.routes:
-            if isinstance(route, Route) and route.path_regex.match(path):
-                methods |= set(route.methods or ())
-        asked = PREDICT.fullmatch(path)
-        model = asked["model"] if asked is not None else ""
-        return methods - {"GET"} if model in self.engine.pools and not self._streams(model) else methods
+            found = route.path_regex.match(path) if isinstance(route, Route) else None
+            if found is None or (isinstance(route, EndpointRoute) and not self._offers(route.row, found)):
+                continue
+            methods |= set(cast("Route", route).methods or ())
+        return methods
+
+    def _offers(self, row: Endpoint, found: re.Match[str]) -> bool:
+        if row.method != "GET" or not row.calls:
+            return True
+        signature = (
+            self.engine.route(found["model"]).signature if found["model"] in self.engine.pools else None
+        )
+        return signature is None or signature.predict.streams
 
     async def _on_store_error(self, request: Request, error: StoreError) -> Response:
         return self._problem_response(store_problem(error))
@@ -280,14 +241,6 @@ class Application:
 
 def _without_slashes(path: str) -> str:
     return path.rstrip("/") or "/" if len(path) > 1 and path[-1] == "/" else path
-
-
-class _Assets(StaticFiles):
-    """The pages' assets, always whole: a Range header may be ignored (RFC 9110, 14.2)."""
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        headers = [pair for pair in scope["headers"] if pair[0] != b"range"]
-        await super().__call__({**scope, "headers": headers}, receive, send)
 
 
 def _of_no_version(model: str, version: int) -> None:

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.staticfiles import StaticFiles
 
 import modelport
+from modelport.api.documents import STATIC_DIR
 from modelport.api.mlup.model import RootModel
 from modelport.engine.ports import Engine
 from modelport.settings import Settings
@@ -28,15 +29,8 @@ class DocumentRoutes:
         self.settings = settings
         self.base_path = base_path
         self._root = RootModel(engine, settings)
+        self._assets = StaticFiles(directory=STATIC_DIR)
         self._kept: dict[str, tuple[tuple[tuple[str, int], ...], dict[str, Any]]] = {}
-
-    def routes(self) -> list[Route]:
-        """The documents always, the pages unless they are switched off."""
-        routes = [Route("/openapi.json", self.openapi), Route("/swagger.json", self.swagger)]
-        if self.settings.doc_endpoint:
-            routes += [Route(path, self.swagger_page) for path in ("/docs", "/api", "/ui")]
-            routes.append(Route("/redoc", self.redoc_page))
-        return routes
 
     async def openapi(self, request: Request) -> Response:
         return JSONResponse(await asyncio.to_thread(self._document, "openapi"))
@@ -75,6 +69,19 @@ class DocumentRoutes:
         from modelport.api.documents.pages import redoc_page
 
         return _page(redoc_page(base_path=self.base_path))
+
+    async def asset(self, request: Request) -> Response:
+        """The pages' assets, always whole: a Range header may be ignored (RFC 9110, 14.2)."""
+        found = await self._assets.get_response(request.path_params["path"], request.scope)
+        if isinstance(found, FileResponse):
+            return _WholeFile(found.path, stat_result=found.stat_result)
+        return found
+
+
+class _WholeFile(FileResponse):
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = [field for field in scope["headers"] if field[0] != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
 
 
 def _maker(kind: Literal["openapi", "swagger"]) -> Callable[..., dict[str, Any]]:

@@ -6,10 +6,6 @@ with an event `end`, whose id the browser repeats when it asks again: it is told
 
 from __future__ import annotations
 
-from typing import Any
-
-from starlette.routing import Route
-
 from modelport.api.calls import CallHandler
 from modelport.engine.ports import Pool
 from modelport.http.asgi import Message, Receive, Scope, Send, header, send_body
@@ -21,7 +17,7 @@ END = b"event: end\nid: " + END_ID + b"\ndata:\n\n"
 
 async def answer_get(calls: CallHandler, scope: Scope, receive: Receive, send: Send, pool: Pool) -> None:
     """Answer with what the model streams for the query string; this never becomes a job. Raises nothing."""
-    problem = _problem(scope, pool)
+    problem = _problem(pool)
     if problem is not None:
         await send_problem(send, problem, calls.engine.request_id(calls.engine.next_id()))
     elif header(scope, b"last-event-id") == END_ID.decode():
@@ -30,13 +26,11 @@ async def answer_get(calls: CallHandler, scope: Scope, receive: Receive, send: S
         await calls.answer(scope, receive, _Ending(send), pool, "predict")
 
 
-def _problem(scope: Scope, pool: Pool) -> Problem | None:
-    if pool.signature is not None and not pool.signature.predict.streams:
-        detail = "GET is not possible here, since the model does not stream; possible: POST"
-        return Problem(405, detail, [("Allow", "POST")])
-    if header(scope, b"transfer-encoding") or header(scope, b"content-length") not in ("", "0"):
-        return Problem(400, "the arguments of a GET are in its query string; send a body by POST")
-    return None
+def _problem(pool: Pool) -> Problem | None:
+    if pool.signature is None or pool.signature.predict.streams:
+        return None
+    detail = "GET is not possible here, since the model does not stream; possible: POST"
+    return Problem(405, detail, [("Allow", "POST")])
 
 
 class _Ending:
@@ -53,11 +47,3 @@ class _Ending:
         elif self._is_events and not message.get("more_body", False):
             message = {**message, "body": message.get("body", b"") + END}
         await self._send(message)
-
-
-class PredictRoute(Route):
-    """A route whose GET runs a model: it has no HEAD, which Starlette gives to every GET."""
-
-    def __init__(self, path: str, endpoint: Any, methods: list[str]):
-        super().__init__(path, endpoint, methods=methods)
-        self.methods = set(methods)

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
 
 from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_metrics import MAX_POINTS, metrics_page, metrics_table
@@ -33,22 +32,6 @@ class JobRoutes:
         self.base_path = base_path
         # Of metrics, one at a time: several threads would be no faster, and hold up predictions.
         self._making_page = asyncio.Semaphore(1)
-
-    def routes(self) -> list[BaseRoute]:
-        """Every route of jobs, relative to the base path."""
-        job = "/v2/jobs/{job}"
-        return [
-            Route("/v2/jobs", self.list),
-            Route(job, self.job, methods=["GET"]),
-            Route(job, self.cancel, methods=["DELETE"]),
-            Route(f"{job}/retry", self.retry, methods=["POST"]),
-            Route(f"{job}/events", self.events),
-            Route(f"{job}/log", self.log),
-            Route(f"{job}/metrics", self.metrics),
-            Route(f"{job}/artifacts", self.artifacts),
-            Route(f"{job}/artifacts/{{name:path}}", self.artifact),
-            Route(f"{job}/result", self.result),
-        ]
 
     async def known_id(self, request: Request) -> str:
         """The id of the job that the path names, without what it was given and returned, which may be much.

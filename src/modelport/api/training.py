@@ -34,15 +34,10 @@ class Trainings:
         self.settings = settings
         self.verb = verb
 
-    def check_allowed(self) -> None:
-        """Raise `Problem` 402, as DEEPaaS answers, if trainings are switched off."""
-        if not self.settings.train_endpoint:
-            raise Problem(402, "trainings are switched off on this server")
-
     async def list(self, request: Request) -> Response:
         """`GET …/train/`: the newest 1,000 of the model, oldest first; large results only one by one."""
         pool = find_pool(self.engine, request.path_params["model"])
-        self.check_allowed()
+        check_trainings_allowed(self.settings)
         page = await self.jobs.store.list(model=pool.name, kind=self.verb, limit=MAX_LISTED, with_call=True)
         bodies: list[dict[str, Any]] = [training_body(job) for job in reversed(page.jobs)]
         return json_response(bodies)
@@ -71,11 +66,17 @@ class Trainings:
 
     async def _find(self, request: Request) -> Job:
         pool = find_pool(self.engine, request.path_params["model"])
-        self.check_allowed()
+        check_trainings_allowed(self.settings)
         job = await self.jobs.store.get(request.path_params["uuid"])
         if job is None or job.model != pool.name or job.kind != self.verb:
             raise Problem(404, f"the model {pool.name!r} has no such {self.verb} job")
         return job
+
+
+def check_trainings_allowed(settings: Settings) -> None:
+    """Raise `Problem` 402, as DEEPaaS answers, if trainings are switched off."""
+    if not settings.train_endpoint:
+        raise Problem(402, "trainings are switched off on this server")
 
 
 def json_response(body: Any, headers: dict[str, str] | None = None) -> Response:

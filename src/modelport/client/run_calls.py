@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from modelport.client.arguments import body_of
+from modelport.client.arguments import Body, body_of
 from modelport.client.calls import Calls
 from modelport.client.exchange import Flow, Request, exchange
 from modelport.client.run_records import Promotion, Run, Version, promotion_of, run_of, version_of
@@ -63,11 +63,11 @@ class RunCalls:
         It is not asked for a second time: the first may be under way.
         """
         body = {"version": version} | {name: value for name, value in wish.items() if value is not None}
-        return promotion_of((yield from self._change(model, "PUT", "/aliases/live", body)))
+        return promotion_of((yield from self._change(model, "PUT", "/aliases/live", body_of(body))))
 
     def roll_back(self, model: str | None) -> Flow[Promotion]:
         """Make the version live that was so before. A second time would be a step further back."""
-        return promotion_of((yield from self._change(model, "POST", "/rollback", {})))
+        return promotion_of((yield from self._change(model, "POST", "/rollback", Body())))
 
     def _ask(self, model: str | None, part: str, query: dict[str, str] | None = None) -> Flow[dict[str, Any]]:
         deadline = self.calls.deadline()
@@ -75,11 +75,9 @@ class RunCalls:
         response = yield from exchange(Request("GET", path + part, query or {}), deadline)
         return response.json()
 
-    def _change(
-        self, model: str | None, method: str, part: str, body: dict[str, Any]
-    ) -> Flow[dict[str, Any]]:
+    def _change(self, model: str | None, method: str, part: str, body: Body) -> Flow[dict[str, Any]]:
         deadline = self.calls.deadline()
         path = yield from self.calls.model_path(model, deadline)
-        request = Request(method, path + part, body=body_of(body), repeatable=False)
+        request = Request(method, path + part, body=body, repeatable=False)
         response = yield from exchange(request, deadline)
         return response.json()

@@ -6,12 +6,10 @@ import io
 from pathlib import Path
 
 from modelport.contract.calls import Answer, Chunk
+from modelport.contract.warning_headers import MAX_WARNINGS, warning_value
 from modelport.worker.answers import INLINE_BYTES, spooled
 from modelport.worker.failures import trace
 from modelport.worker.frames import FrameError, FrameSocket, Kind
-
-MAX_WARNINGS = 5  # of one answer, and
-MAX_WARNING = 300  # characters of each: proxies bound what headers may take
 
 
 class Outgoing:
@@ -31,7 +29,7 @@ class Outgoing:
         for answer in answers:
             if self._warnings:
                 warnings = self._warnings.pop(answer.id, [])[:MAX_WARNINGS]
-                answer.headers = [*answer.headers, *(("warning", _warning(words)) for words in warnings)]
+                answer.headers = [*answer.headers, *(("warning", warning_value(words)) for words in warnings)]
             if len(answer.body) > INLINE_BYTES:
                 self._move_to_file(answer)
         try:
@@ -55,13 +53,6 @@ class Outgoing:
         except FrameError:
             chunk.error, chunk.failure = _clean(chunk.error), _clean(chunk.failure)
             self._channel.send(Kind.CHUNK, chunk)
-
-
-def _warning(words: str) -> str:
-    """The value of a Warning header (RFC 7234, 5.5): the code for anything that persists, and the words."""
-    text = words if len(words) <= MAX_WARNING else words[:MAX_WARNING] + "..."
-    quoted = text.encode("ascii", "backslashreplace").decode().replace("\\", "\\\\").replace('"', '\\"')
-    return f'299 - "{quoted}"'
 
 
 def _encodable(answer: Answer) -> Answer:

@@ -74,9 +74,7 @@ def _about_runs(path: str, name: str) -> Iterable[Resource]:
     """What can be read of runs, and their removal."""
 
     def get(place: str, words: str, operation: str, answer: Answer, *plain: Plain) -> Resource:
-        answers: dict[int, Answer] = {200: answer}
-        if plain == LIST_QUERY:
-            answers[422] = INVALID
+        answers: dict[int, Answer] = {200: answer, 422: INVALID}
         return Resource(f"{path}/{place}", "get", TAG, words, operation + name, READ, answers, plain=plain)
 
     page: Answer = ("A page of runs, the best first if there is an order, else the newest", JSON, "Runs")
@@ -89,7 +87,7 @@ def _about_runs(path: str, name: str) -> Iterable[Resource]:
         "Forget a run that nothing serves",
         f"remove_run{name}",
         tuple(sorted({*WRITE, 409})),
-        {204: ("It is forgotten", None, None)},
+        {204: ("It is forgotten", None, None), 422: INVALID},
         plain=(RUN_ID,),
     )
     params: Answer = ("The parameters", JSON, "Params")

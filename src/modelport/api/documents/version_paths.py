@@ -65,16 +65,16 @@ class _Paths:
         """A resource with one good answer: 204 if it has no body, else 200."""
         default = READ if method == "get" else WRITE
         errors = more.pop("errors", default)
-        answers: dict[int, Answer] = {204 if answer[1] is None else 200: answer, **more.pop("answers", {})}
+        answers: dict[int, Answer] = {204 if answer[1] is None else 200: answer, 422: INVALID}
+        answers |= more.pop("answers", {})
         where, operation_id = f"{self.path}/{place}", f"{operation}_{self.name}"
         return Resource(where, method, TAG, words, operation_id, errors, answers, **more)
 
 
 def _versions(paths: _Paths) -> Iterable[Resource]:
     page: Answer = ("A page of versions, newest first", JSON, "ModelVersions")
-    wrong = {422: INVALID}
     words = "List versions"
-    yield paths.one("get", "versions", words, "model_versions", page, plain=(LIMIT, CURSOR), answers=wrong)
+    yield paths.one("get", "versions", words, "model_versions", page, plain=(LIMIT, CURSOR))
     version: Answer = ("The version", JSON, "ModelVersion")
     yield paths.one("get", "versions/{version}", "One version", "model_version", version, plain=(VERSION,))
 
@@ -91,7 +91,7 @@ def _aliases(paths: _Paths) -> Iterable[Resource]:
         "move_alias",
         ("What was done; of live, with what the checks found", JSON, "AliasMoved"),
         errors=CHANGE,
-        answers={409: REFUSED, 422: INVALID},
+        answers={409: REFUSED},
         plain=(NEW_ALIAS,),
         body="AliasMove",
     )
@@ -109,8 +109,7 @@ def _live(paths: _Paths) -> Iterable[Resource]:
     )
     found: Answer = ("What became live, newest first", JSON, "Promotions")
     words = "Every promotion and rollback, with what the checks found"
-    wrong = {422: INVALID}
-    yield paths.one("get", "promotions", words, "promotions", found, plain=(LIMIT,), answers=wrong)
+    yield paths.one("get", "promotions", words, "promotions", found, plain=(LIMIT,))
 
 
 def _traffic(paths: _Paths) -> Iterable[Resource]:
@@ -123,7 +122,6 @@ def _traffic(paths: _Paths) -> Iterable[Resource]:
         "spread_traffic",
         traffic,
         errors=CHANGE,
-        answers={422: INVALID},
         body="TrafficPlan",
     )
     gone: Answer = ("All calls go to the live version", None, None)

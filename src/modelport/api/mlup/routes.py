@@ -1,4 +1,4 @@
-"""The mlup API: the routes at the root, for the only or the default model."""
+"""The mlup API: what answers at the root, for the only or the default model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from modelport.api.admission import Admission
 from modelport.api.calls import CallHandler
@@ -42,15 +41,8 @@ class MlupApi:
         self.direct = DirectPredictions(self.model, calls, admission, self.path)
         self.info = Info(self.model, settings, configuration)
 
-    def routes(self) -> list[BaseRoute]:
-        """The routes, relative to the base path."""
-        return [
-            Route("/info", self.info.info),
-            Route("/predict", self._predict, methods=["POST"]),
-            Route("/get-predict/{predict_id}", self.long.get),
-        ]
-
-    async def _predict(self, request: Request) -> Response:
+    async def predict(self, request: Request) -> Response:
+        """`POST /predict`, where `predict_handler` was not asked."""
         return Handed(self.predictions.answer)
 
     def predict_handler(

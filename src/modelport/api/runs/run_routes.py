@@ -11,7 +11,6 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from modelport.api.handed import Handed
 from modelport.api.query_values import number_in
@@ -31,27 +30,26 @@ FindModel = Callable[[Request], str]
 
 
 class RunRoutes:
-    """The handlers, one method a resource. `model_of` says which model a request is about."""
+    """The handlers, one method a resource.
 
-    def __init__(self, runs: RunService, predictions: RunPredictions, model_of: FindModel, base_path: str):
+    `model_of` says which model a request is about; `at_root`, that predictions are answered in the dialect
+    of the root.
+    """
+
+    def __init__(
+        self,
+        runs: RunService,
+        predictions: RunPredictions,
+        model_of: FindModel,
+        base_path: str,
+        *,
+        at_root: bool = False,
+    ):
         self.runs = runs
         self.predictions = predictions
         self.model_of = model_of
         self.base_path = base_path
-
-    def routes(self, prefix: str) -> list[BaseRoute]:
-        """Every route of runs, below `prefix`, relative to the base path."""
-        run = f"{prefix}/runs/{{run_id}}"
-        at_root = not prefix
-        return [
-            Route(f"{prefix}/runs", self.list),
-            Route(run, self.run, methods=["GET"]),
-            Route(run, self.remove, methods=["DELETE"]),
-            Route(f"{run}/predict", partial(self.predict, at_root), methods=["POST"]),
-            Route(f"{prefix}/params", self.params),
-            Route(f"{prefix}/params/{{param:path}}", self.param),
-            Route(f"{prefix}/performance", self.performance),
-        ]
+        self.at_root = at_root
 
     def _place(self, model: str) -> str:
         return f"{self.base_path}/v2/models/{model}"
@@ -108,13 +106,14 @@ class RunRoutes:
         await self.runs.remove(model, run)
         return Response(status_code=204)
 
-    async def predict(self, at_root: bool, request: Request) -> Response:
+    async def predict(self, request: Request) -> Response:
         """`POST …/runs/{run_id}/predict`: a prediction by the model that the run has saved."""
         model = self.model_of(request)
         run = await self.runs.run(model, request.path_params["run_id"])
         if run.version is None:
             raise RunError(409, f"the run {run.id!r} has saved no model, so it cannot predict")
-        return Handed(partial(self.predictions.answer, model=model, version=run.version, at_root=at_root))
+        answer = partial(self.predictions.answer, model=model, version=run.version, at_root=self.at_root)
+        return Handed(answer)
 
     async def params(self, request: Request) -> Response:
         """`GET …/params`: the parameters of the live run, or of `run_id`."""

@@ -8,9 +8,7 @@ from functools import partial
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
-from modelport.api.event_source import PredictRoute
 from modelport.api.handed import Handed
 from modelport.api.query_values import number_in
 from modelport.api.runs.bodies import base_version_body, promotion_body, version_body
@@ -54,24 +52,6 @@ class VersionRoutes:
         self.runs = runs
         self.predictions = predictions
         self.base_path = base_path
-
-    def routes(self) -> list[BaseRoute]:
-        """Every route of versions, relative to the base path."""
-        model = "/v2/models/{model}"
-        return [
-            Route(f"{model}/versions", self.list),
-            Route(f"{model}/versions/{{version}}", self.version),
-            PredictRoute(f"{model}/versions/{{version}}/predict", self.predict, methods=["GET", "POST"]),
-            Route(f"{model}/aliases", self.aliases),
-            Route(f"{model}/aliases/{{alias}}", self.alias, methods=["GET"]),
-            Route(f"{model}/aliases/{{alias}}", self.move, methods=["PUT"]),
-            Route(f"{model}/aliases/{{alias}}", self.remove, methods=["DELETE"]),
-            Route(f"{model}/rollback", self.roll_back, methods=["POST"]),
-            Route(f"{model}/promotions", self.promotions),
-            Route(f"{model}/traffic", self.traffic, methods=["GET"]),
-            Route(f"{model}/traffic", self.spread, methods=["PUT"]),
-            Route(f"{model}/traffic", self.spread_no_more, methods=["DELETE"]),
-        ]
 
     def _model(self, request: Request) -> str:
         return find_pool(self.runs.engine, request.path_params["model"]).name

@@ -1,0 +1,72 @@
+"""What one row of the table of endpoints says."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+if TYPE_CHECKING:
+    from modelport.api.handlers import Handlers
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class AccessScope(StrEnum):
+    """What somebody must be allowed to do who asks. Who asks whether the server lives needs no leave."""
+
+    OPEN = "open"
+    PREDICT = "predict"
+    TRAIN = "train"
+    READ = "read"
+    PROMOTE = "promote"
+    ADMIN = "admin"
+
+
+class Parameter(NamedTuple):
+    """A parameter that belongs to the server, not to a model. `place` is path, query or header."""
+
+    name: str
+    place: str
+    words: str
+    schema: dict[str, Any]
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One method on one path, relative to the base path, and as the API documents write it.
+
+    `handler` finds what answers among those of the application. `calls` is the verb of the model that it
+    calls: then the query string holds the model's arguments, and so does the body of a POST. `body` is the
+    type of a JSON body that is no model's. What else is sent is refused; with `is_lenient` it is ignored, as
+    the system does that has this endpoint, and the answer says so. `setting` names the setting without which
+    it is not there.
+    """
+
+    method: str
+    path: str
+    handler: Callable[[Handlers], Handler]
+    scope: AccessScope
+    calls: str = ""
+    body: type[msgspec.Struct] | None = None
+    parameters: tuple[Parameter, ...] = ()
+    is_lenient: bool = False
+    setting: str = ""
+
+    @property
+    def route(self) -> str:
+        """Its path as it is routed: slashes at the end of a request's path never matter."""
+        return self.path.rstrip("/") or "/"
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether it reads the body of a request."""
+        return self.body is not None or (bool(self.calls) and self.method == "POST")
+
+    @property
+    def query_options(self) -> list[str]:
+        """The names that its query string may hold, besides the arguments of a model."""
+        return [one.name for one in self.parameters if one.place == "query"]

@@ -1,0 +1,53 @@
+"""Calls of a model that its path names, by the long way."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from modelport.api.calls import CallHandler
+from modelport.api.event_source import answer_get
+from modelport.api.handed import Handed
+from modelport.api.job_answers import JobAnswers
+from modelport.api.preferences import preferences
+from modelport.api.training import check_trainings_allowed
+from modelport.api.v2 import find_pool
+from modelport.engine.ports import Engine
+from modelport.http.asgi import header
+from modelport.http.problems import Problem
+
+
+class ModelCalls:
+    """The handlers, one method a resource."""
+
+    def __init__(self, engine: Engine, calls: CallHandler, answers: JobAnswers):
+        self.engine = engine
+        self._calls = calls
+        self._answers = answers
+
+    async def predict(self, request: Request) -> Response:
+        """Predictions that the hot path does not take: by GET, unknown models, a disabled endpoint."""
+        pool = find_pool(self.engine, request.path_params["model"])
+        if not self._calls.settings.predict_endpoint:
+            raise Problem(402, "predictions are switched off on this server")
+        if request.method == "GET":
+            return Handed(partial(answer_get, self._calls, pool=self.engine.route(pool.name)))
+        prefer = preferences(header(request.scope, b"prefer"))
+        if prefer:
+            return Handed(partial(self._answers.predict, pool=pool, prefer=prefer))
+        return Handed(partial(self._answers.predict_at_once, pool=pool))
+
+    async def train(self, request: Request) -> Response:
+        """`POST …/train`: a training, as a job."""
+        return self._begin(request, "train")
+
+    async def validate(self, request: Request) -> Response:
+        """`POST …/validate`: a validation, as a job."""
+        return self._begin(request, "validate")
+
+    def _begin(self, request: Request, verb: str) -> Response:
+        pool = find_pool(self.engine, request.path_params["model"])
+        check_trainings_allowed(self._calls.settings)
+        return Handed(partial(self._answers.train, pool=pool, verb=verb))

@@ -1,0 +1,60 @@
+"""The parameters of the server's own, that do not belong to a model: in paths, query strings and headers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from modelport.api.endpoint import Parameter
+from modelport.api.job_metrics import MAX_POINTS
+from modelport.jobs.records import KINDS
+from modelport.jobs.states import State
+
+TEXT: dict[str, Any] = {"type": "string"}
+COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
+CURSOR_SCHEMA: dict[str, Any] = {**COUNT, "maximum": 1 << 62}  # to clients it is text
+
+
+def _most(limit: int, **more: Any) -> dict[str, Any]:
+    return {"type": "integer", "minimum": 1, "maximum": limit, **more}
+
+
+JOB = Parameter("job", "path", "The job's id", TEXT)
+TRAINING = Parameter("uuid", "path", "Which one", TEXT)
+ARTIFACT = Parameter("name", "path", "The file's name, as the list has it", TEXT)
+RUN = Parameter("run_id", "path", "The run's id, or best or live", TEXT)
+PARAM = Parameter("param", "path", "The parameter's name", TEXT)
+VERSION = Parameter("version", "path", "Its number, or an alias", TEXT)
+ALIAS = Parameter("alias", "path", "The alias; live is the version that answers", TEXT)
+PREDICTION = Parameter("predict_id", "path", "What /predict answered", TEXT)
+
+CURSOR = Parameter("cursor", "query", "The next_cursor of the page before", CURSOR_SCHEMA)
+LIMIT = Parameter("limit", "query", "At most so many", _most(1000))
+OF_RUN = Parameter("run_id", "query", "Another run than the live one", TEXT)
+FILTER = Parameter("filter", "query", "A part of it, such as overall or class.cat", TEXT)
+FOLLOW = Parameter("follow", "query", "Go on until the job has ended", {"type": "boolean"})
+LAST_EVENT = (
+    Parameter("Last-Event-ID", "header", "Go on after this event", COUNT),
+    Parameter("after", "query", "The same, where no header can be set", COUNT),
+)
+OF_JOBS = (
+    Parameter("model", "query", "Only jobs of this model", TEXT),
+    Parameter("kind", "query", "Only this kind", {**TEXT, "enum": list(KINDS)}),
+    Parameter("state", "query", "Only jobs in this state", {**TEXT, "enum": list(State)}),
+    Parameter("limit", "query", "At most so many", _most(500)),
+    CURSOR,
+)
+OF_METRICS = (
+    Parameter("format", "query", "csv for a table, as does Accept: text/csv", TEXT),
+    Parameter("limit", "query", "Values on a page of JSON, at most", _most(MAX_POINTS, default=MAX_POINTS)),
+    Parameter("cursor", "query", "The `next_cursor` of the page before", COUNT),
+)
+OF_RUNS = (
+    Parameter("top", "query", "At most so many", _most(1000)),
+    Parameter("order_by", "query", "NAME, NAME:max, NAME:min or newest", TEXT),
+    CURSOR,
+)
+SUBMIT = (
+    Parameter("Idempotency-Key", "header", "Makes a repeated request answer the first job", TEXT),
+    Parameter("Job-Priority", "header", "Higher runs first; 0 is usual", {"type": "integer"}),
+    Parameter("Job-Callback-Url", "header", "Where a signed webhook tells the end", TEXT),
+)

@@ -41,12 +41,6 @@ class Reports(modelport.Model):
         version = torchish.__version__
         return {"name": "reports", "version": version, "made of": [version, Odd()]}
 
-    def warm(self) -> None:
-        child = os.fork()
-        if not child:
-            raise RuntimeError("both come back from here, and this is not the worker")
-        os.waitpid(child, 0)
-
     def predict(self) -> list[Any]:
         return [torchish.__version__, Same("same"), Count(3), Share(0.5)]
 

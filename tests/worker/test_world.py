@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from job_calls import ended
-from serving import ROOT, Server, environment
+from serving import MODELS, ROOT, Server, environment, serving
 
 SHADOWS = ("signal", "types", "select", "logging", "email", "tempfile", "asyncio")
 READS_COMMAND_LINE = """
@@ -155,6 +155,43 @@ def test_processes_of_a_model_are_as_those_of_a_program(served: Server) -> None:
         "interrupted": -2,
         "said": "BaseModel\n",
     }
+
+
+FORKING = ("InLoad", "InLoadRaising", "InWarm", "InWarmRaising")
+
+
+def test_what_is_forked_while_a_model_is_loaded_does_not_speak_for_its_worker() -> None:
+    models = [f"{name}={MODELS / 'forking_models.py'}:{name}" for name in FORKING]
+    with serving(*models) as server:
+        for name in FORKING:
+            told = [line.partition(f"modelport.engine: {name}: ")[2] for line in server.lines]
+            assert [line.partition(" after ")[0] for line in told if "ready" in line or "fail" in line] == [
+                "ready"
+            ]
+            answer = server.client.post(f"/v2/models/{name}/predict/")
+            assert answer.json() == server.process.pid  # the parent of a worker, and not of what it forks
+
+
+@pytest.mark.parametrize("name", FORKING)
+@pytest.mark.parametrize("verb", ["check", "predict"])
+def test_nor_for_a_command(verb: str, name: str) -> None:
+    command = [sys.executable, "-m", "modelport", verb, f"{MODELS / 'forking_models.py'}:{name}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert ("Traceback" in done.stderr, "\nError: " in done.stderr) == (name.endswith("Raising"), False)
+    if verb == "check":
+        assert done.stdout.count("can be served") == 1
+        assert ("loading it starts processes" in done.stdout) == name.startswith("InLoad")
+    else:
+        assert done.stdout.strip().isdecimal()
+
+
+def test_check_tells_of_processes_that_are_spawned_at_import(tmp_path: Path) -> None:
+    code = "import multiprocessing as mp\nmp.get_context('spawn').Process(target=print).start()\n"
+    (tmp_path / "spawning.py").write_text(f"{code}def predict(x: int) -> int: return x\n")
+    command = [sys.executable, "-m", "modelport", "check", "--strict", str(tmp_path / "spawning.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment())
+    assert (done.returncode, "loading it starts processes" in done.stdout) == (1, True), done.stdout
 
 
 def test_a_real_deepaas_goes_before_the_stand_in_for_children(tmp_path: Path) -> None:

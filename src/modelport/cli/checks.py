@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from modelport.cli.code_checks import Finding, misspelt_names, problems_of_defaults
+from modelport.cli.code_checks import Finding, StartedProcesses, misspelt_names, problems_of_defaults
 from modelport.cli.missing_modules import how_to_install
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.served import ServedModel
@@ -18,6 +18,7 @@ from modelport.contract.typed import TypedModel
 from modelport.sources.load import load_model
 from modelport.sources.source import Source
 from modelport.worker.main import warm
+from modelport.worker.world import once
 
 GENERIC = "Could not load description from underlying model"
 
@@ -34,16 +35,20 @@ class Examined:
 def examined(source: Source) -> Examined:
     """Load the model, read its contract, check it, warm it. Never raises an error of the model's."""
     result = Examined()
+    started = StartedProcesses()
     try:
-        model = load_model(source)
+        with once():
+            model = load_model(source)
     except (ModelLoadError, SystemExit) as error:
         result.error = error
         result.findings.append(Finding("error", _said(error, source), _remedy_of_load(error)))
         return result
     result.signature = model.signature
     result.findings += [*_problems_of_signature(model.signature), *_problems_of_functions(model)]
+    result.findings += started.findings()
     try:
-        warm(model)
+        with once():
+            warm(model)
     except ModelLoadError as error:
         result.error = error
         remedy = "make warm() work in this environment, or leave it out; --debug shows the traceback"

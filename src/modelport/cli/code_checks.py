@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import multiprocessing.process
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,6 +29,29 @@ class Finding:
     level: Literal["error", "warning"]
     problem: str
     remedy: str
+
+
+class StartedProcesses:
+    """Notices processes that are made from now on, by `multiprocessing` or `os.fork`."""
+
+    def __init__(self) -> None:
+        self._before = _processes_made()
+        self._forks: list[None] = []
+        os.register_at_fork(before=lambda: self._forks.append(None))
+
+    def findings(self) -> Iterator[Finding]:
+        """What there is to say of them, if there are any."""
+        if self._forks or _processes_made() != self._before:
+            yield Finding(
+                "warning", "loading it starts processes: each worker, each job and each process that is "
+                "spawned loads it again, and starts them again",
+                "start them where they are needed: in warm(), predict() or train()",
+            )  # fmt: skip
+
+
+def _processes_made() -> str:
+    """`multiprocessing`'s own count of the processes that were made."""
+    return repr(getattr(multiprocessing.process, "_process_counter", None))
 
 
 def problems_of_defaults(model: TypedModel) -> Iterator[Finding]:

@@ -128,9 +128,11 @@ def loaded(source: Source, *, debug: bool = False) -> ServedModel:
     """The model, not warmed. Raises `click.ClickException` with the reason; `debug` shows the traceback."""
     from modelport.contract.errors import ModelLoadError
     from modelport.sources.load import load_model
+    from modelport.worker.world import once
 
     try:
-        return load_model(source)
+        with once():
+            return load_model(source)
     except ModelLoadError as error:
         raise failed(str(error), error, debug) from None
     except SystemExit as error:  # of the model's own code
@@ -141,9 +143,11 @@ def warmed(model: ServedModel, *, debug: bool = False) -> None:
     """Warm the model. Raises `click.ClickException` with the reason."""
     from modelport.contract.errors import ModelLoadError
     from modelport.worker.main import warm
+    from modelport.worker.world import once
 
     try:
-        warm(model)
+        with once():
+            warm(model)
     except ModelLoadError as error:
         raise failed(str(error), error, debug) from None
 

@@ -31,7 +31,7 @@ from modelport.worker.failures import described, own_trace, trace, words
 from modelport.worker.frames import Failed, FrameSocket, Kind, Load, Ready, State
 from modelport.worker.host import Host
 from modelport.worker.urgency import give_way, giving_way
-from modelport.worker.world import end_if_forked
+from modelport.worker.world import once
 
 PR_SET_PDEATHSIG = 1
 
@@ -84,23 +84,22 @@ def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool 
 def _prepared(rules: Load, frames: FrameSocket, urgent: bool) -> ServedModel | None:
     """The loaded, warmed and announced model; `None` if that failed, and was reported."""
     began = perf_counter()
-    process = os.getpid()
     try:
         with giving_way() if urgent else contextlib.nullcontext():
             frames.send(Kind.STATE, State("loading"))
-            model = load_model(source_of(rules))
+            with once():
+                model = load_model(source_of(rules))
             loaded = perf_counter()
             if rules.warm:
                 frames.send(Kind.STATE, State("warming"))
-                warm(model)
-            end_if_forked(process)
+                with once():
+                    warm(model)
             gc.collect()
             gc.freeze()  # what was loaded stays; collections need not walk over it again
         frames.send(Kind.READY, Ready(model.signature, loaded - began, perf_counter() - loaded))
     except Terminated:
         raise
     except BaseException as error:  # the model's own code: anything may come out of it
-        end_if_forked(process, error)
         known = isinstance(error, ModelLoadError)
         message = words(error) if known else described(error)
         package = rules.target.partition(".")[0] if rules.kind == "module" else ""

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from types import FrameType
 
 Handler = Callable[[int, FrameType | None], None]
@@ -60,6 +60,18 @@ def handle(handlers: dict[int, Handler]) -> None:
 
 def nothing(number: int, frame: FrameType | None) -> None:
     """Handles a signal that means nothing here. Unlike SIG_IGN, this is not inherited by other programs."""
+
+
+@contextlib.contextmanager
+def once() -> Generator[None]:
+    """Let only this process come back from code of the model's: what that forks ends where the block does."""
+    process = os.getpid()
+    try:
+        yield
+    except BaseException as error:
+        end_if_forked(process, error)
+        raise
+    end_if_forked(process)
 
 
 def end_if_forked(process: int, error: BaseException | None = None) -> None:

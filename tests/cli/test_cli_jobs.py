@@ -19,27 +19,12 @@ from typing import Any
 
 import pytest
 from cli_process import SECONDS, modelport
-from serving import MODELS, Server, environment, serving
+from serving import Server, environment
 
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.records import NewJob, Outcome
 from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
-
-TRAINABLE = f"t={MODELS / 'trainable.py'}:Trainable"
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def server(data_dir: Path) -> Iterator[Server]:
-    with serving(
-        TRAINABLE, "--cancel-grace", "0.4", "--job-workers", "2", MODELPORT_DATA_DIR=str(data_dir)
-    ) as server:
-        yield server
 
 
 def jobs(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -6,27 +6,12 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from cli_process import SECONDS, modelport
-from serving import MODELS, Server, environment, serving
+from serving import Server, environment
 
 import modelport as package
-
-TRAINABLE = f"t={MODELS / 'trainable.py'}:Trainable"
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("data")
-
-
-@pytest.fixture(scope="module")
-def server(data_dir: Path) -> Iterator[Server]:
-    with serving(TRAINABLE, "--job-workers", "2", MODELPORT_DATA_DIR=str(data_dir)) as server:
-        yield server
 
 
 def trained(server: Server, **arguments: object) -> str:

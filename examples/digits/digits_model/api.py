@@ -136,7 +136,7 @@ def get_train_args() -> dict[str, fields.Field]:
             validate=Range(0.05, 0.5),
             description="The fraction of the data that is held out to measure the accuracy",
         ),
-        "save": fields.Bool(missing=True, description="Predict with what was trained, from now on"),
+        "save": fields.Bool(missing=False, description="Predict with what was trained, from now on"),
     }
 
 

@@ -66,3 +66,31 @@ def test_an_unknown_model_is_404(predict: Predict) -> None:
 def test_a_request_id_is_in_every_answer(predict: Predict) -> None:
     ids = [predict("old", json={"count": count}).headers["x-request-id"] for count in (1, 1, 11)]
     assert len(set(ids)) == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("/v2/models/raises/predikt/", "/v2/models/raises/predict"),
+        ("/v2/model/raises/predict", "/v2/models/raises/predict"),
+        ("/models/raises/predict", "/v2/models/raises/predict"),
+        ("/v2/v2/models/raises", "/v2/models/raises"),
+        ("/v2/job", "/v2/jobs"),
+        ("/helth", "/health"),
+    ],
+)
+def test_a_path_that_is_misspelt_is_told_the_one_that_is_near(site: Server, asked: str, meant: str) -> None:
+    detail = problem(site.client.get(asked), 404)["detail"]
+    assert detail.startswith(f"there is nothing at this path; did you mean {meant!r}"), detail
+
+
+@pytest.mark.parametrize("asked", ["/", "/nowhere", "/a/b/c/d/e/f", "/v2/" + "x/" * 200, "/%00/%ff/x/y"])
+def test_a_path_that_is_near_none_is_told_none(site: Server, asked: str) -> None:
+    answer = site.client.get(asked, follow_redirects=False)
+    assert "did you mean" not in answer.text
+
+
+def test_a_model_that_is_misspelt_is_told_the_one_that_is_near(site: Server) -> None:
+    detail = problem(site.client.get("/v2/models/Raise/"), 404)["detail"]
+    assert detail.startswith("there is no model 'Raise'; there is: ")
+    assert "; did you mean 'raises'" in detail

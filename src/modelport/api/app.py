@@ -29,6 +29,7 @@ from modelport.api.job_submission import JobSubmission
 from modelport.api.mlup.configuration import MlupConfiguration
 from modelport.api.mlup.routes import MlupApi
 from modelport.api.model_calls import ModelCalls
+from modelport.api.near_paths import near_path
 from modelport.api.preferences import preferences
 from modelport.api.routing import EndpointRoute, paths_of_gets_that_run, routes_of
 from modelport.api.runs.predictions import RunPredictions
@@ -205,7 +206,10 @@ class Application:
                 return Response(status_code=204, headers=headers)
             detail = f"{request.method} is not possible here; possible: {headers['Allow']}"
         elif error.status_code == 404:
-            detail = "there is nothing at this path; /openapi.json lists what there is"
+            path = request.scope["path"].removeprefix(self.base_path)
+            known = (route.path for route in self._others.routes if isinstance(route, Route))
+            near = near_path(path, known)
+            detail = f"there is nothing at this path{near or ';'} /openapi.json lists what there is"
         else:
             detail = error.detail
         return self._problem_response(Problem(error.status_code, detail, headers.items()))

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from modelport.contract.metadata import metadata_body
+from modelport.contract.nearest import meant, nearest
 from modelport.engine.ports import Engine, Pool, PoolState
 from modelport.http.problems import Problem
 from modelport.settings import Settings
@@ -76,5 +77,8 @@ def find_pool(engine: Engine, name: str) -> Pool:
     """The model of this name. Raises `Problem` 404 with the names that exist."""
     pool = engine.pools.get(name)
     if pool is None:
-        raise Problem(404, f"there is no model {name[:100]!r}; there is: {', '.join(engine.pools) or 'none'}")
+        known = {known.lower(): known for known in engine.pools}
+        near = meant([known[one] for one in nearest(name[:100].lower(), known)])
+        listed = ", ".join(engine.pools) or "none"
+        raise Problem(404, f"there is no model {name[:100]!r}; there is: {listed}{near}")
     return pool

@@ -1,0 +1,31 @@
+"""The path that somebody may have meant who asked for one that there is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from modelport.contract.nearest import did_you_mean
+
+MAX_PATH = 200  # longer ones are not misspelt
+SUFFICIENT_PARTS = 2  # of a path, below which nothing of it says what was meant
+
+
+def near_path(path: str, known: Iterable[str]) -> str:
+    """`; did you mean '/v2/models/…'?`, or nothing where no route is near.
+
+    `known` has `{…}` for the parts that are names: these are taken as they were asked. A part too many or too
+    few may stand in front, as where an address has the `/v2` already, or not yet.
+    """
+    asked = path.strip("/").split("/")
+    if len(path) > MAX_PATH or len(asked) < SUFFICIENT_PARTS:
+        return did_you_mean(path, (one for one in known if "{" not in one)) if len(path) <= MAX_PATH else ""
+    found: set[str] = set()
+    for one in known:
+        parts = one.strip("/").split("/")
+        for given in (asked, asked[1:], [parts[0], *asked]):
+            if len(given) == len(parts):
+                filled = (
+                    name if part.startswith("{") else part for part, name in zip(parts, given, strict=True)
+                )
+                found.add("/" + "/".join(filled))
+    return did_you_mean("/" + "/".join(asked), sorted(found))

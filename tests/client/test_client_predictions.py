@@ -223,6 +223,12 @@ def test_an_unknown_model(client: Any) -> None:
         client.predict("letters")
 
 
+def test_an_address_with_a_path_too_many_is_named(server: Server) -> None:
+    with modelport.Client(f"{server.url}/v2") as client:
+        with pytest.raises(NotFound, match="the client ends in /v2, which may be too much"):
+            client.predict("Sums")
+
+
 def test_a_model_that_fails(client: Any, server: Server) -> None:
     with pytest.raises(ModelFailed, match=r"the weights are lost \(HTTP 500, request ") as failed:
         client.predict("Fails")

@@ -54,7 +54,8 @@ def test_predictions_are_served_where_the_data_folder_cannot_be_looked_into(mode
     (model.parent / "data").write_text("no folder")
     with serving(str(model), MODELPORT_DATA_DIR=str(model.parent / "data" / "inside")) as server:
         assert server.client.post("/v2/models/model_here/predict/").json() == "ok"
-        assert "this server has no jobs: " in server.log
+        said = f"its data folder {model.parent / 'data' / 'inside'} cannot be used (Not a directory)"
+        assert f"this server has no jobs: {said}: give another with --data-dir" in server.log
 
 
 @pytest.mark.parametrize("command", ["serve", "predict", "check", "train"])

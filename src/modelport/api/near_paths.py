@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from modelport.contract.nearest import did_you_mean
+from modelport.contract.nearest import meant, nearest
 
 MAX_PATH = 200  # longer ones are not misspelt
 SUFFICIENT_PARTS = 2  # of a path, below which nothing of it says what was meant
@@ -17,8 +17,10 @@ def near_path(path: str, known: Iterable[str]) -> str:
     few may stand in front, as where an address has the `/v2` already, or not yet.
     """
     asked = path.strip("/").split("/")
-    if len(path) > MAX_PATH or len(asked) < SUFFICIENT_PARTS:
-        return did_you_mean(path, (one for one in known if "{" not in one)) if len(path) <= MAX_PATH else ""
+    if len(path) > MAX_PATH:
+        return ""
+    if len(asked) < SUFFICIENT_PARTS:
+        return meant(nearest(path, (one for one in known if "{" not in one))[:1])
     found: set[str] = set()
     for one in known:
         parts = one.strip("/").split("/")
@@ -28,4 +30,4 @@ def near_path(path: str, known: Iterable[str]) -> str:
                     name if part.startswith("{") else part for part, name in zip(parts, given, strict=True)
                 )
                 found.add("/" + "/".join(filled))
-    return did_you_mean("/" + "/".join(asked), sorted(found))
+    return meant(nearest("/" + "/".join(asked), sorted(found))[:1])

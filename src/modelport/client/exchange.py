@@ -195,7 +195,7 @@ def error_of(response: httpx.Response) -> ModelportError:
         return ArgumentsRefused(body)
     detail = _detail(response, body)
     if status == 404:
-        return NotFound(detail, request_id)
+        return NotFound(detail + _too_much(response, body), request_id)
     if status in BUSY:
         return ServerBusy(detail, _retry_after(response), request_id, status)
     if status >= 500:
@@ -204,6 +204,15 @@ def error_of(response: httpx.Response) -> ModelportError:
     if status == 409 and isinstance(report, dict):
         return PromotionRefused(status, detail, cast("dict[str, Any]", report), request_id)
     return RequestRefused(status, detail, request_id)
+
+
+def _too_much(response: httpx.Response, body: dict[str, Any]) -> str:
+    """What the client's address may have too much, where the server has nothing at a path of its API."""
+    path = response.request.url.path
+    before = path[: max(0, path.rfind("/v2/"))]
+    if not before or "there is nothing at this path" not in str(body.get("detail")):
+        return ""
+    return f" (asked for {path}: the address given to the client ends in {before}, which may be too much)"
 
 
 def _json_object(response: httpx.Response) -> dict[str, Any]:

@@ -81,11 +81,17 @@ class JobService:
             self._secret = await asyncio.to_thread(webhook_secret, settings.webhook_secret, self.data_dir)
             self._store = await JobStore.open(where, when_trained=self._when_trained)
         except (OSError, ValueError, StoreError) as error:
-            self.unavailable = f"this server has no jobs: {error}"
+            self.unavailable = f"this server has no jobs: {self._why(error)}"
             log.error("%s", self.unavailable)
             return
         self.unavailable = ""
         self._feeds = Feeds(self._store)
+
+    def _why(self, error: Exception) -> str:
+        if not isinstance(error, OSError):
+            return str(error)
+        reason = error.strerror or str(error)
+        return f"its data folder {self.data_dir} cannot be used ({reason}): give another with --data-dir"
 
     def begin(self) -> None:
         """Run jobs, if there is a store."""

@@ -40,6 +40,7 @@ MODELS = [
     "any-media=typed_models:AnyMedia",
     "two-boxes=webargs_models:TwoBoxes",
     "template=published_models:Template",
+    "choosing=published_models:Choosing",
     "eye=file_models:Eye",
     "together=file_models:Together",
     "several=file_models:Several",

@@ -82,3 +82,25 @@ def test_the_swagger_document_has_arguments_as_they_were_declared(site: Server) 
     assert (by_name["accept"]["in"], by_name["accept"]["default"]) == ("header", "application/json")
     cookies = site.client.get("/openapi.json").json()["paths"][path]["post"]["parameters"]
     assert [p["name"] for p in cookies if p["in"] == "cookie"] == ["session"]
+
+
+def test_choices_and_objects_in_a_query(predict: Predict) -> None:
+    defaults = {"colour": "BLUE", "box": None, "options": {}, "size(h,w)": [1.0, 2.0]}
+    assert predictions(predict("choosing")) == defaults
+    asked = {"colour": "1", "box": '{"left": "5"}', "options": '{"a": [1]}'}
+    assert predictions(predict("choosing", params=asked)) == defaults | {
+        "colour": "RED",
+        "box": {"left": 5},
+        "options": {"a": [1]},
+    }
+    assert predictions(predict("choosing", json={"colour": 1, "size(h,w)": [3]}))["size(h,w)"] == [3.0]
+    assert predict("choosing", params={"colour": "2"}).json() == {"colour": ["Must be one of: 1, blue."]}
+    refused = predict("choosing", params={"options": '{"refuse": true}'})
+    assert (refused.status_code, refused.json()) == (422, {"colour": ["It is too dark."]})
+
+
+def test_a_training_may_answer_a_set(site: Server) -> None:
+    uuid = site.client.post("/v2/models/choosing/train/").json()["uuid"]
+    job_calls.ended(site.client, uuid)
+    body = site.client.get(f"/v2/models/choosing/train/{uuid}").json()
+    assert body["result"]["output"] == ["saved in models/1"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 from pathlib import Path
 from typing import Any
 
+import marshmallow
 from deepaas.model.v2.wrapper import UploadedFile
-from webargs import fields, validate
+from webargs import ValidationError, fields, validate
 from webargs_models import Old
 
 CONTENT_TYPES = ["application/json", "text/plain", "image/*"]
@@ -54,6 +56,35 @@ class Template:
 
     def train(self, epochs: int, accept: str) -> dict[str, Any]:
         return {"epochs": epochs, "accept": accept}
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = "blue"
+
+
+class Box(marshmallow.Schema):
+    left = fields.Int(required=True)
+
+
+class Choosing:
+    """Choices that are no texts, objects in a query, names that are none of Python's, a set for an answer."""
+
+    def get_predict_args(self) -> dict[str, Any]:
+        return {
+            "colour": fields.Enum(Colour, by_value=True, load_default=Colour.BLUE),
+            "box": fields.Nested(Box, load_default=None),
+            "options": fields.Dict(load_default={}),
+            "size(h,w)": fields.List(fields.Float, load_default=[1.0, 2.0], metadata={"location": "json"}),
+        }
+
+    def predict(self, **arguments: Any) -> Any:
+        if arguments["options"].get("refuse"):
+            raise ValidationError("It is too dark.", field_name="colour")
+        return arguments | {"colour": arguments["colour"].name}
+
+    def train(self) -> set[str]:
+        return {"saved in models/1"}
 
 
 class Complete(Old):

@@ -35,7 +35,7 @@ class LocalEngine:
         self.settings = settings
         self.launch_job: JobLauncher = launch_job
         self.spool = Spool(settings.spool_dir)
-        self._watch: DeathWatch | None = None
+        self._watching: asyncio.Task[DeathWatch | None] | None = None
         self.pools: dict[str, ModelPool] = {}
         self.versions: dict[tuple[str, int], ModelPool] = {}
         self.shares: dict[str, Router] = {}  # of models that have a canary
@@ -47,9 +47,16 @@ class LocalEngine:
         """Make the spool folder and a pool for each model, without workers. Raises `OSError`."""
         check_path(self.spool.root)
         await asyncio.to_thread(self.spool.open)
-        self._watch = await asyncio.to_thread(DeathWatch, self.spool.root)
+        self._watching = asyncio.create_task(self._watch())  # it takes a while, and nothing waits for it
         for source in self.sources:
             self.pools[source.name] = ModelPool(source, self.settings, self.spool)
+
+    async def _watch(self) -> DeathWatch | None:
+        try:
+            return await asyncio.to_thread(DeathWatch, self.spool.root)
+        except OSError as error:
+            log.warning("what models start would outlive a kill of this server: %s", error.strerror or error)
+            return None
 
     def begin(self) -> None:
         """Start the workers of every model; returns before they are ready."""
@@ -154,5 +161,6 @@ class LocalEngine:
         """End every worker and remove every temporary file. `at_once` gives the workers no time."""
         await asyncio.gather(*(pool.stop(at_once=at_once) for pool in self.all_pools()))
         await asyncio.to_thread(self.spool.close)
-        if self._watch is not None:
-            self._watch.end()
+        watch = await self._watching if self._watching is not None else None
+        if watch is not None:
+            watch.end()

@@ -1,15 +1,15 @@
-"""A model that fails for nothing that its hints let through, and leaves something in every list."""
+"""Models that fail for nothing that their hints let through."""
 
 from __future__ import annotations
 
 import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import modelport
 
 
 class Fuzzed(modelport.Model):
-    """Predicts, validates, and trains with an artifact, a metric and a model."""
+    """Predicts, validates, and trains with an artifact, a metric and a model: something is in every list."""
 
     factor = 1.0
 
@@ -40,3 +40,21 @@ class Fuzzed(modelport.Model):
     @classmethod
     def load_model(cls, path: str) -> Fuzzed:
         return cls()
+
+
+class FuzzedFiles(modelport.Model):
+    """Takes files, pictures and tables of any content."""
+
+    def predict(
+        self,
+        file: modelport.File | None = None,
+        more: list[modelport.File] = [],
+        image: modelport.Image | None = None,
+        table: modelport.Table | None = None,
+    ) -> dict[str, Any]:
+        return {
+            "file": None if file is None else len(file.read()),
+            "more": [len(one.read()) for one in more],
+            "image": None if image is None else [image.width, image.height],
+            "table": None if table is None else table.columns,
+        }

@@ -61,6 +61,10 @@ def test_who_asks_for_json_gets_a_list(
     assert answer.json() == items
     preferred = {"Accept": "application/json, text/event-stream"}
     assert predict(model, params=params, headers=preferred).headers["content-type"].startswith("text/event")
+    collected = predict(
+        model, params=params, headers={"Prefer": "wait=30"}
+    )  # by a job, whose result is whole
+    assert (collected.headers["content-type"], collected.json()) == ("application/json", items)
 
 
 def test_a_list_that_fails_midway_is_cut(predict: Predict) -> None:

@@ -207,12 +207,14 @@ class Host:
             value = self._event_loop().run_until_complete(_awaited(value))
         end_if_forked(self._process)
         if call.verb != "predict" or call.collect:
-            if is_stream(value):  # a job has no client that reads along: its result is the whole
+            streamed = is_stream(value)
+            if streamed:  # a job has no client that reads along: its result is the whole
                 value = list(pieces(value, self._event_loop()))
             if call.verb == "train":
                 keep_returned_model(value)
             running.end()
-            if call.verb != "predict":
+            is_list = streamed and operation.is_listable and dialect_of(call).frame is None
+            if call.verb != "predict" or is_list:  # such a list has no envelope without a job, either
                 return Answer(call.id, body=self.encoder.json_bytes(value))
         elif is_stream(value):
             return self._stream(call, value, media_type, operation)

@@ -39,6 +39,20 @@ class Pours(modelport.Model):
         job.artifact(job.checkpoint_dir / "large")
         return "x" * 900_000
 
+class Measures(modelport.Model):
+    def predict(self, n: int = 1) -> int:
+        return n
+
+    def train(self, numbers: int, text: str = "") -> str:
+        job = modelport.current_job()
+        job.log_performance({f"number {number}": number / 7 for number in range(numbers)})
+        (job.checkpoint_dir / "model").write_text("x")
+        job.save_model(job.checkpoint_dir / "model")
+        return "x" * 900_000
+
+    def load_model(self, path):
+        pass
+
 class Streams(modelport.Model):
     def predict(self) -> Iterator[str]:
         for _ in range(1000):
@@ -50,7 +64,7 @@ class Streams(modelport.Model):
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("pours")
     (folder / "pours.py").write_text(MODEL)
-    models = [f"{name.lower()}={folder / 'pours.py'}:{name}" for name in ("Pours", "Streams")]
+    models = [f"{name.lower()}={folder / 'pours.py'}:{name}" for name in ("Pours", "Streams", "Measures")]
     with serving(*models, "--workers", "2") as running:
         yield running
 
@@ -146,3 +160,56 @@ def test_answers_to_many_requests_at_once_cost_little(server: Server) -> None:
     with deaf(server, post("/v2/models/pours/predict", {"size": 20_000}) * 40, 60):
         peak = settled(server)
     assert peak < MOST
+
+
+TRAININGS = 8  # each with 3 MB of numbers, 0.9 MB of a result and 0.9 MB of arguments
+LISTINGS = {
+    "runs": "/v2/models/measures/runs?top=1000",
+    "runs in order": "/v2/models/measures/runs?top=1000&order_by=number 9",
+    "versions": "/v2/models/measures/versions?limit=1000",
+    "trainings": "/v2/models/measures/train",
+    "jobs": "/v2/jobs?model=measures&limit=500",
+    "run": "/v2/models/measures/runs/live",
+    "performance": "/v2/models/measures/performance",
+}
+
+
+@pytest.fixture(scope="module")
+def trained(server: Server) -> list[str]:
+    sent = {"numbers": 150_000, "text": "x" * 900_000}
+    started = [server.client.post("/v2/models/measures/train", json=sent).json() for _ in range(TRAININGS)]
+    ids: list[str] = [one["uuid"] for one in started]
+    for one in ids:
+        assert ended(server.client, one, 120)["state"] == "succeeded"
+    return ids
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", LISTINGS)
+def test_rows_of_many_numbers_cost_little(server: Server, trained: list[str], what: str) -> None:
+    """A listing of them all is 24 MB, and was as much for each reader, and several times that while made."""
+    with deaf(server, get(LISTINGS[what].replace(" ", "%20")), 15):
+        peak = settled(server)
+    assert peak < 350 * MB
+
+
+@pytest.mark.slow
+def test_nothing_is_lost_where_a_page_is_bounded_in_bytes(server: Server, trained: list[str]) -> None:
+    for path, rows, key in (
+        ("/v2/models/measures/runs", "runs", "run_id"),
+        ("/v2/models/measures/versions", "versions", "run_id"),
+        ("/v2/jobs", "jobs", "id"),
+    ):
+        found: list[str] = []
+        cursor = ""
+        while cursor is not None:
+            page = server.client.get(path, params={"cursor": cursor} if cursor else {}).json()
+            found += [row[key] for row in page[rows] if row[key] is not None]
+            cursor = page["next_cursor"]
+        assert found[:TRAININGS] == trained[::-1]
+    listed = server.client.get("/v2/models/measures/train").json()
+    assert [one["uuid"] for one in listed] == [one for one in trained if one in {o["uuid"] for o in listed}]
+    shown = [one for one in listed if one["result"]["output"] is not None]
+    assert listed[-len(shown) :] == shown  # the newest
+    assert 1 <= len(shown) < TRAININGS
+    assert server.client.get(f"/v2/models/measures/train/{trained[0]}").json()["result"]["output"]

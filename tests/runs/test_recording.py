@@ -177,5 +177,5 @@ async def test_trainings_that_end_at_once_get_one_number_each(jobs: Jobs, where:
     await asyncio.gather(*(end(place) for place in range(40)))
     await other.store.close()
     for model in ("m", "n"):
-        versions = [run.version for run in await jobs.runs.versions(model, 100)]
+        versions = [run.version for run in (await jobs.runs.versions(model, 100)).runs]
         assert versions == list(range(20, 0, -1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 
 import pytest
@@ -13,7 +13,7 @@ from run_records import Jobs, new_run, open_jobs, returned, saved, trained
 
 from modelport.runs.errors import RunError
 from modelport.runs.performance import Order
-from modelport.runs.records import Promotion, Run, TrafficPlan
+from modelport.runs.records import NewRun, Promotion, Run, TrafficPlan
 from modelport.runs.store import LIVE, AliasMoved
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +34,43 @@ async def pages(jobs: Jobs, order: Order | None, limit: int) -> list[Run]:
         cursor = page.cursor
 
 
+async def versions_of(jobs: Jobs) -> AsyncIterator[Run]:
+    """Every run of the model that has a version, page by page."""
+    below: int | None = None
+    while True:
+        page = await jobs.runs.versions("m", MANY, below)
+        for run in page.runs:
+            yield run
+        if page.cursor is None:
+            return
+        below = page.cursor
+
+
+async def test_pages_are_bounded_in_bytes(jobs: Jobs) -> None:
+    """A run may hold any number of numbers: two of these are more than a page, and none is left out."""
+
+    def large(f1: float) -> NewRun:
+        many = {f"number {n}": n / 7 for n in range(30_000)}
+        return new_run(
+            performance={"overall": {"f1": f1}, "class": many}, saved="x", params={"large": "x" * 200_000}
+        )
+
+    new = [large(0.1), large(0.3), new_run(), large(0.2)]
+    assert await jobs.runs.add(new) == 4
+    first, second, small, third = (run.id for run in new)
+    for order, expected in ((None, [third, small, second, first]), (HIGHEST, [second, third, first, small])):
+        found: list[str] = []
+        cursor: int | None = None
+        while cursor is not None or not found:
+            page = await jobs.runs.page("m", order, 1000, cursor)
+            assert 1 <= len(page.runs) <= 2
+            found += [run.id for run in page.runs]
+            cursor = page.cursor
+        assert found == expected
+    assert [run.id async for run in versions_of(jobs)] == [third, second, first]
+    assert len((await jobs.runs.versions("m", 10)).runs) == 1
+
+
 @pytest.mark.slow
 async def test_ten_thousand_runs_are_paged_without_loss_or_repetition(jobs: Jobs) -> None:
     new = [
@@ -44,7 +81,8 @@ async def test_ten_thousand_runs_are_paged_without_loss_or_repetition(jobs: Jobs
     assert await jobs.runs.add([new_run(model="other", performance={"f1": 2.0})]) == 1
     newest = await pages(jobs, None, 999)
     assert [run.id for run in newest] == [run.id for run in reversed(new)]
-    assert len(await jobs.runs.versions("m", 2 * MANY)) == MANY / 2
+    versions = [one.version async for one in versions_of(jobs)]
+    assert versions == list(range(MANY // 2, 0, -1))
 
     def in_order(better: Callable[[float, float], bool], found: list[Run]) -> None:
         assert {run.id for run in found} == {run.id for run in new}
@@ -91,7 +129,7 @@ async def test_two_servers_that_take_in_the_same_runs_have_each_once(jobs: Jobs,
     both = [one.runs.add([run]) for run in new for one in (jobs, other)]
     assert sum(await asyncio.gather(*both)) == 30
     assert await jobs.runs.add(new) == 0
-    versions = [run.version for run in await other.runs.versions("m", 100)]
+    versions = [run.version for run in (await other.runs.versions("m", 100)).runs]
     assert versions == list(range(30, 0, -1))
     await other.store.close()
 
@@ -104,7 +142,7 @@ async def test_two_servers_number_versions_without_gaps(jobs: Jobs, where: str) 
     ]  # fmt: skip
     assert sum(await asyncio.gather(*adds)) == 100
     for model in ("m", "n"):
-        versions = [run.version for run in await jobs.runs.versions(model, 100)]
+        versions = [run.version for run in (await jobs.runs.versions(model, 100)).runs]
         assert versions == list(range(50, 0, -1))
     await other.store.close()
 

@@ -26,6 +26,7 @@ from modelport.api.health import Health
 from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
+from modelport.api.listings import Listings
 from modelport.api.mlup.configuration import MlupConfiguration
 from modelport.api.mlup.routes import MlupApi
 from modelport.api.model_calls import ModelCalls
@@ -80,7 +81,8 @@ class Application:
         self.admission = Admission(settings)
         self._runs_by_get = paths_of_gets_that_run(ENDPOINTS, self.base_path)
         self.direct = DirectCalls(self._calls, self.admission, self._predict_paths, version_of)
-        self._job_routes = JobRoutes(jobs, self.base_path)
+        self._listings = Listings()
+        self._job_routes = JobRoutes(jobs, self._listings, self.base_path)
         self._submission = JobSubmission(engine, jobs, settings, self._calls.memory)
         self._job_answers = JobAnswers(self._submission, self._job_routes, self._calls, self.base_path)
         self._mlup = MlupApi(
@@ -170,16 +172,17 @@ class Application:
         def of_root(request: Request) -> str:
             return self._mlup.model.known_name()
 
+        listings = self._listings
         return Handlers(
             health=self.health,
             v2=V2(self.engine, self.settings, self.base_path),
             calls=ModelCalls(self.engine, self._calls, self._job_answers),
-            trainings=Trainings(self.engine, self.jobs, self.settings, "train"),
-            validations=Trainings(self.engine, self.jobs, self.settings, "validate"),
+            trainings=Trainings(self.engine, self.jobs, listings, self.settings, "train"),
+            validations=Trainings(self.engine, self.jobs, listings, self.settings, "validate"),
             mlup=self._mlup,
-            root_runs=RunRoutes(self.runs, predictions, of_root, self.base_path, at_root=True),
-            runs=RunRoutes(self.runs, predictions, of_path, self.base_path),
-            versions=VersionRoutes(self.runs, predictions, self.base_path),
+            root_runs=RunRoutes(self.runs, predictions, listings, of_root, self.base_path, at_root=True),
+            runs=RunRoutes(self.runs, predictions, listings, of_path, self.base_path),
+            versions=VersionRoutes(self.runs, predictions, listings, self.base_path),
             jobs=self._job_routes,
             documents=DocumentRoutes(self.engine, self.settings, self.base_path),
         )

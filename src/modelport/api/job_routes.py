@@ -13,9 +13,12 @@ from starlette.responses import JSONResponse, Response
 from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_metrics import MAX_POINTS, metrics_page, metrics_table
 from modelport.api.job_streams import WholeStream, followed_events, followed_log
+from modelport.api.listings import Listings
 from modelport.api.query_values import number_in, one_of, whole_number, yes_or_no
 from modelport.http.problems import Problem
-from modelport.jobs.records import KINDS, Job
+from modelport.jobs.pages import PAGE_BYTES
+from modelport.jobs.queries import Filter
+from modelport.jobs.records import KINDS, Job, Page
 from modelport.jobs.service import JobService
 from modelport.jobs.states import ENDED, State
 from modelport.jobs.views import job_body
@@ -27,8 +30,9 @@ MAX_EVENT = 1 << 62
 class JobRoutes:
     """The handlers, one method a resource."""
 
-    def __init__(self, jobs: JobService, base_path: str):
+    def __init__(self, jobs: JobService, listings: Listings, base_path: str):
         self.jobs = jobs
+        self.listings = listings
         self.base_path = base_path
         # Of metrics, one at a time: several threads would be no faster, and hold up predictions.
         self._making_page = asyncio.Semaphore(1)
@@ -55,20 +59,22 @@ class JobRoutes:
         """`GET /v2/jobs?model&kind&state&limit&cursor`: newest first."""
         query = request.query_params
         state = one_of(query.get("state"), "state", State)
-        page = await self.jobs.store.list(
-            model=query.get("model"),
-            kind=one_of(query.get("kind"), "kind", KINDS),
-            state=State(state) if state else None,
-            limit=number_in(query, "limit", 50, 1, MAX_PAGE),
-            cursor=number_in(query, "cursor", 0, 0, 1 << 62) or None,
-        )
-        body: dict[str, Any] = {"jobs": [job_body(job, self.base_path) for job in page.jobs]}
-        body["next_cursor"] = None if page.cursor is None else str(page.cursor)
-        return JSONResponse(body)
+        kind = one_of(query.get("kind"), "kind", KINDS)
+        fits = Filter(query.get("model"), kind, State(state) if state else None)
+        limit = number_in(query, "limit", 50, 1, MAX_PAGE)
+        cursor = number_in(query, "cursor", 0, 0, 1 << 62) or None
+
+        def body(page: Page) -> dict[str, Any]:
+            jobs = [job_body(job, self.base_path) for job in page.jobs]
+            return {"jobs": jobs, "next_cursor": None if page.cursor is None else str(page.cursor)}
+
+        return await self.listings.answer(lambda: self.jobs.store.page(fits, limit, cursor, PAGE_BYTES), body)
 
     async def job(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}`."""
-        return JSONResponse(job_body(await self.find(request), self.base_path))
+        return await self.listings.answer(
+            lambda: self.find(request), lambda job: job_body(job, self.base_path)
+        )
 
     async def cancel(self, request: Request) -> Response:
         """`DELETE /v2/jobs/{job}`: ask it to stop. 200 if it has ended, 202 if it has still to end."""

@@ -10,41 +10,66 @@ import asyncio
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.job_bodies import training_body
 from modelport.api.job_files import GONE
+from modelport.api.listings import Listings
 from modelport.api.v2 import find_pool
 from modelport.engine.ports import Engine
 from modelport.http.problems import Problem
+from modelport.jobs.queries import Filter
 from modelport.jobs.records import Job
 from modelport.jobs.service import JobService
 from modelport.settings import Settings
 
 MAX_LISTED = 1000
+LISTED_BYTES = 4 << 20  # of arguments, and as many of results
 
 
 class Trainings:
     """The resources that are read, and DELETE; POST goes through `JobSubmission`. One for each verb."""
 
-    def __init__(self, engine: Engine, jobs: JobService, settings: Settings, verb: str):
+    def __init__(self, engine: Engine, jobs: JobService, listings: Listings, settings: Settings, verb: str):
+        self.listings = listings
         self.engine = engine
         self.jobs = jobs
         self.settings = settings
         self.verb = verb
 
     async def list(self, request: Request) -> Response:
-        """`GET …/train/`: the newest 1,000 of the model, oldest first; large results only one by one."""
+        """`GET …/train/`: the newest 1,000 of the model, oldest first; large results only one by one.
+
+        Fewer where their arguments are large: `/v2/jobs` has all of them, in pages.
+        """
         pool = find_pool(self.engine, request.path_params["model"])
         check_trainings_allowed(self.settings)
-        page = await self.jobs.store.list(model=pool.name, kind=self.verb, limit=MAX_LISTED, with_call=True)
-        bodies: list[dict[str, Any]] = [training_body(job) for job in reversed(page.jobs)]
-        return json_response(bodies)
+        return await self.listings.answer(
+            lambda: self._newest(pool.name), lambda jobs: [training_body(job) for job in reversed(jobs)]
+        )
+
+    async def _newest(self, model: str) -> list[Job]:
+        """The newest first; the arguments of all, and the results of those of them that fit, are bounded."""
+        store = self.jobs.store
+        page = await store.page(Filter(model, self.verb), MAX_LISTED, None, LISTED_BYTES)
+        results = await store.results([job.number for job in page.jobs], LISTED_BYTES)
+
+        def whole(job: Job) -> Job:
+            if job.outcome is None or job.number not in results:
+                return job
+            return replace(job, outcome=replace(job.outcome, result=results[job.number]))
+
+        return [whole(job) for job in page.jobs]
 
     async def show(self, request: Request) -> Response:
         """`GET …/train/{uuid}`."""
-        return json_response(training_body(await self._whole(await self._find(request))))
+
+        async def read() -> Job:
+            return await self._whole(await self._find(request))
+
+        return await self.listings.answer(read, training_body)
 
     async def cancel(self, request: Request) -> Response:
         """`DELETE …/train/{uuid}`: ask it to stop; it stays listed."""
@@ -62,7 +87,7 @@ class Trainings:
             result = await asyncio.to_thread(path.read_bytes)
         except FileNotFoundError:
             raise Problem(404, GONE) from None
-        return msgspec.structs.replace(job, outcome=msgspec.structs.replace(outcome, result=result))
+        return replace(job, outcome=replace(outcome, result=result))
 
     async def _find(self, request: Request) -> Job:
         pool = find_pool(self.engine, request.path_params["model"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, text, union_all
 
 from modelport.jobs.errors import QueueFull
+from modelport.jobs.pages import fitting, size_of
 from modelport.jobs.records import KINDS, Event, Job, Metric, News, Page, QueueLimits
 from modelport.jobs.rows import SUMMARY, WHOLE, events_of, job_of, unpacked
 from modelport.jobs.states import State
@@ -45,13 +46,30 @@ def page(
     cursor: int | None,
     *,
     with_call: bool,
+    most_bytes: int | None = None,
 ) -> Page:
-    """Jobs, newest first, from below `cursor`. One more is read: is there a next page?"""
+    """Jobs, newest first, from below `cursor`; no more than `most_bytes` of them hold, but one at least.
+
+    One more is looked at: is there a next page?
+    """
     numbers = numbers_of(fits, cursor, limit + 1).subquery()
-    query = select(*(WHOLE if with_call else SUMMARY)).where(jobs.c.number.in_(select(numbers.c.number)))
-    rows = connection.execute(query.order_by(jobs.c.number.desc())).mappings().all()
-    found = [job_of(row) for row in rows[:limit]]
-    return Page(jobs=found, cursor=found[-1].number if len(rows) > limit and found else None)
+    size = size_of(jobs.c.arguments, *([jobs.c.call, jobs.c.result] if with_call else []))
+    query = select(jobs.c.number, size).where(jobs.c.number.in_(select(numbers.c.number)))
+    there = [(row[0], row[1]) for row in connection.execute(query.order_by(jobs.c.number.desc()))]
+    chosen = fitting(there, limit, most_bytes)
+    whole = select(*(WHOLE if with_call else SUMMARY)).where(jobs.c.number.in_(chosen))
+    rows = connection.execute(whole.order_by(jobs.c.number.desc())).mappings()
+    found = [job_of(row) for row in rows]
+    return Page(jobs=found, cursor=chosen[-1] if len(there) > len(chosen) else None)
+
+
+def results(connection: Connection, newest_first: Sequence[int], most_bytes: int) -> dict[int, bytes]:
+    """The results of the first of these jobs, by number, up to so many bytes together."""
+    size = select(jobs.c.number, func.length(jobs.c.result)).where(jobs.c.number.in_(newest_first))
+    there = [(row[0], row[1]) for row in connection.execute(size.order_by(jobs.c.number.desc()))]
+    chosen = fitting(there, len(newest_first), most_bytes)
+    rows = connection.execute(select(jobs.c.number, jobs.c.result).where(jobs.c.number.in_(chosen)))
+    return {row.number: row.result for row in rows}
 
 
 def numbers_of(fits: Filter, cursor: int | None, limit: int) -> Select[tuple[int]]:

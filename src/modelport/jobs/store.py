@@ -155,6 +155,16 @@ class JobStore:
             lambda one: queries.page(one, fits, limit, cursor, with_call=with_call)
         )
 
+    async def page(self, fits: queries.Filter, limit: int, cursor: int | None, most_bytes: int) -> Page:
+        """Jobs without calls and results, newest first: as many as hold `most_bytes`, but one at least."""
+        return await self.database.read(
+            lambda one: queries.page(one, fits, limit, cursor, with_call=False, most_bytes=most_bytes)
+        )
+
+    async def results(self, newest_first: Sequence[int], most_bytes: int) -> dict[int, bytes]:
+        """The results of the first of these jobs, by number, up to so many bytes together."""
+        return await self.database.read(lambda one: queries.results(one, newest_first, most_bytes))
+
     async def events(
         self,
         job_id: str,

@@ -247,9 +247,11 @@ class RunService:
         if text == LIVE:
             return self.live(model)
         if text == BEST:
-            run = await self.best(model)
-            assert run.version is not None  # it is one that is served
-            return run.version
+            best = None if self.order is None else await self.store.best_version(model, self.order)
+            if best is None:  # to be told why
+                best = (await self.best(model)).version
+                assert best is not None  # it is one that is served
+            return best
         aliases = await self.store.aliases(model)
         if text in aliases:
             return aliases[text].version
@@ -260,7 +262,7 @@ class RunService:
 
     async def check_version(self, model: str, version: int) -> None:
         """Raise `RunError` 404 if there is no such version."""
-        if version and await self.store.of_version(model, version) is None:
+        if version and not await self.store.has_version(model, version):
             raise RunError(404, f"the model {model!r} has no version {version}")
 
     async def aliases(self, model: str) -> Mapping[str, int]:
@@ -268,9 +270,9 @@ class RunService:
         found = {name: alias.version for name, alias in (await self.store.aliases(model)).items()}
         found[LIVE] = self.live(model)
         if self.order is not None:
-            run = await self.store.best(model, self.order)
-            if run is not None and run.version is not None:
-                found[BEST] = run.version
+            best = await self.store.best_version(model, self.order)
+            if best is not None:
+                found[BEST] = best
         return found
 
     async def promote(self, model: str, wish: Wish) -> dict[str, Any]:
@@ -314,6 +316,16 @@ class RunService:
             names = ", ".join(await self.store.names(model)) or "none"
             raise RunError(404, f"the model {model!r} has no run {run_id[:100]!r}; the newest are: {names}")
         return run
+
+    async def version_of(self, model: str, run_id: str) -> int:
+        """The version that a run has made. Raises `RunError`: 404 for no run, 409 for one without."""
+        version = await self.store.version_of(model, run_id)
+        if version is None:
+            run = await self.run(model, run_id)
+            if run.version is None:
+                raise RunError(409, f"the run {run.id!r} has saved no model, so it cannot predict")
+            version = run.version
+        return version
 
     async def chosen(self, model: str) -> Run:
         """The run that answers are about: the live one; else the best; else the newest. Raises `RunError`."""

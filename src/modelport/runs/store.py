@@ -10,10 +10,11 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from modelport.jobs.records import FOR_EVER
 from modelport.jobs.rows import packed, plain, unpacked
 from modelport.jobs.service import JobService
+from modelport.runs import listing
 from modelport.runs.errors import no_version
 from modelport.runs.performance import Order
 from modelport.runs.records import Alias, NewRun, Promotion, Run, RunPage, TrafficPlan
-from modelport.runs.rows import SUMMARY, column_name, insert_run, run_of
+from modelport.runs.rows import insert_run, run_of
 from modelport.storage.database import Database
 from modelport.storage.schema.jobs import jobs
 from modelport.storage.schema.runs import aliases, promotions, runs, traffic, values
@@ -60,54 +61,63 @@ class RunStore:
 
     async def best(self, model: str, order: Order, *, served: bool = True) -> Run | None:
         """The best run, of those that have a version if it is to be served; `None` if there is none."""
-        conditions = [runs.c.version.is_not(None)] if served else []
-        found = await self._ordered(model, order, 1, 0, *conditions)
-        return found[0] if found else None
 
-    async def page(self, model: str, order: Order | None, limit: int, cursor: int | None) -> RunPage:
-        """Runs without their environments: in order, those without the number last; or newest first."""
-        if order is None:
-            below = [runs.c.number < cursor] if cursor is not None else []
-            query = select(*SUMMARY).where(runs.c.model == model, *below)
-            query = query.order_by(runs.c.number.desc()).limit(limit + 1)
-            found = await self._runs(query)
-            return RunPage(runs=found[:limit], cursor=found[limit - 1].number if len(found) > limit else None)
-        skip = cursor or 0
-        found = await self._ordered(model, order, limit + 1, skip)
-        if len(found) <= limit:
-            found += await self._without(model, order, limit + 1 - len(found), skip + len(found))
-        return RunPage(runs=found[:limit], cursor=skip + limit if len(found) > limit else None)
-
-    async def _ordered(
-        self, model: str, order: Order, limit: int, skip: int, *conditions: ColumnElement[bool]
-    ) -> list[Run]:
-        if order.highest:
-            by = values.c.value.desc(), values.c.run.desc()
-        else:
-            by = values.c.value.asc(), values.c.run.asc()
-        query = select(*SUMMARY).select_from(values).join(runs, runs.c.number == values.c.run)
-        fits = values.c.model == model, values.c.name == column_name(order.name), *conditions
-        return await self._runs(query.where(*fits).order_by(*by).limit(limit).offset(skip))
-
-    async def _without(self, model: str, order: Order, limit: int, skip: int) -> list[Run]:
-        """Runs that lack the number which the others are ordered by, newest first."""
-        has = select(values.c.run).where(values.c.model == model, values.c.name == column_name(order.name))
-
-        def read(connection: Connection) -> list[Run]:
-            before = connection.execute(select(func.count()).select_from(has.subquery())).scalar_one()
-            query = select(*SUMMARY).where(runs.c.model == model, runs.c.number.not_in(has))
-            query = query.order_by(runs.c.number.desc()).limit(limit).offset(max(0, skip - before))
-            return [run_of(row) for row in connection.execute(query).mappings()]
+        def read(connection: Connection) -> Run | None:
+            found = listing.page_of(connection, listing.best(connection, model, order, served=served), 1)
+            return found[0] if found else None
 
         return await self._database.read(read)
 
-    async def versions(self, model: str, limit: int, below: int | None = None) -> list[Run]:
-        """The runs that have a version, the newest version first."""
-        fits = [runs.c.model == model, runs.c.version.is_not(None)]
-        if below is not None:
-            fits.append(runs.c.version < below)
-        query = select(*SUMMARY).where(*fits).order_by(runs.c.version.desc()).limit(limit)
-        return await self._runs(query)
+    async def best_version(self, model: str, order: Order) -> int | None:
+        """The version of the best run that has one; `None` if there is none."""
+
+        def read(connection: Connection) -> int | None:
+            for number, _ in listing.best(connection, model, order, served=True):
+                return connection.execute(select(runs.c.version).where(runs.c.number == number)).scalar()
+            return None
+
+        return await self._database.read(read)
+
+    async def version_of(self, model: str, run_id: str) -> int | None:
+        """The version that a run has made; `None` if there is none, or no such run."""
+        query = select(runs.c.version).where(runs.c.model == model, runs.c.id == plain(run_id))
+        return await self._database.read(lambda one: one.execute(query).scalar())
+
+    async def has_version(self, model: str, version: int) -> bool:
+        """Whether there is such a version."""
+        query = select(runs.c.number).where(runs.c.model == model, runs.c.version == version)
+        return await self._database.read(lambda one: one.execute(query).first() is not None)
+
+    async def page(self, model: str, order: Order | None, limit: int, cursor: int | None) -> RunPage:
+        """Runs without their environments: in order, those without the number last; or newest first.
+
+        They are fewer than `limit` where they hold more than `PAGE_BYTES`, but one at least.
+        """
+
+        def read(connection: Connection) -> RunPage:
+            there = listing.sizes(connection, model, order, limit + 1, cursor)
+            found = listing.page_of(connection, there, limit)
+            if len(there) == len(found):
+                return RunPage(runs=found, cursor=None)
+            last = there[len(found) - 1][0] if order is None else (cursor or 0) + len(found)
+            return RunPage(runs=found, cursor=last)
+
+        return await self._database.read(read)
+
+    async def versions(self, model: str, limit: int, below: int | None = None) -> RunPage:
+        """The runs that have a version, the newest version first, in pages as those of `page`.
+
+        The cursor is the last version.
+        """
+
+        def read(connection: Connection) -> RunPage:
+            there = listing.version_sizes(connection, model, limit + 1, below)
+            found = listing.page_of(connection, there, limit)
+            return RunPage(
+                runs=found, cursor=found[-1].version if found and len(there) > len(found) else None
+            )
+
+        return await self._database.read(read)
 
     async def removed(self, model: str, versions: Collection[int]) -> set[int]:
         """Those of these versions whose run was removed."""
@@ -153,9 +163,6 @@ class RunStore:
         query = select(runs).where(*conditions)
         row = await self._database.read(lambda one: one.execute(query).mappings().first())
         return None if row is None else run_of(row)
-
-    async def _runs(self, query: Any) -> list[Run]:
-        return await self._database.read(lambda one: [run_of(row) for row in one.execute(query).mappings()])
 
     # -- changing ----------------------------------------------------------------------------------
 

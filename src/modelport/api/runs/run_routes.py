@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.handed import Handed
+from modelport.api.listings import Listings
 from modelport.api.query_values import number_in
 from modelport.api.runs.bodies import run_body, run_summary
 from modelport.api.runs.predictions import RunPredictions
-from modelport.api.training import json_response
 from modelport.http.problems import Problem
 from modelport.runs.errors import RunError
 from modelport.runs.performance import NoSuchPart, Order, numbers_of, order_of, part_of
@@ -40,12 +40,14 @@ class RunRoutes:
         self,
         runs: RunService,
         predictions: RunPredictions,
+        listings: Listings,
         model_of: FindModel,
         base_path: str,
         *,
         at_root: bool = False,
     ):
         self.runs = runs
+        self.listings = listings
         self.predictions = predictions
         self.model_of = model_of
         self.base_path = base_path
@@ -61,18 +63,24 @@ class RunRoutes:
         top = number_in(query, "top", 50, 1, MAX_TOP)
         cursor = number_in(query, "cursor", 0, 0, 1 << 62) or None
         order = self._order(query.get("order_by"))
-        page = await self.runs.store.page(model, order, top, cursor)
-        if query.get("order_by") and order is not None and not cursor:
-            await self._check_order(model, order, page)
+        checked = order if query.get("order_by") and not cursor else None
         aliases = await self.runs.aliases(model)
         place = self._place(model)
-        return json_response(
-            {
+
+        async def read() -> RunPage:
+            page = await self.runs.store.page(model, order, top, cursor)
+            if checked is not None:
+                await self._check_order(model, checked, page)
+            return page
+
+        def body(page: RunPage) -> dict[str, Any]:
+            return {
                 "runs": [run_summary(run, aliases, place) for run in page.runs],
                 "order_by": None if order is None else str(order),
                 "next_cursor": None if page.cursor is None else str(page.cursor),
             }
-        )
+
+        return await self.listings.answer(read, body)
 
     async def _check_order(self, model: str, order: Order, page: RunPage) -> None:
         """Raise `Problem` 404 with the names that exist if no run has the number that is asked for."""
@@ -95,9 +103,11 @@ class RunRoutes:
     async def run(self, request: Request) -> Response:
         """`GET …/runs/{run_id}`; `best` and `live` are names of runs, too."""
         model = self.model_of(request)
-        run = await self.runs.run(model, request.path_params["run_id"])
         aliases = await self.runs.aliases(model)
-        return json_response(run_body(run, aliases, self._place(model), self.base_path))
+        return await self.listings.answer(
+            lambda: self.runs.run(model, request.path_params["run_id"]),
+            lambda run: run_body(run, aliases, self._place(model), self.base_path),
+        )
 
     async def remove(self, request: Request) -> Response:
         """`DELETE …/runs/{run_id}`: forget a run that nothing serves."""
@@ -109,36 +119,39 @@ class RunRoutes:
     async def predict(self, request: Request) -> Response:
         """`POST …/runs/{run_id}/predict`: a prediction by the model that the run has saved."""
         model = self.model_of(request)
-        run = await self.runs.run(model, request.path_params["run_id"])
-        if run.version is None:
-            raise RunError(409, f"the run {run.id!r} has saved no model, so it cannot predict")
-        answer = partial(self.predictions.answer, model=model, version=run.version, at_root=self.at_root)
+        version = await self.runs.version_of(model, request.path_params["run_id"])
+        answer = partial(self.predictions.answer, model=model, version=version, at_root=self.at_root)
         return Handed(answer)
 
     async def params(self, request: Request) -> Response:
         """`GET …/params`: the parameters of the live run, or of `run_id`."""
-        run = await self._asked(request)
-        return json_response({"params": run.params})
+        return await self.listings.answer(lambda: self._asked(request), lambda run: {"params": run.params})
 
     async def param(self, request: Request) -> Response:
         """`GET …/params/{param}`: one of them, under its own name."""
         name = request.path_params["param"]
-        run = await self._asked(request)
-        if name not in run.params:
-            there = ", ".join(list(run.params)[:MOST_NAMES]) or "none"
-            raise Problem(404, f"the run {run.id!r} has no parameter {name[:100]!r}; there is: {there}")
-        return json_response({name: run.params[name]})
+
+        def body(run: Run) -> dict[str, Any]:
+            if name not in run.params:
+                there = ", ".join(list(run.params)[:MOST_NAMES]) or "none"
+                raise Problem(404, f"the run {run.id!r} has no parameter {name[:100]!r}; there is: {there}")
+            return {name: run.params[name]}
+
+        return await self.listings.answer(lambda: self._asked(request), body)
 
     async def performance(self, request: Request) -> Response:
         """`GET …/performance?filter=overall`: how good the live run is, or the part at a dotted path."""
-        run = await self._asked(request)
         path = request.query_params.get("filter")
-        if path is None:
-            return json_response({"performance": run.performance})
-        try:
-            return json_response({path: part_of(run.performance, path)})
-        except NoSuchPart as error:
-            raise Problem(404, str(error)) from None
+
+        def body(run: Run) -> dict[str, Any]:
+            if path is None:
+                return {"performance": run.performance}
+            try:
+                return {path: part_of(run.performance, path)}
+            except NoSuchPart as error:
+                raise Problem(404, str(error)) from None
+
+        return await self.listings.answer(lambda: self._asked(request), body)
 
     async def _asked(self, request: Request) -> Run:
         model = self.model_of(request)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.handed import Handed
+from modelport.api.listings import Listings
 from modelport.api.query_values import number_in
 from modelport.api.runs.bodies import base_version_body, promotion_body, version_body
 from modelport.api.runs.predictions import RunPredictions
@@ -19,7 +21,7 @@ from modelport.api.v2 import find_pool
 from modelport.http.problems import Problem
 from modelport.runs.checks import Limits
 from modelport.runs.promotion import Wish
-from modelport.runs.records import TrafficPlan
+from modelport.runs.records import Run, RunPage, TrafficPlan
 from modelport.runs.service import BEST, RESERVED, RunService
 from modelport.runs.store import LIVE, AliasMoved
 from modelport.settings import REGRESSIONS
@@ -48,8 +50,9 @@ class TrafficBody(msgspec.Struct, forbid_unknown_fields=True):
 class VersionRoutes:
     """The handlers, one method a resource."""
 
-    def __init__(self, runs: RunService, predictions: RunPredictions, base_path: str):
+    def __init__(self, runs: RunService, predictions: RunPredictions, listings: Listings, base_path: str):
         self.runs = runs
+        self.listings = listings
         self.predictions = predictions
         self.base_path = base_path
 
@@ -67,15 +70,16 @@ class VersionRoutes:
         query = request.query_params
         limit = number_in(query, "limit", 50, 1, MAX_LISTED)
         below = min(number_in(query, "cursor", 0, 0, 1 << 62), MAX_VERSION) or None
-        found = await self.runs.store.versions(model, limit + 1, below)
         aliases, loaded = await self.runs.aliases(model), self.runs.versions.loaded(model)
         place = self._place(model)
-        bodies = [version_body(run, aliases, loaded, place) for run in found[:limit]]
-        more = len(found) > limit
-        if not more:
-            bodies.append(base_version_body(aliases, loaded, place))
-        cursor = str(found[limit - 1].version) if more else None
-        return json_response({"versions": bodies, "next_cursor": cursor})
+
+        def body(page: RunPage) -> dict[str, Any]:
+            bodies = [version_body(run, aliases, loaded, place) for run in page.runs]
+            if page.cursor is None:
+                bodies.append(base_version_body(aliases, loaded, place))
+            return {"versions": bodies, "next_cursor": None if page.cursor is None else str(page.cursor)}
+
+        return await self.listings.answer(lambda: self.runs.store.versions(model, limit, below), body)
 
     async def version(self, request: Request) -> Response:
         """`GET …/versions/{version}`, by number or alias."""
@@ -83,10 +87,14 @@ class VersionRoutes:
         number = await self.runs.resolve(model, request.path_params["version"])
         await self.runs.check_version(model, number)
         aliases, loaded = await self.runs.aliases(model), self.runs.versions.loaded(model)
-        run = await self.runs.store.of_version(model, number) if number else None
-        if run is None:
-            return json_response(base_version_body(aliases, loaded, self._place(model)))
-        return json_response(version_body(run, aliases, loaded, self._place(model)))
+        place = self._place(model)
+
+        def body(run: Run | None) -> dict[str, Any]:
+            if run is None:
+                return base_version_body(aliases, loaded, place)
+            return version_body(run, aliases, loaded, place)
+
+        return await self.listings.answer(lambda: self.runs.store.of_version(model, number), body)
 
     async def predict(self, request: Request) -> Response:
         """`POST …/versions/{version}/predict`: a prediction by this version, whatever is live.

@@ -195,3 +195,27 @@ def test_a_header_that_says_nothing_counts_as_anything(site: Target, accept: str
 def test_accept_lines_count_together(site: Target) -> None:
     fields = ["Accept: image/png", "Accept: application/json"]
     assert site.post_raw(PREDICT.format("values"), b"", fields).status == 200
+
+
+@pytest.mark.parametrize("wanted", ["image/png", "text/plain", "image/*", "application/json;q=0"])
+def test_an_argument_accept_is_refused_as_the_header_is(site: Target, wanted: str) -> None:
+    by_header = site.predict("values", json={}, headers={"accept": wanted})
+    for sent in (
+        {"params": {"accept": wanted}, "json": {}},
+        {"json": {"accept": wanted}},
+        {"data": {"accept": wanted}},
+    ):
+        reply = site.predict("values", **sent)
+        assert (reply.status, reply.json["detail"]) == (406, by_header.json["detail"])
+
+
+def test_an_argument_accept_counts_before_the_header(site: Target) -> None:
+    fits = site.predict(
+        "values", params={"accept": "application/json"}, headers={"accept": "image/png"}, json={}
+    )
+    assert fits.status == 200
+    assert site.predict("values", params={"accept": "*/*"}, json={}).status == 200
+
+
+def test_a_model_of_deepaas_passes_over_an_accept_that_it_does_not_have(site: Target) -> None:
+    assert site.predict("legacy", params={"accept": "image/png"}, json={}).status == 200

@@ -75,9 +75,18 @@ def test_a_body_that_is_not_strict_json_is_400(site: Target, model: str, body: b
     assert (reply.status, reply.json) == (400, INVALID)
 
 
-@pytest.mark.parametrize("body", [b"", b" \r\n"])
-def test_an_empty_body_holds_no_arguments(site: Target, body: bytes) -> None:
-    assert site.json("legacy", body).status == 200
+@pytest.mark.parametrize("model", SERVED)
+def test_an_empty_body_holds_no_arguments(site: Target, model: str) -> None:
+    """As in DEEPaaS: whoever sends the header alone wants the defaults."""
+    assert site.json(model, b"").status == 200
+
+
+@pytest.mark.parametrize("model", SERVED)
+@pytest.mark.parametrize("body", [b" ", b" \r\n", b"\n"])
+def test_a_blank_body_is_no_json(site: Target, model: str, body: bytes) -> None:
+    reply = site.json(model, body)
+    assert (reply.status, reply.json) == (400, INVALID)
+    assert site.json(model, body, "text/plain").status == 415
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"":'])

@@ -246,6 +246,17 @@ def test_names_count_as_the_text_does(site: Target) -> None:
     assert site.form("files", long * 900 + END).status == 413
 
 
+def test_a_part_of_nothing_is_no_form_and_a_form_without_parts_has_no_arguments(site: Target) -> None:
+    """Browsers send the closing boundary alone for a form of nothing."""
+    assert site.form("values", END).result["number"] == 1
+    assert site.form("values", b"").status == 400
+
+
+def test_an_empty_body_is_no_file(site: Target) -> None:
+    reply = site.json("files", b"", "image/png")
+    assert (reply.status, reply.json) == (422, {"file": ["Missing data for required field."]})
+
+
 def test_an_empty_file_is_a_file(site: Target) -> None:
     body = part(b'form-data; name="file"; filename="empty"', content=b"")
     assert site.form("files", body + END).result["bytes"] == 0

@@ -120,6 +120,40 @@ def test_a_run_answers_at_the_root_as_the_root_does(client: httpx.Client) -> Non
     assert "predict_id" not in v2.json()
 
 
+SENT: dict[str, dict[str, Any]] = {
+    "unknown name": {"json": {"y": 1}},
+    "near name": {"json": {"x": 1, "X": 2}},
+    "unknown in the query": {"json": {"x": 1}, "params": {"bogus": "1"}},
+    "no object": {"json": [1]},
+    "blank": {"content": b" ", "headers": {"content-type": "application/json"}},
+    "text": {"content": b"x", "headers": {"content-type": "text/plain"}},
+    "JSON as a form": {
+        "content": b'{"x": 1}',
+        "headers": {"content-type": "application/x-www-form-urlencoded"},
+    },
+    "broken form": {"content": b"--b", "headers": {"content-type": "multipart/form-data; boundary=b"}},
+    "wrong type": {"json": {"x": "text"}},
+    "not acceptable": {"json": {"x": 1}, "headers": {"accept": "image/png"}},
+    "compressed": {"json": {"x": 1}, "headers": {"content-encoding": "gzip"}},
+}
+
+
+@pytest.mark.parametrize("sent", SENT.values(), ids=SENT)
+def test_what_is_wrong_is_told_alike_by_every_path_of_a_model(
+    client: httpx.Client, sent: dict[str, Any]
+) -> None:
+    def said(path: str) -> tuple[int, Any]:
+        answer = client.post(f"/v2/models/m/{path}", **sent)
+        body = answer.json()
+        body.pop("request_id", None)
+        return answer.status_code, body
+
+    expected = said("predict")
+    assert expected[0] in (400, 406, 415, 422)
+    assert said("versions/1/predict") == said("versions/live/predict") == expected
+    assert said(f"runs/{runs(client)[1]}/predict") == said("runs/live/predict") == expected
+
+
 def test_a_run_that_saved_no_model_cannot_predict(client: httpx.Client, place: str) -> None:
     run_id = runs(client)[None]
     answer = client.post(f"{place}/runs/{run_id}/predict", json={"x": 2})

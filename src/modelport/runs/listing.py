@@ -83,4 +83,5 @@ def _without(connection: Connection, model: str, order: Order, limit: int, skip:
 
 
 def _read(connection: Connection, query: Any) -> Sizes:
-    return [(row[0], row[1]) for row in connection.execute(query)]
+    rows: Any = connection.execute(query)
+    return [(number, size) for number, size in rows]

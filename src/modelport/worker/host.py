@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.errors import BadRequest
 from modelport.contract.media_types import best_media_type
-from modelport.contract.places import Places
+from modelport.contract.places import MISSING, Places
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import JSON, Operation
 from modelport.worker.answers import AnswerEncoder, shown_arguments
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 FLUSH_SECONDS = 0.002  # answers of a frame wait for each other no longer than this
 STREAM_WINDOW = 16  # chunks in flight before the client must have taken some
 STREAM_BYTES = 256 << 10  # and bytes, of more than one chunk
+ACCEPT = "accept"
 MAX_SAID = 100  # lines in the log about what requests had in vain: each is said once
 
 log = logging.getLogger("modelport")
@@ -161,19 +162,32 @@ class Host:
         places = dialect.read(call, self.rules)
         if dialect.fit is not None:
             dialect.fit(places, self.model.signature)
-        if call.accept and operation.accept is None:
-            chosen = best_media_type(call.accept, operation.media_types)
+        wanted = self._wanted(call, places, operation)
+        if wanted and operation.accept is None:
+            chosen = best_media_type(wanted, operation.media_types)
             if chosen is None and dialect.frame is None and operation.is_listable:
-                chosen = best_media_type(call.accept, [JSON])  # all of it, as a list
+                chosen = best_media_type(wanted, [JSON])  # all of it, as a list
             if chosen is None and dialect.frame is None:
                 offered = ", ".join(operation.media_types)
-                raise BadRequest(f"cannot answer {call.accept[:200]!r}; can answer {offered}", 406)
+                raise BadRequest(f"cannot answer {wanted[:200]!r}; can answer {offered}", 406)
             media_type = chosen or media_type
         if operation.files:
             take_sent_files(call, operation, places, self.rules)
         if self.rules.allow_url_inputs and self.model.signature.contract == "typed":
             fetch_url_inputs(call, operation, places, self.rules)
         return call, places, media_type
+
+    def _wanted(self, call: Call, places: Places, operation: Operation) -> str:
+        """What the answer should be: an argument `accept` stands for the header, which many cannot set.
+
+        Models of DEEPaaS's contract pass over one that they do not have, and an API at the root over any.
+        """
+        if places.lenient or self.model.signature.contract == "deepaas":
+            return call.accept
+        given = places.find(ACCEPT)[1]
+        if given is MISSING or any(argument.name == ACCEPT for argument in operation.arguments):
+            return call.accept
+        return ",".join(map(str, cast("list[Any]", given))) if isinstance(given, list) else str(given)
 
     def _arguments(self, call: Call, places: Places) -> dict[str, Any]:
         try:

@@ -47,7 +47,7 @@ def read_call(call: Call, rules: Load) -> Places:
         if charset not in UTF_8:
             raise BadRequest(f"JSON is UTF-8; charset={charset} is not supported", 415)
         raw = body_of(call)
-        if raw.strip():
+        if raw:  # none at all says nothing; blanks are no JSON
             value = parse_json(raw, rules.json_depth)
             if isinstance(value, dict):
                 json_value = cast("dict[str, Any]", value)
@@ -62,7 +62,7 @@ def read_call(call: Call, rules: Load) -> Places:
     query = parse_pairs(call.query, "query string") if call.query else None
     places = Places(query, form, json_value, call.headers, call.accept, raw_json)
     places.unread = unread
-    if media == "" and (call.body_path or call.body.strip()):
+    if media == "" and (call.body_path or (call.body if call.content_type else call.body.strip())):
         places.body = Body(call.content_type, call.body, call.body_path)
         places.unread = unread_body(call.content_type, places.body.head(HEAD))
     return places

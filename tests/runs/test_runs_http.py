@@ -189,7 +189,7 @@ def test_what_does_not_exist_is_answered_with_what_does(client: httpx.Client, pl
     assert "'nothing'" in words
     assert runs(client)[None] in words
     for path in ("runs/nothing/predict", "params?run_id=nothing", "performance?run_id=nothing"):
-        sent = {"json": {"x": 1}} if "predict" in path else {}
+        sent: dict[str, Any] = {"json": {"x": 1}} if "predict" in path else {}
         answer = client.request("POST" if sent else "GET", f"{place}/{path}", **sent)
         assert runs(client)[None] in refused(answer, 404)
     assert "there is: f1, seed" in refused(client.get(f"{place}/params/nothing"), 404)

@@ -279,10 +279,11 @@ class HttpProtocol(RequestReader):
             return
         if self._stash:
             self._feed_stash()
-        if self._half_close is None:
+        if self._half_close is not None:
+            if not self._is_answering():
+                self.transport.close()
+        elif self.flow.read_paused:
             self.flow.resume_reading()
-        elif not self._is_answering():
-            self.transport.close()
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answer `refusal`, in its turn, as the last thing on this connection."""

@@ -43,6 +43,8 @@ class RequestReader(asyncio.Protocol):
         self.server = server
         self.limits = server.limits
         self.loop = server.loop
+        # A head of no more bytes is neither too long a line nor too large.
+        self._small_head = min(server.limits.request_line, server.limits.header_bytes)
         self.parser = self._new_parser()
         self.pipeline: deque[Cycle] = deque()
         self.url = b""
@@ -61,6 +63,7 @@ class RequestReader(asyncio.Protocol):
         self._hosts = 0
         self._chunked = False
         self._expects_100 = False
+        self._upgrades = False
         # Chunk framing bytes that are not accounted for
         self._overhead = 0
         self._credit = 0
@@ -128,7 +131,8 @@ class RequestReader(asyncio.Protocol):
         if cycle is not None and cycle.body:
             if len(cycle.body) > MOST_UNREAD:
                 self.flow.pause_reading()
-            cycle.wake()
+            if cycle.more_body:
+                cycle.wake()  # the end of a body tells it by itself
         running = self._running
         if self._is_unbegun and running is not None:
             self._begin_read(at_once=not running.more_body)  # the rest of a body may come in the next turn
@@ -225,7 +229,8 @@ class RequestReader(asyncio.Protocol):
         version = parser.get_http_version()
         method = parser.get_method()
         self._check_head(version, method)
-        if parser.should_upgrade():
+        self._upgrades = parser.should_upgrade()
+        if self._upgrades:
             return  # `_upgrade` begins anew
         target = self.url
         if target[:1] != b"/" or b"#" in target:
@@ -250,7 +255,7 @@ class RequestReader(asyncio.Protocol):
             raise RequestRefused(refusals.BAD_VERSION)
         if len(self.headers) > limits.header_count:
             raise RequestRefused(refusals.TOO_MANY_HEADERS)
-        if self._head_bytes + self._read_size > min(limits.request_line, limits.header_bytes):
+        if self._head_bytes + self._read_size > self._small_head:
             if len(method) + len(self.url) + len(" " + " HTTP/1.1") > limits.request_line:
                 raise RequestRefused(refusals.URI_TOO_LONG)
             if framing.header_size(self.headers) > limits.header_bytes:
@@ -269,7 +274,7 @@ class RequestReader(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         cycle = self.cycle
-        if cycle is None or self.parser.should_upgrade():
+        if cycle is None or self._upgrades:
             return
         cycle.more_body = False
         cycle.wake()

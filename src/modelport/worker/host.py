@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import os
 from collections import deque
@@ -25,7 +24,7 @@ from modelport.worker.job import begin_job, keep_returned_model
 from modelport.worker.outgoing import Outgoing
 from modelport.worker.root_calls import check_rows
 from modelport.worker.sent_files import take_sent_files
-from modelport.worker.streams import EVENT_STREAM, event, is_stream, pieces, stream_chunk
+from modelport.worker.streams import EVENT_STREAM, event, is_awaitable, is_stream, pieces, stream_chunk
 from modelport.worker.url_inputs import fetch_url_inputs
 from modelport.worker.world import end_if_forked
 
@@ -217,7 +216,7 @@ class Host:
         call, arguments, media_type = bound
         running = self.running
         value = self.model.call(call.verb, arguments)
-        if inspect.isawaitable(value):
+        if is_awaitable(value):
             value = self._event_loop().run_until_complete(_awaited(value))
         end_if_forked(self._process)
         if call.verb != "predict" or call.collect:
@@ -303,7 +302,7 @@ class Host:
 
     def _batch_results(self, calls: list[dict[str, Any]]) -> list[Any]:
         results: Any = self.model.call_batch(calls)
-        if inspect.isawaitable(results):
+        if is_awaitable(results):
             results = self._event_loop().run_until_complete(_awaited(results))
         end_if_forked(self._process)
         results = list(cast("list[Any]", results))

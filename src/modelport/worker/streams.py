@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from functools import lru_cache
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any, cast
 
 from modelport.contract.signature import JSON
@@ -24,6 +26,16 @@ def is_stream(value: Any) -> bool:
 @lru_cache(maxsize=1024)
 def _is_iterator(kind: type[object]) -> bool:
     return issubclass(kind, (Iterator, AsyncIterator))
+
+
+def is_awaitable(value: Any) -> bool:
+    """What `inspect.isawaitable` says, which is slow to ask for each answer."""
+    return _may_be_awaited(cast("type[object]", type(value))) and inspect.isawaitable(value)
+
+
+@lru_cache(maxsize=1024)
+def _may_be_awaited(kind: type[object]) -> bool:
+    return issubclass(kind, (Awaitable, GeneratorType))  # a generator may be a coroutine of `types.coroutine`
 
 
 def pieces(value: Any, loop: asyncio.AbstractEventLoop | None) -> Iterator[Any]:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from modelport.settings import Settings
+from modelport.settings.checking import declarations
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 BEGIN = "<!-- settings: written by `make docs`, from modelport.settings -->"
@@ -19,7 +20,9 @@ def table() -> str:
     """Every setting: its name, its default and what it does."""
     lines = ["| setting | default | |", "|---|---|---|"]
     for field in dataclasses.fields(Settings):
-        lines.append(f"| `{field.name}` | {_default(field)} | {field.metadata['help'].replace('|', '/')} |")
+        lines.append(
+            f"| `{field.name}` | {_default(field)} | {declarations()[field.name].help.replace('|', '/')} |"
+        )
     return "\n".join([BEGIN, *lines, END])
 
 

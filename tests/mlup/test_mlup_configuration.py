@@ -21,9 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from modelport.cli.mlup_config import mlup_file
-from modelport.configuration import SettingsError
 from modelport.contract.model_options import Column, ModelOptions
 from modelport.contract.places import Places
+from modelport.settings.checking import SettingsError
 from modelport.sources.load import served_model
 
 DISK = "mlup.ml.storage.local_disk.DiskStorage"

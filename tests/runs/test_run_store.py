@@ -12,9 +12,9 @@ from making import running
 from run_records import Jobs, new_run, open_jobs, returned, saved, trained
 
 from modelport.runs.errors import RunError
-from modelport.runs.performance import Order
 from modelport.runs.records import NewRun, Promotion, Run, TrafficPlan
 from modelport.runs.store import LIVE, AliasMoved
+from modelport.settings.orders import Order
 
 pytestmark = pytest.mark.anyio
 MANY = 10_000

@@ -125,8 +125,9 @@ def _prune(data_dir: Path | None, older_than: float) -> None:
 
 def _own_data_dir() -> Path:
     """The folder that a server with these variables would use."""
-    from modelport.configuration import SettingsError, load_settings
     from modelport.settings import data_folder
+    from modelport.settings.checking import SettingsError
+    from modelport.settings.reading import load_settings
 
     try:
         return data_folder(load_settings({}).data_dir)
@@ -135,7 +136,7 @@ def _own_data_dir() -> Path:
 
 
 def _duration(ctx: click.Context, parameter: click.Parameter, text: str) -> float:
-    from modelport.jobs.durations import seconds_of
+    from modelport.settings.durations import seconds_of
 
     try:
         return seconds_of(text)

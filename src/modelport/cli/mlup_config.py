@@ -22,9 +22,10 @@ from modelport.cli.mlup_keys import (
     meaning,
 )
 from modelport.cli.mlup_reading import read_mlup_file
-from modelport.configuration import SettingsError, checked_setting
 from modelport.contract.model_options import Column, ModelOptions
 from modelport.home import expanded
+from modelport.settings.checking import SettingsError, checked_setting
+from modelport.settings.settings import Mode
 
 VERSION = "1"
 TOP = ("version", "trust", *BLOCKS)
@@ -66,7 +67,7 @@ def mlup_configuration(path: Path, held: dict[str, Any]) -> MlupFile:
         if WEB[key].setting
     }
     defaults = {WEB[key].setting: value for key, value in _default("web").items() if WEB[key].setting}
-    settings = defaults | {"mode": "directly_to_predict"} | settings
+    settings = defaults | {"mode": Mode.DIRECTLY_TO_PREDICT.value} | settings
     settings |= _uvicorn(path, web.get("uvicorn_kwargs") or {}, unused)
     if "trust" in held:
         settings["trust"] = checked_setting("trust", held["trust"], f"{path}: trust")

@@ -12,11 +12,11 @@ import msgspec
 
 from modelport.cli.mlup_config import MlupFile, mlup_configuration
 from modelport.cli.mlup_reading import MAX_FILE_BYTES
-from modelport.configuration import SettingsError
 from modelport.contract.errors import ModelLoadError
 from modelport.engine.processes import ending, kill_group
 from modelport.engine.starting import command, plain_options
 from modelport.home import expanded
+from modelport.settings.checking import SettingsError
 from modelport.sources.files.mlup_applications import holds_application
 from modelport.sources.files.recognise import recognised
 from modelport.sources.source import read_source

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
-from modelport.configuration import SettingsError
+from modelport.settings.checking import SettingsError
 
 MAX_FILE_BYTES = 1 << 17
 YAML_ENDS = (".yaml", ".yml")

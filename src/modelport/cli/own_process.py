@@ -15,7 +15,8 @@ from time import monotonic
 
 import click
 
-from modelport.engine.processes import MARK, ending, kill_group, kill_marked
+from modelport.engine.processes import ending, kill_group, kill_marked
+from modelport.settings.variables import WORKER_MARK
 
 LOADED = b"l"
 ENDED = b"e"
@@ -37,7 +38,9 @@ class CommandLine:
     def leave_settings(self) -> None:
         """Leave no settings of the command for the model's code to find, as in a worker."""
         if self.told >= 0:
-            for name in [name for name in os.environ if name.startswith("MODELPORT_") and name != MARK]:
+            for name in [
+                name for name in os.environ if name.startswith("MODELPORT_") and name != WORKER_MARK
+            ]:
                 del os.environ[name]
 
     def say(self, what: bytes) -> None:
@@ -89,7 +92,7 @@ class _Supervised:
         ours, theirs = os.pipe()
         os.set_blocking(ours, False)
         settings = {name: value for name, value in os.environ.items() if name.startswith("MODELPORT_")}
-        own = {**settings, MARK: mark, "TMPDIR": str(temp)}
+        own = {**settings, WORKER_MARK: mark, "TMPDIR": str(temp)}
         try:
             temp.mkdir(mode=0o700)
             with self._signals() as woken:

@@ -9,6 +9,8 @@ import click
 from modelport.cli.listing_group import ListingGroup
 from modelport.cli.loading import interruptible
 from modelport.cli.server_options import json_option, print_json, url_option
+from modelport.settings.declaring import words_of
+from modelport.settings.settings import OnRegression
 
 PROMOTION_SECONDS = 900.0  # to load a version, to warm it, and to compare it
 RUNS = "/v2/models/MODEL/runs"
@@ -101,7 +103,7 @@ def _limits() -> list[click.Parameter]:
     return [
         click.Option(
             ["on_regression", "--on-regression"],
-            type=click.Choice(("refuse", "warn")),
+            type=click.Choice(words_of(OnRegression)),
             help="what to do if it is worse [default: the server's setting]",
         ),
         click.Option(

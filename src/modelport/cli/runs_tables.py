@@ -9,7 +9,8 @@ import click
 from rich.table import Table
 
 from modelport.cli.tables import console, local_time, plain, safe, seconds
-from modelport.runs.performance import numbers_of, order_of, paths_of
+from modelport.runs.performance import numbers_of, paths_of
+from modelport.settings.orders import order_of
 
 if TYPE_CHECKING:
     from modelport.client.run_records import Promotion

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelport.cli.setting_options import given, setting_options
-from modelport.configuration import PREFIX, SettingsError, load_settings, mistyped_variables, settings_of_file
+from modelport.settings.checking import SettingsError, declarations
+from modelport.settings.reading import load_settings, mistyped_variables, settings_of_file
+from modelport.settings.variables import CONFIG
 
 if TYPE_CHECKING:
     from modelport.cli.mlup_config import MlupFile
@@ -32,7 +34,7 @@ def serve_with(chosen: dict[str, Any], config: str | None) -> None:
     for wrong, right in mistyped_variables(os.environ).items():
         click.echo(f"modelport: the variable {wrong} is no setting; did you mean {right}?", err=True)
     try:
-        mlup = _mlup_file(chosen, config or os.environ.get(PREFIX + "CONFIG"))
+        mlup = _mlup_file(chosen, config or os.environ.get(CONFIG))
         settings = load_settings(chosen, config, of_file=mlup.settings if mlup else None)
         if mlup is None and settings.trust and len(settings.sources) == 1:
             mlup = _of_application(settings)
@@ -92,7 +94,7 @@ def _of_application(settings: Settings) -> MlupFile | None:
 
 def _over(of_application: dict[str, Any], config: str | None) -> dict[str, Any]:
     """The settings of an application, and over them those of the file, if there is one."""
-    config = config or os.environ.get(PREFIX + "CONFIG")
+    config = config or os.environ.get(CONFIG)
     return of_application | (settings_of_file(Path(config)) if config else {})
 
 
@@ -106,17 +108,9 @@ def _source_of(mlup: MlupFile) -> str:
     return mlup.source
 
 
-# The first setting of each group that --help shows, and the group's heading.
-GROUPS = {
-    "config": "Options",
-    "model_name": "Models and address",
-    "workers": "Workers and predictions",
-    "client_max_size": "Limits on clients",
-    "predict_endpoint": "What is served",
-    "mode": "The mlup API at the root",
-    "data_dir": "Jobs",
-    "best_by": "Runs and versions",
-    "spool_dir": "Files and log",
+# The first option of each group that --help shows, and the group's heading.
+GROUPS = {"config": "Options"} | {
+    name: known.heading for name, known in declarations().items() if known.heading
 }
 
 

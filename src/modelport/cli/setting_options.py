@@ -9,16 +9,9 @@ from typing import Any
 
 import click
 
-from modelport.configuration import setting_types
 from modelport.settings import Settings
-
-ALIASES = {
-    "host": ["--listen-ip"],
-    "port": ["--listen-port"],
-    "workers": ["-p"],
-    "debug": ["-d"],
-    "queue_size": ["--max-queue-size"],
-}
+from modelport.settings.checking import declarations, setting_types
+from modelport.settings.reading import option_name
 
 
 def setting_options() -> list[click.Parameter]:
@@ -33,14 +26,16 @@ def setting_options() -> list[click.Parameter]:
 
 
 def _option(field: dataclasses.Field[Any], kind: Any) -> click.Option:
-    flag = "--" + field.name.replace("_", "-")
-    names = [flag, *ALIASES.get(field.name, [])]
-    help_text = field.metadata["help"]
+    known = declarations()[field.name]
+    flag = option_name(field.name)
+    others = [option_name(known.also)] if known.also else []
+    others += [known.short] if known.short else []
+    help_text = known.help
     if kind is bool:
         switch = f"{flag}/--no-{flag[2:]}"
         deepaas_form = f" /--no{flag[2:]}"
         return click.Option(
-            [field.name, *ALIASES.get(field.name, []), switch, deepaas_form],
+            [field.name, *others, switch, deepaas_form],
             default=None,
             help=f"{help_text} [default: {'on' if field.default else 'off'}]",
         )
@@ -49,7 +44,7 @@ def _option(field: dataclasses.Field[Any], kind: Any) -> click.Option:
     multiple = typing.get_origin(kind) is list
     default = "" if field.default in (None, dataclasses.MISSING, "") else f" [default: {field.default}]"
     return click.Option(
-        [field.name, *names],
+        [field.name, flag, *others],
         type=str,
         multiple=multiple,
         default=None,

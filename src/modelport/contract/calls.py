@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+HIDDEN = "the model failed"  # what clients are told of a failure whose words are the server's alone
+
 
 class Upload(msgspec.Struct, array_like=True):
     """A file part of a form, on disk."""

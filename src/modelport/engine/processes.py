@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-MARK = "MODELPORT_WORKER"  # every descendant of a worker has inherited this variable
+from modelport.settings.variables import WORKER_MARK
 
 
 def kill_group(pid: int, number: int = signal.SIGKILL) -> None:
@@ -21,7 +21,7 @@ def kill_group(pid: int, number: int = signal.SIGKILL) -> None:
 
 def kill_marked(mark: str) -> int:
     """Kill every process that carries this worker's mark, also those that left its group. Linux only."""
-    wanted = f"{MARK}={mark}".encode()
+    wanted = f"{WORKER_MARK}={mark}".encode()
     killed = 0
     for folder in Path("/proc").glob("[0-9]*"):
         try:

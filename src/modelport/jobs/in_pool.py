@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from modelport.contract.calls import Answer, Call
+from modelport.contract.calls import HIDDEN, Answer, Call
 from modelport.engine.asking import ask
 from modelport.engine.pending import BEFORE_IT_RAN, Pending
 from modelport.engine.ports import Engine, Pool, PoolState, Refused
@@ -24,7 +24,6 @@ log = logging.getLogger("modelport.jobs")
 CLIENT_CLOSED = 499
 ROOM_SECONDS = 0.2  # from one look at a full queue to the next
 LET_GO_SECONDS = 2.0  # after the grace, for the end of a worker that was killed
-HIDDEN = "the model failed"
 # Whose long predictions are answered in the order in which they come, by the same workers.
 DIALECTS = ("mlup", "lesson")
 

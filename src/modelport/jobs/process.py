@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from modelport.contract.calls import Answer, Call
+from modelport.contract.calls import HIDDEN, Answer, Call
 from modelport.contract.current_job import KNOWS_JOB
 from modelport.engine.output import printable
 from modelport.engine.ports import JobLauncher, JobWorker
@@ -26,7 +26,6 @@ log = logging.getLogger("modelport.jobs")
 
 START_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0)  # while the machine has no room for one more process
 LACKING = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
-HIDDEN = "the model failed"
 OUTPUT_SECONDS = 1.0  # how long output may still come after the process ended
 FLAG_SHARE = 0.25  # of the grace: the time for code that looks at the flag, before SIGTERM
 

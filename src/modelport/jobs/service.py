@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from modelport.engine.ports import Engine
 from modelport.engine.spool import check_path
-from modelport.jobs.durations import seconds_of
 from modelport.jobs.feeds import Feeds
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.presence import Presence
@@ -27,6 +26,7 @@ from modelport.jobs.transitions import WhenTrained
 from modelport.jobs.webhook_secret import webhook_secret
 from modelport.jobs.webhooks import WebhookSender, post_limits
 from modelport.settings import Settings, data_folder, normal_base_path
+from modelport.settings.durations import seconds_of
 from modelport.storage import failpoints
 from modelport.storage.errors import StoreError, StoreUnavailable
 

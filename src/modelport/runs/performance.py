@@ -4,32 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 OVERALL = "overall"
 MAX_NUMBERS = 1000  # of a run, by which runs can be ordered
 MAX_DEPTH = 20
 MOST_NAMES = 50
-
-
-class Order(NamedTuple):
-    """A number of runs that they are ordered by: the best is the highest, or the lowest."""
-
-    name: str
-    highest: bool
-
-    def __str__(self) -> str:
-        return f"{self.name}:{'max' if self.highest else 'min'}"
-
-
-def order_of(text: str) -> Order:
-    """Read `NAME`, `NAME:max` or `NAME:min`. Raises `ValueError`."""
-    name, colon, way = text.rpartition(":")
-    if not colon:
-        name, way = text, "max"
-    if way not in ("max", "min") or not name.strip():
-        raise ValueError(f"{text!r} is no order of runs; write NAME:max or NAME:min, such as f1:max")
-    return Order(name.strip(), way == "max")
 
 
 def numbers_of(performance: Mapping[str, Any], metrics: Mapping[str, float]) -> dict[str, float]:

@@ -16,12 +16,12 @@ from modelport.runs.importing import import_runs, of_model
 from modelport.runs.live_file import LiveFile, LiveVersion
 from modelport.runs.live_traffic import LiveTraffic
 from modelport.runs.owning import own_names
-from modelport.runs.performance import Order, order_of
 from modelport.runs.promotion import Promotions, Wish
 from modelport.runs.records import Run, TrafficPlan
 from modelport.runs.store import LIVE, RunStore
 from modelport.runs.versions import Versions
 from modelport.settings import Settings
+from modelport.settings.orders import Order, order_of
 from modelport.sources.origins import Origin, is_same, origin_of
 from modelport.storage.errors import StoreError
 

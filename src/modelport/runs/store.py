@@ -12,9 +12,9 @@ from modelport.jobs.rows import packed, plain, unpacked
 from modelport.jobs.service import JobService
 from modelport.runs import listing
 from modelport.runs.errors import no_version
-from modelport.runs.performance import Order
 from modelport.runs.records import Alias, NewRun, Promotion, Run, RunPage, TrafficPlan
 from modelport.runs.rows import insert_run, run_of
+from modelport.settings.orders import Order
 from modelport.storage.database import Database
 from modelport.storage.schema.jobs import jobs
 from modelport.storage.schema.runs import aliases, promotions, runs, traffic, values

@@ -6,20 +6,15 @@ import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from modelport.configuration import load_settings, setting_types
-from modelport.engine.processes import MARK
 from modelport.settings import Settings
+from modelport.settings.checking import declarations, setting_types
+from modelport.settings.reading import load_settings
+from modelport.settings.variables import WORKER_MARK
 from modelport.sources.near_names import did_you_mean
 
-LOG_SETTINGS = frozenset({"log_level", "log_file"})
+LOG_SETTINGS = frozenset(name for name, known in declarations().items() if known.of == "process")
 # What the HTTP server that runs an application does, and the application cannot.
-SERVER_SETTINGS = frozenset(
-    {
-        "host", "port", "max_header_bytes", "max_headers", "max_request_line", "header_timeout",
-        "body_timeout", "body_deadline", "min_body_rate", "max_answer_memory", "max_connections",
-        "max_connections_per_address", "write_timeout", "keep_alive",
-    }
-)  # fmt: skip
+SERVER_SETTINGS = frozenset(name for name, known in declarations().items() if known.of == "server")
 
 
 def settings_of(
@@ -53,7 +48,7 @@ def settings_of(
 
 def refuse_in_worker(function: str) -> None:
     """Raise `RuntimeError` in a worker: a module that starts a server when imported would never end to."""
-    if MARK in os.environ:
+    if WORKER_MARK in os.environ:
         raise RuntimeError(
             f"{function} was called while a worker process imported this module; put the call below "
             "`if __name__ == '__main__':` or into a function"

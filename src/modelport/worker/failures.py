@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import msgspec
 
-from modelport.contract.calls import Answer
+from modelport.contract.calls import HIDDEN, Answer
 from modelport.contract.errors import (
     AnswerInvalid,
     ArgumentErrors,
@@ -22,7 +22,6 @@ from modelport.reasons import PHRASES, standard_reason
 from modelport.worker.model_frames import model_trace
 
 MAX_DETAIL = 2000
-HIDDEN = "the model failed"
 # What a header may consist of (RFC 9110, 5.1 and 5.5); a response with anything else cannot be sent.
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from modelport.api.documents.schemas import Schema
-
-REGRESSION_WORDS = ["refuse", "warn"]
+from modelport.settings.declaring import words_of
+from modelport.settings.settings import OnRegression
 
 
 def _object(required: list[str], **properties: Schema) -> Schema:
@@ -99,7 +99,7 @@ def _versions() -> dict[str, Schema]:
                 version=_NAMED,
                 on_regression={
                     "type": ["string", "null"],
-                    "enum": [*REGRESSION_WORDS, None],
+                    "enum": [*words_of(OnRegression), None],
                     "description": "For `live`: what a regression leads to",
                 },
                 min_agreement={

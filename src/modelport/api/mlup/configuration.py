@@ -6,19 +6,14 @@ from typing import Any
 
 import msgspec
 
-ARCHITECTURE = "mlup.web.architecture."
-# How the settings call an architecture, and the class that mlup names it by.
-ARCHITECTURES = {
-    "directly_to_predict": f"{ARCHITECTURE}directly_to_predict.DirectlyToPredictArchitecture",
-    "worker_and_queue": f"{ARCHITECTURE}worker_and_queue.WorkerAndQueueArchitecture",
-    "batching": f"{ARCHITECTURE}batching.BatchingSingleProcessArchitecture",
-}
+from modelport.settings.settings import ARCHITECTURES, Mode
+
 NUMPY = "mlup.ml.data_transformers.numpy_data_transformer.NumpyDataTransformer"
 
 
 def architecture(mode: str) -> str:
     """mlup's own name of a mode."""
-    return ARCHITECTURES[mode]
+    return ARCHITECTURES[Mode(mode)]
 
 
 def _ml() -> dict[str, Any]:
@@ -46,7 +41,7 @@ def _web() -> dict[str, Any]:
         "web_app_version": "1.0.0.0",
         "column_validation": False,
         "custom_column_pydantic_model": None,
-        "mode": ARCHITECTURES["directly_to_predict"],
+        "mode": ARCHITECTURES[Mode.DIRECTLY_TO_PREDICT],
         "max_queue_size": 100,
         "ttl_predicted_data": 60,
         "ttl_client_wait": 30.0,

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from modelport.api.mlup.errors import error_body, mlup_problem
-from modelport.contract.calls import Answer
+from modelport.contract.calls import HIDDEN, Answer
 from modelport.http.asgi import Headers, Send, send_body
 from modelport.http.problems import Problem
 from modelport.settings import Settings
 
 HEADER = b"x-predict-id"
-HIDDEN = "the model failed"
 
 
 class RootDialect(NamedTuple):

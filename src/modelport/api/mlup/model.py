@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelport.engine.ports import Engine, Pool
 from modelport.http.problems import Problem
 from modelport.settings import Settings
+from modelport.settings.settings import Mode
 
 
 class RootModel:
@@ -48,4 +49,4 @@ class RootModel:
     @property
     def wait_seconds(self) -> float | None:
         """How long a client of /predict waits for its answer; `None`: as long as a prediction may take."""
-        return None if self.settings.mode == "directly_to_predict" else self.settings.ttl_client_wait
+        return None if self.settings.mode == Mode.DIRECTLY_TO_PREDICT else self.settings.ttl_client_wait

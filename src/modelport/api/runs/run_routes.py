@@ -19,9 +19,10 @@ from modelport.api.runs.bodies import run_body, run_summary
 from modelport.api.runs.predictions import RunPredictions
 from modelport.http.problems import Problem
 from modelport.runs.errors import RunError
-from modelport.runs.performance import NoSuchPart, Order, numbers_of, order_of, part_of
+from modelport.runs.performance import NoSuchPart, numbers_of, part_of
 from modelport.runs.records import Run, RunPage
 from modelport.runs.service import RunService
+from modelport.settings.orders import Order, order_of
 
 MAX_TOP = 1000
 MOST_NAMES = 50

@@ -24,7 +24,8 @@ from modelport.runs.promotion import Wish
 from modelport.runs.records import Run, RunPage, TrafficPlan
 from modelport.runs.service import BEST, RESERVED, RunService
 from modelport.runs.store import LIVE, AliasMoved
-from modelport.settings import REGRESSIONS
+from modelport.settings.checking import declarations
+from modelport.settings.settings import OnRegression
 
 MAX_LISTED = 1000
 MAX_VERSION = (1 << 31) - 1  # what the database can compare with
@@ -139,8 +140,9 @@ class VersionRoutes:
 
     def _wish(self, version: int, body: AliasBody) -> Wish:
         on_regression = body.on_regression or self.runs.settings.on_regression
-        if on_regression not in REGRESSIONS:
-            raise Problem(422, f"on_regression {on_regression[:40]!r} is none of {', '.join(REGRESSIONS)}")
+        wrong = declarations()["on_regression"].out_of_range(on_regression)
+        if wrong:
+            raise Problem(422, f"on_regression {on_regression[:40]!r} {wrong}")
         limits = Limits()
         if body.min_agreement is not None:
             limits = limits._replace(min_agreement=body.min_agreement)
@@ -150,7 +152,7 @@ class VersionRoutes:
             raise Problem(422, "min_agreement must be from 0 to 1")
         if not limits.max_latency_ratio > 0:
             raise Problem(422, "max_latency_ratio must be above 0")
-        return Wish(version, refuse=on_regression == "refuse", limits=limits)
+        return Wish(version, refuse=on_regression == OnRegression.REFUSE, limits=limits)
 
     async def remove(self, request: Request) -> Response:
         """`DELETE …/aliases/{alias}`: not for those that there always are."""

@@ -18,6 +18,7 @@ from modelport.contract.signature import Operation
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.pending import BEFORE_IT_RAN, KILLED, STOPPED, ChunkStream, Deliver, Pending
 from modelport.settings import Settings
+from modelport.settings.settings import Mode
 from modelport.worker.frames import Acknowledge, FrameError, Kind
 
 log = logging.getLogger("modelport.engine")
@@ -66,7 +67,7 @@ class Scheduler:
         """Keep to the batch size that the model declares, and to its waiting time or that of batching."""
         self._batch_size = self._fill = max(1, operation.max_batch_size)
         self._max_wait = operation.max_wait_ms / 1000
-        if self.settings.mode == "batching":
+        if self.settings.mode == Mode.BATCHING:
             self._fill = min(self._batch_size, self.settings.min_batch_len)
             self._max_wait = self.settings.batch_worker_timeout
 

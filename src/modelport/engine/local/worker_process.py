@@ -19,8 +19,9 @@ from modelport.engine.local.output_pipe import OutputPipe
 from modelport.engine.output import Lines
 from modelport.engine.pending import Pending
 from modelport.engine.ports import JobOwner, JobWorker
-from modelport.engine.processes import MARK, ending, kill_group, kill_marked
+from modelport.engine.processes import ending, kill_group, kill_marked
 from modelport.engine.starting import command, plain_options
+from modelport.settings.variables import WORKER_MARK
 from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, STOP_FLAG, RunningCall
 from modelport.worker.frames import FrameBuffer, FrameError, Kind, Load, decode, encode
 
@@ -116,7 +117,7 @@ class Worker(asyncio.Protocol):
                 stdout=write_end,
                 stderr=write_end,
                 pass_fds=fds,
-                **plain_options({MARK: self.mark, "TMPDIR": str(self.temp), "PYTHONUNBUFFERED": "1"}),
+                **plain_options({WORKER_MARK: self.mark, "TMPDIR": str(self.temp), "PYTHONUNBUFFERED": "1"}),
             )
         except BaseException:
             control_ours.close()

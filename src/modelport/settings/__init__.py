@@ -1,0 +1,8 @@
+"""Every setting once, with its range and its choices; and how settings are read."""
+
+from __future__ import annotations
+
+from modelport.settings.folders import data_folder, normal_base_path
+from modelport.settings.settings import MIB, Settings
+
+__all__ = ["MIB", "Settings", "data_folder", "normal_base_path"]

@@ -1,0 +1,82 @@
+"""A value that somebody wrote, as the setting it is for has it: of its type, and within its range."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, cast
+
+from modelport.settings.declaring import DECLARED, Declared
+from modelport.settings.settings import Settings
+
+TRUE = ("1", "true", "yes", "on")
+FALSE = ("0", "false", "no", "off")
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used: its name, what is wrong with it, and what it takes."""
+
+
+@functools.cache
+def setting_types() -> Mapping[str, Any]:
+    """The type of each setting by its name."""
+    return types.MappingProxyType(typing.get_type_hints(Settings))
+
+
+@functools.cache
+def declarations() -> Mapping[str, Declared]:
+    """How each setting is declared, by its name."""
+    found = {field.name: field.metadata[DECLARED] for field in dataclasses.fields(Settings)}
+    return types.MappingProxyType(found)
+
+
+def checked_setting(name: str, value: Any, where: str) -> Any:
+    """The value of a setting in its own type and within its range. `where` is where the user wrote it.
+
+    Raises `SettingsError`.
+    """
+    kind = setting_types()[name]
+    known = declarations()[name]
+    shown = "the value" if known.secret else repr(value)
+    if isinstance(kind, types.UnionType):
+        if value is None or value == "":
+            return None
+        kind = next(k for k in typing.get_args(kind) if k is not type(None))
+    try:
+        ready = _converted(kind, value)
+    except (ValueError, TypeError):
+        wanted = "a list of texts" if typing.get_origin(kind) is list else f"a value of type {kind.__name__}"
+        raise SettingsError(f"{where}: {shown} is not {wanted}") from None
+    if known.normal is not None:
+        ready = known.normal(ready)
+    wrong = known.out_of_range(ready)
+    if wrong:
+        raise SettingsError(f"{where}: {shown} {wrong}")
+    return ready
+
+
+def _converted(kind: Any, value: Any) -> Any:
+    if typing.get_origin(kind) is list:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        if isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in cast("list[Any]", value)):
+            return list(cast("list[str]", value))
+        raise TypeError
+    if kind is bool:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.lower() in TRUE + FALSE:
+            return value.lower() in TRUE
+        raise TypeError
+    if kind is str:
+        if not isinstance(value, str) or "\0" in value:
+            raise TypeError
+        return value
+    if isinstance(value, bool) or (isinstance(value, str) and not value.isascii()):
+        raise TypeError
+    if kind is int and isinstance(value, float):
+        raise TypeError  # int() would cut it
+    return kind(value)

@@ -1,0 +1,27 @@
+"""Where things are that settings name: the data folder, and the path of the API."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from modelport.home import expanded
+
+PROJECT_FOLDER = ".modelport"  # in the working folder: a data folder of its own for each project
+
+
+def data_folder(data_dir: str) -> Path:
+    """Where jobs and runs are: the folder that the setting names, or the project's own, or the user's."""
+    if data_dir:
+        return expanded(data_dir)
+    of_project = Path(PROJECT_FOLDER)
+    if of_project.is_dir():
+        return of_project.absolute()
+    home = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(home) if home.startswith("/") else expanded("~/.local/share")) / "modelport"
+
+
+def normal_base_path(given: str) -> str:
+    """A base path with one leading slash and no trailing one; empty for the root."""
+    stripped = given.strip("/")
+    return f"/{stripped}" if stripped else ""

@@ -1,0 +1,7 @@
+"""The names of the variables of the environment that are no settings, and how those of settings begin."""
+
+from __future__ import annotations
+
+PREFIX = "MODELPORT_"
+CONFIG = f"{PREFIX}CONFIG"  # a file of settings
+WORKER_MARK = f"{PREFIX}WORKER"  # every descendant of a worker has inherited it

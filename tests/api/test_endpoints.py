@@ -109,8 +109,11 @@ def test_a_body_that_nobody_reads_is_refused(plain: Server, endpoint: Endpoint) 
         {"content": iter([b"", b"a"])},
     ):
         answer = ask(plain, endpoint, **cast("dict[str, Any]", body))
-        assert answer.status_code == 400, answer.text
-        assert ("by POST" if endpoint.calls else "takes no body") in words_of(answer)
+        if endpoint.calls:  # a GET of a model that does not stream is not possible with a body, either
+            assert answer.status_code == usual.status_code == 405
+        else:
+            assert answer.status_code == 400, answer.text
+            assert "takes no body" in words_of(answer)
     for empty in ({"content": b""}, {"content": iter([b"", b""])}, {"headers": {"content-length": "0"}}):
         assert ask(plain, endpoint, **cast("dict[str, Any]", empty)).status_code == usual.status_code
 

@@ -74,6 +74,8 @@ def test_only_a_model_that_streams_is_asked_so(site: Server, method: str, versio
     assert "POST" in allowed
     assert "HEAD" not in allowed
     assert "GET" not in allowed
+    with_body = site.client.request(method, f"/v2/models/measures{version}/predict", json={"number": 1})
+    assert with_body.status_code == answer.status_code
     if method != "GET":
         answer = site.client.request(method, f"/v2/models/counts{version}/predict?n=1")
         assert (answer.headers["allow"], answer.status_code) == (

@@ -7,17 +7,25 @@ with an event `end`, whose id the browser repeats when it asks again: it is told
 from __future__ import annotations
 
 from modelport.api.calls import CallHandler
+from modelport.api.request_checks import look_for_body
 from modelport.engine.ports import Pool
 from modelport.http.asgi import Message, Receive, Scope, Send, header, send_body
 from modelport.http.problems import Problem, send_problem
 
+NO_BODY = "the arguments of a GET are in its query string; send a body by POST"
 END_ID = b"modelport-end"
 END = b"event: end\nid: " + END_ID + b"\ndata:\n\n"
 
 
 async def answer_get(calls: CallHandler, scope: Scope, receive: Receive, send: Send, pool: Pool) -> None:
-    """Answer with what the model streams for the query string; this never becomes a job. Raises nothing."""
+    """Answer with what the model streams for the query string; this never becomes a job.
+
+    Raises `Problem` 400 for a body that does not arrive whole.
+    """
     problem = _problem(pool)
+    if problem is None:
+        has_body, receive = await look_for_body(scope, receive)
+        problem = Problem(400, NO_BODY) if has_body else None
     if problem is not None:
         await send_problem(send, problem, calls.engine.request_id(calls.engine.next_id()))
     elif header(scope, b"last-event-id") == END_ID.decode():

@@ -101,11 +101,11 @@ async def serve(
             life.drain()
         await server.end(settings.drain_timeout + WRITE_SECONDS)
     finally:
+        server.close()
         if watching is not None:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
         await life.end(at_once=stopping.at_once)
-        server.close()
         stopping.listen_no_more()
 
 

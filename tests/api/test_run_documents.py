@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 from serving import MODELS, Server, serving
 
-from modelport.api.documents.mlup_paths import RootApi
 from modelport.api.documents.openapi import openapi_document
+from modelport.api.documents.root import RootApi
 from modelport.api.documents.swagger import swagger_document
 from modelport.contract.signature import Argument, Operation, Signature
 from modelport.serving.life import Life

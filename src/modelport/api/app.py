@@ -18,8 +18,9 @@ from modelport.api.admission import Admission
 from modelport.api.calls import CallHandler
 from modelport.api.direct import DirectCalls
 from modelport.api.documents_routes import DocumentRoutes
-from modelport.api.endpoint import Endpoint
-from modelport.api.endpoints import ENDPOINTS, PREDICT_MODEL
+from modelport.api.endpoints import ENDPOINTS
+from modelport.api.endpoints.models import PREDICT_MODEL
+from modelport.api.endpoints.row import Endpoint
 from modelport.api.envelope import Envelope
 from modelport.api.handlers import Handlers
 from modelport.api.health import Health

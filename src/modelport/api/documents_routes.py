@@ -56,7 +56,7 @@ class DocumentRoutes:
         return kept[1]
 
     def _root_api(self) -> Any:
-        from modelport.api.documents.mlup_paths import RootApi
+        from modelport.api.documents.root import RootApi
 
         return RootApi(self._root.name, self.settings.is_long_predict, self.settings.envelope)
 

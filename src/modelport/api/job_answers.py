@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler, refused_problem
@@ -24,15 +24,15 @@ from modelport.api.job_submission import (
     Submitted,
     asks_for_job,
 )
+from modelport.api.json_answers import json_response
 from modelport.api.preferences import Preferences
-from modelport.api.training import json_response
 from modelport.engine.ports import Pool, Refused
 from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.problems import PROBLEM_JSON, Problem, problem_body, send_problem
 from modelport.jobs.errors import QueueFull
 from modelport.jobs.records import Job, Outcome
 from modelport.jobs.states import ENDED, State
-from modelport.jobs.views import job_body
+from modelport.jobs.views import job_view
 from modelport.storage import failpoints
 from modelport.storage.errors import StoreError
 
@@ -87,7 +87,7 @@ class JobAnswers:
                 response.headers["content-location"] = f"{self._place(ended)}/result"
                 return response
             headers = {"location": self._place(job), "preference-applied": prefer.applied(accepted=True)}
-            return JSONResponse(job_body(ended, self.base_path), 202, headers)
+            return json_response(job_view(ended, self.base_path), headers, 202)
 
         submit = partial(self.submission.submit, scope, receive, pool, "predict", form)
         await self._answer(scope, receive, send, pool, submit, answer)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
-from typing import Any
 
 import msgspec
 
+from modelport.api.resources.jobs import MetricPoint, Metrics
 from modelport.jobs.records import Metric
 from modelport.jobs.store import JobStore
 from modelport.jobs.views import utc
@@ -20,12 +20,11 @@ COLUMNS = ("name", "step", "value", "at")
 
 def metrics_page(found: list[Metric], more: int | None) -> bytes:
     """The series of each metric; `next_cursor` is where the next page begins."""
-    series: dict[str, list[dict[str, Any]]] = {}
+    series: dict[str, list[MetricPoint]] = {}
     for one in found:
-        point = {"step": one.step, "value": one.value, "at": utc(one.at)}
-        series.setdefault(one.name, []).append(point)
+        series.setdefault(one.name, []).append(MetricPoint(one.step, one.value, utc(one.at)))
     # With null for NaN, which JSON does not have.
-    return msgspec.json.encode({"metrics": series, "next_cursor": more})
+    return msgspec.json.encode(Metrics(series, more))
 
 
 async def metrics_table(store: JobStore, job_id: str, after: int) -> AsyncIterator[bytes]:

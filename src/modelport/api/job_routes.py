@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_metrics import MAX_POINTS, metrics_page, metrics_table
 from modelport.api.job_streams import WholeStream, followed_events, followed_log
+from modelport.api.json_answers import json_response
 from modelport.api.listings import Listings
 from modelport.api.query_values import number_in, one_of, whole_number, yes_or_no
+from modelport.api.resources.jobs import Artifact, Artifacts, Jobs
 from modelport.http.problems import Problem
 from modelport.jobs.pages import PAGE_BYTES
 from modelport.jobs.queries import Filter
 from modelport.jobs.records import KINDS, Job, Page
 from modelport.jobs.service import JobService
 from modelport.jobs.states import ENDED, State
-from modelport.jobs.views import job_body
+from modelport.jobs.views import job_view
 
 MAX_PAGE = 500
 MAX_EVENT = 1 << 62
@@ -64,16 +65,16 @@ class JobRoutes:
         limit = number_in(query, "limit", 50, 1, MAX_PAGE)
         cursor = number_in(query, "cursor", 0, 0, 1 << 62) or None
 
-        def body(page: Page) -> dict[str, Any]:
-            jobs = [job_body(job, self.base_path) for job in page.jobs]
-            return {"jobs": jobs, "next_cursor": None if page.cursor is None else str(page.cursor)}
+        def body(page: Page) -> Jobs:
+            listed = [job_view(job, self.base_path) for job in page.jobs]
+            return Jobs(listed, None if page.cursor is None else str(page.cursor))
 
         return await self.listings.answer(lambda: self.jobs.store.page(fits, limit, cursor, PAGE_BYTES), body)
 
     async def job(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}`."""
         return await self.listings.answer(
-            lambda: self.find(request), lambda job: job_body(job, self.base_path)
+            lambda: self.find(request), lambda job: job_view(job, self.base_path)
         )
 
     async def cancel(self, request: Request) -> Response:
@@ -82,7 +83,7 @@ class JobRoutes:
         job = await self.jobs.cancel(request.path_params["job"])
         if job is None:
             job = await self.find(request)  # it was removed a moment ago: not found
-        return JSONResponse(job_body(job, self.base_path), 200 if job.state in ENDED else 202)
+        return json_response(job_view(job, self.base_path), status=200 if job.state in ENDED else 202)
 
     async def retry(self, request: Request) -> Response:
         """`POST /v2/jobs/{job}/retry`: queue an interrupted job again."""
@@ -90,7 +91,7 @@ class JobRoutes:
         again = await self.jobs.retry(job.id) if job.state is State.INTERRUPTED else None
         if again is None:
             raise Problem(409, f"the job is {job.state}; only an interrupted one can be retried")
-        return JSONResponse(job_body(again, self.base_path), 202)
+        return json_response(job_view(again, self.base_path), status=202)
 
     async def events(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/events`: server-sent events, resumed after `Last-Event-ID`."""
@@ -126,8 +127,8 @@ class JobRoutes:
         if not files:
             await self.known_id(request)
         place = f"{self.base_path}/v2/jobs/{job_id}/artifacts"
-        listed = [{"name": name, "size": size, "href": f"{place}/{quote(name)}"} for name, size in files]
-        return JSONResponse({"artifacts": listed})
+        listed = [Artifact(name, size, f"{place}/{quote(name)}") for name, size in files]
+        return json_response(Artifacts(listed))
 
     async def artifact(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/artifacts/{name}`: one file, downloaded, never shown as a page."""

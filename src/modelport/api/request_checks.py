@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from modelport.api.endpoint import Endpoint, Handler
+from modelport.api.endpoints.row import Endpoint, Handler
 from modelport.contract.nearest import meant, nearest
 from modelport.contract.unknown_arguments import MAX_NAME, MAX_NAMES, SUFFICIENT
 from modelport.contract.warning_headers import MAX_WARNINGS, warning_value

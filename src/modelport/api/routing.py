@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.routing import Route, compile_path
 
-from modelport.api.endpoint import AccessScope, Endpoint
+from modelport.api.endpoints.row import AccessScope, Endpoint
 from modelport.api.handlers import Handlers
 from modelport.api.request_checks import CheckedEndpoint
 from modelport.settings import Settings

@@ -7,15 +7,14 @@ a file argument), these do what its documentation says.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.job_bodies import training_body
 from modelport.api.job_files import GONE
+from modelport.api.json_answers import json_response
 from modelport.api.listings import Listings
 from modelport.api.v2 import find_pool
 from modelport.engine.ports import Engine
@@ -102,8 +101,3 @@ def check_trainings_allowed(settings: Settings) -> None:
     """Raise `Problem` 402, as DEEPaaS answers, if trainings are switched off."""
     if not settings.train_endpoint:
         raise Problem(402, "trainings are switched off on this server")
-
-
-def json_response(body: Any, headers: dict[str, str] | None = None) -> Response:
-    """An answer of JSON, in which the results of models stay as they were encoded."""
-    return Response(msgspec.json.encode(body), headers=headers, media_type="application/json")

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import click
+from msgspec import to_builtins
 
 from modelport.cli.jobs_source import Filters
 from modelport.home import expanded
@@ -20,7 +21,7 @@ from modelport.jobs.folders import JobFolders
 from modelport.jobs.records import Job, Metric
 from modelport.jobs.states import ENDED, State
 from modelport.jobs.store import JobStore
-from modelport.jobs.views import job_body, utc
+from modelport.jobs.views import job_view, utc
 from modelport.storage.database import Database
 from modelport.storage.errors import StoreError
 from modelport.storage.migrate import version_of
@@ -100,10 +101,10 @@ class FolderJobs:
                     limit=limit,
                 )
             )
-        return [job_body(job, "") for job in page.jobs]
+        return [to_builtins(job_view(job, "")) for job in page.jobs]
 
     def get(self, job_id: str) -> dict[str, Any]:
-        return job_body(self._found(job_id), "")
+        return to_builtins(job_view(self._found(job_id), ""))
 
     def metrics(self, job_id: str) -> dict[str, list[dict[str, Any]]]:
         series: dict[str, list[dict[str, Any]]] = {}
@@ -145,12 +146,12 @@ class FolderJobs:
     def cancel(self, job_id: str) -> dict[str, Any]:
         with self._errors():
             job = self._run(self._store.request_cancel(job_id))
-        return job_body(job or self._found(job_id), "")
+        return to_builtins(job_view(job or self._found(job_id), ""))
 
     def retry(self, job_id: str) -> dict[str, Any]:
         with self._errors():
             job = self._run(self._store.retry(job_id))
-        return job_body(job or self._found(job_id), "")
+        return to_builtins(job_view(job or self._found(job_id), ""))
 
     def prune(self, before: float) -> int:
         """Remove the jobs that ended before, with their files; returns how many these were."""

@@ -3,48 +3,89 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from modelport.jobs.records import Job, Outcome
+import msgspec
+from msgspec import Meta
+
+from modelport.jobs import records
+from modelport.jobs.records import Outcome
+from modelport.jobs.states import KINDS, State
 from modelport.reasons import PHRASES
 
+Time = Annotated[str | None, Meta(extra_json_schema={"format": "date-time"})]
 
-def job_body(job: Job, base_path: str) -> dict[str, Any]:
-    """The JSON of a job in `/v2/jobs`. Times are RFC 3339, UTC; durations seconds."""
-    place = f"{base_path}/v2/jobs/{job.id}"
+
+class JobProgress(msgspec.Struct):
+    done: float | None
+    total: float | None
+    message: str
+
+
+class Job(msgspec.Struct):
+    """Long work: a prediction, a training or a validation that survives restarts."""
+
+    id: str
+    kind: Annotated[str, Meta(extra_json_schema={"enum": list(KINDS)})]
+    model: str
+    model_version: str
+    state: Annotated[str, Meta(extra_json_schema={"enum": list(State)})]
+    attempt: int
+    max_attempts: int
+    priority: int
+    arguments: Annotated[dict[str, Any], Meta(description="The arguments; files by name and media type")]
+    requested_by: str
+    cancel_requested: bool
+    revision: Annotated[int, Meta(description="Rises with each change")]
+    created_at: Time
+    started_at: Time
+    finished_at: Time
+    duration: Annotated[float | None, Meta(description="Seconds that it ran")]
+    progress: JobProgress | None
+    status: Annotated[int | None, Meta(description="HTTP status of the model's answer, once it has ended")]
+    reason: Annotated[str | None, Meta(description="The words that go with the status")]
+    error: Annotated[str | None, Meta(description="What went wrong")]
+    ended_by: Annotated[str | None, Meta(description="What its end took, such as return, exception, SIGTERM")]
+    links: dict[str, str]
+
+
+def job_view(job: records.Job, base_path: str) -> Job:
+    """A job in `/v2/jobs`. Times are RFC 3339, UTC; durations seconds."""
     outcome = job.outcome
+    return Job(
+        id=job.id,
+        kind=job.kind,
+        model=job.model,
+        model_version=job.model_version,
+        state=str(job.state),
+        attempt=job.attempt,
+        max_attempts=max(job.max_attempts, job.attempt),  # more where somebody has retried it
+        priority=job.priority,
+        arguments=job.arguments,
+        requested_by=job.requested_by,
+        cancel_requested=job.cancel_requested,
+        revision=job.revision,
+        created_at=utc(job.created_at),
+        started_at=utc(job.started_at),
+        finished_at=utc(job.finished_at),
+        duration=_duration(job),
+        progress=None if job.done is None else JobProgress(job.done, job.total, job.message),
+        status=outcome.status if outcome is not None else None,
+        reason=_reason(outcome),
+        error=outcome.error if outcome is not None and outcome.error else None,
+        ended_by=outcome.ended_by if outcome is not None else None,
+        links=_links(f"{base_path}/v2/jobs/{job.id}"),
+    )
+
+
+def _links(place: str) -> dict[str, str]:
     return {
-        "id": job.id,
-        "kind": job.kind,
-        "model": job.model,
-        "model_version": job.model_version,
-        "state": str(job.state),
-        "attempt": job.attempt,
-        "max_attempts": max(job.max_attempts, job.attempt),  # more where somebody has retried it
-        "priority": job.priority,
-        "arguments": job.arguments,
-        "requested_by": job.requested_by,
-        "cancel_requested": job.cancel_requested,
-        "revision": job.revision,
-        "created_at": utc(job.created_at),
-        "started_at": utc(job.started_at),
-        "finished_at": utc(job.finished_at),
-        "duration": _duration(job),
-        "progress": None
-        if job.done is None
-        else {"done": job.done, "total": job.total, "message": job.message},
-        "status": outcome.status if outcome is not None else None,
-        "reason": _reason(outcome),
-        "error": outcome.error if outcome is not None and outcome.error else None,
-        "ended_by": outcome.ended_by if outcome is not None else None,
-        "links": {
-            "self": place,
-            "events": f"{place}/events",
-            "log": f"{place}/log",
-            "metrics": f"{place}/metrics",
-            "artifacts": f"{place}/artifacts/",
-            "result": f"{place}/result",
-        },
+        "self": place,
+        "events": f"{place}/events",
+        "log": f"{place}/log",
+        "metrics": f"{place}/metrics",
+        "artifacts": f"{place}/artifacts/",
+        "result": f"{place}/result",
     }
 
 
@@ -62,7 +103,7 @@ def utc(at: float | None) -> str | None:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _duration(job: Job) -> float | None:
+def _duration(job: records.Job) -> float | None:
     if job.started_at is None or job.finished_at is None:
         return None
     return round(max(job.finished_at - job.started_at, 0.0), 3)

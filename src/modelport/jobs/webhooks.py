@@ -20,7 +20,7 @@ import msgspec
 
 from modelport.jobs.deliveries import WEBHOOKS
 from modelport.jobs.records import Delivery, Job
-from modelport.jobs.views import job_body, utc
+from modelport.jobs.views import job_view, utc
 from modelport.jobs.webhook_targets import Targets, target_of
 from modelport.security.addresses import is_public_address, is_public_or_private_address
 from modelport.security.ports import USUAL_PORTS, port_numbers
@@ -86,7 +86,8 @@ def message(delivery: Delivery, job: Job, base_path: str) -> bytes:
 
     An interrupted job may have been queued again since: state and revision are those of the event.
     """
-    data = {**job_body(job, base_path), "state": str(delivery.state), "revision": delivery.revision}
+    data = job_view(job, base_path)
+    data.state, data.revision = str(delivery.state), delivery.revision
     event = {"type": f"job.{delivery.state}", "timestamp": utc(delivery.created_at), "data": data}
     return msgspec.json.encode(event)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from modelport.api.documents.own_schemas import schemas_of
 from modelport.api.documents.resource import Answer, Resource
 from modelport.api.documents.resources import ERRORS, PROBLEM
 from modelport.api.documents.schemas import Schema
+from modelport.api.resources.mlup import PredictionId, Predictions
 from modelport.contract.signature import JSON
 
 SUFFIX = "Envelope"
@@ -32,19 +34,6 @@ _DETAIL: Schema = {
 }
 
 
-def lesson_schemas() -> dict[str, Schema]:
-    """What /predict answers, under the names of its data."""
-    predictions: Schema = {"description": "What the model answered, if it is no object"}
-    return {
-        "Predictions": {
-            "type": "object",
-            "description": "What the model answered; what is no object is under predictions.",
-            "properties": {"predictions": predictions},
-        },
-        "PredictionId": {"type": "object", "properties": {"predict_id": _TEXT}, "required": ["predict_id"]},
-    }
-
-
 def with_envelopes(resources: Iterable[Resource], base: str) -> list[Resource]:
     """The resources, with the envelope around what those at the root answer."""
     return [_enveloped(one) if _is_at_root(one.path, base) else one for one in resources]
@@ -57,7 +46,11 @@ def envelope_schemas(resources: Sequence[Resource]) -> dict[str, Schema]:
     if not wanted:
         return {}
     data = sorted(wanted - {ERROR})
-    return lesson_schemas() | {ERROR: _error()} | {name: _around(name.removesuffix(SUFFIX)) for name in data}
+    return (
+        schemas_of((Predictions, PredictionId))
+        | {ERROR: _error()}
+        | {name: _around(name.removesuffix(SUFFIX)) for name in data}
+    )
 
 
 def _is_at_root(path: str, base: str) -> bool:

@@ -10,10 +10,8 @@ from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
 from modelport.api.documents.envelopes import envelope_schemas
 from modelport.api.documents.examples import body_example
-from modelport.api.documents.job_paths import AS_JOB, PREFER, SUBMIT_HEADERS
-from modelport.api.documents.mlup_paths import RootApi
-from modelport.api.documents.paths import implemented, resources
-from modelport.api.documents.resource import Plain, Resource
+from modelport.api.documents.listing import implemented, resources
+from modelport.api.documents.resource import AS_JOB, Resource
 from modelport.api.documents.resources import (
     DESCRIPTION,
     ERRORS,
@@ -24,7 +22,10 @@ from modelport.api.documents.resources import (
     fixed_schemas,
     wrapped,
 )
+from modelport.api.documents.root import RootApi
 from modelport.api.documents.schemas import Schema, as_schema, cleaned, plain
+from modelport.api.endpoints.parameters import PREFER, SUBMIT
+from modelport.api.endpoints.row import Parameter
 from modelport.contract.signature import JSON, Argument, Operation, Signature
 
 PREFIX = "#/components/schemas/"
@@ -106,7 +107,7 @@ def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
     }
     if resource.description:
         result["description"] = resource.description
-    own = [*resource.plain, *((PREFER, *SUBMIT_HEADERS) if resource.may_be_job else ())]
+    own = [*resource.plain, *((PREFER, *SUBMIT) if resource.may_be_job else ())]
     result["parameters"] = [_plain_parameter(plain) for plain in own]
     if resource.body is not None:
         schema = {"$ref": PREFIX + resource.body}
@@ -131,7 +132,7 @@ def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
     return result
 
 
-def _plain_parameter(plain: Plain) -> dict[str, Any]:
+def _plain_parameter(plain: Parameter) -> dict[str, Any]:
     result: dict[str, Any] = {"name": plain.name, "in": plain.place, "description": plain.words}
     result["required"] = plain.place == "path"
     if plain.place == "query" and plain.schema.get("type") in ("boolean", "integer"):

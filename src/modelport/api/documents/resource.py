@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from modelport.api.documents.resources import CALL
-from modelport.contract.signature import Operation, Signature
+from modelport.api.documents.own_schemas import name_of
+from modelport.api.endpoints.row import Parameter
+from modelport.contract.signature import JSON, Operation, Signature
+from modelport.jobs.views import Job
 
 Answer = tuple[str, str | None, str | None]  # words, media type, name of the schema
+AS_JOB: Answer = ("The job that Prefer has made of it; Location says where it is", JSON, name_of(Job))
 ARGUMENT_RULES = (
     "An argument may stand in the query string, in a form or in a JSON body; places can be mixed, and the "
     "first of these that has an argument wins."
 )
-
-CURSOR_SCHEMA = {
-    "type": "integer",
-    "minimum": 0,
-    "maximum": 1 << 62,
-}  # to clients it is text
-
-
-class Plain(NamedTuple):
-    """A parameter that belongs to the server, not to a model. `place` is path, query or header."""
-
-    name: str
-    place: str
-    words: str
-    schema: dict[str, Any]
 
 
 class Resource(NamedTuple):
@@ -51,24 +39,7 @@ class Resource(NamedTuple):
     signature: Signature | None = None
     operation: Operation | None = None
     succeeds: bool = False
-    plain: Sequence[Plain] = ()
+    plain: Sequence[Parameter] = ()
     body: str | None = None
     may_be_job: bool = False
     texts: Sequence[str] = ()
-
-
-def streamed(path: str, operation_id: str, signature: Signature) -> Resource:
-    """The prediction by GET of a model that streams."""
-    return Resource(
-        path,
-        "get",
-        "models",
-        "Stream a prediction, for an EventSource",
-        operation_id,
-        CALL,
-        {204: ("The stream that an EventSource asks for again has ended", None, None)},
-        description="The arguments stand in the query string. A stream of events ends with an event `end`.",
-        signature=signature,
-        operation=signature.predict,
-        succeeds=True,
-    )

@@ -15,8 +15,7 @@ from modelport.api.documents.definitions import Definitions, Scope
 from modelport.api.documents.downgrade import downgraded
 from modelport.api.documents.envelopes import envelope_schemas
 from modelport.api.documents.examples import body_example
-from modelport.api.documents.mlup_paths import RootApi
-from modelport.api.documents.paths import resources
+from modelport.api.documents.listing import resources
 from modelport.api.documents.resource import Resource
 from modelport.api.documents.resources import (
     DESCRIPTION,
@@ -28,6 +27,7 @@ from modelport.api.documents.resources import (
     fixed_schemas,
     wrapped,
 )
+from modelport.api.documents.root import RootApi
 from modelport.api.documents.schemas import Schema, as_schema, cleaned, fits, plain
 from modelport.contract.signature import JSON, Argument, Operation, Signature
 

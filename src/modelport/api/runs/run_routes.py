@@ -15,6 +15,7 @@ from starlette.responses import Response
 from modelport.api.handed import Handed
 from modelport.api.listings import Listings
 from modelport.api.query_values import number_in
+from modelport.api.resources.runs import Params, Runs
 from modelport.api.runs.bodies import run_body, run_summary
 from modelport.api.runs.predictions import RunPredictions
 from modelport.http.problems import Problem
@@ -74,12 +75,10 @@ class RunRoutes:
                 await self._check_order(model, checked, page)
             return page
 
-        def body(page: RunPage) -> dict[str, Any]:
-            return {
-                "runs": [run_summary(run, aliases, place) for run in page.runs],
-                "order_by": None if order is None else str(order),
-                "next_cursor": None if page.cursor is None else str(page.cursor),
-            }
+        def body(page: RunPage) -> Runs:
+            listed = [run_summary(run, aliases, place) for run in page.runs]
+            at = None if page.cursor is None else str(page.cursor)
+            return Runs(listed, None if order is None else str(order), at)
 
         return await self.listings.answer(read, body)
 
@@ -126,7 +125,7 @@ class RunRoutes:
 
     async def params(self, request: Request) -> Response:
         """`GET …/params`: the parameters of the live run, or of `run_id`."""
-        return await self.listings.answer(lambda: self._asked(request), lambda run: {"params": run.params})
+        return await self.listings.answer(lambda: self._asked(request), lambda run: Params(run.params))
 
     async def param(self, request: Request) -> Response:
         """`GET …/params/{param}`: one of them, under its own name."""

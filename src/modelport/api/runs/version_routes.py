@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.handed import Handed
+from modelport.api.json_answers import json_response
 from modelport.api.listings import Listings
 from modelport.api.query_values import number_in
+from modelport.api.resources.versions import (
+    Alias,
+    Aliases,
+    AliasMove,
+    ModelVersion,
+    ModelVersions,
+    Promoted,
+    Promotions,
+    Traffic,
+    TrafficPlan,
+)
 from modelport.api.runs.bodies import base_version_body, promotion_body, version_body
 from modelport.api.runs.predictions import RunPredictions
 from modelport.api.small_bodies import json_body
-from modelport.api.training import json_response
 from modelport.api.v2 import find_pool
 from modelport.http.problems import Problem
+from modelport.runs import records
 from modelport.runs.checks import Limits
 from modelport.runs.promotion import Wish
-from modelport.runs.records import Run, RunPage, TrafficPlan
+from modelport.runs.records import Run, RunPage
 from modelport.runs.service import BEST, RESERVED, RunService
 from modelport.runs.store import LIVE, AliasMoved
 from modelport.settings.checking import declarations
@@ -30,22 +40,6 @@ from modelport.settings.settings import OnRegression
 MAX_LISTED = 1000
 MAX_VERSION = (1 << 31) - 1  # what the database can compare with
 ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
-
-
-class AliasBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What is sent to move an alias; all but the version is for `live` only."""
-
-    version: int | str
-    on_regression: str | None = None
-    min_agreement: float | None = None
-    max_latency_ratio: float | None = None
-
-
-class TrafficBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What is sent to spread calls over versions."""
-
-    weights: dict[str, float] = {}
-    shadow: int | str | None = None
 
 
 class VersionRoutes:
@@ -74,11 +68,11 @@ class VersionRoutes:
         aliases, loaded = await self.runs.aliases(model), self.runs.versions.loaded(model)
         place = self._place(model)
 
-        def body(page: RunPage) -> dict[str, Any]:
+        def body(page: RunPage) -> ModelVersions:
             bodies = [version_body(run, aliases, loaded, place) for run in page.runs]
             if page.cursor is None:
                 bodies.append(base_version_body(aliases, loaded, place))
-            return {"versions": bodies, "next_cursor": None if page.cursor is None else str(page.cursor)}
+            return ModelVersions(bodies, None if page.cursor is None else str(page.cursor))
 
         return await self.listings.answer(lambda: self.runs.store.versions(model, limit, below), body)
 
@@ -90,7 +84,7 @@ class VersionRoutes:
         aliases, loaded = await self.runs.aliases(model), self.runs.versions.loaded(model)
         place = self._place(model)
 
-        def body(run: Run | None) -> dict[str, Any]:
+        def body(run: Run | None) -> ModelVersion:
             if run is None:
                 return base_version_body(aliases, loaded, place)
             return version_body(run, aliases, loaded, place)
@@ -110,24 +104,24 @@ class VersionRoutes:
 
     async def aliases(self, request: Request) -> Response:
         """`GET …/aliases`: the version of each."""
-        return json_response({"aliases": dict(await self.runs.aliases(self._model(request)))})
+        return json_response(Aliases(dict(await self.runs.aliases(self._model(request)))))
 
     async def alias(self, request: Request) -> Response:
         """`GET …/aliases/{alias}`."""
         name = request.path_params["alias"]
         version = await self.runs.resolve(self._model(request), "" if name.isdecimal() else name)
-        return json_response({"alias": name, "version": version})
+        return json_response(Alias(name, version))
 
     async def move(self, request: Request) -> Response:
         """`PUT …/aliases/{alias}`: moving `live` promotes the version, any other alias is only a name."""
         model, name = self._model(request), request.path_params["alias"]
         if name == BEST or not ALIAS.fullmatch(name):
             raise Problem(422, _no_alias(name))
-        body = await json_body(request, AliasBody)
+        body = await json_body(request, AliasMove)
         version = await self.runs.resolve(model, str(body.version))
         await self.runs.check_version(model, version)
         if name == LIVE:
-            return json_response(await self.runs.promote(model, self._wish(version, body)))
+            return json_response(Promoted(**await self.runs.promote(model, self._wish(version, body))))
         if (body.on_regression, body.min_agreement, body.max_latency_ratio) != (None, None, None):
             raise Problem(422, f"only the alias {LIVE!r} is checked when it moves; send the version alone")
         before = (await self.runs.store.aliases(model)).get(name)
@@ -136,9 +130,9 @@ class VersionRoutes:
             moved = await self.runs.store.set_alias(model, name, version, before=known)
         except AliasMoved as error:
             raise Problem(409, str(error)) from None
-        return json_response({"alias": name, "version": moved.version})
+        return json_response(Alias(name, moved.version))
 
-    def _wish(self, version: int, body: AliasBody) -> Wish:
+    def _wish(self, version: int, body: AliasMove) -> Wish:
         on_regression = body.on_regression or self.runs.settings.on_regression
         wrong = declarations()["on_regression"].out_of_range(on_regression)
         if wrong:
@@ -165,24 +159,24 @@ class VersionRoutes:
 
     async def roll_back(self, request: Request) -> Response:
         """`POST …/rollback`: make the version live again that was so before."""
-        return json_response(await self.runs.roll_back(self._model(request)))
+        return json_response(Promoted(**await self.runs.roll_back(self._model(request))))
 
     async def promotions(self, request: Request) -> Response:
         """`GET …/promotions?limit`: what became live, the newest first, with what the checks found."""
         limit = number_in(request.query_params, "limit", 50, 1, MAX_LISTED)
         found = await self.runs.store.promotions(self._model(request), limit)
-        return json_response({"promotions": [promotion_body(promotion) for promotion in found]})
+        return json_response(Promotions([promotion_body(promotion) for promotion in found]))
 
     # -- traffic -----------------------------------------------------------------------------------
 
     async def traffic(self, request: Request) -> Response:
         """`GET …/traffic`: the shares of versions, and how the answers of the shadow compare."""
-        return json_response(self.runs.canaries.body(self._model(request)))
+        return json_response(Traffic(**self.runs.canaries.body(self._model(request))))
 
     async def spread(self, request: Request) -> Response:
         """`PUT …/traffic`: give versions a share of the calls, or copies of them."""
         model = self._model(request)
-        body = await json_body(request, TrafficBody)
+        body = await json_body(request, TrafficPlan)
         weights: dict[str, float] = {}
         for text, weight in body.weights.items():
             version = str(await self._other(model, text))
@@ -190,8 +184,8 @@ class VersionRoutes:
                 raise Problem(422, f"weights: version {version} is named twice")
             weights[version] = weight
         shadow = None if body.shadow is None else await self._other(model, str(body.shadow))
-        await self.runs.set_traffic(model, TrafficPlan(weights=weights, shadow=shadow))
-        return json_response(self.runs.canaries.body(model))
+        await self.runs.set_traffic(model, records.TrafficPlan(weights=weights, shadow=shadow))
+        return json_response(Traffic(**self.runs.canaries.body(model)))
 
     async def _other(self, model: str, text: str) -> int:
         version = await self.runs.resolve(model, text)
@@ -202,7 +196,7 @@ class VersionRoutes:
 
     async def spread_no_more(self, request: Request) -> Response:
         """`DELETE …/traffic`: all calls go to what is live, and no copies are made."""
-        await self.runs.set_traffic(self._model(request), TrafficPlan())
+        await self.runs.set_traffic(self._model(request), records.TrafficPlan())
         return Response(status_code=204)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+
+from modelport.contract.signature import JSON
 
 if TYPE_CHECKING:
     from modelport.api.handlers import Handlers
@@ -36,23 +38,47 @@ class Parameter(NamedTuple):
     schema: dict[str, Any]
 
 
+class Answer(NamedTuple):
+    """A good answer, or one in a shape of its own. `type` is its JSON's; no media type means no body.
+
+    It comes in `others` too, by Accept.
+    """
+
+    words: str
+    type: Any = None
+    media_type: str | None = None
+    others: tuple[str, ...] = ()
+
+
+def data(words: str, type: Any) -> Answer:
+    """An answer of JSON."""
+    return Answer(words, type, JSON)
+
+
 class Endpoint(msgspec.Struct, frozen=True):
     """One method on one path, relative to the base path, and as the API documents write it.
 
-    `handler` finds what answers among those of the application. `calls` is the verb of the model that it
-    calls: then the query string holds the model's arguments, and so does the body of a POST. `body` is the
-    type of a JSON body that is no model's. What else is sent is refused; with `is_lenient` it is ignored, as
-    the system does that has this endpoint, and the answer says so. `setting` names the setting without which
-    it is not there.
+    `handler` finds what answers among those of the application. `tag` is the group of the documents in which
+    it stands, empty if it stands in none; `name` its name there, and `answers` and `errors` (statuses) are
+    what it answers, besides what any does, and the model that it `calls`. `calls` is a verb: then the query
+    string holds the model's arguments, and so does the body of a POST. `body` is the type of a JSON body that
+    is no model's. What else is sent is refused; with `is_lenient` it is ignored, as the system does that has
+    this endpoint, and the answer says so. `setting` names the setting without which it is not there.
     """
 
     method: str
     path: str
     handler: Callable[[Handlers], Handler]
     scope: AccessScope
+    tag: str = ""
+    name: str = ""
+    summary: str = ""
+    answers: Mapping[int, Answer] = {}
+    errors: tuple[int, ...] = ()
     calls: str = ""
     body: type[msgspec.Struct] | None = None
     parameters: tuple[Parameter, ...] = ()
+    description: str = ""
     is_lenient: bool = False
     setting: str = ""
 

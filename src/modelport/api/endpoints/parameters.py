@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelport.api.endpoint import Parameter
+from modelport.api.endpoints.row import Parameter
+from modelport.api.job_fields import MAX_KEY, MAX_PRIORITY
 from modelport.api.job_metrics import MAX_POINTS
 from modelport.jobs.records import KINDS
 from modelport.jobs.states import State
@@ -12,6 +13,7 @@ from modelport.jobs.states import State
 TEXT: dict[str, Any] = {"type": "string"}
 COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 CURSOR_SCHEMA: dict[str, Any] = {**COUNT, "maximum": 1 << 62}  # to clients it is text
+FORM_SCHEMA: dict[str, Any] = {**TEXT, "enum": ["csv", "json"]}
 
 
 def _most(limit: int, **more: Any) -> dict[str, Any]:
@@ -26,6 +28,7 @@ PARAM = Parameter("param", "path", "The parameter's name", TEXT)
 VERSION = Parameter("version", "path", "Its number, or an alias", TEXT)
 ALIAS = Parameter("alias", "path", "The alias; live is the version that answers", TEXT)
 PREDICTION = Parameter("predict_id", "path", "What /predict answered", TEXT)
+NEW_ALIAS = ALIAS._replace(schema={**TEXT, "pattern": "^(?!best$)[A-Za-z][A-Za-z0-9_-]{0,63}$"})
 
 CURSOR = Parameter("cursor", "query", "The next_cursor of the page before", CURSOR_SCHEMA)
 LIMIT = Parameter("limit", "query", "At most so many", _most(1000))
@@ -33,8 +36,8 @@ OF_RUN = Parameter("run_id", "query", "Another run than the live one", TEXT)
 FILTER = Parameter("filter", "query", "A part of it, such as overall or class.cat", TEXT)
 FOLLOW = Parameter("follow", "query", "Go on until the job has ended", {"type": "boolean"})
 LAST_EVENT = (
-    Parameter("Last-Event-ID", "header", "Go on after this event", COUNT),
-    Parameter("after", "query", "The same, where no header can be set", COUNT),
+    Parameter("Last-Event-ID", "header", "Go on after this event", CURSOR_SCHEMA),
+    Parameter("after", "query", "The same, where no header can be set", CURSOR_SCHEMA),
 )
 OF_JOBS = (
     Parameter("model", "query", "Only jobs of this model", TEXT),
@@ -44,17 +47,31 @@ OF_JOBS = (
     CURSOR,
 )
 OF_METRICS = (
-    Parameter("format", "query", "csv for a table, as does Accept: text/csv", TEXT),
+    Parameter(
+        "format", "query", "csv for a table, as does Accept: text/csv", {**TEXT, "enum": ["csv", "json"]}
+    ),
     Parameter("limit", "query", "Values on a page of JSON, at most", _most(MAX_POINTS, default=MAX_POINTS)),
-    Parameter("cursor", "query", "The `next_cursor` of the page before", COUNT),
+    Parameter("cursor", "query", "The `next_cursor` of the page before", CURSOR_SCHEMA),
 )
 OF_RUNS = (
     Parameter("top", "query", "At most so many", _most(1000)),
     Parameter("order_by", "query", "NAME, NAME:max, NAME:min or newest", TEXT),
     CURSOR,
 )
+URL_SCHEMA = {**TEXT, "format": "uri"}
+KEY_SCHEMA = {**TEXT, "maxLength": MAX_KEY, "pattern": "^[!-~]*[!#-~][!-~]*$"}
+PRIORITY_SCHEMA = {"type": "integer", "minimum": -MAX_PRIORITY, "maximum": MAX_PRIORITY}
 SUBMIT = (
-    Parameter("Idempotency-Key", "header", "Makes a repeated request answer the first job", TEXT),
-    Parameter("Job-Priority", "header", "Higher runs first; 0 is usual", {"type": "integer"}),
-    Parameter("Job-Callback-Url", "header", "Where a signed webhook tells the end", TEXT),
+    Parameter("Idempotency-Key", "header", "Makes a repeated request answer the first job", KEY_SCHEMA),
+    Parameter("Job-Priority", "header", "Higher runs first; 0 is usual", PRIORITY_SCHEMA),
+    Parameter(
+        "Job-Callback-Url", "header", "Where a signed webhook tells the end", {**TEXT, "format": "uri"}
+    ),
+)
+# What turns a prediction into a job.
+PREFER = Parameter(
+    "Prefer",
+    "header",
+    "respond-async for a job; wait=SECONDS for one if it takes longer",
+    {**TEXT, "examples": ["respond-async", "wait=5"]},
 )

@@ -1,0 +1,177 @@
+"""The table of endpoints as both documents list it: for each model, and with what this server leaves on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from urllib.parse import quote
+
+from modelport.api.documents import arguments as wire
+from modelport.api.documents.definitions import identifier
+from modelport.api.documents.envelopes import with_envelopes
+from modelport.api.documents.own_schemas import name_of
+from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Resource
+from modelport.api.documents.resources import CONNECTION, FOREIGN_NAME, FOREIGN_PAGE, PROBLEM
+from modelport.api.documents.root import RootApi, get_predict_answers, predict_answers, run_predict_answers
+from modelport.api.endpoints import ENDPOINTS
+from modelport.api.endpoints.models import MODEL
+from modelport.api.endpoints.root import PREDICT_ROOT, ROOT
+from modelport.api.endpoints.row import Endpoint
+from modelport.api.endpoints.runs import RUNS_OF_ROOT
+from modelport.api.endpoints.statuses import BORDER, CALLED, SWITCHED_OFF
+from modelport.api.resources.server import Failure
+from modelport.contract.signature import Operation, Signature
+from modelport.settings import normal_base_path
+
+LONG = ("train_", "validate_")
+INVALID: Answer = ("Something in the query or the body does not fit", PROBLEM, name_of(Failure))
+
+
+class Served(NamedTuple):
+    """What this server serves: below which path, which calls are switched on, and what is at its root."""
+
+    base: str
+    predict: bool
+    train: bool
+    root: RootApi | None
+
+
+def resources(
+    signatures: Sequence[Signature],
+    base_path: str,
+    *,
+    predict: bool,
+    train: bool,
+    root: RootApi | None = None,
+) -> list[Resource]:
+    """Every resource there is, in the order of the documents, each operation id once."""
+    served = Served(normal_base_path(base_path), predict, train, root)
+    found = [_with_errors(one, _admission(one)) for one in _listed(signatures, served)]
+    if root is not None and root.envelope:
+        found = with_envelopes(found, served.base)
+    return _with_own_ids([_with_errors(one, CONNECTION) for one in found])
+
+
+def implemented(listed: list[Resource]) -> list[Resource]:
+    """Those that some model implements: a training or validation that is none answers 501 on each path."""
+    idle = [
+        one.path
+        for one in listed
+        if one.operation is not None and not one.operation.implemented and one.operation_id.startswith(LONG)
+    ]
+    return [one for one in listed if not one.path.startswith(tuple(idle))]
+
+
+def _listed(signatures: Sequence[Signature], served: Served) -> Iterable[Resource]:
+    at_root = next((one for one in signatures if served.root and one.name == served.root.model), None)
+    of_models = [row for row in ENDPOINTS if row.path.startswith(MODEL)]
+    for row in ENDPOINTS:
+        if row == of_models[0]:
+            for signature in signatures:
+                yield from _of_model(of_models, signature, served)
+        elif row in ROOT or row in RUNS_OF_ROOT:
+            if at_root is not None and served.root is not None:
+                yield from _of_root(row, at_root, served, served.root)
+        elif row.tag and row not in of_models:
+            yield _resource(row, served)
+
+
+def _of_model(rows: Iterable[Endpoint], signature: Signature, served: Served) -> Iterable[Resource]:
+    place = MODEL.replace("{model}", quote(signature.name, safe=""))
+    for row in rows:
+        listed = _resource(row, served)
+        path = listed.path.replace(MODEL, place, 1)
+        listed = listed._replace(path=path, operation_id=f"{row.name}_{identifier(signature.name)}")
+        if row.calls:
+            enabled = served.predict if row.calls == "predict" else served.train
+            if row.method == "POST" or (enabled and wire.fits_query(signature.predict)):
+                yield _call(listed, row, signature, enabled=enabled)
+        elif row.name == "metadata":
+            about = signature.metadata.get("description")
+            yield listed._replace(description=about if isinstance(about, str) else "")
+        else:
+            yield listed
+
+
+def _call(listed: Resource, row: Endpoint, signature: Signature, *, enabled: bool) -> Resource:
+    """A resource that calls a verb of a model."""
+    operation: Operation = getattr(signature, row.calls)
+    predicts = enabled and operation.implemented and row.calls == "predict"
+    rules = ARGUMENT_RULES if operation.arguments and row.method == "POST" else row.description
+    errors = CALLED if enabled or row.method == "GET" else SWITCHED_OFF
+    return _with_errors(listed, errors)._replace(
+        answers=listed.answers if enabled else {},
+        description=rules,
+        signature=signature,
+        operation=operation,
+        succeeds=predicts,
+        may_be_job=predicts and row.method == "POST",
+    )
+
+
+def _of_root(row: Endpoint, signature: Signature, served: Served, root: RootApi) -> Iterable[Resource]:
+    """A resource at the root, whose predictions are answered in the words of the dialect there."""
+    listed = _resource(row, served)
+    if row in ROOT:
+        listed = listed._replace(tag=root.tag)
+    if row.name == "get_predict":
+        if root.is_long and served.predict:
+            yield listed._replace(answers=get_predict_answers(root))
+    elif row.calls:
+        own = predict_answers(root)
+        if row is not PREDICT_ROOT:
+            own = run_predict_answers(root, enabled=served.predict)
+            listed = _with_errors(listed, (402, 404, 503, 504, 507))
+        elif not served.predict:
+            del own[200]
+        yield listed._replace(answers=own, signature=signature, operation=signature.predict)
+    else:
+        yield listed
+
+
+def _resource(row: Endpoint, served: Served) -> Resource:
+    """What a row says by itself."""
+    answers: dict[int, Answer] = {
+        status: (answer.words, answer.media_type, name_of(answer.type) if answer.type else None)
+        for status, answer in row.answers.items()
+    }
+    if not row.is_lenient and not row.calls:
+        answers[422] = INVALID
+    path = re.sub(r"{(\w+):path}", r"{\1}", row.path)
+    return Resource(
+        served.base + path if path != "/" else served.base or "/",
+        row.method.lower(),
+        row.tag,
+        row.summary,
+        row.name,
+        () if row is PREDICT_ROOT else tuple(sorted({*BORDER, *row.errors})),
+        answers,
+        description=row.description,
+        plain=row.parameters,
+        body=name_of(row.body) if row.body else None,
+        texts=row.answers[200].others if 200 in row.answers else (),
+    )
+
+
+def _admission(resource: Resource) -> tuple[int, ...]:
+    """The errors of requests that may not come in, but those that the resource answers in its own shape."""
+    errors = (FOREIGN_NAME,) if resource.method == "get" else (FOREIGN_PAGE, FOREIGN_NAME)
+    return tuple(error for error in errors if error not in resource.answers)
+
+
+def _with_errors(resource: Resource, errors: tuple[int, ...]) -> Resource:
+    return resource._replace(errors=tuple(sorted({*resource.errors, *errors})))
+
+
+def _with_own_ids(found: list[Resource]) -> list[Resource]:
+    taken: set[str] = set()
+    result: list[Resource] = []
+    for resource in found:
+        operation_id, number = resource.operation_id, 2
+        while operation_id in taken:
+            operation_id = f"{resource.operation_id}_{number}"
+            number += 1
+        taken.add(operation_id)
+        result.append(resource._replace(operation_id=operation_id))
+    return result

@@ -1,0 +1,28 @@
+"""The API documents, and the pages that show them; they stand in no document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from modelport.api.endpoints.row import AccessScope, Endpoint, Handler
+
+if TYPE_CHECKING:
+    from modelport.api.handlers import Handlers
+
+
+def _document(path: str, handler: Callable[[Handlers], Handler], setting: str = "") -> Endpoint:
+    return Endpoint("GET", path, handler, AccessScope.READ, is_lenient=True, setting=setting)
+
+
+def _page(path: str, handler: Callable[[Handlers], Handler]) -> Endpoint:
+    return _document(path, handler, "doc_endpoint")
+
+
+PAGES = (
+    _document("/openapi.json", lambda on: on.documents.openapi),
+    _document("/swagger.json", lambda on: on.documents.swagger),
+    *(_page(path, lambda on: on.documents.swagger_page) for path in ("/docs", "/api", "/ui")),
+    _page("/redoc", lambda on: on.documents.redoc_page),
+    _page("/static/{path:path}", lambda on: on.documents.asset),
+)

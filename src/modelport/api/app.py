@@ -20,6 +20,7 @@ from modelport.api.direct import DirectCalls
 from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.endpoints import ENDPOINTS
 from modelport.api.endpoints.models import PREDICT_MODEL
+from modelport.api.endpoints.root import PREDICT_ROOT
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.envelope import Envelope
 from modelport.api.handlers import Handlers
@@ -30,7 +31,7 @@ from modelport.api.job_submission import JobSubmission
 from modelport.api.listings import Listings
 from modelport.api.mlup.configuration import MlupConfiguration
 from modelport.api.mlup.routes import MlupApi
-from modelport.api.model_calls import ModelCalls
+from modelport.api.model_calls import ModelCalls, direct_predictions
 from modelport.api.near_paths import near_path
 from modelport.api.preferences import preferences
 from modelport.api.routing import EndpointRoute, paths_of_gets_that_run, routes_of
@@ -78,22 +79,25 @@ class Application:
             for source in engine.sources
             if not self._is_replaced(path := PREDICT_MODEL.route.format(model=source.name))
         }
-        version_of = _of_no_version if routes else runs.versions.ready_pool  # theirs may be at such a path
         self.admission = Admission(settings)
         self._runs_by_get = paths_of_gets_that_run(ENDPOINTS, self.base_path)
-        self.direct = DirectCalls(self._calls, self.admission, self._predict_paths, version_of)
         self._listings = Listings()
         self._job_routes = JobRoutes(jobs, self._listings, self.base_path)
         self._submission = JobSubmission(engine, jobs, settings, self._calls.memory)
         self._job_answers = JobAnswers(self._submission, self._job_routes, self._calls, self.base_path)
-        self._mlup = MlupApi(
-            self._calls, self._submission, self._job_answers, self.base_path, mlup, self.admission
-        )
-        if not self._is_replaced("/predict"):
-            self.direct.also(self._mlup.direct.take)
+        self._mlup = MlupApi(self._calls, self._submission, self._job_answers, self.base_path, mlup)
+        self.direct = self._direct_calls()
         self._others: Any = self._cold_routes()
         self._admitted: Any = self._with_cors(self._route)
         self._answer = Envelope(self._http, self.base_path, routes) if settings.envelope else self._http
+
+    def _direct_calls(self) -> DirectCalls:
+        dialects = [direct_predictions(self._calls, self._predict_paths)]
+        if not self._is_replaced(PREDICT_ROOT.route):
+            dialects.append(self._mlup.predictions.direct(self._mlup.path))
+        # Their own routes may be where a version answers.
+        version_of = _of_no_version if self._own_routes else self.runs.versions.ready_pool
+        return DirectCalls(self._calls, self.admission, dialects, version_of)
 
     def _is_replaced(self, path: str) -> bool:
         """True if a route of somebody else takes the predictions at this path."""

@@ -1,146 +1,226 @@
 """The shortest way of a prediction: whole JSON request in, frame out, frame in, whole JSON response out.
 
 No task, no coroutine, no future: two callbacks. It takes only what is plain, and leaves everything else
-(files, forms, streams, errors, slow readers) to `CallHandler`, which does all of it.
+(files, forms, streams, errors, slow readers) to `CallHandler`, which does all of it. What is plain, and how
+it is answered, a dialect says.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable
-from functools import lru_cache, partial
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import NamedTuple
 
 from modelport.api.admission import OF_PAGES, Admission
 from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
-from modelport.api.job_fields import JOB_FIELDS
 from modelport.contract.calls import Answer, Call
-from modelport.contract.signature import JSON
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
 from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.cycle import Cycle
 
-# Fields that mean something to the server. The first three are read here, a request with another one goes
-# the long way; all other fields mean nothing to it.
-MEANINGFUL = (
-    frozenset({b"host", b"content-type", b"accept", b"content-encoding", b"prefer", b"idempotency-key"})
-    | OF_PAGES
-    | JOB_FIELDS
-)
+# Fields that mean something to the server, in every dialect. The first three are read here, a request with
+# another one goes the long way; all other fields mean nothing to it.
+MEANINGFUL = frozenset({b"host", b"content-type", b"accept", b"content-encoding", b"prefer"}) | OF_PAGES
 # `/versions/7/predict` after the path of a model; an alias goes the long way.
 VERSION = re.compile(r"(?P<model>.+)/versions/(?P<number>0|[1-9][0-9]{0,8})(?P<rest>/predict/?)")
 VersionOf = Callable[[str, int], Pool | None]
 
 
+class DirectDialect(NamedTuple):
+    """What a dialect says of its plain predictions.
+
+    `paths` names the model that answers at each path, and `pool` has its workers, `None` if they are not to
+    be asked so; `has_versions` says that its versions answer below. `reads` tells by its Content-Type whether
+    a body is read here, and with one of `fields`, beside `MEANINGFUL`, no request is. `respond` sends an
+    answer that is not plain; a client that has waited for `seconds` gets a 504 by it. `id_field` is the
+    header in which an answer has the id of its prediction, from `new_id`. `began` and `ended` hear of each.
+    """
+
+    paths: dict[str, str]
+    pool: Callable[[str], Pool | None]
+    reads: Callable[[str], bool]
+    respond: Callable[[Send, Pool, Pending, Answer], Awaitable[None]]
+    fields: frozenset[bytes] = frozenset()
+    has_versions: bool = False
+    name: str = "v2"
+    collects: bool = False
+    seconds: float | None = None
+    id_field: str = ""
+    new_id: Callable[[], str] = str
+    began: Callable[[], None] | None = None
+    ended: Callable[[], None] | None = None
+
+
 class DirectCalls:
     """Takes plain predictions from the HTTP protocol. One for the application.
 
-    `paths` names the model that answers at each path of predictions. `version_of` has the pool of a version
-    of a model if it can answer now.
+    `version_of` has the pool of a version of a model if it can answer now: its path is that of the model, and
+    its dialect.
     """
 
     def __init__(
         self,
         calls: CallHandler,
         admission: Admission,
-        paths: dict[str, str],
+        dialects: Iterable[DirectDialect],
         version_of: VersionOf,
     ):
         self.engine = calls.engine
         settings = calls.settings
+        self.memory = calls.memory
         self._admission = admission
         self._version_of = version_of
-        self._calls = calls
         limits = (settings.json_max_size, settings.client_max_size, MEMORY_BYTES)
         self._max_body = min(limit for limit in limits if limit)
-        self._models: dict[str, str] = {}
+        self._paths: dict[str, tuple[_Way, str]] = {}
+        self._versioned: dict[str, tuple[_Way, str]] = {}  # those of them whose versions answer, too
         if settings.predict_endpoint and not settings.allow_url_inputs:
-            self._models = paths | {f"{path}/": name for path, name in paths.items()}
+            for dialect in dialects:
+                way = _Way(self, dialect)
+                for path, model in dialect.paths.items():
+                    found = {path: (way, model), f"{path}/": (way, model)}
+                    self._paths |= found
+                    self._versioned |= found if dialect.has_versions else {}
         self._default_headers: object = None
         self._head = b""
-        self._other: Callable[[Cycle], bool] = _take_nothing
-
-    def also(self, other: Callable[[Cycle], bool]) -> None:
-        """Offer requests at other paths to `other`, which takes them as `take` does."""
-        self._other = other
 
     def take(self, cycle: Cycle) -> bool:
         """Answer the request if it is a plain prediction; false, with nothing done, if it is not."""
         version = None
-        name = self._models.get(cycle.path)
-        if name is None:
-            name, version = self._version_at(cycle.path)
-        if name is None:
-            return self._other(cycle)
+        found = self._paths.get(cycle.path)
+        if found is None:
+            found, version = self._version_at(cycle.path)
+            if found is None:
+                return False
         if cycle.method != "POST" or len(cycle.body) > self._max_body:
             return False
         if cycle.waiting_for_100_continue or cycle.flow.write_paused:
             return False
+        way, name = found
+        head = way.read(cycle.headers, self._admission.known_hosts(cycle.server))
+        if head is None:
+            return False
+        pool = way.dialect.pool(name) if version is None else self._version_of(name, version)
+        if pool is None or pool.reads_headers or pool.takes_base64:
+            return False
+        if not self.memory.take(len(cycle.body)):
+            return False
+        return way.submit(cycle, pool, *head)
+
+    def _version_at(self, path: str) -> tuple[tuple[_Way, str] | None, int | None]:
+        """The way and model of the path, and the number of the version that answers there, if it is one."""
+        found = VERSION.fullmatch(path) if "/versions/" in path else None
+        if found is None:
+            return None, None
+        return self._versioned.get(found["model"] + found["rest"]), int(found["number"])
+
+    def head_of(self, cycle: Cycle) -> bytes:
+        """The begin of the head of a plain answer."""
+        if cycle.default_headers is not self._default_headers:  # a new list each second: it has the date
+            self._default_headers = cycle.default_headers
+            fields = b"".join(b"%b: %b\r\n" % field for field in cycle.default_headers)
+            self._head = b"HTTP/1.1 200 OK\r\n%bcontent-type: application/json\r\n" % fields
+        return self._head
+
+
+class _Way:
+    """The way of one dialect."""
+
+    def __init__(self, direct: DirectCalls, dialect: DirectDialect):
+        self.direct = direct
+        self.dialect = dialect
+        self._fields = MEANINGFUL | dialect.fields
+
+    def read(self, headers: Iterable[tuple[bytes, bytes]], known_hosts: set[bytes]) -> tuple[str, str] | None:
+        """The Content-Type and the Accept of a request; `None` if it goes the long way."""
         content_type = accept = ""
-        known_hosts = self._admission.known_hosts(cycle.server)
-        for field, value in cycle.headers:
-            if field in MEANINGFUL:
+        for field, value in headers:
+            if field in self._fields:
                 if field == b"content-type" and not content_type:
                     content_type = value.decode("latin-1")
                 elif field == b"accept" and not accept:
                     accept = value.decode("latin-1")
-                elif field == b"host":
-                    if value not in known_hosts:
-                        return False
-                else:
-                    return False
-        pool = self.engine.route(name) if version is None else self._version_of(name, version)
-        if pool is None or pool.reads_headers or pool.takes_base64 or not _is_json(content_type):
-            return False
-        if not self._calls.memory.take(len(cycle.body)):
-            return False
+                elif field != b"host" or value not in known_hosts:
+                    return None
+        return (content_type, accept) if self.dialect.reads(content_type) else None
+
+    def submit(self, cycle: Cycle, pool: Pool, content_type: str, accept: str) -> bool:
+        """Have the model asked; false if it takes no more."""
+        dialect, direct = self.dialect, self.direct
         call = Call(
-            self.engine.next_id(),
+            direct.engine.next_id(),
             query=cycle.query,
             content_type=content_type,
             accept=accept,
             body=bytes(cycle.body),
+            collect=dialect.collects,
+            dialect=dialect.name,
+            request_id=dialect.new_id(),
         )
+        exchange = _Exchange(self, cycle, pool)
         try:
-            pending = pool.submit(call, partial(self._on_answer, cycle, pool))
+            pending = pool.submit(call, exchange.on_answer)
         except Refused:
-            self._calls.memory.give(len(call.body))
+            direct.memory.give(len(call.body))
             return False
+        if dialect.began is not None:
+            dialect.began()
         cycle.connection.on_disconnect = partial(pool.cancel, pending)
+        if dialect.seconds is not None:
+            exchange.wait(pending, dialect.seconds)
         return True
 
-    def _version_at(self, path: str) -> tuple[str | None, int | None]:
-        """The model and the number of the version that answers at this path, if it is one."""
-        found = VERSION.fullmatch(path) if "/versions/" in path else None
-        if found is None:
-            return None, None
-        return self._models.get(found["model"] + found["rest"]), int(found["number"])
 
-    def _on_answer(self, cycle: Cycle, pool: Pool, pending: Pending, answer: Answer) -> None:
-        self._calls.memory.give(len(pending.call.body))
+class _Exchange:
+    """One request between the model and its client."""
+
+    __slots__ = ("_cycle", "_pool", "_timer", "_way")
+
+    def __init__(self, way: _Way, cycle: Cycle, pool: Pool):
+        self._way = way
+        self._cycle: Cycle | None = cycle
+        self._pool = pool
+        self._timer: asyncio.TimerHandle | None = None
+
+    def wait(self, pending: Pending, seconds: float) -> None:
+        """Answer the client that has waited so long."""
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._on_late, pending)
+
+    def on_answer(self, pending: Pending, answer: Answer) -> None:
+        """The model has answered, or the call was given up."""
+        if self._way.dialect.ended is not None:
+            self._way.dialect.ended()
+        self._way.direct.memory.give(len(pending.call.body))  # needed no longer
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        cycle, self._cycle = self._cycle, None
+        if cycle is not None:
+            self._send(cycle, pending, answer)
+
+    def _on_late(self, pending: Pending) -> None:
+        """The client has waited long enough: it is answered, and the call given up."""
+        self._timer = None
+        cycle, self._cycle = self._cycle, None
+        if cycle is not None:
+            self._send(cycle, pending, Answer(pending.call.id, 504, problem=True))
+            self._pool.cancel(pending)
+
+    def _send(self, cycle: Cycle, pending: Pending, answer: Answer) -> None:
         if answer.is_plain and not cycle.flow.write_paused:
-            cycle.send_whole(self._head_of(cycle, answer), answer.body)
+            direct, named = self._way.direct, self._way.dialect.id_field
+            fields = f"x-request-id: {direct.engine.request_id(answer.id)}\r\n"
+            if named:
+                fields = f"{named}: {pending.call.request_id}\r\n{fields}"
+            cycle.send_whole(direct.head_of(cycle) + fields.encode(), answer.body)
         elif not cycle.disconnected:
-            cycle.run_as_task(partial(self._respond, pool, pending, answer))
+            cycle.run_as_task(partial(self._respond, pending, answer))
 
     async def _respond(
-        self, pool: Pool, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
+        self, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        await self._calls.respond(send, pool, pending, answer)
-
-    def _head_of(self, cycle: Cycle, answer: Answer) -> bytes:
-        if cycle.default_headers is not self._default_headers:  # a new list each second: it has the date
-            self._default_headers = cycle.default_headers
-            fields = b"".join(b"%b: %b\r\n" % field for field in cycle.default_headers)
-            self._head = b"HTTP/1.1 200 OK\r\n%bcontent-type: application/json\r\nx-request-id: " % fields
-        return self._head + f"{self.engine.request_id(answer.id)}\r\n".encode()
-
-
-def _take_nothing(cycle: Cycle) -> bool:
-    return False
-
-
-@lru_cache(maxsize=256)
-def _is_json(content_type: str) -> bool:
-    return len(content_type) < 100 and content_type.partition(";")[0].strip().lower() == JSON
+        await self._way.dialect.respond(send, self._pool, pending, answer)

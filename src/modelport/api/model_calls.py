@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.calls import CallHandler
+from modelport.api.direct import DirectDialect
 from modelport.api.event_source import answer_get
 from modelport.api.handed import Handed
 from modelport.api.job_answers import JobAnswers
+from modelport.api.job_fields import JOB_FIELDS
 from modelport.api.preferences import preferences
 from modelport.api.training import check_trainings_allowed
 from modelport.api.v2 import find_pool
+from modelport.contract.signature import JSON
 from modelport.engine.ports import Engine
 from modelport.http.asgi import header
 from modelport.http.problems import Problem
+
+
+def direct_predictions(calls: CallHandler, paths: dict[str, str]) -> DirectDialect:
+    """Predictions of the models at these paths by the shortest way: those of plain JSON."""
+    fields = JOB_FIELDS | {b"idempotency-key"}
+    return DirectDialect(paths, calls.engine.route, _is_json, calls.respond, fields, has_versions=True)
+
+
+@lru_cache(maxsize=256)
+def _is_json(content_type: str) -> bool:
+    return len(content_type) < 100 and content_type.partition(";")[0].strip().lower() == JSON
 
 
 class ModelCalls:

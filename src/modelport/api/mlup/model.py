@@ -14,7 +14,7 @@ class RootModel:
     def __init__(self, engine: Engine, settings: Settings):
         self.engine = engine
         self.settings = settings
-        self.in_work = 0  # requests to /predict that are not answered yet
+        self._in_work = 0  # requests to /predict that are not answered yet
         self.name = self._name()  # None if no model is meant
         self._most = settings.throttling_max_requests
 
@@ -41,10 +41,18 @@ class RootModel:
             f"{why}: --default-model names the model for this path (there is: {names}), or use /v2/models/",
         )
 
+    def begin(self) -> None:
+        """A request to /predict is in work."""
+        self._in_work += 1
+
+    def end(self) -> None:
+        """It is answered, or was given up."""
+        self._in_work -= 1
+
     @property
     def is_busy(self) -> bool:
         """True if no further request may be in work."""
-        return self._most is not None and self.in_work >= self._most
+        return self._most is not None and self._in_work >= self._most
 
     @property
     def wait_seconds(self) -> float | None:

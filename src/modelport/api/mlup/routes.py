@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from modelport.api.admission import Admission
 from modelport.api.calls import CallHandler
+from modelport.api.endpoints.root import PREDICT_ROOT
 from modelport.api.handed import Handed
 from modelport.api.job_answers import JobAnswers
 from modelport.api.job_submission import JobSubmission
 from modelport.api.mlup.configuration import MlupConfiguration
-from modelport.api.mlup.direct import DirectPredictions
 from modelport.api.mlup.info import Info
 from modelport.api.mlup.long_predictions import LongPredictions
 from modelport.api.mlup.model import RootModel
@@ -31,14 +30,12 @@ class MlupApi:
         answers: JobAnswers,
         base_path: str,
         configuration: MlupConfiguration | None,
-        admission: Admission,
     ):
         settings = calls.settings
         self.model = RootModel(calls.engine, settings)
-        self.path = f"{base_path}/predict"
+        self.path = f"{base_path}{PREDICT_ROOT.route}"
         self.long = LongPredictions(submission, answers, calls, settings)
         self.predictions = Predictions(self.model, calls, self.long)
-        self.direct = DirectPredictions(self.model, calls, admission, self.path)
         self.info = Info(self.model, settings, configuration)
 
     async def predict(self, request: Request) -> Response:

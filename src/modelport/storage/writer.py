@@ -1,7 +1,37 @@
 """The one thread that writes to the database, and puts all that waits into one commit.
 
-A commit that is synced costs milliseconds, whatever it holds: while one is under way, work gathers, and the
-next commit takes all of it. Each piece of work stands in a savepoint, so that one which fails harms no other.
+What must hold: whoever was told that something is written finds it after a power cut; whoever was told that
+it cannot be can ask again without doing it twice; and the event loop never waits for a disk. What stands in
+the way, and what is done about it:
+
+- *A commit that is synced costs milliseconds*, whatever it holds. While one is under way, work gathers, and
+  the next commit takes all of it: a thousand submissions need a dozen syncs. Nobody is told before the
+  sync.
+- *One piece of work fails*, for a value that does not fit or a mistake of ours. Each stands in a savepoint,
+  so that it harms none of those that share the commit. Work that is alone needs no savepoint.
+- *One failure ends the whole transaction*: SQLite rolls back by itself when the disk is full, and a
+  connection to PostgreSQL is dropped when a value could not be sent. Then no savepoint is left, nothing of
+  the group has happened, and each piece is tried alone: the one that did it fails, the others are written.
+- *The commit itself fails.* If the database said so, nothing has happened, and each piece is tried alone.
+  If the connection broke while the answer was awaited, nobody knows: it is not tried again, since that
+  could write it twice. The caller gets `StoreUnavailable`, and may say it again: an idempotency key, or the
+  token of an attempt, makes that harmless.
+- *PostgreSQL was restarted since the last use.* A connection that is lost before the commit has done
+  nothing: the group is begun once more on a new one.
+- *Two servers wait for each other's rows.* PostgreSQL ends one of them, whose work is then repeated. So a
+  piece of work may be called several times, and must have no effect but on the connection.
+- *A sync fails.* The kernel may have dropped what it could not write, and the next sync would succeed
+  without it. So nothing is written any more until a restart reads what the disk really holds.
+- *The server stops.* `refuse` is called in the event loop, where `do` is, so nothing slips in behind the
+  last piece; `stop` does what waits.
+- *An event loop is closed while its work waits.* The work is done, and nobody is told.
+
+Why one thread: SQLite has one writer at a time, and a second one would meet locks where this one meets a
+queue. It begins as a writer (`BEGIN IMMEDIATE`), since a reader that turns into one is refused at once if
+another was faster. On PostgreSQL several servers write at once, and each of them is one such thread:
+sharing syncs gains more than more connections would, and within a server changes happen in the order in
+which they were asked for. Results go back in one call for each event loop, not one for each result: waking
+a loop costs more than they do.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from modelport.cli.setting_options import given, setting_options
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
 from modelport.settings.reading import INI_SUFFIXES, settings_of_file
-from modelport.settings.variables import PREFIX
+from modelport.variables import PREFIX
 
 SETTINGS = (
     "host", "port", "base_path", "model_name", "workers", "client_max_size", "warm", "train_endpoint",

@@ -16,7 +16,7 @@ from time import monotonic
 import click
 
 from modelport.engine.processes import ending, kill_group, kill_marked
-from modelport.settings.variables import WORKER_MARK
+from modelport.variables import WORKER_MARK
 
 LOADED = b"l"
 ENDED = b"e"

@@ -15,7 +15,7 @@ import click
 from modelport.cli.setting_options import given, setting_options
 from modelport.settings.checking import SettingsError, declarations
 from modelport.settings.reading import load_settings, mistyped_variables, settings_of_file
-from modelport.settings.variables import CONFIG
+from modelport.variables import CONFIG
 
 if TYPE_CHECKING:
     from modelport.cli.mlup_config import MlupFile

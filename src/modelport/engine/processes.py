@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from modelport.settings.variables import WORKER_MARK
+from modelport.variables import WORKER_MARK
 
 
 def kill_group(pid: int, number: int = signal.SIGKILL) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 from modelport.settings import Settings
 from modelport.settings.checking import declarations, setting_types
 from modelport.settings.reading import load_settings
-from modelport.settings.variables import WORKER_MARK
 from modelport.sources.near_names import did_you_mean
+from modelport.variables import WORKER_MARK
 
 LOG_SETTINGS = frozenset(name for name, known in declarations().items() if known.of == "process")
 # What the HTTP server that runs an application does, and the application cannot.

@@ -12,7 +12,7 @@ from typing import Any
 
 from modelport.settings.checking import SettingsError, checked_setting, declarations, setting_types
 from modelport.settings.settings import Settings
-from modelport.settings.variables import CONFIG, PREFIX, WORKER_MARK
+from modelport.variables import CONFIG, PREFIX, WORKER_MARK
 
 MAX_FILE_BYTES = 1 << 20
 INI_SUFFIXES = (".ini", ".conf", ".cfg")

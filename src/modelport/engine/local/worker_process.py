@@ -21,7 +21,7 @@ from modelport.engine.pending import Pending
 from modelport.engine.ports import JobOwner, JobWorker
 from modelport.engine.processes import ending, kill_group, kill_marked
 from modelport.engine.starting import command, plain_options
-from modelport.settings.variables import WORKER_MARK
+from modelport.variables import WORKER_MARK
 from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, STOP_FLAG, RunningCall
 from modelport.worker.frames import FrameBuffer, FrameError, Kind, Load, decode, encode
 

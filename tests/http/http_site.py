@@ -219,7 +219,7 @@ class Served:
         await server.listen(listener)
         self.is_up.set()
         await self._stop.wait()
-        server.stop_listening()
+        await server.stop_listening()
         self.takes_nobody.set()
         await server.last_requests(self.last_requests_s)
         await server.end(self.end_s)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 
 import pytest
-from http_site import GOOD, Site, get, problem, read_all, read_one, serve, statuses
+from http_site import GOOD, LOOPS, App, Site, get, problem, read_all, read_one, serve, statuses
 
 from modelport.http.limits import HttpLimits
+from modelport.http.server import HttpServer
 
 
 @pytest.fixture(params=["uvloop", "asyncio"])
@@ -38,6 +40,24 @@ def test_nobody_new_comes_in(patient: Site) -> None:
         patient.stop()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", patient.port))
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_who_has_connected_and_was_not_seen_yet_is_answered(loop: str) -> None:
+    async def ended_before_it_looks(listener: socket.socket) -> socket.socket:
+        server = HttpServer(App(), HttpLimits())
+        await server.listen(listener)
+        client = socket.create_connection(listener.getsockname())
+        client.sendall(GOOD)
+        await server.stop_listening()
+        await server.last_requests(10)
+        await server.end(10)
+        server.close()
+        return client
+
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        with runner.run(ended_before_it_looks(socket.create_server(("127.0.0.1", 0)))) as client:
+            assert statuses(read_all(client)) == [200]
 
 
 def test_a_request_that_crosses_the_end_is_answered_and_told_that_it_is_the_last(patient: Site) -> None:

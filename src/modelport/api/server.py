@@ -95,7 +95,7 @@ async def serve(
             watching = asyncio.create_task(_end_without_model(life.engine, stopping))
         await server.listen(sock)
         await stopping.asked.wait()
-        server.stop_listening()
+        await server.stop_listening()
         await server.last_requests()
         if stopping.drains:
             life.drain()

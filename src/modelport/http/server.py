@@ -8,6 +8,7 @@ waits for the answers that are under way.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from email.utils import formatdate
@@ -31,6 +32,7 @@ class HttpServer:
 
     def __init__(self, app: Any, limits: HttpLimits, take: Take | None = None):
         self._state = ServerState(app, limits, take)
+        self._connect = partial(HttpProtocol, self._state)
         self._listeners: list[tuple[asyncio.Server, socket.socket]] = []
         self._clock: asyncio.TimerHandle | None = None
         self._waiting: asyncio.Timeout | None = None
@@ -40,16 +42,21 @@ class HttpServer:
         """Accept connections from a bound socket, which is closed when the server stops listening."""
         if self._clock is None:
             self._tell_time()
-        connect = partial(HttpProtocol, self._state)
-        server = await self._state.loop.create_server(connect, sock=sock, backlog=BACKLOG)
+        server = await self._state.loop.create_server(self._connect, sock=sock, backlog=BACKLOG)
         self._listeners.append((server, sock))
 
     def _tell_time(self) -> None:
         self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
         self._clock = self._state.loop.call_later(1.0, self._tell_time)
 
-    def stop_listening(self) -> None:
-        """Accept no more connections."""
+    async def stop_listening(self) -> None:
+        """Accept no more connections but those that wait for it: closing their socket would reset them."""
+        waiting = [one for _, sock in self._listeners for one in _waiting(sock)]
+        self._close_listeners()
+        for one in waiting:
+            await self._state.loop.connect_accepted_socket(self._connect, one)
+
+    def _close_listeners(self) -> None:
         listeners, self._listeners = self._listeners, []
         for server, sock in listeners:
             server.close()
@@ -79,7 +86,7 @@ class HttpServer:
 
     def close(self) -> None:
         """Let go of the sockets, and look at the time no more."""
-        self.stop_listening()
+        self._close_listeners()
         if self._clock is not None:
             self._clock.cancel()
 
@@ -99,3 +106,13 @@ class HttpServer:
         finally:
             self._waiting = None
         return True
+
+
+def _waiting(listener: socket.socket) -> list[socket.socket]:
+    """The connections that were made and that nobody has accepted."""
+    listener.setblocking(False)
+    found: list[socket.socket] = []
+    with contextlib.suppress(OSError):  # there is none left, or no file for it
+        while True:
+            found.append(listener.accept()[0])
+    return found

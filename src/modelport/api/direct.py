@@ -133,13 +133,17 @@ class _Way:
     def __init__(self, direct: DirectCalls, dialect: DirectDialect):
         self.direct = direct
         self.dialect = dialect
+        self.memory = direct.memory
+        self.id_field = dialect.id_field  # looked up with each answer, as is the next
+        self.ended = dialect.ended
         self._fields = MEANINGFUL | dialect.fields
 
     def read(self, headers: Iterable[tuple[bytes, bytes]], known_hosts: set[bytes]) -> tuple[str, str] | None:
         """The Content-Type and the Accept of a request; `None` if it goes the long way."""
         content_type = accept = ""
+        fields = self._fields
         for field, value in headers:
-            if field in self._fields:
+            if field in fields:
                 if field == b"content-type" and not content_type:
                     content_type = value.decode("latin-1")
                 elif field == b"accept" and not accept:
@@ -159,7 +163,7 @@ class _Way:
             body=bytes(cycle.body),
             collect=dialect.collects,
             dialect=dialect.name,
-            request_id=dialect.new_id(),
+            request_id=dialect.new_id() if self.id_field else "",
         )
         exchange = _Exchange(self, cycle, pool)
         try:
@@ -192,9 +196,10 @@ class _Exchange:
 
     def on_answer(self, pending: Pending, answer: Answer) -> None:
         """The model has answered, or the call was given up."""
-        if self._way.dialect.ended is not None:
-            self._way.dialect.ended()
-        self._way.direct.memory.give(len(pending.call.body))  # needed no longer
+        way = self._way
+        if way.ended is not None:
+            way.ended()
+        way.memory.give(len(pending.call.body))  # needed no longer
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -212,10 +217,10 @@ class _Exchange:
 
     def _send(self, cycle: Cycle, pending: Pending, answer: Answer) -> None:
         if answer.is_plain and not cycle.flow.write_paused:
-            direct, named = self._way.direct, self._way.dialect.id_field
+            way, direct = self._way, self._way.direct
             fields = f"x-request-id: {direct.engine.request_id(answer.id)}\r\n"
-            if named:
-                fields = f"{named}: {pending.call.request_id}\r\n{fields}"
+            if way.id_field:
+                fields = f"{way.id_field}: {pending.call.request_id}\r\n{fields}"
             cycle.send_whole(direct.head_of(cycle) + fields.encode(), answer.body)
         elif not cycle.disconnected:
             cycle.run_as_task(partial(self._respond, pending, answer))

@@ -14,11 +14,12 @@ FRAMEWORKS := .venv-frameworks
 SOAK := .venv-soak
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-pythons test-frameworks test-packages lint docs bench soak fuzz lock clean
+.PHONY: help setup demo run test test-fast test-pythons test-frameworks test-packages lint docs bench soak fuzz lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
 	@echo 'make test   set up, check style, types and imports, and run every test'
+	@echo 'make test-fast        a minute of tests, while working (CONTRIBUTING.md says what it leaves out)'
 	@echo 'make test-pythons     run every test with each Python that modelport is for and this machine has'
 	@echo 'make test-frameworks  set up the large frameworks too (3 GB), and run the tests of all of them'
 	@echo 'make test-packages    install old packages beside modelport (DEEPaaS 2.6 and mlup 0.4 among them), and serve there'
@@ -58,8 +59,15 @@ run: demo
 	@exec $(BIN)/modelport serve examples/digits/digits.py examples/iris/iris.py
 
 test: lint
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m 'not second_lane'
+	@$(BIN)/python -m pytest -m second_lane
 	@$(MAKE) --no-print-directory test-packages
+
+# The rules, the codecs and the stores, which need few servers, and one server from its start to its stop.
+FAST := tests/contract tests/engine tests/house tests/http tests/jobs tests/security tests/storage tests/worker \
+	tests/test_smoke.py
+test-fast: setup
+	@$(BIN)/python -m pytest -m 'not slow and not second_lane' $(FAST)
 
 # Each in an environment of its own. The versions are those that pyproject.toml names.
 test-pythons:

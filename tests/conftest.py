@@ -6,6 +6,7 @@ import compileall
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -13,6 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from job_calls import Gate
+from lanes import Scheduling, arrange
 
 SOURCE = Path(__file__).parent.parent / "src"
 
@@ -35,5 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first: what is marked slow comes last, else in the given order."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    arrange(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    return Scheduling(config, log)

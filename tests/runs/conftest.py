@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -23,9 +26,17 @@ async def jobs(where: str, anyio_backend: str) -> AsyncIterator[Jobs]:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data of a server whose trainings are done; to be copied."""
-    folder = tmp_path_factory.mktemp("trained") / "data"
-    version_site.make(folder)
+    """The data of a server whose trainings are done, to be copied; one process of pytest-xdist makes it."""
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    folder, is_made = place / "trained", place / "trained.made"
+    with (place / "trained.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed half-way
+            version_site.make(folder)
+            is_made.touch()
     return folder
 
 

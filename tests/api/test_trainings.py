@@ -14,6 +14,7 @@ import pytest
 from serving import Server, serving, wait_until
 from v2_target import problem
 
+from modelport.contract.deepaas_values import AS_A_FILE
 from modelport.contract.kinds import NOT_A_FILE
 
 MODELS = (
@@ -129,7 +130,8 @@ def test_a_number_that_json_does_not_have_is_null(client: httpx.Client) -> None:
         ("old", {}, 422, {"table": ["Missing data for required field."]}),
         ("old", {"files": {"table": CSV}, "params": {"layers": ["1", "x"]}}, 422,
          {"layers": {"1": ["Not a valid integer."]}}),
-        ("old", {"files": {"table": ("", b"x", "text/csv")}}, 422, {"table": ["Not a valid file."]}),
+        ("old", {"files": {"table": ("", b"x", "text/csv")}}, 422,
+         {"table": ["Not a valid file.", AS_A_FILE.format("table")]}),
         ("t", {"data": {"table": "text"}}, 422, {"table": [NOT_A_FILE]}),
         ("raises", {"content": b"{", "headers": {"Content-Type": "application/json"}}, 400,
          {"json": ["Invalid JSON body."]}),

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from serving import Server
 from v2_target import Predict, predictions, problem
+
+from modelport.contract.deepaas_values import AS_A_FILE
 
 
 def files_of_requests(spool: Path) -> list[Path]:
@@ -63,7 +66,25 @@ def test_a_file_may_be_left_out_and_one_is_a_list_of_one(predict: Predict) -> No
 def test_text_is_no_file(predict: Predict) -> None:
     answer = predict("uploads", data={"data": "text", "several": "text"})
     assert answer.status_code == 422
-    assert answer.json() == {"data": ["Not a valid file."], "several": {"0": ["Not a valid file."]}}
+    said = answer.json()
+    assert said["data"] == ["Not a valid file.", AS_A_FILE.format("data")]
+    assert said["several"] == {"0": ["Not a valid file."], "_schema": [AS_A_FILE.format("several")]}
+
+
+@pytest.mark.parametrize("given", ["", "dGV4dA==", "data:text/plain,x", None, 5])
+def test_a_file_in_json_is_told_of(predict: Predict, given: Any) -> None:
+    """As in DEEPaaS, a file is read from forms alone; and nothing that was sent is passed over in silence."""
+    answer = predict("uploads", json={"data": given})
+    assert predictions(answer)["contents"] == []
+    told = "argument 'data' was ignored, which is read from a file of a form only"
+    assert told in answer.headers["warning"]
+
+
+def test_a_file_that_nobody_chose_is_not_given(predict: Predict) -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="data"; filename=""\r\n\r\n\r\n--b--\r\n'
+    answer = predict("uploads", content=body, headers={"content-type": "multipart/form-data; boundary=b"})
+    assert predictions(answer)["contents"] == []
+    assert "warning" not in answer.headers
 
 
 @pytest.mark.parametrize("size", [10, 3_000_000])

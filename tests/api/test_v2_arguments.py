@@ -95,6 +95,27 @@ def test_a_json_body_that_is_no_object_is_refused(predict: Predict, body: bytes)
     assert answer.json()["json"][0].startswith("The body should be a JSON object")
 
 
+@pytest.mark.parametrize(
+    ("media_type", "said"),
+    [
+        (
+            "application/x-www-form-urlencoded",
+            "as curl says by itself: send it with Content-Type: application/json",
+        ),
+        ("text/plain", "its Content-Type is 'text/plain': send it with Content-Type: application/json"),
+        ("", "it has no Content-Type: send it with Content-Type: application/json"),
+    ],
+)
+def test_what_lacks_for_a_body_that_is_not_read_is_told_with_the_reason(
+    predict: Predict, media_type: str, said: str
+) -> None:
+    headers = {"Content-Type": media_type} if media_type else {}
+    answer = predict("new", content=b'{"text": "a"}', headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["text"] == ["Missing data for required field."]
+    assert said in answer.json()["_schema"][0]
+
+
 def test_an_empty_json_body_holds_no_arguments(predict: Predict) -> None:
     answer = predict("old", content=b"", headers={"Content-Type": "application/json"})
     assert predictions(answer) == DEFAULTS

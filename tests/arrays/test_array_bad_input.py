@@ -13,7 +13,10 @@ import pytest
 from arrays_target import Predict, predictions
 
 NUMBER = ["Input should be a valid number"]
-LIST = ["Input should be a valid list"]
+IRIS = "[[0.0, 0.0, 0.0, 0.0]]"
+LIST = [f"Input should be a list of rows, such as {IRIS}"]
+MIXED = '[{"age": 33.333333333333336, "city": "Paris"}]'  # of what its parts have learnt
+ROW = [f"Input should be a row of {IRIS}"]
 MISSING = ["Missing data for required field."]
 GOOD = dict(zip(models.NAMES, [5.1, 3.5, 1.4, 0.2], strict=True))
 LACKING = dict.fromkeys(models.NAMES[:3], 1)
@@ -22,7 +25,7 @@ CASES: list[tuple[str, Any, Any]] = [
     ("iris", None, LIST),
     ("iris", 5, LIST),
     ("iris", {"a": 1}, LIST),
-    ("iris", [5.1, 3.5], {"0": LIST, "1": LIST}),
+    ("iris", [5.1, 3.5], {"0": ROW, "1": ROW}),
     ("iris", [[1, 2]], {"0": ["Row should have 4 values, not 2"]}),
     ("iris", [[1, 2, 3, 4], [1, 2, 3, 4, 5]], {"1": ["Row should have 4 values, not 5"]}),
     ("iris", [[1, 2, 3, "4"], [None, 2, True, 4]], {"0": {"3": NUMBER}, "1": {"0": NUMBER}}),
@@ -37,7 +40,9 @@ CASES: list[tuple[str, Any, Any]] = [
     ("mixed", [{"age": "1", "city": 2}], {"0": {"age": NUMBER, "city": ["Input should be a valid string"]}}),
     ("texts", [1, "good"], {"0": ["Input should be a valid string"]}),
     ("Arrays", [[1, 2], [3]], None),
-    ("Rows", None, LIST),
+    ("Rows", None, ["Input should be a list of rows, such as [[1, 2], [3, 4]]"]),
+    ("Rows", {"a": 1}, ["Input should be a list of rows, such as [[1, 2], [3, 4]]"]),
+    ("mixed", {"age": 1}, [f"Input should be a list of rows, such as {MIXED}"]),
 ]
 
 
@@ -50,6 +55,16 @@ def test_rows_that_do_not_fit(predict: Predict, model: str, rows: Any, messages:
     assert list(answer.json()) == ["X"]
     if messages is not None:
         assert answer.json()["X"] == messages
+
+
+def test_columns_in_the_place_of_arguments_are_told_to_be_rows(predict: Predict) -> None:
+    answer = predict("mixed", json={"age": 1, "other": 2})
+    assert answer.status_code == 422
+    assert answer.json()["age"] == [
+        f'Unknown argument, which is a column: send rows, such as {{"X": {MIXED}}}'
+    ]
+    assert answer.json()["X"] == MISSING
+    assert answer.json()["other"][0].startswith("Unknown argument; there is: X")
 
 
 def test_every_message_comes_at_once_up_to_a_limit(predict: Predict) -> None:

@@ -42,7 +42,7 @@ def test_valid_json_is_taken(site: Target, value: bytes) -> None:
 def test_invalid_json_is_refused(site: Target) -> None:
     for value in REFUSED:
         reply = site.json("values", wrapped(value))
-        assert (reply.status, reply.json) == (400, INVALID), value
+        assert (reply.status, reply.json["json"][0]) == (400, INVALID["json"][0]), value
 
 
 @pytest.mark.parametrize("model", ["values", "legacy"])
@@ -72,7 +72,25 @@ def test_invalid_json_is_refused(site: Target) -> None:
 )
 def test_a_body_that_is_not_strict_json_is_400(site: Target, model: str, body: bytes) -> None:
     reply = site.json(model, body)
-    assert (reply.status, reply.json) == (400, INVALID)
+    assert (reply.status, reply.json["json"][0]) == (400, INVALID["json"][0])
+
+
+@pytest.mark.parametrize("model", ["values", "legacy"])
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"ratio":NaN}', "JSON has no NaN and no Infinity: send null for a number that is missing"),
+        (b'{"ratio":-Infinity}', "JSON has no NaN and no Infinity: send null for a number that is missing"),
+        (b'{"text":"a","text":"b"}', "the JSON body has the key 'text' twice"),
+        (b'{"text":"a\\u0000b"}', "the JSON body holds a NUL character"),
+        (b"[" * 65 + b"]" * 65, "the JSON body is nested deeper than 64"),
+    ],
+)
+def test_what_other_parsers_read_is_refused_with_a_reason(
+    site: Target, model: str, body: bytes, said: str
+) -> None:
+    reply = site.json(model, body)
+    assert (reply.status, reply.json) == (400, {"json": [*INVALID["json"], said]})
 
 
 @pytest.mark.parametrize("model", SERVED)
@@ -91,12 +109,13 @@ def test_a_blank_body_is_no_json(site: Target, model: str, body: bytes) -> None:
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"":'])
 def test_deep_nesting_is_refused_and_kills_nothing(site: Target, opening: bytes) -> None:
-    assert site.json("values", opening * 100_000).json == INVALID
+    too_deep = {"json": [*INVALID["json"], "the JSON body is nested deeper than 64"]}
+    assert site.json("values", opening * 100_000).json == too_deep
     closing = (
         opening.replace(b'"":', b"").replace(b'"a":', b"").translate(bytes.maketrans(b"[{", b"]}"))[::-1]
     )
     whole = opening * 100_000 + b"1" + closing * 100_000
-    assert site.json("values", whole).json == INVALID
+    assert site.json("values", whole).json == too_deep
 
 
 def test_nesting_is_taken_up_to_the_limit(site: Target) -> None:

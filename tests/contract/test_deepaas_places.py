@@ -134,6 +134,14 @@ def test_text_is_read_as_the_choice_or_the_object_that_the_field_names(
     assert (got, type(got)) == (expected, type(expected))
 
 
+@pytest.mark.parametrize("text", ['["a","b"]', "[1,2]"])
+@pytest.mark.parametrize("place", TEXT_PLACES)
+def test_a_list_written_as_json_is_one_element_as_in_deepaas(place: str, text: str) -> None:
+    """webargs 5.5 takes each value of a key for an element; no text of it is read as JSON."""
+    field = field_of(lambda **k: fields.List(fields.Str(), **k), place)
+    assert bound(field, in_place(place, [text])) == [text]
+
+
 @pytest.mark.parametrize(
     ("field", "text", "said"),
     [

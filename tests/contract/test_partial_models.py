@@ -21,6 +21,7 @@ BROKEN = {
     "SchemaOfNumbers": "schema: the entries 'label' are not marshmallow fields",
     "SchemaOfTypes": "schema: the entries 'label' are not marshmallow fields",
     "ArgumentIsNumber": "get_predict_args(): the argument 'count' is a int; use a field of webargs.fields",
+    "DefaultOfRequired": 'of get_predict_args(), `"count": fields.Int(`: ValueError: ',
     "ConstructorFails": "making an object of ConstructorFails failed: RuntimeError: no licence",
     "NoModel": "it has no predict(), train(), validate() or get_metadata()",
     "UnknownHint": "predict(): its type hints cannot be read: NameError",

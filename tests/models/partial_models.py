@@ -116,6 +116,19 @@ class ArgumentIsNumber:
         return kwargs
 
 
+class DefaultOfRequired:
+    def get_predict_args(self) -> dict[str, Any]:
+        return {
+            "count": fields.Int(
+                required=True,
+                load_default=None,
+            ),
+        }
+
+    def predict(self, **kwargs: Any) -> Any:
+        return kwargs
+
+
 class Warm:
     """Leaves a mark for each process that was warmed, and answers what it found when it was."""
 

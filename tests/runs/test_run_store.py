@@ -72,6 +72,7 @@ async def test_pages_are_bounded_in_bytes(jobs: Jobs) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)  # nearly all of it for writing them, one by one in one transaction
 async def test_ten_thousand_runs_are_paged_without_loss_or_repetition(jobs: Jobs) -> None:
     new = [
         new_run(performance={"overall": {"f1": n % 97 / 97}} if n % 3 else {}, saved="x" if n % 2 else "")

@@ -14,8 +14,8 @@ from marshmallow import fields
 
 from modelport.contract.batch_calls import batch_problems, only_result
 from modelport.contract.deepaas_fields import PlainFields, arguments_of, as_fields, takes_several
-from modelport.contract.deepaas_values import deserialize, raw_values
-from modelport.contract.errors import AnswerInvalid, ModelLoadError
+from modelport.contract.deepaas_values import add_causes, deserialize, raw_values
+from modelport.contract.errors import AnswerInvalid, ArgumentErrors, ModelLoadError
 from modelport.contract.field_schemas import FieldSchemas
 from modelport.contract.hints import is_generator
 from modelport.contract.metadata import metadata_of
@@ -109,7 +109,11 @@ class DeepaasModel:
     def bind(self, verb: str, places: Places) -> dict[str, Any]:
         places.ignored = ignored_words(places, self._known[verb], self._placed[verb])
         values = raw_values(self._arguments[verb], self._several[verb], places, verb)
-        return deserialize(self.schemas[verb], values)
+        try:
+            return deserialize(self.schemas[verb], values)
+        except ArgumentErrors as error:
+            add_causes(error.messages, self._arguments[verb], places)
+            raise
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
         return None

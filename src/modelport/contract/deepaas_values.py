@@ -24,6 +24,7 @@ from modelport.contract.signature import Argument
 from modelport.contract.uploaded_file import is_uploaded_file
 
 NOT_A_FILE = "Not a valid file."
+AS_A_FILE = "Send it as a file of a form (multipart/form-data), such as curl -F {}=@FILE."
 ANYTHING = "*/*"
 
 
@@ -132,6 +133,23 @@ def deserialize(schema: ma.Schema, values: dict[str, Any]) -> dict[str, Any]:
     if errors:
         raise ArgumentErrors(text_keys(errors))
     return result
+
+
+def add_causes(messages: dict[str, Any], arguments: list[Argument], places: Places) -> None:
+    """Tell why something lacks that was sent: DEEPaaS's words, which come first, say only that it does.
+
+    A file may have been sent as a text, and a body as a type that is not read.
+    """
+    for argument in arguments:
+        name = argument.name
+        if argument.is_upload and name in messages and places.find(name)[1] is not MISSING:
+            told = messages[name]
+            way = AS_A_FILE.format(name)
+            messages[name] = [*told, way] if isinstance(told, list) else {**told, "_schema": [way]}
+    if isinstance(places.unread, ArgumentErrors):
+        messages.update(places.unread.messages)
+    elif places.unread is not None:
+        messages["_schema"] = [*messages.get("_schema", []), str(places.unread)]
 
 
 def _loaded_whole(schema: ma.Schema, values: dict[str, Any]) -> dict[str, Any]:

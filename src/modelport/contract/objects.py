@@ -13,9 +13,9 @@ from typing import Any, cast, get_origin
 from pydantic import PydanticSchemaGenerationError, PydanticUserError
 
 from modelport.contract.arrays.adapter import Input
-from modelport.contract.arrays.findings import LIST_TYPE, Findings
+from modelport.contract.arrays.findings import LIST_TYPE, Findings, no_rows
 from modelport.contract.arrays.text import value_of_text
-from modelport.contract.errors import ModelLoadError
+from modelport.contract.errors import ArgumentErrors, ModelLoadError
 from modelport.contract.hints import adapter_of, bare, hints_of, is_generator, is_list
 from modelport.contract.metadata import metadata_of
 from modelport.contract.model_options import ModelOptions
@@ -94,11 +94,21 @@ class ObjectModel:
             return {}
         if verb != "predict" or not self.rows:
             return found.bind(places)
-        arguments = found.bind(self._read_rows(places))
+        try:
+            arguments = found.bind(self._read_rows(places))
+        except ArgumentErrors as error:
+            if error.messages.get(self.rows) == [LIST_TYPE[1]]:
+                error.messages[self.rows] = [no_rows(self._example())[1]]
+            raise
         rows = arguments.get(self.rows)
         if isinstance(rows, list) and self.forms is not None:
             arguments[self.rows] = self._formed(cast("list[Any]", rows), self.forms)
         return arguments
+
+    def _example(self) -> str:
+        """Rows as they are sent, for a message."""
+        cells = [f'"{column.name}": …' for column in self.options.columns]
+        return f"[{{{', '.join(cells)}}}]" if cells else "[[1, 2], [3, 4]]"
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 import warnings
 from typing import Any
 
@@ -52,8 +53,14 @@ def load_model(source: Source) -> ServedModel:
             raise ModelLoadError(f"{source}: {error}") from error
         except Exception as error:  # the model's own functions run while its contract is read
             raise ModelLoadError(
-                f"{source}: reading its contract failed: {type(error).__name__}: {error}"
+                f"{source}: reading its contract failed{_line_of(error)}: {type(error).__name__}: {error}"
             ) from error
+
+
+def _line_of(error: Exception) -> str:
+    """Which line of the model's `get_…_args` has failed: it names the argument."""
+    asked = [step for step in traceback.extract_tb(error.__traceback__) if step.name in DEEPAAS_FUNCTIONS]
+    return f" in line {asked[-1].lineno} of {asked[-1].name}(), `{asked[-1].line}`" if asked else ""
 
 
 def _version(source: Source, problems: list[str]) -> Version:

@@ -22,7 +22,9 @@ PIECE = 1 << 16
 PASSES = 4
 STEP = {ord("["): 1, ord("]"): -1}
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-INVALID = {"json": ["Invalid JSON body."]}  # webargs 5's own words
+NOT_JSON = "Invalid JSON body."  # webargs 5's own words
+INVALID = {"json": [NOT_JSON]}
+NOT_IN_JSON = "JSON has no NaN and no Infinity: send null for a number that is missing"
 
 
 def parse_json(raw: bytes, max_depth: int = 64, python_numbers: bool = False) -> Any:
@@ -31,19 +33,26 @@ def parse_json(raw: bytes, max_depth: int = 64, python_numbers: bool = False) ->
     `python_numbers` takes NaN and Infinity too, which Python's own `json` writes.
     """
     if len(raw) > max_depth and raw.count(b"[") + raw.count(b"{") > max_depth and is_deeper(raw, max_depth):
-        raise BadRequest(f"the JSON body is nested deeper than {max_depth}", body=INVALID)
+        raise _refused(f"the JSON body is nested deeper than {max_depth}")
     try:
         value: Any = _decoder.decode(raw)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         value = _with_python_numbers(raw) if python_numbers else None
         if value is None:
+            if not python_numbers and _with_python_numbers(raw) is not None:
+                raise _refused(NOT_IN_JSON) from None
             raise BadRequest(f"the body is not valid JSON: {error}", body=INVALID) from None
     if rb"\u0000" in raw and _has_nul(value):
-        raise BadRequest("the JSON body holds a NUL character", body=INVALID)
+        raise _refused("the JSON body holds a NUL character")
     # Every key is followed by a colon: as many colons as keys means that no key came twice.
     if raw.count(b":") != (len(value) if value.__class__ is dict else 0):
         _refuse_duplicates(raw)
     return value
+
+
+def _refused(detail: str) -> BadRequest:
+    """The error for what Python's own `json` reads: that it is refused here needs words."""
+    return BadRequest(detail, body={"json": [NOT_JSON, detail]})
 
 
 def _with_python_numbers(raw: bytes) -> Any | None:
@@ -106,7 +115,7 @@ def _refuse_duplicates(raw: bytes) -> None:
         keys = {key for key, _ in found}
         if len(keys) != len(found):
             twice = next(key for key in keys if sum(key == other for other, _ in found) > 1)
-            raise BadRequest(f"the JSON body has the key {twice[:100]!r} twice", body=INVALID)
+            raise _refused(f"the JSON body has the key {twice[:100]!r} twice")
 
     try:
         json.loads(raw, object_pairs_hook=pairs)

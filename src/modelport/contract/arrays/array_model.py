@@ -11,6 +11,7 @@ import msgspec
 from modelport.contract.arrays.adapter import ArrayAdapter, CellsRefused, Input
 from modelport.contract.arrays.batches import ROWS_AT_ONCE, apart, groups, rows_of, together
 from modelport.contract.arrays.description import argument_of
+from modelport.contract.arrays.example_rows import shown_rows
 from modelport.contract.arrays.findings import MISSING, Fault, Findings, wrong_length
 from modelport.contract.arrays.option_values import OptionValues
 from modelport.contract.arrays.parts import Part, whole_of
@@ -101,7 +102,11 @@ class ArrayModel:
 
     def _find_unknown(self, places: Places, found: Findings) -> None:
         for name in [] if places.lenient else unknown_arguments(places, self._known.keys()):
-            found.add((name,), ("unexpected_keyword_argument", unknown_words(name, self._known)))
+            words = unknown_words(name, self._known)
+            if self._table is not None and name in self._table.names:
+                rows = f'{{"{self._table.argument}": {shown_rows(self._table.input)}}}'
+                words = f"Unknown argument, which is a column: send rows, such as {rows}"
+            found.add((name,), ("unexpected_keyword_argument", words))
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
         """The rows of requests that have sent nothing but rows, as JSON, in one array."""

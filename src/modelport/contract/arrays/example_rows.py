@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -12,6 +13,7 @@ from modelport.contract.model_options import Column
 
 NONE: Any = object()  # no example; null may be one
 MAX_NUMBERS = 64  # of an example
+MAX_SHOWN = 200  # characters of one in a message
 KINDS = {"b": "bool", "i": "int", "u": "int", "f": "float", "U": "str"}  # numpy's, and ours
 SAMPLES: dict[str, Any] = {
     "float": 0.0,
@@ -34,6 +36,15 @@ def example_of(given: Input) -> Any:
     if value is NONE or None in lengths or math.prod(length or 0 for length in lengths) > MAX_NUMBERS:
         return NONE
     return numpy.full([length or 0 for length in lengths], value).tolist()
+
+
+def shown_rows(given: Input) -> str:
+    """What to send for an input of two axes, for a message: JSON, of which a long one is cut."""
+    example = example_of(given)
+    if example is NONE:
+        return "[[1, 2], [3, 4]]"
+    text = json.dumps(example, ensure_ascii=False)
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
 
 
 def _row(given: Input) -> Any:

@@ -67,6 +67,11 @@ class Findings:
         raise ArgumentErrors(messages, ordered)
 
 
+def no_rows(example: str) -> Fault:
+    """The fault of what is no list of rows; `example` is one, as JSON."""
+    return LIST_TYPE[0], f"Input should be a list of rows, such as {example}"
+
+
 def wrong_length(what: str, count: int, expected: int, names: str = "") -> Fault:
     """The fault of a list with too few or too many items, such as `row`, `values`."""
     told = f" ({names})" if names else ""

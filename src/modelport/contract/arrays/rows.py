@@ -12,6 +12,7 @@ import msgspec
 from modelport.contract.arrays import packing
 from modelport.contract.arrays.adapter import Input
 from modelport.contract.arrays.cells import Rule, checked, column_values, rule_of
+from modelport.contract.arrays.example_rows import shown_rows
 from modelport.contract.arrays.findings import (
     LIST_TYPE,
     MISSING,
@@ -19,6 +20,7 @@ from modelport.contract.arrays.findings import (
     Findings,
     Step,
     listed,
+    no_rows,
     wrong_length,
 )
 from modelport.contract.arrays.parts import Part, Whole
@@ -129,7 +131,7 @@ class TableRows:
             if found:
                 return None
         if not isinstance(value, list):
-            found.add((self.argument,), LIST_TYPE)
+            found.add((self.argument,), no_rows(shown_rows(self.input)))
             return None
         rows = cast("list[Any]", value)
         try:
@@ -280,7 +282,7 @@ class TableRows:
                 return self._by_name(cast("dict[str, Any]", row), where, names, found)
             found.add(where, wrong_length("Row", len(names), width))
         else:
-            found.add(where, LIST_TYPE)
+            found.add(where, (LIST_TYPE[0], f"Input should be a row of {shown_rows(self.input)}"))
         return None
 
     def _by_name(

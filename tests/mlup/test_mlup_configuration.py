@@ -191,3 +191,15 @@ def test_a_model_that_selects_columns_by_name_gets_them_without_a_transformer_of
     for rows in ([[20.0, "Paris"]], [{"city": "Paris", "age": 20.0}]):
         answer = model.call("predict", model.bind("predict", Places(json={"X": rows})))
         assert list(answer) == pytest.approx([1.0])
+
+
+def test_lists_are_the_rows_of_a_frame_without_columns() -> None:
+    """mlup 0.4 answers 500 to them."""
+
+    class Sums:
+        def predict(self, X):
+            return X.sum(axis=1).tolist()
+
+    model = served_model(Sums(), "sums", ModelOptions(rows_as="pandas"))
+    for rows in ([[1, 2], [3, 4]], [{"a": 1, "b": 2}, {"b": 4, "a": 3}]):
+        assert model.call("predict", model.bind("predict", Places(json={"X": rows}))) == [3, 7]

@@ -116,6 +116,14 @@ def test_the_prediction_is_answered_so(name: str, body: Any, status: int, said: 
     assert answer.json() == expected
 
 
+@pytest.mark.parametrize(("name", "row"), [("rows", [1]), ("iris", FLOWER), ("batching", [1])])
+def test_a_key_that_is_passed_over_is_named_in_a_warning(name: str, row: Any, servers: Any) -> None:
+    answer = servers(name).client.post("/predict", json={"X": [row], "test_parma": True})
+    assert answer.status_code == 200
+    assert "unknown argument 'test_parma' was ignored" in answer.headers["warning"]
+    assert "warning" not in servers(name).client.post("/predict?page=1", json={"X": [row]}).headers
+
+
 @pytest.mark.parametrize("row", [[1, 2], {"sl": 1, "sw": 1}, ["a", "b", "c", "d"]])
 def test_rows_that_do_not_fit_the_model_are_the_clients_error(row: Any, servers: Any) -> None:
     answer = servers("iris").client.post("/predict", json={"X": [row]})

@@ -128,7 +128,7 @@ class ObjectModel:
         form = {key: values for key, values in places.form.items() if key != self.rows}
         json = places.json | {self.rows: value}
         read = Places(rest, form, json, places.headers, places.accept)
-        read.unread, read.lenient = places.unread, places.lenient
+        read.unread, read.lenient, read.ignored = places.unread, places.lenient, places.ignored
         return read
 
     def _formed(self, rows: list[Any], forms: RowForms) -> Any:

@@ -54,7 +54,7 @@ def unknown_messages(names: list[str], known: Collection[str]) -> tuple[dict[str
     return {name: [words] for name, words in said.items()}, details
 
 
-def ignored_words(places: Places, known: frozenset[str], placed: list[Argument]) -> list[str]:
+def ignored_words(places: Places, known: Set[str], placed: list[Argument]) -> list[str]:
     """What a request holds that its model does not read, in words for its client.
 
     `placed` are the arguments that are read from one place only.
@@ -72,7 +72,7 @@ def ignored_words(places: Places, known: frozenset[str], placed: list[Argument])
     return words
 
 
-def _are_known(places: Places, known: frozenset[str]) -> bool:
+def _are_known(places: Places, known: Set[str]) -> bool:
     """Whether there is nothing unknown: the common case, in the least time."""
     return places.json.keys() <= known and places.query.keys() <= known and places.form.keys() <= known
 

@@ -36,7 +36,7 @@ from modelport.contract.natural_types import natural
 from modelport.contract.places import MISSING, Places
 from modelport.contract.signature import Argument
 from modelport.contract.text_values import TextReader
-from modelport.contract.unknown_arguments import unknown_arguments, unknown_messages
+from modelport.contract.unknown_arguments import ignored_words, unknown_arguments, unknown_messages
 from modelport.contract.uploaded_file import is_uploaded_file
 
 INSTALL_PILLOW = "pip install 'modelport[image]'"
@@ -111,7 +111,11 @@ class Verb:
         if not places.unread_last:
             places.refuse_unread()
         passes = places.lenient and not self.strict  # mlup's own models have never heard of the others
-        unknown = [] if passes else unknown_arguments(places, self.adapters.keys())
+        unknown: list[str] = []
+        if passes:
+            places.ignored.extend(ignored_words(places, self.adapters.keys(), []))
+        else:
+            unknown = unknown_arguments(places, self.adapters.keys())
         if self.json_only and not unknown and places.raw_json is not None and not places.query:
             try:
                 if not self.strict:  # its words are those of Python values: a list, not an array

@@ -28,7 +28,7 @@ from modelport.contract.places import Places
 from modelport.contract.plain_tables import without_labels
 from modelport.contract.row_columns import RowColumns
 from modelport.contract.signature import Operation, Signature
-from modelport.contract.unknown_arguments import unknown_arguments, unknown_words
+from modelport.contract.unknown_arguments import ignored_words, unknown_arguments, unknown_words
 from modelport.contract.uploaded_file import is_uploaded_file as is_upload
 
 BATCH_SIZE = 64  # calls that go to the model together, if so many wait
@@ -101,7 +101,10 @@ class ArrayModel:
         return inputs | values
 
     def _find_unknown(self, places: Places, found: Findings) -> None:
-        for name in [] if places.lenient else unknown_arguments(places, self._known.keys()):
+        if places.lenient:
+            places.ignored = ignored_words(places, self._known.keys(), [])
+            return
+        for name in unknown_arguments(places, self._known.keys()):
             words = unknown_words(name, self._known)
             if self._table is not None and name in self._table.names:
                 rows = f'{{"{self._table.argument}": {shown_rows(self._table.input)}}}'

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from modelport.engine.spool import Spool, sweep
@@ -95,3 +97,27 @@ def test_folders_of_servers_that_are_gone_are_swept_and_no_others(tmp_path: Path
     assert file.exists()
     assert all((folder / "file").exists() for folder in (target, *others))
     alive.close()
+
+
+def test_servers_that_end_meanwhile_hold_up_no_sweep(tmp_path: Path) -> None:
+    name = Spool(str(tmp_path)).root.name[:-8]
+    ended = threading.Event()
+
+    def come_and_go(server: int) -> None:
+        for number in itertools.count():
+            folder = tmp_path / f"{name}{server:02x}{number & 0xFFFFFF:06x}"
+            folder.mkdir()
+            folder.rmdir()
+            if ended.is_set():
+                return
+
+    servers = [threading.Thread(target=come_and_go, args=(server,)) for server in range(4)]
+    for server in servers:
+        server.start()
+    try:
+        for _ in range(20_000):
+            sweep(tmp_path)
+    finally:
+        ended.set()
+        for server in servers:
+            server.join()

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 
@@ -93,10 +94,17 @@ def sweep(parent: Path) -> None:
     """Remove the spool folders of servers that are no more."""
     for folder in parent.glob("modelport-*-*"):
         named = FOLDER.fullmatch(folder.name)
-        if named is None or folder.is_symlink() or not folder.is_dir():
-            continue
-        if folder.stat().st_uid == os.getuid() and start_time(int(named[1])) != named[2]:
+        if named is not None and _is_mine(folder) and start_time(int(named[1])) != named[2]:
             _remove(folder)
+
+
+def _is_mine(folder: Path) -> bool:
+    """Whether this user has made it. False if its server removes it meanwhile."""
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
 
 
 def _remove(folder: Path) -> None:

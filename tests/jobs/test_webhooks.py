@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+import msgspec
 import pytest
 from webhook_world import SECRET, World, world
 
 from modelport.jobs.states import State
-from modelport.jobs.views import job_body
+from modelport.jobs.views import job_view
 from modelport.jobs.webhook_targets import AT_ONCE_TO_ONE, REMEMBERED, SILENT_SECONDS, Targets, target_of
 from modelport.jobs.webhooks import LEASE_SECONDS, SCHEDULE, check_callback_url
 from modelport.security.ports import port_numbers
@@ -42,7 +42,7 @@ def test_the_end_of_a_job_is_told_once_and_signed(where: str) -> None:
         assert event == {
             "type": "job.succeeded",
             "timestamp": "2027-01-15T08:00:00.000Z",
-            "data": json.loads(json.dumps(job_body(job, ""))),
+            "data": msgspec.to_builtins(job_view(job, "")),
         }
         assert event["data"]["state"] == "succeeded"
         assert message.path == "/hook?for=me"

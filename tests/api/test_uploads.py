@@ -82,9 +82,12 @@ def test_a_file_in_json_is_told_of(predict: Predict, given: Any) -> None:
 
 def test_a_file_that_nobody_chose_is_not_given(predict: Predict) -> None:
     body = b'--b\r\nContent-Disposition: form-data; name="data"; filename=""\r\n\r\n\r\n--b--\r\n'
-    answer = predict("uploads", content=body, headers={"content-type": "multipart/form-data; boundary=b"})
-    assert predictions(answer)["contents"] == []
-    assert "warning" not in answer.headers
+    form = {"content": body, "headers": {"content-type": "multipart/form-data; boundary=b"}}
+    optional = predict("uploads", **form)
+    assert predictions(optional)["contents"] == []
+    assert "warning" not in optional.headers
+    required = predict("legacy-file", **form)
+    assert (required.status_code, required.json()) == (422, {"data": ["Missing data for required field."]})
 
 
 @pytest.mark.parametrize("size", [10, 3_000_000])

@@ -6,16 +6,21 @@ import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypeAliasType
 
 import modelport
 
+One = TypeVar("One")
+# As `type Points = np.ndarray` and `type Pairs[One] = list[tuple[int, One]]` since Python 3.12.
+Points = TypeAliasType("Points", np.ndarray)
+Pairs = TypeAliasType("Pairs", list[tuple[int, One]], type_params=(One,))
 HALF, ONE, NO = np.float64(0.5), np.int64(1), np.bool_(False)
 
 
@@ -27,6 +32,8 @@ class Takes(modelport.Model):
         array: np.ndarray | None = None,
         floats: NDArray[np.float32] | None = None,
         like: ArrayLike | None = None,
+        aliased: Points | None = None,
+        pairs: Pairs[np.ndarray] = [],
         named: dict[str, np.ndarray] = {},
         several: list[np.ndarray] = [],
         number: np.float64 = HALF,
@@ -43,7 +50,7 @@ class Takes(modelport.Model):
 
 
 def _told(value: Any) -> Any:
-    if isinstance(value, (dict, list)):
+    if isinstance(value, (dict, list, tuple)):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         return {str(name): _told(item) for name, item in items}
     if isinstance(value, np.ndarray):
@@ -53,7 +60,8 @@ def _told(value: Any) -> Any:
     if isinstance(value, pd.Series):
         return [type(value).__name__, value.tolist()]
     return [type(value).__name__, str(value) if isinstance(value, (pd.Timestamp, pd.Timedelta)) else
-            list(value.size) if isinstance(value, Image.Image) else value.item()]  # fmt: skip
+            list(value.size) if isinstance(value, Image.Image) else
+            value if isinstance(value, int) else value.item()]  # fmt: skip
 
 
 class Box(BaseModel):

@@ -35,6 +35,8 @@ def as_json(value: dict[str, Any]) -> Places:
         ({"array": ["a", "b"]}, ["<U1", ["a", "b"]]),
         ({"floats": [1, 2.5]}, ["float32", [1.0, 2.5]]),
         ({"like": [True, False]}, ["bool", [True, False]]),
+        ({"aliased": [1, 2]}, ["int64", [1, 2]]),
+        ({"pairs": [[1, [2]]]}, {"0": {"0": ["int", 1], "1": ["int64", [2]]}}),
         ({"named": {"a": [1], "b": [2.5]}}, {"a": ["int64", [1]], "b": ["float64", [2.5]]}),
         ({"several": [[1], [2, 3]]}, {"0": ["int64", [1]], "1": ["int64", [2, 3]]}),
         ({"number": 1}, ["float64", 1.0]),

@@ -38,7 +38,7 @@ def test_a_user_without_a_name_has_a_root_for_a_home() -> None:
     told = [*NOBODY, sys.executable, "-c", program]
     known = {name: value for name, value in environment().items() if name != "HOME"}
     done = subprocess.run(told, env=known, capture_output=True, text=True)
-    if "Permission denied" in done.stderr:
+    if "Permission denied" in done.stderr or "shared libraries" in done.stderr:
         pytest.skip("nobody else can run this Python")
     assert done.stdout == "/a/b ~nobody-here/a\n", done.stderr
 

@@ -103,7 +103,7 @@ def _plain(text: str) -> str:
 
 
 def _paths(arguments: str) -> list[str]:
-    return [_plain(path) for path in re.findall(r'"([^"]*)"', arguments)]
+    return [_plain(path).rstrip("/") for path in re.findall(r'"([^"]*)"', arguments)]
 
 
 class Reader:

@@ -28,6 +28,7 @@ from pydantic.fields import FieldInfo
 from typing_extensions import is_typeddict
 
 from modelport.contract.errors import ModelLoadError
+from modelport.contract.hint_parts import unaliased
 from modelport.contract.kinds import File, Image
 from modelport.contract.natural_types import is_frame, is_picture, natural
 from modelport.contract.signature import JSON, STREAM_TYPES, ArgumentKind
@@ -45,7 +46,8 @@ SORTS = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 def hints_of(function: Callable[..., Any], name: str) -> dict[str, Any]:
     """The evaluated hints of a function. Raises `ModelLoadError` if they cannot be read."""
     try:
-        return typing.get_type_hints(function, include_extras=True)
+        found = typing.get_type_hints(function, include_extras=True)
+        return {name: unaliased(hint) for name, hint in found.items()}
     except Exception as error:  # evaluating annotations runs the model's own code
         raise ModelLoadError(
             f"{name}(): its type hints cannot be read: {type(error).__name__}: {error}"

@@ -8,11 +8,11 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-import types
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Union, cast, get_args, get_origin
 
 from modelport.contract.enum_literals import EnumLiteral, enum_literal
+from modelport.contract.hint_parts import with_parts
 from modelport.contract.plain import plain
 from modelport.contract.uploaded_file import UploadedFile, is_uploaded_file
 
@@ -52,22 +52,11 @@ def natural(hint: Any) -> Any:
     form = enum_literal(hint) or natural_form_of(hint)
     if form is not None:
         return Annotated[hint, form]
-    origin, of = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        inner, *extra = of
-        if any(isinstance(one, (NaturalForm, EnumLiteral)) for one in extra):
-            return hint
-        changed = natural(inner)
-        return hint if changed is inner else Annotated[(changed, *extra)]  # pyright: ignore
-    parts: tuple[Any, ...] = tuple(one if isinstance(one, list) else natural(one) for one in of)  # pyright: ignore
-    if all(new is old for new, old in zip(parts, of, strict=True)):
+    if get_origin(hint) is Annotated and any(
+        isinstance(one, (NaturalForm, EnumLiteral)) for one in get_args(hint)[1:]
+    ):
         return hint
-    generic = cast("Any", Union if origin in (Union, types.UnionType) else origin)
-    return _of(generic, parts) if generic is Union or inspect.isclass(generic) else hint
-
-
-def _of(generic: Any, parts: tuple[Any, ...]) -> Any:
-    return generic[parts]
+    return with_parts(hint, natural)
 
 
 def natural_form_of(hint: Any) -> NaturalForm | None:

@@ -6,6 +6,8 @@ whose answer was not read to its end is never used again: the next statement wou
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import socket
 import ssl
@@ -81,7 +83,7 @@ def _connect(driver: Any, address: Address, server: tuple[str, int]) -> Any:
     try:
         opened = _socket(server, address.connect_seconds)
         opened = _protected(opened, host, address.tls)
-        connection = driver.Connection(
+        connection = _connection_class(driver)(
             address.user,
             host=host,
             database=address.database,
@@ -102,6 +104,26 @@ def _connect(driver: Any, address: Address, server: tuple[str, int]) -> Any:
         _close(opened)
         raise driver.InterfaceError(f"{host} port {port}: {_reason(error)}") from error
     return connection
+
+
+@functools.cache
+def _connection_class(driver: Any) -> Any:
+    """The driver's connection, but it closes what it buffers for its socket, which is the collector's else.
+
+    Since Python 3.13 the collector writes to stderr what a connection that was cut makes of that.
+    """
+
+    class Connection(driver.Connection):
+        def close(self) -> None:
+            buffered: Any = self._sock
+            try:
+                driver.Connection.close(self)
+            finally:
+                if buffered is not None:
+                    with contextlib.suppress(OSError):  # its end of the connection is gone
+                        buffered.close()
+
+    return Connection
 
 
 def _socket(server: tuple[str, int], seconds: float) -> socket.socket:

@@ -205,6 +205,7 @@ def run_steps(workers: int, batch: int, steps: list[tuple[str, Any]]) -> None:
         runner.run(play(spool))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "batch"), [(1, 1), (2, 1), (2, 4)])
 @settings(max_examples=150, deadline=None)
 @given(steps=STEPS)

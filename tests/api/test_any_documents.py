@@ -108,4 +108,3 @@ def test_any_signature_gives_valid_documents(signatures: list[Signature], predic
     assert errors_of(without_habits(swagger(*signatures, predict=predict))) == []
 
 
-# The pages

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from modelport.contract.nearest import meant, nearest
 
 MAX_PATH = 200  # longer ones are not misspelt
+PLAIN = re.compile(r"\w[\w.~@-]*")  # what names are made of: nothing else is a slip, or said back
 SUFFICIENT_PARTS = 2  # of a path, below which nothing of it says what was meant
 
 
@@ -17,7 +19,7 @@ def near_path(path: str, known: Iterable[str]) -> str:
     few may stand in front, as where an address has the `/v2` already, or not yet.
     """
     asked = path.strip("/").split("/")
-    if len(path) > MAX_PATH:
+    if len(path) > MAX_PATH or not all(map(PLAIN.fullmatch, asked)):
         return ""
     if len(asked) < SUFFICIENT_PARTS:
         return meant(nearest(path, (one for one in known if "{" not in one))[:1])
@@ -30,4 +32,5 @@ def near_path(path: str, known: Iterable[str]) -> str:
                     name if part.startswith("{") else part for part, name in zip(parts, given, strict=True)
                 )
                 found.add("/" + "/".join(filled))
+    found.discard("/" + "/".join(asked))
     return meant(nearest("/" + "/".join(asked), sorted(found))[:1])

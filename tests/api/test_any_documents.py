@@ -106,5 +106,3 @@ SIGNATURES = st.builds(
 def test_any_signature_gives_valid_documents(signatures: list[Signature], predict: bool) -> None:
     assert errors_of(openapi(*signatures, predict=predict)) == []
     assert errors_of(without_habits(swagger(*signatures, predict=predict))) == []
-
-

@@ -93,6 +93,13 @@ def test_secrets_are_in_no_text_of_the_settings() -> None:
             "--allow-hosts: ('a.example:80',) cannot be used: 'a.example:80",
         ),
         ({}, {"MODELPORT_TIMEOUT": "nan"}, "MODELPORT_TIMEOUT: 'nan' is not a number of 0 or more"),
+        ({"job_workers": "9" * 20}, {}, f"--job-workers: '{'9' * 20}' is too large: it can be"),
+        ({}, {"MODELPORT_TIMEOUT": "1e300"}, "MODELPORT_TIMEOUT: '1e300' is too large: it can be"),
+        ({}, {"MODELPORT_HOST": ""}, "MODELPORT_HOST: '' names no address; write 127.0.0.1"),
+        ({"base_path": "/a b"}, {}, "--base-path: '/a b' is no path that a link can have"),
+        ({"base_path": "/a?b"}, {}, "--base-path: '/a?b' is no path that a link can have"),
+        ({"base_path": "/../a"}, {}, "--base-path: '/../a' is no path that a link can have"),
+        ({"base_path": "/ä"}, {}, "--base-path: '/ä' is no path that a link can have"),
     ],
 )
 def test_a_wrong_value_is_named_with_where_it_stands(
@@ -107,6 +114,8 @@ def test_a_value_may_be_written_as_people_write_it() -> None:
     variables = {"MODELPORT_WARM": "Off", "MODELPORT_ALLOW_HOSTS": "a, b", "MODELPORT_LOG_LEVEL": "WARNING"}
     settings = load_settings({}, None, variables)
     assert (settings.warm, settings.allow_hosts, settings.log_level) == (False, ["a", "b"], "warning")
+    for path in ("", "/", "models", "/models/v1.2/", "/~me/a@b"):
+        assert load_settings({"base_path": path}, None, {}).base_path == path
 
 
 def test_a_mistyped_variable_is_pointed_out_and_a_foreign_one_is_not() -> None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, cast
 
 DECLARED = "declared"
+MOST = 1 << 62  # of any number: frames to workers and databases carry no larger ones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,9 @@ class Declared:
             return f"is not between {self.least} and {self.most}"
         if self.least and value < self.least:
             return f"is too small: {self.why or f'it must be {self.least} or more'}"
-        return "" if 0 <= value < float("inf") else "is not a number of 0 or more"
+        if not 0 <= value < float("inf"):
+            return "is not a number of 0 or more"
+        return "" if value <= MOST else f"is too large: it can be {MOST} at most"
 
 
 def setting(default: Any, help: str, **known: Any) -> Any:

@@ -14,9 +14,11 @@ from modelport.settings.values import (
     wrong_database,
     wrong_duration,
     wrong_format,
+    wrong_host,
     wrong_hosts,
     wrong_order,
     wrong_origins,
+    wrong_path,
     wrong_ports,
 )
 
@@ -75,11 +77,11 @@ class Settings:
     default_model: str | None = setting(
         None, "the model that the mlup API at the root answers for, if there are several"
     )
-    host: str = setting("127.0.0.1", "address to listen on", also="listen_ip", of="server")
+    host: str = setting("127.0.0.1", "address to listen on", also="listen_ip", of="server", wrong=wrong_host)
     port: int = setting(
         5000, "port to listen on; 0 takes a free one", most=65535, also="listen_port", of="server"
     )
-    base_path: str = setting("", "path under which everything is served")
+    base_path: str = setting("", "path under which everything is served", wrong=wrong_path)
 
     workers: int = setting(
         1,

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from modelport.settings.durations import seconds_of
 from modelport.settings.orders import order_of
 
+SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")  # of a path, as it stands in a link (RFC 3986, 3.3)
 POSTGRES = ("postgresql://", "postgres://", "postgresql+")
+
+
+def wrong_host(host: str) -> str:
+    """Of an address to listen on: to the system an empty one is every address."""
+    if host.strip():
+        return ""
+    return "names no address; write 127.0.0.1 for this machine alone, 0.0.0.0 or :: for every address"
+
+
+def wrong_path(path: str) -> str:
+    """Of a path under which everything is."""
+    segments = path.strip("/").split("/") if path.strip("/") else []
+    if all(SEGMENT.fullmatch(one) and one not in (".", "..") for one in segments):
+        return ""
+    return "is no path that a link can have as it stands; write for example /models"
 
 
 def wrong_format(name: str) -> str:

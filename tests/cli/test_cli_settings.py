@@ -72,3 +72,11 @@ def test_serve_help_names_every_setting_and_deepaas_spelling() -> None:
         assert field.name == "sources" or f"--{field.name.replace('_', '-')}" in said
     headings = re.findall(r"^(\w.*):$", said, re.MULTILINE)
     assert headings == ["Options", *list(GROUPS.values())[1:]], "each option stands below its heading"
+
+
+def test_serve_ends_with_status_4_where_the_log_cannot_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "server.log"
+    done = modelport("serve", ECHO, "--port", "0", "--log-file", str(path))
+    assert done.returncode == 4
+    assert done.stderr.startswith(f"modelport: cannot write the log file {path}: No such file or directory;")
+    assert "Traceback" not in done.stderr

@@ -45,7 +45,8 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
             check_present(sources)
     except ModelLoadError as error:
         raise SourceError(str(error)) from None
-    set_up_logging(settings)
+    if not _open_log(settings):
+        return CANNOT_WRITE
     if mlup is not None and mlup.unused:
         log.warning("%s: these keys have no meaning here: %s", mlup.path, ", ".join(mlup.unused))
     try:
@@ -81,6 +82,17 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         click.echo(f"Error: {nothing_served(life.engine)}", err=True)
         return NOTHING_TO_SERVE
     return 0
+
+
+def _open_log(settings: Settings) -> bool:
+    """Set the log up; false, and the user is told, if its file cannot be written."""
+    try:
+        set_up_logging(settings)
+    except OSError as error:
+        said = f"cannot write the log file {settings.log_file}: {error.strerror}; --log-file names another"
+        click.echo(f"modelport: {said}", err=True)
+        return False
+    return True
 
 
 def _instead(error: Exception) -> str:

@@ -84,6 +84,8 @@ def test_a_body_that_is_not_strict_json_is_400(site: Target, model: str, body: b
         (b'{"text":"a","text":"b"}', "the JSON body has the key 'text' twice"),
         (b'{"text":"a\\u0000b"}', "the JSON body holds a NUL character"),
         (b"[" * 65 + b"]" * 65, "the JSON body is nested deeper than 64"),
+        (b'{"ratio":1e999}', "the JSON body has a number that no double can hold"),
+        (b'\xef\xbb\xbf{"text":"a"}', "the JSON body begins with a byte order mark: send it without"),
     ],
 )
 def test_what_other_parsers_read_is_refused_with_a_reason(

@@ -24,6 +24,8 @@ STEP = {ord("["): 1, ord("]"): -1}
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 NOT_JSON = "Invalid JSON body."  # webargs 5's own words
 INVALID = {"json": [NOT_JSON]}
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+TOO_LARGE = "the JSON body has a number that no double can hold"
 NOT_IN_JSON = "JSON has no NaN and no Infinity: send null for a number that is missing"
 
 
@@ -36,11 +38,15 @@ def parse_json(raw: bytes, max_depth: int = 64, python_numbers: bool = False) ->
         raise _refused(f"the JSON body is nested deeper than {max_depth}")
     try:
         value: Any = _decoder.decode(raw)
+    except msgspec.ValidationError:  # without a type to fit, that is a number out of range
+        raise _refused(TOO_LARGE) from None
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         value = _with_python_numbers(raw) if python_numbers else None
         if value is None:
             if not python_numbers and _with_python_numbers(raw) is not None:
                 raise _refused(NOT_IN_JSON) from None
+            if raw.startswith(BYTE_ORDER_MARK):
+                raise _refused("the JSON body begins with a byte order mark: send it without") from None
             raise BadRequest(f"the body is not valid JSON: {error}", body=INVALID) from None
     if rb"\u0000" in raw and _has_nul(value):
         raise _refused("the JSON body holds a NUL character")

@@ -160,6 +160,9 @@ def test_a_base_path(closed: Server) -> None:
     assert model["links"] == [{"rel": "self", "href": "/base/v2/models/first"}]
     for path in ("/v2/models/", "/health", "/", "/basement/v2"):
         problem(closed.client.get(path), 404)
+    for path in ("model", "v2/model"):
+        said = closed.client.get(f"/base/{path}").json()["detail"]
+        assert said.endswith("; did you mean '/base/v2/models'? /base/openapi.json lists what there is"), path
     swagger = closed.client.get("/base/swagger.json").json()
     paths = [swagger.get("basePath", "").rstrip("/") + path for path in swagger["paths"]]
     assert "/base/v2/models/first/" in paths

@@ -216,8 +216,8 @@ class Application:
         elif error.status_code == 404:
             path = request.scope["path"].removeprefix(self.base_path)
             known = (route.path for route in self._others.routes if isinstance(route, Route))
-            near = near_path(path, known)
-            detail = f"there is nothing at this path{near or ';'} /openapi.json lists what there is"
+            near = near_path(path, known, self.base_path) or ";"
+            detail = f"there is nothing at this path{near} {self.base_path}/openapi.json lists what there is"
         else:
             detail = error.detail
         return self._problem_response(Problem(error.status_code, detail, headers.items()))

@@ -12,17 +12,19 @@ PLAIN = re.compile(r"\w[\w.~@-]*")  # what names are made of: nothing else is a 
 SUFFICIENT_PARTS = 2  # of a path, below which nothing of it says what was meant
 
 
-def near_path(path: str, known: Iterable[str]) -> str:
+def near_path(path: str, known: Iterable[str], base_path: str = "") -> str:
     """`; did you mean '/v2/models/…'?`, or nothing where no route is near.
 
     `known` has `{…}` for the parts that are names: these are taken as they were asked. A part too many or too
-    few may stand in front, as where an address has the `/v2` already, or not yet.
+    few may stand in front, as where an address has the `/v2` already, or not yet. All are below `base_path`,
+    which the answer has, too.
     """
     asked = path.strip("/").split("/")
     if len(path) > MAX_PATH or not all(map(PLAIN.fullmatch, asked)):
         return ""
     if len(asked) < SUFFICIENT_PARTS:
-        return meant(nearest(path, (one for one in known if "{" not in one))[:1])
+        near = nearest(path, (one for one in known if "{" not in one))
+        return meant([base_path + one for one in near[:1]])
     found: set[str] = set()
     for one in known:
         parts = one.strip("/").split("/")
@@ -33,4 +35,5 @@ def near_path(path: str, known: Iterable[str]) -> str:
                 )
                 found.add("/" + "/".join(filled))
     found.discard("/" + "/".join(asked))
-    return meant(nearest("/" + "/".join(asked), sorted(found))[:1])
+    near = nearest("/" + "/".join(asked), sorted(found))
+    return meant([base_path + one for one in near[:1]])

@@ -87,6 +87,16 @@ def test_an_event_id_that_is_none_is_refused(client: httpx.Client, after: str) -
     ended(client, job_id)
 
 
+@pytest.mark.parametrize("stream", ["events", "log", "log?follow=true"])
+def test_the_head_of_a_stream_is_that_of_its_get(client: httpx.Client, stream: str) -> None:
+    job_id = predict(client, "say")
+    ended(client, job_id)
+    head = client.head(f"/v2/jobs/{job_id}/{stream}")
+    got = client.get(f"/v2/jobs/{job_id}/{stream}")
+    names = ("content-type", "content-length", "cache-control")
+    assert [head.headers.get(name) for name in names] == [got.headers.get(name) for name in names]
+
+
 def test_followers_see_events_as_they_come_and_the_end(client: httpx.Client, gate: Gate) -> None:
     """Two follow, one of them from the middle; a third one leaves, which disturbs nobody."""
     job_id = train(client, "lines", number=50, text=str(gate.port))

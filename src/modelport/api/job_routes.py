@@ -166,5 +166,7 @@ def _no_job(job_id: str) -> Problem:
 def _followed(request: Request, body: AsyncIterator[bytes], media_type: str) -> Response:
     headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
     if request.method == "HEAD":  # without a body there is nothing to wait for
-        return Response(headers=headers, media_type=media_type)
+        head = Response(headers=headers, media_type=media_type)
+        del head.headers["content-length"]  # a stream has none
+        return head
     return WholeStream(body, media_type=media_type, headers=headers)

@@ -19,6 +19,8 @@ from modelport.contract.warning_headers import MAX_WARNINGS, warning_value
 from modelport.http.asgi import Message, Receive, Scope, Send, header
 from modelport.http.problems import Problem
 
+EMPTY_OBJECT = b"{}"
+
 
 class CheckedEndpoint:
     """The ASGI application of one endpoint: the request is checked by its row, then its handler answers."""
@@ -82,17 +84,24 @@ def _named(endpoint: Endpoint) -> str:
 
 
 async def look_for_body(scope: Scope, receive: Receive) -> tuple[bool, Receive]:
-    """Whether a body was sent that is not empty, and what to receive from after it was looked for."""
+    """Whether a body was sent that says something, and what to receive from after it was looked for.
+
+    An empty object says nothing: many clients send it by themselves with each POST.
+    """
     if not header(scope, b"transfer-encoding"):
-        return bool(header(scope, b"content-length").strip("0")), receive
+        length = header(scope, b"content-length").lstrip("0")
+        if length != str(len(EMPTY_OBJECT)):
+            return bool(length), receive
+    body = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Problem(400, "the request's body did not arrive whole")
-        if message.get("body"):
+        body += message.get("body", b"")
+        if len(body) > len(EMPTY_OBJECT):
             return True, receive
         if not message.get("more_body", False):
-            return False, _Again(message, receive).receive
+            return body not in (b"", EMPTY_OBJECT), _Again(message, receive).receive
 
 
 class _Again:

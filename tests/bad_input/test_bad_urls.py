@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 from bad_target import Reply, Target, target
+from serving import wait_until
 
 from modelport.contract.kinds import NOT_A_FILE
 
@@ -59,7 +60,9 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 @pytest.fixture(scope="module")
 def dead(site: Target) -> Reply:
     """The answer to the URL of a host that does not exist."""
-    return site.predict("files", json={"file": "http://nobody.invalid/"})
+    reply = site.predict("files", json={"file": "http://nobody.invalid/"})
+    site.server.wait_for_log("nobody.invalid")  # before the lines of a test are counted
+    return reply
 
 
 REFUSED = [
@@ -139,10 +142,12 @@ def test_a_url_to_the_inside_is_an_argument_error_like_a_dead_host(
     site: Target, inner: Listener, dead: Reply, url: str
 ) -> None:
     start = len(site.server.lines)
-    for reply in asked(site, url.replace("PORT", str(inner.port))):
+    replies = asked(site, url.replace("PORT", str(inner.port)))
+    for reply in replies:
         assert reply.status == 422
         assert reply.json == dead.json
     assert inner.reached == 0
+    wait_until(lambda: len(site.server.lines) >= start + len(replies), lambda: site.server.log)
     assert "secret" not in "".join(site.server.lines[start:])
 
 

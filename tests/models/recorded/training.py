@@ -23,6 +23,8 @@ def get_train_args() -> dict[str, fields.Field]:
 
 
 def train(label: str, epochs: int, seconds: float, mode: str) -> dict[str, Any] | None:
+    if seconds:
+        print("begins", flush=True)
     for _ in range(epochs):
         time.sleep(seconds)
     match mode:

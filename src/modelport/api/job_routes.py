@@ -14,7 +14,15 @@ from modelport.api.job_metrics import MAX_POINTS, metrics_page, metrics_table
 from modelport.api.job_streams import WholeStream, followed_events, followed_log
 from modelport.api.json_answers import json_response
 from modelport.api.listings import Listings
-from modelport.api.query_values import number_in, one_of, whole_number, yes_or_no
+from modelport.api.query_values import (
+    MAX_CURSOR,
+    cursor_in,
+    cursor_text,
+    number_in,
+    one_of,
+    whole_number,
+    yes_or_no,
+)
 from modelport.api.resources.jobs import Artifact, Artifacts, Jobs
 from modelport.http.problems import Problem
 from modelport.jobs.pages import PAGE_BYTES
@@ -25,7 +33,6 @@ from modelport.jobs.states import ENDED, State
 from modelport.jobs.views import job_view
 
 MAX_PAGE = 500
-MAX_EVENT = 1 << 62
 
 
 class JobRoutes:
@@ -35,8 +42,6 @@ class JobRoutes:
         self.jobs = jobs
         self.listings = listings
         self.base_path = base_path
-        # Of metrics, one at a time: several threads would be no faster, and hold up predictions.
-        self._making_page = asyncio.Semaphore(1)
 
     async def known_id(self, request: Request) -> str:
         """The id of the job that the path names, without what it was given and returned, which may be much.
@@ -63,11 +68,11 @@ class JobRoutes:
         kind = one_of(query.get("kind"), "kind", KINDS)
         fits = Filter(query.get("model"), kind, State(state) if state else None)
         limit = number_in(query, "limit", 50, 1, MAX_PAGE)
-        cursor = number_in(query, "cursor", 0, 0, 1 << 62) or None
+        cursor = cursor_in(query)
 
         def body(page: Page) -> Jobs:
             listed = [job_view(job, self.base_path) for job in page.jobs]
-            return Jobs(listed, None if page.cursor is None else str(page.cursor))
+            return Jobs(listed, cursor_text(page.cursor))
 
         return await self.listings.answer(lambda: self.jobs.store.page(fits, limit, cursor, PAGE_BYTES), body)
 
@@ -96,8 +101,8 @@ class JobRoutes:
     async def events(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/events`: server-sent events, resumed after `Last-Event-ID`."""
         job_id = await self.known_id(request)
-        after = number_in(request.query_params, "after", 0, 0, MAX_EVENT)
-        after = whole_number(request.headers.get("last-event-id"), "Last-Event-ID", after, 0, MAX_EVENT)
+        after = number_in(request.query_params, "after", 0, 0, MAX_CURSOR)
+        after = whole_number(request.headers.get("last-event-id"), "Last-Event-ID", after, 0, MAX_CURSOR)
         return _followed(request, followed_events(self.jobs, job_id, after), "text/event-stream")
 
     async def log(self, request: Request) -> Response:
@@ -111,11 +116,11 @@ class JobRoutes:
         job_id = await self.known_id(request)
         query = request.query_params
         limit = number_in(query, "limit", MAX_POINTS, 1, MAX_POINTS)
-        after = number_in(query, "cursor", 0, 0, MAX_EVENT)
+        after = cursor_in(query) or 0
         form = one_of(query.get("format"), "format", ("csv", "json"))
         if form == "csv" or (form is None and "text/csv" in request.headers.get("accept", "")):
             return _followed(request, metrics_table(self.jobs.store, job_id, after), "text/csv")
-        async with self._making_page:
+        async with self.listings.turn:
             body = await self.jobs.store.metrics(job_id, metrics_page, after=after, limit=limit)
         await self.known_id(request)  # none may mean that the job was removed a moment ago: not found
         return Response(body, media_type="application/json")

@@ -9,6 +9,7 @@ from modelport.http.problems import Problem
 # The words that an argument of a model may have for a boolean, and none: `?follow`.
 YES = frozenset({"", "1", "on", "t", "true", "y", "yes"})
 NO = frozenset({"0", "f", "false", "n", "no", "off"})
+MAX_CURSOR = 1 << 62  # the number of a row or of an event
 
 
 def whole_number(text: str | None, what: str, default: int, least: int, most: int) -> int:
@@ -28,6 +29,16 @@ def number_in(query: Mapping[str, str], name: str, default: int, least: int, mos
     Raises `Problem` 422.
     """
     return whole_number(query.get(name) or None, name, default, least, most)
+
+
+def cursor_in(query: Mapping[str, str]) -> int | None:
+    """Where a page of a listing begins; `None` for the first. Raises `Problem` 422."""
+    return number_in(query, "cursor", 0, 0, MAX_CURSOR) or None
+
+
+def cursor_text(cursor: int | None) -> str | None:
+    """The cursor of the next page as listings tell it, to whose clients it is text."""
+    return None if cursor is None else str(cursor)
 
 
 def yes_or_no(text: str | None, what: str) -> bool:

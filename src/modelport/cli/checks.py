@@ -47,8 +47,7 @@ def examined(source: Source) -> Examined:
     result.findings += [*_problems_of_signature(model.signature), *_problems_of_functions(model)]
     result.findings += started.findings()
     try:
-        with once():
-            warm(model)
+        warm(model)
     except ModelLoadError as error:
         result.error = error
         remedy = "make warm() work in this environment, or leave it out; --debug shows the traceback"

@@ -143,11 +143,9 @@ def warmed(model: ServedModel, *, debug: bool = False) -> None:
     """Warm the model. Raises `click.ClickException` with the reason."""
     from modelport.contract.errors import ModelLoadError
     from modelport.worker.main import warm
-    from modelport.worker.world import once
 
     try:
-        with once():
-            warm(model)
+        warm(model)
     except ModelLoadError as error:
         raise failed(str(error), error, debug) from None
 

@@ -16,7 +16,7 @@ from time import monotonic
 import click
 
 from modelport.engine.processes import ending, kill_group, kill_marked
-from modelport.variables import WORKER_MARK
+from modelport.variables import PREFIX, WORKER_MARK
 
 LOADED = b"l"
 ENDED = b"e"
@@ -38,9 +38,7 @@ class CommandLine:
     def leave_settings(self) -> None:
         """Leave no settings of the command for the model's code to find, as in a worker."""
         if self.told >= 0:
-            for name in [
-                name for name in os.environ if name.startswith("MODELPORT_") and name != WORKER_MARK
-            ]:
+            for name in [name for name in os.environ if name.startswith(PREFIX) and name != WORKER_MARK]:
                 del os.environ[name]
 
     def say(self, what: bytes) -> None:
@@ -91,7 +89,7 @@ class _Supervised:
         temp = spool.root / f"tmp-{mark}"
         ours, theirs = os.pipe()
         os.set_blocking(ours, False)
-        settings = {name: value for name, value in os.environ.items() if name.startswith("MODELPORT_")}
+        settings = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
         own = {**settings, WORKER_MARK: mark, "TMPDIR": str(temp)}
         try:
             temp.mkdir(mode=0o700)

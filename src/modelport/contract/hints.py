@@ -47,7 +47,7 @@ def hints_of(function: Callable[..., Any], name: str) -> dict[str, Any]:
     """The evaluated hints of a function. Raises `ModelLoadError` if they cannot be read."""
     try:
         found = typing.get_type_hints(function, include_extras=True)
-        return {name: unaliased(hint) for name, hint in found.items()}
+        return {parameter: unaliased(hint) for parameter, hint in found.items()}
     except Exception as error:  # evaluating annotations runs the model's own code
         raise ModelLoadError(
             f"{name}(): its type hints cannot be read: {type(error).__name__}: {error}"

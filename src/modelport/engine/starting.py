@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypedDict
 
 import modelport
+from modelport.variables import PREFIX
 
 PACKAGE = Path(modelport.__file__).absolute().parent
 FOR_CHILDREN = PACKAGE / "sources" / "for_children"  # the stand-in for deepaas, to be found in PYTHONPATH
@@ -41,7 +42,7 @@ def plain_options(own: Mapping[str, str]) -> Plain:
 
 def environment(variables: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
     """The variables of such a process, out of the server's: no settings of the server are among them."""
-    kept = {name: value for name, value in variables.items() if not name.startswith("MODELPORT_")}
+    kept = {name: value for name, value in variables.items() if not name.startswith(PREFIX)}
     places = [variables["PYTHONPATH"]] if variables.get("PYTHONPATH") else []
     if str(PACKAGE.parent) == sys.path[0]:
         places.append(sys.path[0])  # this modelport was found beside the program, or in the working folder

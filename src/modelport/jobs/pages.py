@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, func
+from sqlalchemy import Column, ColumnElement, Connection, func
 
 PAGE_BYTES = 1 << 20  # of a page of jobs or runs, as they are stored
 ROW_BYTES = 500  # what a row takes beside its large columns
@@ -15,6 +15,12 @@ ROW_BYTES = 500  # what a row takes beside its large columns
 def size_of(*columns: Column[Any]) -> ColumnElement[int]:
     """How many bytes these columns of a row hold; the database looks it up without reading them."""
     return sum((func.length(column) for column in columns[1:]), func.length(columns[0])).label("size")
+
+
+def keys_and_sizes(connection: Connection, query: Any) -> list[tuple[int, int]]:
+    """What a query finds that selects a key and a `size_of` its row."""
+    rows: Any = connection.execute(query)
+    return [(key, size) for key, size in rows]
 
 
 def fitting(rows: Iterable[tuple[int, int]], limit: int, most_bytes: int | None) -> list[int]:

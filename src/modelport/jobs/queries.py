@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, text, union_all
 
 from modelport.jobs.errors import QueueFull
-from modelport.jobs.pages import fitting, size_of
+from modelport.jobs.pages import fitting, keys_and_sizes, size_of
 from modelport.jobs.records import KINDS, Event, Job, Metric, News, Page, QueueLimits
 from modelport.jobs.rows import SUMMARY, WHOLE, events_of, job_of, unpacked
 from modelport.jobs.states import State
 from modelport.storage.schema.jobs import events, jobs
 
 METRICS_AT_ONCE = 1000
-PAGE_BYTES = 4 << 20  # of metrics, as they are stored
+METRICS_BYTES = 4 << 20  # of a page of them, as they are stored
 ROWS_AT_ONCE = 100  # of events, where lines may be among them: some megabytes
 EVENT_BYTES = 400  # what an event takes beside its data
 
@@ -55,7 +55,7 @@ def page(
     numbers = numbers_of(fits, cursor, limit + 1).subquery()
     size = size_of(jobs.c.arguments, *([jobs.c.call, jobs.c.result] if with_call else []))
     query = select(jobs.c.number, size).where(jobs.c.number.in_(select(numbers.c.number)))
-    there = [(row[0], row[1]) for row in connection.execute(query.order_by(jobs.c.number.desc()))]
+    there = keys_and_sizes(connection, query.order_by(jobs.c.number.desc()))
     chosen = fitting(there, limit, most_bytes)
     whole = select(*(WHOLE if with_call else SUMMARY)).where(jobs.c.number.in_(chosen))
     rows = connection.execute(whole.order_by(jobs.c.number.desc())).mappings()
@@ -65,8 +65,8 @@ def page(
 
 def results(connection: Connection, newest_first: Sequence[int], most_bytes: int) -> dict[int, bytes]:
     """The results of the first of these jobs, by number, up to so many bytes together."""
-    size = select(jobs.c.number, func.length(jobs.c.result)).where(jobs.c.number.in_(newest_first))
-    there = [(row[0], row[1]) for row in connection.execute(size.order_by(jobs.c.number.desc()))]
+    query = select(jobs.c.number, size_of(jobs.c.result)).where(jobs.c.number.in_(newest_first))
+    there = keys_and_sizes(connection, query.order_by(jobs.c.number.desc()))
     chosen = fitting(there, len(newest_first), most_bytes)
     rows = connection.execute(select(jobs.c.number, jobs.c.result).where(jobs.c.number.in_(chosen)))
     return {row.number: row.result for row in rows}
@@ -198,7 +198,7 @@ _METRICS = (
 
 
 def metrics(
-    connection: Connection, job_id: str, after: int, limit: int, max_bytes: int = PAGE_BYTES
+    connection: Connection, job_id: str, after: int, limit: int, max_bytes: int = METRICS_BYTES
 ) -> tuple[list[Metric], int | None]:
     """Values of metrics of a job, as they came, from behind the event `after`.
 

@@ -91,9 +91,7 @@ def _links(place: str) -> dict[str, str]:
 
 def _reason(outcome: Outcome | None) -> str | None:
     """The words that go with the status of an answer; not every status of ours has any."""
-    if outcome is None or outcome.reason:
-        return outcome.reason if outcome is not None else None
-    return PHRASES.get(outcome.status)
+    return None if outcome is None else outcome.reason or PHRASES.get(outcome.status)
 
 
 def utc(at: float | None) -> str | None:

@@ -7,11 +7,10 @@ thousands of numbers, and a page of such runs would fill the memory.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from modelport.jobs.pages import PAGE_BYTES, fitting, size_of
+from modelport.jobs.pages import PAGE_BYTES, fitting, keys_and_sizes, size_of
 from modelport.runs.records import Run
 from modelport.runs.rows import SUMMARY, column_name, run_of
 from modelport.settings.orders import Order
@@ -26,7 +25,7 @@ def sizes(connection: Connection, model: str, order: Order | None, limit: int, c
     if order is None:
         below = [runs.c.number < cursor] if cursor is not None else []
         query = select(*SIZES).where(runs.c.model == model, *below)
-        return _read(connection, query.order_by(runs.c.number.desc()).limit(limit))
+        return keys_and_sizes(connection, query.order_by(runs.c.number.desc()).limit(limit))
     skip = cursor or 0
     found = _ordered(connection, model, order, limit, skip)
     if len(found) < limit:
@@ -45,7 +44,9 @@ def version_sizes(connection: Connection, model: str, limit: int, below: int | N
     fits = [runs.c.model == model, runs.c.version.is_not(None)]
     if below is not None:
         fits.append(runs.c.version < below)
-    return _read(connection, select(*SIZES).where(*fits).order_by(runs.c.version.desc()).limit(limit))
+    return keys_and_sizes(
+        connection, select(*SIZES).where(*fits).order_by(runs.c.version.desc()).limit(limit)
+    )
 
 
 def page_of(connection: Connection, there: Sequence[tuple[int, int]], limit: int) -> list[Run]:
@@ -70,7 +71,7 @@ def _ordered(
         by = values.c.value.asc(), values.c.run.asc()
     query = select(*SIZES).select_from(values).join(runs, runs.c.number == values.c.run)
     fits = values.c.model == model, values.c.name == column_name(order.name), *conditions
-    return _read(connection, query.where(*fits).order_by(*by).limit(limit).offset(skip))
+    return keys_and_sizes(connection, query.where(*fits).order_by(*by).limit(limit).offset(skip))
 
 
 def _without(connection: Connection, model: str, order: Order, limit: int, skip: int) -> Sizes:
@@ -79,9 +80,4 @@ def _without(connection: Connection, model: str, order: Order, limit: int, skip:
     before = connection.execute(select(func.count()).select_from(has.subquery())).scalar_one()
     query = select(*SIZES).where(runs.c.model == model, runs.c.number.not_in(has))
     query = query.order_by(runs.c.number.desc()).limit(limit).offset(max(0, skip - before))
-    return _read(connection, query)
-
-
-def _read(connection: Connection, query: Any) -> Sizes:
-    rows: Any = connection.execute(query)
-    return [(number, size) for number, size in rows]
+    return keys_and_sizes(connection, query)

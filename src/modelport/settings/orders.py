@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+NO_ORDER = "is no order of runs; write NAME:max or NAME:min, such as f1:max"
+
 
 class Order(NamedTuple):
     """A number of runs that they are ordered by: the best is the highest, or the lowest."""
@@ -21,5 +23,5 @@ def order_of(text: str) -> Order:
     if not colon:
         name, way = text, "max"
     if way not in ("max", "min") or not name.strip():
-        raise ValueError(f"{text!r} is no order of runs; write NAME:max or NAME:min, such as f1:max")
+        raise ValueError(f"{text!r} {NO_ORDER}")
     return Order(name.strip(), way == "max")

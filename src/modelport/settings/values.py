@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from modelport.settings.durations import seconds_of
-from modelport.settings.orders import order_of
+from modelport.settings.durations import NO_DURATION, seconds_of
+from modelport.settings.orders import NO_ORDER, order_of
 
 SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")  # of a path, as it stands in a link (RFC 3986, 3.3)
 POSTGRES = ("postgresql://", "postgres://", "postgresql+")
@@ -39,7 +39,7 @@ def wrong_duration(text: str) -> str:
     try:
         seconds_of(text)
     except ValueError:
-        return "is no duration; write for example 30d, 12h, 45m or 90s, and 0 for ever"
+        return f"{NO_DURATION}, and 0 for ever"
     return ""
 
 
@@ -48,7 +48,7 @@ def wrong_order(text: str) -> str:
     try:
         order_of(text)
     except ValueError:
-        return "is no order of runs; write NAME:max or NAME:min, such as f1:max"
+        return NO_ORDER
     return ""
 
 

@@ -92,8 +92,7 @@ def _prepared(rules: Load, frames: FrameSocket, urgent: bool) -> ServedModel | N
             loaded = perf_counter()
             if rules.warm:
                 frames.send(Kind.STATE, State("warming"))
-                with once():
-                    warm(model)
+                warm(model)
             gc.collect()
             gc.freeze()  # what was loaded stays; collections need not walk over it again
         frames.send(Kind.READY, Ready(model.signature, loaded - began, perf_counter() - loaded))
@@ -108,6 +107,7 @@ def _prepared(rules: Load, frames: FrameSocket, urgent: bool) -> ServedModel | N
     return model
 
 
+@once()
 def warm(model: ServedModel) -> None:
     """Warm the model. Raises `ModelLoadError` with the reason if its `warm` fails."""
     try:

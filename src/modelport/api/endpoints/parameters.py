@@ -7,12 +7,13 @@ from typing import Any
 from modelport.api.endpoints.row import Parameter
 from modelport.api.job_fields import MAX_KEY, MAX_PRIORITY
 from modelport.api.job_metrics import MAX_POINTS
+from modelport.api.query_values import MAX_CURSOR
 from modelport.jobs.records import KINDS
 from modelport.jobs.states import State
 
 TEXT: dict[str, Any] = {"type": "string"}
 COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
-CURSOR_SCHEMA: dict[str, Any] = {**COUNT, "maximum": 1 << 62}  # to clients it is text
+CURSOR_SCHEMA: dict[str, Any] = {**COUNT, "maximum": MAX_CURSOR}  # to clients it is text
 FORM_SCHEMA: dict[str, Any] = {**TEXT, "enum": ["csv", "json"]}
 
 

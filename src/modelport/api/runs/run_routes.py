@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from modelport.api.handed import Handed
 from modelport.api.listings import Listings
-from modelport.api.query_values import number_in
+from modelport.api.query_values import cursor_in, cursor_text, number_in
 from modelport.api.resources.runs import Params, Runs
 from modelport.api.runs.bodies import run_body, run_summary
 from modelport.api.runs.predictions import RunPredictions
@@ -63,7 +63,7 @@ class RunRoutes:
         model = self.model_of(request)
         query = request.query_params
         top = number_in(query, "top", 50, 1, MAX_TOP)
-        cursor = number_in(query, "cursor", 0, 0, 1 << 62) or None
+        cursor = cursor_in(query)
         order = self._order(query.get("order_by"))
         checked = order if query.get("order_by") and not cursor else None
         aliases = await self.runs.aliases(model)
@@ -77,8 +77,7 @@ class RunRoutes:
 
         def body(page: RunPage) -> Runs:
             listed = [run_summary(run, aliases, place) for run in page.runs]
-            at = None if page.cursor is None else str(page.cursor)
-            return Runs(listed, None if order is None else str(order), at)
+            return Runs(listed, None if order is None else str(order), cursor_text(page.cursor))
 
         return await self.listings.answer(read, body)
 

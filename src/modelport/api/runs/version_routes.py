@@ -11,7 +11,7 @@ from starlette.responses import Response
 from modelport.api.handed import Handed
 from modelport.api.json_answers import json_response
 from modelport.api.listings import Listings
-from modelport.api.query_values import number_in
+from modelport.api.query_values import cursor_in, cursor_text, number_in
 from modelport.api.resources.versions import (
     Alias,
     Aliases,
@@ -64,7 +64,8 @@ class VersionRoutes:
         model = self._model(request)
         query = request.query_params
         limit = number_in(query, "limit", 50, 1, MAX_LISTED)
-        below = min(number_in(query, "cursor", 0, 0, 1 << 62), MAX_VERSION) or None
+        below = cursor_in(query)
+        below = None if below is None else min(below, MAX_VERSION)
         aliases, loaded = await self.runs.aliases(model), self.runs.versions.loaded(model)
         place = self._place(model)
 
@@ -72,7 +73,7 @@ class VersionRoutes:
             bodies = [version_body(run, aliases, loaded, place) for run in page.runs]
             if page.cursor is None:
                 bodies.append(base_version_body(aliases, loaded, place))
-            return ModelVersions(bodies, None if page.cursor is None else str(page.cursor))
+            return ModelVersions(bodies, cursor_text(page.cursor))
 
         return await self.listings.answer(lambda: self.runs.store.versions(model, limit, below), body)
 

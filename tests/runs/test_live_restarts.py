@@ -106,6 +106,15 @@ def test_models_that_become_live_at_once_are_all_remembered(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["live.json"]
 
 
+@pytest.mark.parametrize("written", [b'{"m": {"version": 1', b'{"m\x80": 1}', b"[]", b'{"m": 1}'])
+def test_a_file_that_cannot_be_understood_is_as_none(
+    tmp_path: Path, written: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "live.json").write_bytes(written)
+    assert LiveFile(tmp_path).read() == {}
+    assert "live.json cannot be read" in caplog.text
+
+
 def test_a_canary_keeps_its_share_over_a_restart(made: Path, data: Path) -> None:
     weights = {"1": 0.25, "2": 0.1}
     with served(made, data) as server:

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelport.contract.calls import Answer, Call, Chunk, Upload
@@ -92,6 +92,7 @@ def test_garbage_is_a_frame_error_and_nothing_else(pieces: list[bytes]) -> None:
 
 
 @given(st.sampled_from(Kind), st.binary(max_size=400))
+@example(Kind.LOAD, b"\x95\xa5\x00\x00\x00\x00\x80")  # a text that is no UTF-8
 def test_a_garbled_message_is_a_frame_error_and_nothing_else(kind: Kind, raw: bytes) -> None:
     buffer = FrameBuffer()
     [(found, message)] = buffer.feed(HEADER.pack(len(raw), kind) + raw)

@@ -79,7 +79,7 @@ def _configuration(path: Path) -> dict[str, Any]:
         text = said.read(MAX_FILE_BYTES + 1)
     try:
         held = msgspec.json.decode(text) if len(text) <= MAX_FILE_BYTES else None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         held = None
     if not isinstance(held, dict):
         raise SettingsError(f"{path}: its configuration is no JSON object of at most {MAX_FILE_BYTES} bytes")

@@ -110,7 +110,7 @@ async def _asked(text: str, model: str, seconds: float, folder: str) -> Imported
         await _end(process)
     try:
         return msgspec.msgpack.decode(printed, type=Imported)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         lines = errors.decode("utf-8", "replace").strip().splitlines()
         reason = lines[-1][:300] if lines else f"exit status {process.returncode}"
         raise ModelLoadError(f"{text}: the process that reads its runs has failed: {reason}") from None

@@ -42,7 +42,7 @@ class LiveFile:
             return msgspec.json.decode(self.path.read_bytes(), type=dict[str, LiveVersion])
         except FileNotFoundError:
             return {}
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             log.warning("%s cannot be read: %s", self.path, error)
             return {}
 

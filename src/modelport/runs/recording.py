@@ -73,7 +73,7 @@ def _performance(logged: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
         return {}
     try:
         returned = msgspec.json.decode(outcome.result)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
     if not isinstance(returned, dict):
         return {}

@@ -159,7 +159,7 @@ def decode(kind: int, data: bytes | bytearray | memoryview) -> Any:
         raise FrameError(f"unknown frame kind {kind}")
     try:
         return decoder.decode(data)
-    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FrameError(f"a broken frame of kind {kind}: {error}") from error
 
 

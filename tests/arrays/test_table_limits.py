@@ -13,7 +13,7 @@ from array_models import NAMES
 from serving import MODELS, Server, serving
 
 from modelport import Table
-from modelport.contract.arrays.table_limits import TableLimits, set_table_limits
+from modelport.guards.table_limits import TableLimits, set_table_limits
 
 ROW = [5.1, 3.5, 1.4, 0.2]
 TOO_LARGE = "The table has 3 rows of 4 columns; at most 1000000 rows, 5 columns and 8 cells are taken"

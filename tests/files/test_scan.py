@@ -14,8 +14,8 @@ import pytest
 from bad_files import Canary, canary_bytes, compressions, torch_zip
 
 from modelport.contract.errors import ModelLoadError
-from modelport.sources.files.bounded import Bounded
-from modelport.sources.files.scan import is_pickle, scanned
+from modelport.guards.bounded import Bounded
+from modelport.guards.pickles import is_pickle, scanned
 from modelport.sources.source import parse_source
 
 MKDIR = f"{os.name}.mkdir"

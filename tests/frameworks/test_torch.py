@@ -15,7 +15,7 @@ from adapting import adapted, predicted
 
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
-from modelport.sources.frameworks.exported_archive import is_arithmetic
+from modelport.guards.exported_programs import is_arithmetic
 from modelport.sources.frameworks.registry import adapter_of
 
 torch: Any = pytest.importorskip("torch", reason="torch is large: `make test-frameworks` has it")

@@ -7,8 +7,11 @@ import json
 from typing import TYPE_CHECKING, Any, cast
 
 from modelport.contract.arrays import tables
+from modelport.contract.arrays.csv_tables import typed
+from modelport.contract.arrays.sent_table import Table as SentTable
 from modelport.contract.errors import HTTPError
 from modelport.contract.uploaded_file import is_uploaded_file
+from modelport.guards.table_limits import check_size
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema
@@ -104,16 +107,16 @@ class Table:
         raise ValueError(f"Not a valid table: {FORMS}")
 
     @classmethod
-    def _read(cls, table: tables.Table) -> Table:
+    def _read(cls, table: SentTable) -> Table:
         columns = table.columns
         if table.is_text:
             for number, values in enumerate(columns):  # the text of each goes when it has been read
-                columns[number] = tables.typed(values)
+                columns[number] = typed(values)
         return cls(table.names, list(map(list, zip(*columns, strict=True))))
 
     @classmethod
     def _of_rows(cls, columns: list[str], rows: list[Any]) -> Table:
-        tables.check_size(len(rows), len(columns))
+        check_size(len(rows), len(columns))
         for index, row in enumerate(rows):
             if not isinstance(row, list):
                 raise ValueError(f"Row {index} is not a list.")
@@ -122,7 +125,7 @@ class Table:
     @classmethod
     def _of_objects(cls, items: list[dict[str, Any]]) -> Table:
         columns = list(items[0])
-        tables.check_size(len(items), len(columns))
+        check_size(len(items), len(columns))
         rows: list[list[Any]] = []
         for index, item in enumerate(items):
             missing = [c for c in columns if c not in item]

@@ -18,10 +18,10 @@ from typing import Any
 
 import msgspec
 
-from modelport.contract.arrays.table_limits import TableLimits
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.model_options import ModelOptions
 from modelport.contract.signature import Signature
+from modelport.guards.table_limits import TableLimits
 
 HEADER = struct.Struct(">IB")
 MAX_MESSAGE = 64 * 1024 * 1024

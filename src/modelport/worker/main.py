@@ -21,9 +21,9 @@ import sys
 from time import perf_counter
 from typing import Any
 
-from modelport.contract.arrays.table_limits import set_table_limits
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.served import ServedModel
+from modelport.guards.table_limits import set_table_limits
 from modelport.sources.load import load_model
 from modelport.sources.source import Source
 from modelport.worker.cancellation import RunningCall, Terminated

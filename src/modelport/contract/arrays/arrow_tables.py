@@ -2,6 +2,7 @@
 
 A few bytes can claim any number of rows, and compressed ones can become gigabytes: the file's own
 description is checked first, and each page or buffer is asked for its size before it is read.
+pyarrow is an extra, and is imported when the first Parquet or Arrow table comes.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from typing import Any
 
 import msgspec
 
-from modelport.contract.arrays.arrow_messages import FILE_MARK, check_messages
-from modelport.contract.arrays.parquet_pages import check_pages
-from modelport.contract.arrays.table_limits import table_limits
-from modelport.contract.arrays.tables import Table, TableInvalid, Wanted, check_names, check_size
+from modelport.contract.arrays.sent_table import Table, Wanted, check_names
 from modelport.contract.errors import BadRequest
+from modelport.guards.arrow import FILE_MARK, check_messages
+from modelport.guards.errors import TableInvalid
+from modelport.guards.parquet import check_pages
+from modelport.guards.table_limits import check_size, table_limits
 
 # What pyarrow raises for a file that is damaged, or holds moments and time zones that Python has not.
 UNREADABLE = (OSError, ValueError, KeyError, OverflowError)

@@ -12,6 +12,7 @@ import msgspec
 from modelport.contract.arrays import packing
 from modelport.contract.arrays.adapter import Input
 from modelport.contract.arrays.cells import Rule, checked, column_values, rule_of
+from modelport.contract.arrays.csv_tables import parsed
 from modelport.contract.arrays.example_rows import shown_rows
 from modelport.contract.arrays.findings import (
     LIST_TYPE,
@@ -24,10 +25,11 @@ from modelport.contract.arrays.findings import (
     wrong_length,
 )
 from modelport.contract.arrays.parts import Part, Whole
-from modelport.contract.arrays.table_limits import table_limits
-from modelport.contract.arrays.tables import Table, TableInvalid, check_size, parsed
+from modelport.contract.arrays.sent_table import Table
 from modelport.contract.model_options import Column
 from modelport.contract.row_columns import RowColumns
+from modelport.guards.errors import TableInvalid
+from modelport.guards.table_limits import check_size, table_limits
 
 LISTS = {list}
 ROWS = (list, dict)

@@ -10,7 +10,7 @@ import msgspec
 from modelport.contract.arrays.adapter import Input
 from modelport.contract.arrays.findings import LIST_TYPE, Findings, wrong_length
 from modelport.contract.arrays.rows import TableRows
-from modelport.contract.arrays.tables import Table
+from modelport.contract.arrays.sent_table import Table
 from modelport.contract.arrays.values import ArrayValues
 from modelport.contract.model_options import Column
 

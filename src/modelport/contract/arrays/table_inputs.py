@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from modelport.contract.arrays.csv_tables import parsed
 from modelport.contract.arrays.findings import MISSING, UNKNOWN, Findings, wrong_length
 from modelport.contract.arrays.rows import TableRows
 from modelport.contract.arrays.sent_columns import SentColumns
-from modelport.contract.arrays.tables import (
-    MEDIA_TYPES,
-    Table,
-    TableInvalid,
-    Wanted,
-    check_bytes,
-    kind_of,
-    parsed,
-    read_table,
-    read_upload,
-)
+from modelport.contract.arrays.sent_table import Table, Wanted
+from modelport.contract.arrays.tables import MEDIA_TYPES, check_bytes, kind_of, read_table, read_upload
 from modelport.contract.arrays.values import ArrayValues
 from modelport.contract.errors import BadRequest
 from modelport.contract.places import Body, Places
+from modelport.guards.errors import TableInvalid
 
 Reader = TableRows | SentColumns | ArrayValues
 

@@ -9,7 +9,6 @@ import os
 from collections.abc import Coroutine, Generator
 from typing import Any
 
-from modelport.contract.arrays.table_limits import TableLimits
 from modelport.contract.calls import Call
 from modelport.contract.signature import Signature
 from modelport.engine.local.backoff import LONGEST_DELAY, Backoff
@@ -20,6 +19,7 @@ from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
 from modelport.engine.ports import Observer, PoolState, Refused
 from modelport.engine.spool import Spool
+from modelport.guards.table_limits import TableLimits
 from modelport.settings import Settings
 from modelport.sources.source import Source
 from modelport.worker.frames import Failed, FrameError, Kind, Load, Ready, State

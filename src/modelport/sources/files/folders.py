@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from modelport.contract.errors import ModelLoadError
-from modelport.sources.files.bounded import MIB
+from modelport.guards.pickles import Scan
+from modelport.settings import MIB
 from modelport.sources.files.formats import CODE, FORMATS
-from modelport.sources.files.found import Found, Scan, UnknownContentError
+from modelport.sources.files.found import Found, UnknownContentError
 from modelport.sources.files.heads import is_safetensors
 from modelport.sources.files.opening import check_pointer, is_folder, opened
+from modelport.sources.files.single_files import found_in_file
 
 SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
 CONFIG_BYTES = 8 * MIB
@@ -78,7 +80,7 @@ def _hugging_face(path: Path, names: list[str]) -> Found:
         pickled = _weights(path, names, PICKLED_INDEX, ".bin")
         if not pickled:
             raise ModelLoadError(f"{path}: {_no_weights(names)}")
-        scan = _scan_of(path / pickled[0])
+        scan = found_in_file(path / pickled[0]).scan
         dangers.append(f"has its weights in a pickle ({pickled[0]}), which {CODE}")
     return Found(path, FORMATS["transformers"], " and ".join(dangers), scan)
 
@@ -112,12 +114,6 @@ def _check_safetensors(path: Path) -> None:
     check_pointer(path, head)
     if not is_safetensors(head, size):
         raise ModelLoadError(f"{path}: it is no safetensors file, or is cut off; copy or download it again")
-
-
-def _scan_of(path: Path) -> Scan:
-    from modelport.sources.files.recognise import recognised_file
-
-    return recognised_file(path).scan
 
 
 def _head(path: Path) -> tuple[bytes, int]:

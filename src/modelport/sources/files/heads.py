@@ -6,7 +6,7 @@ import re
 import struct
 from typing import BinaryIO
 
-from modelport.sources.files.bounded import MIB
+from modelport.settings import MIB
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 SEARCH_BYTES = 8 * MIB

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from modelport.contract.errors import ModelLoadError
-from modelport.sources.files.found import Found, Scan
-from modelport.sources.files.scan import is_suspicious
+from modelport.guards.pickles import Scan, is_suspicious
+from modelport.sources.files.found import Found
 
 MAX_SHOWN = 10
 MAX_NAME = 80

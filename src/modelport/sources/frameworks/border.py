@@ -12,6 +12,7 @@ from typing import Any, cast
 from modelport.contract.arrays.adapter import Input
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.signature import Argument
+from modelport.guards.errors import FileRefused
 
 
 @dataclass
@@ -50,6 +51,8 @@ def loading(path: Path, framework: str, advice: str = "") -> Generator[None]:
         yield
     except ModelLoadError:
         raise
+    except FileRefused as error:
+        raise ModelLoadError(f"{path}: {error}") from error
     except Exception as error:  # frameworks raise what they like on files that are damaged
         after = f"; {advice}" if advice else "; is the file whole?"
         raise ModelLoadError(f"{path}: {framework} cannot load it: {first_line(error)}{after}") from error

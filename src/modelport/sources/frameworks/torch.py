@@ -19,8 +19,8 @@ from modelport.contract.arrays.adapter import ArrayAdapter, Input
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
 from modelport.contract.signature import Argument
+from modelport.guards.exported_programs import check_archive
 from modelport.sources.frameworks.border import FunctionAdapter, framework_module, loading
-from modelport.sources.frameworks.exported_archive import check_archive
 from modelport.sources.frameworks.exported_program import adapt_exported
 from modelport.sources.frameworks.tensors import answer_of, numpy_type, tensor_of
 

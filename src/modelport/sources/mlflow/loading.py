@@ -14,10 +14,11 @@ import msgspec
 
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
+from modelport.guards.pickles import Scan
 from modelport.sources.files.formats import CODE, FORMATS, SAVE_SKOPS, Format
-from modelport.sources.files.found import Found, Scan
+from modelport.sources.files.found import Found
 from modelport.sources.files.loading import load_file
-from modelport.sources.files.recognise import recognised_file
+from modelport.sources.files.single_files import found_in_file
 from modelport.sources.files.trust import check_trust
 from modelport.sources.frameworks.border import first_line
 from modelport.sources.import_path import import_from
@@ -142,7 +143,7 @@ def _scan(folder: Path, config: dict[str, Any]) -> Scan:
         path = folder / name if isinstance(name, str) and name else folder
         if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
             try:
-                return recognised_file(path).scan
+                return found_in_file(path).scan
             except ModelLoadError:
                 continue  # it is no pickle; that it may run code is said all the same
     return Scan()

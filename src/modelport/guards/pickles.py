@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pickletools
 import sys
+from dataclasses import dataclass
 from typing import Any, cast
 
-from modelport.sources.files.bounded import DAMAGED, MIB, Bounded, Readable
-from modelport.sources.files.found import Scan
-from modelport.sources.files.pickle_machine import Machine, array_data
+from modelport.guards.bounded import DAMAGED, Bounded, Readable
+from modelport.guards.pickle_machine import Machine, array_data
+from modelport.settings import MIB
 
 SCAN_BYTES = 64 * MIB
 MAX_OPCODES = 300_000
@@ -44,6 +45,18 @@ SUSPICIOUS_NAMES = frozenset(
     "numpy.f2py.crackfortran", "cloudpickle.cloudpickle._make_function",
     "cloudpickle.cloudpickle._builtin_type",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the pickles of a file would import, as far as that can be seen without running them.
+
+    `incomplete` says why there may be more; `cut` that the file ends in the middle of a pickle.
+    """
+
+    names: tuple[str, ...] = ()
+    incomplete: str = ""
+    cut: bool = False
 
 
 def is_suspicious(name: str) -> bool:

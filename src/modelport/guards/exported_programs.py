@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from modelport.contract.errors import ModelLoadError
+from modelport.guards.errors import FileRefused
 
 MEMBERS = re.compile(
     r"archive_format|archive_version|byteorder|version|\.data/(version|serialization_id)|\.format_version"
@@ -67,36 +67,36 @@ PLAIN_TEXT = re.compile(r"\w+")
 
 
 def check_archive(torch: Any, path: Path) -> None:
-    """Raise `ModelLoadError` if the archive holds anything that could run code when it is loaded."""
+    """Raise `FileRefused` if the archive holds anything that could run code when it is loaded."""
     reader = torch._C.PyTorchFileReader(str(path))
     records: list[str] = reader.get_all_records()
     for record in records:
         if not MEMBERS.fullmatch(record):
-            raise _refusal(path, f"it holds {record!r}")
+            raise _refusal(f"it holds {record!r}")
     if "models/model.json" not in records:
-        raise _refusal(path, "it was saved in the format of an old torch, which is pickled in part")
+        raise _refusal("it was saved in the format of an old torch, which is pickled in part")
     for record in records:
         if record.endswith("_config.json"):
-            _check_payloads(path, json.loads(reader.get_record(record)))
+            _check_payloads(json.loads(reader.get_record(record)))
     for reason in _suspects(json.loads(reader.get_record("models/model.json"))):
-        raise _refusal(path, reason)
+        raise _refusal(reason)
     try:
         torch.load(io.BytesIO(reader.get_record("data/sample_inputs/model.pt")), weights_only=True)
     except Exception as error:  # whatever it is, torch would go on to unpickle without a bound
-        raise _refusal(path, "its sample inputs are more than tensors") from error
+        raise _refusal("its sample inputs are more than tensors") from error
 
 
-def _refusal(path: Path, reason: str) -> ModelLoadError:
-    return ModelLoadError(
-        f"{path}: loading it could run code: {reason}; save it anew with torch.export.save(), "
+def _refusal(reason: str) -> FileRefused:
+    return FileRefused(
+        f"loading it could run code: {reason}; save it anew with torch.export.save(), "
         "or load it with --trust if you know who made it"
     )
 
 
-def _check_payloads(path: Path, config: dict[str, Any]) -> None:
+def _check_payloads(config: dict[str, Any]) -> None:
     for name, payload in config["config"].items():
         if payload.get("use_pickle") or not PAYLOADS.fullmatch(payload.get("path_name", "")):
-            raise _refusal(path, f"its tensor {name!r} is pickled")
+            raise _refusal(f"its tensor {name!r} is pickled")
 
 
 def _suspects(value: Any, key: str = "") -> Iterator[str]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelport.contract.arrays.table_limits import TableLimits
-from modelport.contract.arrays.tables import TableInvalid
+from modelport.guards.errors import TableInvalid
+from modelport.guards.table_limits import TableLimits
 
 MAX_PAGES = 100_000
 MAX_DEPTH = 16

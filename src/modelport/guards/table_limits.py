@@ -7,6 +7,7 @@ from contextvars import ContextVar
 
 import msgspec
 
+from modelport.guards.errors import TableInvalid
 from modelport.settings import MIB, Settings
 
 
@@ -49,3 +50,10 @@ def table_limits() -> TableLimits:
 def set_table_limits(limits: TableLimits) -> None:
     """Let these hold for the rest of this context: in a worker, or in the server's thread that is one."""
     _LIMITS.set(limits)
+
+
+def check_size(rows: int, columns: int) -> None:
+    """Refuse a table that is too large. Raises `TableInvalid`."""
+    limits = table_limits()
+    if not limits.hold(rows, columns):
+        raise TableInvalid(f"The table has {rows} rows of {columns} columns; {limits.words()}")

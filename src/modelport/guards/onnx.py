@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from modelport.contract.errors import ModelLoadError
-from modelport.sources.files.protobuf import CutOff, Field, NotProtobuf, fields
+from modelport.guards.errors import FileRefused
+from modelport.guards.protobuf import CutOff, Field, NotProtobuf, fields
 
 # Numbers of the fields in ModelProto, with their wire types.
 MODEL = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
@@ -40,7 +40,7 @@ class _Seen:
 
 
 def is_onnx(path: Path, file: BinaryIO, size: int) -> bool:
-    """True for an ONNX model. Raises `ModelLoadError` for one that is cut off or leaves its folder."""
+    """True for an ONNX model. Raises `FileRefused` for one that is cut off or leaves its folder."""
     seen = _Seen()
     try:
         _walk(file, size, seen)
@@ -49,17 +49,16 @@ def is_onnx(path: Path, file: BinaryIO, size: int) -> bool:
     except CutOff:
         if IR_VERSION not in seen.numbers or not seen.numbers & {2, 3, 5, 7, 8}:
             return False
-        raise ModelLoadError(
-            f"{path}: this ONNX file ends in the middle (it is cut off); copy or export it again"
+        raise FileRefused(
+            "this ONNX file ends in the middle (it is cut off); copy or export it again"
         ) from None
     if seen.graph is None or not seen.numbers & {IR_VERSION, OPSETS}:
         return False
     try:
         locations = _locations(file, Field(0, 2, 0, size), "model")
     except (NotProtobuf, CutOff):
-        raise ModelLoadError(
-            f"{path}: a part of this ONNX file cannot be read, so nobody can say which files it names; "
-            "export it again"
+        raise FileRefused(
+            "a part of this ONNX file cannot be read, so nobody can say which files it names; export it again"
         ) from None
     for location in sorted(locations):
         _check_location(path, location)
@@ -130,18 +129,18 @@ def _check_location(path: Path, location: str) -> None:
     """Weights lie beside their model: as a file of their own, reached by no link."""
     parts = Path(location).parts
     if not location or Path(location).is_absolute() or ".." in parts or "\0" in location:
-        raise ModelLoadError(
-            f"{path}: its weights are to be in {location!r}, which is outside its folder; it is not loaded"
+        raise FileRefused(
+            f"its weights are to be in {location!r}, which is outside its folder; it is not loaded"
         )
     place = path.parent / location
     try:
         status = place.lstat()
     except OSError:
-        raise ModelLoadError(
-            f"{path}: the file of its weights, {location!r}, is missing; copy it beside the model"
+        raise FileRefused(
+            f"the file of its weights, {location!r}, is missing; copy it beside the model"
         ) from None
     links = any((path.parent / Path(*parts[:n])).is_symlink() for n in range(1, len(parts) + 1))
     if links or not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-        raise ModelLoadError(
-            f"{path}: the file of its weights, {location!r}, is a link; put a copy of the file itself there"
+        raise FileRefused(
+            f"the file of its weights, {location!r}, is a link; put a copy of the file itself there"
         )

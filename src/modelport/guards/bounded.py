@@ -9,7 +9,8 @@ import lzma
 import zlib
 from typing import Any, BinaryIO, Protocol
 
-MIB = 1 << 20
+from modelport.settings import MIB
+
 READ_BYTES = 64 * 1024
 
 

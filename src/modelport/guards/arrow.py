@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from modelport.contract.arrays.table_limits import TableLimits
-from modelport.contract.arrays.tables import TableInvalid, check_size
+from modelport.guards.errors import TableInvalid
+from modelport.guards.table_limits import TableLimits, check_size
 
 MAX_MESSAGES = 100_000
 FILE_MARK = b"ARROW1\0\0"

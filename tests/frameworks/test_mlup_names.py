@@ -16,7 +16,7 @@ from serving import Server, serving
 from modelport.contract.errors import ArgumentErrors
 from modelport.contract.places import Places
 from modelport.contract.signature import Argument, Operation, Signature
-from modelport.worker.mlup_names import fit_mlup_call
+from modelport.dialects.mlup.row_names import fit_mlup_call
 
 ROWS = np.random.default_rng(0).normal(size=(60, 2))
 

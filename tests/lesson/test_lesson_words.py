@@ -14,7 +14,7 @@ import pydantic
 import pytest
 
 from modelport.contract.field_messages import error_details
-from modelport.worker.lesson import in_lesson_words
+from modelport.dialects.lesson.codec import in_lesson_words
 
 if sys.version_info >= (3, 14):
     pytest.skip("pydantic 1 needs an older Python", allow_module_level=True)

@@ -13,7 +13,7 @@ from werkzeug import exceptions as werkzeug
 import modelport
 from modelport.contract.calls import HIDDEN
 from modelport.contract.errors import AnswerInvalid, ArgumentErrors, BadRequest
-from modelport.worker.failures import MAX_DETAIL, MAX_TRACEBACK, failed_answer, shown_words
+from modelport.dialects.codecs.failures import MAX_DETAIL, MAX_TRACEBACK, failed_answer, shown_words
 
 CARRYING: list[tuple[BaseException, int, str]] = [
     (modelport.HTTPError(429, "slow down", {"Retry-After": "7"}), 429, "slow down"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelport.worker.json_body import is_deeper
+from modelport.dialects.codecs.json_body import is_deeper
 
 LARGE = 5_000_000
 TEXT = st.text(st.sampled_from('[]{}"\\a'), max_size=4)

@@ -25,7 +25,7 @@ MARKS = {"error": "[red]✘[/]", "warning": "[yellow]![/]"}
 def _check(ctx: click.Context, source: str, strict: bool, debug: bool, **how: Any) -> None:
     process = in_own_process(ctx, source, how.pop("load_timeout"))
     from modelport.cli.checks import examined
-    from modelport.worker.failures import trace
+    from modelport.dialects.codecs.failures import trace
 
     found = parsed_source(source, **how)
     process.leave_settings()

@@ -152,7 +152,7 @@ def warmed(model: ServedModel, *, debug: bool = False) -> None:
 
 def failed(message: str, error: BaseException, debug: bool) -> click.ClickException:
     """The end of a command: exit status 1 and the reason, after the traceback if `debug` is on."""
-    from modelport.worker.failures import trace
+    from modelport.dialects.codecs.failures import trace
 
     if debug:
         click.echo(trace(error), err=True)

@@ -22,8 +22,8 @@ class Call(msgspec.Struct, array_like=True):
     `fields` and `uploads` are the parts of a multipart form, in order. `alone` keeps it out of batches.
     `only_check` binds the arguments and answers with what may be shown of them, without running anything;
     `collect` makes one answer of what would be a stream. `dialect` is the API it came by, whose words
-    the answer has: `v2`, `mlup` or `lesson`; `request_id` is what such an answer may have to repeat. The call
-    of a job names by `saved` the version of the model that it is for; without it, that is the live one.
+    the answer has; `request_id` is what such an answer may have to repeat. The call of a job names by `saved`
+    the version of the model that it is for; without it, that is the live one.
     `headers` are those that arguments are read from; what came several times has a line for each.
     """
 

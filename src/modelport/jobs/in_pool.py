@@ -24,13 +24,14 @@ log = logging.getLogger("modelport.jobs")
 CLIENT_CLOSED = 499
 ROOM_SECONDS = 0.2  # from one look at a full queue to the next
 LET_GO_SECONDS = 2.0  # after the grace, for the end of a worker that was killed
-# Whose long predictions are answered in the order in which they come, by the same workers.
-DIALECTS = ("mlup", "lesson")
 
 
 def runs_in_pool(claim: Claim) -> bool:
-    """True for jobs that need no process of their own."""
-    return claim.job.kind == "predict" and call_of(claim).dialect in DIALECTS
+    """True for jobs that need no process of their own: predictions that are kept for a while only.
+
+    Their clients wait for them. They are made in the order in which they come, as those at once are.
+    """
+    return claim.job.kind == "predict" and claim.job.keep_seconds is not None
 
 
 def call_of(claim: Claim) -> Call:

@@ -23,8 +23,8 @@ from modelport.contract.reports import made_plain
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import JSON, Operation
 from modelport.contract.uploaded_file import is_uploaded_file
-from modelport.worker.dialects import dialect_of
-from modelport.worker.failures import words
+from modelport.dialects.codecs import codec_of
+from modelport.dialects.codecs.failures import words
 from modelport.worker.frames import Load
 
 INLINE_BYTES = 1 << 20  # larger answers travel as files
@@ -53,7 +53,7 @@ class AnswerEncoder:
         Raises `AnswerInvalid` if the value does not fit the schema or cannot be encoded.
         """
         if not _is_binary(value):
-            frame = dialect_of(call).frame
+            frame = codec_of(call.dialect).frame
             if frame is None and isinstance(value, str) and _is_text_itself(media_type, operation):
                 return self._text(call, value, media_type)
             if frame is None and operation.accept is not None and media_type.endswith("+json"):

@@ -14,15 +14,15 @@ from modelport.contract.media_types import best_media_type
 from modelport.contract.places import MISSING, Places
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import JSON, Operation
+from modelport.dialects.codecs import codec_of
+from modelport.dialects.codecs.failures import described, failed, trace
+from modelport.dialects.codecs.object_calls import check_rows
 from modelport.worker.answers import AnswerEncoder, shown_arguments
 from modelport.worker.cancellation import CallCancelled, RunningCall, Terminated
-from modelport.worker.dialects import dialect_of
 from modelport.worker.environment import environment_of
-from modelport.worker.failures import described, failed, trace
 from modelport.worker.frames import Acknowledge, FrameSocket, JobOrder, Kind, Load
 from modelport.worker.job import begin_job, keep_returned_model
 from modelport.worker.outgoing import Outgoing
-from modelport.worker.root_calls import check_rows
 from modelport.worker.sent_files import take_sent_files
 from modelport.worker.streams import EVENT_STREAM, event, is_awaitable, is_stream, pieces, stream_chunk
 from modelport.worker.url_inputs import fetch_url_inputs
@@ -140,7 +140,7 @@ class Host:
 
     def _failed(self, call: Call, error: BaseException) -> Answer:
         try:
-            return dialect_of(call).failed(call, error, self.rules.hide_errors)
+            return codec_of(call.dialect).failed(call, error, self.rules.hide_errors)
         except Exception as second:  # a message map of the model's own, for one
             return failed(call.id, second)
 
@@ -157,16 +157,16 @@ class Host:
             name = self.model.signature.name
             raise NotImplementedError(f"Not implemented by underlying model (loaded '{name}')")
         media_type = operation.media_types[0]
-        dialect = dialect_of(call)
-        places = dialect.read(call, self.rules)
-        if dialect.fit is not None:
-            dialect.fit(places, self.model.signature)
+        codec = codec_of(call.dialect)
+        places = codec.read(call, self.rules.json_depth)
+        if codec.fit is not None:
+            codec.fit(places, self.model.signature)
         wanted = self._wanted(call, places, operation)
         if wanted and operation.accept is None:
             chosen = best_media_type(wanted, operation.media_types)
-            if chosen is None and dialect.frame is None and operation.is_listable:
+            if chosen is None and codec.frame is None and operation.is_listable:
                 chosen = best_media_type(wanted, [JSON])  # all of it, as a list
-            if chosen is None and dialect.frame is None:
+            if chosen is None and codec.frame is None:
                 offered = ", ".join(operation.media_types)
                 raise BadRequest(f"cannot answer {wanted[:200]!r}; can answer {offered}", 406)
             media_type = chosen or media_type
@@ -206,7 +206,7 @@ class Host:
     def _bound(self, sent: Sent, arguments: dict[str, Any], operation: Operation) -> Bound:
         call, places, media_type = sent
         places.refuse_unread()
-        if self.rules.max_rows and dialect_of(call).frame is not None:
+        if self.rules.max_rows and codec_of(call.dialect).frame is not None:
             check_rows(arguments, operation, self.rules.max_rows)
         if operation.accept is not None:
             media_type = str(arguments.get(operation.accept.parameter) or media_type)
@@ -226,7 +226,7 @@ class Host:
             if call.verb == "train":
                 keep_returned_model(value)
             running.end()
-            is_list = streamed and operation.is_listable and dialect_of(call).frame is None
+            is_list = streamed and operation.is_listable and codec_of(call.dialect).frame is None
             if call.verb != "predict" or is_list:  # such a list has no envelope without a job, either
                 return Answer(call.id, body=self.encoder.json_bytes(value))
         elif is_stream(value):

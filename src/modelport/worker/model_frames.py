@@ -9,11 +9,17 @@ from traceback import TracebackException
 
 import modelport
 from modelport.contract.errors import ModelLoadError
+from modelport.dialects.codecs.failures import formatted
 
 OURS = str(Path(modelport.__file__).parent) + os.sep
 STANDARD = str(Path(os.__file__).parent) + os.sep
 LIBRARIES = frozenset({"site-packages", "dist-packages"})
 MOST_LINKS = 10  # of a chain of exceptions
+
+
+def own_trace(error: BaseException, package: str = "") -> str:
+    """What of the traceback is of the model's own code, for the log (see `model_trace`); may be empty."""
+    return formatted(error, lambda error: model_trace(error, package))
 
 
 def model_trace(error: BaseException, package: str = "") -> TracebackException | None:

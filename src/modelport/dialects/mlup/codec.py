@@ -1,23 +1,22 @@
-"""The mlup dialect in the worker: what a request of mlup's clients says, and its errors in mlup's words.
+"""The codec of mlup: what a request of mlup's clients says, and its errors in mlup's words.
 
 Source: the page "Web app API" of mlup, and exchanges recorded from mlup 0.4.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any, cast
 
 import msgspec
 
 from modelport.contract.calls import Answer, Call
 from modelport.contract.errors import AnswerInvalid, ArgumentErrors, BadRequest
-from modelport.contract.field_messages import MISSING_MESSAGE
 from modelport.contract.places import Places
-from modelport.worker.failures import failed_answer, shown_words
-from modelport.worker.frames import Load
-from modelport.worker.json_body import parse_json
-from modelport.worker.root_calls import read_object_call
+from modelport.dialects.codecs import Codec
+from modelport.dialects.codecs.failures import failed_answer, shown_words
+from modelport.dialects.codecs.json_body import parse_json
+from modelport.dialects.codecs.object_calls import details_of, python_words, read_object_call
+from modelport.dialects.mlup.row_names import fit_mlup_call
 
 # What pydantic says of values that are read from JSON, and mlup's clients know otherwise.
 PYTHON_WORDS = {
@@ -29,9 +28,9 @@ PYTHON_WORDS = {
 NO_OBJECT: dict[str, Any] = {"loc": [], "msg": "Input should be a valid dictionary", "type": "dict_type"}
 
 
-def read_mlup_call(call: Call, rules: Load) -> Places:
+def read_mlup_call(call: Call, json_depth: int) -> Places:
     """The arguments of a call by place. Raises `ArgumentErrors` for JSON that is no object, `BadRequest`."""
-    return read_object_call(call, rules, _parsed)
+    return read_object_call(call, json_depth, _parsed)
 
 
 def _parsed(raw: bytes, depth: int) -> dict[str, Any]:
@@ -42,15 +41,6 @@ def _parsed(raw: bytes, depth: int) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ArgumentErrors({}, [NO_OBJECT])
     return cast("dict[str, Any]", value)
-
-
-def python_words(raw: bytes) -> str:
-    """What Python's own JSON says of a body, as mlup's clients read it; empty if it would take it."""
-    try:
-        json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        return str(error)
-    return ""
 
 
 def failed_mlup_answer(call: Call, error: BaseException, hide: bool) -> Answer:
@@ -92,22 +82,4 @@ def _detail(words: str, kind: str) -> dict[str, Any]:
     return {"loc": [], "msg": words, "type": kind}
 
 
-def details_of(messages: Any, place: tuple[str | int, ...] = ()) -> list[dict[str, Any]]:
-    """webargs' map of messages as pydantic's list of errors."""
-    if isinstance(messages, dict):
-        found: list[dict[str, Any]] = []
-        for key, below in cast("dict[str, Any]", messages).items():
-            found += details_of(below, place if key == "_schema" else (*place, _step(key, place)))
-        return found
-    said = cast("list[Any]", messages) if isinstance(messages, list) else [messages]
-    return [_of_message(str(message), place) for message in said]
-
-
-def _step(key: str, place: tuple[str | int, ...]) -> str | int:
-    return int(key) if place and key.isdecimal() else key
-
-
-def _of_message(message: str, place: tuple[str | int, ...]) -> dict[str, Any]:
-    if message == MISSING_MESSAGE:
-        return {"loc": list(place), "msg": "Field required", "type": "missing"}
-    return {"loc": list(place), "msg": message, "type": "value_error"}
+CODEC = Codec(read_mlup_call, failed_mlup_answer, mlup_frame, fit_mlup_call)

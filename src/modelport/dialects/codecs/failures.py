@@ -19,7 +19,6 @@ from modelport.contract.errors import (
 )
 from modelport.contract.message_maps import text_keys
 from modelport.reasons import PHRASES, standard_reason
-from modelport.worker.model_frames import model_trace
 
 MAX_DETAIL = 2000
 # What a header may consist of (RFC 9110, 5.1 and 5.5); a response with anything else cannot be sent.
@@ -156,17 +155,13 @@ def words_of(text: str) -> str:
 
 def trace(error: BaseException) -> str:
     """The traceback, for the log."""
-    return _formatted(error, traceback.TracebackException.from_exception)
+    return formatted(error, traceback.TracebackException.from_exception)
 
 
-def own_trace(error: BaseException, package: str = "") -> str:
-    """What of the traceback is of the model's own code, for the log (see `model_trace`); may be empty."""
-    return _formatted(error, lambda error: model_trace(error, package))
-
-
-def _formatted(
+def formatted(
     error: BaseException, read: Callable[[BaseException], traceback.TracebackException | None]
 ) -> str:
+    """What `read` makes of the error, as text that UTF-8 has; empty if it finds nothing."""
     try:
         found = read(error)
         text = "".join(found.format()) if found is not None else ""

@@ -19,9 +19,8 @@ from modelport.contract.unread import (
     table_in_a_form,
     unread_body,
 )
+from modelport.dialects.codecs.json_body import parse_json
 from modelport.sources.deepaas_modules import uploaded_file_class
-from modelport.worker.frames import Load
-from modelport.worker.json_body import parse_json
 
 MAX_FIELDS = 1000
 UTF_8 = ("", "utf-8", "utf8", "us-ascii", "ascii")
@@ -33,7 +32,7 @@ LATIN_1 = (
 BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-def read_call(call: Call, rules: Load) -> Places:
+def read_call(call: Call, json_depth: int) -> Places:
     """The arguments of a call by place. Raises `BadRequest` for what cannot be read.
 
     A body that gives no arguments is `unread`: whoever binds them decides when to say so.
@@ -48,7 +47,7 @@ def read_call(call: Call, rules: Load) -> Places:
             raise BadRequest(f"JSON is UTF-8; charset={charset} is not supported", 415)
         raw = body_of(call)
         if raw:  # none at all says nothing; blanks are no JSON
-            value = parse_json(raw, rules.json_depth)
+            value = parse_json(raw, json_depth)
             if isinstance(value, dict):
                 json_value = cast("dict[str, Any]", value)
                 raw_json = raw

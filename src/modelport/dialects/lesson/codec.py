@@ -1,4 +1,4 @@
-"""The lesson's dialect in the worker: errors of validation in the words that the lesson's clients know.
+"""The codec of the lesson: errors of validation in the words that the lesson's clients know.
 
 The lesson's API was made with FastAPI over pydantic 1. What is not in the tables here passes as pydantic 2
 says it.
@@ -16,12 +16,11 @@ import msgspec
 from modelport.contract.calls import Answer, Call
 from modelport.contract.errors import ArgumentErrors, BadRequest
 from modelport.contract.places import Places
-from modelport.worker.failures import failed_answer, shown_words
-from modelport.worker.frames import Load
-from modelport.worker.json_body import parse_json
-from modelport.worker.mlup import details_of, python_words
-from modelport.worker.requests import parse_pairs
-from modelport.worker.root_calls import read_object_call
+from modelport.dialects.codecs import Codec
+from modelport.dialects.codecs.failures import failed_answer, shown_words
+from modelport.dialects.codecs.json_body import parse_json
+from modelport.dialects.codecs.object_calls import details_of, python_words, read_object_call
+from modelport.dialects.codecs.requests import parse_pairs
 
 Detail = dict[str, Any]
 
@@ -127,12 +126,12 @@ LAST_CHOICE = re.compile(r" or (?='[^']*'$|\S+$)")
 ASSERTION = "Assertion failed, "
 
 
-def read_lesson_call(call: Call, rules: Load) -> Places:
+def read_lesson_call(call: Call, json_depth: int) -> Places:
     """The arguments of a call by place. Raises `ArgumentErrors` for a body that is no JSON object.
 
     What a `null` lacks is told by its name, as of an empty body; where nothing is lacking it is no payload.
     """
-    places = read_object_call(call, rules, _parsed)
+    places = read_object_call(call, json_depth, _parsed)
     if call.body.strip() == b"null":
         places.unread = ArgumentErrors({}, [{"loc": [], "msg": "Field required", "type": "missing"}])
         places.unread_last = True
@@ -238,3 +237,6 @@ def _choices(detail: Detail, expected: str) -> Detail:
     given = {"given": detail["input"]} if "input" in detail else {}
     ctx = given | {"permitted": values} if values else None
     return _said(detail, "value_error.const", f"unexpected value; permitted: {permitted}", ctx)
+
+
+CODEC = Codec(read_lesson_call, failed_lesson_answer, lesson_frame)

@@ -1,0 +1,36 @@
+"""What a codec is, and in the modules beside, what codecs are made of: bodies, JSON, errors as data.
+
+That of a dialect is imported when the first of its calls comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple, cast
+
+from modelport.contract.calls import Answer, Call
+from modelport.contract.places import Places
+from modelport.contract.signature import Signature
+from modelport.dialects import part
+
+
+class Codec(NamedTuple):
+    """What a call of one API means in the worker.
+
+    `read` finds its arguments, in JSON that is nested no deeper than it is told; `failed` makes an error its
+    answer (with true, without the model's words), and `frame` puts the JSON of an answer into the API's own
+    form. The APIs of one model at the root have one; without it an answer looks as the model's contract says.
+    `fit` puts this model's own names there.
+    """
+
+    read: Callable[[Call, int], Places]
+    failed: Callable[[Call, BaseException, bool], Answer]
+    frame: Callable[[bytes], bytes] | None = None
+    fit: Callable[[Places, Signature], None] | None = None
+
+
+@cache
+def codec_of(dialect: str) -> Codec:
+    """The codec of a dialect, which the module of its codec has as `CODEC`."""
+    return cast("Codec", part(dialect, "codec").CODEC)

@@ -23,11 +23,8 @@ from typing import Any
 
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.served import ServedModel
-<<<<<<< HEAD
-from modelport.guards.table_limits import set_table_limits
-=======
 from modelport.dialects.codecs.failures import described, trace, words
->>>>>>> d9b7cc9 (Codecs of dialects are folders: a worker finds how an API's calls are read and answered by one registry of names, and what codecs are made of no longer stands in the worker)
+from modelport.guards.table_limits import set_table_limits
 from modelport.sources.load import load_model
 from modelport.sources.source import Source
 from modelport.worker.cancellation import RunningCall, Terminated

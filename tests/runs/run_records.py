@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from making import running
@@ -15,19 +15,25 @@ from modelport.jobs.store import JobStore
 from modelport.runs.recording import record_run
 from modelport.runs.records import NewRun, Run
 from modelport.runs.store import RunStore
+from modelport.storage.database import Database
+from modelport.storage.service import Storage
 
 _numbers = itertools.count(1)
 
 
 @dataclass
 class Jobs:
-    """What the store of runs needs of a server's jobs: their store."""
+    """The jobs and runs of a database."""
 
     store: JobStore
 
     @property
+    def database(self) -> Database:
+        return self.store.database
+
+    @property
     def runs(self) -> RunStore:
-        return RunStore(self)  # type: ignore[arg-type]
+        return RunStore(cast("Storage", self))  # which needs no more of it than the database
 
 
 async def open_jobs(where: str, **options: Any) -> Jobs:

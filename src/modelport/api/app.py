@@ -43,6 +43,7 @@ from modelport.api.v2 import V2, find_pool
 from modelport.engine.ports import Engine
 from modelport.http.asgi import Receive, Scope, Send, header
 from modelport.http.problems import PROBLEM_JSON, Problem, problem_body, send_problem
+from modelport.jobs.service import JobService
 from modelport.runs.errors import RunError
 from modelport.runs.service import RunService
 from modelport.settings import Settings, normal_base_path
@@ -60,6 +61,7 @@ class Application:
     def __init__(
         self,
         engine: Engine,
+        jobs: JobService,
         runs: RunService,
         settings: Settings,
         routes: Sequence[BaseRoute] = (),
@@ -67,7 +69,7 @@ class Application:
     ):
         self.engine = engine
         self.runs = runs
-        self.jobs = jobs = runs.jobs
+        self.jobs = jobs
         self.settings = settings
         self.base_path = normal_base_path(settings.base_path)
         self.health = Health(engine)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Coroutine, Generator, Iterator
@@ -22,6 +21,7 @@ from modelport.jobs.records import Job, Metric
 from modelport.jobs.states import ENDED, State
 from modelport.jobs.store import JobStore
 from modelport.jobs.views import job_view, utc
+from modelport.storage.data_folder import DATABASE, lock_folder
 from modelport.storage.database import Database
 from modelport.storage.errors import StoreError
 from modelport.storage.migrate import version_of
@@ -54,14 +54,14 @@ class FolderJobs:
         return self._open
 
     def __enter__(self) -> FolderJobs:
-        path = self.data_dir / "jobs.sqlite"
+        path = self.data_dir / DATABASE
         try:
             is_there = path.is_file()
         except OSError as error:
             raise click.ClickException(f"{path}: it cannot be read: {error.strerror}") from None
         if not is_there:
             raise click.ClickException(
-                f"{self.data_dir}: there are no jobs here (no jobs.sqlite); --data-dir takes the folder that "
+                f"{self.data_dir}: there are no jobs here (no {DATABASE}); --data-dir takes the folder that "
                 "a server had as its data_dir"
             )
         with self._errors():
@@ -81,9 +81,8 @@ class FolderJobs:
             os.close(self._lock)
 
     def _take_lock(self) -> None:
-        self._lock = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = lock_folder(self.data_dir)
         except BlockingIOError:
             raise click.ClickException(
                 f"a server uses {self.data_dir}, and only it may change its jobs: ask it, with --url "

@@ -1,10 +1,9 @@
-"""The durable jobs of one server: the store, the files, the runner, and what keeps them tidy."""
+"""The durable jobs of one server: the files, the runner, and what keeps them tidy."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import logging
 import os
@@ -25,10 +24,12 @@ from modelport.jobs.tidying import tidy
 from modelport.jobs.transitions import WhenTrained
 from modelport.jobs.webhook_secret import webhook_secret
 from modelport.jobs.webhooks import WebhookSender, post_limits
-from modelport.settings import Settings, data_folder, normal_base_path
+from modelport.settings import Settings, normal_base_path
 from modelport.settings.durations import seconds_of
 from modelport.storage import failpoints
+from modelport.storage.data_folder import lock_folder
 from modelport.storage.errors import StoreError, StoreUnavailable
+from modelport.storage.service import Storage
 
 log = logging.getLogger("modelport.jobs")
 
@@ -36,16 +37,17 @@ PRUNE_SECONDS = 3600.0
 
 
 class JobService:
-    """What the APIs see of jobs. `open` it and let it `begin` after the engine, `stop` it before that."""
+    """What the APIs see of jobs. `serving.life` prepares it, opens it over the storage, and lets it begin."""
 
-    def __init__(self, engine: Engine, settings: Settings, when_trained: WhenTrained | None = None):
+    def __init__(
+        self, engine: Engine, storage: Storage, settings: Settings, when_trained: WhenTrained | None = None
+    ):
         self.engine = engine
+        self.storage = storage
         self._when_trained = when_trained
         self.settings = settings
-        self.data_dir = data_folder(settings.data_dir)
-        self.folders = JobFolders(self.data_dir)
-        self.presence = Presence(self.data_dir, _name_of_store(settings))
-        self.unavailable = "the server is starting"  # why there are no jobs; empty when there are
+        self.folders = JobFolders(storage.folder)
+        self.presence = Presence(storage.folder, _name_of_store(settings))
         self._store: JobStore | None = None
         self.stopping = False  # nobody who waits for a job may hold up the end of the server
         self._feeds: Feeds | None = None
@@ -57,6 +59,11 @@ class JobService:
         self._lock = -1
         self._secret = ""
         self.base_path = normal_base_path(settings.base_path)
+
+    @property
+    def unavailable(self) -> str:
+        """Why there are no jobs; empty when there are."""
+        return self.storage.unavailable
 
     @property
     def store(self) -> JobStore:
@@ -72,26 +79,19 @@ class JobService:
             raise StoreUnavailable(self.unavailable)
         return self._feeds
 
-    async def open(self) -> None:
-        """Open the store. Predictions go on without jobs if that cannot be; the log says why."""
-        settings = self.settings
-        try:
-            await asyncio.to_thread(self._open_folder)
-            where = settings.database_url or str(self.data_dir / "jobs.sqlite")
-            self._secret = await asyncio.to_thread(webhook_secret, settings.webhook_secret, self.data_dir)
-            self._store = await JobStore.open(where, when_trained=self._when_trained)
-        except (OSError, ValueError, StoreError) as error:
-            self.unavailable = f"this server has no jobs: {self._why(error)}"
-            log.error("%s", self.unavailable)
-            return
-        self.unavailable = ""
-        self._feeds = Feeds(self._store)
+    async def prepare(self) -> None:
+        """Make the data folder ours, and what jobs need there beside the database.
 
-    def _why(self, error: Exception) -> str:
-        if not isinstance(error, OSError):
-            return str(error)
-        reason = error.strerror or str(error)
-        return f"its data folder {self.data_dir} cannot be used ({reason}): give another with --data-dir"
+        Raises `OSError` if it cannot be, or another server has it, and `ValueError` for a webhook secret.
+        """
+        await asyncio.to_thread(self._prepare_folder)
+        given, folder = self.settings.webhook_secret, self.storage.folder
+        self._secret = await asyncio.to_thread(webhook_secret, given, folder)
+
+    def open(self) -> None:
+        """Let jobs be asked for: the database is open."""
+        self._store = JobStore(self.storage.database, self._when_trained)
+        self._feeds = Feeds(self._store)
 
     def begin(self) -> None:
         """Run jobs, if there is a store."""
@@ -123,24 +123,21 @@ class JobService:
         if self._sender is not None:
             self._sender.base_path = base_path
 
-    def _open_folder(self) -> None:
-        """Make the data folder ours. Raises `OSError` if it cannot be, or another server has it."""
-        check_path(self.data_dir.absolute())
+    def _prepare_folder(self) -> None:
+        check_path(self.storage.folder.absolute())
         self.folders.make_root()
-        if not self.settings.database_url:  # several servers may share a PostgreSQL and its folder
+        if self.storage.is_file:  # several servers may share a PostgreSQL and its folder
             self._lock_folder()
         self.presence.enter()
         self.folders.keep_reserve()
 
     def _lock_folder(self) -> None:
-        self._lock = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        folder = self.storage.folder
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = lock_folder(folder)
         except BlockingIOError:
-            os.close(self._lock)
-            self._lock = -1
             raise BlockingIOError(
-                f"another server uses the data folder {self.data_dir}; give this one its own with --data-dir "
+                f"another server uses the data folder {folder}; give this one its own with --data-dir "
                 "or MODELPORT_DATA_DIR"
             ) from None
         with contextlib.suppress(OSError):  # a full disk: the lock holds without it
@@ -172,7 +169,10 @@ class JobService:
             await asyncio.gather(self._running, return_exceptions=True)
 
     async def stop(self, *, at_once: bool = False) -> None:
-        """Give running jobs back and close the store. `at_once` kills what runs."""
+        """Give running jobs back; what is written then is written before the database closes.
+
+        `at_once` kills what runs.
+        """
         if at_once:
             self.kill()
         await self.stop_running()
@@ -180,10 +180,10 @@ class JobService:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._store is not None:
-            self.unavailable = "the server is stopping"
-            store, self._store = self._store, None
-            await store.close()
+        self._store = None
+
+    async def leave(self) -> None:
+        """Let go of the data folder: the database is closed, and nobody here writes there any more."""
         await asyncio.to_thread(self.presence.leave)
         if self._lock >= 0:
             os.close(self._lock)

@@ -9,7 +9,7 @@ from typing import Any
 
 from modelport.contract.errors import ModelLoadError
 from modelport.engine.ports import Engine, Pool, PoolState
-from modelport.jobs.service import JobService
+from modelport.jobs.folders import JobFolders
 from modelport.runs.canary import Canaries
 from modelport.runs.errors import RunError
 from modelport.runs.importing import import_runs, of_model
@@ -24,6 +24,7 @@ from modelport.settings import Settings
 from modelport.settings.orders import Order, order_of
 from modelport.sources.origins import Origin, is_same, origin_of
 from modelport.storage.errors import StoreError
+from modelport.storage.service import Storage
 
 log = logging.getLogger("modelport.runs")
 
@@ -39,17 +40,17 @@ ADDED_AT_ONCE = 500  # of the runs that are imported: jobs are written in betwee
 class RunService:
     """What the APIs see of runs, and what starts the models. `serving.life` starts and stops it."""
 
-    def __init__(self, engine: Engine, jobs: JobService, settings: Settings):
+    def __init__(self, engine: Engine, storage: Storage, folders: JobFolders, settings: Settings):
         self.engine = engine
         self.settings = settings
-        self.jobs = jobs
-        self.store = RunStore(self.jobs)
-        self.versions = Versions(engine, self.jobs, self.store)
+        self.storage = storage
+        self.store = RunStore(storage)
+        self.versions = Versions(engine, self.store, folders)
         self.promotions = Promotions(engine, self.store, self.versions, self._moved)
         self.canaries = Canaries(engine, self.store, self.versions)
         self.order: Order | None = order_of(settings.best_by) if settings.best_by else None
         self._origins: dict[str, Origin] = {}
-        self._live_file = LiveFile(self.jobs.data_dir)
+        self._live_file = LiveFile(storage.folder)
         self._tasks: list[asyncio.Task[None]] = []
 
     # -- life --------------------------------------------------------------------------------------
@@ -65,22 +66,16 @@ class RunService:
         self._origins = await asyncio.to_thread(
             lambda: {source.name: origin_of(source) for source in self.engine.sources}
         )
-        place = "the database" if self.settings.database_url else self.jobs.data_dir
+        place = self.storage.folder if self.storage.is_file else "the database"
         try:
-            await own_names(self.jobs.store.database, self._origins, place, adopt=self.settings.adopt)
+            await own_names(self.storage.database, self._origins, place, adopt=self.settings.adopt)
         except StoreError as error:
-            if not self.jobs.unavailable:
+            if not self.storage.unavailable:
                 log.warning("whose runs and jobs are kept cannot be looked up: %s", error)
 
     def may_have_versions(self) -> bool:
         """False if no model can have a version, since there is no database yet."""
-        settings = self.settings
-        if settings.database_url or settings.import_runs:
-            return True
-        try:
-            return (self.jobs.data_dir / "jobs.sqlite").exists()
-        except OSError:  # a folder that cannot be looked at, as the jobs will say
-            return True
+        return bool(self.settings.import_runs) or self.storage.may_exist()
 
     def start(self) -> None:
         """Start each model that waits with the version that is live; the jobs have been started.
@@ -109,7 +104,7 @@ class RunService:
         except Exception:  # a bug here must not keep the models from being served
             log.exception("models are served as their sources have them: looking for their versions failed")
         self.engine.begin()
-        if not self.jobs.unavailable:
+        if not self.storage.unavailable:
             await self._keep_up()
 
     async def _import(self) -> None:
@@ -195,7 +190,7 @@ class RunService:
                 except (StoreError, RunError) as error:
                     failed = True
                     log.warning("%s: what other servers have done is not followed now: %s", model, error)
-            if not failed and not self.jobs.store.database.is_shared:
+            if not failed and not self.storage.database.is_shared:
                 return
             pause = min(pause * 2, LONGEST_PAUSE) if failed else FOLLOW_SECONDS
             await asyncio.sleep(pause)

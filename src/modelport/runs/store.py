@@ -1,4 +1,4 @@
-"""Reading and changing runs, versions and aliases, in the database of the jobs."""
+"""Reading and changing runs, versions and aliases, in the database of the server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from modelport.jobs.records import FOR_EVER
 from modelport.jobs.rows import packed, plain, unpacked
-from modelport.jobs.service import JobService
 from modelport.runs import listing
 from modelport.runs.errors import no_version
 from modelport.runs.records import Alias, NewRun, Promotion, Run, RunPage, TrafficPlan
@@ -18,6 +17,7 @@ from modelport.settings.orders import Order
 from modelport.storage.database import Database
 from modelport.storage.schema.jobs import jobs
 from modelport.storage.schema.runs import aliases, promotions, runs, traffic, values
+from modelport.storage.service import Storage
 from modelport.storage.upserts import insert_into
 from modelport.storage.writer import Transaction
 
@@ -36,13 +36,13 @@ class AliasMoved(Exception):
 class RunStore:
     """Runs that outlive the server. Every method raises the store's errors (`StoreUnavailable`, …)."""
 
-    def __init__(self, jobs: JobService):
-        self._jobs = jobs
+    def __init__(self, storage: Storage):
+        self._storage = storage
 
     @property
     def _database(self) -> Database:
         """Raises `StoreUnavailable` with the reason if this server has none."""
-        return self._jobs.store.database
+        return self._storage.database
 
     # -- reading -----------------------------------------------------------------------------------
 

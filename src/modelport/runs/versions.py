@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from modelport.engine.ports import Engine, Pool, PoolState
-from modelport.jobs.service import JobService
+from modelport.jobs.folders import JobFolders
 from modelport.runs.errors import RunError, no_version
 from modelport.runs.records import Run
 from modelport.runs.store import RunStore
@@ -23,10 +23,10 @@ IDLE_SECONDS = 0.1
 class Versions:
     """Hands out the pools of versions. One for a server."""
 
-    def __init__(self, engine: Engine, jobs: JobService, store: RunStore):
+    def __init__(self, engine: Engine, store: RunStore, folders: JobFolders):
         self.engine = engine
-        self.jobs = jobs
         self.store = store
+        self._folders = folders
         self._residents = Residents(engine.settings.loaded_versions)
         self._unloading: set[asyncio.Task[None]] = set()
         self._waiting: asyncio.Task[None] | None = None
@@ -122,7 +122,7 @@ class Versions:
         """Where the model that a run has saved is."""
         if run.source != "job":
             return run.saved
-        return str((self.jobs.folders.artifacts(run.id) / run.saved).absolute())
+        return str((self._folders.artifacts(run.id) / run.saved).absolute())
 
     async def _ready(self, record: Resident) -> Pool:
         model, version = record.key

@@ -2,13 +2,14 @@
 
 Whoever serves (the command line, `serve`, `running`, `create_app`, a test) makes a `Life` and keeps to this:
 
-- *start*: the spool folder and the pools; the workers, where no version has to be looked up first; the store,
-  whether what it keeps is these models' own, and then the jobs; the runs, which let the other models begin
-  with the version that is live.
+- *start*: the spool folder and the pools; the workers, where no version has to be looked up first; the data
+  folder, the database, whether what it keeps is these models' own, and then the jobs; the runs, which let the
+  other models begin with the version that is live.
 - *drain*: readiness says no, predictions under way end, running jobs are asked to stop and given back. What
   does not end in time is answered 503 while somebody still listens.
-- *end*: nothing is loaded or promoted any more; the store is closed, since nothing that follows may write to
-  it; then the workers end, and the temporary files go.
+- *end*: nothing is loaded or promoted any more, and no job runs; the database is closed, since nothing that
+  follows may write to it, and the data folder is another server's to take; then the workers end, and the
+  temporary files go.
 """
 
 from __future__ import annotations
@@ -27,18 +28,21 @@ from modelport.runs.recording import record_run
 from modelport.runs.service import RunService
 from modelport.settings import Settings
 from modelport.sources.source import Source
+from modelport.storage.errors import StoreError
+from modelport.storage.service import Storage
 
 log = logging.getLogger("modelport.server")
 
 
 class Life:
-    """Engine, jobs, runs and application of one server, in one event loop. `start` it, `end` it."""
+    """Engine, storage, jobs, runs and application of one server, in one event loop. `start` it, `end` it."""
 
     def __init__(self, sources: Sequence[Source], settings: Settings, mlup: MlupConfiguration | None = None):
         self.settings = settings
         self.engine = make_engine(sources, settings)
-        self.jobs = JobService(self.engine, settings, when_trained=record_run)
-        self.runs = RunService(self.engine, self.jobs, settings)
+        self.storage = Storage(settings)
+        self.jobs = JobService(self.engine, self.storage, settings, when_trained=record_run)
+        self.runs = RunService(self.engine, self.storage, self.jobs.folders, settings)
         self._mlup = mlup
         self._calls_end: asyncio.Task[None] | None = None
         self._jobs_end: asyncio.Task[None] | None = None
@@ -46,7 +50,7 @@ class Life:
 
     def application(self, settings: Settings | None = None, routes: Sequence[BaseRoute] = ()) -> Application:
         """The application over what lives here; where it is mounted, settings of that place."""
-        return Application(self.engine, self.runs, settings or self.settings, routes, self._mlup)
+        return Application(self.engine, self.jobs, self.runs, settings or self.settings, routes, self._mlup)
 
     async def start(self) -> None:
         """Start everything; returns before the models are ready.
@@ -58,10 +62,20 @@ class Life:
         self.runs.observe()
         if not self.runs.may_have_versions():
             self.engine.begin()  # which need not wait for the store
-        await self.jobs.open()
+        await self._open_storage()
         await self.runs.own_names()
         self.jobs.begin()
         self.runs.start()
+
+    async def _open_storage(self) -> None:
+        """Open what outlives this server. Predictions go on without it."""
+        try:
+            await self.jobs.prepare()
+            await self.storage.open()
+        except (OSError, ValueError, StoreError) as error:
+            self.storage.give_up(error)
+        else:
+            self.jobs.open()
 
     def drain(self) -> None:
         """Begin to stop; `drained` waits for the end of it."""
@@ -87,6 +101,8 @@ class Life:
         """Stop everything and remove every file; `drain` first where there is time. `at_once` asks nobody."""
         await self.runs.stop()
         await self.jobs.stop(at_once=at_once)
+        await self.storage.close()
+        await self.jobs.leave()
         if self._calls_end is not None and not self._gave_up:
             self._calls_end.cancel()
         await self.drained()

@@ -86,7 +86,7 @@ class CallHandler:
             signature = pool.signature
             pool.check_open()
             assert signature is not None  # check_open has refused otherwise
-            headers = CallHeaders(scope, getattr(signature, call.verb).header_names())
+            headers = CallHeaders(scope, signature.operation(call.verb).header_names())
             has_files = headers.may_need_files()
             await read_body(call, headers, receive, folder, self.settings, hold)
             has_files = bool(call.uploads or call.body_path) or pool.may_leave_files(call.verb)

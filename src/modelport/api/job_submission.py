@@ -13,7 +13,6 @@ import msgspec
 from modelport.api.bodies import CallHeaders, read_body
 from modelport.api.job_fields import callback_of, idempotency_key, own_arguments, priority_of
 from modelport.contract.calls import Answer, Call
-from modelport.contract.signature import Operation
 from modelport.engine.asking import ask
 from modelport.engine.ports import Engine, Pool
 from modelport.http.asgi import Receive, Scope, header
@@ -95,7 +94,7 @@ class JobSubmission:
         pool.check_open()
         assert pool.signature is not None  # check_open has refused otherwise
         store = self.jobs.store  # refuses at once where there are no jobs
-        operation: Operation = getattr(pool.signature, verb)
+        operation = pool.signature.operation(verb)
         job_id = (form.id or uuid.uuid4()).hex
         folder = self.jobs.folders.inputs(job_id)
         headers = CallHeaders(scope, operation.header_names())

@@ -59,12 +59,14 @@ def _print_signature(console: Console, signature: Signature) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from modelport.contract.signature import VERBS
+
     about = signature.metadata
     console.print(f"[bold]{escape(signature.name)}[/]  {signature.contract} contract")
     if about.get("description"):
         console.print(escape(str(about["description"])), style="dim")
-    for verb in ("predict", "train", "validate"):
-        operation: Operation = getattr(signature, verb)
+    for verb in VERBS:
+        operation = signature.operation(verb)
         if not operation.implemented:
             continue
         table = Table(title=f"{verb}()", title_justify="left", title_style="bold")

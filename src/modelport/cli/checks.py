@@ -13,7 +13,7 @@ from modelport.cli.code_checks import Finding, StartedProcesses, misspelt_names,
 from modelport.cli.missing_modules import how_to_install
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.served import ServedModel
-from modelport.contract.signature import Operation, Signature
+from modelport.contract.signature import VERBS, Operation, Signature
 from modelport.contract.typed import TypedModel
 from modelport.sources.load import load_model
 from modelport.sources.source import Source
@@ -93,8 +93,8 @@ def _problems_of_signature(signature: Signature) -> Iterator[Finding]:
         yield Finding(
             "warning", "predict() is missing: predictions are answered 501", "write predict(), if it can"
         )
-    for verb in ("predict", "train", "validate"):
-        yield from _problems_of_arguments(verb, getattr(signature, verb))
+    for verb in VERBS:
+        yield from _problems_of_arguments(verb, signature.operation(verb))
 
 
 def _problems_of_arguments(verb: str, operation: Operation) -> Iterator[Finding]:
@@ -137,8 +137,8 @@ def _problems_of_functions(model: ServedModel) -> Iterator[Finding]:
         yield from problems_of_defaults(model)
         yield from _untyped_parameters(own)
         return
-    for verb in ("predict", "train", "validate"):
-        operation: Operation = getattr(model.signature, verb)
+    for verb in VERBS:
+        operation = model.signature.operation(verb)
         function = getattr(own, verb, None)
         if operation.implemented and callable(function):
             yield from _mismatch(verb, function, [a.parameter for a in operation.arguments])

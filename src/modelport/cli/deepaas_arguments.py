@@ -18,7 +18,7 @@ def argument_command(method: str, signature: Signature, run: Run) -> click.Comma
     """A command with the function's arguments as options, which calls `run` with these and their values."""
     from modelport.cli.model_options import click_options, model_options
 
-    operation = getattr(signature, method)
+    operation = signature.operation(method)
     options = model_options(operation.arguments, signature.definitions)
     params = click_options(options, signature.definitions, switches=False)
     if not any("--accept" in param.opts for param in params):

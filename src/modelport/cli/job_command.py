@@ -143,7 +143,7 @@ class _ModelCommand:
         self.verb = verb
         self.source = source
         self.signature = signature
-        self.operation = getattr(signature, verb)
+        self.operation = signature.operation(verb)
         self.options = model_options(self.operation.arguments, signature.definitions)
 
     def command(self) -> click.Command:

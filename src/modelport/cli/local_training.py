@@ -95,7 +95,7 @@ class _Run:
 
         def begin(signature: Signature) -> None:
             self.display.close()
-            if not getattr(signature, self.verb).implemented:
+            if not signature.operation(self.verb).implemented:
                 raise click.ClickException(f"the model {source.name!r} has no {self.verb}()")
             prepared = self.prepared = prepare(signature, self.temp)
             _make(prepared.folder)

@@ -21,10 +21,8 @@ from modelport.contract.hints import is_generator
 from modelport.contract.metadata import metadata_of
 from modelport.contract.places import Places
 from modelport.contract.plain import plain
-from modelport.contract.signature import JSON, STREAM_TYPES, Argument, Operation, Signature
+from modelport.contract.signature import JSON, STREAM_TYPES, VERBS, Argument, Operation, Signature
 from modelport.contract.unknown_arguments import ALWAYS, ignored_words
-
-VERBS = ("predict", "train", "validate")
 
 
 class DeepaasModel:

@@ -45,6 +45,9 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind in ("file", "files")
 
 
+VERBS = ("predict", "train", "validate")
+
+
 class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One verb of a model: predict, train or validate.
 
@@ -117,3 +120,15 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     definitions: dict[str, Any] = {}
     problems: list[str] = []
     resumable: bool = False
+
+    def operation(self, verb: str) -> Operation:
+        """What the model takes and answers for one of `VERBS`. Raises `ValueError` for another word."""
+        match verb:
+            case "predict":
+                return self.predict
+            case "train":
+                return self.train
+            case "validate":
+                return self.validate
+            case _:
+                raise ValueError(f"there is no verb {verb!r} (there are: {', '.join(VERBS)})")

@@ -19,7 +19,7 @@ from modelport.contract.model import Model
 from modelport.contract.natural_types import natural_form_of
 from modelport.contract.places import Places
 from modelport.contract.plain import EncodedJSON, plain
-from modelport.contract.signature import JSON, Operation, Signature
+from modelport.contract.signature import JSON, VERBS, Operation, Signature
 from modelport.contract.verb import DEFS, Verb, moved
 
 UNSEEN = ("metadata", "serialization", "default", "config", "expected")  # parts of a schema that are no types
@@ -34,7 +34,7 @@ class TypedModel:
         problems: list[str] = []
         written_for_us = isinstance(model, Model) or inspect.ismodule(model)
         noted = None if written_for_us else problems
-        self.verbs = {verb: self._verb(verb, noted) for verb in ("predict", "train", "validate")}
+        self.verbs = {verb: self._verb(verb, noted) for verb in VERBS}
         problems += batch_problems(model)
         self.answer = _answer_adapter(self.verbs["predict"])
         self.loose = self.answer is not None and _leaves_open(self.answer.core_schema)

@@ -145,7 +145,7 @@ class Host:
             return failed(call.id, second)
 
     def _operation(self, call: Call) -> Operation:
-        return getattr(self.model.signature, call.verb)
+        return self.model.signature.operation(call.verb)
 
     def _bind(self, call: Call, operation: Operation) -> Bound:
         sent = self._read(call, operation)

@@ -21,7 +21,7 @@ from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.runs import RUNS_OF_ROOT
 from modelport.api.endpoints.statuses import BORDER, CALLED, SWITCHED_OFF
 from modelport.api.resources.server import Failure
-from modelport.contract.signature import Operation, Signature
+from modelport.contract.signature import Signature
 from modelport.settings import normal_base_path
 
 LONG = ("train_", "validate_")
@@ -96,7 +96,7 @@ def _of_model(rows: Iterable[Endpoint], signature: Signature, served: Served) ->
 
 def _call(listed: Resource, row: Endpoint, signature: Signature, *, enabled: bool) -> Resource:
     """A resource that calls a verb of a model."""
-    operation: Operation = getattr(signature, row.calls)
+    operation = signature.operation(row.calls)
     predicts = enabled and operation.implemented and row.calls == "predict"
     rules = ARGUMENT_RULES if operation.arguments and row.method == "POST" else row.description
     errors = CALLED if enabled or row.method == "GET" else SWITCHED_OFF

@@ -213,7 +213,7 @@ class ModelPool:
 
     def may_leave_files(self, verb: str = "predict") -> bool:
         """Whether a worker may write files into the folder of a call: what came without a form."""
-        files = self.signature is not None and bool(getattr(self.signature, verb).files)
+        files = self.signature is not None and bool(self.signature.operation(verb).files)
         return files or self.settings.allow_url_inputs
 
     def discard(self, call_id: int) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from time import time
 
 import click
 
-from modelport.cli.jobs_source import full_id, opened
+from modelport.cli.jobs_source import JobSource, full_id
 from modelport.cli.listing_group import ListingGroup
 from modelport.cli.loading import interruptible
 from modelport.cli.server_options import json_option, print_json, url_option
@@ -15,6 +16,19 @@ from modelport.jobs.states import KINDS, State
 
 STATES = tuple(str(state) for state in State)
 DATA_DIR = click.Path(file_okay=False, path_type=Path)
+
+
+def _opened(
+    url: str | None, data_dir: Path | None, *, to_change: bool = False
+) -> AbstractContextManager[JobSource]:
+    """The source that the options name: the folder if there is one, else a server."""
+    if data_dir is not None:
+        from modelport.cli.jobs_folder import FolderJobs
+
+        return FolderJobs(data_dir, to_change=to_change)
+    from modelport.cli.jobs_server import ServerJobs
+
+    return ServerJobs(url)
 
 
 def _where() -> list[click.Parameter]:
@@ -39,7 +53,7 @@ def _jobs() -> click.Argument:
 
 
 def _list(url: str | None, data_dir: Path | None, limit: int, as_json: bool, **filters: str | None) -> None:
-    with interruptible(), opened(url, data_dir) as source:
+    with interruptible(), _opened(url, data_dir) as source:
         found = source.list(filters, limit)
     if as_json:
         print_json(found)
@@ -53,7 +67,7 @@ def _list(url: str | None, data_dir: Path | None, limit: int, as_json: bool, **f
 
 
 def _show(url: str | None, data_dir: Path | None, job_id: str, as_json: bool) -> None:
-    with interruptible(), opened(url, data_dir) as source:
+    with interruptible(), _opened(url, data_dir) as source:
         job_id = full_id(source, job_id)
         job = source.get(job_id)
         if as_json:
@@ -66,7 +80,7 @@ def _show(url: str | None, data_dir: Path | None, job_id: str, as_json: bool) ->
 
 
 def _log(url: str | None, data_dir: Path | None, job_id: str, follow: bool) -> None:
-    with interruptible(), opened(url, data_dir) as source:
+    with interruptible(), _opened(url, data_dir) as source:
         for line in source.lines(full_id(source, job_id), follow=follow):
             click.echo(line)
 
@@ -74,7 +88,7 @@ def _log(url: str | None, data_dir: Path | None, job_id: str, follow: bool) -> N
 def _download(
     url: str | None, data_dir: Path | None, job_id: str, names: tuple[str, ...], output: Path
 ) -> None:
-    with interruptible(), opened(url, data_dir) as source:
+    with interruptible(), _opened(url, data_dir) as source:
         job_id = full_id(source, job_id)
         source.get(job_id)  # so that an id of none is told apart from a job that kept nothing
         there_are = [name for name, _ in source.artifacts(job_id)]
@@ -102,7 +116,7 @@ def _place(folder: Path, name: str) -> Path:
 
 
 def _cancel(url: str | None, data_dir: Path | None, job_ids: tuple[str, ...]) -> None:
-    with interruptible(), opened(url, data_dir, to_change=True) as source:
+    with interruptible(), _opened(url, data_dir, to_change=True) as source:
         for job_id in [full_id(source, each) for each in job_ids]:
             job = source.cancel(job_id)
             state = "running, asked to stop" if job["state"] == "running" else job["state"]
@@ -110,7 +124,7 @@ def _cancel(url: str | None, data_dir: Path | None, job_ids: tuple[str, ...]) ->
 
 
 def _retry(url: str | None, data_dir: Path | None, job_ids: tuple[str, ...]) -> None:
-    with interruptible(), opened(url, data_dir, to_change=True) as source:
+    with interruptible(), _opened(url, data_dir, to_change=True) as source:
         for job_id in [full_id(source, each) for each in job_ids]:
             click.echo(f"{job_id} is {source.retry(job_id)['state']}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,16 +70,3 @@ def full_id(source: JobSource, text: str) -> str:
         f"{len(found)} jobs have ids that begin with {text!r}: {', '.join(found[:5])}"
         + (", …" if len(found) > 5 else "")
     )
-
-
-def opened(
-    url: str | None, data_dir: Path | None, *, to_change: bool = False
-) -> AbstractContextManager[JobSource]:
-    """The source that the options name: the folder if there is one, else a server."""
-    if data_dir is not None:
-        from modelport.cli.jobs_folder import FolderJobs
-
-        return FolderJobs(data_dir, to_change=to_change)
-    from modelport.cli.jobs_server import ServerJobs
-
-    return ServerJobs(url)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 DAY = 86400  # seconds
+SECONDS = {"W": 604800, "D": DAY, "h": 3600, "m": 60, "s": 1}
+DIGITS = {"ms": 3, "us": 6, "ns": 9, "ps": 12, "fs": 15, "as": 18}
+NAT = -(2**63)
 
 
 def date_text(value: Any) -> str:
@@ -34,7 +37,7 @@ def duration_of(count: int, digits: int) -> str:
     return f"{sign}P{f'{days}D' if days else ''}{f'T{time}' if time else ''}"
 
 
-def moment_text(text: str, unit: str) -> str | None:
+def _moment_text(text: str, unit: str) -> str | None:
     """What numpy writes for a `datetime64` of a unit, as `date_text` writes it; `None` for NaT."""
     if text == "NaT":
         return None
@@ -48,3 +51,32 @@ def moment_text(text: str, unit: str) -> str | None:
         return whole
     size = max(6, -(-len(fraction) // 3) * 3)
     return f"{whole}.{fraction:0<{size}}"
+
+
+def moments_of(flat: Any) -> list[Any]:
+    """The elements of an array of `datetime64` of one axis, as `date_text` writes them; None for NaT."""
+    import numpy
+
+    unit = numpy.datetime_data(flat.dtype)[0]
+    if unit == "generic":
+        return [None] * len(flat)  # only NaT has no unit
+    texts = cast("list[str]", cast("Any", numpy.datetime_as_string(flat)).tolist())
+    return [_moment_text(text, unit) for text in texts]
+
+
+def durations_of(flat: Any) -> list[Any]:
+    """The elements of an array of `timedelta64` of one axis, as `duration_text` writes them; None for NaT."""
+    import numpy
+
+    unit, count = numpy.datetime_data(flat.dtype)
+    return [None if one == NAT else _duration(one * count, unit) for one in flat.astype("int64").tolist()]
+
+
+def _duration(count: int, unit: str) -> Any:
+    if unit in SECONDS:
+        return duration_of(count * SECONDS[unit], 0)
+    if unit in DIGITS:
+        return duration_of(count, DIGITS[unit])
+    if unit in ("Y", "M"):  # which are of no fixed length
+        return f"{'-' if count < 0 else ''}P{abs(count)}{unit}"
+    return count

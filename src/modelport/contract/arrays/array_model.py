@@ -25,7 +25,7 @@ from modelport.contract.metadata import metadata_of
 from modelport.contract.model_options import Column, ModelOptions
 from modelport.contract.places import MISSING as NOT_SENT
 from modelport.contract.places import Places
-from modelport.contract.plain_tables import without_labels
+from modelport.contract.plain import without_labels
 from modelport.contract.row_columns import RowColumns
 from modelport.contract.signature import Operation, Signature
 from modelport.contract.unknown_arguments import ignored_words, unknown_arguments, unknown_words

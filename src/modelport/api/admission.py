@@ -13,7 +13,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from modelport.http.asgi import Scope
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 from modelport.security.hosts import (
     DEFAULT_PORTS,
     host_pattern,

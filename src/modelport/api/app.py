@@ -42,8 +42,9 @@ from modelport.api.training import Trainings
 from modelport.api.v2 import V2, find_pool
 from modelport.engine.ports import Engine
 from modelport.http.asgi import Receive, Scope, Send, header
-from modelport.http.problems import PROBLEM_JSON, Problem, problem_body, send_problem
+from modelport.http.problems import send_problem
 from modelport.jobs.service import JobService
+from modelport.problems import PROBLEM_JSON, Problem, problem_body
 from modelport.runs.errors import RunError
 from modelport.runs.service import RunService
 from modelport.settings import Settings, normal_base_path
@@ -203,7 +204,7 @@ class Application:
         request_id = self._request_id()
         headers = dict(problem.headers) | {"x-request-id": request_id}
         body = problem_body(problem.status, problem.detail, request_id, extra=problem.extra)
-        return Response(body, problem.status, headers, media_type=PROBLEM_JSON.decode())
+        return Response(body, problem.status, headers, media_type=PROBLEM_JSON)
 
     async def _on_problem(self, request: Request, error: Problem) -> Response:
         return self._problem_response(error)

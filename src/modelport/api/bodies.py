@@ -10,7 +10,7 @@ from modelport.contract.calls import Call, Upload
 from modelport.http.asgi import Receive, Scope
 from modelport.http.body_memory import SMALL_BYTES, BodyHold
 from modelport.http.multipart import MultipartForm
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 from modelport.settings import Settings
 
 MEMORY_BYTES = 1 << 20

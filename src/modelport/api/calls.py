@@ -13,10 +13,11 @@ from modelport.api.bodies import CallHeaders, ClientLeft, read_body
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.engine.asking import ask
 from modelport.engine.pending import Pending
-from modelport.engine.ports import Engine, Pool, Refused
+from modelport.engine.ports import Engine, Pool
 from modelport.http.asgi import Headers, Receive, Scope, Send, send_body
 from modelport.http.body_memory import BodyHold, BodyMemory
-from modelport.http.problems import PROBLEM_JSON, Problem, problem_body, send_problem
+from modelport.http.problems import send_problem
+from modelport.problems import PROBLEM_JSON, Problem, problem_body
 from modelport.settings import Settings
 
 log = logging.getLogger("modelport.api")
@@ -98,8 +99,6 @@ class CallHandler:
                 has_files = False
                 await self._remove(folder)
             await ends.refuse(problem)
-        except Refused as refused:
-            await ends.refuse(refused_problem(refused))
         except ClientLeft:
             log.info("%s: the client left before its request was complete", request_id)
         except Exception:  # the request border: whatever went wrong here is our fault, and is logged
@@ -143,7 +142,7 @@ class CallHandler:
             detail, reason = answer.detail, answer.reason
             if answer.status == 500 and self.settings.hide_model_errors:
                 detail, reason = "the model failed", ""
-            headers[0] = (b"content-type", PROBLEM_JSON)
+            headers[0] = (b"content-type", PROBLEM_JSON.encode())
             body = problem_body(answer.status, detail, request_id, reason)
             await send_body(send, answer.status, headers, body, reason)
         elif answer.stream and pending is not None:
@@ -200,12 +199,6 @@ def _last_words(chunk: Chunk, headers: Headers, hidden: bool) -> bytes:
 
 class StreamBroken(Exception):
     """A streamed answer cannot be completed; the connection has to be closed."""
-
-
-def refused_problem(refused: Refused) -> Problem:
-    """The answer to a call that is not taken."""
-    retry = [("Retry-After", str(refused.retry_after))] if refused.retry_after else []
-    return Problem(refused.status, refused.detail, retry, queue_full=refused.full)
 
 
 async def _ask(

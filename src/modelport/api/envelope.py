@@ -14,7 +14,7 @@ from urllib.parse import quote
 from starlette.routing import BaseRoute, Match
 
 from modelport.http.asgi import Headers, Message, Receive, Scope, Send, header
-from modelport.reasons import standard_reason
+from modelport.problems import standard_reason
 
 JSON_TYPES = (b"application/json", b"application/problem+json")
 # What stands below the root and is no resource of it: the other API, and the documents.

@@ -10,7 +10,8 @@ from modelport.api.calls import CallHandler
 from modelport.api.request_checks import look_for_body
 from modelport.engine.ports import Pool
 from modelport.http.asgi import Message, Receive, Scope, Send, header, send_body
-from modelport.http.problems import Problem, send_problem
+from modelport.http.problems import send_problem
+from modelport.problems import Problem
 
 NO_BODY = "the arguments of a GET are in its query string; send a body by POST"
 END_ID = b"modelport-end"

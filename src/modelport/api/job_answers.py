@@ -12,7 +12,7 @@ from typing import Any
 from starlette.responses import Response
 
 from modelport.api.bodies import ClientLeft
-from modelport.api.calls import CallHandler, refused_problem
+from modelport.api.calls import CallHandler
 from modelport.api.job_bodies import training_body
 from modelport.api.job_fields import refuse_job_fields
 from modelport.api.job_routes import JobRoutes
@@ -26,13 +26,14 @@ from modelport.api.job_submission import (
 )
 from modelport.api.json_answers import json_response
 from modelport.api.preferences import Preferences
-from modelport.engine.ports import Pool, Refused
+from modelport.engine.ports import Pool
 from modelport.http.asgi import Receive, Scope, Send
-from modelport.http.problems import PROBLEM_JSON, Problem, problem_body, send_problem
+from modelport.http.problems import send_problem
 from modelport.jobs.errors import QueueFull
 from modelport.jobs.records import Job, Outcome
 from modelport.jobs.states import ENDED, State
 from modelport.jobs.views import job_view
+from modelport.problems import PROBLEM_JSON, Problem, problem_body
 from modelport.storage import failpoints
 from modelport.storage.errors import StoreError
 
@@ -121,8 +122,6 @@ class JobAnswers:
             await response(scope, receive, send)
         except NotBound as refused:
             await self.calls.respond(send, pool, None, refused.answer)
-        except Refused as refused:
-            await send_problem(send, refused_problem(refused), request_id)
         except Problem as problem:
             await send_problem(send, problem, request_id)
         except StoreError as error:
@@ -161,7 +160,7 @@ class JobAnswers:
         status = outcome.status if outcome.status >= 500 or job.state is State.FAILED else 503
         error = outcome.error or f"the job is {job.state}"
         body = problem_body(status, error, request_id, outcome.reason)
-        return _Answer(body, outcome, status, PROBLEM_JSON.decode())
+        return _Answer(body, outcome, status, PROBLEM_JSON)
 
 
 class _Answer(Response):

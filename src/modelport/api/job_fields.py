@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 from modelport.api.query_values import whole_number
 from modelport.contract.signature import Operation
 from modelport.http.asgi import Scope, header
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 
 MAX_KEY = 255
 MAX_PRIORITY = 1000

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 
 GONE = "the file is gone: its job was removed, or somebody else has removed it"
 NOSNIFF = {"x-content-type-options": "nosniff"}  # the bytes may be a client's own

@@ -24,13 +24,13 @@ from modelport.api.query_values import (
     yes_or_no,
 )
 from modelport.api.resources.jobs import Artifact, Artifacts, Jobs
-from modelport.http.problems import Problem
 from modelport.jobs.pages import PAGE_BYTES
 from modelport.jobs.queries import Filter
 from modelport.jobs.records import KINDS, Job, Page
 from modelport.jobs.service import JobService
 from modelport.jobs.states import ENDED, State
 from modelport.jobs.views import job_view
+from modelport.problems import Problem
 
 MAX_PAGE = 500
 

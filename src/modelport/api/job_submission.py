@@ -17,12 +17,12 @@ from modelport.engine.asking import ask
 from modelport.engine.ports import Engine, Pool
 from modelport.http.asgi import Receive, Scope, header
 from modelport.http.body_memory import BodyHold, BodyMemory
-from modelport.http.problems import Problem
 from modelport.jobs.errors import IdempotencyConflict, QueueFull
 from modelport.jobs.folders import sync_tree
 from modelport.jobs.records import Job, NewJob
 from modelport.jobs.service import JobService
 from modelport.jobs.webhooks import check_callback_url
+from modelport.problems import Problem
 from modelport.settings import Settings
 from modelport.storage.errors import StoreFull
 

@@ -19,7 +19,7 @@ from modelport.api.v2 import find_pool
 from modelport.contract.signature import JSON
 from modelport.engine.ports import Engine
 from modelport.http.asgi import header
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 
 
 def direct_predictions(calls: CallHandler, paths: dict[str, str]) -> DirectDialect:

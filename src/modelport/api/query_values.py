@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 
 # The words that an argument of a model may have for a boolean, and none: `?follow`.
 YES = frozenset({"", "1", "on", "t", "true", "y", "yes"})

@@ -17,7 +17,7 @@ from modelport.contract.nearest import meant, nearest
 from modelport.contract.unknown_arguments import MAX_NAME, MAX_NAMES, SUFFICIENT
 from modelport.contract.warning_headers import MAX_WARNINGS, warning_value
 from modelport.http.asgi import Message, Receive, Scope, Send, header
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 
 EMPTY_OBJECT = b"{}"
 

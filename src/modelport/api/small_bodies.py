@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 
 T = TypeVar("T", bound=msgspec.Struct)
 MAX_BYTES = 64 * 1024

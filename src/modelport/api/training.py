@@ -18,10 +18,10 @@ from modelport.api.json_answers import json_response
 from modelport.api.listings import Listings
 from modelport.api.v2 import find_pool
 from modelport.engine.ports import Engine
-from modelport.http.problems import Problem
 from modelport.jobs.queries import Filter
 from modelport.jobs.records import Job
 from modelport.jobs.service import JobService
+from modelport.problems import Problem
 from modelport.settings import Settings
 
 MAX_LISTED = 1000

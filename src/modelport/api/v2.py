@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from modelport.contract.metadata import metadata_body
 from modelport.contract.nearest import meant, nearest
 from modelport.engine.ports import Engine, Pool, PoolState
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 from modelport.settings import Settings
 
 

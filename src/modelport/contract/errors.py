@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from modelport.reasons import standard_reason
+from modelport.problems import standard_reason
 
 
 class ModelportError(Exception):

@@ -19,6 +19,7 @@ from modelport.contract.signature import Signature
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
 from modelport.engine.spool import Spool
+from modelport.problems import Problem
 from modelport.settings import Settings
 from modelport.sources.source import Source
 from modelport.worker.frames import Kind, Load
@@ -35,18 +36,13 @@ class PoolState(enum.StrEnum):
     STOPPED = "stopped"
 
 
-class Refused(Exception):
-    """A call that is not taken: `status` and `detail` for the client, seconds after which to try again.
+class Refused(Problem):
+    """A call that is not taken: why, and the seconds after which to try again."""
 
-    `full` says that the queue is.
-    """
-
-    def __init__(self, status: int, detail: str, retry_after: int | None = None, *, full: bool = False):
-        self.full = full
-        self.status = status
-        self.detail = detail
+    def __init__(self, status: int, detail: str, retry_after: int | None = None, *, queue_full: bool = False):
         self.retry_after = retry_after
-        super().__init__(detail)
+        retry = [("Retry-After", str(retry_after))] if retry_after else []
+        super().__init__(status, detail, retry, queue_full=queue_full)
 
 
 class Observer(Protocol):

@@ -16,7 +16,7 @@ from modelport.http.asgi import Headers, Message, Scope
 from modelport.http.flow import Flow
 from modelport.http.framing import is_token
 from modelport.http.refusals import SERVER_ERROR, STOPPING, Refusal
-from modelport.reasons import PHRASES
+from modelport.problems import PHRASES
 
 logger = logging.getLogger("modelport.http")
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 
 MAX_PARTS = 1000
 MAX_TEXT_BYTES = 1 << 20  # of all text fields and names together

@@ -5,18 +5,17 @@ llhttp (through httptools) refuses most bad framing; its reasons are turned into
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from modelport.reasons import standard_reason
+from modelport.problems import PROBLEM_JSON, problem_body, standard_reason
 
 ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer before or instead of the application's, as RFC 9457 has it."""
+    """An answer before or instead of the application's, the same each time; a `Problem` is raised."""
 
     status: int
     detail: str
@@ -24,18 +23,12 @@ class Refusal:
 
     def body(self) -> bytes:
         """Its problem details."""
-        members = {
-            "type": "about:blank",
-            "title": standard_reason(self.status),
-            "status": self.status,
-            "detail": self.detail,
-        }
-        return json.dumps(members, separators=(",", ":")).encode()
+        return problem_body(self.status, self.detail)
 
     def fields(self, body: bytes) -> list[tuple[bytes, bytes]]:
         """The header fields that describe `body`, and this refusal's own."""
         return [
-            (b"content-type", b"application/problem+json"),
+            (b"content-type", PROBLEM_JSON.encode()),
             (b"content-length", b"%d" % len(body)),
             *self.headers,
         ]

@@ -11,7 +11,7 @@ from msgspec import Meta
 from modelport.jobs import records
 from modelport.jobs.records import Outcome
 from modelport.jobs.states import KINDS, State
-from modelport.reasons import PHRASES
+from modelport.problems import PHRASES
 
 Time = Annotated[str | None, Meta(extra_json_schema={"format": "date-time"})]
 

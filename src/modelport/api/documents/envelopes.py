@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from modelport.api.documents.own_schemas import schemas_of
 from modelport.api.documents.resource import Answer, Resource
-from modelport.api.documents.resources import ERRORS, PROBLEM
+from modelport.api.documents.resources import ERRORS
 from modelport.api.documents.schemas import Schema
 from modelport.api.resources.mlup import PredictionId, Predictions
 from modelport.contract.signature import JSON
+from modelport.problems import PROBLEM_JSON
 
 SUFFIX = "Envelope"
 ERROR = f"Error{SUFFIX}"
@@ -59,7 +60,7 @@ def _is_at_root(path: str, base: str) -> bool:
 
 def _enveloped(resource: Resource) -> Resource:
     answers = {
-        status: _answer(status, answer) if answer[1] in (JSON, PROBLEM) else answer
+        status: _answer(status, answer) if answer[1] in (JSON, PROBLEM_JSON) else answer
         for status, answer in resource.answers.items()
     }
     for status in resource.errors:

@@ -12,7 +12,7 @@ from modelport.api.documents.definitions import identifier
 from modelport.api.documents.envelopes import with_envelopes
 from modelport.api.documents.own_schemas import name_of
 from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Resource
-from modelport.api.documents.resources import CONNECTION, FOREIGN_NAME, FOREIGN_PAGE, PROBLEM
+from modelport.api.documents.resources import CONNECTION, FOREIGN_NAME, FOREIGN_PAGE
 from modelport.api.documents.root import RootApi, get_predict_answers, predict_answers, run_predict_answers
 from modelport.api.endpoints import ENDPOINTS
 from modelport.api.endpoints.models import MODEL
@@ -22,10 +22,11 @@ from modelport.api.endpoints.runs import RUNS_OF_ROOT
 from modelport.api.endpoints.statuses import BORDER, CALLED, SWITCHED_OFF
 from modelport.api.resources.server import Failure
 from modelport.contract.signature import Signature
+from modelport.problems import PROBLEM_JSON
 from modelport.settings import normal_base_path
 
 LONG = ("train_", "validate_")
-INVALID: Answer = ("Something in the query or the body does not fit", PROBLEM, name_of(Failure))
+INVALID: Answer = ("Something in the query or the body does not fit", PROBLEM_JSON, name_of(Failure))
 
 
 class Served(NamedTuple):

@@ -15,7 +15,6 @@ from modelport.api.documents.resource import AS_JOB, Resource
 from modelport.api.documents.resources import (
     DESCRIPTION,
     ERRORS,
-    PROBLEM,
     TITLE,
     ErrorAnswer,
     described_tags,
@@ -27,6 +26,7 @@ from modelport.api.documents.schemas import Schema, as_schema, cleaned, plain
 from modelport.api.endpoints.parameters import PREFER, SUBMIT
 from modelport.api.endpoints.row import Parameter
 from modelport.contract.signature import JSON, Argument, Operation, Signature
+from modelport.problems import PROBLEM_JSON
 
 PREFIX = "#/components/schemas/"
 TABLE_FILE: Schema = {
@@ -275,7 +275,7 @@ def _either(answered: dict[str, Any], error: dict[str, Any]) -> dict[str, Any]:
 
 
 def _error(error: ErrorAnswer) -> dict[str, Any]:
-    content: dict[str, Any] = {PROBLEM: {"schema": {"$ref": f"{PREFIX}Failure"}}}
+    content: dict[str, Any] = {PROBLEM_JSON: {"schema": {"$ref": f"{PREFIX}Failure"}}}
     field_map = {JSON: {"schema": {"$ref": f"{PREFIX}ArgumentErrors"}}}
     if error.status == 422:  # arguments of models, or what the server itself was asked
         content = field_map | content

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from modelport.api.documents.own_schemas import own_schemas
 from modelport.api.documents.schemas import Schema
 
-PROBLEM = "application/problem+json"
 TITLE = "modelport"
 # The groups of the operations, in the order of the pages.
 TAGS = {

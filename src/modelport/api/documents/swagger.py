@@ -20,7 +20,6 @@ from modelport.api.documents.resource import Resource
 from modelport.api.documents.resources import (
     DESCRIPTION,
     ERRORS,
-    PROBLEM,
     TITLE,
     ErrorAnswer,
     described_tags,
@@ -30,6 +29,7 @@ from modelport.api.documents.resources import (
 from modelport.api.documents.root import RootApi
 from modelport.api.documents.schemas import Schema, as_schema, cleaned, fits, plain
 from modelport.contract.signature import JSON, Argument, Operation, Signature
+from modelport.problems import PROBLEM_JSON
 
 PREFIX = "#/definitions/"
 MODEL_ANSWER = "ModelPredictionResponse"
@@ -268,7 +268,7 @@ def _error(error: ErrorAnswer) -> dict[str, Any]:
     name = "ArgumentErrors" if error.status == 422 else "Failure"
     result: dict[str, Any] = {"description": error.words, "schema": {"$ref": PREFIX + name}}
     if error.status != 422:
-        result["examples"] = {PROBLEM: {"title": error.name, "status": error.status}}
+        result["examples"] = {PROBLEM_JSON: {"title": error.name, "status": error.status}}
     if error.headers:
         result["headers"] = {
             header: {"type": schema["type"], "description": words}

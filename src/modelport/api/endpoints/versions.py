@@ -19,6 +19,7 @@ from modelport.api.resources.versions import (
     Traffic,
     TrafficPlan,
 )
+from modelport.problems import PROBLEM_JSON
 
 PREDICT, PROMOTE, READ = AccessScope.PREDICT, AccessScope.PROMOTE, AccessScope.READ
 TAG = "model versions"  # "versions" is DEEPaaS's tag for those of the API
@@ -28,7 +29,7 @@ TRAFFIC = f"{MODEL}/traffic"
 REFUSED = Answer(
     "It is worse than the live version, or another move is under way",
     PromotionRefused,
-    "application/problem+json",
+    PROBLEM_JSON,
 )
 
 PREDICT_VERSION = Endpoint(

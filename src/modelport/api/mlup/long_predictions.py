@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from modelport.api.bodies import ClientLeft
-from modelport.api.calls import CallHandler, refused_problem
+from modelport.api.calls import CallHandler
 from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_submission import JobForm, JobSubmission, NotBound
 from modelport.api.mlup.dialect import HEADER, root_dialect
 from modelport.api.mlup.errors import QUEUE_FULL, TIMED_OUT
-from modelport.engine.ports import Pool, Refused
+from modelport.engine.ports import Pool
 from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.problems import Problem
 from modelport.jobs.records import Job
@@ -124,8 +124,6 @@ class LongPredictions:
 def _problem(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
-    if isinstance(error, Refused):
-        return refused_problem(error)
     if isinstance(error, StoreError):
         return store_problem(error)
     if isinstance(error, OSError):

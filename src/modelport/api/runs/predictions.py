@@ -12,7 +12,7 @@ from modelport.api.job_submission import OF_VERSION
 from modelport.api.preferences import preferences
 from modelport.engine.ports import Pool
 from modelport.http.asgi import Receive, Scope, Send, header
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 from modelport.runs.service import RunService
 
 AtRoot = Callable[[Scope, Receive, Send, Pool], Awaitable[None]]

@@ -18,7 +18,7 @@ from modelport.api.query_values import cursor_in, cursor_text, number_in
 from modelport.api.resources.runs import Params, Runs
 from modelport.api.runs.bodies import run_body, run_summary
 from modelport.api.runs.predictions import RunPredictions
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 from modelport.runs.errors import RunError
 from modelport.runs.performance import NoSuchPart, numbers_of, part_of
 from modelport.runs.records import Run, RunPage

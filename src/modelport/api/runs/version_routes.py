@@ -27,7 +27,7 @@ from modelport.api.runs.bodies import base_version_body, promotion_body, version
 from modelport.api.runs.predictions import RunPredictions
 from modelport.api.small_bodies import json_body
 from modelport.api.v2 import find_pool
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 from modelport.runs import records
 from modelport.runs.checks import Limits
 from modelport.runs.promotion import Wish

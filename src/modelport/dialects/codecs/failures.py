@@ -18,7 +18,7 @@ from modelport.contract.errors import (
     HTTPError,
 )
 from modelport.contract.message_maps import text_keys
-from modelport.reasons import PHRASES, standard_reason
+from modelport.problems import PHRASES, standard_reason
 
 MAX_DETAIL = 2000
 # What a header may consist of (RFC 9110, 5.1 and 5.5); a response with anything else cannot be sent.

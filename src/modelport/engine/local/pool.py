@@ -186,7 +186,7 @@ class ModelPool:
             raise Refused(503, f"the model {self.name!r} is {self.state}", 1)
         if self.scheduler.waiting >= self.settings.queue_size:
             waiting = f"{self.scheduler.waiting} calls wait for the model {self.name!r} already"
-            raise Refused(503, waiting, 1, full=True)
+            raise Refused(503, waiting, 1, queue_full=True)
 
     def submit(self, call: Call, deliver: Deliver) -> Pending:
         """Queue a call; `deliver` gets its answer, once.

@@ -21,6 +21,7 @@ from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
 from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.cycle import Cycle
+from modelport.http.heads import Head
 
 # Fields that mean something to the server, in every dialect. The first three are read here, a request with
 # another one goes the long way; all other fields mean nothing to it.
@@ -69,7 +70,8 @@ class DirectCalls:
         dialects: Iterable[DirectDialect],
         version_of: VersionOf,
     ):
-        self.engine = calls.engine
+        self.next_id = calls.engine.next_id
+        self.request_id = calls.engine.request_id
         settings = calls.settings
         self.memory = calls.memory
         self._admission = admission
@@ -90,26 +92,32 @@ class DirectCalls:
 
     def take(self, cycle: Cycle) -> bool:
         """Answer the request if it is a plain prediction; false, with nothing done, if it is not."""
+        plan: _Plan | None = cycle.head.plan
+        if plan is None:
+            plan = cycle.head.plan = self._plan(cycle.head)
+        way = plan.way
+        if way is None or cycle.waiting_for_100_continue or cycle.flow.write_paused:
+            return False
+        size = len(cycle.body)
+        if size > self._max_body:
+            return False
+        if plan.host is not None and plan.host not in self._admission.known_hosts(cycle.server):
+            return False
+        pool = way.pool(plan.name) if plan.version is None else self._version_of(plan.name, plan.version)
+        if pool is None or pool.reads_headers or pool.takes_base64 or not self.memory.take(size):
+            return False
+        return way.submit(cycle, pool, plan)
+
+    def _plan(self, head: Head) -> _Plan:
+        """What to do with each request of this head."""
         version = None
-        found = self._paths.get(cycle.path)
+        found = self._paths.get(head.path)
         if found is None:
-            found, version = self._version_at(cycle.path)
-            if found is None:
-                return False
-        if cycle.method != "POST" or len(cycle.body) > self._max_body:
-            return False
-        if cycle.waiting_for_100_continue or cycle.flow.write_paused:
-            return False
+            found, version = self._version_at(head.path)
+        if found is None or head.method != "POST":
+            return _LONG_WAY
         way, name = found
-        head = way.read(cycle.headers, self._admission.known_hosts(cycle.server))
-        if head is None:
-            return False
-        pool = way.dialect.pool(name) if version is None else self._version_of(name, version)
-        if pool is None or pool.reads_headers or pool.takes_base64:
-            return False
-        if not self.memory.take(len(cycle.body)):
-            return False
-        return way.submit(cycle, pool, *head)
+        return way.plan(head, name, version)
 
     def _version_at(self, path: str) -> tuple[tuple[_Way, str] | None, int | None]:
         """The way and model of the path, and the number of the version that answers there, if it is one."""
@@ -127,6 +135,23 @@ class DirectCalls:
         return self._head
 
 
+class _Plan(NamedTuple):
+    """What to do with each request of one head: by which way to ask which model, if it is plain.
+
+    `host` is the value of its `Host`, which must be known.
+    """
+
+    way: _Way | None
+    name: str = ""
+    version: int | None = None
+    content_type: str = ""
+    accept: str = ""
+    host: bytes | None = None
+
+
+_LONG_WAY = _Plan(None)
+
+
 class _Way:
     """The way of one dialect."""
 
@@ -134,32 +159,37 @@ class _Way:
         self.direct = direct
         self.dialect = dialect
         self.memory = direct.memory
-        self.id_field = dialect.id_field  # looked up with each answer, as is the next
+        self.pool = dialect.pool
+        self.id_field = dialect.id_field  # looked up with each answer, as are its neighbours
         self.ended = dialect.ended
         self._fields = MEANINGFUL | dialect.fields
 
-    def read(self, headers: Iterable[tuple[bytes, bytes]], known_hosts: set[bytes]) -> tuple[str, str] | None:
-        """The Content-Type and the Accept of a request; `None` if it goes the long way."""
+    def plan(self, head: Head, name: str, version: int | None) -> _Plan:
+        """How a prediction of the model is asked for by this head, if it is plain."""
         content_type = accept = ""
-        fields = self._fields
-        for field, value in headers:
-            if field in fields:
-                if field == b"content-type" and not content_type:
-                    content_type = value.decode("latin-1")
-                elif field == b"accept" and not accept:
-                    accept = value.decode("latin-1")
-                elif field != b"host" or value not in known_hosts:
-                    return None
-        return (content_type, accept) if self.dialect.reads(content_type) else None
+        host: bytes | None = None
+        for field, value in head.headers:
+            if field not in self._fields:
+                continue
+            if field == b"content-type" and not content_type:
+                content_type = value.decode("latin-1")
+            elif field == b"accept" and not accept:
+                accept = value.decode("latin-1")
+            elif field == b"host" and host is None:
+                host = value
+            else:
+                return _LONG_WAY
+        way = self if self.dialect.reads(content_type) else None
+        return _Plan(way, name, version, content_type, accept, host)
 
-    def submit(self, cycle: Cycle, pool: Pool, content_type: str, accept: str) -> bool:
+    def submit(self, cycle: Cycle, pool: Pool, plan: _Plan) -> bool:
         """Have the model asked; false if it takes no more."""
         dialect, direct = self.dialect, self.direct
         call = Call(
-            direct.engine.next_id(),
-            query=cycle.query,
-            content_type=content_type,
-            accept=accept,
+            direct.next_id(),
+            query=cycle.head.query,
+            content_type=plan.content_type,
+            accept=plan.accept,
             body=bytes(cycle.body),
             collect=dialect.collects,
             dialect=dialect.name,
@@ -173,7 +203,7 @@ class _Way:
             return False
         if dialect.began is not None:
             dialect.began()
-        cycle.connection.on_disconnect = partial(pool.cancel, pending)
+        cycle.on_disconnect = partial(pool.cancel, pending)
         if dialect.seconds is not None:
             exchange.wait(pending, dialect.seconds)
         return True
@@ -218,7 +248,7 @@ class _Exchange:
     def _send(self, cycle: Cycle, pending: Pending, answer: Answer) -> None:
         if answer.is_plain and not cycle.flow.write_paused:
             way, direct = self._way, self._way.direct
-            fields = f"x-request-id: {direct.engine.request_id(answer.id)}\r\n"
+            fields = f"x-request-id: {direct.request_id(answer.id)}\r\n"
             if way.id_field:
                 fields = f"{way.id_field}: {pending.call.request_id}\r\n{fields}"
             cycle.send_whole(direct.head_of(cycle) + fields.encode(), answer.body)

@@ -12,7 +12,7 @@ import msgspec
 
 from modelport.api.bodies import CallHeaders, read_body
 from modelport.api.job_fields import callback_of, idempotency_key, own_arguments, priority_of
-from modelport.contract.calls import Answer, Call
+from modelport.contract.calls import Answer, Call, packed
 from modelport.engine.asking import ask
 from modelport.engine.ports import Engine, Pool
 from modelport.http.asgi import Receive, Scope, header
@@ -177,7 +177,7 @@ def asks_for_job(scope: Scope, pool: Pool) -> bool:
 
 def _stored(call: Call) -> bytes:
     """The call as the job keeps it: its process has it for its only call."""
-    return msgspec.msgpack.encode(msgspec.structs.replace(call, id=1, collect=True, request_id=""))
+    return packed(msgspec.structs.replace(call, id=1, collect=True, request_id=""))
 
 
 def _hash(model: str, call: Call, callback: str | None) -> str:

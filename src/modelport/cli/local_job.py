@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from modelport.contract.calls import Answer, Call
+from modelport.contract.calls import Answer, Call, packed
 from modelport.contract.signature import Signature
 from modelport.engine.local import launch_job
 from modelport.engine.ports import JobWorker
@@ -45,7 +45,7 @@ class LocalJob(JobProcess):
         """Run the call. What the job keeps goes to `folder`; `arguments` gets what may be shown of them."""
         assert self._starting is not None
         worker, ready = self._starting
-        self.claim.job.call = msgspec.msgpack.encode(call)
+        self.claim.job.call = packed(call)
         self.folder = folder
         self._grace = cancel_grace
         self.has_begun = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 HIDDEN = "the model failed"  # what clients are told of a failure whose words are the server's alone
@@ -16,7 +18,7 @@ class Upload(msgspec.Struct, array_like=True):
     content_type: str
 
 
-class Call(msgspec.Struct, array_like=True):
+class Call(msgspec.Struct, omit_defaults=True, gc=False):
     """One request for the model. `body` is the request's body; `body_path` says where a large one lies.
 
     `fields` and `uploads` are the parts of a multipart form, in order. `alone` keeps it out of batches.
@@ -34,8 +36,8 @@ class Call(msgspec.Struct, array_like=True):
     accept: str = ""
     body: bytes = b""
     body_path: str = ""
-    fields: list[tuple[str, str]] = []
-    uploads: list[Upload] = []
+    fields: Sequence[tuple[str, str]] = ()
+    uploads: Sequence[Upload] = ()
     headers: dict[str, str] = {}
     alone: bool = False
     only_check: bool = False
@@ -45,7 +47,7 @@ class Call(msgspec.Struct, array_like=True):
     saved: str | None = None
 
 
-class Answer(msgspec.Struct, array_like=True):
+class Answer(msgspec.Struct, omit_defaults=True, gc=False):
     """The answer to a call. With `path` the body is that file; with `stream` chunks follow.
 
     `failure` is set where the model failed: class name, message and traceback, for the log.
@@ -56,7 +58,7 @@ class Answer(msgspec.Struct, array_like=True):
     status: int = 200
     content_type: str = "application/json"
     body: bytes = b""
-    headers: list[tuple[str, str]] = []
+    headers: Sequence[tuple[str, str]] = ()
     path: str = ""
     stream: bool = False
     reason: str = ""
@@ -81,3 +83,25 @@ class Chunk(msgspec.Struct, array_like=True):
     end: bool = False
     error: str = ""
     failure: str = ""
+
+
+class _ListedCall(Call, array_like=True):
+    """A call as jobs were stored with it at first: every field, in order. Such jobs may still wait."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Call).decode
+_decode_listed = msgspec.msgpack.Decoder(_ListedCall).decode
+_ARRAYS = b"\xdc\xdd" + bytes(range(0x90, 0xA0))  # what msgpack begins them with
+
+
+def packed(call: Call) -> bytes:
+    """A call as data that can be stored."""
+    return _encode(call)
+
+
+def unpacked(data: bytes) -> Call:
+    """The call that was packed. Raises `msgspec.DecodeError`."""
+    if data[:1] in _ARRAYS:
+        return Call(**msgspec.structs.asdict(_decode_listed(data)))
+    return _decode(data)

@@ -22,28 +22,17 @@ class Pending:
     became of a call that was given up: where it was, or what it took to stop it.
     """
 
-    __slots__ = (
-        "attempts",
-        "call",
-        "deadline",
-        "deliver",
-        "enqueued",
-        "lost",
-        "on_let_go",
-        "stream",
-        "wanted",
-    )
+    attempts = 0
+    wanted = True  # False once the client has left or the deadline has passed
+    stream: ChunkStream | None = None
+    lost = ""
+    on_let_go: Callable[[str], None] | None = None
 
     def __init__(self, call: Call, deliver: Deliver, enqueued: float, deadline: float):
         self.call = call
         self.deliver: Deliver = deliver
         self.enqueued = enqueued
         self.deadline = deadline
-        self.attempts = 0
-        self.wanted = True  # False once the client has left or the deadline has passed
-        self.stream: ChunkStream | None = None
-        self.lost = ""
-        self.on_let_go: Callable[[str], None] | None = None
 
     def answer(self, answer: Answer) -> None:
         """Give the answer to whoever waits; a second one is dropped."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import urllib.parse
 from collections.abc import Callable, Generator
 from typing import Any, Protocol, cast
 
@@ -15,6 +14,7 @@ from modelport.http.addresses import Address
 from modelport.http.asgi import Headers, Message, Scope
 from modelport.http.flow import Flow
 from modelport.http.framing import is_token
+from modelport.http.heads import Head
 from modelport.http.refusals import SERVER_ERROR, STOPPING, Refusal
 from modelport.problems import PHRASES
 
@@ -33,10 +33,18 @@ class Connection:
     is complete. An app that sets it need not wait on `receive()` to learn that.
     """
 
-    __slots__ = ("on_disconnect",)
+    __slots__ = ("_cycle",)
 
-    def __init__(self) -> None:
-        self.on_disconnect: Callable[[], None] | None = None
+    def __init__(self, cycle: Cycle) -> None:
+        self._cycle = cycle
+
+    @property
+    def on_disconnect(self) -> Callable[[], None] | None:
+        return self._cycle.on_disconnect
+
+    @on_disconnect.setter
+    def on_disconnect(self, callback: Callable[[], None] | None) -> None:
+        self._cycle.on_disconnect = callback
 
 
 class Line(Protocol):
@@ -110,59 +118,32 @@ def _learn_name(name: bytes) -> bytes:
 class Cycle:
     """A request whose head was read, and the state of its body and its answer.
 
-    `path` is what the percent-escapes of `raw_path` stand for. `body` is what has come of the body and was
-    not taken; `more_body` tells whether more will come.
+    `body` is what has come of the body and was not taken; `more_body` tells whether more will come.
+    `on_disconnect` is called once if the client is gone before the answer is complete.
     """
 
-    __slots__ = (
-        "_event",
-        "_length_left",
-        "_scope",
-        "app",
-        "bodiless",
-        "body",
-        "chunked",
-        "close_delimited",
-        "connection",
-        "disconnected",
-        "flow",
-        "headers",
-        "http_version",
-        "keep_alive",
-        "line",
-        "method",
-        "more_body",
-        "path",
-        "query",
-        "raw_path",
-        "response_complete",
-        "response_started",
-        "transport",
-        "waiting_for_100_continue",
-    )  # fmt: skip
+    # Most of these stay as they are: an attribute is written where one changes.
+    app: Any = None  # what is to answer
+    keep_alive = True
+    waiting_for_100_continue = False
+    more_body = True
+    disconnected = False
+    response_started = False
+    response_complete = False
+    on_disconnect: Callable[[], None] | None = None
+    _bodiless = False
+    _chunked = False
+    _close_delimited = False
+    _length_left = 0
+    _event: asyncio.Event | None = None
+    _scope: Scope | None = None
 
-    def __init__(self, line: Line, method: str, version: str, target: bytes, headers: Headers):
+    def __init__(self, line: Line, head: Head, body: bytes | bytearray):
         self.line = line
         self.transport = line.transport
         self.flow = line.flow
-        self.connection = Connection()
-        self.method = method
-        self.http_version = version
-        self.raw_path, _, self.query = target.partition(b"?")
-        path = self.raw_path.decode("ascii")
-        self.path = urllib.parse.unquote(path) if "%" in path else path
-        self.headers = headers
-        self._scope: Scope | None = None
-        self.app: Any = None  # what is to answer
-        self.keep_alive = True
-        self.waiting_for_100_continue = False
-        self.body = bytearray()
-        self.more_body = True
-        self._event: asyncio.Event | None = None
-        self.disconnected = False
-        self.response_started = self.response_complete = False
-        self.bodiless = self.chunked = self.close_delimited = False
-        self._length_left = 0
+        self.head = head
+        self.body = body
 
     @property
     def default_headers(self) -> Headers:
@@ -178,20 +159,21 @@ class Cycle:
     def scope(self) -> Scope:
         """The request as ASGI has it; the same one each time."""
         if self._scope is None:
+            head = self.head
             self._scope = {
                 "type": "http",
                 "asgi": {"version": "3.0", "spec_version": "2.3"},
-                "http_version": self.http_version,
+                "http_version": head.http_version,
                 "server": self.line.address,
                 "client": self.line.client,
                 "scheme": self.line.scheme,
-                "method": self.method,
+                "method": head.method,
                 "root_path": "",
-                "path": self.path,
-                "raw_path": self.raw_path,
-                "query_string": self.query,
-                "headers": self.headers,
-                "extensions": {"modelport": self.connection},
+                "path": head.path,
+                "raw_path": head.raw_path,
+                "query_string": head.query,
+                "headers": list(head.headers),
+                "extensions": {"modelport": Connection(self)},
             }
         return self._scope
 
@@ -206,7 +188,7 @@ class Cycle:
         """The client is gone, or nothing it still sends will be used."""
         if not self.response_complete and not self.disconnected:
             self.disconnected = True
-            callback, self.connection.on_disconnect = self.connection.on_disconnect, None
+            callback, self.on_disconnect = self.on_disconnect, None
             if callback is not None:
                 try:
                     callback()
@@ -246,7 +228,7 @@ class Cycle:
             self._give_up(STOPPING)
             raise
         except Exception:
-            logger.exception("the application failed to answer %s", self.method)
+            logger.exception("the application failed to answer %s", self.head.method)
             # Starlette answers with a 500 and raises all the same. The answer is complete, and has not said
             # that the connection ends: a client that sends its next request by it must not get a reset.
             if not self.response_complete:
@@ -347,27 +329,27 @@ class Cycle:
 
     def _frame(self, lines: list[bytes], status: int, length: int | None, chunked: bool) -> None:
         """Decide how the response body ends, and add the field that says so."""
-        self.bodiless = self.method == "HEAD" or status in (204, 304)
-        self.chunked = False
+        self._bodiless = self.head.method == "HEAD" or status in (204, 304)
+        self._chunked = False
         self._length_left = 0
         if length is not None:
             if chunked:
                 raise ValueError("a response may not have both Content-Length and Transfer-Encoding")
-            self._length_left = 0 if self.bodiless else length
-        elif self.bodiless:
+            self._length_left = 0 if self._bodiless else length
+        elif self._bodiless:
             pass
-        elif self.http_version == "1.0":
-            self.close_delimited = True
+        elif self.head.http_version == "1.0":
+            self._close_delimited = True
         else:
-            self.chunked = True
+            self._chunked = True
             lines.append(b"transfer-encoding: chunked\r\n")
 
     def _send_body(self, body: bytes, more_body: bool) -> None:
-        if self.chunked:
+        if self._chunked:
             content = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
             self.transport.write(content if more_body else content + b"0\r\n\r\n")
-        elif not self.bodiless:
-            if not self.close_delimited:
+        elif not self._bodiless:
+            if not self._close_delimited:
                 self._length_left -= len(body)
                 if self._length_left < 0:
                     raise RuntimeError("the response body is longer than its Content-Length")
@@ -379,8 +361,9 @@ class Cycle:
         if self._length_left:
             raise RuntimeError("the response body is shorter than its Content-Length")
         self.response_complete = True
-        self.connection.on_disconnect = None  # it refers to this request: no work for the garbage collector
-        self.wake()
+        self.on_disconnect = None  # it refers to this request: no work for the garbage collector
+        if self._event is not None:
+            self._event.set()
         if not self.keep_alive:
             if self.more_body:
                 self.line.linger()

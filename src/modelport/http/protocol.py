@@ -129,7 +129,7 @@ class HttpProtocol(RequestReader):
         running = self._running
         if running is None or running.response_started:
             return False
-        return running.http_version == "1.1"
+        return running.head.http_version == "1.1"
 
     def pause_writing(self) -> None:
         self.flow.pause_writing()
@@ -212,11 +212,13 @@ class HttpProtocol(RequestReader):
         self._fresh = None
         if self._discarding:
             self._discard(len(data))
-        elif self._stash:
+        elif self._stash or len(self.pipeline) >= MAX_PIPELINED:
             self._stash.append(data)
+            self.flow.held = True
             self.flow.pause_reading()
         elif len(data) <= SLICE:
-            self._feed(data)
+            if not (self._is_between and self._read_known(data)):
+                self._feed(data)
         else:
             view = memoryview(data)
             self._stash.extend(view[i : i + SLICE] for i in range(0, len(data), SLICE))
@@ -233,14 +235,16 @@ class HttpProtocol(RequestReader):
         if stash:
             flow.pause_reading()
 
-    def _enqueue(self, cycle: Cycle, *, for_server: bool) -> None:
-        """Run the request now, or after those before it on this connection."""
+    def _enqueue(self, cycle: Cycle, *, for_server: bool) -> bool:
+        """Have the request answered after those before it on this connection; true if there is none."""
         self.cycle = cycle
         cycle.app = _answer_options if for_server else self.server.app
-        if self._running is None or self._running.response_complete:
-            self._running, self._is_unbegun = cycle, True
-        else:
-            self.pipeline.appendleft(cycle)
+        running = self._running
+        if running is None or running.response_complete:
+            self._running = cycle
+            return True
+        self.pipeline.appendleft(cycle)
+        return False
 
     def _begin_read(self, *, at_once: bool) -> None:
         """Begin the request that was read; if not at once, then in the next turn of the event loop."""

@@ -18,6 +18,7 @@ from modelport.http.addresses import Address
 from modelport.http.asgi import Headers
 from modelport.http.cycle import Cycle, logger
 from modelport.http.flow import MOST_UNREAD, Flow
+from modelport.http.heads import Head
 from modelport.http.refusals import Refusal, RequestRefused
 from modelport.http.server_state import ServerState
 from modelport.http.watches import BodyWatch
@@ -54,6 +55,8 @@ class RequestReader(asyncio.Protocol):
         self._is_unbegun = False  # whether the running one was read just now and has not begun,
         self._fresh: asyncio.Handle | None = None  # and what will begin it
         self._since: float | None = None  # the clock of the current phase; None: starts at the next tick
+        self._is_between = True  # whether the parser stands before a request that may come
+        self._goes_on = True  # whether it will after this one
         # The head that is being read
         self._has_begun = False  # whether there ever was one
         self._in_head = True
@@ -95,7 +98,10 @@ class RequestReader(asyncio.Protocol):
     def _begin_read(self, *, at_once: bool) -> None:
         raise NotImplementedError
 
-    def _enqueue(self, cycle: Cycle, *, for_server: bool) -> None:
+    def _begin(self, cycle: Cycle) -> None:
+        raise NotImplementedError
+
+    def _enqueue(self, cycle: Cycle, *, for_server: bool) -> bool:
         raise NotImplementedError
 
     def _awaits_body(self) -> bool:
@@ -105,6 +111,7 @@ class RequestReader(asyncio.Protocol):
 
     def _feed(self, data: bytes | memoryview) -> None:
         size = self._read_size = len(data)
+        was_between = self._is_between
         if self._in_head:
             self._head_bytes += size
         elif self._awaits_body():
@@ -128,14 +135,37 @@ class RequestReader(asyncio.Protocol):
         elif self._chunked:
             self._count_overhead(size)
         cycle = self.cycle
-        if cycle is not None and cycle.body:
+        if cycle is not None:
             if len(cycle.body) > MOST_UNREAD:
                 self.flow.pause_reading()
-            if cycle.more_body:
+            if cycle.more_body and cycle.body:
                 cycle.wake()  # the end of a body tells it by itself
+            elif was_between and self._is_between:
+                self._learn(data, cycle)
         running = self._running
         if self._is_unbegun and running is not None:
             self._begin_read(at_once=not running.more_body)  # the rest of a body may come in the next turn
+
+    def _read_known(self, data: bytes) -> bool:
+        """Take a request that came whole, and whose head is known; false, with nothing done, if it is not."""
+        head, end = self.server.heads.find(data)
+        if head is None:
+            return False
+        self._has_begun = True
+        self._in_head = self._chunked = False
+        self._since = None
+        cycle = Cycle(self, head, data[end:])
+        cycle.more_body = False
+        cycle.keep_alive = not self.server.is_ending
+        if self._enqueue(cycle, for_server=False):
+            self._begin(cycle)
+        return True
+
+    def _learn(self, data: bytes | memoryview, cycle: Cycle) -> None:
+        """Remember the head of what was read, if it may be sent again and mean the same."""
+        if self._chunked or self._expects_100 or cycle.head.http_version != "1.1" or self.url == b"*":
+            return
+        self.server.heads.learn(bytes(data), cycle.head, self.body.bytes)
 
     def _refusal(self, exc: httptools.HttpParserError, data: bytes | memoryview) -> Refusal:
         cause = exc.__context__
@@ -185,6 +215,7 @@ class RequestReader(asyncio.Protocol):
     # --- parser callbacks --------------------------------------------------------------------------
 
     def on_message_begin(self) -> None:
+        self._is_between = False
         self.url = b""
         self.headers = []
         self._has_begun = self._in_head = True
@@ -244,10 +275,12 @@ class RequestReader(asyncio.Protocol):
             first = self._running is None or self._running.response_complete
             head = len(target) + 32 + framing.header_size(self.headers)
             self._overhead, self._credit = 0, head if first else self._read_size
-        cycle = Cycle(self, method.decode("ascii"), version, target, self.headers)
-        cycle.keep_alive = version != "1.0" and parser.should_keep_alive() and not self.server.is_ending
+        self._goes_on = parser.should_keep_alive()
+        cycle = Cycle(self, Head(method.decode("ascii"), version, target, self.headers), bytearray())
+        cycle.keep_alive = version != "1.0" and self._goes_on and not self.server.is_ending
         cycle.waiting_for_100_continue = self._expects_100
-        self._enqueue(cycle, for_server=target == b"*")
+        if self._enqueue(cycle, for_server=target == b"*"):
+            self._is_unbegun = True
 
     def _check_head(self, version: str, method: bytes) -> None:
         limits = self.limits
@@ -277,4 +310,5 @@ class RequestReader(asyncio.Protocol):
         if cycle is None or self._upgrades:
             return
         cycle.more_body = False
+        self._is_between = self._goes_on
         cycle.wake()

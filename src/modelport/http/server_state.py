@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from modelport.http.crowd import Crowd
 from modelport.http.cycle import Cycle
+from modelport.http.heads import KnownHeads
 from modelport.http.limits import HttpLimits
 from modelport.http.sweep import Sweep, Swept
 
@@ -41,6 +42,7 @@ class ServerState:
         self.vacant = asyncio.Event()  # set while there are neither connections nor tasks
         self.vacant.set()
         self.crowd = Crowd(limits.connections, limits.connections_of_one)
+        self.heads = KnownHeads()
         self._sweep = Sweep(self.loop, self.connections, limits)
 
     def enter(self, connection: Member) -> None:

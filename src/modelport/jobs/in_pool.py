@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from modelport.contract.calls import HIDDEN, Answer, Call
+from modelport.contract.calls import HIDDEN, Answer, Call, unpacked
 from modelport.engine.asking import ask
 from modelport.engine.pending import BEFORE_IT_RAN, Pending
 from modelport.engine.ports import Engine, Pool, PoolState, Refused
@@ -36,7 +36,7 @@ def runs_in_pool(claim: Claim) -> bool:
 
 def call_of(claim: Claim) -> Call:
     """The call that a job consists of."""
-    return msgspec.msgpack.decode(claim.job.call, type=Call)
+    return unpacked(claim.job.call)
 
 
 class PoolAttempt:
@@ -137,7 +137,7 @@ class PoolAttempt:
             state=State.FAILED,
             status=answer.status,
             reason=answer.reason,
-            headers=answer.headers,
+            headers=list(answer.headers),
             result=answer.body,
             result_type=answer.content_type if answer.body else "",
             error=error,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from modelport.contract.calls import HIDDEN, Answer, Call
+from modelport.contract.calls import HIDDEN, Answer, unpacked
 from modelport.contract.current_job import KNOWS_JOB
 from modelport.engine.output import printable
 from modelport.engine.ports import JobLauncher, JobWorker
@@ -77,7 +77,7 @@ class JobProcess:
             if self._to_stop.is_set():  # its code has not begun, and never will
                 worker.kill("cancelled")
                 return
-            call = msgspec.msgpack.decode(self.claim.job.call, type=Call)
+            call = unpacked(self.claim.job.call)
             order = JobOrder(call, self.claim.job.id, self.claim.attempt, str(self.folder))
             worker.send(Kind.JOB, order)
             self.has_begun = True
@@ -245,7 +245,7 @@ class JobProcess:
             state=State.FAILED,
             status=answer.status,
             reason=reason,
-            headers=answer.headers,
+            headers=list(answer.headers),
             result=answer.body,
             result_type=answer.content_type if answer.body else "",
             error=error or f"status {answer.status}",

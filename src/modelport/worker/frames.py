@@ -25,6 +25,7 @@ from modelport.guards.table_limits import TableLimits
 
 HEADER = struct.Struct(">IB")
 MAX_MESSAGE = 64 * 1024 * 1024
+READ_BYTES = 256 << 10  # by a worker, at once
 
 
 class Kind(IntEnum):
@@ -171,10 +172,12 @@ class FrameBuffer:
     def __init__(self) -> None:
         self._data = bytearray()
 
-    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+    def feed(self, data: bytes | memoryview) -> list[tuple[int, bytes]]:
         """The frames that `data` completes, as kind and message. Raises `FrameError` on one too large."""
-        buffer = self._data
-        buffer += data
+        buffer: bytes | bytearray | memoryview = data
+        if self._data:
+            self._data += data
+            buffer = self._data
         frames: list[tuple[int, bytes]] = []
         start = 0
         while len(buffer) - start >= HEADER.size:
@@ -188,8 +191,10 @@ class FrameBuffer:
                 break
             frames.append((kind, bytes(buffer[start + HEADER.size : end])))
             start = end
-        if start:
-            del buffer[:start]
+        if buffer is data:
+            self._data += data[start:]
+        elif start:
+            del self._data[:start]
         return frames
 
     @property
@@ -209,6 +214,8 @@ class FrameSocket:
         self._buffer = FrameBuffer()
         self._waiting: list[tuple[int, bytes]] = []
         self._sending = threading.Lock()  # a job's own threads report, too
+        # One for all reads: a new one each time would be mapped and unmapped by the system.
+        self._read = memoryview(bytearray(READ_BYTES))
 
     def send(self, kind: Kind, message: Any) -> None:
         frame = encode(kind, message)
@@ -217,12 +224,12 @@ class FrameSocket:
 
     def receive(self) -> tuple[int, Any] | None:
         while not self._waiting:
-            data = self._sock.recv(262144)
-            if not data:
+            size = self._sock.recv_into(self._read)
+            if not size:
                 if self._buffer.partial:
                     raise FrameError("the stream ended in the middle of a frame")
                 return None
-            self._waiting.extend(self._buffer.feed(data))
+            self._waiting.extend(self._buffer.feed(self._read[:size]))
         kind, data = self._waiting.pop(0)
         return kind, decode(kind, data)
 

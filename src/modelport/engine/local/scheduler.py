@@ -60,6 +60,7 @@ class Scheduler:
         self._batch_size = 1
         self._fill = 1  # so many waiting calls are a batch that waits for no more
         self._max_wait = 0.0
+        self._seconds = settings.timeout or NEVER  # that a call may take
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -79,11 +80,13 @@ class Scheduler:
     def submit(self, call: Call, deliver: Deliver) -> Pending:
         """Queue a call; `deliver` gets its answer, once."""
         now = self._loop.time()
-        pending = Pending(call, deliver, now, now + (self.settings.timeout or NEVER))
+        pending = Pending(call, deliver, now, now + self._seconds)
+        if not self.pending:
+            self._empty.clear()
         self.pending[call.id] = pending
         self._queue.append(pending)
-        self._empty.clear()
-        self.wake()
+        if not self._dispatching:
+            self.wake()
         if self._deadline_timer is None:
             self._deadline_timer = self._loop.call_at(pending.deadline, self._on_deadline)
         return pending

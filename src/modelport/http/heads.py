@@ -1,0 +1,63 @@
+"""Heads of requests, and those that were read before.
+
+A client that keeps its connection sends the same head again and again, to the byte. It is parsed and judged
+once: what the parser makes of the same bytes, from the same state, is the same. So only a head that came
+whole, with the whole of its body, on a connection whose parser stood before a request, is remembered; and it
+is recognised only there.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+from typing import Any
+
+from modelport.http.asgi import Headers
+
+MAX_HEAD = 1024  # bytes of one that is remembered
+MOST_HEADS = 512
+END = b"\r\n\r\n"
+
+
+class Head:
+    """What a request says before its body. Requests that send the same bytes share it: nobody changes it.
+
+    `path` is what the percent-escapes of `raw_path` stand for, `length` that of the body, once it is known.
+    `plan` is for whoever is offered requests before the application is: what it will do with each of them.
+    """
+
+    __slots__ = ("headers", "http_version", "length", "method", "path", "plan", "query", "raw_path")
+
+    def __init__(self, method: str, version: str, target: bytes, headers: Headers):
+        self.method = method
+        self.http_version = version
+        self.raw_path, _, self.query = target.partition(b"?")
+        path = self.raw_path.decode("ascii")
+        self.path = urllib.parse.unquote(path) if "%" in path else path
+        self.headers = headers
+        self.length = 0
+        self.plan: Any = None
+
+
+class KnownHeads:
+    """The heads that were read by the connections of one server, by their bytes."""
+
+    def __init__(self) -> None:
+        self._heads: dict[bytes, Head] = {}
+
+    def find(self, data: bytes) -> tuple[Head | None, int]:
+        """The head of the whole request that `data` is, and where its body begins; `None` if not known."""
+        end = data.find(END) + len(END)
+        head = self._heads.get(data[:end])
+        if head is not None and len(data) - end != head.length:
+            head = None
+        return head, end
+
+    def learn(self, data: bytes, head: Head, length: int) -> None:
+        """Remember the head of a request that was read, if `data` is all of it, with a body of `length`."""
+        end = data.find(END) + len(END)
+        if end + length != len(data) or end > MAX_HEAD:
+            return
+        if len(self._heads) >= MOST_HEADS:
+            self._heads.clear()
+        head.length = length
+        self._heads[data[:end]] = head

@@ -1,4 +1,4 @@
-"""Claims that a stop of the server cuts off between their commit and the start of their process."""
+"""Claims that something comes in between of: a stop of the server, or another job that is submitted."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from making import new_job, states_of
 
+from modelport.jobs import runner as runner_module
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.presence import Presence
 from modelport.jobs.records import Claim
@@ -64,4 +65,31 @@ async def test_a_claim_that_nobody_was_told_of_is_given_back(
     assert (found.attempt, found.owner) == (0, "")
     states = await states_of(store, job.id)
     assert State.INTERRUPTED not in states
+    await store.close()
+
+
+async def test_what_is_submitted_during_a_claim_is_claimed_at_once_after_it(
+    where: str, tmp_path: Path, anyio_backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing() -> None:
+        """A rescue looks again, too."""
+
+    monkeypatch.setattr(runner_module, "POLL_SECONDS", 3600.0)  # nobody looks again without being told
+    store = await SlowToTell.open(where)
+    assert isinstance(store, SlowToTell)
+    store.hold()
+    one = runner(store, tmp_path)
+    monkeypatch.setattr(one, "_rescue", nothing)
+    running = asyncio.create_task(one.run())
+    await store.claimed.wait()
+    found_nothing = store.told
+    await store.submit(new_job(kind="train"))
+    one.wake()
+    store.hold()
+    found_nothing.set()
+    async with asyncio.timeout(60):
+        await store.claimed.wait()
+    running.cancel()
+    store.told.set()
+    await asyncio.gather(running, return_exceptions=True)
     await store.close()

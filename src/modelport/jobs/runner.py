@@ -1,4 +1,37 @@
-"""Claiming jobs that wait, up to so many at once, keeping the claims alive, and rescuing lost ones."""
+"""Claiming jobs that wait, up to so many at once, keeping the claims alive, and rescuing lost ones.
+
+A claim is a row that says who runs the job (`owner`), with which token, and until when (the lease). What must
+hold: each job that was answered is run, at no time by two who both can write its end, and a job whose server
+is gone does not stay as if it still ran. What stands in the way, and what is done about it:
+
+- *The server is killed.* Its leases end, and the next look of any server finds the job and moves it on
+  (`_rescue`). A server of the same machine that is gone shows by its lock, and a SQLite file has one server:
+  then nobody waits for the lease.
+- *A server that is thought dead goes on* (a frozen machine, a network that was cut). Its token is older than
+  that of the next claim, so whatever it writes is refused, and it ends its process when it learns of it
+  (`abandon`). What it does beside writing nobody can undo: so it ends that itself, before its lease is over,
+  if it could not renew it for `FENCE_SECONDS` (`fence`).
+- *This process was asleep*, and wakes with leases that are over. Its first acts are a renewal before any
+  rescue, so that it does not rescue its own, and one good try before it fences: nobody else may have come.
+- *The database does not answer.* Renewing has a deadline, since a try that hangs would hide that the lease
+  runs out. On a SQLite file nobody else can take a job: there what runs goes on, and writes later.
+- *The server stops while a claim is being committed.* The jobs would be ours without our knowing, until the
+  lease ends. So the claim is waited for, and what it brought is given back.
+- *A task is cancelled before its first step*, and then runs nothing of itself, not even its `finally`. So the
+  claims that no task has taken care of are given back here, at the end of `run`.
+- *A cancellation comes between claim and start.* The store has it, and the job is not in `running` yet: what
+  is cancelled while claims are on their way is kept in `_cancelled`, and told to the job when it begins.
+- *Somebody submits just while we look.* `wake` cuts the wait short, and is forgotten before a look, not
+  after it: at worst one look finds nothing. Work of other servers is seen by looking each second.
+- *A bug in running one job.* It is logged, and costs that job only: its lease ends, and it is rescued. A bug
+  in the rest ends this task, which `JobService` starts again.
+- *A model cannot be loaded.* Its jobs are not claimed before it was ready once, so that they do not use up
+  their attempts on it.
+
+Why leases and tokens both: a lease says when another may begin, and cannot stop the first; a token stops the
+first where it counts, in the database, and cannot say when. Why a task for each: claiming must not wait for a
+database that is slow to renew, nor renewing for one that is slow to rescue.
+"""
 
 from __future__ import annotations
 
@@ -71,6 +104,7 @@ class JobRunner:
                 tasks.create_task(self._keep_leases())
                 tasks.create_task(self._repeat(LEASE_SECONDS / 3, self._rescue))
                 while True:
+                    self._wake.clear()
                     await self._claim(tasks)
                     await self._wait()
         finally:
@@ -80,7 +114,6 @@ class JobRunner:
 
     async def _wait(self) -> None:
         """Until there may be something to claim."""
-        self._wake.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(POLL_SECONDS):
                 await self._wake.wait()

@@ -32,5 +32,5 @@ async def test_a_pool_that_is_live_already_becomes_no_other_version(tmp_path: Pa
         await pool.settled.wait()
         assert one.engine.make_live(pool) is one.pool
         assert one.engine.make_live(pool) is pool
-        assert one.engine.versions == {("m", 0): one.pool}
+        assert one.engine.beside == {one.pool}
         assert one.engine.pools == {"m": pool}

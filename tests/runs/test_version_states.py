@@ -59,6 +59,15 @@ def test_a_change_that_the_table_does_not_have_is_refused(before: VersionState, 
     assert record.state is before
 
 
+def test_every_state_is_reached_from_every_other() -> None:
+    assert set(TRANSITIONS) == set(VersionState)
+    for start in VersionState:
+        seen = {start}
+        while (more := seen | {after for before in seen for after in TRANSITIONS[before]}) != seen:
+            seen = more
+        assert seen == set(VersionState)
+
+
 class Lives(RuleBasedStateMachine):
     """What `Versions` does to the records, without waiting: loading ends when a rule says so."""
 
@@ -66,7 +75,7 @@ class Lives(RuleBasedStateMachine):
         super().__init__()
         self.residents = Residents(2)
         self.live: dict[str, Pool] = {}
-        self.loading: list[Resident] = []
+        self.loading: list[tuple[Resident, Pool]] = []
         self.clock = itertools.count(1)
         self.held: Counter[Any] = Counter()
         self.used: Counter[Any] = Counter()
@@ -80,6 +89,22 @@ class Lives(RuleBasedStateMachine):
     def tidy(self) -> None:
         for record in self.residents.to_unload():
             self.unload(record)
+
+    def load(self, record: Resident) -> None:
+        if record.state is VersionState.BESIDE:  # it has failed since it was loaded
+            self.residents.unloaded(record)
+        if record.state is not VersionState.LOADING:
+            record.move(VersionState.LOADING, pool_of(*record.key))
+        record.loader = cast("Any", object())
+        assert record.pool is not None
+        self.loading.append((record, record.pool))
+
+    def can_answer(self, record: Resident) -> bool:
+        live = self.live[record.key[0]]
+        if live.version == record.key[1] and live.state is not PoolState.FAILED:
+            return True
+        beside = record.state is VersionState.BESIDE
+        return beside and fake(record.pool).state is not PoolState.FAILED
 
     def unload(self, record: Resident) -> None:
         assert record.state in (VersionState.BESIDE, VersionState.LOADING)
@@ -99,16 +124,16 @@ class Lives(RuleBasedStateMachine):
             return
         record.users += 1
         self.used[key] += 1
-        if record.state is VersionState.ABSENT and record not in self.loading:
+        if self.can_answer(record) or record.loader is not None:
+            return
+        if record.state in (VersionState.ABSENT, VersionState.LIVE):  # else it has a place
             over, unused = self.residents.over(more=1), self.residents.unused()
             for one in unused[:over]:
                 self.unload(one)
             if over > len(unused) and not record.holders:
                 self.leave(key)
                 return
-            record.move(VersionState.LOADING, pool_of(model, version))
-            record.loader = cast("Any", object())
-            self.loading.append(record)
+        self.load(record)
 
     def leave(self, key: tuple[str, int]) -> None:
         record = self.residents.of(key)
@@ -125,13 +150,17 @@ class Lives(RuleBasedStateMachine):
     @precondition(lambda self: self.loading)
     @rule(data=st.data(), works=st.booleans())
     def loading_ends(self, data: st.DataObject, works: bool) -> None:
-        record = data.draw(st.sampled_from(self.loading))
-        self.loading.remove(record)
+        record, pool = data.draw(st.sampled_from(self.loading))
+        self.loading.remove((record, pool))
+        is_beside = record.state is VersionState.LOADING  # else it was made live meanwhile
         if works:
-            record.move(VersionState.BESIDE, record.pool)
+            if is_beside:
+                record.move(VersionState.BESIDE, pool)
             record.used_at = next(self.clock)
         else:
-            self.residents.unloaded(record)
+            fake(pool).state = PoolState.FAILED
+            if is_beside:
+                self.residents.unloaded(record)
         record.loader = None
         self.residents.let_go(record)
 
@@ -153,18 +182,41 @@ class Lives(RuleBasedStateMachine):
     def beside(self) -> list[Resident]:
         return [record for record in self.residents if record.state is VersionState.BESIDE]
 
-    @precondition(lambda self: self.beside())
-    @rule(data=st.data(), stays=st.booleans())
-    def promote(self, data: st.DataObject, stays: bool) -> None:
-        record = data.draw(st.sampled_from(self.beside()))
+    def placed(self) -> list[Resident]:
+        return [record for record in self.residents if record.has_place]
+
+    @precondition(lambda self: self.placed())
+    @rule(data=st.data(), loads=st.booleans())
+    def promote(self, data: st.DataObject, loads: bool) -> None:
+        """Another version becomes live, perhaps before that or the one that was so has loaded."""
+        record = data.draw(st.sampled_from(self.placed()))
         pool, before = record.pool, self.live[record.key[0]]
         assert pool is not None
+        was = self.residents.of((before.name, before.version))
+        if loads:
+            fake(before).signature = None
+        has_failed = before.state is PoolState.FAILED
+        stays = VersionState.LOADING if before.signature is None else VersionState.BESIDE
+        expected = VersionState.ABSENT if has_failed else stays
+        if was is record:
+            expected = VersionState.LIVE  # it was loaded again, since the live one has failed
+        elif was.pool is not before:
+            expected = was.state  # it was loaded again, and stays beside
         self.live[pool.name] = pool
-        self.residents.took_over(pool, before, next(self.clock), stays=stays)
-        was = self.residents.get((before.name, before.version))
-        state = VersionState.ABSENT if was is None else was.state
-        assert state is (VersionState.BESIDE if stays else VersionState.ABSENT)
+        self.residents.took_over(pool, before, next(self.clock))
+        assert was.state is expected
+        assert record.state is VersionState.LIVE
+        self.residents.let_go(was)
         self.tidy()
+
+    @rule(model=MODEL)
+    def the_live_one_fails(self, model: str) -> None:
+        fake(self.live[model]).state = PoolState.FAILED
+
+    @precondition(lambda self: self.beside())
+    @rule(data=st.data())
+    def one_beside_fails(self, data: st.DataObject) -> None:
+        fake(data.draw(st.sampled_from(self.beside())).pool).state = PoolState.FAILED
 
     @precondition(lambda self: self.beside())
     @rule(data=st.data())
@@ -181,8 +233,11 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def one_version_of_each_model_is_live(self) -> None:
-        live = [r for r in self.residents if r.state is VersionState.LIVE]
-        assert {r.key: r.pool for r in live} == {(p.name, p.version): p for p in self.live.values()}
+        live = {r.key: r.pool for r in self.residents if r.state is VersionState.LIVE}
+        answering = {(p.name, p.version): p for p in self.live.values() if p.state is not PoolState.FAILED}
+        failed = {(p.name, p.version): p for p in self.live.values() if p.state is PoolState.FAILED}
+        assert {key: pool for key, pool in live.items() if key not in failed} == answering
+        assert all(failed[key] is pool for key, pool in live.items() if key in failed)
 
     @invariant()
     def there_are_more_than_may_be_only_while_each_is_needed(self) -> None:
@@ -197,7 +252,7 @@ class Lives(RuleBasedStateMachine):
     def no_record_is_kept_that_says_nothing(self) -> None:
         for record in self.residents:
             says = record.state is not VersionState.ABSENT or record.is_kept or record.removed
-            assert says, record.key
+            assert says or record.loader is not None, record.key
 
 
 Lives.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

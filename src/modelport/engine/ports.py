@@ -35,6 +35,11 @@ class PoolState(enum.StrEnum):
     FAILED = "failed"
     STOPPED = "stopped"
 
+    @property
+    def has_workers(self) -> bool:
+        """False before the start, and after what has ended every worker."""
+        return self in (PoolState.LOADING, PoolState.WARMING, PoolState.READY)
+
 
 class Refused(Problem):
     """A call that is not taken: why, and the seconds after which to try again."""
@@ -224,11 +229,6 @@ class Engine(Protocol):
         """The pool of each model that is live."""
         ...
 
-    @property
-    def versions(self) -> Mapping[tuple[str, int], Pool]:
-        """The pools of other versions that are loaded."""
-        ...
-
     async def open(self) -> None:
         """Make the spool folder and a pool for each model, without workers. Raises `OSError`."""
         ...
@@ -241,8 +241,8 @@ class Engine(Protocol):
         """A pool for a version of a model, without workers yet; it is stopped with the engine."""
         ...
 
-    def drop_version(self, name: str, version: int) -> Pool | None:
-        """Know a version no longer; returns its pool, for the caller to stop it, or `None`."""
+    def drop(self, pool: Pool) -> None:
+        """Know a pool that is not live no longer: the caller stops it."""
         ...
 
     def make_live(self, pool: Pool) -> Pool:

@@ -5,15 +5,32 @@ What can go wrong, and what answers it:
 - *It is unloaded under a request, or while it is to become live.* Whoever needs a version says so in its
   record: `users` are requests, `holders` are promotions, canaries and shadows. What has either, or a call
   that is not answered, is never among `unused`.
-- *It is loaded twice.* Loading is a state, and the record has the one task that does it.
+- *It is loaded twice.* Loading is a state, and the record has the one task that does it. All who ask wait for
+  that task, and none of them ends it by leaving.
 - *There are more than the machine has room for.* Places are counted by the records: what loads or is loaded
   beside the live one has one. A version that is held gets one in any case, and the next tidying evens it out.
+- *All places are taken by what has calls still, and nobody asks again.* `busy` names those versions, whose
+  last calls are waited for.
 - *Its run was removed meanwhile.* `removed` stays in the record: nobody begins to use the version any more,
   and it goes with its last call.
-- *The live one has failed.* Its record can load again, beside the pool that has failed.
-- *Another one becomes live.* One call moves both records; the one that was live is the last to be unloaded.
+- *The live one has failed.* Its record can load again, beside the pool that has failed, and become live anew.
+- *It fails while it is to become live*, after it was loaded, and a request has it loaded again. The record
+  says which pool the version has now, and that one becomes live, though it still loads. Whoever loads it sees
+  by the state that it stands beside no longer, and neither moves nor unloads it.
+- *Another one becomes live.* One call moves both records. The one that was live stays loaded, and counts as
+  just used, so that the way back is short; where it never was ready it goes on loading; where it has no
+  workers there is nothing to keep.
+- *A request is faster than the start of the server*, and has a version loaded with which its model is about
+  to begin. Then `began` finds a record that is not absent, and leaves it.
+- *Records of versions that nobody knows any more pile up.* One that says nothing is forgotten, by whoever
+  takes the last thing away that it said.
 
-Nothing here waits or starts anything: `runs.versions` does, and asks here what may be.
+Why records, and not a set for each of these: whether a version may go depends on all of them in one moment.
+Nothing here waits or starts anything, so there is nothing between question and change, and no lock;
+`runs.versions` waits and starts, and asks here what may be. Which pool answers for a model also stands in the
+engine, which the hot path asks and which knows nothing of versions; it is told in the same step. A promotion
+that is under way and the traffic of a model are about models, not versions, and stand in `runs.promotion` and
+`runs.canary`: what they need of a version is that it is held.
 """
 
 from __future__ import annotations
@@ -38,7 +55,8 @@ class VersionState(enum.StrEnum):
 
 TRANSITIONS: dict[VersionState, frozenset[VersionState]] = {
     VersionState.ABSENT: frozenset({VersionState.LOADING, VersionState.LIVE}),
-    VersionState.LOADING: frozenset({VersionState.BESIDE, VersionState.ABSENT}),
+    # To live where it failed while it was to become that, and somebody had it loaded again.
+    VersionState.LOADING: frozenset({VersionState.BESIDE, VersionState.LIVE, VersionState.ABSENT}),
     VersionState.BESIDE: frozenset({VersionState.LIVE, VersionState.ABSENT}),
     # To loading where it was not ready yet when another one took its place, or where it has failed.
     VersionState.LIVE: frozenset({VersionState.BESIDE, VersionState.LOADING, VersionState.ABSENT}),
@@ -122,12 +140,12 @@ class Residents:
         if record.state is VersionState.ABSENT:  # else a request was faster, and has loaded it beside
             record.move(VersionState.LIVE, pool)
 
-    def took_over(self, pool: Pool, before: Pool, now: float, *, stays: bool) -> None:
-        """`pool` answers for its model, and `before` no longer; that `stays` loaded, or has no workers."""
+    def took_over(self, pool: Pool, before: Pool, now: float) -> None:
+        """`pool` answers for its model, and `before` no longer; that stays loaded, if it has workers."""
         key = (before.name, before.version)
         record = self.of(key)
         if record.pool is before and record.state is VersionState.LIVE:
-            if not stays:
+            if not before.state.has_workers:
                 record.move(VersionState.ABSENT, None)
             elif before.signature is None:
                 record.move(VersionState.LOADING, before)

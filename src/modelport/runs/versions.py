@@ -94,12 +94,14 @@ class Versions:
         self._residents.began(pool)
 
     def make_live(self, pool: Pool) -> None:
-        """Let a version answer for its model; the one that did until now counts as just used."""
+        """Let a version answer for its model; the one that did until now counts as just used.
+
+        Where `pool` has failed since it was handed out, and the version was loaded again, that is the one.
+        """
+        pool = self.loaded_pool(pool.name, pool.version) or pool
         before = self.engine.make_live(pool)
         if before is not pool:
-            stays = (before.name, before.version) in self.engine.versions
-            now = asyncio.get_running_loop().time()
-            self._residents.took_over(pool, before, now, stays=stays)
+            self._residents.took_over(pool, before, asyncio.get_running_loop().time())
 
     def is_used(self, model: str, version: int) -> bool:
         """True if a version is pinned, or a request is about it now."""
@@ -151,12 +153,14 @@ class Versions:
         pool = record.pool if record.state is VersionState.LOADING else await self._start(record)
         assert pool is not None  # what is loading has one
         await pool.settled.wait()
+        is_beside = record.state is VersionState.LOADING  # and was not made live meanwhile
         if pool.signature is None or pool.state is PoolState.FAILED:
-            self.engine.drop_version(model, version)
-            self._unload(self._residents.unloaded(record))
+            if is_beside:
+                self._unload(record)
             why = "the log of the server says why"  # with the paths that are no client's business
             raise RunError(503, f"version {version} of {model!r} could not be loaded; {why}")
-        record.move(VersionState.BESIDE, pool)
+        if is_beside:
+            record.move(VersionState.BESIDE, pool)
         record.used_at = asyncio.get_running_loop().time()
         return pool
 
@@ -210,11 +214,12 @@ class Versions:
         self._tidy()
 
     def _remove(self, record: Resident) -> None:
-        self.engine.drop_version(*record.key)
         log.info("%s: version %d is unloaded", *record.key)
-        self._unload(self._residents.unloaded(record))
+        self._unload(record)
 
-    def _unload(self, pool: Pool) -> None:
+    def _unload(self, record: Resident) -> None:
+        pool = self._residents.unloaded(record)
+        self.engine.drop(pool)
         task = asyncio.create_task(pool.stop())
         self._unloading.add(task)
         task.add_done_callback(self._unloading.discard)

@@ -27,7 +27,7 @@ log = logging.getLogger("modelport.engine")
 class LocalEngine:
     """All models of a server. `start` it in a running event loop, `stop` it in the same one.
 
-    `pools` has the pool of each model that is live; `versions` those of other versions that are loaded.
+    `pools` has the pool of each model that is live; `beside` those of other versions that have workers.
     """
 
     def __init__(self, sources: Sequence[Source], settings: Settings):
@@ -37,7 +37,7 @@ class LocalEngine:
         self.spool = Spool(settings.spool_dir)
         self._watching: asyncio.Task[DeathWatch | None] | None = None
         self.pools: dict[str, ModelPool] = {}
-        self.versions: dict[tuple[str, int], ModelPool] = {}
+        self.beside: set[ModelPool] = set()
         self.shares: dict[str, Router] = {}  # of models that have a canary
         self.instance = secrets.token_hex(4)  # part of every request id, so that restarts differ
         self.draining = False  # true once the server has been told to stop
@@ -72,12 +72,13 @@ class LocalEngine:
     def new_pool(self, source: Source, version: int) -> ModelPool:
         """A pool for a version of a model, without workers yet; it is stopped with the engine."""
         pool = ModelPool(source, self.settings, self.spool, version)
-        self.versions[source.name, version] = pool
+        self.beside.add(pool)
         return pool
 
-    def drop_version(self, name: str, version: int) -> Pool | None:
-        """Know a version no longer; returns its pool, for the caller to stop it, or `None`."""
-        return self.versions.pop((name, version), None)
+    def drop(self, pool: Pool) -> None:
+        """Know a pool that is not live no longer: the caller stops it."""
+        assert isinstance(pool, ModelPool)  # it came from `new_pool`, or was live
+        self.beside.discard(pool)
 
     def make_live(self, pool: Pool) -> Pool:
         """Let `pool` answer for its model from the next call on; returns the one that did until now.
@@ -88,11 +89,11 @@ class LocalEngine:
         if before is pool:
             return pool
         assert isinstance(pool, ModelPool)  # it came from `new_pool`
-        self.versions.pop((pool.name, pool.version), None)
-        if before.state in (PoolState.WAITING, PoolState.FAILED):
-            before.settled.set()  # nobody will start it any more
+        self.beside.discard(pool)
+        if before.state.has_workers:
+            self.beside.add(before)
         else:
-            self.versions[before.name, before.version] = before
+            before.settled.set()  # nobody will start it any more
         pool.observers, before.observers = before.observers, ()
         self.pools[pool.name] = pool
         return before
@@ -148,8 +149,8 @@ class LocalEngine:
             await pool.settled.wait()
 
     def all_pools(self) -> list[ModelPool]:
-        """Every pool that has workers, of every version."""
-        return [*self.pools.values(), *self.versions.values()]
+        """Every pool that has workers, or will, of every version."""
+        return [*self.pools.values(), *self.beside]
 
     async def drain(self, seconds: float) -> bool:
         """Take no more calls, wait for those that run. False if some were left at the end."""

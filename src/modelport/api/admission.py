@@ -4,6 +4,31 @@ There are no keys yet, so who can reach the server may use it, and so may every 
 opens, unless two things are checked. *Whose page sends it*: browsers say so in `Origin` and `Sec-Fetch-Site`.
 *What the server is called*: a page can have its own name lead to 127.0.0.1 once it is loaded (DNS rebinding);
 then the browser holds this server for the page's own, and only `Host` still tells.
+
+What can go wrong, and what answers it:
+
+- *A way in forgets the door.* There are two: the application asks `refusal` before it routes, so that no
+  route or page can be reached around it; and the shortest way of a prediction takes a request only if
+  its `Host` is among `known_hosts`, which this module alone fills, and it has none of the fields `OF_PAGES`.
+  All else goes the long way. A test walks every endpoint and finds it closed.
+- *The door costs the hot path.* There it is one look-up of bytes as they were sent; what is known is
+  remembered for each address of this machine, and no more of it than `MOST_HOSTS` and `MOST_ADDRESSES`.
+- *A name is remembered for one address and used at another.* Whether names are judged depends on the
+  address: on the loopback, where only this machine comes in, they are; elsewhere who runs the server has
+  given it names that it cannot know, unless the settings say them. So what is known is kept apart by address.
+- *One name is written in many ways.* Case, a dot at the end, Punycode, a port, brackets: hosts and origins
+  are compared in their normal form (`security.hosts`). What has none is nobody's name, and refused.
+- *Two programs read different names out of one request.* Two fields of a name that is judged are refused,
+  and a target that names a host has taken the place of the field before (`http`).
+- *A proxy ends TLS.* The page then has https and we have http. So an origin is compared by name and port,
+  with the usual port of its own scheme.
+- *Reading is harmless, and a GET that runs the model is not.* Browsers keep answers from foreign pages, so
+  GET, HEAD and OPTIONS are not asked for their page, but for a GET that `runs_model`. There browsers may send
+  no `Origin`; then the `Referer` tells, and one that sends none of the three is taken for a foreign page.
+- *A refusal tells a stranger something.* It repeats nothing that was sent, and names the setting that would
+  let them in. No answer to a refused request has the fields that let a foreign page read it.
+
+Why it judges requests and not connections: one connection of a proxy carries those of many pages.
 """
 
 from __future__ import annotations

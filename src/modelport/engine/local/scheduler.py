@@ -4,6 +4,40 @@ A worker has credit: how many calls it may hold at once. Slow models have one, s
 behind a call while another worker is free; models that answer in microseconds get as many as they answer
 in about two milliseconds, so that one frame carries several; models that take batches get a batch, and
 only when they are idle.
+
+What must hold: each call that is taken is answered once, whatever happens to its client or its worker; a
+client's files go when nobody writes or reads them any more; one bad call costs no other its answer. What
+stands in the way, and what is done about it:
+
+- *The client leaves, or the deadline passes, while the worker computes.* The call is answered in the
+  worker's place, and stays with the worker as one that nobody wants: what the worker says of it later is
+  dropped, and only then do its files go.
+- *A call that nobody wants does not end.* After the grace its worker is killed; but not while that runs
+  another call, or has one in its batch, that somebody waits for. Then it is looked at again.
+- *The worker dies.* Shared memory says which call it ran, and that one is answered 500. Those that only
+  waited go back to the front of the queue, in their order.
+- *It dies and nobody can say of which call*, as with a batch. Each is tried again alone. The one that ends a
+  worker with no other call to blame, twice, is the one.
+- *It dies in the middle of an answer that is streamed.* The client has seen the beginning, so nothing is
+  tried again: the stream ends with an error.
+- *A worker answers a call that it was not given.* It is broken, or worse: `FrameError`, and whoever reads its
+  frames ends it.
+- *A call cannot be sent*, being larger than a frame may be. Each that was to share its frame is sent alone,
+  and the one is answered 400.
+- *A burst arrives in one turn of the event loop.* Work is handed out once for all of them, after the turn,
+  and not all to the first worker that is free.
+- *The clients of a batch come back together, one read after another.* A batch waits a few turns of the loop
+  while each makes it larger, never for time to pass; only what the model or batching asks for waits for
+  time, and no longer than from the arrival of its oldest call.
+- *A timer for each call would cost more than a fast call.* All calls may take equally long, so `pending` is
+  in the order of the deadlines, and one timer looks at its beginning. A stream that moves gets a new
+  deadline, and its place at the end.
+- *The workers are gone for good*, or the server stops. Every call is answered, waiting or running, and
+  `drained` waits for just that.
+
+Why one thread and no locks: everything here happens in callbacks of the event loop, each of which leaves
+queue, `pending` and the workers' `in_flight` in agreement. Whether a call is answered is not asked of a
+flag: `Pending` gives its receiver away with the first answer.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ import pytest
 from msgspec.structs import replace
 from serving import MODELS, Server, serving
 
-from modelport.api.endpoints import ENDPOINTS
 from modelport.api.endpoints.row import Endpoint
+from modelport.api.endpoints.table import ENDPOINTS
 from modelport.api.handlers import Handlers
 from modelport.api.routing import routes_of
 from modelport.settings import Settings

@@ -11,7 +11,7 @@ from job_calls import ASYNC, Gate, ended, train
 from serving import Server, serving
 
 from modelport.api.job_answers import store_problem
-from modelport.api.mlup.errors import mlup_problem
+from modelport.dialects.mlup.server.errors import mlup_problem
 from modelport.jobs.errors import QueueFull
 
 MODELS = ("works=trainable:Works", "other=trainable:Works")

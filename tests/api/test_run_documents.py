@@ -49,7 +49,7 @@ def told(document: dict[str, Any]) -> set[Method]:
 
 
 def documents(**more: Any) -> list[dict[str, Any]]:
-    options = {"root": RootApi("versioned", is_long=False), **more}
+    options = {"root": RootApi("versioned", "mlup", is_long=False), **more}
     return [make([SIGNATURE], **options) for make in (openapi_document, swagger_document)]
 
 
@@ -62,7 +62,7 @@ def test_both_documents_list_every_route_of_runs_and_versions() -> None:
 
 
 def test_runs_are_at_the_root_only_where_a_model_is_meant() -> None:
-    for document in documents(root=RootApi(None, is_long=False)):
+    for document in documents(root=RootApi(None, "mlup", is_long=False)):
         paths = {path for _, path in told(document)}
         assert "/runs" not in paths
         assert f"{MODEL}/runs" in paths

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from starlette.applications import Starlette
@@ -16,28 +16,28 @@ from starlette.routing import BaseRoute, Match, Route
 
 from modelport.api.admission import Admission
 from modelport.api.calls import CallHandler
-from modelport.api.direct import DirectCalls
+from modelport.api.dialects import Parts, root_dialect, servers
+from modelport.api.direct import DirectCalls, DirectDialect
 from modelport.api.documents_routes import DocumentRoutes
-from modelport.api.endpoints import ENDPOINTS
 from modelport.api.endpoints.models import PREDICT_MODEL
 from modelport.api.endpoints.root import PREDICT_ROOT
 from modelport.api.endpoints.row import Endpoint
-from modelport.api.envelope import Envelope
+from modelport.api.endpoints.table import ENDPOINTS
 from modelport.api.handlers import Handlers
 from modelport.api.health import Health
 from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
 from modelport.api.listings import Listings
-from modelport.api.mlup.configuration import MlupConfiguration
-from modelport.api.mlup.routes import MlupApi
 from modelport.api.model_calls import ModelCalls, direct_predictions
 from modelport.api.near_paths import near_path
 from modelport.api.preferences import preferences
+from modelport.api.root.root import Root
 from modelport.api.routing import EndpointRoute, paths_of_gets_that_run, routes_of
 from modelport.api.runs.predictions import RunPredictions
 from modelport.api.runs.run_routes import RunRoutes, problem_of
 from modelport.api.runs.version_routes import VersionRoutes
+from modelport.api.taken import Taken
 from modelport.api.training import Trainings
 from modelport.api.v2 import V2, find_pool
 from modelport.engine.ports import Engine
@@ -57,6 +57,7 @@ class Application:
     """modelport as an ASGI application, over an engine that lives elsewhere (`serving.life`).
 
     `routes` are somebody else's, relative to the base path; they come before those of the same paths here.
+    `configurations` has by a dialect's name what a file of the original system says.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Application:
         runs: RunService,
         settings: Settings,
         routes: Sequence[BaseRoute] = (),
-        mlup: MlupConfiguration | None = None,
+        configurations: Mapping[str, Any] | None = None,
     ):
         self.engine = engine
         self.runs = runs
@@ -88,16 +89,41 @@ class Application:
         self._job_routes = JobRoutes(jobs, self._listings, self.base_path)
         self._submission = JobSubmission(engine, jobs, settings, self._calls.memory)
         self._job_answers = JobAnswers(self._submission, self._job_routes, self._calls, self.base_path)
-        self._mlup = MlupApi(self._calls, self._submission, self._job_answers, self.base_path, mlup)
+        self._root = Root(
+            root_dialect(settings), self._calls, self._submission, self._job_answers, self.base_path
+        )
+        self._run_predictions = RunPredictions(
+            runs, self._calls, self._job_answers, self._root.predictions.predict
+        )
+        parts = self._parts(configurations or {})
+        self._dialects = {server: server(parts) for server in servers()}
         self.direct = self._direct_calls()
         self._others: Any = self._cold_routes()
         self._admitted: Any = self._with_cors(self._route)
-        self._answer = Envelope(self._http, self.base_path, routes) if settings.envelope else self._http
+        self._answer = self._http
+        for dialect in self._dialects.values():
+            self._answer = dialect.around(self._answer)
+
+    def _parts(self, configurations: Mapping[str, Any]) -> Parts:
+        """What the dialects build on."""
+        return Parts(
+            self._calls,
+            self._job_answers,
+            self.runs,
+            self._run_predictions,
+            self._listings,
+            self._root,
+            self.base_path,
+            self._own_routes,
+            configurations,
+        )
 
     def _direct_calls(self) -> DirectCalls:
-        dialects = [direct_predictions(self._calls, self._predict_paths)]
+        dialects: list[DirectDialect] = [direct_predictions(self._calls, self._predict_paths)]
         if not self._is_replaced(PREDICT_ROOT.route):
-            dialects.append(self._mlup.predictions.direct(self._mlup.path))
+            dialects.append(self._root.predictions.direct(self._root.path))
+        for dialect in self._dialects.values():
+            dialects += dialect.direct()
         # Their own routes may be where a version answers.
         version_of = _of_no_version if self._own_routes else self.runs.versions.ready_pool
         return DirectCalls(self._calls, self.admission, dialects, version_of)
@@ -136,8 +162,8 @@ class Application:
         refused = self.admission.refusal(scope, runs_model=runs_model)
         if refused is None:
             await self._admitted(scope, receive, send)
-        elif self._mlup.predict_handler(_without_slashes(scope["path"]), scope["method"]) is not None:
-            await self._mlup.predictions.refuse(send, refused)
+        elif (taken := self._taken(_without_slashes(scope["path"]), scope["method"])) is not None:
+            await taken.refuse(send, refused)
         else:
             await send_problem(send, refused, self._request_id())
 
@@ -152,11 +178,20 @@ class Application:
                 return
             await self._job_answers.predict_at_once(scope, receive, send, pool)
             return
-        at_root = self._mlup.predict_handler(path, scope["method"])
-        if at_root is not None:
-            await at_root(scope, receive, send)
+        taken = self._taken(path, scope["method"])
+        if taken is not None:
+            await taken.answer(scope, receive, send)
             return
         await self._cold(scope, receive, send, path)
+
+    def _taken(self, path: str, method: str) -> Taken | None:
+        """What answers such a request without a route."""
+        taken = self._root.taken(path, method)
+        for dialect in self._dialects.values():
+            if taken is not None:
+                break
+            taken = dialect.taken(path, method)
+        return taken
 
     async def _cold(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         if self.base_path:
@@ -170,15 +205,10 @@ class Application:
         await self._others(scope, receive, send)
 
     def _handlers(self) -> Handlers:
-        predictions = RunPredictions(
-            self.runs, self._calls, self._job_answers, self._mlup.predictions.predict
-        )
+        predictions = self._run_predictions
 
         def of_path(request: Request) -> str:
             return find_pool(self.engine, request.path_params["model"]).name
-
-        def of_root(request: Request) -> str:
-            return self._mlup.model.known_name()
 
         listings = self._listings
         return Handlers(
@@ -187,12 +217,12 @@ class Application:
             calls=ModelCalls(self.engine, self._calls, self._job_answers),
             trainings=Trainings(self.engine, self.jobs, listings, self.settings, "train"),
             validations=Trainings(self.engine, self.jobs, listings, self.settings, "validate"),
-            mlup=self._mlup,
-            root_runs=RunRoutes(self.runs, predictions, listings, of_root, self.base_path, at_root=True),
             runs=RunRoutes(self.runs, predictions, listings, of_path, self.base_path),
             versions=VersionRoutes(self.runs, predictions, listings, self.base_path),
             jobs=self._job_routes,
             documents=DocumentRoutes(self.engine, self.settings, self.base_path),
+            root=self._root,
+            dialects=self._dialects,
         )
 
     # -- errors of the cold routes -----------------------------------------------------------------

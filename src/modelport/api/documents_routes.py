@@ -14,8 +14,9 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.staticfiles import StaticFiles
 
 import modelport
+from modelport.api.dialects import root_dialect
 from modelport.api.documents import STATIC_DIR
-from modelport.api.mlup.model import RootModel
+from modelport.api.root.model import RootModel
 from modelport.engine.ports import Engine
 from modelport.settings import Settings
 
@@ -58,7 +59,7 @@ class DocumentRoutes:
     def _root_api(self) -> Any:
         from modelport.api.documents.root import RootApi
 
-        return RootApi(self._root.name, self.settings.is_long_predict, self.settings.envelope)
+        return RootApi(self._root.name, root_dialect(self.settings).name, self.settings.is_long_predict)
 
     async def swagger_page(self, request: Request) -> Response:
         from modelport.api.documents.pages import swagger_page

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar, cast
 
+from modelport.api.dialects import DialectServer
 from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.health import Health
 from modelport.api.job_routes import JobRoutes
-from modelport.api.mlup.routes import MlupApi
 from modelport.api.model_calls import ModelCalls
+from modelport.api.root.root import Root
 from modelport.api.runs.run_routes import RunRoutes
 from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.training import Trainings
 from modelport.api.v2 import V2
 
+Dialect = TypeVar("Dialect", bound=DialectServer)
+
 
 class Handlers(NamedTuple):
-    """One of each kind. `root_runs` are those of the model at the root."""
+    """One of each kind; of the dialects, by their classes."""
 
     health: Health
     v2: V2
     calls: ModelCalls
     trainings: Trainings
     validations: Trainings
-    mlup: MlupApi
-    root_runs: RunRoutes
     runs: RunRoutes
     versions: VersionRoutes
     jobs: JobRoutes
     documents: DocumentRoutes
+    root: Root
+    dialects: Mapping[type[DialectServer], DialectServer]
+
+    def of(self, dialect: type[Dialect]) -> Dialect:
+        """The one of this class."""
+        return cast("Dialect", self.dialects[dialect])

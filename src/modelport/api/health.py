@@ -6,7 +6,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.json_answers import json_response
-from modelport.api.resources.mlup import Health as RootHealth
 from modelport.api.resources.server import Live, ModelReady, ModelState, Ready
 from modelport.api.v2 import find_pool
 from modelport.engine.ports import Engine, Pool, PoolState
@@ -21,10 +20,6 @@ class Health:
     async def live(self, request: Request) -> Response:
         """`GET /v2/health/live` (Open Inference Protocol): 200 from the first moment."""
         return json_response(Live(live=True))
-
-    async def health(self, request: Request) -> Response:
-        """`GET /health`: the server is not frozen. mlup's page and its clients have a key each."""
-        return json_response(RootHealth(200, 200))
 
     async def ready(self, request: Request) -> Response:
         """`GET /v2/health/ready`: 200 if every model answers, else 503; either way it says which do."""

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from modelport.api.mlup.configuration import MlupConfiguration, architecture
 from modelport.cli.mlup_keys import (
     BINARIZERS,
     BLOCKS,
@@ -23,6 +22,7 @@ from modelport.cli.mlup_keys import (
 )
 from modelport.cli.mlup_reading import read_mlup_file
 from modelport.contract.model_options import Column, ModelOptions
+from modelport.dialects.mlup.configuration import MlupConfiguration, architecture
 from modelport.home import expanded
 from modelport.settings.checking import SettingsError, checked_setting
 from modelport.settings.settings import Mode

@@ -69,7 +69,7 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
             LiveView(life.engine, url).open()
 
     try:
-        life = Life(sources, settings, mlup.shown if mlup else None)
+        life = Life(sources, settings, {"mlup": mlup.shown} if mlup else None)
         run(serve(life, sock, announce))
     except ModelLoadError as error:
         raise SourceError(str(error)) from None

@@ -14,8 +14,8 @@ from typing import Any
 
 NAMES = (
     "v2",
-    "lesson",
     "mlup",
+    "lesson",
 )
 
 

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from starlette.routing import BaseRoute
 
 from modelport.api.app import Application
-from modelport.api.mlup.configuration import MlupConfiguration
 from modelport.engine.local import make_engine
 from modelport.jobs.service import JobService
 from modelport.runs.recording import record_run
@@ -35,22 +35,29 @@ log = logging.getLogger("modelport.server")
 
 
 class Life:
-    """Engine, storage, jobs, runs and application of one server, in one event loop. `start` it, `end` it."""
+    """Engine, storage, jobs, runs and application of one server, in one event loop. `start` it, `end` it.
 
-    def __init__(self, sources: Sequence[Source], settings: Settings, mlup: MlupConfiguration | None = None):
+    `configurations` are those of the application.
+    """
+
+    def __init__(
+        self, sources: Sequence[Source], settings: Settings, configurations: Mapping[str, Any] | None = None
+    ):
         self.settings = settings
         self.engine = make_engine(sources, settings)
         self.storage = Storage(settings)
         self.jobs = JobService(self.engine, self.storage, settings, when_trained=record_run)
         self.runs = RunService(self.engine, self.storage, self.jobs.folders, settings)
-        self._mlup = mlup
+        self._configurations = configurations
         self._calls_end: asyncio.Task[None] | None = None
         self._jobs_end: asyncio.Task[None] | None = None
         self._gave_up = False
 
     def application(self, settings: Settings | None = None, routes: Sequence[BaseRoute] = ()) -> Application:
         """The application over what lives here; where it is mounted, settings of that place."""
-        return Application(self.engine, self.jobs, self.runs, settings or self.settings, routes, self._mlup)
+        return Application(
+            self.engine, self.jobs, self.runs, settings or self.settings, routes, self._configurations
+        )
 
     async def start(self) -> None:
         """Start everything; returns before the models are ready.

@@ -9,17 +9,15 @@ from urllib.parse import quote
 
 from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import identifier
-from modelport.api.documents.envelopes import with_envelopes
-from modelport.api.documents.own_schemas import name_of
 from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Resource
 from modelport.api.documents.resources import CONNECTION, FOREIGN_NAME, FOREIGN_PAGE
 from modelport.api.documents.root import RootApi, get_predict_answers, predict_answers, run_predict_answers
-from modelport.api.endpoints import ENDPOINTS
 from modelport.api.endpoints.models import MODEL
-from modelport.api.endpoints.root import PREDICT_ROOT, ROOT
+from modelport.api.endpoints.root import PREDICT_ROOT, TAG
 from modelport.api.endpoints.row import Endpoint
-from modelport.api.endpoints.runs import RUNS_OF_ROOT
 from modelport.api.endpoints.statuses import BORDER, CALLED, SWITCHED_OFF
+from modelport.api.endpoints.table import ENDPOINTS, OF_ROOT
+from modelport.api.resources.described import name_of
 from modelport.api.resources.server import Failure
 from modelport.contract.signature import Signature
 from modelport.problems import PROBLEM_JSON
@@ -49,8 +47,8 @@ def resources(
     """Every resource there is, in the order of the documents, each operation id once."""
     served = Served(normal_base_path(base_path), predict, train, root)
     found = [_with_errors(one, _admission(one)) for one in _listed(signatures, served)]
-    if root is not None and root.envelope:
-        found = with_envelopes(found, served.base)
+    if root is not None:
+        found = root.spoken.around(found, served.base)
     return _with_own_ids([_with_errors(one, CONNECTION) for one in found])
 
 
@@ -71,7 +69,7 @@ def _listed(signatures: Sequence[Signature], served: Served) -> Iterable[Resourc
         if row == of_models[0]:
             for signature in signatures:
                 yield from _of_model(of_models, signature, served)
-        elif row in ROOT or row in RUNS_OF_ROOT:
+        elif row in OF_ROOT:
             if at_root is not None and served.root is not None:
                 yield from _of_root(row, at_root, served, served.root)
         elif row.tag and row not in of_models:
@@ -114,8 +112,8 @@ def _call(listed: Resource, row: Endpoint, signature: Signature, *, enabled: boo
 def _of_root(row: Endpoint, signature: Signature, served: Served, root: RootApi) -> Iterable[Resource]:
     """A resource at the root, whose predictions are answered in the words of the dialect there."""
     listed = _resource(row, served)
-    if row in ROOT:
-        listed = listed._replace(tag=root.tag)
+    if row.tag == TAG:
+        listed = listed._replace(tag=root.spoken.tag)
     if row.name == "get_predict":
         if root.is_long and served.predict:
             yield listed._replace(answers=get_predict_answers(root))

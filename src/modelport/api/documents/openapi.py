@@ -8,7 +8,6 @@ from typing import Any
 
 from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
-from modelport.api.documents.envelopes import envelope_schemas
 from modelport.api.documents.examples import body_example
 from modelport.api.documents.listing import implemented, resources
 from modelport.api.documents.resource import AS_JOB, Resource
@@ -52,10 +51,11 @@ def openapi_document(
     """The OpenAPI 3.1 document of a server with these models. Pure; the caller keeps the result.
 
     `predict` and `train` are false where the endpoints are disabled and answer 402.
-    `stringify_predictions` says that unwrapped answers are sent as strings; `root` is the mlup API.
+    `stringify_predictions` says that unwrapped answers are sent as strings; `root` is the one-model API.
     """
     listed = implemented(resources(signatures, base_path, predict=predict, train=train, root=root))
-    named = fixed_schemas(stringify=stringify_predictions) | envelope_schemas(listed)
+    of_root = root.spoken.schemas(listed) if root is not None else {}
+    named = fixed_schemas(stringify=stringify_predictions) | of_root
     definitions = Definitions(PREFIX)
     fixed = Scope(definitions, "modelport", named, convert)
     for name in fixed.local:

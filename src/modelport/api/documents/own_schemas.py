@@ -7,26 +7,19 @@ from typing import Any
 
 import msgspec
 
+from modelport.api.documents.dialects import documents
 from modelport.api.documents.schemas import Schema
-from modelport.api.endpoints import ENDPOINTS
-from modelport.api.resources.described import Named
-from modelport.api.resources.mlup import LongPrediction, PredictError, PredictResult
+from modelport.api.endpoints.table import ENDPOINTS
+from modelport.api.resources.described import Named, name_of
 from modelport.api.resources.server import Failure
-
-# Of errors, and of predictions at the root, which are no answers of a row.
-OTHERS = (Failure, PredictResult, LongPrediction, PredictError)
-
-
-def name_of(kind: Any) -> str:
-    """The name of a type in the documents."""
-    return kind.name if isinstance(kind, Named) else kind.__name__
 
 
 def own_schemas() -> dict[str, Schema]:
-    """The named schemas of everything in the table of endpoints."""
+    """The named schemas of everything in the table of endpoints, and of what stands in no row."""
     answers = (answer.type for row in ENDPOINTS for answer in row.answers.values())
     bodies = (row.body for row in ENDPOINTS)
-    return schemas_of(kind for kind in (*answers, *bodies, *OTHERS) if kind is not None)
+    others = (kind for document in documents().values() for kind in document.types)
+    return schemas_of(kind for kind in (*answers, *bodies, Failure, *others) if kind is not None)
 
 
 def schemas_of(kinds: Iterable[Any]) -> dict[str, Schema]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from modelport.api.documents.own_schemas import name_of
 from modelport.api.endpoints.row import Parameter
+from modelport.api.resources.described import name_of
 from modelport.contract.signature import JSON, Operation, Signature
 from modelport.jobs.views import Job
 

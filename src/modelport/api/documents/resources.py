@@ -6,18 +6,18 @@ Schemas are JSON Schema 2020-12; `swagger.py` converts them down.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
+from modelport.api.documents.dialects import documents
 from modelport.api.documents.own_schemas import own_schemas
 from modelport.api.documents.schemas import Schema
 
 TITLE = "modelport"
-# The groups of the operations, in the order of the pages.
+# The groups of the operations, in the order of the pages. Behind the first come those of dialects.
 TAGS = {
     "models": "The models: what they are, predictions, trainings and validations",
-    "mlup": "The default model, as clients of mlup ask for it",
-    "lesson": "The default model, as clients of the Made-With-ML lesson ask for it",
     "runs": "What was trained, with which parameters, and how good it is",
     "model versions": "The versions of models, and which of them is live",
     "jobs": "Long work, and what has become of it",
@@ -100,7 +100,13 @@ def fixed_schemas(*, stringify: bool) -> dict[str, Schema]:
 def described_tags(used: Iterable[str]) -> list[dict[str, str]]:
     """The groups that are in use, with what belongs to each."""
     found = set(used)
-    return [{"name": name, "description": words} for name, words in TAGS.items() if name in found]
+    (first, words), *others = TAGS.items()
+    of_dialects = chain.from_iterable(document.tags.items() for document in documents().values())
+    return [
+        {"name": name, "description": words}
+        for name, words in ((first, words), *of_dialects, *others)
+        if name in found
+    ]
 
 
 def wrapped(answer: Schema) -> Schema:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from modelport.api.documents.own_schemas import name_of
+from modelport.api.documents.dialects import RootDocument, documents
 from modelport.api.documents.resource import Answer
 from modelport.api.documents.resources import ERRORS
-from modelport.api.resources.mlup import (
-    LongPrediction,
-    PredictError,
-    PredictionId,
-    Predictions,
-    PredictResult,
-)
+from modelport.api.resources.described import name_of
 from modelport.contract.signature import JSON
 
 # The errors that have the dialect's shape: a prediction is answered in it from the first to the last.
@@ -21,41 +15,30 @@ OWN = (400, 402, 403, 406, 413, 415, 421, 422, 429, 500, 501, 503, 507)
 
 
 class RootApi(NamedTuple):
-    """Which model answers at the root, `None` for none, and whether its predictions are fetched later.
-
-    With `envelope` its answers are those of the Made-With-ML lesson.
-    """
+    """Which model answers at the root, `None` for none, in which dialect, and whether its predictions are
+    fetched later."""
 
     model: str | None
+    dialect: str
     is_long: bool
-    envelope: bool = False
 
     @property
-    def tag(self) -> str:
-        """The group that its operations stand in."""
-        return "lesson" if self.envelope else "mlup"
-
-    @property
-    def answer(self) -> str:
-        """The name of the schema of a prediction."""
-        return name_of(Predictions if self.envelope else PredictResult)
-
-    @property
-    def begun(self) -> str:
-        """The name of the schema of a prediction that is fetched later."""
-        return name_of(PredictionId if self.envelope else LongPrediction)
+    def spoken(self) -> RootDocument:
+        """What the documents say of the dialect."""
+        found = documents()[self.dialect].root
+        assert found is not None  # it speaks here
+        return found
 
 
 def predict_answers(root: RootApi) -> dict[int, Answer]:
     """The answers of a prediction at the root that have shapes of its dialect."""
+    spoken = root.spoken
+    errors = {status: ERRORS[status].words for status in OWN} | dict(spoken.statuses)
     answers: dict[int, Answer] = {
-        status: (ERRORS[status].words, JSON, name_of(PredictError))
-        for status in (*OWN, 504 if root.envelope else 408)
+        status: (words, JSON, name_of(spoken.error)) for status, words in errors.items()
     }
-    answers[200] = ("The prediction, or its id", JSON, root.begun if root.is_long else root.answer)
-    if not root.envelope:
-        answers[408] = ("The prediction took too long", JSON, name_of(PredictError))
-        answers[429] = ("Too many requests or rows", JSON, name_of(PredictError))
+    good = spoken.begun if root.is_long else spoken.answer
+    answers[200] = ("The prediction, or its id", JSON, name_of(good))
     return dict(sorted(answers.items()))
 
 
@@ -68,8 +51,9 @@ def run_predict_answers(root: RootApi, *, enabled: bool) -> dict[int, Answer]:
 
 def get_predict_answers(root: RootApi) -> dict[int, Answer]:
     """The answers of a prediction that is fetched."""
+    error = name_of(root.spoken.error)
     return {
-        200: ("The prediction", JSON, root.answer),
-        408: ("It is not there yet, or no longer", JSON, name_of(PredictError)),
-        500: ("The prediction failed", JSON, name_of(PredictError)),
+        200: ("The prediction", JSON, name_of(root.spoken.answer)),
+        408: ("It is not there yet, or no longer", JSON, error),
+        500: ("The prediction failed", JSON, error),
     }

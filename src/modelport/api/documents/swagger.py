@@ -13,7 +13,6 @@ from typing import Any
 from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
 from modelport.api.documents.downgrade import downgraded
-from modelport.api.documents.envelopes import envelope_schemas
 from modelport.api.documents.examples import body_example
 from modelport.api.documents.listing import resources
 from modelport.api.documents.resource import Resource
@@ -61,7 +60,8 @@ def swagger_document(
         for one in resources(signatures, base_path, predict=predict, train=train, root=root)
         if one.method != "get" or one.operation is None  # DEEPaaS has no predictions by GET
     ]
-    named = fixed_schemas(stringify=stringify_predictions) | envelope_schemas(listed)
+    of_root = root.spoken.schemas(listed) if root is not None else {}
+    named = fixed_schemas(stringify=stringify_predictions) | of_root
     definitions = Definitions(PREFIX)
     fixed = _scope(definitions, "modelport", named, widths=False)
     for name in fixed.local:

@@ -1,4 +1,4 @@
-"""Runs: what was trained, and how good it is. For each model, and for that at the root."""
+"""Runs: what was trained, and how good it is. For each model, and as a dialect has it, at the root."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ ADMIN, PREDICT, READ = AccessScope.ADMIN, AccessScope.PREDICT, AccessScope.READ
 TAG = "runs"
 
 
-def _runs(prefix: str, theirs: Callable[[Handlers], RunRoutes]) -> Iterable[Endpoint]:
+def runs_below(prefix: str, theirs: Callable[[Handlers], RunRoutes]) -> Iterable[Endpoint]:
+    """The runs of the model at a path, and what answers there."""
     run = f"{prefix}/runs/{{run_id}}"
     page = data("A page of runs, the best first if there is an order, else the newest", Runs)
     yield Endpoint(
@@ -58,5 +59,4 @@ def _runs(prefix: str, theirs: Callable[[Handlers], RunRoutes]) -> Iterable[Endp
     )  # fmt: skip
 
 
-RUNS = tuple(_runs(MODEL, lambda on: on.runs))
-RUNS_OF_ROOT = tuple(_runs("", lambda on: on.root_runs))
+RUNS = tuple(runs_below(MODEL, lambda on: on.runs))

@@ -1,12 +1,11 @@
 """The server itself: what it is, and whether it can answer.
 
-DEEPaaS, mlup and the Open Inference Protocol have these endpoints, too, and pass over what is sent besides.
+DEEPaaS and the Open Inference Protocol have these endpoints, too, and pass over what is sent besides.
 """
 
 from __future__ import annotations
 
 from modelport.api.endpoints.row import AccessScope, Answer, Endpoint, data
-from modelport.api.resources.mlup import Health
 from modelport.api.resources.server import Live, ModelList, Ready, Version, Versions
 
 OPEN, READ, ADMIN = AccessScope.OPEN, AccessScope.READ, AccessScope.ADMIN
@@ -33,12 +32,6 @@ SERVER = (
         {200: data("Whether every model can answer", Ready), 503: data("Some model cannot answer", Ready)},
         is_lenient=True,
     ),
-    Endpoint(
-        "GET", "/health", lambda on: on.health.health, OPEN,
-        "health", "health", "Whether the server runs, for mlup's clients",
-        {200: data("The server runs", Health)}, is_lenient=True,
-    ),
-    Endpoint("OPTIONS", "/health", lambda on: on.health.health, OPEN, is_lenient=True),
     Endpoint(
         "GET", "/v2/models/", lambda on: on.v2.models, READ,
         "models", "models", "Return loaded models and its information",

@@ -25,3 +25,8 @@ Cursor = Annotated[str | None, words("For the next page")]
 VersionNumber = Annotated[int, Meta(ge=0, description="0 is the model as its source has it")]
 NamedVersion = Annotated[int | str, words("A version, by its number or an alias")]
 Performance = Annotated[dict[str, Any], words("How good it is, nested: overall, class, slices")]
+
+
+def name_of(kind: Any) -> str:
+    """The name of a type in the documents."""
+    return kind.name if isinstance(kind, Named) else kind.__name__

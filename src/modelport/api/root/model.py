@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelport.engine.ports import Engine, Pool
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 from modelport.settings import Settings
 from modelport.settings.settings import Mode
 

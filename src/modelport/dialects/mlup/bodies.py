@@ -1,11 +1,10 @@
-"""What the model at the root answers, in the words of mlup and of the Made-With-ML lesson."""
+"""The bodies of answers as mlup has them."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET
 
 from modelport.api.resources.described import words
 
@@ -53,13 +52,3 @@ class ErrorDetail(msgspec.Struct):
 class PredictError(msgspec.Struct):
     detail: list[ErrorDetail]
     predict_id: str | None
-
-
-class PredictionId(msgspec.Struct):
-    predict_id: str
-
-
-class Predictions(msgspec.Struct):
-    """What the model answered; what is no object is under predictions."""
-
-    predictions: Annotated[Any, words("What the model answered, if it is no object")] = UNSET

@@ -18,14 +18,12 @@ from modelport.api.calls import CallHandler
 from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_submission import JobForm, JobSubmission, NotBound
-from modelport.api.mlup.dialect import HEADER, root_dialect
-from modelport.api.mlup.errors import QUEUE_FULL, TIMED_OUT
+from modelport.api.root.dialect import HEADER, QUEUE_FULL, TIMED_OUT, RootDialect
 from modelport.engine.ports import Pool
 from modelport.http.asgi import Receive, Scope, Send
-from modelport.http.problems import Problem
 from modelport.jobs.records import Job
 from modelport.jobs.states import ENDED, State
-from modelport.settings import Settings
+from modelport.problems import Problem
 from modelport.storage.errors import StoreError
 
 log = logging.getLogger("modelport.api")
@@ -40,13 +38,13 @@ class LongPredictions:
     """Predictions that outlive their request. One for the application; it keeps no state of a request."""
 
     def __init__(
-        self, submission: JobSubmission, answers: JobAnswers, calls: CallHandler, settings: Settings
+        self, dialect: RootDialect, submission: JobSubmission, answers: JobAnswers, calls: CallHandler
     ):
         self.submission = submission
         self.answers = answers
         self.calls = calls
-        self.settings = settings
-        self.dialect = root_dialect(settings)
+        self.settings = calls.settings
+        self.dialect = dialect
 
     async def begin(
         self, scope: Scope, receive: Receive, send: Send, pool: Pool, predict_id: uuid.UUID

@@ -1,15 +1,17 @@
-"""The resources at the root as the documents list them where the lesson's envelope is around them."""
+"""What the API documents say of the lesson: the resources at the root, with its envelope around them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from modelport.api.documents.dialects import DialectDocument, RootDocument
 from modelport.api.documents.own_schemas import schemas_of
 from modelport.api.documents.resource import Answer, Resource
 from modelport.api.documents.resources import ERRORS
 from modelport.api.documents.schemas import Schema
-from modelport.api.resources.mlup import PredictionId, Predictions
+from modelport.api.resources.server import Failure
 from modelport.contract.signature import JSON
+from modelport.dialects.lesson.bodies import PredictionId, Predictions
 from modelport.problems import PROBLEM_JSON
 
 SUFFIX = "Envelope"
@@ -35,12 +37,12 @@ _DETAIL: Schema = {
 }
 
 
-def with_envelopes(resources: Iterable[Resource], base: str) -> list[Resource]:
+def _with_envelopes(resources: Iterable[Resource], base: str) -> list[Resource]:
     """The resources, with the envelope around what those at the root answer."""
     return [_enveloped(one) if _is_at_root(one.path, base) else one for one in resources]
 
 
-def envelope_schemas(resources: Sequence[Resource]) -> dict[str, Schema]:
+def _envelope_schemas(resources: Sequence[Resource]) -> dict[str, Schema]:
     """The named schemas that these resources need besides those of their data."""
     names = [name for one in resources for _, _, name in one.answers.values() if name is not None]
     wanted = {name for name in names if name.endswith(SUFFIX)}
@@ -87,3 +89,17 @@ def _error() -> Schema:
     }
     properties = _ENVELOPE | {"detail": detail}
     return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+DOCUMENT = DialectDocument(
+    {"lesson": "The default model, as clients of the Made-With-ML lesson ask for it"},
+    root=RootDocument(
+        "lesson",
+        Predictions,
+        PredictionId,
+        Failure,  # or whatever else: errors have the envelope's shape
+        {504: ERRORS[504].words},
+        _with_envelopes,
+        _envelope_schemas,
+    ),
+)

@@ -1,26 +1,27 @@
-"""The two dialects of the API at the root: mlup's, and that of the Made-With-ML lesson in its envelope."""
+"""How a dialect of the one-model API at the root says what the server itself has to say."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from modelport.api.mlup.errors import error_body, mlup_problem
 from modelport.contract.calls import HIDDEN, Answer
 from modelport.http.asgi import Headers, Send, send_body
-from modelport.http.problems import Problem
-from modelport.settings import Settings
+from modelport.problems import Problem
 
 HEADER = b"x-predict-id"
+TIMED_OUT = "Response timed out. Repeat request please."
+TOO_MANY = "Max requests in app. Please try again later."
+QUEUE_FULL = "Queue is full. Please try again later."
 
 
 class RootDialect(NamedTuple):
-    """How the API at the root says what the server itself has to say.
+    """What those that speak at the root differ in.
 
     `name` is that of the calls; with `collects` what would be a stream is one answer. `error_body` makes a
     status, its words and the id of a prediction a body, `problem` gives a problem the status and the words of
-    the dialect, and `begun` is the body that says under which id a long prediction can be fetched.
+    the dialect, and `begun` is the body that says under which id a long prediction can be fetched. With
+    `wraps` more is put around what the worker has written, which the shortest way of a prediction cannot.
     """
 
     name: str
@@ -28,6 +29,7 @@ class RootDialect(NamedTuple):
     error_body: Callable[[int, str, str | None], bytes]
     problem: Callable[[Problem], Problem]
     begun: Callable[[str], dict[str, Any]]
+    wraps: bool = False
 
     async def send_error(self, send: Send, problem: Problem, predict_id: str, request_id: str) -> None:
         """Answer with a problem in the dialect's shape."""
@@ -53,28 +55,3 @@ class RootDialect(NamedTuple):
             answer.body = self.error_body(problem.status, problem.detail, predict_id)
         answer.headers = [*answer.headers, (HEADER.decode(), predict_id)]
         return answer
-
-
-def _mlup_begun(predict_id: str) -> dict[str, Any]:
-    return {"predict_id": predict_id, "predict_result": {"predict_id": predict_id}}
-
-
-def _lesson_body(status: int, words: str, predict_id: str | None) -> bytes:
-    return json.dumps({"detail": words}).encode()
-
-
-def _as_it_is(problem: Problem) -> Problem:
-    return problem
-
-
-def _lesson_begun(predict_id: str) -> dict[str, Any]:
-    return {"predict_id": predict_id}
-
-
-MLUP = RootDialect("mlup", True, error_body, mlup_problem, _mlup_begun)
-LESSON = RootDialect("lesson", False, _lesson_body, _as_it_is, _lesson_begun)
-
-
-def root_dialect(settings: Settings) -> RootDialect:
-    """The dialect that this server speaks at the root."""
-    return LESSON if settings.envelope else MLUP

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from modelport.http.problems import Problem
+from modelport.api.root.dialect import QUEUE_FULL, TIMED_OUT
+from modelport.problems import Problem
 
-TIMED_OUT = "Response timed out. Repeat request please."
-TOO_MANY = "Max requests in app. Please try again later."
-QUEUE_FULL = "Queue is full. Please try again later."
 KINDS = {
     400: "validation_error",
     408: "predict_wait_result_error",

@@ -7,16 +7,15 @@ import uuid
 
 from modelport.api.calls import CallHandler, Ends
 from modelport.api.direct import DirectDialect
-from modelport.api.mlup.dialect import HEADER, root_dialect
-from modelport.api.mlup.errors import TOO_MANY
-from modelport.api.mlup.long_predictions import LongPredictions
-from modelport.api.mlup.model import RootModel
+from modelport.api.root.dialect import HEADER, TOO_MANY, RootDialect
+from modelport.api.root.long_predictions import LongPredictions
+from modelport.api.root.model import RootModel
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import JSON
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool
 from modelport.http.asgi import Receive, Scope, Send
-from modelport.http.problems import Problem
+from modelport.problems import Problem
 
 VARIANT = {digit: "89ab"[number & 3] for number, digit in enumerate("0123456789abcdef")}  # of RFC 9562
 SWITCHED_OFF = "predictions are switched off on this server"
@@ -25,11 +24,11 @@ SWITCHED_OFF = "predictions are switched off on this server"
 class Predictions:
     """Answers requests to /predict, and to others of its kind. One for the application."""
 
-    def __init__(self, model: RootModel, calls: CallHandler, long: LongPredictions):
+    def __init__(self, dialect: RootDialect, model: RootModel, calls: CallHandler, long: LongPredictions):
+        self.dialect = dialect
         self.model = model
         self.calls = calls
         self.long = long
-        self.dialect = root_dialect(calls.settings)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever its method. Raises nothing."""
@@ -62,7 +61,7 @@ class Predictions:
     def direct(self, path: str) -> DirectDialect:
         """Those at this path by the shortest way; none where each has its own way."""
         settings = self.calls.settings
-        name = None if settings.is_long_predict or settings.envelope else self.model.name
+        name = None if settings.is_long_predict or self.dialect.wraps else self.model.name
         return DirectDialect(
             {} if name is None else {path: name},
             self._free_pool,

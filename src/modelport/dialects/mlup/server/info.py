@@ -7,8 +7,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from modelport.api.mlup.configuration import MlupConfiguration, architecture
-from modelport.api.mlup.model import RootModel
+from modelport.api.root.model import RootModel
+from modelport.dialects.mlup.configuration import MlupConfiguration, architecture
 from modelport.engine.ports import Pool
 from modelport.settings import Settings
 

@@ -1,0 +1,91 @@
+"""What a dialect is in the server: its rows in the table of endpoints, and what answers them.
+
+The module `server` of a dialect has a class of its own, made from `DialectServer`, as `SERVER`. It builds on
+what stands in `api`, which knows dialects through `servers` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any, ClassVar, NamedTuple, cast
+
+from starlette.routing import BaseRoute
+
+from modelport.api.calls import CallHandler
+from modelport.api.direct import DirectDialect
+from modelport.api.endpoints.row import Endpoint
+from modelport.api.job_answers import JobAnswers
+from modelport.api.listings import Listings
+from modelport.api.root.dialect import RootDialect
+from modelport.api.root.root import Root
+from modelport.api.runs.predictions import RunPredictions
+from modelport.api.taken import Taken
+from modelport.dialects import NAMES, part
+from modelport.http.asgi import Receive, Scope, Send
+from modelport.runs.service import RunService
+from modelport.settings import Settings
+
+ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Parts(NamedTuple):
+    """What an application has for its dialects to build on.
+
+    `own_routes` are somebody else's, which come before those here; `configurations` has by a dialect's name
+    what a file of the original system says.
+    """
+
+    calls: CallHandler
+    answers: JobAnswers
+    runs: RunService
+    run_predictions: RunPredictions
+    listings: Listings
+    root: Root
+    base_path: str
+    own_routes: Sequence[BaseRoute]
+    configurations: Mapping[str, Any]
+
+
+class DialectServer:
+    """One dialect in an application. What it does not say for itself, it has not.
+
+    `rows` are those of the server, `rows_of_root` those of the model at the root, and `rows_of_models` those
+    below each model; their handlers ask `Handlers.of` for the dialect.
+    """
+
+    rows: ClassVar[tuple[Endpoint, ...]] = ()
+    rows_of_root: ClassVar[tuple[Endpoint, ...]] = ()
+    rows_of_models: ClassVar[tuple[Endpoint, ...]] = ()
+
+    def __init__(self, parts: Parts):
+        self.parts = parts
+
+    @classmethod
+    def at_root(cls, settings: Settings) -> RootDialect | None:
+        """How it speaks at the root, if it does so on this server."""
+        return None
+
+    def direct(self) -> Iterable[DirectDialect]:
+        """Its predictions that may go the shortest way."""
+        return ()
+
+    def taken(self, path: str, method: str) -> Taken | None:
+        """What answers such a request before any route is looked for. `path` has no slash at its end."""
+        return None
+
+    def around(self, app: ASGI) -> ASGI:
+        """`app`, with what the dialect puts around its answers."""
+        return app
+
+
+@cache
+def servers() -> tuple[type[DialectServer], ...]:
+    """The servers of all dialects, in the order of their names."""
+    found = (part(name, "server") for name in NAMES)
+    return tuple(cast("type[DialectServer]", module.SERVER) for module in found if module is not None)
+
+
+def root_dialect(settings: Settings) -> RootDialect:
+    """The dialect that this server speaks at the root: of those that would, the last."""
+    return [found for server in servers() if (found := server.at_root(settings)) is not None][-1]

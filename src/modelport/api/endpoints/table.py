@@ -1,0 +1,31 @@
+"""Everything that the server answers: one row an endpoint, by subject in the modules beside, and by dialect.
+
+Routing, `Allow`, the fast paths, the checks of requests and both API documents read this table. Of two rows
+that a path fits, the first counts.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from modelport.api.dialects import servers
+from modelport.api.endpoints.jobs import JOBS
+from modelport.api.endpoints.models import MODELS
+from modelport.api.endpoints.pages import PAGES
+from modelport.api.endpoints.row import Endpoint
+from modelport.api.endpoints.runs import RUNS
+from modelport.api.endpoints.server import DEBUG, SERVER
+from modelport.api.endpoints.versions import VERSIONS
+
+OF_ROOT = tuple(chain.from_iterable(server.rows_of_root for server in servers()))
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *SERVER,
+    *chain.from_iterable(server.rows for server in servers()),
+    *OF_ROOT,
+    *MODELS,
+    *RUNS,
+    *VERSIONS,
+    *JOBS,
+    DEBUG,
+    *PAGES,
+)

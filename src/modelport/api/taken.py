@@ -1,0 +1,16 @@
+"""A request that is answered without Starlette's routes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from modelport.http.asgi import Receive, Scope, Send
+from modelport.problems import Problem
+
+
+class Taken(NamedTuple):
+    """What answers it, and what tells its client that it may not come in."""
+
+    answer: Callable[[Scope, Receive, Send], Awaitable[None]]
+    refuse: Callable[[Send, Problem], Awaitable[None]]

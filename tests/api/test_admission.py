@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -175,8 +176,26 @@ def test_what_stands_on_the_wire(server: Server, lines: list[str], status: int) 
     assert said(server, *lines) == status
 
 
+def test_each_request_of_a_pipeline_passes_the_door(server: Server) -> None:
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    sent, expected = b"", []
+    for path in (f"{MODEL}/predict", "/predict", f"{MODEL}/versions/0/predict", "/v2/jobs/a/retry"):
+        usual, body = (b"404", b"") if "jobs" in path else (b"200", b'{"number": 1}')
+        ways = (("localhost", "", usual), ("evil.example", "", b"421"), ("localhost", EVIL, b"403"))
+        for name, origin, status in (*ways, *ways):  # the second time the good name is known
+            lines = [f"POST {path} HTTP/1.1", f"Host: {name}", f"Content-Length: {len(body)}"]
+            lines += ["Content-Type: application/json", *([f"Origin: {origin}"] if origin else []), "", ""]
+            sent += "\r\n".join(lines).encode() + body
+            expected.append(status)
+    sent += b"GET /health HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=20) as sock, sock.makefile("rb") as answers:
+        sock.sendall(sent)
+        found = re.findall(rb"HTTP/1\.1 (\d+) ", answers.read())
+    assert found == [*expected, b"421"]
+
+
 def test_short_ways_are_taken_by_known_names_only(server: Server) -> None:
-    for path in (f"{MODEL}/predict", "/predict"):
+    for path in (f"{MODEL}/predict", "/predict", f"{MODEL}/versions/0/predict"):
         for _ in range(2):  # the second time the name is known
             body = server.client.post(path, json={"number": 7}, headers={"host": "short.localhost"})
             assert body.status_code == 200

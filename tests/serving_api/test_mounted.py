@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import signal
 import socket
 import threading
@@ -22,6 +23,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import modelport
+from modelport.api.endpoints import ENDPOINTS
+from modelport.api.endpoints.row import Endpoint
 
 MODEL = "/ml/v2/models/Plain"
 
@@ -128,6 +131,17 @@ def test_own_routes_replace_those_of_modelport(client: Any) -> None:
 def test_own_routes_are_behind_the_door_too(client: Any) -> None:
     from_page = {"origin": "http://evil.example"}
     assert client.post("/ml/v2/models/double/predict", headers=from_page).status_code == 403
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: f"{one.method} {one.path}")
+def test_every_way_in_leads_through_the_door_below_the_mount(client: Any, endpoint: Endpoint) -> None:
+    path = "/ml" + re.sub(r"{[^}]*}", "a", endpoint.path)
+    for method in (endpoint.method, "HEAD", "OPTIONS", "PATCH"):
+        foreign_name = client.request(method, f"http://localhost{path}", headers={"host": "evil.example"})
+        assert foreign_name.status_code == 421
+    from_page = client.request(endpoint.method, path, headers={"origin": "http://evil.example"})
+    is_harmless = endpoint.method in ("GET", "OPTIONS") and not endpoint.calls
+    assert (from_page.status_code == 403) is not is_harmless
 
 
 def test_what_is_not_there_says_so(client: Any) -> None:

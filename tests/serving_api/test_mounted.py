@@ -23,8 +23,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import modelport
-from modelport.api.endpoints import ENDPOINTS
 from modelport.api.endpoints.row import Endpoint
+from modelport.api.endpoints.table import ENDPOINTS
 
 MODEL = "/ml/v2/models/Plain"
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modelport.api.small_bodies import json_body
 from modelport.contract.signature import JSON
 
 if TYPE_CHECKING:
     from modelport.api.handlers import Handlers
 
 Handler = Callable[[Request], Awaitable[Response]]
+T = TypeVar("T", bound=msgspec.Struct)
+ReadBody = Callable[[], Awaitable[T]]  # what reads the body of a request, once, when its handler asks
 
 
 class AccessScope(StrEnum):
@@ -55,15 +59,40 @@ def data(words: str, type: Any) -> Answer:
     return Answer(words, type, JSON)
 
 
+class BodyHandler(NamedTuple):
+    """A handler that takes a JSON body of this type; see `with_body`."""
+
+    body: type[msgspec.Struct]
+    of: Callable[[Handlers], Handler]
+
+    def __call__(self, on: Handlers) -> Handler:
+        return self.of(on)
+
+
+def with_body(
+    body: type[T], handler: Callable[[Handlers], Callable[[Request, ReadBody[T]], Awaitable[Response]]]
+) -> BodyHandler:
+    """A handler that takes a JSON body of this type, and reads it when it has looked at the path.
+
+    Reading raises `Problem` for what is no such body.
+    """
+
+    def of(on: Handlers) -> Handler:
+        answer = handler(on)
+        return lambda request: answer(request, partial(json_body, request, body))
+
+    return BodyHandler(body, of)
+
+
 class Endpoint(msgspec.Struct, frozen=True):
     """One method on one path, relative to the base path, and as the API documents write it.
 
-    `handler` finds what answers among those of the application. `tag` is the group of the documents in which
-    it stands, empty if it stands in none; `name` its name there, and `answers` and `errors` (statuses) are
-    what it answers, besides what any does, and the model that it `calls`. `calls` is a verb: then the query
-    string holds the model's arguments, and so does the body of a POST. `body` is the type of a JSON body that
-    is no model's. What else is sent is refused; with `is_lenient` it is ignored, as the system does that has
-    this endpoint, and the answer says so. `setting` names the setting without which it is not there.
+    `handler` finds what answers among those of the application, `with_body` where that takes JSON that is no
+    model's. `tag` is the group of the documents in which it stands, empty if it stands in none; `name` its
+    name there, and `answers` and `errors` (statuses) are what it answers, besides what any does, and the
+    model that it `calls`. `calls` is a verb: then the query string holds the model's arguments, and so does
+    the body of a POST. What else is sent is refused; with `is_lenient` it is ignored, as the system does that
+    has this endpoint, and the answer says so. `setting` names the setting without which it is not there.
     """
 
     method: str
@@ -76,7 +105,6 @@ class Endpoint(msgspec.Struct, frozen=True):
     answers: Mapping[int, Answer] = {}
     errors: tuple[int, ...] = ()
     calls: str = ""
-    body: type[msgspec.Struct] | None = None
     parameters: tuple[Parameter, ...] = ()
     description: str = ""
     is_lenient: bool = False
@@ -86,6 +114,11 @@ class Endpoint(msgspec.Struct, frozen=True):
     def route(self) -> str:
         """Its path as it is routed: slashes at the end of a request's path never matter."""
         return self.path.rstrip("/") or "/"
+
+    @property
+    def body(self) -> type[msgspec.Struct] | None:
+        """The type of its JSON body, if it takes one that is no model's."""
+        return self.handler.body if isinstance(self.handler, BodyHandler) else None
 
     @property
     def takes_body(self) -> bool:

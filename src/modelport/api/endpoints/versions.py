@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelport.api.endpoints import parameters as of
 from modelport.api.endpoints.models import MODEL, STREAM_ENDED, STREAM_RULES
-from modelport.api.endpoints.row import AccessScope, Answer, Endpoint, data
+from modelport.api.endpoints.row import AccessScope, Answer, Endpoint, data, with_body
 from modelport.api.endpoints.statuses import CHANGED, SENT, STORED
 from modelport.api.resources.versions import (
     ALIAS_MOVED,
@@ -65,10 +65,10 @@ VERSIONS = (
         parameters=(of.ALIAS,),
     ),
     Endpoint(
-        "PUT", ALIAS, lambda on: on.versions.move, PROMOTE,
+        "PUT", ALIAS, with_body(AliasMove, lambda on: on.versions.move), PROMOTE,
         TAG, "move_alias", "Move an alias; moving live makes the version live, if it passes the checks",
         {200: data("What was done; of live, with what the checks found", ALIAS_MOVED), 409: REFUSED},
-        (*CHANGED, *SENT), body=AliasMove, parameters=(of.NEW_ALIAS,),
+        (*CHANGED, *SENT), parameters=(of.NEW_ALIAS,),
     ),
     Endpoint(
         "DELETE", ALIAS, lambda on: on.versions.remove, PROMOTE,
@@ -91,9 +91,9 @@ VERSIONS = (
         {200: data("How calls are spread", Traffic)}, STORED,
     ),
     Endpoint(
-        "PUT", TRAFFIC, lambda on: on.versions.spread, PROMOTE,
+        "PUT", TRAFFIC, with_body(TrafficPlan, lambda on: on.versions.spread), PROMOTE,
         TAG, "spread_traffic", "Give versions a share of the calls, or copies of them",
-        {200: data("How calls are spread", Traffic)}, (*CHANGED, *SENT), body=TrafficPlan,
+        {200: data("How calls are spread", Traffic)}, (*CHANGED, *SENT),
     ),
     Endpoint(
         "DELETE", TRAFFIC, lambda on: on.versions.spread_no_more, PROMOTE,

@@ -8,6 +8,7 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modelport.api.endpoints.row import ReadBody
 from modelport.api.handed import Handed
 from modelport.api.json_answers import json_response
 from modelport.api.listings import Listings
@@ -25,7 +26,6 @@ from modelport.api.resources.versions import (
 )
 from modelport.api.runs.bodies import base_version_body, promotion_body, version_body
 from modelport.api.runs.predictions import RunPredictions
-from modelport.api.small_bodies import json_body
 from modelport.api.v2 import find_pool
 from modelport.problems import Problem
 from modelport.runs import records
@@ -113,12 +113,12 @@ class VersionRoutes:
         version = await self.runs.resolve(self._model(request), "" if name.isdecimal() else name)
         return json_response(Alias(name, version))
 
-    async def move(self, request: Request) -> Response:
+    async def move(self, request: Request, sent: ReadBody[AliasMove]) -> Response:
         """`PUT …/aliases/{alias}`: moving `live` promotes the version, any other alias is only a name."""
         model, name = self._model(request), request.path_params["alias"]
         if name == BEST or not ALIAS.fullmatch(name):
             raise Problem(422, _no_alias(name))
-        body = await json_body(request, AliasMove)
+        body = await sent()
         version = await self.runs.resolve(model, str(body.version))
         await self.runs.check_version(model, version)
         if name == LIVE:
@@ -174,10 +174,10 @@ class VersionRoutes:
         """`GET …/traffic`: the shares of versions, and how the answers of the shadow compare."""
         return json_response(Traffic(**self.runs.canaries.body(self._model(request))))
 
-    async def spread(self, request: Request) -> Response:
+    async def spread(self, request: Request, sent: ReadBody[TrafficPlan]) -> Response:
         """`PUT …/traffic`: give versions a share of the calls, or copies of them."""
         model = self._model(request)
-        body = await json_body(request, TrafficPlan)
+        body = await sent()
         weights: dict[str, float] = {}
         for text, weight in body.weights.items():
             version = str(await self._other(model, text))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import socket
+import weakref
+from typing import Any
 
-from http_site import CL, CLOSE, SMUGGLED, TE, App, Site, chunked, get, post, read_all, read_one
+from http_site import CL, CLOSE, GOOD, SMUGGLED, TE, App, Site, chunked, get, post, read_all, read_one
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from modelport.http.heads import MAX_HEAD, MOST_HEADS, Head, KnownHeads
 from modelport.http.limits import HttpLimits
-from modelport.http.protocol import MAX_PIPELINED, HttpProtocol
+from modelport.http.protocol import MAX_PIPELINED, SLICE, HttpProtocol
 from modelport.http.server_state import ServerState
 
 TWO = post(CL + b"2", body=b"ab")
@@ -31,8 +34,12 @@ REQUESTS = [
     b"\r\n" + TWO,
     TWO + b"\r\n",
     post(b"Upgrade: h2c", b"Connection: upgrade", CL + b"2", body=b"ab"),
+    b"\r\n\r\n",
+    b"\r\n\r\n\r\n",
 ]
+GET = 5
 AS_BODY = 10  # has what looks like a request for its body
+LINE_ENDS = 14
 
 
 class Talk:
@@ -62,6 +69,7 @@ class Talk:
             async with asyncio.timeout(10):
                 while data := await loop.sock_recv(theirs, 1 << 16):
                     found += data
+                    self.most_waiting = max(self.most_waiting, len(protocol.pipeline))
         finally:
             theirs.close()
             transport.close()
@@ -77,6 +85,8 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
 
 @settings(max_examples=150, deadline=None)
 @example([0, 0, 0], [])
+@example([GET, LINE_ENDS, GET], [])
+@example([2, LINE_ENDS + 1], [])
 @example([0, AS_BODY], [len(TWO), len(TWO + REQUESTS[AS_BODY]) - len(TWO)])
 @given(st.lists(st.integers(0, len(REQUESTS) - 1), min_size=1, max_size=6), st.lists(st.integers(0, 1000)))
 def test_answers_do_not_depend_on_what_is_known_or_where_bytes_are_cut(
@@ -98,6 +108,44 @@ def test_requests_that_come_one_by_one_are_held_back_too() -> None:
     [answer] = asyncio.run(talk.answers([[get(b"/slow"), *(get(b"/%d" % i) for i in range(count))]]))
     assert re.findall(rb"\n/(\d+) ", answer) == [b"%d" % i for i in range(count)]
     assert talk.most_waiting == MAX_PIPELINED
+
+
+def test_what_is_held_back_is_parsed_little_by_little() -> None:
+    talk = Talk()
+    flood = get(b"/0") * (4 * SLICE // len(get(b"/0")))
+    [answer] = asyncio.run(talk.answers([[get(b"/slow"), *[get(b"/0")] * MAX_PIPELINED, flood]]))
+    assert answer.count(b"\r\n\r\n/0 ") == MAX_PIPELINED + len(flood) // len(get(b"/0"))
+    assert talk.most_waiting <= MAX_PIPELINED + SLICE // len(get(b"/0"))
+
+
+def test_line_ends_alone_are_no_request_of_another_client() -> None:
+    talk = Talk()
+    _, other = asyncio.run(talk.answers([[SMUGGLED, b"\r\n\r\n"], [b"\r\n\r\n", GOOD]]))
+    assert re.findall(rb"\n(/\w+) ", other) == [b"/good", b"/end"]
+    assert talk.app.seen == ["/smuggled", "/end", "/good", "/end"]
+
+
+class Forgetful(App):
+    """Keeps nothing of a request but whether it is still there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cycles: list[weakref.ref[Any]] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.cycles.append(weakref.ref(receive.__self__))
+        await self.on_echo(scope, receive, send)
+
+
+def test_an_answered_request_is_gone_without_the_garbage_collector() -> None:
+    talk = Talk()
+    talk.app = app = Forgetful()
+    gc.disable()
+    try:
+        asyncio.run(talk.answers([[TWO, TWO, get()]]))
+        assert [cycle() for cycle in app.cycles] == [None] * 4
+    finally:
+        gc.enable()
 
 
 def test_a_body_that_looks_like_a_known_request_is_a_body(site: Site) -> None:

@@ -136,7 +136,6 @@ class Cycle:
     _close_delimited = False
     _length_left = 0
     _event: asyncio.Event | None = None
-    _scope: Scope | None = None
 
     def __init__(self, line: Line, head: Head, body: bytes | bytearray):
         self.line = line
@@ -157,25 +156,23 @@ class Cycle:
 
     @property
     def scope(self) -> Scope:
-        """The request as ASGI has it; the same one each time."""
-        if self._scope is None:
-            head = self.head
-            self._scope = {
-                "type": "http",
-                "asgi": {"version": "3.0", "spec_version": "2.3"},
-                "http_version": head.http_version,
-                "server": self.line.address,
-                "client": self.line.client,
-                "scheme": self.line.scheme,
-                "method": head.method,
-                "root_path": "",
-                "path": head.path,
-                "raw_path": head.raw_path,
-                "query_string": head.query,
-                "headers": list(head.headers),
-                "extensions": {"modelport": Connection(self)},
-            }
-        return self._scope
+        """The request as ASGI has it; a new one each time: it refers to this request, which keeps none."""
+        head = self.head
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": head.http_version,
+            "server": self.line.address,
+            "client": self.line.client,
+            "scheme": self.line.scheme,
+            "method": head.method,
+            "root_path": "",
+            "path": head.path,
+            "raw_path": head.raw_path,
+            "query_string": head.query,
+            "headers": list(head.headers),
+            "extensions": {"modelport": Connection(self)},
+        }
 
     # --- the request -------------------------------------------------------------------------------
 

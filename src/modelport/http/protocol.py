@@ -212,11 +212,7 @@ class HttpProtocol(RequestReader):
         self._fresh = None
         if self._discarding:
             self._discard(len(data))
-        elif self._stash or len(self.pipeline) >= MAX_PIPELINED:
-            self._stash.append(data)
-            self.flow.held = True
-            self.flow.pause_reading()
-        elif len(data) <= SLICE:
+        elif len(data) <= SLICE and not self._stash and len(self.pipeline) < MAX_PIPELINED:
             if not (self._is_between and self._read_known(data)):
                 self._feed(data)
         else:

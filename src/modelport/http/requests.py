@@ -111,7 +111,7 @@ class RequestReader(asyncio.Protocol):
 
     def _feed(self, data: bytes | memoryview) -> None:
         size = self._read_size = len(data)
-        was_between = self._is_between
+        was_between, before = self._is_between, self.cycle
         if self._in_head:
             self._head_bytes += size
         elif self._awaits_body():
@@ -140,7 +140,7 @@ class RequestReader(asyncio.Protocol):
                 self.flow.pause_reading()
             if cycle.more_body and cycle.body:
                 cycle.wake()  # the end of a body tells it by itself
-            elif was_between and self._is_between:
+            elif was_between and self._is_between and cycle is not before:  # not mere line ends
                 self._learn(data, cycle)
         running = self._running
         if self._is_unbegun and running is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelport.contract.calls import Answer, Call, Chunk, Upload
+from modelport.sources.source import SourceKind
 from modelport.worker.frames import (
     HEADER,
     MAX_MESSAGE,
@@ -29,6 +30,7 @@ from modelport.worker.frames import (
 
 numbers = st.integers(0, 2**63 - 1)
 texts = st.text(max_size=20)
+source_kinds = st.sampled_from(get_args(SourceKind))
 datas = st.binary(max_size=300)
 uploads = st.builds(Upload, texts, texts, texts, texts)
 calls = st.builds(
@@ -52,7 +54,9 @@ messages = st.one_of(
     st.tuples(st.just(Kind.ACKNOWLEDGE), st.builds(Acknowledge, numbers, numbers)),
     st.tuples(st.just(Kind.STATE), st.builds(State, texts)),
     st.tuples(st.just(Kind.FAILED), st.builds(Failed, texts, texts)),
-    st.tuples(st.just(Kind.LOAD), st.builds(Load, texts, texts, texts, texts, texts)),
+    st.tuples(
+        st.just(Kind.LOAD), st.builds(Load, texts, st.sampled_from(get_args(SourceKind)), texts, texts, texts)
+    ),
     st.tuples(st.just(Kind.STOP), st.none()),
 )
 

@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 from modelport.api.bodies import CallHeaders, ClientLeft, read_body
 from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.signature import VerbName
 from modelport.engine.asking import ask
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Engine, Pool
@@ -42,7 +43,7 @@ class CallHandler:
         self.settings = settings
         self.memory = BodyMemory(settings.max_body_memory)
 
-    async def answer(self, scope: Scope, receive: Receive, send: Send, pool: Pool, verb: str) -> None:
+    async def answer(self, scope: Scope, receive: Receive, send: Send, pool: Pool, verb: VerbName) -> None:
         """Answer one request for `verb` of a model. Raises nothing: every end is an answer."""
         call = Call(self.engine.next_id(), verb)
 

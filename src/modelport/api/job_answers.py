@@ -26,6 +26,7 @@ from modelport.api.job_submission import (
 )
 from modelport.api.json_answers import json_response
 from modelport.api.preferences import Preferences
+from modelport.contract.signature import VerbName
 from modelport.engine.ports import Pool
 from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.problems import send_problem
@@ -51,7 +52,7 @@ class JobAnswers:
         self.calls = calls
         self.base_path = base_path
 
-    async def train(self, scope: Scope, receive: Receive, send: Send, pool: Pool, verb: str) -> None:
+    async def train(self, scope: Scope, receive: Receive, send: Send, pool: Pool, verb: VerbName) -> None:
         """Answer a POST to `train/` or `validate/`, as DEEPaaS does, once the job is durable."""
 
         async def answer(job: Job, request_id: str) -> Response:

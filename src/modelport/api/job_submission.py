@@ -13,6 +13,7 @@ import msgspec
 from modelport.api.bodies import CallHeaders, read_body
 from modelport.api.job_fields import callback_of, idempotency_key, own_arguments, priority_of
 from modelport.contract.calls import Answer, Call, packed
+from modelport.contract.signature import VerbName
 from modelport.engine.asking import ask
 from modelport.engine.ports import Engine, Pool
 from modelport.http.asgi import Receive, Scope, header
@@ -75,7 +76,7 @@ class JobSubmission:
         return not self.jobs.unavailable
 
     async def submit(
-        self, scope: Scope, receive: Receive, pool: Pool, verb: str, form: JobForm = V2
+        self, scope: Scope, receive: Receive, pool: Pool, verb: VerbName, form: JobForm = V2
     ) -> Submitted:
         """Make a job of a request; it is durable when this returns.
 

@@ -16,7 +16,7 @@ from modelport.api.job_fields import JOB_FIELDS
 from modelport.api.preferences import preferences
 from modelport.api.training import check_trainings_allowed
 from modelport.api.v2 import find_pool
-from modelport.contract.signature import JSON
+from modelport.contract.signature import JSON, VerbName
 from modelport.engine.ports import Engine
 from modelport.http.asgi import header
 from modelport.problems import Problem
@@ -61,7 +61,7 @@ class ModelCalls:
         """`POST …/validate`: a validation, as a job."""
         return self._begin(request, "validate")
 
-    def _begin(self, request: Request, verb: str) -> Response:
+    def _begin(self, request: Request, verb: VerbName) -> Response:
         pool = find_pool(self.engine, request.path_params["model"])
         check_trainings_allowed(self._calls.settings)
         return Handed(partial(self._answers.train, pool=pool, verb=verb))

@@ -17,6 +17,7 @@ from modelport.api.job_files import GONE
 from modelport.api.json_answers import json_response
 from modelport.api.listings import Listings
 from modelport.api.v2 import find_pool
+from modelport.contract.signature import VerbName
 from modelport.engine.ports import Engine
 from modelport.jobs.queries import Filter
 from modelport.jobs.records import Job
@@ -31,7 +32,9 @@ LISTED_BYTES = 4 << 20  # of arguments, and as many of results
 class Trainings:
     """The resources that are read, and DELETE; POST goes through `JobSubmission`. One for each verb."""
 
-    def __init__(self, engine: Engine, jobs: JobService, listings: Listings, settings: Settings, verb: str):
+    def __init__(
+        self, engine: Engine, jobs: JobService, listings: Listings, settings: Settings, verb: VerbName
+    ):
         self.listings = listings
         self.engine = engine
         self.jobs = jobs

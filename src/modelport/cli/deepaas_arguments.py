@@ -9,12 +9,12 @@ import click
 
 if TYPE_CHECKING:
     from modelport.cli.model_options import ModelOption
-    from modelport.contract.signature import Signature
+    from modelport.contract.signature import Signature, VerbName
 
 Run = Callable[["list[ModelOption]", dict[str, Any]], Any]
 
 
-def argument_command(method: str, signature: Signature, run: Run) -> click.Command:
+def argument_command(method: VerbName, signature: Signature, run: Run) -> click.Command:
     """A command with the function's arguments as options, which calls `run` with these and their values."""
     from modelport.cli.model_options import click_options, model_options
 

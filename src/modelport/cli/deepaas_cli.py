@@ -110,7 +110,7 @@ class _Run:
             return click.Command(method, callback=self._warm, help="Prepare the model, and end.")
         from modelport.cli.deepaas_arguments import argument_command
 
-        return argument_command(method, self.model.signature, self._predict)
+        return argument_command("predict", self.model.signature, self._predict)
 
     def _metadata(self) -> None:
         body = json.dumps(self.model.signature.metadata, ensure_ascii=False)

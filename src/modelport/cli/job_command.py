@@ -12,7 +12,7 @@ from modelport.cli.loading import file_options, source_with_options
 
 if TYPE_CHECKING:
     from modelport.cli.local_training import Prepared
-    from modelport.contract.signature import Signature
+    from modelport.contract.signature import Signature, VerbName
     from modelport.sources.source import Source
 
 CANCEL_GRACE = 10.0
@@ -54,7 +54,7 @@ def own_options(taken: set[str]) -> list[click.Parameter]:
     ]
 
 
-def job_command(verb: str) -> click.Command:
+def job_command(verb: VerbName) -> click.Command:
     """The command that runs this function of a model."""
 
     @click.pass_context
@@ -115,7 +115,7 @@ def _taken_out(arguments: list[str], *flags: str) -> Any:
 
 def _run(
     ctx: click.Context,
-    verb: str,
+    verb: VerbName,
     source: Source,
     arguments: list[str],
     own: dict[str, Any],
@@ -137,10 +137,10 @@ def _run(
 class _ModelCommand:
     """The command that has the model's own options."""
 
-    def __init__(self, verb: str, source: Source, signature: Signature):
+    def __init__(self, verb: VerbName, source: Source, signature: Signature):
         from modelport.cli.model_options import model_options
 
-        self.verb = verb
+        self.verb: VerbName = verb
         self.source = source
         self.signature = signature
         self.operation = signature.operation(verb)

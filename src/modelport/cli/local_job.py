@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from modelport.contract.calls import Answer, Call, packed
-from modelport.contract.signature import Signature
+from modelport.contract.signature import Signature, VerbName
 from modelport.engine.local import launch_job
 from modelport.engine.ports import JobWorker
 from modelport.jobs.process import JobProcess, StartFrom
@@ -29,7 +29,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 class LocalJob(JobProcess):
     """Loads the model, waits for its call, runs it. `loaded` gives the signature that the call is made by."""
 
-    def __init__(self, rules: Load, verb: str, temp: Path, report: Callable[[NewEvent], None]):
+    def __init__(self, rules: Load, verb: VerbName, temp: Path, report: Callable[[NewEvent], None]):
         claim = Claim(job=_job(rules.name, verb), token=1, attempt=1)
         super().__init__(StartFrom(launch_job, rules, temp), claim, temp / "job", report, cancel_grace=0.0)
         self.loaded: asyncio.Future[Signature] = asyncio.get_running_loop().create_future()
@@ -148,7 +148,7 @@ async def run_local(
     return attempt.result()
 
 
-def _job(model: str, verb: str) -> Job:
+def _job(model: str, verb: VerbName) -> Job:
     """The record that a server would have stored."""
     now = time()
     return Job(

@@ -17,7 +17,7 @@ from modelport.cli.job_display import display_for_stderr
 from modelport.cli.local_job import Interruption, LocalJob, run_local
 from modelport.cli.run_folder import OWN_FOLDERS, RunFolder
 from modelport.contract.calls import Call
-from modelport.contract.signature import Signature
+from modelport.contract.signature import Signature, VerbName
 from modelport.engine.spool import Spool, check_path
 from modelport.jobs.records import NewEvent, Outcome
 from modelport.jobs.states import State
@@ -54,7 +54,7 @@ class Loading:
 Prepare = Callable[[Signature, Path], Prepared]
 
 
-def run_here(source: Source, verb: str, prepare: Prepare, how: Loading) -> None:
+def run_here(source: Source, verb: VerbName, prepare: Prepare, how: Loading) -> None:
     """Run the model's `verb` in a process of its own; what it returns goes to the output.
 
     Raises `click.ClickException` where it failed, and `SystemExit` where it was interrupted.
@@ -74,9 +74,9 @@ def run_here(source: Source, verb: str, prepare: Prepare, how: Loading) -> None:
 class _Run:
     """One run, from start to end."""
 
-    def __init__(self, source: Source, verb: str, temp: Path, how: Loading):
+    def __init__(self, source: Source, verb: VerbName, temp: Path, how: Loading):
         self.source = source
-        self.verb = verb
+        self.verb: VerbName = verb
         self.temp = temp
         self.how = how
         self.display = display_for_stderr()

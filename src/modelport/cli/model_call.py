@@ -15,6 +15,7 @@ import click
 
 from modelport.cli.model_options import ModelOption
 from modelport.contract.calls import Call, Upload
+from modelport.contract.signature import VerbName
 
 CALL_ID = 1
 Spelling = Literal["json", "python"]
@@ -44,7 +45,7 @@ class CallMaker:
     spool: Path
     spelling: Spelling = "json"
 
-    def call(self, given: dict[str, list[str]], accept: str = "", verb: str = "predict") -> Call:
+    def call(self, given: dict[str, list[str]], accept: str = "", verb: VerbName = "predict") -> Call:
         """The call with these arguments. Raises `click.UsageError` for what cannot be sent."""
         parts = _Parts()
         for option in self.options:

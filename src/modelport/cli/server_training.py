@@ -18,7 +18,7 @@ from modelport.client.errors import ArgumentsRefused, JobFailed
 from modelport.client.plain import json_of
 from modelport.client.sync_job import Job
 from modelport.client.taken import Taken, alternatives, takes_file
-from modelport.contract.signature import Argument
+from modelport.contract.signature import Argument, VerbName
 from modelport.jobs.records import NewEvent
 from modelport.worker.cancellation import Terminated
 
@@ -26,7 +26,7 @@ SHOWN = ("log", "metric", "progress", "artifact")
 WHOLE = {"total": None, "message": ""}
 
 
-def run_at(url: str, verb: str, model: str, arguments: list[str], output: Path | None) -> None:
+def run_at(url: str, verb: VerbName, model: str, arguments: list[str], output: Path | None) -> None:
     """Submit the job, show it until it has ended, print its result; with `output` save its files there.
 
     Ctrl-C leaves the job running. Raises `click.ClickException` where it failed.
@@ -47,7 +47,7 @@ def run_at(url: str, verb: str, model: str, arguments: list[str], output: Path |
         _hand_out(server, job, output)
 
 
-def _submitted(server: ServerConnection, verb: str, model: str, values: dict[str, Any]) -> Job:
+def _submitted(server: ServerConnection, verb: VerbName, model: str, values: dict[str, Any]) -> Job:
     with server.errors():
         try:
             body = server.connection.run(server.calls.submit(model, verb, values, JobOptions()))
@@ -89,7 +89,7 @@ def _hand_out(server: ServerConnection, job: Job, output: Path | None) -> None:
         click.echo(json.dumps(result, indent=2, ensure_ascii=False).encode("utf-8", "replace"))
 
 
-def _values(verb: str, model: str, taken: Taken, arguments: list[str]) -> dict[str, Any]:
+def _values(verb: VerbName, model: str, taken: Taken, arguments: list[str]) -> dict[str, Any]:
     """The arguments of the command line. Raises `click.UsageError` for one that the model does not have."""
     options = model_options([_argument(name, taken) for name in taken.schemas if name != "accept"], {})
     command = click.Command(

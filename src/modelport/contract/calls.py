@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from modelport.contract.signature import VerbName
+
 HIDDEN = "the model failed"  # what clients are told of a failure whose words are the server's alone
 
 
@@ -30,7 +32,7 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     """
 
     id: int
-    verb: str = "predict"
+    verb: VerbName = "predict"
     query: bytes = b""
     content_type: str = ""
     accept: str = ""

@@ -7,12 +7,14 @@ import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Final, Literal, Protocol, cast
 
 from modelport.contract.plain import plain
 
 PICKLED = "model.pkl"
-KNOWS_JOB = "knows-job"  # the report that the code has asked for its job, and so may look whether to stop
+# The report that the code has asked for its job, and so may look whether to stop.
+KNOWS_JOB: Final = "knows-job"
+ReportType = Literal["knows-job", "progress", "metric", "artifact", "model", "performance", "environment"]
 
 
 class JobReporter(Protocol):
@@ -23,7 +25,7 @@ class JobReporter(Protocol):
     checkpoint_dir: Path
     artifact_dir: Path
 
-    def report(self, type: str, data: dict[str, Any]) -> None:
+    def report(self, type: ReportType, data: dict[str, Any]) -> None:
         """Report something. Whatever the values are, that fails no job."""
         ...
 

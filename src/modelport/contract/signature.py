@@ -7,13 +7,15 @@ API documents, the command line and the checks read this description and nothing
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
 JSON = "application/json"
 STREAM_TYPES = ("text/event-stream", "application/x-ndjson")
 
+VerbName = Literal["predict", "train", "validate"]
+VERBS: tuple[VerbName, ...] = get_args(VerbName)
 ArgumentKind = Literal["value", "file", "files", "accept"]
 Location = Literal["any", "query", "form", "json", "headers", "cookies", "files"]
 
@@ -43,9 +45,6 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_upload(self) -> bool:
         return self.kind in ("file", "files")
-
-
-VERBS = ("predict", "train", "validate")
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -121,8 +120,8 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     problems: list[str] = []
     resumable: bool = False
 
-    def operation(self, verb: str) -> Operation:
-        """What the model takes and answers for one of `VERBS`. Raises `ValueError` for another word."""
+    def operation(self, verb: VerbName) -> Operation:
+        """What the model takes and answers for a verb."""
         match verb:
             case "predict":
                 return self.predict
@@ -130,5 +129,3 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
                 return self.train
             case "validate":
                 return self.validate
-            case _:
-                raise ValueError(f"there is no verb {verb!r} (there are: {', '.join(VERBS)})")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from modelport.contract.calls import Call
-from modelport.contract.signature import Signature
+from modelport.contract.signature import Signature, VerbName
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
 from modelport.engine.spool import Spool
@@ -118,7 +118,7 @@ class Pool(Protocol):
         """Nobody reads the stream that answers this call any more; it is cancelled if it has not ended."""
         ...
 
-    def may_leave_files(self, verb: str = "predict") -> bool:
+    def may_leave_files(self, verb: VerbName = "predict") -> bool:
         """Whether files may be left in the folder of a call although it came without any."""
         ...
 
@@ -261,7 +261,7 @@ class Engine(Protocol):
         """The source of a version: what a training has saved; the model itself if that is empty."""
         ...
 
-    def job_rules(self, name: str, kind: str, saved: str | None) -> Load:
+    def job_rules(self, name: str, kind: VerbName, saved: str | None) -> Load:
         """What the process of a job has to load."""
         ...
 

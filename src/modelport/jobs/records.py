@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from modelport.jobs.states import KINDS as KINDS
-from modelport.jobs.states import State
+from modelport.jobs.states import EventType, JobKind, State
 
 FOR_EVER = -1.0  # as `keep_seconds`: until something else removes the job
 
@@ -23,7 +23,7 @@ class NewJob(msgspec.Struct, kw_only=True):
     """
 
     id: str
-    kind: str  # one of `KINDS`
+    kind: JobKind
     model: str
     model_version: str = ""
     arguments: dict[str, Any] = {}
@@ -73,7 +73,7 @@ class Job(msgspec.Struct, kw_only=True):
 
     number: int
     id: str
-    kind: str
+    kind: JobKind
     model: str
     model_version: str
     arguments: dict[str, Any]
@@ -117,7 +117,7 @@ class NewEvent(msgspec.Struct, kw_only=True):
     `total`, `message`), `artifact` (`path`, `size`) or, made by the store itself, `state` (`state`, …).
     """
 
-    type: str
+    type: EventType
     data: dict[str, Any]
     at: float | None = None
 
@@ -128,7 +128,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     job_id: str
     sequence: int
     attempt: int
-    type: str
+    type: EventType
     at: float
     data: dict[str, Any]
 

@@ -17,8 +17,13 @@ it. All transitions of the store go through `check`.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal, get_args
 
-KINDS = ("train", "validate", "predict")  # of jobs; here, where also the command line can afford it
+JobKind = Literal["train", "validate", "predict"]
+KINDS: tuple[JobKind, ...] = get_args(JobKind)  # here, where also the command line can afford it
+
+
+EventType = Literal["state", "log", "metric", "progress", "artifact", "model", "performance", "environment"]
 
 
 class State(StrEnum):

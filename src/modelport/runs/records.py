@@ -5,9 +5,11 @@ Times are seconds since the epoch, UTC.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+
+RunSource = Literal["job", "mlflow", "directory"]
 
 
 class NewRun(msgspec.Struct, kw_only=True):
@@ -20,7 +22,7 @@ class NewRun(msgspec.Struct, kw_only=True):
 
     id: str
     model: str
-    source: str = "job"  # or mlflow, directory
+    source: RunSource = "job"
     name: str = ""
     started_at: float | None = None
     finished_at: float | None = None

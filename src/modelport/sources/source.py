@@ -23,6 +23,7 @@ from modelport.sources.mlflow.uris import SCHEME, check_mlflow, parse_uri
 from modelport.sources.model_paths import checked_options, is_model_path
 from modelport.sources.near_names import did_you_mean
 
+SourceKind = Literal["module", "file", "model", "mlflow", "object"]
 ENTRY_POINT_GROUPS = ("deepaas.v2.model", "deepaas.model")  # the second is DEEPaaS's older name
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 NAMED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)=(?P<rest>.+)", re.DOTALL)
@@ -43,7 +44,7 @@ class Source:
     """
 
     name: str
-    kind: Literal["module", "file", "model", "mlflow", "object"]
+    kind: SourceKind
     target: str
     attribute: str = ""
     options: ModelOptions = field(default_factory=ModelOptions)

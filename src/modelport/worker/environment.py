@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from modelport.home import expanded
+from modelport.sources.source import SourceKind
 
 T = TypeVar("T")
 MOST_PACKAGES = 200
 GIT_SECONDS = 2.0
 
 
-def environment_of(target: str, kind: str) -> dict[str, Any]:
+def environment_of(target: str, kind: SourceKind) -> dict[str, Any]:
     """The environment of this process, for a source of this kind and target. Raises nothing.
 
     What cannot be found out is empty.
@@ -53,7 +54,7 @@ def _version(module: Any) -> Any:
     return None if names is None else names.get("__version__")
 
 
-def _folder(target: str, kind: str) -> Path | None:
+def _folder(target: str, kind: SourceKind) -> Path | None:
     """The folder that the model's code lies in."""
     if kind == "file":
         return expanded(target).absolute().parent

@@ -19,9 +19,11 @@ from typing import Any
 import msgspec
 
 from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.current_job import ReportType
 from modelport.contract.model_options import ModelOptions
 from modelport.contract.signature import Signature
 from modelport.guards.table_limits import TableLimits
+from modelport.sources.source import SourceKind
 
 HEADER = struct.Struct(">IB")
 MAX_MESSAGE = 64 * 1024 * 1024
@@ -57,7 +59,7 @@ class Load(msgspec.Struct, array_like=True):
     """
 
     name: str
-    kind: str
+    kind: SourceKind
     target: str
     attribute: str
     spool: str
@@ -116,10 +118,9 @@ class JobOrder(msgspec.Struct, array_like=True):
 
 
 class Report(msgspec.Struct, array_like=True):
-    """What the code of a job says, and its data: `progress`, `metric`, `artifact`, `model`, `performance` or
-    `environment`."""
+    """What the code of a job says, and its data."""
 
-    type: str
+    type: ReportType
     data: dict[str, Any]
 
 

@@ -11,7 +11,7 @@ from threading import Lock, Timer
 from time import monotonic
 from typing import Any
 
-from modelport.contract.current_job import KNOWS_JOB, current_job, set_current_job
+from modelport.contract.current_job import KNOWS_JOB, ReportType, current_job, set_current_job
 from modelport.contract.reports import made_plain
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameError, FrameSocket, JobOrder, Kind, Report
@@ -36,7 +36,7 @@ class Reporter:
         self._held: dict[str, Any] | None = None  # progress that was too soon to be sent
         self._timer: Timer | None = None  # sends it, if nothing follows
 
-    def report(self, type: str, data: dict[str, Any]) -> None:
+    def report(self, type: ReportType, data: dict[str, Any]) -> None:
         """Send one report; progress that follows too fast waits a moment, for the next one to replace it.
 
         What is in it is made plain before. A report that cannot be sent costs a line in the log.
@@ -53,7 +53,7 @@ class Reporter:
                 self._held = None
             self._send(type, data)
 
-    def _send(self, type: str, data: dict[str, Any]) -> None:
+    def _send(self, type: ReportType, data: dict[str, Any]) -> None:
         try:
             self._channel.send(Kind.REPORT, Report(type, data))
         except FrameError as error:

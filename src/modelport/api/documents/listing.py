@@ -19,7 +19,7 @@ from modelport.api.endpoints.statuses import BORDER, CALLED, SWITCHED_OFF
 from modelport.api.endpoints.table import ENDPOINTS, OF_ROOT
 from modelport.api.resources.described import name_of
 from modelport.api.resources.server import Failure
-from modelport.contract.signature import Signature
+from modelport.contract.signature import Signature, VerbName
 from modelport.problems import PROBLEM_JSON
 from modelport.settings import normal_base_path
 
@@ -85,7 +85,7 @@ def _of_model(rows: Iterable[Endpoint], signature: Signature, served: Served) ->
         if row.calls:
             enabled = served.predict if row.calls == "predict" else served.train
             if row.method == "POST" or (enabled and wire.fits_query(signature.predict)):
-                yield _call(listed, row, signature, enabled=enabled)
+                yield _call(listed, row, row.calls, signature, enabled=enabled)
         elif row.name == "metadata":
             about = signature.metadata.get("description")
             yield listed._replace(description=about if isinstance(about, str) else "")
@@ -93,10 +93,12 @@ def _of_model(rows: Iterable[Endpoint], signature: Signature, served: Served) ->
             yield listed
 
 
-def _call(listed: Resource, row: Endpoint, signature: Signature, *, enabled: bool) -> Resource:
+def _call(
+    listed: Resource, row: Endpoint, verb: VerbName, signature: Signature, *, enabled: bool
+) -> Resource:
     """A resource that calls a verb of a model."""
-    operation = signature.operation(row.calls)
-    predicts = enabled and operation.implemented and row.calls == "predict"
+    operation = signature.operation(verb)
+    predicts = enabled and operation.implemented and verb == "predict"
     rules = ARGUMENT_RULES if operation.arguments and row.method == "POST" else row.description
     errors = CALLED if enabled or row.method == "GET" else SWITCHED_OFF
     return _with_errors(listed, errors)._replace(

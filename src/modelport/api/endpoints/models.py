@@ -10,6 +10,7 @@ from modelport.api.endpoints.row import AccessScope, Answer, Endpoint, Handler, 
 from modelport.api.endpoints.statuses import FOUND
 from modelport.api.resources.jobs import TRAININGS, Training
 from modelport.api.resources.server import ModelMeta, ModelReady
+from modelport.contract.signature import VerbName
 
 if TYPE_CHECKING:
     from modelport.api.handlers import Handlers
@@ -29,7 +30,7 @@ PREDICT_MODEL = Endpoint(
 )  # fmt: skip
 
 
-def _beginning(verb: str, summary: str, handler: Callable[[Handlers], Handler]) -> Endpoint:
+def _beginning(verb: VerbName, summary: str, handler: Callable[[Handlers], Handler]) -> Endpoint:
     noun = NOUNS[verb]
     return Endpoint(
         "POST", f"{MODEL}/{verb}/", handler, TRAIN,
@@ -38,7 +39,7 @@ def _beginning(verb: str, summary: str, handler: Callable[[Handlers], Handler]) 
     )  # fmt: skip
 
 
-def _trainings(verb: str, theirs: Callable[[Handlers], Trainings]) -> Iterable[Endpoint]:
+def _trainings(verb: VerbName, theirs: Callable[[Handlers], Trainings]) -> Iterable[Endpoint]:
     """What has become of the calls of one verb that are jobs."""
     noun, path = NOUNS[verb], f"{MODEL}/{verb}/"
     one, answer = f"{path}{{uuid}}", {200: data(f"The {noun}", Training)}

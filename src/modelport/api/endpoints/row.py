@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.small_bodies import json_body
-from modelport.contract.signature import JSON
+from modelport.contract.signature import JSON, VerbName
 
 if TYPE_CHECKING:
     from modelport.api.handlers import Handlers
@@ -34,10 +34,10 @@ class AccessScope(StrEnum):
 
 
 class Parameter(NamedTuple):
-    """A parameter that belongs to the server, not to a model. `place` is path, query or header."""
+    """A parameter that belongs to the server, not to a model."""
 
     name: str
-    place: str
+    place: Literal["path", "query", "header"]
     words: str
     schema: dict[str, Any]
 
@@ -104,7 +104,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     summary: str = ""
     answers: Mapping[int, Answer] = {}
     errors: tuple[int, ...] = ()
-    calls: str = ""
+    calls: VerbName | None = None
     parameters: tuple[Parameter, ...] = ()
     description: str = ""
     is_lenient: bool = False
@@ -123,7 +123,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     @property
     def takes_body(self) -> bool:
         """Whether it reads the body of a request."""
-        return self.body is not None or (bool(self.calls) and self.method == "POST")
+        return self.body is not None or (self.calls is not None and self.method == "POST")
 
     @property
     def query_options(self) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from modelport.contract.signature import VerbName
 from modelport.engine.after_death import DeathWatch
 from modelport.engine.local.pool import ModelPool, rules_of
 from modelport.engine.local.worker_process import launch_job
@@ -120,7 +121,7 @@ class LocalEngine:
         options = structs.replace(source.options, trust=trust, format="")
         return replace(source, saved=saved, options=options)
 
-    def job_rules(self, name: str, kind: str, saved: str | None) -> Load:
+    def job_rules(self, name: str, kind: VerbName, saved: str | None) -> Load:
         """What the process of a job has to load: the model's own code to train, a version for the rest.
 
         `saved` names a version; without it, it is the one that is live.

@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Generator
 from typing import Any
 
 from modelport.contract.calls import Call
-from modelport.contract.signature import Signature
+from modelport.contract.signature import Signature, VerbName
 from modelport.engine.local.backoff import LONGEST_DELAY, Backoff
 from modelport.engine.local.scheduler import Scheduler
 from modelport.engine.local.served_words import served_words
@@ -211,7 +211,7 @@ class ModelPool:
         if pending.call.id in self.scheduler.pending:
             self.scheduler.cancel(pending)
 
-    def may_leave_files(self, verb: str = "predict") -> bool:
+    def may_leave_files(self, verb: VerbName = "predict") -> bool:
         """Whether a worker may write files into the folder of a call: what came without a form."""
         files = self.signature is not None and bool(self.signature.operation(verb).files)
         return files or self.settings.allow_url_inputs

@@ -14,13 +14,15 @@ from marshmallow import fields
 
 from modelport.contract.batch_calls import batch_problems, only_result
 from modelport.contract.deepaas_fields import PlainFields, arguments_of, as_fields, takes_several
-from modelport.contract.deepaas_values import add_causes, deserialize, raw_values
+from modelport.contract.deepaas_values import add_causes, raw_values
 from modelport.contract.errors import AnswerInvalid, ArgumentErrors, ModelLoadError
+from modelport.contract.field_loading import loader_of
 from modelport.contract.field_schemas import FieldSchemas
 from modelport.contract.hints import is_generator
 from modelport.contract.metadata import metadata_of
 from modelport.contract.places import Places
 from modelport.contract.plain import plain
+from modelport.contract.served import ObjectBinding
 from modelport.contract.signature import JSON, STREAM_TYPES, VERBS, Argument, Operation, Signature
 from modelport.contract.unknown_arguments import ALWAYS, ignored_words
 
@@ -33,6 +35,7 @@ class DeepaasModel:
         self.problems = batch_problems(model)
         self.field_schemas = FieldSchemas()
         self.schemas = {verb: self._argument_schema(verb) for verb in VERBS}
+        self.loaders = {verb: loader_of(schema) for verb, schema in self.schemas.items()}
         self.answer_schema = _answer_schema(getattr(model, "schema", None))
         metadata = metadata_of(model, name, self.problems)
         operations = {verb: self._operation(verb) for verb in VERBS}
@@ -108,10 +111,16 @@ class DeepaasModel:
         places.ignored = ignored_words(places, self._known[verb], self._placed[verb])
         values = raw_values(self._arguments[verb], self._several[verb], places, verb)
         try:
-            return deserialize(self.schemas[verb], values)
+            return self.loaders[verb].load(values)
         except ArgumentErrors as error:
             add_causes(error.messages, self._arguments[verb], places)
             raise
+
+    def object_binding(self, verb: str) -> ObjectBinding | None:
+        arguments = self._arguments[verb]
+        if any(one.kind != "value" or one.location not in ("any", "json") for one in arguments):
+            return None
+        return ObjectBinding(self._known[verb], self.loaders[verb].load)
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
         return None

@@ -1,29 +1,18 @@
-"""From what a request holds to the arguments of a DEEPaaS model, as webargs 5 would read them."""
+"""What a request holds for each argument of a DEEPaaS model, as webargs 5 would find it."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import Any, cast
+from typing import Any
 
-import marshmallow as ma
 import msgspec
-from marshmallow import fields
 
-from modelport.contract.deepaas_fields import (
-    PlainFields,
-    delimiter_of,
-    holds_files,
-    is_file,
-    takes_several,
-)
 from modelport.contract.errors import ArgumentErrors, BadRequest
 from modelport.contract.media_types import best_media_type
-from modelport.contract.message_maps import text_keys
 from modelport.contract.places import MISSING, Places
 from modelport.contract.signature import Argument
 from modelport.contract.uploaded_file import is_uploaded_file
 
-NOT_A_FILE = "Not a valid file."
 AS_A_FILE = "Send it as a file of a form (multipart/form-data), such as curl -F {}=@FILE."
 ANYTHING = "*/*"
 
@@ -110,31 +99,6 @@ def _accepted(argument: Argument, places: Places, *, is_answered: bool) -> Any:
     return MISSING
 
 
-def deserialize(schema: ma.Schema, values: dict[str, Any]) -> dict[str, Any]:
-    """Raw values to arguments. Raises `ArgumentErrors` with every message at once.
-
-    A schema of plain fields is loaded field by field, which gives what `Schema.load` gives in a
-    third of the time; a Schema class of the model's own, with hooks and validators, is loaded whole.
-    """
-    if not isinstance(schema, PlainFields):
-        return _loaded_whole(schema, values)
-    result: dict[str, Any] = {}
-    errors: dict[str, Any] = {}
-    for name, field in schema.load_fields.items():
-        key = field.data_key if field.data_key is not None else name
-        raw = values.get(key, MISSING)
-        try:
-            value = _value(field, ma.missing if raw is MISSING else raw, key, values)
-        except ma.ValidationError as error:
-            errors[key] = cast("Any", error).messages
-            continue
-        if value is not ma.missing:
-            result[field.attribute or name] = value
-    if errors:
-        raise ArgumentErrors(text_keys(errors))
-    return result
-
-
 def add_causes(messages: dict[str, Any], arguments: list[Argument], places: Places) -> None:
     """Tell why something lacks that was sent: DEEPaaS's words, which come first, say only that it does.
 
@@ -150,57 +114,3 @@ def add_causes(messages: dict[str, Any], arguments: list[Argument], places: Plac
         messages.update(places.unread.messages)
     elif places.unread is not None:
         messages["_schema"] = [*messages.get("_schema", []), str(places.unread)]
-
-
-def _loaded_whole(schema: ma.Schema, values: dict[str, Any]) -> dict[str, Any]:
-    ready = dict(values)
-    errors: dict[str, Any] = {}
-    for name, field in schema.load_fields.items():
-        key = field.data_key if field.data_key is not None else name
-        if key in ready:
-            try:
-                ready[key] = _raw(field, ready[key])
-            except ma.ValidationError as error:
-                errors[key] = cast("Any", error).messages
-    if errors:
-        raise ArgumentErrors(text_keys(errors))
-    try:
-        loaded: Any = cast("Any", schema).load(ready, unknown=ma.EXCLUDE)
-    except ma.ValidationError as error:
-        messages: Any = cast("Any", error).messages
-        raise ArgumentErrors(
-            text_keys(messages if isinstance(messages, dict) else {"_schema": messages})
-        ) from error
-    return loaded
-
-
-def _value(field: fields.Field, raw: Any, key: str, values: dict[str, Any]) -> Any:
-    anything: Any = field
-    return anything.deserialize(_raw(field, raw), key, values)
-
-
-def _raw(field: fields.Field, raw: Any) -> Any:
-    """webargs 5 took a scalar for a list of one, and a list where a delimited string was asked."""
-    if raw is ma.missing or raw is None:
-        return raw
-    if is_file(field):
-        if not is_uploaded_file(raw):
-            raise ma.ValidationError(NOT_A_FILE)
-        return raw
-    if holds_files(field):
-        return _files(raw)
-    delimiter = delimiter_of(field)
-    if delimiter is not None:
-        is_list = isinstance(raw, (list, tuple))
-        return delimiter.join(str(item) for item in cast("list[Any]", raw)) if is_list else raw
-    if takes_several(field) and not isinstance(raw, (list, tuple)):
-        return [raw]
-    return cast("Any", raw)
-
-
-def _files(raw: Any) -> list[Any]:
-    items: list[Any] = list(cast("list[Any]", raw)) if isinstance(raw, list) else [raw]
-    bad = {i: [NOT_A_FILE] for i, item in enumerate(items) if not is_uploaded_file(item)}
-    if bad:
-        raise ma.ValidationError(cast("Any", bad))
-    return items

@@ -22,6 +22,7 @@ from modelport.contract.model_options import ModelOptions
 from modelport.contract.places import Places
 from modelport.contract.row_columns import RowColumns
 from modelport.contract.row_forms import ARRAY_PACKAGES, RowForms
+from modelport.contract.served import ObjectBinding
 from modelport.contract.signature import JSON, STREAM_TYPES, Operation, Signature
 from modelport.contract.typed import Described
 from modelport.contract.uploaded_file import is_uploaded_file
@@ -109,6 +110,9 @@ class ObjectModel:
         """Rows as they are sent, for a message."""
         cells = [f'"{column.name}": …' for column in self.options.columns]
         return f"[{{{', '.join(cells)}}}]" if cells else "[[1, 2], [3, 4]]"
+
+    def object_binding(self, verb: str) -> ObjectBinding | None:
+        return None  # rows are read before, and formed afterwards
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
         return None

@@ -29,10 +29,6 @@ MAX_DENSE = 10_000_000  # cells of a sparse matrix that is written out
 LISTS = (abc.Sequence, abc.Set, abc.MappingView, abc.Iterator)
 
 
-class EncodedJSON(bytes):
-    """JSON that is encoded already."""
-
-
 def plain(value: Any) -> Any:
     """`value` as dictionaries with text as keys, lists, text, numbers, booleans and None.
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable, Set
+from typing import Any, NamedTuple, Protocol
 
 from modelport.contract.places import Places
 from modelport.contract.signature import Signature
+
+
+class ObjectBinding(NamedTuple):
+    """How a JSON object becomes the arguments of a verb, if it has no other keys than `names`.
+
+    `bind` takes the object and its bytes, and raises `ArgumentErrors`.
+    """
+
+    names: Set[str]
+    bind: Callable[[dict[str, Any], bytes], dict[str, Any]]
 
 
 class ServedModel(Protocol):
@@ -19,6 +30,13 @@ class ServedModel(Protocol):
 
     def bind(self, verb: str, places: Places) -> dict[str, Any]:
         """The keyword arguments for `verb` out of a request. Raises `ArgumentErrors`."""
+        ...
+
+    def object_binding(self, verb: str) -> ObjectBinding | None:
+        """What `bind` does with a request that has nothing but a JSON object; `None` if that takes more.
+
+        What is bound so is bound by itself, not by `bind_together`.
+        """
         ...
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
@@ -37,8 +55,8 @@ class ServedModel(Protocol):
         ...
 
     def check_answer(self, value: Any, allow_nan: bool = False) -> Any:
-        """The answer, validated by the model's schema, as JSON-ready data. Raises `AnswerInvalid`.
+        """The answer, validated by the model's schema: JSON-ready data, or JSON as bytes.
 
-        With `allow_nan` the data keeps its NaN and infinities.
+        Raises `AnswerInvalid`. With `allow_nan` the data keeps its NaN and infinities.
         """
         ...

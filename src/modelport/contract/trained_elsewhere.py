@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import structs
 
 from modelport.contract.places import Places
-from modelport.contract.served import ServedModel
+from modelport.contract.served import ObjectBinding, ServedModel
 
 
 class TrainedElsewhere:
@@ -34,6 +34,10 @@ class TrainedElsewhere:
     def bind(self, verb: str, places: Places) -> dict[str, Any]:
         """See `ServedModel`."""
         return self._of(verb).bind(verb, places)
+
+    def object_binding(self, verb: str) -> ObjectBinding | None:
+        """See `ServedModel`."""
+        return self._of(verb).object_binding(verb)
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
         """See `ServedModel`; these are predictions."""

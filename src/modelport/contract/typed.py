@@ -18,7 +18,8 @@ from modelport.contract.metadata import metadata_of
 from modelport.contract.model import Model
 from modelport.contract.natural_types import natural_form_of
 from modelport.contract.places import Places
-from modelport.contract.plain import EncodedJSON, plain
+from modelport.contract.plain import plain
+from modelport.contract.served import ObjectBinding
 from modelport.contract.signature import JSON, VERBS, Operation, Signature
 from modelport.contract.verb import DEFS, Verb, moved
 
@@ -86,6 +87,10 @@ class TypedModel:
         found = self.verbs[verb]
         return found.bind(places) if found is not None else {}
 
+    def object_binding(self, verb: str) -> ObjectBinding | None:
+        found = self.verbs[verb]
+        return found.object_binding() if found is not None else None
+
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
         return None
 
@@ -106,7 +111,7 @@ class TypedModel:
         if self.loose:  # pydantic looks into nothing that the hint leaves open
             value = self._ready(value)
         try:
-            checked = self.answer.validate_python(value)
+            checked = self.answer.validator.validate_python(value)
         except pydantic.ValidationError:
             checked = self._checked_plain(value)
         try:
@@ -120,7 +125,7 @@ class TypedModel:
             return self.answer.serializer.to_python(
                 checked, mode="json", fallback=plain
             )  # pydantic's own JSON has null for NaN
-        return EncodedJSON(self.answer.serializer.to_json(checked, fallback=plain))
+        return self.answer.serializer.to_json(checked, fallback=plain)
 
     def _ready(self, value: Any) -> Any:
         """The value as plain data, if its type takes that. Raises `TypeError` if something would be lost."""

@@ -34,6 +34,7 @@ from modelport.contract.kinds import NOT_A_FILE
 from modelport.contract.media_types import best_media_type
 from modelport.contract.natural_types import natural
 from modelport.contract.places import MISSING, Places
+from modelport.contract.served import ObjectBinding
 from modelport.contract.signature import Argument
 from modelport.contract.text_values import TextReader
 from modelport.contract.unknown_arguments import ignored_words, unknown_arguments, unknown_messages
@@ -117,13 +118,23 @@ class Verb:
         else:
             unknown = unknown_arguments(places, self.adapters.keys())
         if self.json_only and not unknown and places.raw_json is not None and not places.query:
-            try:
-                if not self.strict:  # its words are those of Python values: a list, not an array
-                    return self._whole(self.whole.validate_python(places.json))
-                return self._whole(self.whole.validate_json(places.raw_json, strict=not places.lenient))
-            except pydantic.ValidationError as error:
-                raise ArgumentErrors(field_map(error), error_details(error)) from None
+            return self.bind_object(places.json, places.raw_json, places.lenient)
         return self._whole(self._bind_each(places, unknown))
+
+    def object_binding(self) -> ObjectBinding | None:
+        """See `ServedModel`: an argument may be a file or be filled by a header unless all are JSON."""
+        return ObjectBinding(self.adapters.keys(), self.bind_object) if self.json_only else None
+
+    def bind_object(self, found: dict[str, Any], raw: bytes, lenient: bool = False) -> dict[str, Any]:
+        """The arguments out of a JSON object of none but theirs, and its bytes. Raises `ArgumentErrors`."""
+        try:
+            if self.strict:
+                bound = self.whole.validator.validate_json(raw, strict=not lenient)
+            else:  # its words are those of Python values: a list, not an array
+                bound = self.whole.validator.validate_python(found)
+        except pydantic.ValidationError as error:
+            raise ArgumentErrors(field_map(error), error_details(error)) from None
+        return bound if len(bound) == len(self.arguments) else self._whole(bound)
 
     def _whole(self, bound: dict[str, Any]) -> dict[str, Any]:
         if len(bound) < len(self.arguments):

@@ -18,7 +18,7 @@ import msgspec
 from modelport.contract.calls import Answer, Call
 from modelport.contract.errors import AnswerInvalid
 from modelport.contract.kinds import File
-from modelport.contract.plain import EncodedJSON, plain
+from modelport.contract.plain import plain
 from modelport.contract.reports import made_plain
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import JSON, Operation
@@ -52,14 +52,15 @@ class AnswerEncoder:
 
         Raises `AnswerInvalid` if the value does not fit the schema or cannot be encoded.
         """
-        if not _is_binary(value):
-            frame = codec_of(call.dialect).frame
-            if frame is None and isinstance(value, str) and _is_text_itself(media_type, operation):
+        if _is_binary(value):
+            return self._binary(call, value, media_type)
+        frame = codec_of(call.dialect).frame
+        if frame is None and media_type != JSON:
+            if isinstance(value, str) and _is_text_itself(media_type, operation):
                 return self._text(call, value, media_type)
-            if frame is None and operation.accept is not None and media_type.endswith("+json"):
+            if operation.accept is not None and media_type.endswith("+json"):
                 return Answer(call.id, content_type=media_type, body=self.json_bytes(value))
-            return Answer(call.id, body=self.json_bytes(value, operation, frame))
-        return self._binary(call, value, media_type)
+        return Answer(call.id, body=self.json_bytes(value, operation, frame))
 
     def _text(self, call: Call, text: str, media_type: str) -> Answer:
         media_type = "text/plain" if media_type == "text/*" else media_type
@@ -80,8 +81,8 @@ class AnswerEncoder:
                 return self._result_bytes(value)
             if not operation.wrapped:
                 value = self.model.check_answer(value, self.rules.allow_nan)
-                if isinstance(value, EncodedJSON):
-                    return frame(value) if frame is not None else bytes(value)
+                if isinstance(value, bytes):
+                    return frame(value) if frame is not None else value
             if operation.wrapped and self.rules.stringify and frame is None:
                 value = str(value)
             body = encode_json(value, self.rules.allow_nan)
@@ -188,7 +189,7 @@ def encode_json(value: Any, allow_nan: bool) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _is_data(kind: type[object]) -> bool:
+def is_data(kind: type[object]) -> bool:
     """True for types that JSON is made of, for numpy's, pandas', and pydantic's, which are slow to ask."""
     if kind in (dict, list, tuple, str, int, float, bool, type(None)):
         return True
@@ -198,7 +199,7 @@ def _is_data(kind: type[object]) -> bool:
 
 
 def _is_binary(value: Any) -> bool:
-    if _is_data(value.__class__):
+    if is_data(value.__class__):
         return False
     if isinstance(value, (bytes, bytearray, memoryview, Path, File)):
         return True

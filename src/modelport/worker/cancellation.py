@@ -8,15 +8,15 @@ runs in the main thread, between two bytecodes or in the middle of a system call
 
 from __future__ import annotations
 
+import mmap
 import signal
 import socket
 import struct
 from types import FrameType
-from typing import Protocol
 
 from modelport.worker.world import handle, nothing
 
-CALL_NUMBER = struct.Struct("<Q")
+CALL_NUMBER = struct.Struct("=Q")
 STOP_FLAG = 16  # the byte of the marker by which the server asks a job to stop
 CANCEL_SIGNAL = signal.SIGUSR1
 MAX_REMEMBERED = 100_000
@@ -30,34 +30,29 @@ class Terminated(BaseException):
     """SIGTERM arrived."""
 
 
-class Marker(Protocol):
-    """Where the number of the running call is shown to the server, which reads it if the worker dies."""
-
-    def __setitem__(self, key: slice, value: bytes) -> None: ...
-    def __getitem__(self, key: int) -> int: ...
-
-
 class RunningCall:
-    """The call whose code runs now, and the calls that need not run any more."""
+    """The call whose code runs now, and the calls that need not run any more.
 
-    def __init__(self, marker: Marker, control: socket.socket | None):
+    `marker` shows the number of the running call to the server, which reads it if the worker dies.
+    """
+
+    def __init__(self, marker: mmap.mmap | bytearray, control: socket.socket | None):
         self._marker = marker
+        self._shown = memoryview(marker)[: CALL_NUMBER.size].cast("Q")  # `CALL_NUMBER`, stored at once
         self._control = control
         self._current = 0
         self.cancelled: set[int] = set()
 
     def start(self, call_id: int) -> None:
         """The model's code for this call begins. Raises `CallCancelled` if nobody waits for it any more."""
-        self._marker[0:8] = CALL_NUMBER.pack(call_id)
-        self._current = call_id
+        self._shown[0] = self._current = call_id
         if call_id in self.cancelled:
             self.end()
             raise CallCancelled
 
     def end(self) -> None:
         """The model's code has returned."""
-        self._current = 0
-        self._marker[0:8] = b"\0\0\0\0\0\0\0\0"
+        self._current = self._shown[0] = 0
 
     def asked_to_stop(self) -> bool:
         """True once the server has asked the job of this process to stop."""

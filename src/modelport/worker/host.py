@@ -23,6 +23,7 @@ from modelport.worker.environment import environment_of
 from modelport.worker.frames import Acknowledge, FrameSocket, JobOrder, Kind, Load
 from modelport.worker.job import begin_job, keep_returned_model
 from modelport.worker.outgoing import Outgoing
+from modelport.worker.plain_calls import PlainCalls, is_json_type
 from modelport.worker.sent_files import take_sent_files
 from modelport.worker.streams import EVENT_STREAM, event, is_awaitable, is_stream, pieces, stream_chunk
 from modelport.worker.url_inputs import fetch_url_inputs
@@ -51,6 +52,7 @@ class Host:
         self.rules = rules
         self.channel = channel
         self.running = running
+        self.plain = PlainCalls(model, rules)
         self.encoder = AnswerEncoder(model, rules)
         self.outgoing = Outgoing(channel, rules.spool)
         self._process = os.getpid()
@@ -92,17 +94,18 @@ class Host:
 
     def _answer_each(self, calls: list[Call]) -> None:
         answers: list[Answer] = []
-        started = perf_counter()
+        started = begun = perf_counter()
         for call in calls:
-            begun = perf_counter()
             if answers and begun - started > FLUSH_SECONDS:
                 self.outgoing.answers(answers)
                 answers = []
                 started = begun
             answer = self._answer(call)
+            ended = perf_counter()
             if answer is not None:
-                answer.micros = int((perf_counter() - begun) * 1e6)
+                answer.micros = int((ended - begun) * 1e6)
                 answers.append(answer)
+            begun = ended
         if answers:
             self.outgoing.answers(answers)
         self.running.forget([call.id for call in calls])
@@ -122,12 +125,19 @@ class Host:
         """The answer to one call; `None` if it was streamed, and has gone out already."""
         try:
             self.running.start(call.id)  # reading its arguments runs code of the model's, too
-            operation = self._operation(call)
-            bound = self._bind(call, operation)
+            plain = self.plain.bound(call)
+            signature = self.model.signature
+            operation = signature.predict if plain is not None else signature.operation(call.verb)
+            bound = plain or self._bind(call, operation)
             if call.only_check:
                 self.running.end()
                 return Answer(call.id, body=shown_arguments(bound[1]))
-            return self._run(bound, operation)
+            value = self.model.call(call.verb, bound[1])
+            if plain is not None and is_json_type(cast("type[object]", type(value))):
+                end_if_forked(self._process)
+                self.running.end()
+                return Answer(call.id, body=self.encoder.json_bytes(value, operation))
+            return self._finished(value, bound, operation)
         except CallCancelled:
             self.running.end()
             return Answer(call.id, 499)
@@ -143,9 +153,6 @@ class Host:
             return codec_of(call.dialect).failed(call, error, self.rules.hide_errors)
         except Exception as second:  # a message map of the model's own, for one
             return failed(call.id, second)
-
-    def _operation(self, call: Call) -> Operation:
-        return self.model.signature.operation(call.verb)
 
     def _bind(self, call: Call, operation: Operation) -> Bound:
         sent = self._read(call, operation)
@@ -212,10 +219,10 @@ class Host:
             media_type = str(arguments.get(operation.accept.parameter) or media_type)
         return call, arguments, media_type
 
-    def _run(self, bound: Bound, operation: Operation) -> Answer | None:
-        call, arguments, media_type = bound
+    def _finished(self, value: Any, bound: Bound, operation: Operation) -> Answer | None:
+        """The answer made of what the model has returned; `None` if it was streamed."""
+        call, _, media_type = bound
         running = self.running
-        value = self.model.call(call.verb, arguments)
         if is_awaitable(value):
             value = self._event_loop().run_until_complete(_awaited(value))
         end_if_forked(self._process)
@@ -258,6 +265,8 @@ class Host:
 
     def _bound_together(self, calls: list[Call], operation: Operation, answers: list[Answer]) -> list[Bound]:
         """The calls that can be bound; those that cannot fail alone, which goes into `answers`."""
+        if self.plain.are_there:  # and so are not bound together
+            return self._bound_apart(calls, operation, answers)
         sent: list[Sent] = []
         for call in calls:
             try:
@@ -276,6 +285,17 @@ class Host:
                 raise
             except Exception as error:  # and so does one that cannot be bound
                 answers.append(self._failed(one[0], error))
+        return bound
+
+    def _bound_apart(self, calls: list[Call], operation: Operation, answers: list[Answer]) -> list[Bound]:
+        bound: list[Bound] = []
+        for call in calls:
+            try:
+                bound.append(self.plain.bound(call) or self._bind(call, operation))
+            except Terminated:
+                raise
+            except Exception as error:  # a request that cannot be read or bound fails alone
+                answers.append(self._failed(call, error))
         return bound
 
     def _predict_together(self, bound: list[Bound], operation: Operation) -> list[Answer]:

@@ -18,6 +18,11 @@ EVENT_STREAM = "text/event-stream"
 MAX_CHUNK = 16 * 1024 * 1024
 
 
+def comes_whole(kind: type[object]) -> bool:
+    """True for types of which no value is a stream or is to be awaited."""
+    return not (_is_iterator(kind) or _may_be_awaited(kind))
+
+
 def is_stream(value: Any) -> bool:
     """True for generators and other iterators, synchronous or not; lists and files are no streams."""
     return _is_iterator(cast("type[object]", type(value))) and not hasattr(value, "read")

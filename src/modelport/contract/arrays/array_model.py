@@ -27,6 +27,7 @@ from modelport.contract.places import MISSING as NOT_SENT
 from modelport.contract.places import Places
 from modelport.contract.plain import without_labels
 from modelport.contract.row_columns import RowColumns
+from modelport.contract.served import ObjectBinding
 from modelport.contract.signature import Operation, Signature
 from modelport.contract.unknown_arguments import ignored_words, unknown_arguments, unknown_words
 from modelport.contract.uploaded_file import is_uploaded_file as is_upload
@@ -110,6 +111,9 @@ class ArrayModel:
                 rows = f'{{"{self._table.argument}": {shown_rows(self._table.input)}}}'
                 words = f"Unknown argument, which is a column: send rows, such as {rows}"
             found.add((name,), ("unexpected_keyword_argument", words))
+
+    def object_binding(self, verb: str) -> ObjectBinding | None:
+        return None  # the rows of several requests are read together
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
         """The rows of requests that have sent nothing but rows, as JSON, in one array."""

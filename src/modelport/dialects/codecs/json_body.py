@@ -18,6 +18,7 @@ from modelport.contract.errors import BadRequest
 _decoder = msgspec.json.Decoder()
 # One that nobody closes goes to the end, or each quote in it would be tried as a beginning.
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+BACKSLASH = ord("\\")
 PIECE = 1 << 16
 PASSES = 4
 STEP = {ord("["): 1, ord("]"): -1}
@@ -48,7 +49,8 @@ def parse_json(raw: bytes, max_depth: int = 64, python_numbers: bool = False) ->
             if raw.startswith(BYTE_ORDER_MARK):
                 raise _refused("the JSON body begins with a byte order mark: send it without") from None
             raise BadRequest(f"the body is not valid JSON: {error}", body=INVALID) from None
-    if rb"\u0000" in raw and _has_nul(value):
+    # A byte is found at once; `in` with several makes and drops an error, and costs as much as all the rest.
+    if BACKSLASH in raw and raw.find(rb"\u0000") >= 0 and _has_nul(value):
         raise _refused("the JSON body holds a NUL character")
     # Every key is followed by a colon: as many colons as keys means that no key came twice.
     if raw.count(b":") != (len(value) if value.__class__ is dict else 0):

@@ -104,6 +104,7 @@ lint: setup
 docs: setup
 	@$(BIN)/python tests/house/settings_table.py --write
 	@$(BIN)/python tests/house/settings_keywords.py --write
+	@$(BIN)/python tests/house/endpoints_table.py --write
 	@$(BIN)/python -m pytest tests/docs tests/house
 
 bench: setup

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import endpoints_table
 import pytest
+from msgspec.structs import replace
 
 from modelport.api.documents.resources import ERRORS
+from modelport.api.endpoints.table import ENDPOINTS
 from modelport.cli.main import COMMANDS
 from modelport.serving.life import Life
 from modelport.settings import Settings
@@ -37,6 +40,19 @@ def folders(parent: Path) -> list[str]:
 
 def test_every_route_is_in_the_docs_and_nothing_else() -> None:
     assert set(re.findall(r"`((?:GET|POST|PUT|DELETE) /[^`]*)`", HTTP_API)) == routes()
+
+
+def test_a_row_that_is_new_gets_its_line_in_the_docs_and_one_that_is_gone_loses_it() -> None:
+    assert endpoints_table.renewed(HTTP_API) == HTTP_API, "run `make docs`"
+    [jobs] = [one for one in ENDPOINTS if (one.method, one.path) == ("GET", "/v2/jobs")]
+    new = replace(jobs, method="PUT", summary="Do | that", path="/v2/jobs/{job}/note")
+    at = ENDPOINTS.index(jobs)
+    with_it = endpoints_table.renewed(HTTP_API, [*ENDPOINTS[: at + 1], new, *ENDPOINTS[at + 1 :]])
+    line = "| `PUT /v2/jobs/{job}/note` | do / that; `model`, `kind`, `state`, `limit`, `cursor` |\n"
+    before, _, after = with_it.partition(line)
+    assert before + after == HTTP_API
+    assert before.splitlines()[-1].startswith("| `GET /v2/jobs` |")
+    assert endpoints_table.renewed(with_it) == HTTP_API
 
 
 @pytest.mark.parametrize("status", sorted(ERRORS))

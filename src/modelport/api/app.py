@@ -19,7 +19,6 @@ from modelport.api.calls import CallHandler
 from modelport.api.dialects import Parts, root_dialect, servers
 from modelport.api.direct import DirectCalls, DirectDialect
 from modelport.api.documents_routes import DocumentRoutes
-from modelport.api.endpoints.models import PREDICT_MODEL
 from modelport.api.endpoints.root import PREDICT_ROOT
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.table import ENDPOINTS
@@ -29,19 +28,16 @@ from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
 from modelport.api.listings import Listings
-from modelport.api.model_calls import ModelCalls, direct_predictions
+from modelport.api.named_models import find_pool
 from modelport.api.near_paths import near_path
-from modelport.api.preferences import preferences
 from modelport.api.root.root import Root
 from modelport.api.routing import EndpointRoute, paths_of_gets_that_run, routes_of
 from modelport.api.runs.predictions import RunPredictions
 from modelport.api.runs.run_routes import RunRoutes, problem_of
 from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.taken import Taken
-from modelport.api.training import Trainings
-from modelport.api.v2 import V2, find_pool
 from modelport.engine.ports import Engine
-from modelport.http.asgi import Receive, Scope, Send, header
+from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.problems import send_problem
 from modelport.jobs.service import JobService
 from modelport.problems import PROBLEM_JSON, Problem, problem_body
@@ -77,12 +73,6 @@ class Application:
         self.health = Health(engine)
         self._own_routes = list(routes)
         self._calls = CallHandler(engine, settings)
-        # The path of each model's predictions, so that a prediction is routed by one look-up.
-        self._predict_paths = {
-            f"{self.base_path}{path}": source.name
-            for source in engine.sources
-            if not self._is_replaced(path := PREDICT_MODEL.route.format(model=source.name))
-        }
         self.admission = Admission(settings)
         self._runs_by_get = paths_of_gets_that_run(ENDPOINTS, self.base_path)
         self._listings = Listings()
@@ -109,17 +99,19 @@ class Application:
         return Parts(
             self._calls,
             self._job_answers,
+            self.jobs,
             self.runs,
             self._run_predictions,
             self._listings,
             self._root,
             self.base_path,
             self._own_routes,
+            self._is_replaced,
             configurations,
         )
 
     def _direct_calls(self) -> DirectCalls:
-        dialects: list[DirectDialect] = [direct_predictions(self._calls, self._predict_paths)]
+        dialects: list[DirectDialect] = []
         if not self._is_replaced(PREDICT_ROOT.route):
             dialects.append(self._root.predictions.direct(self._root.path))
         for dialect in self._dialects.values():
@@ -169,15 +161,6 @@ class Application:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = _without_slashes(scope["path"])
-        model = self._predict_paths.get(path)
-        if model is not None and scope["method"] == "POST" and self.settings.predict_endpoint:
-            prefer = preferences(header(scope, b"prefer"))
-            pool = self.engine.route(model)
-            if prefer:
-                await self._job_answers.predict(scope, receive, send, pool, prefer)
-                return
-            await self._job_answers.predict_at_once(scope, receive, send, pool)
-            return
         taken = self._taken(path, scope["method"])
         if taken is not None:
             await taken.answer(scope, receive, send)
@@ -213,10 +196,6 @@ class Application:
         listings = self._listings
         return Handlers(
             health=self.health,
-            v2=V2(self.engine, self.settings, self.base_path),
-            calls=ModelCalls(self.engine, self._calls, self._job_answers),
-            trainings=Trainings(self.engine, self.jobs, listings, self.settings, "train"),
-            validations=Trainings(self.engine, self.jobs, listings, self.settings, "validate"),
             runs=RunRoutes(self.runs, predictions, listings, of_path, self.base_path),
             versions=VersionRoutes(self.runs, predictions, listings, self.base_path),
             jobs=self._job_routes,

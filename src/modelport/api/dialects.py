@@ -23,6 +23,7 @@ from modelport.api.runs.predictions import RunPredictions
 from modelport.api.taken import Taken
 from modelport.dialects import NAMES, part
 from modelport.http.asgi import Receive, Scope, Send
+from modelport.jobs.service import JobService
 from modelport.runs.service import RunService
 from modelport.settings import Settings
 
@@ -32,18 +33,21 @@ ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Parts(NamedTuple):
     """What an application has for its dialects to build on.
 
-    `own_routes` are somebody else's, which come before those here; `configurations` has by a dialect's name
-    what a file of the original system says.
+    `own_routes` are somebody else's, which come before those here; `is_replaced` is true if one of them takes
+    the predictions at a path. `configurations` has by a dialect's name what a file of the original system
+    says.
     """
 
     calls: CallHandler
     answers: JobAnswers
+    jobs: JobService
     runs: RunService
     run_predictions: RunPredictions
     listings: Listings
     root: Root
     base_path: str
     own_routes: Sequence[BaseRoute]
+    is_replaced: Callable[[str], bool]
     configurations: Mapping[str, Any]
 
 

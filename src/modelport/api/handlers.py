@@ -9,12 +9,9 @@ from modelport.api.dialects import DialectServer
 from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.health import Health
 from modelport.api.job_routes import JobRoutes
-from modelport.api.model_calls import ModelCalls
 from modelport.api.root.root import Root
 from modelport.api.runs.run_routes import RunRoutes
 from modelport.api.runs.version_routes import VersionRoutes
-from modelport.api.training import Trainings
-from modelport.api.v2 import V2
 
 Dialect = TypeVar("Dialect", bound=DialectServer)
 
@@ -23,10 +20,6 @@ class Handlers(NamedTuple):
     """One of each kind; of the dialects, by their classes."""
 
     health: Health
-    v2: V2
-    calls: ModelCalls
-    trainings: Trainings
-    validations: Trainings
     runs: RunRoutes
     versions: VersionRoutes
     jobs: JobRoutes

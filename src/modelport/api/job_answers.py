@@ -1,4 +1,4 @@
-"""The answers to requests that become jobs: DEEPaaS's to a training, 202 or the result to a prediction."""
+"""The answers to requests that become jobs: what stands for a training, 202 or the result to a prediction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from starlette.responses import Response
 
 from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler
-from modelport.api.job_bodies import training_body
 from modelport.api.job_fields import refuse_job_fields
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import (
@@ -52,11 +51,19 @@ class JobAnswers:
         self.calls = calls
         self.base_path = base_path
 
-    async def train(self, scope: Scope, receive: Receive, send: Send, pool: Pool, verb: VerbName) -> None:
-        """Answer a POST to `train/` or `validate/`, as DEEPaaS does, once the job is durable."""
+    async def begin(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        pool: Pool,
+        verb: VerbName,
+        body: Callable[[Job], Any],
+    ) -> None:
+        """Answer a request that is a job in any case, by the `body` of it, once the job is durable."""
 
         async def answer(job: Job, request_id: str) -> Response:
-            return json_response(training_body(job), {"location": self._place(job)})
+            return json_response(body(job), {"location": self._place(job)})
 
         submit = partial(self.submission.submit, scope, receive, pool, verb)
         await self._answer(scope, receive, send, pool, submit, answer)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 
+import msgspec
 from starlette.responses import StreamingResponse
 from starlette.types import Send
 
-from modelport.api.job_bodies import event_bytes
 from modelport.jobs.feeds import BATCH, PAGE_BYTES
 from modelport.jobs.records import Event
 from modelport.jobs.service import JobService
+from modelport.jobs.views import utc
 
 KEEP_ALIVE_SECONDS = 15.0
 PIECE_BYTES = 64 << 10
@@ -37,7 +38,17 @@ async def followed_events(jobs: JobService, job_id: str, after: int) -> AsyncIte
 
 
 def _server_sent(events: Sequence[Event]) -> bytes:
-    return b"".join(event_bytes(event) for event in events)
+    return b"".join(_event_bytes(event) for event in events)
+
+
+def _event_bytes(event: Event) -> bytes:
+    """A job's event as a server-sent event: its sequence number is the id to resume from."""
+    data = {"attempt": event.attempt, "at": utc(event.at), **event.data}
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (
+        event.sequence,
+        event.type.encode(),
+        msgspec.json.encode(data),
+    )
 
 
 async def followed_log(jobs: JobService, job_id: str, *, follow: bool) -> AsyncIterator[bytes]:

@@ -10,22 +10,20 @@ from itertools import chain
 
 from modelport.api.dialects import servers
 from modelport.api.endpoints.jobs import JOBS
-from modelport.api.endpoints.models import MODELS
 from modelport.api.endpoints.pages import PAGES
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.runs import RUNS
-from modelport.api.endpoints.server import DEBUG, SERVER
+from modelport.api.endpoints.server import SERVER
 from modelport.api.endpoints.versions import VERSIONS
 
 OF_ROOT = tuple(chain.from_iterable(server.rows_of_root for server in servers()))
 ENDPOINTS: tuple[Endpoint, ...] = (
-    *SERVER,
     *chain.from_iterable(server.rows for server in servers()),
+    *SERVER,
     *OF_ROOT,
-    *MODELS,
+    *chain.from_iterable(server.rows_of_models for server in servers()),
     *RUNS,
     *VERSIONS,
     *JOBS,
-    DEBUG,
     *PAGES,
 )

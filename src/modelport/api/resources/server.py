@@ -1,52 +1,13 @@
-"""What the server answers about itself and its models, as DEEPaaS and the Open Inference Protocol have it."""
+"""What the server answers about itself, as the Open Inference Protocol has it, and its errors."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from modelport.api.resources.described import words
-
-
-class Location(msgspec.Struct):
-    rel: str
-    href: Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})]
-    type: str | UnsetType = UNSET
-
-
-class Version(msgspec.Struct):
-    """A version of the API."""
-
-    id: str
-    version: str
-    type: str | UnsetType = UNSET
-    links: list[Location] | UnsetType = UNSET
-    name: Annotated[str | UnsetType, words("Server name")] = UNSET
-    extensions: Annotated[list[str] | UnsetType, words("Protocol extensions")] = UNSET
-
-
-class Versions(msgspec.Struct):
-    versions: list[Version]
-    links: list[Location] | UnsetType = UNSET
-
-
-class ModelMeta(msgspec.Struct):
-    """A model as it describes itself; it may say more."""
-
-    id: Annotated[str, words("Model identifier")]
-    name: Annotated[str, words("Model name")]
-    description: Annotated[str | UnsetType | None, words("Model description")] = UNSET
-    license: Annotated[str | UnsetType | None, words("Model license")] = UNSET
-    author: Annotated[Any, words("Model author")] = UNSET
-    version: Annotated[str | UnsetType | None, words("Model version")] = UNSET
-    url: Annotated[str | UnsetType | None, words("Model url")] = UNSET
-    links: list[Location] | UnsetType = UNSET
-
-
-class ModelList(msgspec.Struct):
-    models: list[ModelMeta]
 
 
 class Failure(msgspec.Struct):

@@ -12,6 +12,7 @@ from modelport.api.endpoints.row import ReadBody
 from modelport.api.handed import Handed
 from modelport.api.json_answers import json_response
 from modelport.api.listings import Listings
+from modelport.api.named_models import find_pool
 from modelport.api.query_values import cursor_in, cursor_text, number_in
 from modelport.api.resources.versions import (
     Alias,
@@ -26,7 +27,6 @@ from modelport.api.resources.versions import (
 )
 from modelport.api.runs.bodies import base_version_body, promotion_body, version_body
 from modelport.api.runs.predictions import RunPredictions
-from modelport.api.v2 import find_pool
 from modelport.problems import Problem
 from modelport.runs import records
 from modelport.runs.checks import Limits

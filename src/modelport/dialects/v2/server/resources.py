@@ -1,4 +1,4 @@
-"""The DEEPaaS V2 resources that are read: versions, models and their metadata, trainings, debug.
+"""The DEEPaaS V2 resources that are read: versions, models and their metadata, debug.
 
 Source: the recorded exchanges of DEEPaaS 2.6. What a client parses keeps its keys and their order.
 """
@@ -11,14 +11,13 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from modelport.api.named_models import find_pool
 from modelport.contract.metadata import metadata_body
-from modelport.contract.nearest import meant, nearest
 from modelport.engine.ports import Engine, Pool, PoolState
-from modelport.problems import Problem
 from modelport.settings import Settings
 
 
-class V2:
+class Resources:
     """The handlers, one method a resource."""
 
     def __init__(self, engine: Engine, settings: Settings, base_path: str):
@@ -71,14 +70,3 @@ class V2:
         lines = [line for pool in self.engine.pools.values() for line in pool.output.lines]
         lines.append(f"--- DEBUG MARKER {datetime.now()} ---\n")
         return Response("\n".join(lines), media_type="text/plain")
-
-
-def find_pool(engine: Engine, name: str) -> Pool:
-    """The model of this name. Raises `Problem` 404 with the names that exist."""
-    pool = engine.pools.get(name)
-    if pool is None:
-        known = {known.lower(): known for known in engine.pools}
-        near = meant([known[one] for one in nearest(name[:100].lower(), known)])
-        listed = ", ".join(engine.pools) or "none"
-        raise Problem(404, f"there is no model {name[:100]!r}; there is: {listed}{near}")
-    return pool

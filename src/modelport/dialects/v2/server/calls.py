@@ -1,4 +1,4 @@
-"""Calls of a model that its path names, by the long way."""
+"""Calls of a model that its path names."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from modelport.api.event_source import answer_get
 from modelport.api.handed import Handed
 from modelport.api.job_answers import JobAnswers
 from modelport.api.job_fields import JOB_FIELDS
+from modelport.api.named_models import find_pool
 from modelport.api.preferences import preferences
-from modelport.api.training import check_trainings_allowed
-from modelport.api.v2 import find_pool
 from modelport.contract.signature import JSON, VerbName
+from modelport.dialects.v2.server.bodies import training_body
+from modelport.dialects.v2.server.trainings import check_trainings_allowed
 from modelport.engine.ports import Engine
-from modelport.http.asgi import header
+from modelport.http.asgi import Receive, Scope, Send, header
+from modelport.http.problems import send_problem
 from modelport.problems import Problem
 
 
@@ -40,6 +42,19 @@ class ModelCalls:
         self.engine = engine
         self._calls = calls
         self._answers = answers
+
+    async def predict_now(self, scope: Scope, receive: Receive, send: Send, model: str) -> None:
+        """Answer a POST for a prediction of a model that there is. Raises nothing."""
+        pool = self.engine.route(model)
+        prefer = preferences(header(scope, b"prefer"))
+        if prefer:
+            await self._answers.predict(scope, receive, send, pool, prefer)
+        else:
+            await self._answers.predict_at_once(scope, receive, send, pool)
+
+    async def refuse(self, send: Send, problem: Problem) -> None:
+        """Answer with a problem."""
+        await send_problem(send, problem, self.engine.request_id(self.engine.next_id()))
 
     async def predict(self, request: Request) -> Response:
         """Predictions that the hot path does not take: by GET, unknown models, a disabled endpoint."""
@@ -64,4 +79,4 @@ class ModelCalls:
     def _begin(self, request: Request, verb: VerbName) -> Response:
         pool = find_pool(self.engine, request.path_params["model"])
         check_trainings_allowed(self._calls.settings)
-        return Handed(partial(self._answers.train, pool=pool, verb=verb))
+        return Handed(partial(self._answers.begin, pool=pool, verb=verb, body=training_body))

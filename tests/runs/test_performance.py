@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelport.runs.performance import MAX_NUMBERS, NoSuchPart, numbers_of, part_of
-from modelport.settings.orders import Order, order_of
+from modelport.settings.written import Order, order_of
 
 KEYS = st.one_of(st.sampled_from(["a", "b", "a.b", "a.b.c", "", ".", "overall"]), st.text(max_size=4))
 NUMBERS = st.one_of(st.integers(), st.floats(), st.just(10**400))

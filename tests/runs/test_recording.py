@@ -12,7 +12,7 @@ from run_records import Jobs, metric, open_jobs, returned, saved, trained, train
 
 from modelport.jobs.records import FOR_EVER, NewEvent, Outcome
 from modelport.jobs.states import State
-from modelport.settings.orders import order_of
+from modelport.settings.written import order_of
 
 pytestmark = pytest.mark.anyio
 FAILED = Outcome(state=State.FAILED, status=500, error="no", ended_by="exception")

@@ -14,7 +14,7 @@ from run_records import Jobs, new_run, open_jobs, returned, saved, trained
 from modelport.runs.errors import RunError
 from modelport.runs.records import NewRun, Promotion, Run, TrafficPlan
 from modelport.runs.store import LIVE, AliasMoved
-from modelport.settings.orders import Order
+from modelport.settings.written import Order
 
 pytestmark = pytest.mark.anyio
 MANY = 10_000

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
 from modelport.api.admission import Admission
+from modelport.api.answers import Listings
 from modelport.api.calls import CallHandler
 from modelport.api.dialects import Parts, root_dialect, servers
 from modelport.api.direct import DirectCalls, DirectDialect
@@ -27,7 +28,6 @@ from modelport.api.health import Health
 from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
-from modelport.api.listings import Listings
 from modelport.api.named_models import find_pool
 from modelport.api.near_paths import near_path
 from modelport.api.root.root import Root
@@ -37,8 +37,7 @@ from modelport.api.runs.run_routes import RunRoutes, problem_of
 from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.taken import Taken
 from modelport.engine.ports import Engine
-from modelport.http.asgi import Receive, Scope, Send
-from modelport.http.problems import send_problem
+from modelport.http.asgi import Receive, Scope, Send, send_problem
 from modelport.jobs.service import JobService
 from modelport.problems import PROBLEM_JSON, Problem, problem_body
 from modelport.runs.errors import RunError

@@ -15,9 +15,8 @@ from modelport.contract.signature import VerbName
 from modelport.engine.asking import ask
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Engine, Pool
-from modelport.http.asgi import Headers, Receive, Scope, Send, send_body
+from modelport.http.asgi import Headers, Receive, Scope, Send, send_body, send_problem
 from modelport.http.body_memory import BodyHold, BodyMemory
-from modelport.http.problems import send_problem
 from modelport.problems import PROBLEM_JSON, Problem, problem_body
 from modelport.settings import Settings
 

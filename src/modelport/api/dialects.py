@@ -12,11 +12,11 @@ from typing import Any, ClassVar, NamedTuple, cast
 
 from starlette.routing import BaseRoute
 
+from modelport.api.answers import Listings
 from modelport.api.calls import CallHandler
 from modelport.api.direct import DirectDialect
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.job_answers import JobAnswers
-from modelport.api.listings import Listings
 from modelport.api.root.dialect import RootDialect
 from modelport.api.root.root import Root
 from modelport.api.runs.predictions import RunPredictions

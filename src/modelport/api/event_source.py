@@ -9,8 +9,7 @@ from __future__ import annotations
 from modelport.api.calls import CallHandler
 from modelport.api.request_checks import look_for_body
 from modelport.engine.ports import Pool
-from modelport.http.asgi import Message, Receive, Scope, Send, header, send_body
-from modelport.http.problems import send_problem
+from modelport.http.asgi import Message, Receive, Scope, Send, header, send_body, send_problem
 from modelport.problems import Problem
 
 NO_BODY = "the arguments of a GET are in its query string; send a body by POST"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from modelport.api.json_answers import json_response
+from modelport.api.answers import json_response
 from modelport.api.named_models import find_pool
 from modelport.api.resources.server import Live, ModelReady, ModelState, Ready
 from modelport.engine.ports import Engine, Pool, PoolState

@@ -11,6 +11,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from modelport.api.answers import json_response
 from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler
 from modelport.api.job_fields import refuse_job_fields
@@ -23,12 +24,10 @@ from modelport.api.job_submission import (
     Submitted,
     asks_for_job,
 )
-from modelport.api.json_answers import json_response
 from modelport.api.preferences import Preferences
 from modelport.contract.signature import VerbName
 from modelport.engine.ports import Pool
-from modelport.http.asgi import Receive, Scope, Send
-from modelport.http.problems import send_problem
+from modelport.http.asgi import Receive, Scope, Send, send_problem
 from modelport.jobs.errors import QueueFull
 from modelport.jobs.records import Job, Outcome
 from modelport.jobs.states import ENDED, State

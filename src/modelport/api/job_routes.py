@@ -9,11 +9,10 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modelport.api.answers import Listings, json_response
 from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_metrics import MAX_POINTS, metrics_page, metrics_table
 from modelport.api.job_streams import WholeStream, followed_events, followed_log
-from modelport.api.json_answers import json_response
-from modelport.api.listings import Listings
 from modelport.api.query_values import (
     MAX_CURSOR,
     cursor_in,

@@ -14,8 +14,7 @@ from starlette.requests import Request
 
 from modelport.api.endpoints.row import Endpoint, Handler
 from modelport.contract.nearest import meant, nearest
-from modelport.contract.unknown_arguments import MAX_NAME, MAX_NAMES, SUFFICIENT
-from modelport.contract.warning_headers import MAX_WARNINGS, warning_value
+from modelport.contract.unknown_arguments import MAX_NAME, MAX_NAMES, MAX_WARNINGS, SUFFICIENT, warning_value
 from modelport.http.asgi import Message, Receive, Scope, Send, header
 from modelport.problems import Problem
 

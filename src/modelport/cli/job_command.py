@@ -187,3 +187,7 @@ def _as_given(**values: Any) -> dict[str, Any]:
 
 def _first(value: Any, otherwise: Any) -> Any:
     return otherwise if value is None or value is False else value
+
+
+train = job_command("train")
+validate = job_command("validate")

@@ -9,9 +9,8 @@ from time import time
 import click
 
 from modelport.cli.jobs_source import JobSource, full_id
-from modelport.cli.listing_group import ListingGroup
 from modelport.cli.loading import interruptible
-from modelport.cli.server_options import json_option, print_json, url_option
+from modelport.cli.server_options import ListingGroup, json_option, print_json, url_option
 from modelport.jobs.states import KINDS, State
 
 STATES = tuple(str(state) for state in State)
@@ -150,7 +149,7 @@ def _own_data_dir() -> Path:
 
 
 def _duration(ctx: click.Context, parameter: click.Parameter, text: str) -> float:
-    from modelport.settings.durations import seconds_of
+    from modelport.settings.written import seconds_of
 
     try:
         return seconds_of(text)

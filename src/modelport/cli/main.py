@@ -10,12 +10,12 @@ import click
 from modelport import __version__
 from modelport.cli.own_process import CommandLine
 
-# Each command's module, which has it as `command`; in the order in which --help lists them.
+# Each command's module, which has it as `command` or by the name after the colon; as --help lists them.
 COMMANDS = {
     "serve": "modelport.cli.serve_command",
     "predict": "modelport.cli.predict",
-    "train": "modelport.cli.train",
-    "validate": "modelport.cli.validate",
+    "train": "modelport.cli.job_command:train",
+    "validate": "modelport.cli.job_command:validate",
     "jobs": "modelport.cli.jobs",
     "runs": "modelport.cli.runs",
     "metadata": "modelport.cli.metadata",
@@ -35,7 +35,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return import_module(COMMANDS[cmd_name]).command
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        return getattr(import_module(module), name or "command")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from modelport.cli.listing_group import ListingGroup
 from modelport.cli.loading import interruptible
-from modelport.cli.server_options import json_option, print_json, url_option
+from modelport.cli.server_options import ListingGroup, json_option, print_json, url_option
 from modelport.settings.declaring import words_of
 from modelport.settings.settings import OnRegression
 

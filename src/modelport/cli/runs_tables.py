@@ -10,7 +10,7 @@ from rich.table import Table
 
 from modelport.cli.tables import console, local_time, plain, safe, seconds
 from modelport.runs.performance import numbers_of, paths_of
-from modelport.settings.orders import order_of
+from modelport.settings.written import order_of
 
 if TYPE_CHECKING:
     from modelport.client.run_records import Promotion

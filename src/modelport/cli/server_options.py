@@ -1,4 +1,4 @@
-"""What the commands that ask a server have in common: its address, and answers as JSON."""
+"""What commands that ask a server have in common: its address, JSON, and listing if none is named."""
 
 from __future__ import annotations
 
@@ -26,3 +26,13 @@ def json_option(resource: str) -> click.Option:
 def print_json(value: Any) -> None:
     """Print a value for programs."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+class ListingGroup(click.Group):
+    """A group that lists if no command is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        asks_help = any(arg in ctx.help_option_names for arg in args[:1])
+        if not asks_help and (not args or args[0].startswith("-")):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)

@@ -11,7 +11,7 @@ ModelportError
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from modelport.problems import standard_reason
 
@@ -47,6 +47,13 @@ class ArgumentErrors(ModelportError):
         self.messages = messages
         self.details = details
         super().__init__(f"invalid arguments: {', '.join(messages)}")
+
+
+def text_keys(messages: Any) -> Any:
+    """Maps of messages with text keys throughout: JSON has no other."""
+    if isinstance(messages, dict):
+        return {str(k): text_keys(v) for k, v in cast("dict[Any, Any]", messages).items()}
+    return messages
 
 
 class BadRequest(ModelportError):

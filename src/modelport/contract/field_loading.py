@@ -18,8 +18,7 @@ from modelport.contract.deepaas_fields import (
     is_file,
     takes_several,
 )
-from modelport.contract.errors import ArgumentErrors
-from modelport.contract.message_maps import text_keys
+from modelport.contract.errors import ArgumentErrors, text_keys
 from modelport.contract.uploaded_file import is_uploaded_file
 
 NOT_A_FILE = "Not a valid file."

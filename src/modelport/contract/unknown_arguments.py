@@ -18,6 +18,8 @@ PLACES = {
     "query": "the query string", "form": "a form", "json": "a JSON body", "headers": "a header",
     "cookies": "a cookie", "files": "a file of a form",
 }  # fmt: skip
+MAX_WARNINGS = 5  # of one answer, and
+MAX_WARNING = 300  # characters of each: proxies bound what headers may take
 
 
 def unknown_arguments(places: Places, known: Set[str]) -> list[str]:
@@ -88,3 +90,10 @@ def _listed(known: Iterable[str]) -> str:
 
 def _quoted(name: str) -> str:
     return repr(name if len(name) <= MAX_NAME else name[:MAX_NAME] + "…")
+
+
+def warning_value(words: str) -> str:
+    """The value of a Warning header (RFC 7234, 5.5): the code for anything that persists, and the words."""
+    text = words if len(words) <= MAX_WARNING else words[:MAX_WARNING] + "..."
+    quoted = text.encode("ascii", "backslashreplace").decode().replace("\\", "\\\\").replace('"', '\\"')
+    return f'299 - "{quoted}"'

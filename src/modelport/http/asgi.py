@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from modelport.problems import PROBLEM_JSON, Problem, problem_body
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -20,6 +22,20 @@ async def send_body(send: Send, status: int, headers: Headers, body: bytes, reas
         start["reason"] = reason
     await send(start)
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_problem(send: Send, problem: Problem, request_id: str) -> None:
+    """Answer with a problem."""
+    headers: Headers = [
+        (b"content-type", PROBLEM_JSON.encode()),
+        (b"x-request-id", request_id.encode()),
+        *(
+            (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+            for name, value in problem.headers
+        ),
+    ]  # fmt: skip
+    body = problem_body(problem.status, problem.detail, request_id, problem.reason, problem.extra)
+    await send_body(send, problem.status, headers, body, problem.reason)
 
 
 def header(scope: Scope, name: bytes) -> str:

@@ -25,7 +25,7 @@ from modelport.jobs.transitions import WhenTrained
 from modelport.jobs.webhook_secret import webhook_secret
 from modelport.jobs.webhooks import WebhookSender, post_limits
 from modelport.settings import Settings, normal_base_path
-from modelport.settings.durations import seconds_of
+from modelport.settings.written import seconds_of
 from modelport.storage import failpoints
 from modelport.storage.data_folder import lock_folder
 from modelport.storage.errors import StoreError, StoreUnavailable

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from modelport.jobs.pages import PAGE_BYTES, fitting, keys_and_sizes, size_of
 from modelport.runs.records import Run
 from modelport.runs.rows import SUMMARY, column_name, run_of
-from modelport.settings.orders import Order
+from modelport.settings.written import Order
 from modelport.storage.schema.runs import runs, values
 
 Sizes = list[tuple[int, int]]  # of runs in their order: the number and the bytes of each

@@ -21,7 +21,7 @@ from modelport.runs.records import Run, TrafficPlan
 from modelport.runs.store import LIVE, RunStore
 from modelport.runs.versions import Versions
 from modelport.settings import Settings
-from modelport.settings.orders import Order, order_of
+from modelport.settings.written import Order, order_of
 from modelport.sources.origins import Origin, is_same, origin_of
 from modelport.storage.errors import StoreError
 from modelport.storage.service import Storage

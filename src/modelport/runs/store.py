@@ -13,7 +13,7 @@ from modelport.runs import listing
 from modelport.runs.errors import no_version
 from modelport.runs.records import Alias, NewRun, Promotion, Run, RunPage, TrafficPlan
 from modelport.runs.rows import insert_run, run_of
-from modelport.settings.orders import Order
+from modelport.settings.written import Order
 from modelport.storage.database import Database
 from modelport.storage.schema.jobs import jobs
 from modelport.storage.schema.runs import aliases, promotions, runs, traffic, values

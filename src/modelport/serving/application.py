@@ -13,8 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from modelport.api.server import nothing_served
 from modelport.contract.errors import ModelLoadError
-from modelport.http.asgi import Receive, Scope, Send
-from modelport.http.problems import send_problem
+from modelport.http.asgi import Receive, Scope, Send, send_problem
 from modelport.problems import Problem
 from modelport.serving.arguments import LOG_SETTINGS, SERVER_SETTINGS, settings_of
 from modelport.serving.embedded import EmbeddedLife

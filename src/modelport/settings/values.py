@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from modelport.settings.durations import NO_DURATION, seconds_of
-from modelport.settings.orders import NO_ORDER, order_of
+from modelport.settings.written import NO_DURATION, NO_ORDER, order_of, seconds_of
 
 SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")  # of a path, as it stands in a link (RFC 3986, 3.3)
 POSTGRES = ("postgresql://", "postgres://", "postgresql+")

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 from modelport.contract.calls import Answer, Chunk
-from modelport.contract.warning_headers import MAX_WARNINGS, warning_value
+from modelport.contract.unknown_arguments import MAX_WARNINGS, warning_value
 from modelport.dialects.codecs.failures import trace
 from modelport.worker.answers import INLINE_BYTES, spooled
 from modelport.worker.frames import FrameError, FrameSocket, Kind

@@ -5,9 +5,9 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modelport.api.answers import Delegated
 from modelport.api.calls import CallHandler
 from modelport.api.endpoints.root import PREDICT_ROOT
-from modelport.api.handed import Handed
 from modelport.api.job_answers import JobAnswers
 from modelport.api.job_submission import JobSubmission
 from modelport.api.root.dialect import RootDialect
@@ -35,7 +35,7 @@ class Root:
 
     async def predict(self, request: Request) -> Response:
         """`POST /predict`, where `taken` was not asked."""
-        return Handed(self.predictions.answer)
+        return Delegated(self.predictions.answer)
 
     def taken(self, path: str, method: str) -> Taken | None:
         """What answers at this path, if it is that of predictions; it does so whatever the method."""

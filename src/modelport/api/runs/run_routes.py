@@ -12,8 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from modelport.api.handed import Handed
-from modelport.api.listings import Listings
+from modelport.api.answers import Delegated, Listings
 from modelport.api.query_values import cursor_in, cursor_text, number_in
 from modelport.api.resources.runs import Params, Runs
 from modelport.api.runs.bodies import run_body, run_summary
@@ -23,7 +22,7 @@ from modelport.runs.errors import RunError
 from modelport.runs.performance import NoSuchPart, numbers_of, part_of
 from modelport.runs.records import Run, RunPage
 from modelport.runs.service import RunService
-from modelport.settings.orders import Order, order_of
+from modelport.settings.written import Order, order_of
 
 MAX_TOP = 1000
 MOST_NAMES = 50
@@ -120,7 +119,7 @@ class RunRoutes:
         model = self.model_of(request)
         version = await self.runs.version_of(model, request.path_params["run_id"])
         answer = partial(self.predictions.answer, model=model, version=version, at_root=self.at_root)
-        return Handed(answer)
+        return Delegated(answer)
 
     async def params(self, request: Request) -> Response:
         """`GET …/params`: the parameters of the live run, or of `run_id`."""

@@ -8,10 +8,8 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modelport.api.answers import Delegated, Listings, json_response
 from modelport.api.endpoints.row import ReadBody
-from modelport.api.handed import Handed
-from modelport.api.json_answers import json_response
-from modelport.api.listings import Listings
 from modelport.api.named_models import find_pool
 from modelport.api.query_values import cursor_in, cursor_text, number_in
 from modelport.api.resources.versions import (
@@ -99,7 +97,7 @@ class VersionRoutes:
         """
         model = self._model(request)
         version = await self.runs.resolve(model, request.path_params["version"])
-        return Handed(partial(self.predictions.answer, model=model, version=version))
+        return Delegated(partial(self.predictions.answer, model=model, version=version))
 
     # -- aliases -----------------------------------------------------------------------------------
 

@@ -16,8 +16,8 @@ from modelport.contract.errors import (
     ArgumentErrors,
     BadRequest,
     HTTPError,
+    text_keys,
 )
-from modelport.contract.message_maps import text_keys
 from modelport.problems import PHRASES, standard_reason
 
 MAX_DETAIL = 2000

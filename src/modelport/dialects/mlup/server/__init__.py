@@ -7,10 +7,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modelport.api.answers import json_response
 from modelport.api.dialects import DialectServer, Parts
 from modelport.api.endpoints.root import ROOT, TAG
 from modelport.api.endpoints.row import AccessScope, Endpoint, data
-from modelport.api.json_answers import json_response
 from modelport.api.root.dialect import RootDialect
 from modelport.dialects.mlup import bodies
 from modelport.dialects.mlup.server.errors import error_body, mlup_problem

@@ -7,10 +7,10 @@ from functools import lru_cache, partial
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modelport.api.answers import Delegated
 from modelport.api.calls import CallHandler
 from modelport.api.direct import DirectDialect
 from modelport.api.event_source import answer_get
-from modelport.api.handed import Handed
 from modelport.api.job_answers import JobAnswers
 from modelport.api.job_fields import JOB_FIELDS
 from modelport.api.named_models import find_pool
@@ -19,8 +19,7 @@ from modelport.contract.signature import JSON, VerbName
 from modelport.dialects.v2.server.bodies import training_body
 from modelport.dialects.v2.server.trainings import check_trainings_allowed
 from modelport.engine.ports import Engine
-from modelport.http.asgi import Receive, Scope, Send, header
-from modelport.http.problems import send_problem
+from modelport.http.asgi import Receive, Scope, Send, header, send_problem
 from modelport.problems import Problem
 
 
@@ -62,11 +61,11 @@ class ModelCalls:
         if not self._calls.settings.predict_endpoint:
             raise Problem(402, "predictions are switched off on this server")
         if request.method == "GET":
-            return Handed(partial(answer_get, self._calls, pool=self.engine.route(pool.name)))
+            return Delegated(partial(answer_get, self._calls, pool=self.engine.route(pool.name)))
         prefer = preferences(header(request.scope, b"prefer"))
         if prefer:
-            return Handed(partial(self._answers.predict, pool=pool, prefer=prefer))
-        return Handed(partial(self._answers.predict_at_once, pool=pool))
+            return Delegated(partial(self._answers.predict, pool=pool, prefer=prefer))
+        return Delegated(partial(self._answers.predict_at_once, pool=pool))
 
     async def train(self, request: Request) -> Response:
         """`POST …/train`: a training, as a job."""
@@ -79,4 +78,4 @@ class ModelCalls:
     def _begin(self, request: Request, verb: VerbName) -> Response:
         pool = find_pool(self.engine, request.path_params["model"])
         check_trainings_allowed(self._calls.settings)
-        return Handed(partial(self._answers.begin, pool=pool, verb=verb, body=training_body))
+        return Delegated(partial(self._answers.begin, pool=pool, verb=verb, body=training_body))

@@ -12,9 +12,8 @@ from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modelport.api.answers import Listings, json_response
 from modelport.api.job_files import GONE
-from modelport.api.json_answers import json_response
-from modelport.api.listings import Listings
 from modelport.api.named_models import find_pool
 from modelport.contract.signature import VerbName
 from modelport.dialects.v2.server.bodies import training_body

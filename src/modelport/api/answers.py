@@ -1,4 +1,4 @@
-"""Answers that are made of many or large rows of the store."""
+"""Answers that routes give: JSON, what is made of large rows, and what something else sends."""
 
 from __future__ import annotations
 
@@ -6,11 +6,28 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import msgspec
 from starlette.responses import Response
 
-from modelport.api.json_answers import json_response
+from modelport.http.asgi import Receive, Scope, Send
 
 T = TypeVar("T")
+
+
+def json_response(body: Any, headers: dict[str, str] | None = None, status: int = 200) -> Response:
+    """An answer of JSON, in which the results of models stay as they were encoded."""
+    return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
+
+
+class Delegated(Response):
+    """An answer that something else sends, which reads the request's body itself, as it comes."""
+
+    def __init__(self, answer: Callable[[Scope, Receive, Send], Awaitable[None]]):
+        super().__init__()
+        self._answer = answer
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._answer(scope, receive, send)
 
 
 class Listings:

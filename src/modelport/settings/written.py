@@ -1,10 +1,22 @@
-"""Orders of runs as people write them: the number that makes a run the best, such as `f1:max`."""
+"""What people write as one word: durations such as `30d`, and orders of runs such as `f1:max`."""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)")
+NO_DURATION = "is no duration; write for example 30d, 12h, 45m or 90s"
 NO_ORDER = "is no order of runs; write NAME:max or NAME:min, such as f1:max"
+
+
+def seconds_of(text: str) -> float:
+    """Seconds of a duration; a bare number is seconds, 0 means for ever. Raises `ValueError`."""
+    found = WRITTEN.fullmatch(text.strip().lower())
+    if found is None:
+        raise ValueError(f"{text!r} {NO_DURATION}")
+    return float(found[1]) * UNITS[found[2] or "s"]
 
 
 class Order(NamedTuple):

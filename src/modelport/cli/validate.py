@@ -1,7 +1,0 @@
-"""The command `modelport validate`."""
-
-from __future__ import annotations
-
-from modelport.cli.job_command import job_command
-
-command = job_command("validate")

@@ -9,7 +9,21 @@ import socket
 import weakref
 from typing import Any
 
-from http_site import CL, CLOSE, GOOD, SMUGGLED, TE, App, Site, chunked, get, post, read_all, read_one
+from http_site import (
+    CL,
+    CLOSE,
+    GOOD,
+    SMUGGLED,
+    TE,
+    App,
+    Site,
+    chunked,
+    get,
+    post,
+    problem,
+    read_all,
+    read_one,
+)
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -36,10 +50,13 @@ REQUESTS = [
     post(b"Upgrade: h2c", b"Connection: upgrade", CL + b"2", body=b"ab"),
     b"\r\n\r\n",
     b"\r\n\r\n\r\n",
+    b"nonsense\r\n\r\n",
 ]
 GET = 5
+HEAD = 7
 AS_BODY = 10  # has what looks like a request for its body
 LINE_ENDS = 14
+NONSENSE = 16
 
 
 class Talk:
@@ -87,6 +104,7 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
 @example([0, 0, 0], [])
 @example([GET, LINE_ENDS, GET], [])
 @example([2, LINE_ENDS + 1], [])
+@example([HEAD, NONSENSE], [])
 @example([0, AS_BODY], [len(TWO), len(TWO + REQUESTS[AS_BODY]) - len(TWO)])
 @given(st.lists(st.integers(0, len(REQUESTS) - 1), min_size=1, max_size=6), st.lists(st.integers(0, 1000)))
 def test_answers_do_not_depend_on_what_is_known_or_where_bytes_are_cut(
@@ -171,6 +189,11 @@ def test_nothing_known_is_run_after_the_last_request_of_a_connection(site: Site)
         sock.sendall(SMUGGLED)
         assert len(re.findall(rb"HTTP/1.1 200", read_all(sock))) == 1
     assert site.app.seen == ["/slow", "/slow"]
+
+
+def test_what_is_no_request_is_answered_in_full_whatever_came_before() -> None:
+    for answer in asyncio.run(Talk().answers([[REQUESTS[HEAD], REQUESTS[NONSENSE]]] * 2)):
+        assert problem(answer[answer.index(b"HTTP/1.1 400") :])["status"] == 400
 
 
 def test_what_an_app_does_to_its_headers_is_not_seen_by_the_next(site: Site) -> None:

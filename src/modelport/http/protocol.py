@@ -301,7 +301,8 @@ class HttpProtocol(RequestReader):
                 self._running = None
             else:
                 self.pipeline.popleft()
-        head_only = self.parser.get_method() == b"HEAD"
+        # Before a request line is read as far as its target, the parser has the method of one before.
+        head_only = self.url != b"" and self.parser.get_method() == b"HEAD"
         self._last_words = refusal.wire(self.default_headers, head_only)
         if self._running is None or self._running.response_complete:
             self._say_last_words()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import itertools
 import json
 import re
@@ -176,22 +177,38 @@ def test_what_stands_on_the_wire(server: Server, lines: list[str], status: int) 
     assert said(server, *lines) == status
 
 
-def test_each_request_of_a_pipeline_passes_the_door(server: Server) -> None:
-    host, _, port = server.url.removeprefix("http://").partition(":")
-    sent, expected = b"", []
+def at_the_door() -> list[tuple[bytes, int]]:
+    """Requests as they are on the wire, and the status of each: by short ways and long, welcome and not."""
+    found: list[tuple[bytes, int]] = []
     for path in (f"{MODEL}/predict", "/predict", f"{MODEL}/versions/0/predict", "/v2/jobs/a/retry"):
-        usual, body = (b"404", b"") if "jobs" in path else (b"200", b'{"number": 1}')
-        ways = (("localhost", "", usual), ("evil.example", "", b"421"), ("localhost", EVIL, b"403"))
+        usual, body = (404, b"") if "jobs" in path else (200, b'{"number": 1}')
+        ways = (("localhost", "", usual), ("evil.example", "", 421), ("localhost", EVIL, 403))
         for name, origin, status in (*ways, *ways):  # the second time the good name is known
             lines = [f"POST {path} HTTP/1.1", f"Host: {name}", f"Content-Length: {len(body)}"]
             lines += ["Content-Type: application/json", *([f"Origin: {origin}"] if origin else []), "", ""]
-            sent += "\r\n".join(lines).encode() + body
-            expected.append(status)
-    sent += b"GET /health HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+            found.append(("\r\n".join(lines).encode() + body, status))
+    return found
+
+
+def test_each_request_of_a_pipeline_passes_the_door(server: Server) -> None:
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    asked = at_the_door()
+    last = b"GET /health HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
     with socket.create_connection((host, int(port)), timeout=20) as sock, sock.makefile("rb") as answers:
-        sock.sendall(sent)
-        found = re.findall(rb"HTTP/1\.1 (\d+) ", answers.read())
-    assert found == [*expected, b"421"]
+        sock.sendall(b"".join(request for request, _ in asked) + last)
+        found = [int(status) for status in re.findall(rb"HTTP/1\.1 (\d+) ", answers.read())]
+    assert found == [*(status for _, status in asked), 421]
+
+
+def test_each_request_whose_head_is_known_passes_the_door(server: Server) -> None:
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as sock:
+        for request, status in at_the_door() * 2:
+            sock.sendall(request)
+            answer = http.client.HTTPResponse(sock)
+            answer.begin()
+            answer.read()
+            assert answer.status == status, request
 
 
 def test_short_ways_are_taken_by_known_names_only(server: Server) -> None:

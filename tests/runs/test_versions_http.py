@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,38 @@ def test_a_version_answers_whatever_is_live(client: httpx.Client) -> None:
     assert factor(client, f"{V2}/versions/0/predict/") == 1
     assert factor(client, f"{V2}/versions/live/predict/") == 2
     assert factor(client, "/predict") == factor(client) == 2
+
+
+def in_one_piece(site: Server, path: str) -> tuple[int, Any]:
+    """The answer to a prediction whose head and body come together: the server remembers such heads."""
+    request = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\n"
+        'Content-Type: application/json\r\nContent-Length: 7\r\n\r\n{"x":1}'
+    )
+    url = httpx.URL(site.url)
+    with socket.create_connection((url.host, url.port), timeout=10) as sock:
+        sock.sendall(request.encode())
+        answer = http.client.HTTPResponse(sock)
+        answer.begin()
+        return answer.status, json.loads(answer.read())
+
+
+def test_the_same_bytes_are_answered_by_what_the_path_means_now(site: Server, client: httpx.Client) -> None:
+    def its(path: str) -> float:
+        status, body = in_one_piece(site, path)
+        assert status == 200
+        return body["factor"]
+
+    for version, factor_of_live in ((1, 2), (2, 3), (0, 1)):
+        promoted(client, version, on_regression="warn")
+        client.put(f"{V2}/aliases/known", json={"version": version}).raise_for_status()
+        for _ in range(3):
+            assert its(f"{V2}/predict") == factor_of_live
+            assert its(f"{V2}/versions/live/predict") == factor_of_live
+            assert its(f"{V2}/versions/known/predict") == factor_of_live
+            assert its(f"{V2}/versions/1/predict") == 2
+    client.delete(f"{V2}/aliases/known").raise_for_status()
+    assert in_one_piece(site, f"{V2}/versions/known/predict")[0] == 404
 
 
 @pytest.mark.parametrize("version", ["99", "nothing", "best", "-1", "1.0", "9" * 30, "%00", "%ff", "１"])

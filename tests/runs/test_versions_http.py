@@ -191,6 +191,19 @@ def test_an_alias_is_a_name_for_a_version(client: httpx.Client) -> None:
     assert live(client) == 1
 
 
+def test_a_model_has_a_hundred_aliases_and_no_more(client: httpx.Client) -> None:
+    for number in range(100):
+        assert client.put(f"{V2}/aliases/a{number}", json={"version": 1}).status_code == 200
+    said = refused(client.put(f"{V2}/aliases/more", json={"version": 1}), 409)
+    assert "has 100 aliases, which is the most; remove one" in said
+    assert client.put(f"{V2}/aliases/a7", json={"version": 2}).json()["version"] == 2
+    assert promoted(client, "a7")["version"] == 2
+    assert client.delete(f"{V2}/aliases/a7").status_code == 204
+    assert client.put(f"{V2}/aliases/more", json={"version": 1}).status_code == 200
+    for name in ("more", *(f"a{number}" for number in range(100) if number != 7)):
+        assert client.delete(f"{V2}/aliases/{name}").status_code == 204
+
+
 def test_the_names_that_are_always_there_stay(client: httpx.Client) -> None:
     for name in ("live", "best"):
         assert "always there" in refused(client.delete(f"{V2}/aliases/{name}"), 409)

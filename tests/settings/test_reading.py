@@ -95,6 +95,11 @@ def test_secrets_are_in_no_text_of_the_settings() -> None:
         ({}, {"MODELPORT_TIMEOUT": "nan"}, "MODELPORT_TIMEOUT: 'nan' is not a number of 0 or more"),
         ({"job_workers": "9" * 20}, {}, f"--job-workers: '{'9' * 20}' is too large: it can be"),
         ({}, {"MODELPORT_TIMEOUT": "1e300"}, "MODELPORT_TIMEOUT: '1e300' is too large: it can be"),
+        (
+            {"host": "[::1]"},
+            {},
+            "--host: '[::1]' has brackets, which an IPv6 address has in URLs alone; write ::1",
+        ),
         ({}, {"MODELPORT_HOST": ""}, "MODELPORT_HOST: '' names no address; write 127.0.0.1"),
         ({"base_path": "/a b"}, {}, "--base-path: '/a b' is no path that a link can have"),
         ({"base_path": "/a?b"}, {}, "--base-path: '/a?b' is no path that a link can have"),

@@ -15,10 +15,8 @@ from modelport.contract.errors import ModelLoadError
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import VERBS, Operation, Signature
 from modelport.contract.typed import TypedModel
-from modelport.sources.load import load_model
 from modelport.sources.source import Source
-from modelport.worker.main import warm
-from modelport.worker.world import once
+from modelport.worker.main import load, warm
 
 GENERIC = "Could not load description from underlying model"
 
@@ -37,8 +35,7 @@ def examined(source: Source) -> Examined:
     result = Examined()
     started = StartedProcesses()
     try:
-        with once():
-            model = load_model(source)
+        model = load(source)
     except (ModelLoadError, SystemExit) as error:
         result.error = error
         result.findings.append(Finding("error", _said(error, source), _remedy_of_load(error)))

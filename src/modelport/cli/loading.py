@@ -127,12 +127,10 @@ def source_with_options(text: str, own: dict[str, Any], arguments: list[str]) ->
 def loaded(source: Source, *, debug: bool = False) -> ServedModel:
     """The model, not warmed. Raises `click.ClickException` with the reason; `debug` shows the traceback."""
     from modelport.contract.errors import ModelLoadError
-    from modelport.sources.load import load_model
-    from modelport.worker.world import once
+    from modelport.worker.main import load
 
     try:
-        with once():
-            return load_model(source)
+        return load(source)
     except ModelLoadError as error:
         raise failed(str(error), error, debug) from None
     except SystemExit as error:  # of the model's own code

@@ -14,6 +14,7 @@ from modelport.api.server import bind, nothing_served, serve
 from modelport.cli.loading import SourceError
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
+from modelport.http.addresses import http_url
 from modelport.serving.event_loop import run
 from modelport.serving.life import Life
 from modelport.serving.log import set_up_logging
@@ -57,7 +58,7 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         click.echo(f"modelport: {said}", err=True)
         return CANNOT_LISTEN
     host, port = sock.getsockname()[:2]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}{settings.base_path}"
+    url = http_url(host, port) + settings.base_path
     if settings.host in OPEN_ADDRESSES:
         log.warning("listening on every address, and nobody has to say who they are: keep this port private")
 

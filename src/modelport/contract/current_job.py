@@ -82,12 +82,7 @@ class CurrentJob:
         """
         if not name or not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError("log_metric: the name must be a text that is not empty")
-        try:
-            number = _number(value)
-        except OverflowError:
-            raise ValueError(
-                f"log_metric: {name!r} is too large for a float, which ends at 1.8e308"
-            ) from None
+        number = _number(f"log_metric: {name!r}", value)
         if self._reporter is not None:
             data = {"name": name, "value": number, "step": None if step is None else int(step)}
             self._reporter.report("metric", data)
@@ -173,20 +168,24 @@ def keep_model(model: Any, name: str | Path | None, reporter: JobReporter) -> Pa
         return _keep(source, f"model/{name or PICKLED}", reporter)
 
 
-def _number(value: Any) -> float:
+def _number(what: str, value: Any) -> float:
     try:
-        return float(value)
+        return _float(what, value)
     except TypeError:
         if value is None or plain(value) is not None:
             raise
         return math.nan  # a number that is missing, such as pandas' NA
 
 
-def _finite(what: str, value: float) -> float:
+def _float(what: str, value: Any) -> float:
     try:
-        number = float(value)
+        return float(value)
     except OverflowError:
-        raise ValueError(f"progress: {what} is too large: a float ends at 1.8e308") from None
+        raise ValueError(f"{what} is too large for a float, which ends at 1.8e308") from None
+
+
+def _finite(what: str, value: float) -> float:
+    number = _float(f"progress: {what}", value)
     if not math.isfinite(number):
         raise ValueError(f"progress: {what} is {number}")
     return number

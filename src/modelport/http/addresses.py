@@ -11,6 +11,11 @@ from typing import Any, cast
 Address = tuple[str, int | None]
 
 
+def http_url(host: str, port: int) -> str:
+    """The URL of a server at an address, without a path; IPv6 addresses stand in brackets there."""
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def client_address(transport: asyncio.Transport) -> tuple[str, int] | None:
     """The client's address and port; `None` for a Unix socket, and if it has gone already."""
     sock: socket.socket | None = transport.get_extra_info("socket")

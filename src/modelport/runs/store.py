@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from modelport.jobs.records import FOR_EVER
 from modelport.jobs.rows import packed, plain, unpacked
 from modelport.runs import listing
-from modelport.runs.errors import no_version
+from modelport.runs.errors import RunError, no_version
 from modelport.runs.records import Alias, NewRun, Promotion, Run, RunPage, TrafficPlan
 from modelport.runs.rows import insert_run, run_of
 from modelport.settings.written import Order
@@ -22,6 +22,7 @@ from modelport.storage.upserts import insert_into
 from modelport.storage.writer import Transaction
 
 LIVE = "live"
+MOST_ALIASES = 100  # of one model, besides `live`: each listing of versions reads them all
 
 
 class AliasMoved(Exception):
@@ -180,7 +181,7 @@ class RunStore:
         """Move an alias to a version, and write down the promotion; both or none.
 
         `before` is the version that it has now (`None`: it is not set); raises `AliasMoved` if it has not,
-        and `RunError` 404 if there is no version to move to any more.
+        and `RunError`: 404 if there is no version to move to any more, 409 if there are as many as may be.
         """
         return await self._database.write(lambda tx: _set_alias(tx, model, name, version, before, promotion))
 
@@ -257,6 +258,8 @@ def _set_alias(
     mine = aliases.c.model == model, aliases.c.name == name
     _check_version(tx, model, version)
     if before is None:
+        if name != LIVE:
+            _check_room(tx, model)
         new = insert_into(postgres=tx.postgres)(aliases).values(row)
         made = new.on_conflict_do_nothing().returning(aliases)
     else:
@@ -279,6 +282,13 @@ def _set_alias(
             },
         )
     return _alias_of(dict(found))
+
+
+def _check_room(tx: Transaction, model: str) -> None:
+    counted = select(func.count()).where(aliases.c.model == model, aliases.c.name != LIVE)
+    if tx.connection.execute(counted).scalar_one() >= MOST_ALIASES:
+        most = f"{MOST_ALIASES} aliases, which is the most"
+        raise RunError(409, f"the model {model!r} has {most}; remove one that is not needed")
 
 
 def _alias_of(row: dict[str, Any]) -> Alias:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from modelport.api.server import bind, serve
 from modelport.contract.errors import ModelLoadError
 from modelport.engine.ports import PoolState
+from modelport.http.addresses import http_url
 from modelport.serving.arguments import LOG_SETTINGS, refuse_in_worker, settings_of
 from modelport.serving.event_loop import run
 from modelport.serving.life import Life
@@ -57,7 +58,7 @@ def _url(sock: socket.socket, settings: Settings) -> str:
     host: str
     host, port = sock.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}{normal_base_path(settings.base_path)}"
+    return http_url(host, port) + normal_base_path(settings.base_path)
 
 
 class _Background:

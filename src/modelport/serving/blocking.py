@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from modelport.api.server import bind, nothing_served
 from modelport.api.server import serve as serve_life
 from modelport.contract.errors import ModelLoadError
+from modelport.http.addresses import http_url
 from modelport.serving.arguments import refuse_in_worker, settings_of
 from modelport.serving.event_loop import run
 from modelport.serving.life import Life
@@ -46,7 +47,7 @@ def serve(model: Any, *more: Any, **settings: Unpack[ProcessSettings]) -> None:
         with contextlib.closing(bind(read)) as sock:
             host, port = sock.getsockname()[:2]
             base = normal_base_path(read.base_path)
-            url = f"http://{f'[{host}]' if ':' in host else host}:{port}{base}"
+            url = http_url(host, port) + base
             names = ", ".join(one.name for one in given)
             run(serve_life(life, sock, lambda: log.info("serving %s on %s", names, url)))
         if not read.keep_going and nothing_served(life.engine):

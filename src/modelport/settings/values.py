@@ -13,6 +13,8 @@ POSTGRES = ("postgresql://", "postgres://", "postgresql+")
 
 def wrong_host(host: str) -> str:
     """Of an address to listen on: to the system an empty one is every address."""
+    if host.startswith("[") and host.endswith("]"):
+        return f"has brackets, which an IPv6 address has in URLs alone; write {host[1:-1]}"
     if host.strip():
         return ""
     return "names no address; write 127.0.0.1 for this machine alone, 0.0.0.0 or :: for every address"

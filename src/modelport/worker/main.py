@@ -88,8 +88,7 @@ def _prepared(rules: Load, frames: FrameSocket, urgent: bool) -> ServedModel | N
     try:
         with giving_way() if urgent else contextlib.nullcontext():
             frames.send(Kind.STATE, State("loading"))
-            with once():
-                model = load_model(source_of(rules))
+            model = load(source_of(rules))
             loaded = perf_counter()
             if rules.warm:
                 frames.send(Kind.STATE, State("warming"))
@@ -106,6 +105,12 @@ def _prepared(rules: Load, frames: FrameSocket, urgent: bool) -> ServedModel | N
         frames.send(Kind.FAILED, Failed(message, trace(error), own_trace(error, package)))
         return None
     return model
+
+
+@once()
+def load(source: Source) -> ServedModel:
+    """Load the model. Raises `ModelLoadError`, and `SystemExit` of the model's own code."""
+    return load_model(source)
 
 
 @once()

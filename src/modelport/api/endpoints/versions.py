@@ -27,7 +27,7 @@ VERSION = f"{MODEL}/versions/{{version}}"
 ALIAS = f"{MODEL}/aliases/{{alias}}"
 TRAFFIC = f"{MODEL}/traffic"
 REFUSED = Answer(
-    "It is worse than the live version, or another move is under way",
+    "It is worse than the live version, another move is under way, or there are as many aliases as may be",
     PromotionRefused,
     PROBLEM_JSON,
 )

@@ -18,7 +18,7 @@ from serving import Server, serving, wait_until
 MB = 10**6
 READERS = 200
 MOST = 200 * MB
-LINES = 3000
+LINES = 1200  # of 4 kB each: for every reader several times what it may cost
 
 MODEL = """
 from collections.abc import Iterator

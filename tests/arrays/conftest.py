@@ -12,15 +12,15 @@ from arrays_target import Predict
 from serving import MODELS, Server, serving
 
 sys.path.insert(0, str(MODELS))  # the tests ask the same models themselves
-FILE = MODELS / "array_models.py"
-MODEL_NAMES = ["iris", "named", "mixed", "visits", "picks", "texts", "scaler", "several"]
-MODEL_NAMES += ["coded", "boosted", "Rows", "Several", "Arrays", "called"]
+FITTED = ["iris", "named", "mixed", "visits", "picks", "texts", "scaler", "several", "coded", "boosted"]
+OBJECTS = ["Rows", "Several", "Arrays", "called"]
 
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[Server]:
-    sources = [f"{name}={FILE}:{name}" for name in MODEL_NAMES]
-    with serving(*sources) as server:
+    fitted = [f"{name}={MODELS / 'array_models.py'}:{name}" for name in FITTED]
+    objects = [f"{name}={MODELS / 'object_models.py'}:{name}" for name in OBJECTS]
+    with serving(*fitted, *objects) as server:
         yield server
 
 

@@ -8,4 +8,5 @@ from typing import Any
 
 MODELS = Path(__file__).parent / "client_models.py"
 HAND_MODELS = Path(__file__).parent / "hand_models.py"
+FITTED_MODELS = Path(__file__).parent / "fitted_models.py"
 MakeClient = Callable[..., Any]

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from anyio.from_thread import start_blocking_portal
 from both_clients import Blocking
-from client_target import HAND_MODELS, MODELS, MakeClient
+from client_target import FITTED_MODELS, HAND_MODELS, MODELS, MakeClient
 from serving import Server, serving
 
 from modelport.client import AsyncClient, Client
 
-HANDS = ("churn", "unnamed", "Tables", "Lists", "Pictures", "Reads")
+FITTED = ("churn", "unnamed")
+HANDS = ("Tables", "Lists", "Pictures", "Reads")
 CLASSES = ("Sums", "Old", "Files", "Draws", "Streams", "StreamsBytes", "Fails", "Refuses")
 
 
@@ -50,7 +51,8 @@ def client(make_client: MakeClient, server: Server) -> Any:
 @pytest.fixture(scope="session")
 def hands() -> Iterator[Server]:
     """A server whose models say what has reached them."""
-    with serving(*(f"{name}={HAND_MODELS}:{name}" for name in HANDS)) as running:
+    fitted = [f"{name}={FITTED_MODELS}:{name}" for name in FITTED]
+    with serving(*fitted, *(f"{name}={HAND_MODELS}:{name}" for name in HANDS)) as running:
         yield running
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from client_target import MakeClient
-from hand_models import PEOPLE, churn, unnamed
+from fitted_models import PEOPLE, churn, unnamed
 from scripted_server import Answer, scripted
 
 from modelport.client import ArgumentsRefused, NotFound

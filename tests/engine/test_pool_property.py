@@ -100,7 +100,7 @@ class Stage:
         def cancel(worker: Worker, call_id: int) -> None:
             asyncio.get_running_loop().call_soon(self.played[worker].cancel, call_id)
 
-        async def nothing(worker: Worker, **how: Any) -> None: ...
+        async def nothing(played: Any, **how: Any) -> None: ...
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Worker, "start", start)
@@ -110,6 +110,7 @@ class Stage:
             patch.setattr(Worker, "running_call", lambda worker: self.played[worker].running)
             patch.setattr(Worker, "stop", nothing)
             patch.setattr(Worker, "clean_up", nothing)
+            patch.setattr(LocalEngine, "_watch", nothing)  # over processes, of which there are none
             yield
 
 

@@ -150,7 +150,7 @@ def test_a_training_that_is_called_off_ends_between_two_epochs_and_saves_nothing
 def test_a_training_goes_on_after_a_kill_and_ends_as_if_nothing_had_been(
     digits: ServedModel, tmp_path: Path
 ) -> None:
-    options: dict[str, Any] = {"epochs": 40, "save": False}
+    options: dict[str, Any] = {"epochs": 15, "save": False}
     given = {name: [str(value)] for name, value in options.items()}
     whole = digits.call("train", digits.bind("train", Places(query=given)))
     place = ["--data-dir", str(tmp_path / "data")]
@@ -169,7 +169,7 @@ def test_a_training_goes_on_after_a_kill_and_ends_as_if_nothing_had_been(
     assert job.attempt == 2
     assert result == whole
     (line,) = [line for line in log if line.startswith("going on after epoch ")]
-    assert 3 <= int(line.removeprefix("going on after epoch ")) < 40
+    assert 3 <= int(line.removeprefix("going on after epoch ")) < 15
 
 
 # --- without modelport

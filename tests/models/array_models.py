@@ -1,10 +1,9 @@
-"""Models of the array and the object contract, each made when it is asked for."""
+"""Fitted models of the array contract."""
 
 from __future__ import annotations
 
-from typing import Any, List  # noqa: UP035 - as users write it
+from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
@@ -84,28 +83,3 @@ boosted = HistGradientBoostingClassifier(max_iter=3, categorical_features="from_
 texts = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(["good film", "bad film"], ["yes", "no"])
 scaler = StandardScaler().fit(_iris.data)
 several = DecisionTreeClassifier(random_state=0).fit([[0, 0], [1, 1]], [[0, 1], [1, 0]])
-
-
-class Rows:
-    """Takes rows and one parameter more."""
-
-    def predict(self, X: Any, flag: bool = False, note=None) -> Any:
-        return [[flag, row] for row in X]
-
-
-class Several:
-    """Takes a list and two more arguments."""
-
-    def predict(self, first: List[float], second: int, third="c") -> Any:  # noqa: UP006
-        return [value * second for value in first] + [third]
-
-
-class Arrays:
-    """Wants an array."""
-
-    def predict(self, X: np.ndarray) -> Any:
-        return X.sum(axis=1)
-
-
-def called(X, power=2):
-    return [x**power for x in X]

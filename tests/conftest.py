@@ -14,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from job_calls import Gate
-from lanes import Scheduling, arrange
+from lanes import Scheduling, arrange, is_of_other_lane
 
 SOURCE = Path(__file__).parent.parent / "src"
 
@@ -34,6 +34,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Compile modelport once: where Python keeps no bytecode, each server would at its start."""
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(SOURCE, quiet=2)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    is_file = collection_path.suffix == ".py"
+    return True if is_file and is_of_other_lane(collection_path, config.option.markexpr) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

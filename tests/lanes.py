@@ -52,6 +52,12 @@ def uses(file: str, folder: str) -> bool:
     return any(taken in text and f"def {taken.split(':')[0]}(" not in text for taken in SHARED[folder])
 
 
+def is_of_other_lane(path: Path, expression: str) -> bool:
+    """Whether no test of the file is asked for by `-m`: to import it would cost time for nothing."""
+    is_second = SECOND.match(path.relative_to(ROOT).as_posix()) is not None
+    return {"second_lane": not is_second, "not second_lane": is_second}.get(expression, False)
+
+
 def arrange(items: list[pytest.Item]) -> None:
     """Mark the tests of the second lane, and put those that are marked slow last.
 

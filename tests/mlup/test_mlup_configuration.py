@@ -119,18 +119,32 @@ WRONG: list[tuple[str, str]] = [
         f"ml: {{storage_type: {DISK}, storage_kwargs: {{path_to_files: ., files_mask: '('}}}}",
         "ml.storage_kwargs.files_mask: no regular expression",
     ),
-    ("web: {}", "it does not say where the model is"),
     ("a: &a [1]\nb: [*a, *a]", "aliases are not supported"),
     ("ml: {}\nml: {}", "the key 'ml' stands there twice"),
-    ("ml: {", "it is not valid YAML"),
-    ("[" * 3000 + "]" * 3000, "it is nested too deep"),
     ("x" * 200_000, "at most 131072 bytes"),
     ("a: !!python/object/apply:os.system ['true']", "it is not valid YAML"),
 ]
 
 
 @pytest.mark.parametrize(("text", "words"), WRONG)
-def test_a_wrong_file_is_refused_with_what_to_do(text: str, words: str, tmp_path: Path) -> None:
+def test_what_is_wrong_with_a_file_is_said_with_what_to_do(text: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "mlup.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError) as refusal:
+        mlup_file(file)
+    assert words in " ".join(str(refusal.value).split())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ml: {nmae: x}", "ml: there is no key 'nmae'; did you mean 'name'?"),
+        ("web: {}", "it does not say where the model is"),
+        ("ml: {", "it is not valid YAML"),
+        ("[" * 3000 + "]" * 3000, "it is nested too deep"),
+    ],
+)
+def test_a_server_is_not_started_with_a_wrong_file(text: str, words: str, tmp_path: Path) -> None:
     assert words in refused(tmp_path, text)
 
 

@@ -19,11 +19,13 @@ from modelport.contract.deepaas_fields import (
     takes_several,
 )
 from modelport.contract.errors import ArgumentErrors, text_keys
+from modelport.contract.ordinary_fields import Doubtful, ordinary
 from modelport.contract.uploaded_file import is_uploaded_file
 
 NOT_A_FILE = "Not a valid file."
 
 Prepare = Callable[[Any], Any]
+Deserialize = Callable[[Any, str, dict[str, Any]], Any]
 
 
 class Loader(Protocol):
@@ -44,12 +46,12 @@ def loader_of(schema: ma.Schema) -> Loader:
 
 
 class _Part(NamedTuple):
-    """A field of a schema: the key of its value, the name of its argument, and what makes the value ready."""
+    """A field of a schema: the key of its value, the name of its argument, and how one becomes the other."""
 
     key: str
     name: str
     prepare: Prepare | None
-    deserialize: Callable[[Any, str, dict[str, Any]], Any]
+    deserialize: Deserialize
 
 
 def _parts(schema: ma.Schema) -> list[_Part]:
@@ -58,7 +60,7 @@ def _parts(schema: ma.Schema) -> list[_Part]:
             key=name if field.data_key is None else field.data_key,
             name=field.attribute or name,
             prepare=_prepare_of(field),
-            deserialize=cast("Any", field).deserialize,
+            deserialize=_deserialize_of(field),
         )
         for name, field in schema.load_fields.items()
     ]
@@ -116,6 +118,24 @@ class SchemaLoader:
             raise ArgumentErrors(
                 text_keys(messages if isinstance(messages, dict) else {"_schema": messages})
             ) from error
+
+
+def _deserialize_of(field: fields.Field) -> Deserialize:
+    """What `deserialize` of this field does, which itself is asked only where it has to be."""
+    deserialize: Deserialize = cast("Any", field).deserialize
+    read = ordinary(field)
+    if read is None:
+        return deserialize
+
+    def deserialized(value: Any, key: str, values: dict[str, Any]) -> Any:
+        if value is ma.missing:
+            return deserialize(value, key, values)
+        try:
+            return read(value)
+        except Doubtful:
+            return deserialize(value, key, values)
+
+    return deserialized
 
 
 def _prepare_of(field: fields.Field) -> Prepare | None:

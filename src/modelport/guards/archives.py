@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 from modelport.guards.errors import FileRefused
 from modelport.guards.pickles import Scan, joined, scanned
-from modelport.settings import MIB
+from modelport.settings.sizes import MIB
 
 ZIP = b"PK\x03\x04"
 EMPTY_ZIP = b"PK\x05\x06"

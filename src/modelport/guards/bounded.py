@@ -9,7 +9,7 @@ import lzma
 import zlib
 from typing import Any, BinaryIO, Protocol
 
-from modelport.settings import MIB
+from modelport.settings.sizes import MIB
 
 READ_BYTES = 64 * 1024
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from modelport.guards.bounded import DAMAGED, Bounded, Readable
 from modelport.guards.pickle_machine import Machine, array_data
-from modelport.settings import MIB
+from modelport.settings.sizes import MIB
 
 SCAN_BYTES = 64 * MIB
 MAX_OPCODES = 300_000

@@ -8,7 +8,8 @@ from contextvars import ContextVar
 import msgspec
 
 from modelport.guards.errors import TableInvalid
-from modelport.settings import MIB, Settings
+from modelport.settings import Settings
+from modelport.settings.sizes import MIB
 
 
 class TableLimits(msgspec.Struct, frozen=True, array_like=True):

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from modelport.settings.folders import data_folder, normal_base_path
-from modelport.settings.settings import MIB, Settings
+from modelport.settings.settings import Settings
 
-__all__ = ["MIB", "Settings", "data_folder", "normal_base_path"]
+__all__ = ["Settings", "data_folder", "normal_base_path"]

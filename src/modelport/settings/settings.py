@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from modelport.settings.declaring import setting, words_of
+from modelport.settings.sizes import MIB
 from modelport.settings.values import (
     wrong_database,
     wrong_duration,
@@ -21,8 +22,6 @@ from modelport.settings.values import (
     wrong_path,
     wrong_ports,
 )
-
-MIB = 1 << 20
 
 
 class Mode(StrEnum):

@@ -30,7 +30,9 @@ def wrong_path(path: str) -> str:
 
 def wrong_format(name: str) -> str:
     """Of a format of model files."""
-    from modelport.sources.files.formats import FORMATS  # the formats that there are: each is declared there
+    from modelport.sources.files.formats.known import (
+        FORMATS,  # the formats that there are: each is declared there
+    )
 
     return "" if name in FORMATS else f"is none of {', '.join(FORMATS)}"
 

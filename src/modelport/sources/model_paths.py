@@ -48,7 +48,7 @@ def checked_options(target: str, options: ModelOptions) -> ModelOptions:
 
     Raises `ModelLoadError` for a file that cannot be a model, needs trust, or needs what is not installed.
     """
-    from modelport.sources.files.formats import check_installed
+    from modelport.sources.files.formats.format import check_installed
     from modelport.sources.files.recognise import recognised
     from modelport.sources.files.trust import check_trust
 

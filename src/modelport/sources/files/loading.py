@@ -14,16 +14,14 @@ import msgspec
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
 from modelport.home import expanded
-from modelport.sources.files.formats import CODE, FORMATS, PICKLES, Format, check_installed, format_named
-from modelport.sources.files.found import Found
+from modelport.sources.files.formats.format import Format, check_installed
+from modelport.sources.files.formats.known import format_named
 from modelport.sources.files.mlup_applications import model_of
-from modelport.sources.files.opening import opened
 from modelport.sources.files.recognise import recognised
 from modelport.sources.files.trust import check_trust
-from modelport.sources.import_path import import_from_last, working_folder
+from modelport.sources.frameworks import pickles
 
 MAX_PROBLEMS = 5
-MAX_TYPES = 10
 MAX_WORDS = 300
 PLAIN = (dict, list, tuple, set, str, bytes, int, float, type(None))
 ADVICE = "; is the file whole, and is it loaded with the versions that it was saved with?"
@@ -43,7 +41,7 @@ def load_file(target: str, options: ModelOptions, problems: list[str]) -> Any:
     # Frameworks are told the format, so that they need not find it out again.
     asked = msgspec.structs.replace(options, format=format.name)
     if options.trust:  # its own classes may be anywhere that a pickle's may
-        _find_modules_beside(path)
+        pickles.find_modules_beside(path)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("default")
         loaded = _guarded(shown, format, lambda: model_of(_loader(format)(path, asked)))
@@ -57,7 +55,7 @@ def load_pickled(path: Path, options: ModelOptions) -> Any:
     """The object that a pickle holds, whatever it is. Raises `ModelLoadError` of one line."""
     format = _format(path, path, options)
     asked = msgspec.structs.replace(options, format=format.name)
-    return _guarded(path, format, lambda: _load_pickle(expanded(path).absolute(), asked))
+    return _guarded(path, format, lambda: pickles.load(expanded(path).absolute(), asked))
 
 
 def _format(shown: Path, path: Path, options: ModelOptions) -> Format:
@@ -77,10 +75,6 @@ Loader = Callable[[Path, ModelOptions], Any]
 
 
 def _loader(format: Format) -> Loader:
-    if format.name == "skops":
-        return _load_skops
-    if format.name in PICKLES:
-        return _load_pickle
     module: Any = importlib.import_module(f"modelport.sources.frameworks.{format.framework}")
     return module.load
 
@@ -116,42 +110,6 @@ def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     said = lines[0] if lines else "no reason given"
     return said if len(said) <= MAX_WORDS else said[: MAX_WORDS - 1] + "…"
-
-
-# -- loaders -----------------------------------------------------------------------------------------
-
-
-def _load_pickle(path: Path, options: ModelOptions) -> Any:
-    """An object out of a pickle, which runs its code. Raises `ModelLoadError` without trust."""
-    format = FORMATS[options.format]
-    check_trust(Found(path, format, CODE), trust=options.trust)
-    _find_modules_beside(path)
-    with opened(path) as file:
-        if format.name == "joblib":
-            joblib: Any = importlib.import_module("joblib")
-            return joblib.load(file)
-        import pickle
-
-        return pickle.load(file)
-
-
-def _find_modules_beside(path: Path) -> None:
-    """The classes of a file that may run code may be in modules of the working folder, or beside it."""
-    import_from_last(*working_folder(), str(path.parent))
-
-
-def _load_skops(path: Path, options: ModelOptions) -> Any:
-    """An object out of a skops file. Types that skops does not know need trust."""
-    skops: Any = importlib.import_module("skops.io")
-    unknown: list[str] = list(skops.get_untrusted_types(file=path))
-    if unknown and not options.trust:
-        more = [f"{len(unknown) - MAX_TYPES} more"] if len(unknown) > MAX_TYPES else []
-        named = ", ".join([*unknown[:MAX_TYPES], *more])
-        raise ModelLoadError(
-            f"{path}: it has types that skops does not know to be safe: {named}. Load it with --trust if you "
-            "know who made it and what these are"
-        )
-    return skops.load(path, trusted=unknown)
 
 
 # -- what was loaded ---------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from modelport.sources.files.formats import PICKLES
-from modelport.sources.files.found import Found
+from modelport.sources.files.formats.format import Found
+from modelport.sources.files.formats.pickles import PICKLES
 
 APPLICATION = "mlup.up.UP"
 

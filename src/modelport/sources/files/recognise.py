@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from modelport.sources.files.folders import found_in_folder
-from modelport.sources.files.formats import format_named
-from modelport.sources.files.found import Found, UnknownContentError
+from modelport.sources.files.formats.format import Found, UnknownContentError
+from modelport.sources.files.formats.known import format_named
 from modelport.sources.files.opening import is_folder
 from modelport.sources.files.single_files import found_in_file
 

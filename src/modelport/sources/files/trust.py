@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelport.contract.errors import ModelLoadError
 from modelport.guards.pickles import Scan, is_suspicious
-from modelport.sources.files.found import Found
+from modelport.sources.files.formats.format import Found
 
 MAX_SHOWN = 10
 MAX_NAME = 80

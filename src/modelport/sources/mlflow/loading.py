@@ -15,8 +15,9 @@ import msgspec
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
 from modelport.guards.pickles import Scan
-from modelport.sources.files.formats import CODE, FORMATS, SAVE_SKOPS, Format
-from modelport.sources.files.found import Found
+from modelport.sources.files.formats.format import CODE, Format, Found
+from modelport.sources.files.formats.known import FORMATS
+from modelport.sources.files.formats.skops import SAVE_SKOPS
 from modelport.sources.files.loading import load_file
 from modelport.sources.files.single_files import found_in_file
 from modelport.sources.files.trust import check_trust

@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from modelport.contract.errors import ModelLoadError
-from modelport.settings import MIB
+from modelport.settings.sizes import MIB
 from modelport.sources.files.opening import is_folder, opened
 
 FILE = "MLmodel"

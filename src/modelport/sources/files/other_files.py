@@ -1,84 +1,11 @@
-"""Formats that are told by how a file begins."""
+"""Files that are no model of any format here: what they are, and what to do."""
 
 from __future__ import annotations
 
-import re
-import struct
-from typing import BinaryIO
+from modelport.sources.files.formats.keras import HDF5
+from modelport.sources.files.formats.transformers import is_safetensors
 
-from modelport.settings import MIB
-
-HDF5 = b"\x89HDF\r\n\x1a\n"
-SEARCH_BYTES = 8 * MIB
-UBJSON_LENGTHS = b"iUIlL"
-XGBOOST_KEYS = re.compile(rb'\s*\{\s*"(?:learner|version)"\s*:')
-CATBOOST_KEYS = re.compile(
-    rb'\s*\{\s*"(?:ctr_data|features_info|model_info|oblivious_trees|trees|scale_and_bias)"\s*:'
-)
-XGBOOST_PARAMETERS = 136  # bytes of LearnerModelParam, before the names of objective and booster
-BOOSTERS = (b"gbtree", b"gblinear", b"dart")
-NAME_LENGTH = struct.Struct("<Q")
-MAX_NAME = 64
-HEADER_LENGTH = struct.Struct("<Q")
-MAX_HEADER = 100_000_000  # safetensors' own limit
-
-
-def format_of_head(head: bytes, file: BinaryIO, size: int) -> str:
-    """The format of a file that begins so, where its beginning tells; empty where it does not."""
-    if head.startswith(b"CBM1"):
-        return "catboost"
-    if re.match(rb"tree\r?\n", head):
-        return "lightgbm"
-    if head.startswith(HDF5):
-        return "keras-h5" if _contains(file, size, b"model_config") else ""
-    if is_xgboost(head):
-        return "xgboost"
-    if CATBOOST_KEYS.match(head) and _contains(file, size, b'"model_info"'):
-        return "catboost"
-    return ""
-
-
-def is_xgboost(head: bytes) -> bool:
-    """True for a model of XGBoost: JSON, UBJSON, or its old binary form."""
-    if XGBOOST_KEYS.match(head) and b'"learner"' in head:
-        return True
-    if head[:1] == b"{" and head[1:2] in UBJSON_LENGTHS and head[1:2] and b"learner" in head[:64]:
-        return True
-    return _is_old_xgboost(head, 4 if head.startswith(b"binf") else 0)
-
-
-def _is_old_xgboost(head: bytes, begin: int) -> bool:
-    objective, at = _name(head, begin + XGBOOST_PARAMETERS)
-    booster, _ = _name(head, at)
-    return bool(objective) and booster in BOOSTERS
-
-
-def _name(head: bytes, at: int) -> tuple[bytes, int]:
-    if at + NAME_LENGTH.size > len(head):
-        return b"", at
-    length = NAME_LENGTH.unpack_from(head, at)[0]
-    begin = at + NAME_LENGTH.size
-    return (head[begin : begin + length], begin + length) if length <= MAX_NAME else (b"", at)
-
-
-def is_safetensors(head: bytes, size: int) -> bool:
-    """True for weights in safetensors' form."""
-    if len(head) < HEADER_LENGTH.size + 2:
-        return False
-    length = HEADER_LENGTH.unpack_from(head)[0]
-    return 2 <= length <= min(MAX_HEADER, size - HEADER_LENGTH.size) and head[HEADER_LENGTH.size] == ord("{")
-
-
-def _contains(file: BinaryIO, size: int, text: bytes) -> bool:
-    """True if the text is near the beginning or the end of a file."""
-    for begin in {0, max(0, size - SEARCH_BYTES)}:
-        file.seek(begin)
-        if text in file.read(SEARCH_BYTES):
-            return True
-    return False
-
-
-# Files that are no model of any format here: how they begin, what they are, and what to do.
+# How they begin, what they are, and what to do.
 OTHERS = (
     (b"GGUF", "a GGUF file, which is not served", "save the model as a Hugging Face folder with safetensors"),
     (b"PAR1", "a Parquet table, not a model", "name the model's own file"),

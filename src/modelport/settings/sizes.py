@@ -1,0 +1,5 @@
+"""Units of sizes."""
+
+from __future__ import annotations
+
+MIB = 1 << 20

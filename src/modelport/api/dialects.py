@@ -55,9 +55,11 @@ class DialectServer:
     """One dialect in an application. What it does not say for itself, it has not.
 
     `rows` are those of the server, `rows_of_root` those of the model at the root, and `rows_of_models` those
-    below each model; their handlers ask `Handlers.of` for the dialect.
+    below each model; their handlers ask `Handlers.of` for the dialect. What another dialect puts around the
+    answers at the root is not put around those at paths that begin with a part in `apart`.
     """
 
+    apart: ClassVar[frozenset[str]] = frozenset()
     rows: ClassVar[tuple[Endpoint, ...]] = ()
     rows_of_root: ClassVar[tuple[Endpoint, ...]] = ()
     rows_of_models: ClassVar[tuple[Endpoint, ...]] = ()

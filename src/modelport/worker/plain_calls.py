@@ -1,10 +1,11 @@
 """The short way of a plain call, which most are: a prediction whose request is one JSON object.
 
-Plain is a call of `v2` with a JSON body in its frame, an object of known arguments, and no query string, and
-which accepts what is answered, to a model that takes no files, reads no header and has no argument `accept`.
-There, no other place has to be searched, and nothing can be unknown, ignored or unread. What depends on the
-headers alone is decided once for each of them. All else, and so whatever needs words about where something
-was sent, goes the long way (`read_call`, `bind`), by the same functions.
+Plain is a call with a JSON body in its frame, an object of known arguments, and no query string, which
+accepts what is answered, in a dialect that adds nothing to `read_call` and to the answer as the model's
+contract has it, to a model that takes no files, reads no header and has no argument `accept`. There, no
+other place has to be searched, and nothing can be unknown, ignored or unread. What depends on the headers
+alone is decided once for each of them. All else, and so whatever needs words about where something was
+sent, goes the long way (`read_call`, `bind`), by the same functions.
 """
 
 from __future__ import annotations
@@ -71,7 +72,9 @@ class PlainCalls:
         if len(self._media_types) >= MAX_HEADERS:
             self._media_types.clear()
         media, charset = content_type(call.content_type)
-        is_plain = media == "json" and charset in UTF_8 and codec_of(call.dialect).read is read_call
+        codec = codec_of(call.dialect)
+        adds_nothing = codec.read is read_call and codec.frame is None and codec.fit is None
+        is_plain = media == "json" and charset in UTF_8 and adds_nothing
         media_type = best_media_type(call.accept, self._predict.media_types) if is_plain else None
         self._media_types[headers] = media_type or ""
         return media_type or ""

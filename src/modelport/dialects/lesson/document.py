@@ -12,6 +12,7 @@ from modelport.api.documents.schemas import Schema
 from modelport.api.resources.server import Failure
 from modelport.contract.signature import JSON
 from modelport.dialects.lesson.bodies import PredictionId, Predictions
+from modelport.dialects.lesson.enveloped import apart, first_part
 from modelport.problems import PROBLEM_JSON
 
 SUFFIX = "Envelope"
@@ -57,7 +58,7 @@ def _envelope_schemas(resources: Sequence[Resource]) -> dict[str, Schema]:
 
 
 def _is_at_root(path: str, base: str) -> bool:
-    return path.removeprefix(base).split("/")[1:2] != ["v2"]
+    return first_part(path.removeprefix(base) or "/") not in apart()
 
 
 def _enveloped(resource: Resource) -> Resource:

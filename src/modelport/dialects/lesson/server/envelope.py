@@ -13,12 +13,11 @@ from urllib.parse import quote
 
 from starlette.routing import BaseRoute, Match
 
+from modelport.dialects.lesson.enveloped import apart, first_part
 from modelport.http.asgi import Headers, Message, Receive, Scope, Send, header
 from modelport.problems import standard_reason
 
 JSON_TYPES = (b"application/json", b"application/problem+json")
-# What stands below the root and is no resource of it: the other API, and the documents.
-OTHERS = frozenset({"v2", "docs", "api", "ui", "redoc", "openapi.json", "swagger.json", "static"})
 # A range of an answer and a validator for it mean nothing where each answer has a time in it.
 LEFT_OUT = frozenset({b"content-length", b"etag", b"last-modified", b"accept-ranges"})
 PARTS = frozenset({b"range", b"if-range"})
@@ -36,6 +35,7 @@ class Envelope:
         self.app = app
         self.base_path = base_path
         self.routes = routes
+        self._apart = apart()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._is_at_root(scope):
@@ -49,7 +49,7 @@ class Envelope:
         if self.base_path and path != self.base_path and not path.startswith(f"{self.base_path}/"):
             return False
         below = path[len(self.base_path) :] or "/"
-        if below[1:].partition("/")[0] in OTHERS:
+        if first_part(below) in self._apart:
             return False
         inner = {**scope, "path": self.base_path + below, "root_path": self.base_path}
         return not any(route.matches(inner)[0] is Match.FULL for route in self.routes)

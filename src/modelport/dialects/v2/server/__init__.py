@@ -71,6 +71,7 @@ def _trainings(verb: VerbName, theirs: Callable[[Handlers], Trainings]) -> Itera
 class V2Server(DialectServer):
     """V2 in an application."""
 
+    apart = frozenset({"v2"})
     rows = (
         Endpoint(
             "GET", "/", lambda on: on.of(V2Server).resources.versions, READ,

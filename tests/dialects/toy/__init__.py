@@ -1,0 +1,1 @@
+"""Toy: asks a model, in a frame of its own."""

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from modelport.api.documents.dialects import DialectDocument
+
+DOCUMENT = DialectDocument({"toy": "Asking, in a frame"})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 
 import marshmallow
 import msgspec
@@ -23,7 +23,9 @@ from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.served import ServedModel
 from modelport.sources.load import served_model
 from modelport.sources.source import Source
-from modelport.worker.frames import Load
+from modelport.worker.cancellation import RunningCall
+from modelport.worker.frames import Kind, Load
+from modelport.worker.host import Host
 from modelport.worker.plain_calls import MAX_HEADERS, PlainCalls
 
 DEEP = 64
@@ -336,6 +338,59 @@ def test_headers_that_are_never_the_same_are_not_kept_for_ever() -> None:
         call = Call(1, content_type="application/json", accept=f"*/*;n={number}", body=GOOD)
         assert plain.bound(call) is not None
         assert len(plain._media_types) <= MAX_HEADERS
+
+
+class Batched(modelport.Model):
+    """Remembers the batches that it has predicted."""
+
+    max_batch_size = 100
+
+    def __init__(self) -> None:
+        self.batches: list[list[dict[str, Any]]] = []
+
+    def predict(self, values: list[float], threshold: float = 10.0, note: str | None = None) -> Said: ...
+
+    def predict_batch(self, calls: list[dict[str, Any]]) -> list[Any]:
+        self.batches.append(calls)
+        scores = [sum(call["values"]) for call in calls]
+        return [Said(label="many", score=score) if score else ValueError("no sum") for score in scores]
+
+
+class Channel:
+    """What the server sends, all of it at once, and what it gets."""
+
+    def __init__(self, calls: list[Call]):
+        self.frames: list[tuple[Kind, Any]] = [(Kind.CALLS, calls)]
+        self.answers: list[Answer] = []
+
+    def receive(self) -> tuple[Kind, Any] | None:
+        return self.frames.pop() if self.frames else None
+
+    def send(self, kind: Kind, message: list[Answer]) -> None:
+        assert kind == Kind.ANSWERS
+        self.answers += message
+
+
+def test_calls_of_a_batch_go_either_way_to_the_model_together(tmp_path: Path) -> None:
+    short = [Call(n, content_type="application/json", body=body) for n, body in enumerate(BODIES, start=1)]
+    long: list[Call] = []
+    for call in short:
+        path = tmp_path / str(call.id)
+        path.write_bytes(call.body)
+        long.append(msgspec.structs.replace(call, body=b"", body_path=str(path)))
+    mixed = [pair[call.id % 2] for call, *pair in zip(short, short, long, strict=True)]
+    told: list[Any] = []
+    for calls in (short, long, mixed):
+        model, channel = Batched(), Channel(calls)
+        rules = Load("model", "file", "model.py", "", str(tmp_path))
+        Host(
+            served_model(model, "model"), rules, cast("Any", channel), RunningCall(bytearray(64), None)
+        ).run()
+        answers = sorted(channel.answers, key=lambda answer: answer.id)
+        told.append((model.batches, [(a.id, a.status, a.body, a.detail) for a in answers]))
+        assert len(model.batches) == 1
+        assert {answer.status for answer in answers} == {200, 400, 406, 422, 500}
+    assert told[0] == told[1] == told[2]
 
 
 class Forking(modelport.Model):

@@ -110,8 +110,8 @@ def test_a_version_must_be_as_fast_as_is_asked(client: httpx.Client) -> None:
 
 
 def test_a_version_that_cannot_be_loaded_leaves_the_live_one_alone(client: httpx.Client) -> None:
-    for wish in ({}, {"on_regression": "warn"}):
-        words = refused(promote(client, 4, **wish), 503)
+    for how in ({}, {"on_regression": "warn"}):
+        words = refused(promote(client, 4, **how), 503)
         assert words == "version 4 of 'm' could not be loaded; the log of the server says why"
         assert live(client) == 1
         assert factor(client) == 2

@@ -88,14 +88,14 @@ def factor(client: httpx.Client, path: str = "/v2/models/m/predict/", x: float =
     return body["factor"]
 
 
-def promote(client: httpx.Client, version: Any, **wish: Any) -> httpx.Response:
+def promote(client: httpx.Client, version: Any, **how: Any) -> httpx.Response:
     """Ask for a version to become live."""
-    return client.put("/v2/models/m/aliases/live", json={"version": version, **wish}, timeout=60.0)
+    return client.put("/v2/models/m/aliases/live", json={"version": version, **how}, timeout=60.0)
 
 
-def promoted(client: httpx.Client, version: Any, **wish: Any) -> dict[str, Any]:
+def promoted(client: httpx.Client, version: Any, **how: Any) -> dict[str, Any]:
     """Make a version live; returns what was found."""
-    answer = promote(client, version, **wish)
+    answer = promote(client, version, **how)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

@@ -16,7 +16,7 @@ from modelport.contract.served import ServedModel
 from modelport.contract.signature import VERBS, Operation, Signature
 from modelport.contract.typed import TypedModel
 from modelport.sources.source import Source
-from modelport.worker.main import load, warm
+from modelport.worker.main import load_once, warm
 
 GENERIC = "Could not load description from underlying model"
 
@@ -35,7 +35,7 @@ def examined(source: Source) -> Examined:
     result = Examined()
     started = StartedProcesses()
     try:
-        model = load(source)
+        model = load_once(source)
     except (ModelLoadError, SystemExit) as error:
         result.error = error
         result.findings.append(Finding("error", _said(error, source), _remedy_of_load(error)))

@@ -127,10 +127,10 @@ def source_with_options(text: str, own: dict[str, Any], arguments: list[str]) ->
 def loaded(source: Source, *, debug: bool = False) -> ServedModel:
     """The model, not warmed. Raises `click.ClickException` with the reason; `debug` shows the traceback."""
     from modelport.contract.errors import ModelLoadError
-    from modelport.worker.main import load
+    from modelport.worker.main import load_once
 
     try:
-        return load(source)
+        return load_once(source)
     except ModelLoadError as error:
         raise failed(str(error), error, debug) from None
     except SystemExit as error:  # of the model's own code

@@ -29,9 +29,9 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 class LocalJob(JobProcess):
     """Loads the model, waits for its call, runs it. `loaded` gives the signature that the call is made by."""
 
-    def __init__(self, rules: Load, verb: VerbName, temp: Path, report: Callable[[NewEvent], None]):
-        claim = Claim(job=_job(rules.name, verb), token=1, attempt=1)
-        super().__init__(StartFrom(launch_job, rules, temp), claim, temp / "job", report, cancel_grace=0.0)
+    def __init__(self, load: Load, verb: VerbName, temp: Path, report: Callable[[NewEvent], None]):
+        claim = Claim(job=_job(load.name, verb), token=1, attempt=1)
+        super().__init__(StartFrom(launch_job, load, temp), claim, temp / "job", report, cancel_grace=0.0)
         self.loaded: asyncio.Future[Signature] = asyncio.get_running_loop().create_future()
         self.answer: Answer | None = None
         self.traceback = ""  # why the model could not be loaded

@@ -53,12 +53,10 @@ def run_call(
 
     Raises `OSError` if one of them did.
     """
-    rules = Load(
-        source.name, source.kind, source.target, source.attribute, str(spool), options=source.options
-    )
+    load = Load(source.name, source.kind, source.target, source.attribute, str(spool), options=source.options)
     conversation = _Conversation(call, on_answer, on_chunk)
     marker: Any = bytearray(64)
     with contextlib.suppress(CallCancelled):
-        Host(model, rules, conversation, RunningCall(marker, None)).run()
+        Host(model, load, conversation, RunningCall(marker, None)).run()
     if conversation.error is not None:
         raise conversation.error

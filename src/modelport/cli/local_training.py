@@ -88,8 +88,8 @@ class _Run:
     async def run(self, prepare: Prepare) -> None:
         source = self.source
         named = (source.name, source.kind, source.target, source.attribute)
-        rules = Load(*named, "", warm=self.how.warm, options=source.options)
-        job = LocalJob(rules, self.verb, self.temp, self._take)
+        load = Load(*named, "", warm=self.how.warm, options=source.options)
+        job = LocalJob(load, self.verb, self.temp, self._take)
         interruption = Interruption(job, self.display.say)
         began = monotonic()
 

@@ -61,7 +61,7 @@ def _compare(url: str | None, model: str | None, run_ids: tuple[str, ...]) -> No
     print_comparison(runs)
 
 
-def _promote(url: str | None, model: str | None, version: str, **wish: Any) -> None:
+def _promote(url: str | None, model: str | None, version: str, **how: Any) -> None:
     from modelport.cli.runs_tables import print_checks, print_promotion
     from modelport.cli.server_connection import ServerConnection
     from modelport.client.errors import PromotionRefused
@@ -69,7 +69,7 @@ def _promote(url: str | None, model: str | None, version: str, **wish: Any) -> N
 
     try:
         with interruptible(), ServerConnection(url, call_seconds=PROMOTION_SECONDS) as server:
-            done = server.run(RunCalls(server.calls).promote(model, version, **wish))
+            done = server.run(RunCalls(server.calls).promote(model, version, **how))
     except PromotionRefused as refused:
         print_checks(refused.report.get("checks"), refused.regressions)
         raise click.ClickException(

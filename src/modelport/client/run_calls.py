@@ -57,12 +57,12 @@ class RunCalls:
                 return found
             query["cursor"] = page["next_cursor"]
 
-    def promote(self, model: str | None, version: int | str, **wish: Any) -> Flow[Promotion]:
-        """Make a version live; of the wish for that what is `None` is left to the server.
+    def promote(self, model: str | None, version: int | str, **how: Any) -> Flow[Promotion]:
+        """Make a version live; of `how` what is `None` is left to the server.
 
         It is not asked for a second time: the first may be under way.
         """
-        body = {"version": version} | {name: value for name, value in wish.items() if value is not None}
+        body = {"version": version} | {name: value for name, value in how.items() if value is not None}
         return promotion_of((yield from self._change(model, "PUT", "/aliases/live", body_of(body))))
 
     def roll_back(self, model: str | None) -> Flow[Promotion]:

@@ -211,7 +211,7 @@ class JobWorker(Protocol):
 class JobLauncher(Protocol):
     """Makes the process of a job, which is not started yet; its temporary files go below `temp`."""
 
-    def __call__(self, owner: JobOwner, rules: Load, temp: Path) -> JobWorker: ...
+    def __call__(self, owner: JobOwner, load: Load, temp: Path) -> JobWorker: ...
 
 
 class Engine(Protocol):
@@ -261,7 +261,7 @@ class Engine(Protocol):
         """The source of a version: what a training has saved; the model itself if that is empty."""
         ...
 
-    def job_rules(self, name: str, kind: VerbName, saved: str | None) -> Load:
+    def job_load(self, name: str, kind: VerbName, saved: str | None) -> Load:
         """What the process of a job has to load."""
         ...
 

@@ -34,7 +34,7 @@ class StartFrom(NamedTuple):
     """What the process of a job is started by, what it loads, and where its temporary files go."""
 
     launch: JobLauncher
-    rules: Load
+    load: Load
     temp: Path
 
 
@@ -63,8 +63,8 @@ class JobProcess:
         self._knows_job = False  # its code has called current_job(), and may look at the flag
         self._to_stop = asyncio.Event()
         self._asked = ""  # how far a cancellation went: flag, SIGTERM, SIGKILL
-        rules = msgspec.structs.replace(start_from.rules, spool=str(folder / "result"))
-        self._worker = start_from.launch(self, rules, start_from.temp)
+        load = msgspec.structs.replace(start_from.load, spool=str(folder / "result"))
+        self._worker = start_from.launch(self, load, start_from.temp)
 
     # -- what the worker tells ---------------------------------------------------------------------
 

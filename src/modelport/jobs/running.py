@@ -55,8 +55,8 @@ class Running:
             self.process: JobProcess | PoolAttempt = PoolAttempt(engine, claim, folder)
         else:
             call = call_of(claim)
-            rules = engine.job_rules(claim.job.model, claim.job.kind, call.saved)
-            start_from = StartFrom(engine.launch_job, rules, engine.spool.root)
+            load = engine.job_load(claim.job.model, claim.job.kind, call.saved)
+            start_from = StartFrom(engine.launch_job, load, engine.spool.root)
             self.process = JobProcess(start_from, claim, folder, self._hear, cancel_grace)
             self.process.hide_model_errors = engine.settings.hide_model_errors
         self._waiting: deque[NewEvent] = deque()

@@ -23,7 +23,7 @@ MAX_HISTORY = 1000  # promotions that are looked through for the way back
 PROMOTION, ROLLBACK = "promotion", "rollback"
 
 
-class Wish(NamedTuple):
+class PromotionRequest(NamedTuple):
     """How a version is to become live. `refuse` says that a regression keeps it from that."""
 
     version: int
@@ -48,7 +48,7 @@ class Promotions:
         self.versions = versions
         self._moving: dict[str, asyncio.Task[dict[str, Any]]] = {}
 
-    async def promote(self, model: str, wish: Wish) -> dict[str, Any]:
+    async def promote(self, model: str, asked: PromotionRequest) -> dict[str, Any]:
         """Make a version live; returns what was done and found.
 
         It goes on when its caller is cancelled. Raises `RunError` if the version cannot be loaded, is worse
@@ -56,7 +56,7 @@ class Promotions:
         """
         if model in self._moving:
             raise RunError(409, f"another version of {model!r} is becoming live; wait until that is done")
-        task = asyncio.create_task(self._promote(model, wish))
+        task = asyncio.create_task(self._promote(model, asked))
         self._moving[model] = task
         task.add_done_callback(lambda _: self._moving.pop(model, None))
         return await asyncio.shield(task)
@@ -66,7 +66,7 @@ class Promotions:
         way_back = way_back_of(await self.store.promotions(model, MAX_HISTORY))
         if way_back is None:
             raise RunError(409, f"no other version of {model!r} was live before this one")
-        return await self.promote(model, Wish(way_back, refuse=False, kind=ROLLBACK))
+        return await self.promote(model, PromotionRequest(way_back, refuse=False, kind=ROLLBACK))
 
     async def stop(self) -> None:
         """Give up what is under way: the old version stays live."""
@@ -75,69 +75,69 @@ class Promotions:
             task.cancel()
         await asyncio.gather(*moving, return_exceptions=True)
 
-    async def _promote(self, model: str, wish: Wish) -> dict[str, Any]:
+    async def _promote(self, model: str, asked: PromotionRequest) -> dict[str, Any]:
         before = self.engine.pools[model].version
-        async with self.versions.pinned(model, wish.version) as pool:
-            if pool is self.engine.pools[model] and await self._is_live(model, wish.version):
-                return {"model": model, "version": wish.version, "before": before, "changed": False}
+        async with self.versions.pinned(model, asked.version) as pool:
+            if pool is self.engine.pools[model] and await self._is_live(model, asked.version):
+                return {"model": model, "version": asked.version, "before": before, "changed": False}
             await pool.grow()
-            report = await self._checked(model, pool, wish)
+            report = await self._checked(model, pool, asked)
             failpoints.reach("promotion.checked")
-            await self._move(model, pool, wish, report)
-        return {"model": model, "version": wish.version, "before": before, "changed": True, **report}
+            await self._move(model, pool, asked, report)
+        return {"model": model, "version": asked.version, "before": before, "changed": True, **report}
 
     async def _is_live(self, model: str, version: int) -> bool:
         alias = (await self.store.aliases(model)).get(LIVE)
         return alias is not None and alias.version == version
 
-    async def _checked(self, model: str, pool: Pool, wish: Wish) -> dict[str, Any]:
+    async def _checked(self, model: str, pool: Pool, asked: PromotionRequest) -> dict[str, Any]:
         """What the checks found. Raises `RunError` if that keeps the version from becoming live."""
         live = self.engine.pools[model]
         comparable = pool is not live and live.state is PoolState.READY
-        if wish.kind == ROLLBACK or not comparable or pool.signature is None:
-            is_unchecked = wish.kind != ROLLBACK and pool is not live
-            said = warnings(None, pool.signature, wish.limits) if is_unchecked else []
+        if asked.kind == ROLLBACK or not comparable or pool.signature is None:
+            is_unchecked = asked.kind != ROLLBACK and pool is not live
+            said = warnings(None, pool.signature, asked.limits) if is_unchecked else []
             for words in said:
-                log.warning("%s: version %d: %s", model, wish.version, words)
-            return {"kind": wish.kind, "checks": None, "regressions": [], "warnings": said}
+                log.warning("%s: version %d: %s", model, asked.version, words)
+            return {"kind": asked.kind, "checks": None, "regressions": [], "warnings": said}
         seen = traffic_of(live)
         recent = () if seen is None else seen.recent
         calls = check_set(pool.signature, list(recent))
         checks = await compare(live, pool, calls, self.engine.next_id)
-        found = regressions(checks, wish.limits)
-        said = warnings(checks, pool.signature, wish.limits)
+        found = regressions(checks, asked.limits)
+        said = warnings(checks, pool.signature, asked.limits)
         report: dict[str, Any] = {
-            "kind": wish.kind, "checks": checks, "regressions": found, "warnings": said
+            "kind": asked.kind, "checks": checks, "regressions": found, "warnings": said
         }  # fmt: skip
         for words in found + said:
-            log.warning("%s: version %d: %s", model, wish.version, words)
-        if found and wish.refuse:
+            log.warning("%s: version %d: %s", model, asked.version, words)
+        if found and asked.refuse:
             raise RunError(
                 409,
-                f"version {wish.version} of {model!r} is worse than {live.version}, which stays live: "
+                f"version {asked.version} of {model!r} is worse than {live.version}, which stays live: "
                 f"{'; '.join(found)}. To make it live all the same, say on_regression: warn",
                 report=report,
             )
         return report
 
-    async def _move(self, model: str, pool: Pool, wish: Wish, report: dict[str, Any]) -> None:
+    async def _move(self, model: str, pool: Pool, asked: PromotionRequest, report: dict[str, Any]) -> None:
         before = self.engine.pools[model].version
         alias = (await self.store.aliases(model)).get(LIVE)
         known = None if alias is None else alias.version
-        said = Promotion(number=0, kind=wish.kind, before=before, after=wish.version, at=0.0, report=report)
+        said = Promotion(number=0, kind=asked.kind, before=before, after=asked.version, at=0.0, report=report)
         try:
-            await self.store.set_alias(model, LIVE, wish.version, before=known, promotion=said)
+            await self.store.set_alias(model, LIVE, asked.version, before=known, promotion=said)
         except AliasMoved as moved:
             raise RunError(409, str(moved)) from moved
         except StoreError:
-            if not await self._was_moved(model, wish.version):
+            if not await self._was_moved(model, asked.version):
                 raise
         failpoints.reach("promotion.stored")
         if self.engine.pools[model] is not pool:
             self.versions.make_live(pool)
         failpoints.reach("promotion.swapped")
         await self._moved(model)
-        log.info("%s: version %d is live, after version %d", model, wish.version, before)
+        log.info("%s: version %d is live, after version %d", model, asked.version, before)
 
     async def _was_moved(self, model: str, version: int) -> bool:
         """True if a commit whose answer was lost has been made."""

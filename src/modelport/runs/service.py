@@ -16,7 +16,7 @@ from modelport.runs.importing import import_runs, of_model
 from modelport.runs.live_file import LiveFile, LiveVersion
 from modelport.runs.live_traffic import LiveTraffic
 from modelport.runs.owning import own_names
-from modelport.runs.promotion import Promotions, Wish
+from modelport.runs.promotion import PromotionRequest, Promotions
 from modelport.runs.records import Run, TrafficPlan
 from modelport.runs.store import LIVE, RunStore
 from modelport.runs.versions import Versions
@@ -270,9 +270,9 @@ class RunService:
                 found[BEST] = best
         return found
 
-    async def promote(self, model: str, wish: Wish) -> dict[str, Any]:
+    async def promote(self, model: str, asked: PromotionRequest) -> dict[str, Any]:
         """Make a version live; see `Promotions.promote`."""
-        return await self.promotions.promote(model, wish)
+        return await self.promotions.promote(model, asked)
 
     async def roll_back(self, model: str) -> dict[str, Any]:
         """Make the version live that was so before; see `Promotions.roll_back`."""

@@ -43,9 +43,9 @@ SIGNATURES = (
 class AnswerEncoder:
     """Turns the values of one model into answers."""
 
-    def __init__(self, model: ServedModel, rules: Load):
+    def __init__(self, model: ServedModel, load: Load):
         self.model = model
-        self.rules = rules
+        self.load = load
 
     def encode(self, call: Call, value: Any, media_type: str, operation: Operation) -> Answer:
         """The answer to `call`. `media_type` is what the client and the model agreed on, `*/*` if nothing.
@@ -54,13 +54,13 @@ class AnswerEncoder:
         """
         if _is_binary(value):
             return self._binary(call, value, media_type)
-        frame = codec_of(call.dialect).frame
-        if frame is None and media_type != JSON:
+        envelope = codec_of(call.dialect).envelope
+        if envelope is None and media_type != JSON:
             if isinstance(value, str) and _is_text_itself(media_type, operation):
                 return self._text(call, value, media_type)
             if operation.accept is not None and media_type.endswith("+json"):
                 return Answer(call.id, content_type=media_type, body=self.json_bytes(value))
-        return Answer(call.id, body=self.json_bytes(value, operation, frame))
+        return Answer(call.id, body=self.json_bytes(value, operation, envelope))
 
     def _text(self, call: Call, text: str, media_type: str) -> Answer:
         media_type = "text/plain" if media_type == "text/*" else media_type
@@ -69,25 +69,25 @@ class AnswerEncoder:
         return Answer(call.id, content_type=media_type, body=text.encode())
 
     def json_bytes(
-        self, value: Any, operation: Operation | None = None, frame: Callable[[bytes], bytes] | None = None
+        self, value: Any, operation: Operation | None = None, envelope: Callable[[bytes], bytes] | None = None
     ) -> bytes:
         """The JSON body for `value`: checked by the model's schema, or in an envelope if it has none.
 
-        Without `operation`, as for a training, it is the value alone; with a `frame` of the dialect's it is
-        in that instead of the envelope. Raises `AnswerInvalid`.
+        Without `operation`, as for a training, it is the value alone; with an `envelope` of the dialect's it
+        is in that instead. Raises `AnswerInvalid`.
         """
         try:
             if operation is None:
                 return self._result_bytes(value)
             if not operation.wrapped:
-                value = self.model.check_answer(value, self.rules.allow_nan)
+                value = self.model.check_answer(value, self.load.allow_nan)
                 if isinstance(value, bytes):
-                    return frame(value) if frame is not None else value
-            if operation.wrapped and self.rules.stringify and frame is None:
+                    return envelope(value) if envelope is not None else value
+            if operation.wrapped and self.load.stringify and envelope is None:
                 value = str(value)
-            body = encode_json(value, self.rules.allow_nan)
-            if frame is not None:
-                return frame(body)
+            body = encode_json(value, self.load.allow_nan)
+            if envelope is not None:
+                return envelope(body)
             return b'{"status":"OK","predictions":%b}' % body if operation.wrapped else body
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
             cause = f"it cannot be encoded as JSON: {type(error).__name__}: {error}"
@@ -99,14 +99,14 @@ class AnswerEncoder:
     def _result_bytes(self, value: Any) -> bytes:
         """What a training or a validation has returned. What has no form in JSON fails none that is done."""
         try:
-            return encode_json(value, self.rules.allow_nan)
+            return encode_json(value, self.load.allow_nan)
         except Exception as error:  # values are anybody's objects, which may raise anything wherever touched
             name = self.model.signature.name
             logging.getLogger("modelport").warning("%s: its result is kept as text: %s", name, words(error))
-            return encode_json(_as_text(value), self.rules.allow_nan)
+            return encode_json(_as_text(value), self.load.allow_nan)
 
     def _binary(self, call: Call, value: Any, media_type: str) -> Answer:
-        folder = Path(self.rules.spool) / f"{call.id:x}"
+        folder = Path(self.load.spool) / f"{call.id:x}"
         name = _file_name(value)
         content = _content(value, media_type)
         head: bytes

@@ -47,14 +47,14 @@ Bound = tuple[Call, dict[str, Any], str]
 class Host:
     """The frame loop of a worker. `run` returns when the server asks for it or has gone."""
 
-    def __init__(self, model: ServedModel, rules: Load, channel: FrameSocket, running: RunningCall):
+    def __init__(self, model: ServedModel, load: Load, channel: FrameSocket, running: RunningCall):
         self.model = model
-        self.rules = rules
+        self.load = load
         self.channel = channel
         self.running = running
-        self.plain = PlainCalls(model, rules)
-        self.encoder = AnswerEncoder(model, rules)
-        self.outgoing = Outgoing(channel, rules.spool)
+        self.plain = PlainCalls(model, load)
+        self.encoder = AnswerEncoder(model, load)
+        self.outgoing = Outgoing(channel, load.spool)
         self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._put_aside: list[tuple[int, Any]] = []
@@ -115,7 +115,7 @@ class Host:
         try:
             answer = self._answer(order.call)
             if order.call.verb == "train" and answer is not None and answer.status == 200:
-                reporter.report("environment", environment_of(self.rules.target, self.rules.kind))
+                reporter.report("environment", environment_of(self.load.target, self.load.kind))
         finally:
             end()
         if answer is not None:
@@ -150,7 +150,7 @@ class Host:
 
     def _failed(self, call: Call, error: BaseException) -> Answer:
         try:
-            return codec_of(call.dialect).failed(call, error, self.rules.hide_errors)
+            return codec_of(call.dialect).failed(call, error, self.load.hide_errors)
         except Exception as second:  # a message map of the model's own, for one
             return failed(call.id, second)
 
@@ -165,22 +165,22 @@ class Host:
             raise NotImplementedError(f"Not implemented by underlying model (loaded '{name}')")
         media_type = operation.media_types[0]
         codec = codec_of(call.dialect)
-        places = codec.read(call, self.rules.json_depth)
+        places = codec.read(call, self.load.json_depth)
         if codec.fit is not None:
             codec.fit(places, self.model.signature)
         wanted = self._wanted(call, places, operation)
         if wanted and operation.accept is None:
             chosen = best_media_type(wanted, operation.media_types)
-            if chosen is None and codec.frame is None and operation.is_listable:
+            if chosen is None and codec.envelope is None and operation.is_listable:
                 chosen = best_media_type(wanted, [JSON])  # all of it, as a list
-            if chosen is None and codec.frame is None:
+            if chosen is None and codec.envelope is None:
                 offered = ", ".join(operation.media_types)
                 raise BadRequest(f"cannot answer {wanted[:200]!r}; can answer {offered}", 406)
             media_type = chosen or media_type
         if operation.files:
-            take_sent_files(call, operation, places, self.rules)
-        if self.rules.allow_url_inputs and self.model.signature.contract == "typed":
-            fetch_url_inputs(call, operation, places, self.rules)
+            take_sent_files(call, operation, places, self.load)
+        if self.load.allow_url_inputs and self.model.signature.contract == "typed":
+            fetch_url_inputs(call, operation, places, self.load)
         return call, places, media_type
 
     def _wanted(self, call: Call, places: Places, operation: Operation) -> str:
@@ -213,8 +213,8 @@ class Host:
     def _bound(self, sent: Sent, arguments: dict[str, Any], operation: Operation) -> Bound:
         call, places, media_type = sent
         places.refuse_unread()
-        if self.rules.max_rows and codec_of(call.dialect).frame is not None:
-            check_rows(arguments, operation, self.rules.max_rows)
+        if self.load.max_rows and codec_of(call.dialect).envelope is not None:
+            check_rows(arguments, operation, self.load.max_rows)
         if operation.accept is not None:
             media_type = str(arguments.get(operation.accept.parameter) or media_type)
         return call, arguments, media_type
@@ -233,7 +233,7 @@ class Host:
             if call.verb == "train":
                 keep_returned_model(value)
             running.end()
-            is_list = streamed and operation.is_listable and codec_of(call.dialect).frame is None
+            is_list = streamed and operation.is_listable and codec_of(call.dialect).envelope is None
             if call.verb != "predict" or is_list:  # such a list has no envelope without a job, either
                 return Answer(call.id, body=self.encoder.json_bytes(value))
         elif is_stream(value):
@@ -361,7 +361,7 @@ class Host:
         opening = b"["
         for item in pieces(value, self._event_loop()):
             end_if_forked(self._process)
-            data = stream_chunk(item, media_type, self.rules.allow_nan)
+            data = stream_chunk(item, media_type, self.load.allow_nan)
             if media_type == JSON:
                 data, opening = opening + data, b","
             self.outgoing.chunk(Chunk(call_id, data))

@@ -73,24 +73,24 @@ def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool 
     first = frames.receive()
     if first is None:
         return 0
-    rules: Load = first[1]
-    set_table_limits(rules.tables)
-    model = _prepared(rules, frames, urgent)
+    load: Load = first[1]
+    set_table_limits(load.tables)
+    model = _prepared(load, frames, urgent)
     if model is None:
         return 3
-    Host(model, rules, frames, running).run()
+    Host(model, load, frames, running).run()
     return 0
 
 
-def _prepared(rules: Load, frames: FrameSocket, urgent: bool) -> ServedModel | None:
+def _prepared(load: Load, frames: FrameSocket, urgent: bool) -> ServedModel | None:
     """The loaded, warmed and announced model; `None` if that failed, and was reported."""
     began = perf_counter()
     try:
         with giving_way() if urgent else contextlib.nullcontext():
             frames.send(Kind.STATE, State("loading"))
-            model = load(source_of(rules))
+            model = load_once(source_of(load))
             loaded = perf_counter()
-            if rules.warm:
+            if load.warm:
                 frames.send(Kind.STATE, State("warming"))
                 warm(model)
             gc.collect()
@@ -101,14 +101,14 @@ def _prepared(rules: Load, frames: FrameSocket, urgent: bool) -> ServedModel | N
     except BaseException as error:  # the model's own code: anything may come out of it
         known = isinstance(error, ModelLoadError)
         message = words(error) if known else described(error)
-        package = rules.target.partition(".")[0] if rules.kind == "module" else ""
+        package = load.target.partition(".")[0] if load.kind == "module" else ""
         frames.send(Kind.FAILED, Failed(message, trace(error), own_trace(error, package)))
         return None
     return model
 
 
 @once()
-def load(source: Source) -> ServedModel:
+def load_once(source: Source) -> ServedModel:
     """Load the model. Raises `ModelLoadError`, and `SystemExit` of the model's own code."""
     return load_model(source)
 
@@ -123,10 +123,10 @@ def warm(model: ServedModel) -> None:
         raise ModelLoadError(f"{name}: warm() failed: {type(error).__name__}: {described(error)}") from error
 
 
-def source_of(rules: Load) -> Source:
+def source_of(load: Load) -> Source:
     """The source that a LOAD frame names."""
-    kind: Any = rules.kind
-    return Source(rules.name, kind, rules.target, rules.attribute, rules.options, rules.saved)
+    kind: Any = load.kind
+    return Source(load.name, kind, load.target, load.attribute, load.options, load.saved)
 
 
 def die_with(parent: int) -> None:

@@ -35,9 +35,9 @@ def is_json_type(kind: type[object]) -> bool:
 class PlainCalls:
     """What is decided once of the plain calls of a model."""
 
-    def __init__(self, model: ServedModel, rules: Load):
+    def __init__(self, model: ServedModel, load: Load):
         self._predict = model.signature.predict
-        self._depth = rules.json_depth
+        self._depth = load.json_depth
         is_alone = self._predict.implemented and not self._predict.files and self._predict.accept is None
         self._binding = model.object_binding("predict") if is_alone else None
         self._media_types: dict[tuple[str, str, str], str] = {}

@@ -24,14 +24,14 @@ UNSAID = ("", "text/plain")  # what clients say of anything: it may be arguments
 WHITE_SPACE = str.maketrans("", "", " \t\r\n")
 
 
-def take_sent_files(call: Call, operation: Operation, places: Places, rules: Load) -> None:
+def take_sent_files(call: Call, operation: Operation, places: Places, load: Load) -> None:
     """Put a file in the place of each one that came in JSON or as the body.
 
     What is neither is left to whoever binds the arguments. The files lie in the folder of the call, which
     the server removes. Raises `ArgumentErrors` for a file that came twice, `BadRequest`: 415 for a body that
     could be any of several files, 507 if the disk is full.
     """
-    files = _Files(call, rules)
+    files = _Files(call, load)
     if operation.takes_base64:
         for argument in operation.uploads:
             _take_json(argument, places, files)
@@ -112,8 +112,8 @@ def _of_base64(text: str) -> bytes | None:
 class _Files:
     """The files of one call, in its folder."""
 
-    def __init__(self, call: Call, rules: Load):
-        self._folder = Path(rules.spool) / f"{call.id:x}"
+    def __init__(self, call: Call, load: Load):
+        self._folder = Path(load.spool) / f"{call.id:x}"
         self._count = 0
 
     def of_body(self, name: str, body: Body) -> Any:

@@ -17,7 +17,7 @@ from modelport.worker.frames import Load
 TOTAL_SECONDS = 30.0  # for all the URLs of one request together
 
 
-def fetch_url_inputs(call: Call, operation: Operation, places: Places, rules: Load) -> None:
+def fetch_url_inputs(call: Call, operation: Operation, places: Places, load: Load) -> None:
     """Put a fetched file in the place of each URL given for a file argument.
 
     Raises `ArgumentErrors` with one message for a URL that is not allowed and one that does not answer,
@@ -28,7 +28,7 @@ def fetch_url_inputs(call: Call, operation: Operation, places: Places, rules: Lo
     for number, argument in enumerate(operation.arguments):
         urls = _urls(argument, places) if argument.is_upload else []
         if urls:
-            fetches = fetches or _Fetches(call, rules)
+            fetches = fetches or _Fetches(call, load)
             places.form[argument.name] = [
                 fetches.fetch(argument.name, url, f"url-{number}-{index}") for index, url in enumerate(urls)
             ]
@@ -47,10 +47,10 @@ def _urls(argument: Argument, places: Places) -> list[str]:
 class _Fetches:
     """The fetches of one request, and what is left for them."""
 
-    def __init__(self, call: Call, rules: Load):
-        self._folder = Path(rules.spool) / f"{call.id:x}"
+    def __init__(self, call: Call, load: Load):
+        self._folder = Path(load.spool) / f"{call.id:x}"
         self._deadline = monotonic() + TOTAL_SECONDS
-        self._bytes = rules.max_url_bytes
+        self._bytes = load.max_url_bytes
 
     def fetch(self, name: str, url: str, file: str) -> UploadedFile:
         """The file behind `url`. `file` is its name on the disk, unique in the request."""

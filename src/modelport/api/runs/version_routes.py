@@ -28,7 +28,7 @@ from modelport.api.runs.predictions import RunPredictions
 from modelport.problems import Problem
 from modelport.runs import records
 from modelport.runs.checks import Limits
-from modelport.runs.promotion import Wish
+from modelport.runs.promotion import PromotionRequest
 from modelport.runs.records import Run, RunPage
 from modelport.runs.service import BEST, RESERVED, RunService
 from modelport.runs.store import LIVE, AliasMoved
@@ -120,7 +120,7 @@ class VersionRoutes:
         version = await self.runs.resolve(model, str(body.version))
         await self.runs.check_version(model, version)
         if name == LIVE:
-            return json_response(Promoted(**await self.runs.promote(model, self._wish(version, body))))
+            return json_response(Promoted(**await self.runs.promote(model, self._asked(version, body))))
         if (body.on_regression, body.min_agreement, body.max_latency_ratio) != (None, None, None):
             raise Problem(422, f"only the alias {LIVE!r} is checked when it moves; send the version alone")
         before = (await self.runs.store.aliases(model)).get(name)
@@ -131,7 +131,7 @@ class VersionRoutes:
             raise Problem(409, str(error)) from None
         return json_response(Alias(name, moved.version))
 
-    def _wish(self, version: int, body: AliasMove) -> Wish:
+    def _asked(self, version: int, body: AliasMove) -> PromotionRequest:
         on_regression = body.on_regression or self.runs.settings.on_regression
         wrong = declarations()["on_regression"].out_of_range(on_regression)
         if wrong:
@@ -145,7 +145,7 @@ class VersionRoutes:
             raise Problem(422, "min_agreement must be from 0 to 1")
         if not limits.max_latency_ratio > 0:
             raise Problem(422, "max_latency_ratio must be above 0")
-        return Wish(version, refuse=on_regression == OnRegression.REFUSE, limits=limits)
+        return PromotionRequest(version, refuse=on_regression == OnRegression.REFUSE, limits=limits)
 
     async def remove(self, request: Request) -> Response:
         """`DELETE …/aliases/{alias}`: not for those that there always are."""

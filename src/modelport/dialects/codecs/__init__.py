@@ -18,15 +18,15 @@ from modelport.dialects import part
 class Codec(NamedTuple):
     """What a call of one API means in the worker.
 
-    `read` finds its arguments, in JSON that is nested no deeper than it is told; `failed` makes an error its
-    answer (with true, without the model's words), and `frame` puts the JSON of an answer into the API's own
-    form. The APIs of one model at the root have one; without it an answer looks as the model's contract says.
-    `fit` puts this model's own names there.
+    `read` finds its arguments, in JSON that is nested no deeper than it is told; `failed` makes an error
+    its answer (with true, without the model's words), and `envelope` puts the JSON of an answer into the
+    API's own form. The APIs of one model at the root have one; without it an answer looks as the model's
+    contract says. `fit` puts this model's own names there.
     """
 
     read: Callable[[Call, int], Places]
     failed: Callable[[Call, BaseException, bool], Answer]
-    frame: Callable[[bytes], bytes] | None = None
+    envelope: Callable[[bytes], bytes] | None = None
     fit: Callable[[Places, Signature], None] | None = None
 
 

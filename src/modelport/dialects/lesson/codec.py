@@ -165,7 +165,7 @@ def _no_json(raw: bytes, words: str) -> Detail:
     return detail
 
 
-def lesson_frame(answer: bytes) -> bytes:
+def lesson_envelope(answer: bytes) -> bytes:
     """The JSON of an answer as the data of the envelope: an object as it is, else as the predictions."""
     return bytes(answer) if answer.startswith(b"{") else b'{"predictions":%b}' % answer
 
@@ -239,4 +239,4 @@ def _choices(detail: Detail, expected: str) -> Detail:
     return _said(detail, "value_error.const", f"unexpected value; permitted: {permitted}", ctx)
 
 
-CODEC = Codec(read_lesson_call, failed_lesson_answer, lesson_frame)
+CODEC = Codec(read_lesson_call, failed_lesson_answer, lesson_envelope)

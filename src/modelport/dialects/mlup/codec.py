@@ -60,7 +60,7 @@ def failed_mlup_answer(call: Call, error: BaseException, hide: bool) -> Answer:
     return _answer(answer, call, [_detail(shown_words(answer, hide=hide), kind)])
 
 
-def mlup_frame(answer: bytes) -> bytes:
+def mlup_envelope(answer: bytes) -> bytes:
     """The JSON of an answer as it goes out."""
     return b'{"predict_result":%b}' % answer
 
@@ -82,4 +82,4 @@ def _detail(words: str, kind: str) -> dict[str, Any]:
     return {"loc": [], "msg": words, "type": kind}
 
 
-CODEC = Codec(read_mlup_call, failed_mlup_answer, mlup_frame, fit_mlup_call)
+CODEC = Codec(read_mlup_call, failed_mlup_answer, mlup_envelope, fit_mlup_call)

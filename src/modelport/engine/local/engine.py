@@ -121,7 +121,7 @@ class LocalEngine:
         options = structs.replace(source.options, trust=trust, format="")
         return replace(source, saved=saved, options=options)
 
-    def job_rules(self, name: str, kind: VerbName, saved: str | None) -> Load:
+    def job_load(self, name: str, kind: VerbName, saved: str | None) -> Load:
         """What the process of a job has to load: the model's own code to train, a version for the rest.
 
         `saved` names a version; without it, it is the one that is live.
@@ -129,7 +129,7 @@ class LocalEngine:
         if kind == "train":
             return rules_of(self.source(name), self.settings, self.spool)
         if saved is None:
-            return self.pools[name].rules()
+            return self.pools[name].make_load()
         return rules_of(self.saved_source(name, saved), self.settings, self.spool)
 
     def next_id(self) -> int:

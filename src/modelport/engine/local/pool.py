@@ -114,7 +114,7 @@ class ModelPool:
 
     def _spawn(self) -> None:
         worker = Worker(
-            self, self.rules(), self.output, self._spool.root, in_thread=self.settings.workers == 0
+            self, self.make_load(), self.output, self._spool.root, in_thread=self.settings.workers == 0
         )
         self.workers.append(worker)
         self._own(self._start(worker))
@@ -131,7 +131,7 @@ class ModelPool:
                 log.exception("%s: a worker could not be started", self.name)
             worker.fail_to_start(f"it could not be started: {error}")
 
-    def rules(self) -> Load:
+    def make_load(self) -> Load:
         """What a process that serves this model has to load, and how it has to answer."""
         return rules_of(self.source, self.settings, self._spool)
 

@@ -44,7 +44,7 @@ class Worker(asyncio.Protocol):
     def __init__(
         self,
         owner: Owner,
-        rules: Load,
+        load: Load,
         output: Lines,
         spool_root: Path,
         *,
@@ -52,7 +52,7 @@ class Worker(asyncio.Protocol):
         nice: int = 0,
     ):
         self.owner = owner
-        self.rules = rules
+        self.load = load
         self.output = output
         self.in_thread = in_thread
         self.nice = nice
@@ -99,7 +99,7 @@ class Worker(asyncio.Protocol):
         self._channel = ours
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_connection(lambda: self, sock=ours)
-        self.send(Kind.LOAD, self.rules)
+        self.send(Kind.LOAD, self.load)
 
     def _start_process(self, channel: socket.socket) -> None:
         control_ours, control_theirs = socket.socketpair(type=socket.SOCK_DGRAM)
@@ -168,7 +168,7 @@ class Worker(asyncio.Protocol):
                 with contextlib.suppress(RuntimeError):  # the loop may be closed already
                     loop.call_soon_threadsafe(self._ended.set)
 
-        self._thread = threading.Thread(target=run, name=f"modelport {self.rules.name}", daemon=True)
+        self._thread = threading.Thread(target=run, name=f"modelport {self.load.name}", daemon=True)
         self._thread.start()
 
     # -- frames ------------------------------------------------------------------------------------
@@ -322,6 +322,6 @@ class Worker(asyncio.Protocol):
             marker.close()
 
 
-def launch_job(owner: JobOwner, rules: Load, temp: Path) -> JobWorker:
+def launch_job(owner: JobOwner, load: Load, temp: Path) -> JobWorker:
     """The `JobLauncher` of this machine: a process of its own, less urgent than predictions."""
-    return Worker(owner, rules, owner, temp, nice=JOB_NICE)
+    return Worker(owner, load, owner, temp, nice=JOB_NICE)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from modelport.engine.after_death import kill_left
 from modelport.engine.spool import Spool, sweep
 
 
@@ -121,3 +124,16 @@ def test_servers_that_end_meanwhile_hold_up_no_sweep(tmp_path: Path) -> None:
         ended.set()
         for server in servers:
             server.join()
+
+
+def test_what_a_killed_server_left_may_be_removed_by_another_process_meanwhile(tmp_path: Path) -> None:
+    """The next start looks at it while the process that watched over the server removes it."""
+    with ThreadPoolExecutor(1) as other:
+        for attempt in range(5):
+            root = tmp_path / str(attempt)
+            for number in range(200):
+                (root / f"{number:x}" / "a" / "b").mkdir(parents=True)
+            removed = other.submit(shutil.rmtree, root, ignore_errors=True)
+            kill_left(root)
+            removed.result()
+            assert not root.exists()

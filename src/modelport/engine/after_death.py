@@ -51,10 +51,12 @@ class DeathWatch:
 
 
 def kill_left(root: Path) -> None:
-    """Kill what the workers of a spool folder have started, and remove the folder."""
-    for temp in root.rglob("tmp-*"):
-        named = TEMP.fullmatch(temp.name)
-        if named is not None:
+    """Kill what the workers of a spool folder have started, and remove the folder.
+
+    Another process may do that at the same time: `os.walk` passes over folders that are gone.
+    """
+    for _, folders, _ in os.walk(root):
+        for named in filter(None, map(TEMP.fullmatch, folders)):
             kill_marked(named[1])
     shutil.rmtree(root, ignore_errors=True)
 

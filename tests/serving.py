@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import itertools
 import os
@@ -13,13 +14,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
+from prepared import Forked, Prepared
 
 ROOT = Path(__file__).parent.parent
 MODELS = Path(__file__).parent / "models"
+Process = subprocess.Popen[str] | Forked
 SERVING = re.compile(r"serving .* on (http://\S+)")
 START_SECONDS = 60.0
 _data = tempfile.TemporaryDirectory(prefix="modelport-test-data-")  # removed when the tests have ended
@@ -29,7 +33,7 @@ _numbers = itertools.count()
 class Server:
     """A running `modelport serve`. `log` collects what it writes to stderr."""
 
-    def __init__(self, process: subprocess.Popen[str]):
+    def __init__(self, process: Process):
         self.process = process
         self.lines: list[str] = []
         self._changed = threading.Condition()
@@ -118,6 +122,32 @@ def environment(**extra: str) -> dict[str, str]:
     return kept | own | extra
 
 
+@cache
+def prepared() -> Prepared:
+    """What servers are forked from that these tests start, one for each process of the tests."""
+    made = Prepared(environment())
+    atexit.register(made.end)
+    return made
+
+
+def start(
+    *arguments: str, cwd: Path | None = None, python: str = sys.executable, **variables: str
+) -> Process:
+    """A process of `modelport serve …` on a free port, as it begins."""
+    command = ["serve", "--port", "0", *arguments]
+    own = environment(**variables)
+    if python == sys.executable and cwd is None and prepared().can_start(own):
+        return prepared().start(command, own)
+    return subprocess.Popen(
+        [python, "-m", "modelport", *command],
+        cwd=cwd,
+        env=own,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+
+
 @contextlib.contextmanager
 def serving(
     *arguments: str,
@@ -127,15 +157,7 @@ def serving(
     **variables: str,
 ) -> Iterator[Server]:
     """Run `modelport serve …` on a free port; by default wait until its models are ready or failed."""
-    command = [python, "-m", "modelport", "serve", "--port", "0", *arguments]
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=environment(**variables),
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    )
+    process = start(*arguments, cwd=cwd, python=python, **variables)
     try:
         server = Server(process)
     except BaseException:

@@ -10,7 +10,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ import psutil
 from history import Record, Recorder, load, load_runs
 from history_final import finals
 from postgres_server import Postgres
-from serving import Server, environment
+from serving import Process, Server, start
 
 from modelport.jobs.folders import JobFolders
 from modelport.webhooks import WebhookError, verify
@@ -47,7 +46,7 @@ class Site:
         self.where = postgres.new_database() if postgres else str(self.data / "jobs.sqlite")
         self.ports = [_free_port() for _ in range(servers)]
         self.servers: list[Server | None] = [None] * servers
-        self.process: subprocess.Popen[str] | None = None  # the last one started
+        self.process: Process | None = None  # the last one started
         self.receiver = Receiver(self.recorder)
 
     def url(self, number: int) -> str:
@@ -57,14 +56,7 @@ class Site:
         """Start a server; returns when its model is ready."""
         database = [f"--database-url={self.where}"] if self.postgres else []
         place = [f"--port={self.ports[number]}", f"--data-dir={self.data}"]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "modelport", "serve", *place, *database, *OPTIONS, *options],
-            env=environment(**variables),
-            stderr=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            text=True,
-        )
-        self.process = process
+        self.process = process = start(*place, *database, *OPTIONS, *options, **variables)
         try:
             server = Server(process)
             self.servers[number] = server
@@ -74,7 +66,7 @@ class Site:
             raise
         return server
 
-    def _not_started(self, process: subprocess.Popen[str]) -> None:
+    def _not_started(self, process: Process) -> None:
         """It has died, as it may; a server that neither serves nor dies is a mistake."""
         try:
             process.wait(5)

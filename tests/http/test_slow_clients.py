@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from http_site import GOOD, Site, problem, read_all, read_one, serve
+from http_site import GOOD, Site, chunked, problem, read_all, read_one, serve
 
 from modelport.http.crowd import Crowd, origin_of
 from modelport.http.limits import HttpLimits
@@ -223,3 +223,9 @@ class TestHalfClose:
     def test_half_a_request_is_told_so(self, site: Site) -> None:
         answer = site.talk(GOOD + POST + b"half", end=True)
         assert statuses(answer) == [200, 400]
+
+    @pytest.mark.parametrize("bad", [b"nonsense\r\n\r\n", chunked(b"z\r\n")])
+    def test_what_it_asked_for_before_a_bad_request_is_answered(self, site: Site, bad: bytes) -> None:
+        slow = GOOD.replace(b"/good", b"/slow") * 3
+        answer = site.talk(slow + bad, end=True)
+        assert [code for code in statuses(answer) if code != 100] == [200, 200, 200, 400]

@@ -113,9 +113,10 @@ class HttpProtocol(RequestReader):
         """
         if self._half_close is not None:
             return True
-        if self._discarding or self.transport.is_closing():
+        if self.transport.is_closing() or (self._discarding and self._last_words is None):
             return False
-        if not self._stash and self._has_begun and (self._in_head or self._awaits_body()):
+        is_within = self._has_begun and (self._in_head or self._awaits_body())
+        if is_within and not (self._stash or self._discarding):
             self._refuse(refusals.BODY_TRUNCATED)
         running = self._running
         if not self._is_answering():

@@ -71,7 +71,7 @@ def test_errors_have_its_words(server: Server) -> None:
 def test_the_documents_and_the_other_methods_know_it(server: Server) -> None:
     document = server.client.get("/openapi.json").json()
     assert document["paths"]["/toy/{model}"]["post"]["tags"] == ["toy"]
-    assert {"name": "toy", "description": "Asking, in a frame"} in document["tags"]
+    assert {"name": "toy", "description": "Asking, in an envelope"} in document["tags"]
     answers = document["paths"]["/toy/{model}"]["post"]["responses"]["200"]["content"]
     assert answers["application/json"]["schema"] == {"$ref": "#/components/schemas/ToyAnswer"}
     assert server.client.get("/toy/echo").headers["allow"] == "POST"

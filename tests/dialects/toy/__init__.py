@@ -1,1 +1,1 @@
-"""Toy: asks a model, in a frame of its own."""
+"""Toy: asks a model, in an envelope of its own."""

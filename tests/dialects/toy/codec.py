@@ -10,8 +10,8 @@ def failed(call: Call, error: BaseException, hide: bool) -> Answer:
     return json_answer(call.id, failed_answer(call.id, error).status, {"oops": str(error)})
 
 
-def framed(answer: bytes) -> bytes:
+def enveloped(answer: bytes) -> bytes:
     return b'{"toy":%b}' % answer
 
 
-CODEC = Codec(read_call, failed, framed)
+CODEC = Codec(read_call, failed, enveloped)

@@ -27,6 +27,7 @@ SECOND = re.compile(
 )
 EACH = "tests/docs/"  # of which a process may get one test of a file, since each follows a page of its own
 SLOW = 30  # how many quick tests a slow one is as long as, about
+PAGE = 300  # and a page of the docs
 
 
 class Scheduling(LoadScopeScheduling):
@@ -70,8 +71,15 @@ def arrange(items: list[pytest.Item]) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         sizes: Counter[str] = Counter()
         for item in items:
-            sizes[unit(item.nodeid)] += SLOW if is_slow(item) else 1
+            sizes[unit(item.nodeid)] += length(item)
         items.sort(key=lambda item: -sizes[unit(item.nodeid)])
+
+
+def length(item: pytest.Item) -> int:
+    """About how long a test takes, in quick tests."""
+    if not is_slow(item):
+        return 1
+    return PAGE if item.nodeid.startswith(EACH) else SLOW
 
 
 def is_slow(item: pytest.Item) -> bool:

@@ -107,20 +107,38 @@ def test_this_process_never_imports_mlflow(made: dict[str, Any], tmp_path: Path)
     assert ended.stdout == "3 []\n", ended.stderr
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("mlflow:tagz", "there is no experiment 'tagz'; did you mean 'tags'?"),
-        ("mlflow:99", "there is no experiment '99'"),
-        ("mlflow:", "there is no experiment ''"),
-        ("mlflow:gone", "deleted"),
-    ],
-)
-def test_an_experiment_that_is_not_there(made: dict[str, Any], text: str, words: str) -> None:
+NOT_THERE = {
+    "mlflow:tagz": "there is no experiment 'tagz'; did you mean 'tags'?",
+    "mlflow:99": "there is no experiment '99'",
+    "mlflow:": "there is no experiment ''",
+    "mlflow:gone": "deleted",
+}
+
+
+def test_an_experiment_that_is_not_there(made: dict[str, Any]) -> None:
+    text = "mlflow:tagz"
     with pytest.raises(ModelLoadError) as caught:
         imported(text)
-    assert words in str(caught.value)
+    assert NOT_THERE[text] in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_said_of_experiments_that_are_not_there(made: dict[str, Any]) -> None:
+    """All of them are asked for by one process, which imports MLflow once."""
+    program = (
+        "import json, sys; from modelport.runs.importing import read_runs\n"
+        "from modelport.contract.errors import ModelLoadError\n"
+        "for text in sys.argv[1:]:\n"
+        "    try: read_runs(text, 'tagger')\n"
+        "    except ModelLoadError as error: print(json.dumps([text, str(error)]))\n"
+    )
+    command = [sys.executable, "-c", program, *NOT_THERE]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    said = dict(map(json.loads, ended.stdout.splitlines()))
+    assert list(said) == list(NOT_THERE), ended.stderr
+    for text, words in NOT_THERE.items():
+        assert words in said[text]
+        assert "\n" not in said[text]
 
 
 def test_ten_thousand_runs_are_read_by_pages(

@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV31SpecValidator
 
+from modelport.api.documents.listing import Served
 from modelport.api.documents.openapi import openapi_document
 from modelport.api.documents.swagger import swagger_document
 from modelport.contract.signature import Argument, Operation, Signature
@@ -136,8 +137,8 @@ ALL = [EVERYTHING, UPLOAD, MEDIA, NESTED, EMPTY]
 def openapi(
     *signatures: Signature, base_path: str = "", predict: bool = True, train: bool = True
 ) -> dict[str, Any]:
-    enabled = {"predict": predict, "train": train}
-    document = openapi_document(signatures, base_path=base_path, version="1.2", **enabled)
+    served = Served(base_path=base_path, predict=predict, train=train, version="1.2")
+    document = openapi_document(signatures, served)
     json.dumps(document, allow_nan=False)
     return document
 
@@ -145,8 +146,8 @@ def openapi(
 def swagger(
     *signatures: Signature, base_path: str = "", predict: bool = True, train: bool = True
 ) -> dict[str, Any]:
-    enabled = {"predict": predict, "train": train}
-    document = swagger_document(signatures, base_path=base_path, version="1.2", **enabled)
+    served = Served(base_path=base_path, predict=predict, train=train, version="1.2")
+    document = swagger_document(signatures, served)
     json.dumps(document, allow_nan=False)
     return document
 

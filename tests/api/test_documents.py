@@ -26,6 +26,7 @@ from documents_made import (
     without_habits,
 )
 
+from modelport.api.documents.listing import Served
 from modelport.api.documents.openapi import openapi_document
 from modelport.api.documents.root import RootApi
 from modelport.contract.signature import Argument, Operation, Signature
@@ -132,7 +133,7 @@ def test_every_error_is_told(make: Any) -> None:
 
 def test_what_comes_before_a_request_is_looked_at_is_told_of_every_resource() -> None:
     root = RootApi("upload", "mlup", is_long=False)
-    paths = openapi_document([UPLOAD], root=root)["paths"]
+    paths = openapi_document([UPLOAD], Served(root=root))["paths"]
     for path in paths.values():
         for method, one in path.items():
             assert {"408", "417", "421", "429", "431", "503"} <= set(one["responses"])
@@ -144,7 +145,7 @@ def test_what_comes_before_a_request_is_looked_at_is_told_of_every_resource() ->
     own = {"schema": {"$ref": "#/components/schemas/PredictError"}}
     assert predict["403"]["content"] == {JSON: own}
     assert predict["503"]["content"][JSON] == own
-    lesson = openapi_document([UPLOAD], root=root._replace(dialect="lesson"))
+    lesson = openapi_document([UPLOAD], Served(root=root._replace(dialect="lesson")))
     enveloped = lesson["paths"]["/predict"]["post"]["responses"]
     assert enveloped["421"]["content"] == {JSON: {"schema": {"$ref": "#/components/schemas/ErrorEnvelope"}}}
     assert "application/problem+json" in enveloped["503"]["content"]

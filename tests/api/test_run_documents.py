@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 from serving import MODELS, Server, serving
 
+from modelport.api.documents.listing import Served
 from modelport.api.documents.openapi import openapi_document
 from modelport.api.documents.root import RootApi
 from modelport.api.documents.swagger import swagger_document
@@ -50,7 +51,7 @@ def told(document: dict[str, Any]) -> set[Method]:
 
 def documents(**more: Any) -> list[dict[str, Any]]:
     options = {"root": RootApi("versioned", "mlup", is_long=False), **more}
-    return [make([SIGNATURE], **options) for make in (openapi_document, swagger_document)]
+    return [make([SIGNATURE], Served(**options)) for make in (openapi_document, swagger_document)]
 
 
 def test_both_documents_list_every_route_of_runs_and_versions() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -19,6 +19,9 @@ from modelport.api.documents import STATIC_DIR
 from modelport.api.root.model import RootModel
 from modelport.engine.ports import Engine
 from modelport.settings import Settings
+
+if TYPE_CHECKING:
+    from modelport.api.documents.listing import Served
 
 
 class DocumentRoutes:
@@ -44,22 +47,23 @@ class DocumentRoutes:
         names = tuple((pool.name, pool.version) for pool in pools)
         kept = self._kept.get(kind)
         if kept is None or kept[0] != names:
-            document = _maker(kind)(
-                [pool.signature for pool in pools],
-                base_path=self.base_path,
-                predict=self.settings.predict_endpoint,
-                train=self.settings.train_endpoint,
-                version=modelport.__version__,
-                stringify_predictions=self.settings.stringify_predictions,
-                root=self._root_api(),
-            )
+            document = _maker(kind)([pool.signature for pool in pools], self._served())
             self._kept[kind] = kept = (names, document)
         return kept[1]
 
-    def _root_api(self) -> Any:
+    def _served(self) -> Served:
+        from modelport.api.documents.listing import Served
         from modelport.api.documents.root import RootApi
 
-        return RootApi(self._root.name, root_dialect(self.settings).name, self.settings.is_long_predict)
+        settings = self.settings
+        return Served(
+            base_path=self.base_path,
+            predict=settings.predict_endpoint,
+            train=settings.train_endpoint,
+            root=RootApi(self._root.name, root_dialect(settings).name, settings.is_long_predict),
+            stringify_predictions=settings.stringify_predictions,
+            version=modelport.__version__,
+        )
 
     async def swagger_page(self, request: Request) -> Response:
         from modelport.api.documents.pages import swagger_page

@@ -10,8 +10,16 @@ from urllib.parse import quote
 from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import identifier
 from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Resource
-from modelport.api.documents.resources import CONNECTION, FOREIGN_NAME, FOREIGN_PAGE
+from modelport.api.documents.resources import (
+    CONNECTION,
+    DESCRIPTION,
+    FOREIGN_NAME,
+    FOREIGN_PAGE,
+    TITLE,
+    fixed_schemas,
+)
 from modelport.api.documents.root import RootApi, get_predict_answers, predict_answers, run_predict_answers
+from modelport.api.documents.schemas import Schema
 from modelport.api.endpoints.models import MODEL
 from modelport.api.endpoints.root import PREDICT_ROOT, TAG
 from modelport.api.endpoints.row import Endpoint
@@ -28,24 +36,37 @@ INVALID: Answer = ("Something in the query or the body does not fit", PROBLEM_JS
 
 
 class Served(NamedTuple):
-    """What this server serves: below which path, which calls are switched on, and what is at its root."""
+    """What a server says of itself in its documents, beside its models.
 
-    base: str
-    predict: bool
-    train: bool
-    root: RootApi | None
+    `predict` and `train` are false where the endpoints are disabled and answer 402. `root` is the one-model
+    API; `stringify_predictions` says that unwrapped answers are sent as strings.
+    """
+
+    base_path: str = ""
+    predict: bool = True
+    train: bool = True
+    root: RootApi | None = None
+    stringify_predictions: bool = False
+    version: str = "0"
+
+    @property
+    def base(self) -> str:
+        """The path below which everything is."""
+        return normal_base_path(self.base_path)
+
+    def own_schemas(self, listed: Sequence[Resource]) -> dict[str, Schema]:
+        """The schemas of what is no model's."""
+        of_root = self.root.spoken.schemas(listed) if self.root is not None else {}
+        return fixed_schemas(stringify=self.stringify_predictions) | of_root
+
+    def info(self) -> dict[str, str]:
+        """Title, version and description."""
+        return {"title": TITLE, "version": self.version, "description": DESCRIPTION}
 
 
-def resources(
-    signatures: Sequence[Signature],
-    base_path: str,
-    *,
-    predict: bool,
-    train: bool,
-    root: RootApi | None = None,
-) -> list[Resource]:
+def resources(signatures: Sequence[Signature], served: Served) -> list[Resource]:
     """Every resource there is, in the order of the documents, each operation id once."""
-    served = Served(normal_base_path(base_path), predict, train, root)
+    root = served.root
     found = [_with_errors(one, _admission(one)) for one in _listed(signatures, served)]
     if root is not None:
         found = root.spoken.around(found, served.base)

@@ -9,18 +9,14 @@ from typing import Any
 from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
 from modelport.api.documents.examples import body_example
-from modelport.api.documents.listing import implemented, resources
+from modelport.api.documents.listing import Served, implemented, resources
 from modelport.api.documents.resource import AS_JOB, Resource
 from modelport.api.documents.resources import (
-    DESCRIPTION,
     ERRORS,
-    TITLE,
     ErrorAnswer,
     described_tags,
-    fixed_schemas,
     wrapped,
 )
-from modelport.api.documents.root import RootApi
 from modelport.api.documents.schemas import Schema, as_schema, cleaned, plain
 from modelport.api.endpoints.parameters import PREFER, SUBMIT
 from modelport.api.endpoints.row import Parameter
@@ -36,26 +32,10 @@ TABLE_FILE: Schema = {
 EVENTS = "text/event-stream"
 
 
-def openapi_document(
-    signatures: Sequence[Signature],
-    *,
-    base_path: str = "",
-    predict: bool = True,
-    train: bool = True,
-    title: str = TITLE,
-    version: str = "0",
-    description: str = DESCRIPTION,
-    stringify_predictions: bool = False,
-    root: RootApi | None = None,
-) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of a server with these models. Pure; the caller keeps the result.
-
-    `predict` and `train` are false where the endpoints are disabled and answer 402.
-    `stringify_predictions` says that unwrapped answers are sent as strings; `root` is the one-model API.
-    """
-    listed = implemented(resources(signatures, base_path, predict=predict, train=train, root=root))
-    of_root = root.spoken.schemas(listed) if root is not None else {}
-    named = fixed_schemas(stringify=stringify_predictions) | of_root
+def openapi_document(signatures: Sequence[Signature], served: Served) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of a server with these models. Pure; the caller keeps the result."""
+    listed = implemented(resources(signatures, served))
+    named = served.own_schemas(listed)
     definitions = Definitions(PREFIX)
     fixed = Scope(definitions, "modelport", named, convert)
     for name in fixed.local:
@@ -68,7 +48,7 @@ def openapi_document(
         paths.setdefault(resource.path, {})[resource.method] = _operation(resource, scope)
     return {
         "openapi": "3.1.0",
-        "info": {"title": title, "version": version, "description": description},
+        "info": served.info(),
         "paths": paths,
         "components": {
             "schemas": dict(sorted(definitions.schemas.items())),

@@ -14,18 +14,14 @@ from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
 from modelport.api.documents.downgrade import downgraded
 from modelport.api.documents.examples import body_example
-from modelport.api.documents.listing import resources
+from modelport.api.documents.listing import Served, resources
 from modelport.api.documents.resource import Resource
 from modelport.api.documents.resources import (
-    DESCRIPTION,
     ERRORS,
-    TITLE,
     ErrorAnswer,
     described_tags,
-    fixed_schemas,
     wrapped,
 )
-from modelport.api.documents.root import RootApi
 from modelport.api.documents.schemas import Schema, as_schema, cleaned, fits, plain
 from modelport.contract.signature import JSON, Argument, Operation, Signature
 from modelport.problems import PROBLEM_JSON
@@ -42,26 +38,14 @@ PARAMETER_KEYS = frozenset(
 )
 
 
-def swagger_document(
-    signatures: Sequence[Signature],
-    *,
-    base_path: str = "",
-    predict: bool = True,
-    train: bool = True,
-    title: str = TITLE,
-    version: str = "0",
-    description: str = DESCRIPTION,
-    stringify_predictions: bool = False,
-    root: RootApi | None = None,
-) -> dict[str, Any]:
-    """The Swagger 2.0 document of a server with these models; parameters as of `openapi_document`."""
+def swagger_document(signatures: Sequence[Signature], served: Served) -> dict[str, Any]:
+    """The Swagger 2.0 document of a server with these models. Pure; the caller keeps the result."""
     listed = [
         one
-        for one in resources(signatures, base_path, predict=predict, train=train, root=root)
+        for one in resources(signatures, served)
         if one.method != "get" or one.operation is None  # DEEPaaS has no predictions by GET
     ]
-    of_root = root.spoken.schemas(listed) if root is not None else {}
-    named = fixed_schemas(stringify=stringify_predictions) | of_root
+    named = served.own_schemas(listed)
     definitions = Definitions(PREFIX)
     fixed = _scope(definitions, "modelport", named, widths=False)
     for name in fixed.local:
@@ -76,7 +60,7 @@ def swagger_document(
         paths.setdefault(resource.path, {})[resource.method] = _operation(resource, scope, answers)
     return {
         "swagger": "2.0",
-        "info": {"title": title, "version": version, "description": description},
+        "info": served.info(),
         "paths": paths,
         "definitions": dict(sorted(definitions.schemas.items())),
         "responses": {error.name: _error(error) for error in ERRORS.values()},

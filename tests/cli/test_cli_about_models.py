@@ -61,6 +61,11 @@ def test_a_typed_model_is_checked_too() -> None:
     assert "'mode' has the default 'medium', which is none of fast, slow" in done.stdout
 
 
+def test_the_source_is_shown_as_it_was_written() -> None:
+    done = modelport("check", "no_such_module:Two")
+    assert "no_such_module:Two" in done.stdout.splitlines()[0]  # and not as the picture that :Two: names
+
+
 def test_what_a_careless_model_would_get_wrong_is_found_before_it_is_served() -> None:
     done = modelport("check", f"{MODELS}:Careless")
     problems = [line.strip() for line in done.stdout.splitlines() if line.startswith(("✘", "!"))]

@@ -98,13 +98,27 @@ def test_a_half_of_a_batch_is_noted() -> None:
         ({"max_batch_size": 8}, "max_batch_size means nothing without a predict_batch()"),
         ({"predict_batch": list}, "predict_batch() is not used without a max_batch_size over 1"),
         ({"max_batch_size": 8, "predict_batch": list}, None),
+        ({"max_concurrency": 8}, "max_concurrency means nothing without an async predict()"),
     ],
 )
 def test_so_it_is_of_a_model_of_the_deepaas_contract(own: dict[str, Any], said: str | None) -> None:
     functions = {"get_predict_args": dict, "predict": dict, "get_metadata": dict}
     signature = served_model(SimpleNamespace(**functions, **own), "model").signature
     assert signature.contract == "deepaas"
+    assert signature.predict.max_concurrency == 1
     assert [problem.partition(":")[0] for problem in signature.problems] == ([said] if said else [])
+
+
+@pytest.mark.parametrize("wanted", [0, -1, "many", 1.5, None])
+def test_so_many_calls_side_by_side_cannot_be(wanted: Any) -> None:
+    class Waits(modelport.Model):
+        max_concurrency = wanted
+
+        async def predict(self) -> int:
+            return 1
+
+    with pytest.raises(ModelLoadError, match="it must be a whole number of calls, 1 or more"):
+        served_model(Waits(), "model")
 
 
 def test_a_model_has_nothing_that_it_does_not_define() -> None:

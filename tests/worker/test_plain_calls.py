@@ -26,6 +26,7 @@ from modelport.sources.source import Source
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import Kind, Load
 from modelport.worker.host import Host
+from modelport.worker.loop import run_calls
 from modelport.worker.plain_calls import MAX_HEADERS, PlainCalls
 
 DEEP = 64
@@ -384,9 +385,8 @@ def test_calls_of_a_batch_go_either_way_to_the_model_together(tmp_path: Path) ->
     for calls in (short, long, mixed):
         model, channel = Batched(), Channel(calls)
         rules = Load("model", "file", "model.py", "", str(tmp_path))
-        Host(
-            served_model(model, "model"), rules, cast("Any", channel), RunningCall(bytearray(64), None)
-        ).run()
+        running = RunningCall(bytearray(64), None)
+        run_calls(Host(served_model(model, "model"), rules, cast("Any", channel), running))
         answers = sorted(channel.answers, key=lambda answer: answer.id)
         told.append((model.batches, [(a.id, a.status, a.body, a.detail) for a in answers]))
         assert len(model.batches) == 1

@@ -59,7 +59,7 @@ def test_a_policy_that_was_chosen_for_the_server_stays(tmp_path: Path) -> None:
     source.write_text(MODEL)
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))  # which the server inherits, as from chrt(1)
     try:
-        with serving(str(source)) as server:
+        with serving(str(source), cwd=tmp_path) as server:  # a process of its own from the start
             answer = server.client.post("/v2/models/watched/predict/", json={})
     finally:
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))

@@ -52,7 +52,7 @@ def _console() -> Console:
     from rich.console import Console
 
     # No terminal, no width: lines that a program reads must not be broken.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 200)
 
 
 def _print_signature(console: Console, signature: Signature) -> None:
@@ -101,6 +101,8 @@ def _answers(operation: Operation) -> str:
         said += ", piece by piece"
     if operation.max_batch_size > 1:
         said += f"; up to {operation.max_batch_size} calls at once"
+    if operation.max_concurrency > 1:
+        said += f"; up to {operation.max_concurrency} calls side by side"
     return said
 
 

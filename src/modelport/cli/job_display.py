@@ -80,7 +80,7 @@ class LiveDisplay:
         self._title = ""
         self._task: Any = None
         self._status: Status | None = None
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, emoji=False)
         self._bars = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
         )

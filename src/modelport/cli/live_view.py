@@ -22,7 +22,9 @@ class LiveView:
     def __init__(self, engine: Engine, url: str):
         self.engine = engine
         self.url = url
-        self._live = Live(console=Console(stderr=True), get_renderable=self._table, refresh_per_second=8)
+        self._live = Live(
+            console=Console(stderr=True, emoji=False), get_renderable=self._table, refresh_per_second=8
+        )
         self._task: asyncio.Task[None] | None = None
         self._began = monotonic()
 

@@ -13,6 +13,7 @@ from modelport.sources.source import Source
 from modelport.worker.cancellation import CallCancelled, RunningCall
 from modelport.worker.frames import Acknowledge, FrameSocket, Kind, Load
 from modelport.worker.host import Host
+from modelport.worker.loop import run_calls
 
 
 class _Conversation(FrameSocket):
@@ -57,6 +58,6 @@ def run_call(
     conversation = _Conversation(call, on_answer, on_chunk)
     marker: Any = bytearray(64)
     with contextlib.suppress(CallCancelled):
-        Host(model, load, conversation, RunningCall(marker, None)).run()
+        run_calls(Host(model, load, conversation, RunningCall(marker, None)))
     if conversation.error is not None:
         raise conversation.error

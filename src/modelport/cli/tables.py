@@ -15,7 +15,7 @@ PIPE_WIDTH = 200
 
 def console() -> Console:
     """The console on stdout. Without a terminal lines are wide: programs that read them need them whole."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def plain(text: str) -> str:

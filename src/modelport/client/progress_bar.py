@@ -94,7 +94,7 @@ class RichBar:
         from rich.console import Console
         from rich.progress import Progress
 
-        self._bars = Progress(console=Console(stderr=True))
+        self._bars = Progress(console=Console(stderr=True, emoji=False))
         self._task = self._bars.add_task("", total=None)
         self._bars.start()
 

@@ -1,8 +1,28 @@
-"""Models that predict several calls at once: what is wrong with them, and their one result for one call."""
+"""Models that take several calls at once, together or side by side: what they say, and what is wrong."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
+
+from modelport.contract.errors import ModelLoadError
+
+ASYNC_CALLS = 64  # side by side in one worker, unless the model says otherwise
+
+
+def concurrency_of(model: Any, function: Any) -> int:
+    """How many calls of `function` one worker runs side by side.
+
+    One, unless it is `async`: only that has places to take turns. Raises `ModelLoadError`.
+    """
+    wanted = getattr(model, "max_concurrency", ASYNC_CALLS)
+    if not isinstance(wanted, int) or wanted < 1:
+        raise ModelLoadError(f"max_concurrency is {wanted!r}; it must be a whole number of calls, 1 or more")
+    return wanted if _is_async(function) else 1
+
+
+def _is_async(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def only_result(results: list[Any]) -> Any:
@@ -23,4 +43,8 @@ def batch_problems(model: Any) -> list[str]:
         and callable(getattr(model, "predict", None))
     ):
         return ["predict_batch() is not used without a max_batch_size over 1: calls are predicted one by one"]
+    if getattr(model, "max_concurrency", ASYNC_CALLS) != ASYNC_CALLS and not _is_async(
+        getattr(model, "predict", None)
+    ):
+        return ["max_concurrency means nothing without an async predict(): calls are predicted one by one"]
     return []

@@ -12,7 +12,7 @@ from typing import Any, cast
 import marshmallow as ma
 from marshmallow import fields
 
-from modelport.contract.batch_calls import batch_problems, only_result
+from modelport.contract.batch_calls import batch_problems, concurrency_of, only_result
 from modelport.contract.deepaas_fields import PlainFields, arguments_of, as_fields, takes_several
 from modelport.contract.deepaas_values import add_causes, raw_values
 from modelport.contract.errors import AnswerInvalid, ArgumentErrors, ModelLoadError
@@ -95,6 +95,7 @@ class DeepaasModel:
             streams=streams,
             max_batch_size=batch if is_predict else 1,
             max_wait_ms=float(getattr(self.model, "max_wait_ms", 5.0)) if is_predict and batch > 1 else 0.0,
+            max_concurrency=concurrency_of(self.model, self._function(verb)) if batch == 1 else 1,
         )
 
     def _answer_description(self) -> dict[str, Any] | None:

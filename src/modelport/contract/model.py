@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from modelport.contract.batch_calls import ASYNC_CALLS
+
 
 class Model:
     """A model whose signature is its type hints.
@@ -20,13 +22,15 @@ class Model:
     the description. To predict several requests at once set `max_batch_size` and write
     `predict_batch(self, calls)`: it gets the arguments of each call as a dictionary and returns one
     result for each, in order; an exception as a result fails that call alone. The server waits up to
-    `max_wait_ms` milliseconds for a batch to fill. `resumable` says that an interrupted `train` may be run
+    `max_wait_ms` milliseconds for a batch to fill. An `async def predict` runs up to `max_concurrency` calls
+    side by side. `resumable` says that an interrupted `train` may be run
     again, because it goes on from what it left in `modelport.current_job().checkpoint_dir`.
     """
 
     metadata: ClassVar[dict[str, Any]] = {}
     max_batch_size: ClassVar[int] = 1
     max_wait_ms: ClassVar[float] = 5.0
+    max_concurrency: ClassVar[int] = ASYNC_CALLS
     resumable: ClassVar[bool] = False
 
     if TYPE_CHECKING:  # for editors to complete: what a model does not define, it does not have

@@ -35,7 +35,8 @@ class ModelOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     which its rows are sent. `columns` describe the rows; `validate_columns` converts each cell to its
     column's type. `rows_as` is the form in which a Python object gets its rows, `dtype` their numpy type.
     `first_output` answers with the first of several outputs only. `max_batch_size` (calls, 1 for no
-    batches) and `max_wait_ms` are the scheduler's. `metadata` is shown over the model's own.
+    batches), `max_wait_ms` and `max_concurrency` are the scheduler's. `metadata` is shown over the model's
+    own.
     """
 
     format: str = ""
@@ -49,4 +50,5 @@ class ModelOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     first_output: bool = False
     max_batch_size: int | None = None
     max_wait_ms: float | None = None
+    max_concurrency: int | None = None
     metadata: dict[str, Any] = {}

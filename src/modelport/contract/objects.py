@@ -15,6 +15,7 @@ from pydantic import PydanticSchemaGenerationError, PydanticUserError
 from modelport.contract.arrays.adapter import Input
 from modelport.contract.arrays.findings import LIST_TYPE, Findings, no_rows
 from modelport.contract.arrays.text import value_of_text
+from modelport.contract.batch_calls import concurrency_of
 from modelport.contract.errors import ArgumentErrors, ModelLoadError
 from modelport.contract.hints import adapter_of, bare, hints_of, is_generator, is_list
 from modelport.contract.metadata import metadata_of
@@ -83,6 +84,9 @@ class ObjectModel:
             streams=streams,
             media_types=media_types,
             takes_base64=True,
+            max_concurrency=concurrency_of(self.model, function_of(self.model, self.options))
+            if verb == "predict"
+            else 1,
         )
 
     def warm(self) -> None:

@@ -56,7 +56,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `media_types` lists what can be answered, the default first; `*/*` means anything.
     `takes_base64` says that files may stand in JSON, as base64 or a data URI.
     `max_batch_size` above 1 means that the model takes several calls at once; the server waits up to
-    `max_wait_ms` milliseconds for a batch to fill.
+    `max_wait_ms` milliseconds for a batch to fill. `max_concurrency` is how many calls one worker may run at
+    the same time.
     """
 
     implemented: bool = False
@@ -68,6 +69,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     takes_base64: bool = False
     max_batch_size: int = 1
     max_wait_ms: float = 0.0
+    max_concurrency: int = 1
 
     @cached_property
     def accept(self) -> Argument | None:

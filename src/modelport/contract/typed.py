@@ -11,7 +11,7 @@ from pydantic import PydanticInvalidForJsonSchema, PydanticUserError, TypeAdapte
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError
 
-from modelport.contract.batch_calls import batch_problems, only_result
+from modelport.contract.batch_calls import batch_problems, concurrency_of, only_result
 from modelport.contract.errors import AnswerInvalid, ModelLoadError
 from modelport.contract.hints import adapter_of, is_generator, is_stream_hint, media_types_of, unsendable
 from modelport.contract.metadata import metadata_of
@@ -77,6 +77,7 @@ class TypedModel:
             takes_base64=True,
             max_batch_size=batch,
             max_wait_ms=float(getattr(self.model, "max_wait_ms", 5.0)) if batch > 1 else 0.0,
+            max_concurrency=concurrency_of(self.model, verb.function) if batch == 1 else 1,
         )
 
     def warm(self) -> None:

@@ -14,6 +14,7 @@ class AppSettings(TypedDict, total=False):
     default_model: str | None
     base_path: str
     workers: int
+    max_concurrency: int
     queue_size: int
     timeout: float
     load_timeout: float

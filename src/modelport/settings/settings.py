@@ -88,6 +88,9 @@ class Settings:
         short="-p",
         heading="Workers and predictions",
     )
+    max_concurrency: int = setting(
+        0, "calls that a worker of an asynchronous model runs side by side; 0 leaves it to the model"
+    )
     queue_size: int = setting(
         1000,
         "calls that may wait for each model; more are answered 503",

@@ -116,6 +116,8 @@ def _as_asked(signature: Signature, options: ModelOptions) -> Signature:
             predict = msgspec.structs.replace(predict, max_batch_size=max(1, options.max_batch_size))
         if options.max_wait_ms is not None:
             predict = msgspec.structs.replace(predict, max_wait_ms=options.max_wait_ms)
+    if predict.max_concurrency > 1 and options.max_concurrency is not None:
+        predict = msgspec.structs.replace(predict, max_concurrency=max(1, options.max_concurrency))
     return msgspec.structs.replace(signature, predict=predict, metadata=signature.metadata | options.metadata)
 
 

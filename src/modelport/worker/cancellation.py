@@ -39,8 +39,10 @@ class RunningCall:
     def __init__(self, marker: mmap.mmap | bytearray, control: socket.socket | None):
         self._marker = marker
         self._shown = memoryview(marker)[: CALL_NUMBER.size].cast("Q")  # `CALL_NUMBER`, stored at once
-        self._control = control
+        self.control = control
         self._current = 0
+        self._steps = 0
+        self.step = (0, 0)  # the call whose code runs now, of several, and which step of all this is
         self.cancelled: set[int] = set()
 
     def start(self, call_id: int) -> None:
@@ -49,6 +51,12 @@ class RunningCall:
         if call_id in self.cancelled:
             self.end()
             raise CallCancelled
+
+    def show(self, call_id: int) -> None:
+        """Of several calls, the code of this one runs now; 0: none does."""
+        self._steps += 1
+        self.step = (call_id, self._steps)
+        self._marker[0:8] = CALL_NUMBER.pack(call_id)
 
     def end(self) -> None:
         """The model's code has returned."""
@@ -74,14 +82,14 @@ class RunningCall:
 
     def read_cancelled(self) -> bool:
         """Take the numbers that the server has written. True if there were any."""
-        if self._control is None:
+        if self.control is None:
             return False
         if len(self.cancelled) > MAX_REMEMBERED:
             self.cancelled.clear()  # left over from calls that ended just before their cancellation came
         found = False
         while True:  # one signal may stand for several numbers, each a datagram of its own
             try:
-                data = self._control.recv(CALL_NUMBER.size)
+                data = self.control.recv(CALL_NUMBER.size)
             except (BlockingIOError, InterruptedError):
                 return found
             if len(data) < CALL_NUMBER.size:  # the server's end is closed

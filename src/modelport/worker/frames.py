@@ -234,5 +234,21 @@ class FrameSocket:
         kind, data = self._waiting.pop(0)
         return kind, decode(kind, data)
 
+    def receive_ready(self) -> list[tuple[int, Any]] | None:
+        """The frames that are there already, without waiting; `None` at a clean end of the stream."""
+        try:
+            size = self._sock.recv_into(self._read, flags=socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return []
+        if not size:
+            if self._buffer.partial:
+                raise FrameError("the stream ended in the middle of a frame")
+            return None
+        return [(kind, decode(kind, data)) for kind, data in self._buffer.feed(self._read[:size])]
+
+    def fileno(self) -> int:
+        """The file descriptor, to wait for what comes."""
+        return self._sock.fileno()
+
     def close(self) -> None:
         self._sock.close()

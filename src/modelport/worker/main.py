@@ -30,6 +30,7 @@ from modelport.sources.source import Source
 from modelport.worker.cancellation import RunningCall, Terminated
 from modelport.worker.frames import Failed, FrameSocket, Kind, Load, Ready, State
 from modelport.worker.host import Host
+from modelport.worker.loop import run_calls
 from modelport.worker.model_frames import own_trace
 from modelport.worker.urgency import give_way, giving_way
 from modelport.worker.world import once
@@ -78,7 +79,7 @@ def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool 
     model = _prepared(load, frames, urgent)
     if model is None:
         return 3
-    Host(model, load, frames, running).run()
+    run_calls(Host(model, load, frames, running))
     return 0
 
 

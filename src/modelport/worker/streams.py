@@ -8,13 +8,17 @@ from functools import lru_cache
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, cast
 
-from modelport.contract.signature import JSON
+from modelport.contract.calls import Chunk
+from modelport.contract.signature import JSON, Operation
+from modelport.dialects.codecs.failures import described, trace
 from modelport.worker.answers import encode_json
 
 if TYPE_CHECKING:
     import asyncio
 
 EVENT_STREAM = "text/event-stream"
+WINDOW = 16  # chunks of one stream in flight before the client must have taken some
+WINDOW_BYTES = 256 << 10  # and bytes, of more than one chunk
 MAX_CHUNK = 16 * 1024 * 1024
 
 
@@ -65,6 +69,46 @@ def pieces(value: Any, loop: asyncio.AbstractEventLoop | None) -> Iterator[Any]:
             close = getattr(value, "close", None)
             if close is not None:
                 close()
+
+
+class Encoded:
+    """What a stream yields as bytes on the wire, one piece after the other."""
+
+    def __init__(self, media_type: str, allow_nan: bool):
+        self._media_type = media_type
+        self._allow_nan = allow_nan
+        self._opening = b"["
+
+    def piece(self, item: Any) -> bytes:
+        """One item. Raises `ValueError` if it is too large."""
+        data = stream_chunk(item, self._media_type, self._allow_nan)
+        if self._media_type == JSON:
+            data, self._opening = self._opening + data, b","
+        return data
+
+    def end(self) -> bytes:
+        """What comes after the last one."""
+        if self._media_type != JSON:
+            return b""
+        return b"]" if self._opening == b"," else b"[]"
+
+
+def stream_types(media_type: str, operation: Operation) -> tuple[str, str] | None:
+    """The media type of a stream, and its Content-Type; `None` if it is answered as a list.
+
+    `media_type` is what client and model agreed on.
+    """
+    if media_type == "*/*" or (media_type == JSON and operation.accept is not None):
+        media_type = EVENT_STREAM
+    elif media_type == JSON and not operation.is_listable:  # an iterator that nobody announced
+        return None
+    return media_type, f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
+
+
+def last_of_failed(call_id: int, error: BaseException, media_type: str) -> Chunk:
+    """The end of a stream whose generator has raised: the client is told in the stream itself."""
+    data = event(described(error), "error") if media_type == EVENT_STREAM else b""
+    return Chunk(call_id, data, end=True, error=described(error), failure=trace(error))
 
 
 def stream_chunk(item: Any, media_type: str, allow_nan: bool) -> bytes:

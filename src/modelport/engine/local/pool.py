@@ -9,6 +9,8 @@ import os
 from collections.abc import Coroutine, Generator
 from typing import Any
 
+from msgspec import structs
+
 from modelport.contract.calls import Call
 from modelport.contract.signature import Signature, VerbName
 from modelport.engine.local.backoff import LONGEST_DELAY, Backoff
@@ -337,7 +339,7 @@ def rules_of(source: Source, settings: Settings, spool: Spool) -> Load:
         allow_url_inputs=settings.allow_url_inputs,
         max_url_bytes=settings.client_max_size or (1 << 40),
         json_depth=settings.json_depth,
-        options=source.options,
+        options=structs.replace(source.options, max_concurrency=settings.max_concurrency or None),
         hide_errors=settings.hide_model_errors,
         max_rows=settings.throttling_max_request_len or 0,
         saved=source.saved,

@@ -94,6 +94,7 @@ class Scheduler:
         self._batch_size = 1
         self._fill = 1  # so many waiting calls are a batch that waits for no more
         self._max_wait = 0.0
+        self._at_once = 1  # calls that one worker runs at the same time
         self._seconds = settings.timeout or NEVER  # that a call may take
         self._empty = asyncio.Event()
         self._empty.set()
@@ -102,6 +103,7 @@ class Scheduler:
         """Keep to the batch size that the model declares, and to its waiting time or that of batching."""
         self._batch_size = self._fill = max(1, operation.max_batch_size)
         self._max_wait = operation.max_wait_ms / 1000
+        self._at_once = max(1, operation.max_concurrency)
         if self.settings.mode == Mode.BATCHING:
             self._fill = min(self._batch_size, self.settings.min_batch_len)
             self._max_wait = self.settings.batch_worker_timeout
@@ -238,6 +240,8 @@ class Scheduler:
     def _credit(self) -> int:
         if self._batch_size > 1:
             return self._batch_size
+        if self._at_once > 1:
+            return self._at_once
         return max(1, min(MAX_CREDIT, int(FRAME_MICROS / max(self._service_micros, 1.0))))
 
     def _wait_for_more(self, oldest: Pending) -> bool:

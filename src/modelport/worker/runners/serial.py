@@ -1,0 +1,195 @@
+"""One call after the other, each with what it returns or yields."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import perf_counter
+from typing import Any, cast
+
+from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.signature import Operation
+from modelport.worker.answers import shown_arguments
+from modelport.worker.binding import Bound
+from modelport.worker.cancellation import CallCancelled, Terminated
+from modelport.worker.environment import environment_of
+from modelport.worker.frames import Acknowledge, JobOrder, Kind
+from modelport.worker.host import Host
+from modelport.worker.job import begin_job
+from modelport.worker.plain_calls import is_json_type
+from modelport.worker.runners.batch import answer_batch
+from modelport.worker.streams import (
+    WINDOW,
+    WINDOW_BYTES,
+    Encoded,
+    is_awaitable,
+    is_stream,
+    last_of_failed,
+    pieces,
+    stream_types,
+)
+from modelport.worker.world import end_if_forked
+
+FLUSH_SECONDS = 0.002  # answers of a frame wait for each other no longer than this
+
+
+class SerialRunner:
+    """Runs calls one by one; those that a model takes together, as a batch.
+
+    `put_aside` are frames that were read first, and that came while a stream waited for its client.
+    """
+
+    def __init__(self, host: Host, put_aside: list[tuple[int, Any]]):
+        self._host = host
+        self._running = host.running
+        self._put_aside = put_aside
+        self._stopping = False
+
+    def run(self) -> None:
+        """Answer calls until STOP or the end of the stream. Raises `FrameError` on a broken stream."""
+        while not self._stopping:
+            frame = self._put_aside.pop(0) if self._put_aside else self._host.channel.receive()
+            if frame is None:
+                return
+            kind, message = frame
+            if kind == Kind.CALLS:
+                self._answer_frame(message)
+            elif kind == Kind.JOB:
+                self._run_job(message)
+            elif kind == Kind.STOP:
+                return
+
+    def _answer_frame(self, calls: list[Call]) -> None:
+        batch = self._host.model.signature.predict.max_batch_size
+        if batch > 1 and len(calls) > 1:
+            together: list[Call] = []
+            rest: list[Call] = []
+            for call in calls:
+                by_itself = call.alone or call.only_check or call.verb != "predict"
+                (rest if by_itself else together).append(call)
+            if len(together) > 1:
+                answer_batch(self._host, together)
+                calls = rest
+        self._answer_each(calls)
+
+    def _answer_each(self, calls: list[Call]) -> None:
+        answers: list[Answer] = []
+        started = begun = perf_counter()
+        for call in calls:
+            if answers and begun - started > FLUSH_SECONDS:
+                self._host.outgoing.answers(answers)
+                answers = []
+                started = begun
+            answer = self._answer(call)
+            ended = perf_counter()
+            if answer is not None:
+                answer.micros = int((ended - begun) * 1e6)
+                answers.append(answer)
+            begun = ended
+        if answers:
+            self._host.outgoing.answers(answers)
+        self._running.forget([call.id for call in calls])
+
+    def _run_job(self, order: JobOrder) -> None:
+        reporter, end = begin_job(order, self._host.channel, self._running)
+        try:
+            answer = self._answer(order.call)
+            if order.call.verb == "train" and answer is not None and answer.status == 200:
+                reporter.report("environment", environment_of(self._host.load.target, self._host.load.kind))
+        finally:
+            end()
+        if answer is not None:
+            self._host.outgoing.answers([answer])
+
+    def _answer(self, call: Call) -> Answer | None:
+        """The answer to one call; `None` if it was streamed, and has gone out already."""
+        host = self._host
+        try:
+            self._running.start(call.id)  # reading its arguments runs code of the model's, too
+            plain = host.binding.plain.bound(call)
+            signature = host.model.signature
+            operation = signature.predict if plain is not None else signature.operation(call.verb)
+            bound = plain or host.binding.bound_at_length(call, operation)
+            if call.only_check:
+                self._running.end()
+                return Answer(call.id, body=shown_arguments(bound[1]))
+            value = self._host.model.call(call.verb, bound[1])
+            if plain is not None and is_json_type(cast("type[object]", type(value))):
+                end_if_forked(self._host.process)
+                self._running.end()
+                return Answer(call.id, body=self._host.encoder.json_bytes(value, operation))
+            return self._finished(value, bound, operation)
+        except CallCancelled:
+            self._running.end()
+            return Answer(call.id, 499)
+        except Terminated:
+            raise
+        except BaseException as error:  # the border to the model's code: anything may come
+            end_if_forked(self._host.process, error)
+            self._running.end()
+            return self._host.failed(call, error)
+
+    def _finished(self, value: Any, bound: Bound, operation: Operation) -> Answer | None:
+        """The answer made of what the model has returned; `None` if it was streamed."""
+        call, _, media_type = bound
+        running = self._running
+        if is_awaitable(value):
+            value = self._host.event_loop().run_until_complete(_awaited(value))
+        end_if_forked(self._host.process)
+        streamed = is_stream(value)
+        if streamed:
+            types = stream_types(media_type, operation)
+            if call.verb == "predict" and not call.collect and types is not None:
+                return self._stream(call, value, *types)
+            value = list(pieces(value, self._host.event_loop()))
+        answer = self._host.whole(value, bound, operation, streamed=streamed)
+        running.end()
+        return answer
+
+    def _stream(self, call: Call, value: Any, media_type: str, head: str) -> None:
+        self._host.outgoing.answers([Answer(call.id, content_type=head, stream=True)])
+        try:
+            last = Chunk(call.id, self._send_pieces(call.id, value, media_type), end=True)
+        except CallCancelled:
+            last = Chunk(call.id, end=True)
+        except Terminated:
+            raise
+        except BaseException as error:  # the model's generator; the client is told in the stream itself
+            end_if_forked(self._host.process, error)
+            last = last_of_failed(call.id, error, media_type)
+        self._running.end()
+        self._host.outgoing.chunk(last)
+
+    def _send_pieces(self, call_id: int, value: Any, media_type: str) -> bytes:
+        """Send what the model yields; returns what ends the stream."""
+        in_flight: deque[int] = deque()  # sizes of chunks
+        encoded = Encoded(media_type, self._host.load.allow_nan)
+        for item in pieces(value, self._host.event_loop()):
+            end_if_forked(self._host.process)
+            data = encoded.piece(item)
+            self._host.outgoing.chunk(Chunk(call_id, data))
+            in_flight.append(len(data))
+            while in_flight and (len(in_flight) >= WINDOW or sum(in_flight) > WINDOW_BYTES):
+                for _ in range(self._taken(call_id)):
+                    in_flight.popleft()
+        return encoded.end()
+
+    def _taken(self, call_id: int) -> int:
+        """Wait until the client has taken chunks; other frames are put aside meanwhile."""
+        while True:
+            frame = self._host.channel.receive()
+            if frame is None:
+                self._stopping = True
+                raise CallCancelled
+            kind, message = frame
+            if kind == Kind.ACKNOWLEDGE:
+                acknowledged = cast("Acknowledge", message)
+                if acknowledged.id == call_id:
+                    return acknowledged.chunks
+            elif kind == Kind.STOP:
+                self._put_aside.append(frame)
+            else:
+                self._put_aside.append(frame)
+
+
+async def _awaited(value: Any) -> Any:
+    return await value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import platform
 
-from benchmarks import job_measures, measures, mlup_measures, run_measures
+from benchmarks import concurrent_measures, job_measures, measures, mlup_measures, run_measures
 from benchmarks.measures import Row
 
 
@@ -17,6 +17,8 @@ def main() -> None:
     runs = {
         "throughput": lambda: measures.throughput(options.seconds),
         "batching": lambda: measures.batching(options.seconds),
+        "waiting": lambda: concurrent_measures.waiting(options.seconds),
+        "streams": concurrent_measures.streams,
         "mlup": lambda: mlup_measures.predictions(options.seconds),
         "upload": measures.upload,
         "idle": lambda: measures.idle_connections(options.seconds),

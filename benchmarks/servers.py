@@ -92,10 +92,10 @@ def modelport(
 
 
 @contextlib.contextmanager
-def bare_asgi() -> Iterator[int]:
-    """A bare ASGI application on uvicorn; yields its port."""
+def asgi(application: str) -> Iterator[int]:
+    """An ASGI application of `benchmarks/models` on uvicorn; yields its port."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "bare_asgi:app", "--port", str(port), "--loop", "uvloop"]
+    command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--loop", "uvloop"]
     command += ["--http", "httptools", "--no-access-log", "--log-level", "warning"]
     with running(command, port, "/", {"PYTHONPATH": str(MODELS)}):
         yield port

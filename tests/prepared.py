@@ -12,6 +12,7 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import runpy
 import select
 import signal
@@ -33,7 +34,7 @@ class Prepared:
 
     def __init__(self, variables: Mapping[str, str]):
         self._variables = variables
-        self._folder = Path.cwd()
+        self._inherited = _inherited()
         self._asking = threading.Lock()
         self._socket, theirs = socket.socketpair()
         with theirs:
@@ -44,7 +45,7 @@ class Prepared:
         """Whether a server with these variables could not tell that it was forked."""
         changed = {name for name, _ in variables.items() ^ self._variables.items()}
         late = all(name.startswith(LATER) and name != READ_AT_START for name in changed)
-        return late and Path.cwd() == self._folder
+        return late and _inherited() == self._inherited
 
     def start(self, arguments: list[str], variables: Mapping[str, str]) -> Forked:
         """Run `python -m modelport` with these arguments and variables."""
@@ -61,6 +62,12 @@ class Prepared:
         """End the process; servers that it forked go on."""
         self._socket.close()
         self._process.wait()
+
+
+def _inherited() -> tuple[object, ...]:
+    """What else a process has from who starts it, as far as tests change it."""
+    limits = [resource.getrlimit(getattr(resource, name)) for name in dir(resource) if "RLIMIT_" in name]
+    return Path.cwd(), os.nice(0), os.sched_getscheduler(0), limits
 
 
 class Forked:

@@ -145,7 +145,8 @@ def idle_connections(seconds: float) -> list[Row]:
     """What 1,000 idle connections cost the hot path."""
     import socket
 
-    with servers.modelport(str(servers.MODELS / "small_typed.py")) as (port, _):
+    many = ("--max-connections", "2000", "--max-connections-per-address", "2000")
+    with servers.modelport(str(servers.MODELS / "small_typed.py"), *many) as (port, _):
         raw = servers.request("/v2/models/small_typed/predict", BODY)
         servers.load(port, raw, CONNECTIONS, 1.0)
         alone: list[float] = []

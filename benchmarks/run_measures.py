@@ -43,11 +43,11 @@ async def _fill(folder: Path) -> None:
     from modelport.settings import Settings
 
     settings = Settings(data_dir=str(folder), job_workers=0)
-    runs = Life([], settings).runs
-    await runs.jobs.open()
+    life = Life([], settings)
+    await life.start()
     for start in range(0, MANY, 1000):
-        await runs.store.add([NewRun(**_run(n)) for n in range(start, start + 1000)])
-    await runs.jobs.stop()
+        await life.runs.store.add([NewRun(**_run(n)) for n in range(start, start + 1000)])
+    await life.end()
 
 
 def _run(number: int) -> dict[str, Any]:

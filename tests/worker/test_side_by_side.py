@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,7 +13,16 @@ import httpx
 import pytest
 from serving import Server, serving
 
+import modelport
+from modelport.contract.calls import Answer, Call
+from modelport.sources.load import served_model
+from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, RunningCall
+from modelport.worker.frames import HEADER, FrameError, FrameSocket, Kind, Load, encode
+from modelport.worker.host import Host
+from modelport.worker.loop import run_calls
+
 CLIENTS = 64
+SIGNALS = (CANCEL_SIGNAL, signal.SIGTERM, signal.SIGINT)
 SOURCES = ("Meets", "Two", "Streams", "Trains", "plain")
 
 
@@ -140,6 +150,54 @@ def test_jobs_of_such_models_run(server: Server) -> None:
         found = server.client.get(f"/v2/jobs/{job}").json()
         assert found["state"] == "succeeded", found
         assert str(result) in server.client.get(f"/v2/jobs/{job}/result").text
+
+
+class Echo(modelport.Model):
+    """Answers what it is asked."""
+
+    async def predict(self, number: int) -> int:
+        return number
+
+
+class Played:
+    """The runner of a worker on this thread, and its server on another, which says `frames` and listens."""
+
+    def __init__(self, frames: list[bytes], cancelled: list[int]):
+        ours, theirs = socket.socketpair()
+        control, reads_control = socket.socketpair(type=socket.SOCK_DGRAM)
+        reads_control.setblocking(False)
+        for call_id in cancelled:
+            control.send(CALL_NUMBER.pack(call_id))
+        ours.sendall(b"".join(frames))
+        model = served_model(Echo(), "echo")
+        load = Load("echo", "module", "nowhere", "", "/nowhere")
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        try:
+            run_calls(Host(model, load, FrameSocket(theirs), RunningCall(bytearray(64), reads_control)))
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            theirs.close()
+            answers = FrameSocket(ours)
+            self.answers: list[Answer] = []
+            while (frame := answers.receive()) is not None:
+                self.answers += frame[1]
+            for sock in (ours, control, reads_control):
+                sock.close()
+
+
+@pytest.mark.parametrize("given_up", [[5], [5, 6], [], [7]])
+def test_a_call_that_was_given_up_before_it_began_does_not_begin(given_up: list[int]) -> None:
+    calls = [Call(n, content_type="application/json", body=b'{"number": 1}') for n in (5, 6)]
+    played = Played([encode(Kind.CALLS, calls), encode(Kind.STOP, None)], given_up)
+    assert {answer.id: answer.status for answer in played.answers} == {
+        n: 499 if n in given_up else 200 for n in (5, 6)
+    }
+
+
+def test_a_worker_ends_when_what_it_reads_is_no_frame() -> None:
+    with pytest.raises(FrameError, match="unknown frame kind 99"):
+        Played([HEADER.pack(0, 99)], [])
 
 
 def test_a_deadline_ends_its_own_call_and_a_stop_lets_calls_end() -> None:

@@ -6,8 +6,9 @@ What can go wrong, and why it has this shape:
   shared memory for each of its steps (`Shown`), and none while all of them wait. The server fails the one
   that is shown; where none is, it tries each again by itself.
 - *A client leaves.* The server writes the call's number to the control socket, which the loop reads: the
-  task is cancelled where it awaits. Nothing interrupts code between two awaits; if it does not come back
-  within the grace, the server, which sees it shown, kills the worker.
+  task is cancelled where it awaits, and one that has not begun never does, whichever is read first. Nothing
+  interrupts code between two awaits; if it does not come back within the grace, the server, which sees it
+  shown, kills the worker.
 - *A call blocks the loop*, and with it all others. After a second it is named in the log, with its stack, by
   a thread that looks while calls run.
 - *A slow reader.* Each stream has a window of its own. Its generator is not asked for more while the window
@@ -32,7 +33,7 @@ from typing import TYPE_CHECKING, Any, cast
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.worker.answers import shown_arguments
 from modelport.worker.cancellation import CANCEL_SIGNAL, RunningCall, Terminated
-from modelport.worker.frames import Acknowledge, Kind
+from modelport.worker.frames import Acknowledge, FrameError, Kind
 from modelport.worker.runners.block_watch import BlockWatch
 from modelport.worker.streams import (
     WINDOW,
@@ -120,6 +121,7 @@ class ConcurrentRunner:
         self._stop = asyncio.Event()  # no more calls come
         self._is_cut = False  # nobody waits for answers any more
         self._is_terminated = False
+        self._broken: Exception | None = None  # why nothing more can be read
 
     def run(self) -> list[tuple[int, Any]]:
         """Answer calls until the server wants no more, or has gone; returns frames that are left to do.
@@ -129,6 +131,8 @@ class ConcurrentRunner:
         self._loop.run_until_complete(self._serve())
         if self._is_terminated:
             raise Terminated
+        if self._broken is not None:
+            raise self._broken
         return self._rest
 
     async def _serve(self) -> None:
@@ -160,8 +164,12 @@ class ConcurrentRunner:
     # -- what comes ----------------------------------------------------------------------------------
 
     def _on_readable(self) -> None:
-        frames = self._channel.receive_ready()
+        try:
+            frames = self._channel.receive_ready()
+        except (OSError, FrameError) as error:
+            frames, self._broken = None, error
         if frames is None:
+            self._loop.remove_reader(self._channel.fileno())  # its end can be read for ever
             self._is_cut = True
             self._stop.set()
             return
@@ -182,13 +190,19 @@ class ConcurrentRunner:
                 self._stop.set()
 
     def _begin(self, call: Call) -> None:
+        if call.id in self._running.cancelled:
+            self._running.forget([call.id])
+            self._send(Answer(call.id, 499))
+            return
         if not self._tasks:
             self._watch.busy()
         task = self._loop.create_task(self._answer(call))
         self._tasks[call.id] = task
-        task.add_done_callback(lambda _: self._done(call.id))
+        task.add_done_callback(lambda task: self._done(call.id, task))
 
-    def _done(self, call_id: int) -> None:
+    def _done(self, call_id: int, task: asyncio.Task[None]) -> None:
+        if task.cancelled():  # before it began
+            self._send(Answer(call_id, 499))
         del self._tasks[call_id]
         if not self._tasks:
             self._watch.idle()
@@ -197,7 +211,7 @@ class ConcurrentRunner:
         self._running.read_cancelled()
         for call_id in self._running.cancelled & self._tasks.keys():
             self._tasks[call_id].cancel()
-        self._running.cancelled.clear()
+            self._running.forget([call_id])
 
     def _on_terminate(self, number: int, frame: FrameType | None) -> None:
         self._is_terminated = self._is_cut = True

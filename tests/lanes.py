@@ -19,9 +19,10 @@ SHARED = {
     "arrays": ("site: Server", "predict: Predict"),
     "client": ("client: Any", "hand_client: Any", "server: Server", "hands: Server"),
 }
-# Kills, cuts of power and of networks, faults of the machine; the pages of the docs; the frameworks.
+# Kills, cuts of power and of networks, faults of the machine; the pages of the docs; the frameworks, MLflow among them.
 SECOND = re.compile(
     r"tests/((docs|faults|frameworks)/"
+    r"|(sources|runs)/test_mlflow\w*\.py"
     r"|(jobs|runs|storage)/test_(\w*kills|kill_cycles|\w+_cuts|histories|chaos|black_hole|frozen|two_servers"
     r"|live_restarts)\.py)"
 )

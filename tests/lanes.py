@@ -19,7 +19,7 @@ SHARED = {
     "arrays": ("site: Server", "predict: Predict"),
     "client": ("client: Any", "hand_client: Any", "server: Server", "hands: Server"),
 }
-# Kills, cuts of power and of networks, faults of the machine; the pages of the docs; the frameworks, MLflow among them.
+# Kills, cuts of power and of networks, faults of the machine; pages of the docs; the frameworks and MLflow.
 SECOND = re.compile(
     r"tests/((docs|faults|frameworks)/"
     r"|(sources|runs)/test_mlflow\w*\.py"

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -218,8 +219,8 @@ def test_a_job_is_cancelled(client: Any, tmp_path: Path) -> None:
 
 def test_jobs_are_listed_newest_first(client: Any) -> None:
     made = [client.submit("Old", text="t") for _ in range(3)]
-    listed = client.jobs(model="Old", kind="predict")
-    assert [next(listed).id for _ in made] == [job.id for job in reversed(made)]
+    with closing(client.jobs(model="Old", kind="predict")) as listed:
+        assert [next(listed).id for _ in made] == [job.id for job in reversed(made)]
     assert [job.wait().state for job in made] == ["succeeded"] * 3
     assert {job.id for job in made} <= {job.id for job in client.jobs(state="succeeded")}
     assert list(client.jobs(model="Old", state="failed")) == []

@@ -19,10 +19,12 @@ SHARED = {
     "arrays": ("site: Server", "predict: Predict"),
     "client": ("client: Any", "hand_client: Any", "server: Server", "hands: Server"),
 }
-# Kills, cuts of power and of networks, faults of the machine; pages of the docs; the frameworks and MLflow.
+# Kills, cuts of power and of networks, faults of the machine, what clients may cost in memory; pages of the
+# docs; the frameworks and MLflow.
 SECOND = re.compile(
     r"tests/((docs|faults|frameworks)/"
-    r"|(sources|runs)/test_mlflow\w*\.py"
+    r"|(sources|runs)/test_mlflow\w*\.py|api/test_(memory_of_\w+|upload_memory)\.py"
+    r"|examples/test_digits_training\.py"
     r"|(jobs|runs|storage)/test_(\w*kills|kill_cycles|\w+_cuts|histories|chaos|black_hole|frozen|two_servers"
     r"|live_restarts)\.py)"
 )

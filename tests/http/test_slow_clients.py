@@ -45,14 +45,17 @@ def trickle(sock: socket.socket, piece: bytes, seconds: float = 30.0) -> bytes:
     sock.settimeout(0.05)
     said = b""
     while time.monotonic() < end:
-        with contextlib.suppress(TimeoutError):
+        try:
             part = sock.recv(65536)
-            if not part:
-                return said
-            said += part
+        except TimeoutError:
+            with contextlib.suppress(ConnectionError):
+                sock.sendall(piece)
             continue
-        with contextlib.suppress(ConnectionError):
-            sock.sendall(piece)
+        except ConnectionResetError:  # the end, too: a piece crossed it on the way, and nobody will read it
+            return said
+        if not part:
+            return said
+        said += part
     raise AssertionError(f"the connection is still open, and said {said!r}")
 
 

@@ -31,27 +31,23 @@ Bound = tuple[Call, dict[str, Any], str]  # with the media type of the answer
 
 
 class Binding:
-    """Binds the calls of one model. `plain` is the short way of most of them."""
+    """Binds the calls of one model."""
 
     def __init__(self, model: ServedModel, load: Load, outgoing: Outgoing):
         self.model = model
         self.load = load
         self.outgoing = outgoing
-        self.plain = PlainCalls(model, load)
+        self._plain = PlainCalls(model, load)
         self._said: set[tuple[str, str]] = set()
 
-    def bound(self, call: Call) -> tuple[Bound, Operation]:
-        """A call with its arguments. Raises what is wrong with them."""
-        plain = self.plain.bound(call)
+    def bound(self, call: Call) -> tuple[Bound, Operation, bool]:
+        """A call with its arguments, what it is for, and whether it is plain. Raises what is wrong."""
+        plain = self._plain.bound(call)
         if plain is not None:
-            return plain, self.model.signature.predict
+            return plain, self.model.signature.predict, True
         operation = self.model.signature.operation(call.verb)
-        return self.bound_at_length(call, operation), operation
-
-    def bound_at_length(self, call: Call, operation: Operation) -> Bound:
-        """A call that is not plain with its arguments."""
         sent = self._read(call, operation)
-        return self._bound(sent, self._arguments(call, sent[1]), operation)
+        return self._bound(sent, self._arguments(call, sent[1]), operation), operation, False
 
     def _read(self, call: Call, operation: Operation) -> Sent:
         """What a call has sent, and the media type of its answer."""
@@ -119,7 +115,7 @@ class Binding:
     ) -> list[Bound]:
         """The predictions that can be bound; one that cannot fails alone, which goes into `answers`."""
         operation = self.model.signature.predict
-        if self.plain.are_there:  # and so are not bound together
+        if self._plain.are_there:  # and so are not bound together
             return self._apart(calls, answers, failed)
         sent: list[Sent] = []
         for call in calls:

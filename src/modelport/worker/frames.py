@@ -27,7 +27,7 @@ from modelport.sources.source import SourceKind
 
 HEADER = struct.Struct(">IB")
 MAX_MESSAGE = 64 * 1024 * 1024
-READ_BYTES = 256 << 10  # by a worker, at once
+READ_BYTES = 256 << 10  # of the stream, at once
 
 
 class Kind(IntEnum):
@@ -225,12 +225,10 @@ class FrameSocket:
 
     def receive(self) -> tuple[int, Any] | None:
         while not self._waiting:
-            size = self._sock.recv_into(self._read)
-            if not size:
-                if self._buffer.partial:
-                    raise FrameError("the stream ended in the middle of a frame")
+            frames = self._completed(self._sock.recv_into(self._read))
+            if frames is None:
                 return None
-            self._waiting.extend(self._buffer.feed(self._read[:size]))
+            self._waiting.extend(frames)
         kind, data = self._waiting.pop(0)
         return kind, decode(kind, data)
 
@@ -240,11 +238,16 @@ class FrameSocket:
             size = self._sock.recv_into(self._read, flags=socket.MSG_DONTWAIT)
         except BlockingIOError:
             return []
-        if not size:
-            if self._buffer.partial:
-                raise FrameError("the stream ended in the middle of a frame")
-            return None
-        return [(kind, decode(kind, data)) for kind, data in self._buffer.feed(self._read[:size])]
+        frames = self._completed(size)
+        return None if frames is None else [(kind, decode(kind, data)) for kind, data in frames]
+
+    def _completed(self, size: int) -> list[tuple[int, bytes]] | None:
+        """The frames that a read of so many bytes has completed; `None` at the end of the stream."""
+        if size:
+            return self._buffer.feed(self._read[:size])
+        if self._buffer.partial:
+            raise FrameError("the stream ended in the middle of a frame")
+        return None
 
     def fileno(self) -> int:
         """The file descriptor, to wait for what comes."""

@@ -16,6 +16,8 @@ from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameSocket, Load
 from modelport.worker.job import keep_returned_model
 from modelport.worker.outgoing import Outgoing
+from modelport.worker.streams import awaited, is_awaitable
+from modelport.worker.world import end_if_forked
 
 if TYPE_CHECKING:
     import asyncio  # which most models do without
@@ -35,6 +37,13 @@ class Host:
         self.process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    def returned(self, value: Any) -> Any:
+        """What the model's code has returned, awaited if it is to be. What it has forked ends here."""
+        if is_awaitable(value):
+            value = self.event_loop().run_until_complete(awaited(value))
+        end_if_forked(self.process)
+        return value
+
     def failed(self, call: Call, error: BaseException) -> Answer:
         """The answer to a call that has raised."""
         try:
@@ -50,9 +59,8 @@ class Host:
         if call.verb == "train":
             keep_returned_model(value)
         is_list = streamed and operation.is_listable and codec_of(call.dialect).envelope is None
-        if call.verb != "predict" or (
-            call.collect and is_list
-        ):  # which has no envelope without a job, either
+        has_no_envelope = call.collect and is_list  # nor has it one without a job
+        if call.verb != "predict" or has_no_envelope:
             return Answer(call.id, body=self.encoder.json_bytes(value))
         return self.encoder.encode(call, value, media_type, operation)
 

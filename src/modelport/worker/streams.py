@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from functools import lru_cache
 from types import GeneratorType
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     import asyncio
 
 EVENT_STREAM = "text/event-stream"
-WINDOW = 16  # chunks of one stream in flight before the client must have taken some
-WINDOW_BYTES = 256 << 10  # and bytes, of more than one chunk
+MOST_CHUNKS = 16  # of one stream in flight before the client must have taken some
+MOST_BYTES = 256 << 10  # and bytes, of more than one chunk
 MAX_CHUNK = 16 * 1024 * 1024
 
 
@@ -69,6 +70,32 @@ def pieces(value: Any, loop: asyncio.AbstractEventLoop | None) -> Iterator[Any]:
             close = getattr(value, "close", None)
             if close is not None:
                 close()
+
+
+async def awaited(value: Any) -> Any:
+    """What `value` comes to, whichever kind of awaitable it is."""
+    return await value
+
+
+class Window:
+    """What of one stream is on its way to its client: sizes of chunks."""
+
+    def __init__(self) -> None:
+        self._sizes: deque[int] = deque()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client must have taken some before there is another."""
+        return len(self._sizes) >= MOST_CHUNKS or (bool(self._sizes) and sum(self._sizes) > MOST_BYTES)
+
+    def put(self, size: int) -> None:
+        """A chunk is sent."""
+        self._sizes.append(size)
+
+    def take(self, chunks: int) -> None:
+        """The client has taken so many."""
+        for _ in range(min(chunks, len(self._sizes))):
+            self._sizes.popleft()
 
 
 class Encoded:

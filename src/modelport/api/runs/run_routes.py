@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.answers import Delegated, Listings
+from modelport.api.endpoints.models import path_of_model
 from modelport.api.query_values import cursor_in, cursor_text, number_in
 from modelport.api.resources.runs import Params, Runs
 from modelport.api.runs.bodies import run_body, run_summary
@@ -54,9 +55,6 @@ class RunRoutes:
         self.base_path = base_path
         self.at_root = at_root
 
-    def _place(self, model: str) -> str:
-        return f"{self.base_path}/v2/models/{model}"
-
     async def list(self, request: Request) -> Response:
         """`GET …/runs?top&order_by&cursor`: the best first if there is an order, else the newest first."""
         model = self.model_of(request)
@@ -66,7 +64,7 @@ class RunRoutes:
         order = self._order(query.get("order_by"))
         checked = order if query.get("order_by") and not cursor else None
         aliases = await self.runs.aliases(model)
-        place = self._place(model)
+        place = path_of_model(self.base_path, model)
 
         async def read() -> RunPage:
             page = await self.runs.store.page(model, order, top, cursor)
@@ -104,7 +102,7 @@ class RunRoutes:
         aliases = await self.runs.aliases(model)
         return await self.listings.answer(
             lambda: self.runs.run(model, request.path_params["run_id"]),
-            lambda run: run_body(run, aliases, self._place(model), self.base_path),
+            lambda run: run_body(run, aliases, path_of_model(self.base_path, model), self.base_path),
         )
 
     async def remove(self, request: Request) -> Response:

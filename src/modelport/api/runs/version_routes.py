@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.answers import Delegated, Listings, json_response
+from modelport.api.endpoints.models import path_of_model
 from modelport.api.endpoints.row import ReadBody
 from modelport.api.named_models import find_pool
 from modelport.api.query_values import cursor_in, cursor_text, number_in
@@ -52,9 +53,6 @@ class VersionRoutes:
     def _model(self, request: Request) -> str:
         return find_pool(self.runs.engine, request.path_params["model"]).name
 
-    def _place(self, model: str) -> str:
-        return f"{self.base_path}/v2/models/{model}"
-
     # -- versions ----------------------------------------------------------------------------------
 
     async def list(self, request: Request) -> Response:
@@ -65,7 +63,7 @@ class VersionRoutes:
         below = cursor_in(query)
         below = None if below is None else min(below, MAX_VERSION)
         aliases, loaded = await self.runs.aliases(model), self.runs.versions.loaded(model)
-        place = self._place(model)
+        place = path_of_model(self.base_path, model)
 
         def body(page: RunPage) -> ModelVersions:
             bodies = [version_body(run, aliases, loaded, place) for run in page.runs]
@@ -81,7 +79,7 @@ class VersionRoutes:
         number = await self.runs.resolve(model, request.path_params["version"])
         await self.runs.check_version(model, number)
         aliases, loaded = await self.runs.aliases(model), self.runs.versions.loaded(model)
-        place = self._place(model)
+        place = path_of_model(self.base_path, model)
 
         def body(run: Run | None) -> ModelVersion:
             if run is None:

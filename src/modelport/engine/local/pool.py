@@ -339,7 +339,9 @@ def rules_of(source: Source, settings: Settings, spool: Spool) -> Load:
         allow_url_inputs=settings.allow_url_inputs,
         max_url_bytes=settings.client_max_size or (1 << 40),
         json_depth=settings.json_depth,
-        options=structs.replace(source.options, max_concurrency=settings.max_concurrency or None),
+        options=structs.replace(
+            source.options, max_concurrency=settings.max_concurrency or source.options.max_concurrency
+        ),
         hide_errors=settings.hide_model_errors,
         max_rows=settings.throttling_max_request_len or 0,
         saved=source.saved,

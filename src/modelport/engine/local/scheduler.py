@@ -121,8 +121,7 @@ class Scheduler:
             self._empty.clear()
         self.pending[call.id] = pending
         self._queue.append(pending)
-        if not self._dispatching:
-            self.wake()
+        self.wake()
         if self._deadline_timer is None:
             self._deadline_timer = self._loop.call_at(pending.deadline, self._on_deadline)
         return pending
@@ -330,7 +329,7 @@ class Scheduler:
             if self._queue:
                 self._dispatch()
         elif chunk.id in self.pending:  # a stream lives as long as it moves
-            pending.deadline = self._loop.time() + (self.settings.timeout or NEVER)
+            pending.deadline = self._loop.time() + self._seconds
             self.pending[chunk.id] = self.pending.pop(chunk.id)
 
     # -- deadlines and deaths ----------------------------------------------------------------------

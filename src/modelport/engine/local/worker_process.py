@@ -23,12 +23,11 @@ from modelport.engine.processes import ending, kill_group, kill_marked
 from modelport.engine.starting import command, plain_options
 from modelport.variables import WORKER_MARK
 from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, STOP_FLAG, RunningCall
-from modelport.worker.frames import FrameBuffer, FrameError, Kind, Load, decode, encode
+from modelport.worker.frames import READ_BYTES, FrameBuffer, FrameError, Kind, Load, decode, encode
 
 EXIT_SECONDS = 2.0
 JOB_NICE = 10  # predictions come first where both want the processor
 OUTPUT_SECONDS = 0.5  # how long what a worker has printed may still come after its end
-CHANNEL_BYTES = 262144  # read at once of what a worker sent before it ended
 
 
 class Owner(Protocol):
@@ -207,7 +206,7 @@ class Worker(asyncio.Protocol):
         if self._channel is None or not self._held_back:
             return
         with contextlib.suppress(OSError):
-            while data := self._channel.recv(CHANNEL_BYTES):
+            while data := self._channel.recv(READ_BYTES):
                 self.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:

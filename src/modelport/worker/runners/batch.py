@@ -10,7 +10,6 @@ from modelport.contract.signature import Operation
 from modelport.worker.binding import Bound
 from modelport.worker.cancellation import Terminated
 from modelport.worker.host import Host
-from modelport.worker.streams import is_awaitable
 from modelport.worker.world import end_if_forked
 
 
@@ -53,15 +52,7 @@ def _predict_together(host: Host, bound: list[Bound], operation: Operation) -> l
 
 
 def _batch_results(host: Host, calls: list[dict[str, Any]]) -> list[Any]:
-    results: Any = host.model.call_batch(calls)
-    if is_awaitable(results):
-        results = host.event_loop().run_until_complete(_awaited(results))
-    end_if_forked(host.process)
-    results = list(cast("list[Any]", results))
+    results = list(cast("list[Any]", host.returned(host.model.call_batch(calls))))
     if len(results) != len(calls):
         raise ValueError(f"predict_batch() returned {len(results)} results for {len(calls)} calls")
     return results
-
-
-async def _awaited(value: Any) -> Any:
-    return await value

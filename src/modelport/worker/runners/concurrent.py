@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import aclosing
 from types import FrameType
@@ -36,9 +35,9 @@ from modelport.worker.cancellation import CANCEL_SIGNAL, RunningCall, Terminated
 from modelport.worker.frames import Acknowledge, FrameError, Kind
 from modelport.worker.runners.block_watch import BlockWatch
 from modelport.worker.streams import (
-    WINDOW,
-    WINDOW_BYTES,
     Encoded,
+    Window,
+    awaited,
     is_awaitable,
     is_stream,
     last_of_failed,
@@ -63,7 +62,7 @@ class Shown:
         self._awaited = awaited
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        steps = _awaited(self._awaited).__await__()
+        steps = awaited(self._awaited).__await__()
         show, call_id = self._running.show, self._call_id
         error: BaseException | None = None
         while True:
@@ -81,26 +80,20 @@ class Shown:
                 error = thrown
 
 
-class Window:
-    """What of one stream is on its way to its client."""
+class AwaitedWindow(Window):
+    """A window that a task waits for, while others run."""
 
     def __init__(self) -> None:
-        self._sizes: deque[int] = deque()
+        super().__init__()
         self._taken = asyncio.Event()
 
-    def put(self, size: int) -> None:
-        """A chunk is sent."""
-        self._sizes.append(size)
-
     def take(self, chunks: int) -> None:
-        """The client has taken so many."""
-        for _ in range(min(chunks, len(self._sizes))):
-            self._sizes.popleft()
+        super().take(chunks)
         self._taken.set()
 
     async def has_room(self) -> None:
         """Wait until there may be another chunk."""
-        while len(self._sizes) >= WINDOW or (self._sizes and sum(self._sizes) > WINDOW_BYTES):
+        while self.is_full:
             self._taken.clear()
             await self._taken.wait()
 
@@ -115,7 +108,7 @@ class ConcurrentRunner:
         self._loop = host.event_loop()
         self._watch = BlockWatch(self._running)
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._windows: dict[int, Window] = {}
+        self._windows: dict[int, AwaitedWindow] = {}
         self._answers: list[Answer] = []
         self._rest: list[tuple[int, Any]] = []  # frames that are for the serial runner
         self._stop = asyncio.Event()  # no more calls come
@@ -237,7 +230,7 @@ class ConcurrentRunner:
         """The answer; `None` if it was streamed, and has gone out already."""
         host, running = self._host, self._running
         running.show(call.id)  # reading its arguments runs code of the model's, too
-        bound, operation = host.binding.bound(call)
+        bound, operation, _ = host.binding.bound(call)
         if call.only_check:
             return Answer(call.id, body=shown_arguments(bound[1]))
         value = host.model.call(call.verb, bound[1])
@@ -270,7 +263,7 @@ class ConcurrentRunner:
     async def _stream(self, call: Call, value: Any, media_type: str, head: str) -> None:
         host = self._host
         host.outgoing.answers([Answer(call.id, content_type=head, stream=True)])
-        self._windows[call.id] = window = Window()
+        self._windows[call.id] = window = AwaitedWindow()
         try:
             last = Chunk(call.id, await self._send_pieces(call.id, value, media_type, window), end=True)
         except asyncio.CancelledError:
@@ -283,7 +276,7 @@ class ConcurrentRunner:
         if not self._is_cut:
             host.outgoing.chunk(last)
 
-    async def _send_pieces(self, call_id: int, value: Any, media_type: str, window: Window) -> bytes:
+    async def _send_pieces(self, call_id: int, value: Any, media_type: str, window: AwaitedWindow) -> bytes:
         """Send what the model yields; returns what ends the stream."""
         host = self._host
         encoded = Encoded(media_type, host.load.allow_nan)
@@ -328,7 +321,3 @@ class ConcurrentRunner:
             close = getattr(value, "close", None)
             if close is not None:
                 close()
-
-
-async def _awaited(value: Any) -> Any:
-    return await value

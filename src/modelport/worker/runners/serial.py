@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from time import perf_counter
 from typing import Any, cast
 
@@ -17,16 +16,7 @@ from modelport.worker.host import Host
 from modelport.worker.job import begin_job
 from modelport.worker.plain_calls import is_json_type
 from modelport.worker.runners.batch import answer_batch
-from modelport.worker.streams import (
-    WINDOW,
-    WINDOW_BYTES,
-    Encoded,
-    is_awaitable,
-    is_stream,
-    last_of_failed,
-    pieces,
-    stream_types,
-)
+from modelport.worker.streams import Encoded, Window, is_stream, last_of_failed, pieces, stream_types
 from modelport.worker.world import end_if_forked
 
 FLUSH_SECONDS = 0.002  # answers of a frame wait for each other no longer than this
@@ -105,18 +95,15 @@ class SerialRunner:
         host = self._host
         try:
             self._running.start(call.id)  # reading its arguments runs code of the model's, too
-            plain = host.binding.plain.bound(call)
-            signature = host.model.signature
-            operation = signature.predict if plain is not None else signature.operation(call.verb)
-            bound = plain or host.binding.bound_at_length(call, operation)
+            bound, operation, is_plain = host.binding.bound(call)
             if call.only_check:
                 self._running.end()
                 return Answer(call.id, body=shown_arguments(bound[1]))
-            value = self._host.model.call(call.verb, bound[1])
-            if plain is not None and is_json_type(cast("type[object]", type(value))):
-                end_if_forked(self._host.process)
+            value = host.model.call(call.verb, bound[1])
+            if is_plain and is_json_type(cast("type[object]", type(value))):
+                end_if_forked(host.process)
                 self._running.end()
-                return Answer(call.id, body=self._host.encoder.json_bytes(value, operation))
+                return Answer(call.id, body=host.encoder.json_bytes(value, operation))
             return self._finished(value, bound, operation)
         except CallCancelled:
             self._running.end()
@@ -124,17 +111,14 @@ class SerialRunner:
         except Terminated:
             raise
         except BaseException as error:  # the border to the model's code: anything may come
-            end_if_forked(self._host.process, error)
+            end_if_forked(host.process, error)
             self._running.end()
-            return self._host.failed(call, error)
+            return host.failed(call, error)
 
     def _finished(self, value: Any, bound: Bound, operation: Operation) -> Answer | None:
         """The answer made of what the model has returned; `None` if it was streamed."""
         call, _, media_type = bound
-        running = self._running
-        if is_awaitable(value):
-            value = self._host.event_loop().run_until_complete(_awaited(value))
-        end_if_forked(self._host.process)
+        value = self._host.returned(value)
         streamed = is_stream(value)
         if streamed:
             types = stream_types(media_type, operation)
@@ -142,7 +126,7 @@ class SerialRunner:
                 return self._stream(call, value, *types)
             value = list(pieces(value, self._host.event_loop()))
         answer = self._host.whole(value, bound, operation, streamed=streamed)
-        running.end()
+        self._running.end()
         return answer
 
     def _stream(self, call: Call, value: Any, media_type: str, head: str) -> None:
@@ -161,16 +145,15 @@ class SerialRunner:
 
     def _send_pieces(self, call_id: int, value: Any, media_type: str) -> bytes:
         """Send what the model yields; returns what ends the stream."""
-        in_flight: deque[int] = deque()  # sizes of chunks
+        window = Window()
         encoded = Encoded(media_type, self._host.load.allow_nan)
         for item in pieces(value, self._host.event_loop()):
             end_if_forked(self._host.process)
             data = encoded.piece(item)
             self._host.outgoing.chunk(Chunk(call_id, data))
-            in_flight.append(len(data))
-            while in_flight and (len(in_flight) >= WINDOW or sum(in_flight) > WINDOW_BYTES):
-                for _ in range(self._taken(call_id)):
-                    in_flight.popleft()
+            window.put(len(data))
+            while window.is_full:
+                window.take(self._taken(call_id))
         return encoded.end()
 
     def _taken(self, call_id: int) -> int:
@@ -181,15 +164,9 @@ class SerialRunner:
                 self._stopping = True
                 raise CallCancelled
             kind, message = frame
-            if kind == Kind.ACKNOWLEDGE:
-                acknowledged = cast("Acknowledge", message)
-                if acknowledged.id == call_id:
-                    return acknowledged.chunks
-            elif kind == Kind.STOP:
+            if kind != Kind.ACKNOWLEDGE:
                 self._put_aside.append(frame)
-            else:
-                self._put_aside.append(frame)
-
-
-async def _awaited(value: Any) -> Any:
-    return await value
+                continue
+            acknowledged: Acknowledge = message
+            if acknowledged.id == call_id:
+                return acknowledged.chunks

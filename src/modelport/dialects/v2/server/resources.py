@@ -11,6 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from modelport.api.endpoints.models import path_of_model
 from modelport.api.named_models import find_pool
 from modelport.contract.metadata import metadata_body
 from modelport.engine.ports import Engine, Pool, PoolState
@@ -56,7 +57,7 @@ class Resources:
         return find_pool(self.engine, request.path_params["model"])
 
     def _metadata(self, pool: Pool) -> dict[str, Any]:
-        href = f"{self.base_path}/v2/models/{pool.name}"
+        href = path_of_model(self.base_path, pool.name)
         if pool.signature is not None and pool.state is not PoolState.FAILED:
             return metadata_body(pool.signature.metadata, href)
         shown = metadata_body({"id": pool.name, "name": pool.name}, href)

@@ -14,7 +14,8 @@ from msgspec import structs
 
 from modelport.contract.signature import VerbName
 from modelport.engine.after_death import DeathWatch
-from modelport.engine.local.pool import ModelPool, rules_of
+from modelport.engine.local.load_rules import rules_of
+from modelport.engine.local.pool import ModelPool
 from modelport.engine.local.worker_process import launch_job
 from modelport.engine.ports import JobLauncher, Pool, PoolState, Router
 from modelport.engine.spool import Spool, check_path

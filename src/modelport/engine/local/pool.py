@@ -9,19 +9,17 @@ import os
 from collections.abc import Coroutine, Generator
 from typing import Any
 
-from msgspec import structs
-
 from modelport.contract.calls import Call
 from modelport.contract.signature import Signature, VerbName
 from modelport.engine.local.backoff import LONGEST_DELAY, Backoff
+from modelport.engine.local.load_rules import rules_of
 from modelport.engine.local.scheduler import Scheduler
-from modelport.engine.local.served_words import served_words
+from modelport.engine.local.served_words import log_served
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
 from modelport.engine.ports import Observer, PoolState, Refused
 from modelport.engine.spool import Spool
-from modelport.guards.table_limits import TableLimits
 from modelport.settings import Settings
 from modelport.sources.source import Source
 from modelport.worker.frames import Failed, FrameError, Kind, Load, Ready, State
@@ -253,14 +251,7 @@ class ModelPool:
             self.takes_base64 = predict.takes_base64 and bool(predict.uploads)
             self.scheduler.set_batches(predict)
             self.ready_seconds = self._loop.time() - self.started_at
-            for problem in ready.signature.problems:
-                log.warning("%s: %s", self.name, problem)
-            if self.source.is_saved:
-                log.info("%s: %s", self.name, served_words(self.source, ready.signature))
-            log.info(
-                "%s: ready after %.1f s (loaded in %.1f s, warmed in %.1f s)",
-                self.name, self.ready_seconds, ready.load_seconds, ready.warm_seconds,
-            )  # fmt: skip
+            log_served(self.source, ready, self.ready_seconds)
         else:
             seconds = ready.load_seconds + ready.warm_seconds
             log.info("%s: a new worker is ready after %.1f s", self.name, seconds)
@@ -323,32 +314,3 @@ class ModelPool:
         others, self.workers = self.workers, []
         for worker in others:
             self._own(worker.stop())
-
-
-def rules_of(source: Source, settings: Settings, spool: Spool) -> Load:
-    """What a process that serves this source has to load, and how it has to answer."""
-    return Load(
-        name=source.name,
-        kind=source.kind,
-        target=source.target,
-        attribute=source.attribute,
-        spool=str(spool.root),
-        warm=settings.warm,
-        stringify=settings.stringify_predictions,
-        allow_nan=settings.allow_nan,
-        allow_url_inputs=settings.allow_url_inputs,
-        max_url_bytes=settings.client_max_size or (1 << 40),
-        json_depth=settings.json_depth,
-        options=structs.replace(
-            source.options, max_concurrency=settings.max_concurrency or source.options.max_concurrency
-        ),
-        hide_errors=settings.hide_model_errors,
-        max_rows=settings.throttling_max_request_len or 0,
-        saved=source.saved,
-        tables=TableLimits(
-            cells=settings.max_table_cells,
-            columns=settings.max_table_columns,
-            rows=settings.max_table_rows,
-            size=settings.max_table_bytes,
-        ),
-    )

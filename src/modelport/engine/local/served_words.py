@@ -1,12 +1,16 @@
-"""One line on what a saved model turned out to be."""
+"""What the log says of a model that is ready: what it turned out to be, and how long that took."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any, cast
 
 from modelport.contract.signature import Operation, Signature
 from modelport.sources.source import Source
+from modelport.worker.frames import Ready
+
+log = logging.getLogger("modelport.engine")
 
 TITLES = {
     "sklearn": "scikit-learn",
@@ -19,6 +23,19 @@ TITLES = {
     "tensorflow": "TensorFlow",
     "mlflow": "MLflow",
 }
+
+
+def log_served(source: Source, ready: Ready, seconds: float) -> None:
+    """Say that a model is ready, so many seconds after its start, and what is wrong with it."""
+    name = source.name
+    for problem in ready.signature.problems:
+        log.warning("%s: %s", name, problem)
+    if source.is_saved:
+        log.info("%s: %s", name, served_words(source, ready.signature))
+    log.info(
+        "%s: ready after %.1f s (loaded in %.1f s, warmed in %.1f s)",
+        name, seconds, ready.load_seconds, ready.warm_seconds,
+    )  # fmt: skip
 
 
 def served_words(source: Source, signature: Signature) -> str:

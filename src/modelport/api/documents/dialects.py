@@ -40,15 +40,28 @@ class RootDocument(NamedTuple):
     schemas: Callable[[Sequence[Resource]], dict[str, Schema]] = _none
 
 
+class CallsDocument(NamedTuple):
+    """The calls of each model below its own path.
+
+    `wrapped` is the schema of an answer that says nothing of what is around it; `schemas` has the named
+    schemas of every document, given whether predictions are sent as one string.
+    """
+
+    wrapped: Callable[[Schema], Schema]
+    schemas: Callable[[bool], dict[str, Schema]]
+
+
 class DialectDocument(NamedTuple):
     """The groups of a dialect with words about each, and types that stand in no row but in every document.
 
-    `root` says how it speaks at the root, if it may do so.
+    `root` says how it speaks at the root, if it may do so; `calls` how models are called by their names, of
+    the one dialect that has that.
     """
 
     tags: Mapping[str, str] = MappingProxyType({})
     types: tuple[Any, ...] = ()
     root: RootDocument | None = None
+    calls: CallsDocument | None = None
 
 
 @cache
@@ -56,3 +69,8 @@ def documents() -> dict[str, DialectDocument]:
     """What the dialects add, by their names."""
     found = {name: part(name, "document") for name in NAMES}
     return {name: cast("DialectDocument", one.DOCUMENT) for name, one in found.items() if one is not None}
+
+
+def calls_document() -> CallsDocument:
+    """How models are called by their names."""
+    return next(one.calls for one in documents().values() if one.calls is not None)

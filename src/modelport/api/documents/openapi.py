@@ -8,6 +8,7 @@ from typing import Any
 
 from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
+from modelport.api.documents.dialects import calls_document
 from modelport.api.documents.examples import body_example
 from modelport.api.documents.listing import Served, implemented, resources
 from modelport.api.documents.resource import AS_JOB, Resource
@@ -15,7 +16,6 @@ from modelport.api.documents.resources import (
     ERRORS,
     ErrorAnswer,
     described_tags,
-    wrapped,
 )
 from modelport.api.documents.schemas import Schema, as_schema, cleaned, plain
 from modelport.api.endpoints.parameters import PREFER, SUBMIT
@@ -155,7 +155,7 @@ def _media(kind: str, operation: Operation, scope: Scope) -> dict[str, Any]:
         if operation.answer is None:
             return {"schema": {"$ref": f"{PREFIX}Prediction"} if operation.wrapped else {}}
         schema = scope.convert(operation.answer)
-        return {"schema": wrapped(schema) if operation.wrapped else schema}
+        return {"schema": calls_document().wrapped(schema) if operation.wrapped else schema}
     return _bytes_of(kind)
 
 

@@ -1,4 +1,4 @@
-"""The fixed part of both documents: groups, errors, and what wraps the answers of models.
+"""The fixed part of both documents: groups, errors and named schemas.
 
 Schemas are JSON Schema 2020-12; `swagger.py` converts them down.
 """
@@ -10,14 +10,13 @@ from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
-from modelport.api.documents.dialects import documents
+from modelport.api.documents.dialects import calls_document, documents
 from modelport.api.documents.own_schemas import own_schemas
 from modelport.api.documents.schemas import Schema
 
 TITLE = "modelport"
-# The groups of the operations, in the order of the pages. Behind the first come those of dialects.
+# The groups of the operations, in the order of the pages. Before them come those of dialects.
 TAGS = {
-    "models": "The models: what they are, predictions, trainings and validations",
     "runs": "What was trained, with which parameters, and how good it is",
     "model versions": "The versions of models, and which of them is live",
     "jobs": "Long work, and what has become of it",
@@ -94,43 +93,13 @@ FOREIGN_NAME, FOREIGN_PAGE = 421, 403  # the second only for what may change som
 
 def fixed_schemas(*, stringify: bool) -> dict[str, Schema]:
     """The named schemas that every document holds. `stringify`: predictions are sent as one string."""
-    return own_schemas() | {"Prediction": _prediction(stringify), "ArgumentErrors": _ARGUMENT_ERRORS}
+    return own_schemas() | calls_document().schemas(stringify)
 
 
 def described_tags(used: Iterable[str]) -> list[dict[str, str]]:
     """The groups that are in use, with what belongs to each."""
     found = set(used)
-    (first, words), *others = TAGS.items()
     of_dialects = chain.from_iterable(document.tags.items() for document in documents().values())
     return [
-        {"name": name, "description": words}
-        for name, words in ((first, words), *of_dialects, *others)
-        if name in found
+        {"name": name, "description": words} for name, words in (*of_dialects, *TAGS.items()) if name in found
     ]
-
-
-def wrapped(answer: Schema) -> Schema:
-    """The envelope of an answer that does not describe its own."""
-    return {
-        "type": "object",
-        "properties": {
-            "status": {"type": "string", "description": "Response status message"},
-            "predictions": answer,
-        },
-        "required": ["status", "predictions"],
-    }
-
-
-def _prediction(stringify: bool) -> Schema:
-    if stringify:
-        return wrapped({"type": "string", "description": "String containing predictions"})
-    return wrapped({"description": "Whatever the model answered, as JSON"})
-
-
-_ARGUMENT_ERRORS: Schema = {
-    "type": "object",
-    "description": "Arguments and what is wrong with each; for a list, by the index of the item.",
-    "additionalProperties": {
-        "anyOf": [{"type": "array", "items": {"type": "string"}}, {"$ref": "#/$defs/ArgumentErrors"}]
-    },
-}

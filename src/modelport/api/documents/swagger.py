@@ -12,6 +12,7 @@ from typing import Any
 
 from modelport.api.documents import arguments as wire
 from modelport.api.documents.definitions import Definitions, Scope
+from modelport.api.documents.dialects import calls_document
 from modelport.api.documents.downgrade import downgraded
 from modelport.api.documents.examples import body_example
 from modelport.api.documents.listing import Served, resources
@@ -20,7 +21,6 @@ from modelport.api.documents.resources import (
     ERRORS,
     ErrorAnswer,
     described_tags,
-    wrapped,
 )
 from modelport.api.documents.schemas import Schema, as_schema, cleaned, fits, plain
 from modelport.contract.signature import JSON, Argument, Operation, Signature
@@ -97,7 +97,9 @@ def _model_answers(
     for signature in described:
         found, inner = scopes[signature.name].resolved(signature.predict.answer)
         schema = inner.convert(found)  # not a reference: clients read `properties` here
-        definitions.schemas[names[signature.name]] = wrapped(schema) if signature.predict.wrapped else schema
+        definitions.schemas[names[signature.name]] = (
+            calls_document().wrapped(schema) if signature.predict.wrapped else schema
+        )
     return names
 
 

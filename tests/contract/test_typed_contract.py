@@ -122,7 +122,7 @@ def test_so_many_calls_side_by_side_cannot_be(wanted: Any) -> None:
 
 
 def test_a_model_has_nothing_that_it_does_not_define() -> None:
-    declared = ("predict", "predict_batch", "warm", "train", "validate", "load_model")
+    declared = ("predict", "predict_batch", "setup", "warm", "train", "validate", "load_model")
     assert [name for name in declared if hasattr(modelport.Model, name)] == []
     signature = served_model(Batches(), "model").signature
     assert (signature.predict.implemented, signature.train.implemented) == (True, False)

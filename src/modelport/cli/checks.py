@@ -15,8 +15,9 @@ from modelport.contract.errors import ModelLoadError
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import VERBS, Operation, Signature
 from modelport.contract.typed import TypedModel
+from modelport.sources.model_loop import close_event_loop
 from modelport.sources.source import Source
-from modelport.worker.main import load_once, warm
+from modelport.worker.main import load_once, set_up, warm
 
 GENERIC = "Could not load description from underlying model"
 
@@ -43,12 +44,17 @@ def examined(source: Source) -> Examined:
     result.signature = model.signature
     result.findings += [*_problems_of_signature(model.signature), *_problems_of_functions(model)]
     result.findings += started.findings()
+    step = "setup"
     try:
+        set_up(model)
+        step = "warm"
         warm(model)
     except ModelLoadError as error:
         result.error = error
-        remedy = "make warm() work in this environment, or leave it out; --debug shows the traceback"
+        remedy = f"make {step}() work in this environment, or leave it out; --debug shows the traceback"
         result.findings.append(Finding("error", str(error), remedy))
+    finally:
+        close_event_loop()
     result.findings.sort(key=lambda finding: finding.level)
     return result
 

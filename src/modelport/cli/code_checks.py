@@ -15,7 +15,7 @@ from modelport.contract.nearest import nearest
 from modelport.contract.served import ServedModel
 from modelport.contract.typed import TypedModel
 
-FUNCTIONS = ("predict", "train", "validate", "warm", "load_model", "predict_batch", "get_metadata")
+FUNCTIONS = ("predict", "train", "validate", "setup", "warm", "load_model", "predict_batch", "get_metadata")
 OF_DEEPAAS = ("get_predict_args", "get_train_args", "get_validate_args", "schema")
 SETTINGS = ("max_batch_size", "max_wait_ms", "max_concurrency", "resumable", "metadata")
 ALSO = {"warmup": "warm", "warm_up": "warm", "batch_predict": "predict_batch", "load": "load_model"}

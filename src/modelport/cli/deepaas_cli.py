@@ -12,7 +12,7 @@ import click
 
 from modelport.cli.deepaas_log import log_prediction, log_return
 from modelport.cli.deepaas_options import deepaas_options, deepaas_settings
-from modelport.cli.loading import answers_only, interruptible, load_timeout_option, loaded, warmed
+from modelport.cli.loading import answers_only, interruptible, load_timeout_option, loaded, prepared
 from modelport.cli.own_process import CommandLine, in_own_process
 
 if TYPE_CHECKING:
@@ -126,9 +126,12 @@ class _Run:
         log_return(body, sys.stdout.fileno())
 
     def _warm(self) -> None:
+        from modelport.sources.model_loop import close_event_loop
+
         with answers_only(), interruptible():
-            warmed(self.model, debug=self.debug)
+            prepared(self.model, debug=self.debug)
             self.process.loaded()
+            close_event_loop()
         click.echo(f"modelport: {self.source.name} is warm", err=True)
         log_return("Finished warm() method", sys.stdout.fileno())
 
@@ -144,8 +147,7 @@ class _Run:
             if self.output is not None:
                 with writing():
                     self.output.parent.mkdir(parents=True, exist_ok=True)
-            if self.warm:
-                warmed(self.model, debug=self.debug)
+            prepared(self.model, debug=self.debug, warm=self.warm)
             self.process.loaded()
             one.answer(output)
 

@@ -137,13 +137,15 @@ def loaded(source: Source, *, debug: bool = False) -> ServedModel:
         raise failed(f"{source}: it ended the process with {error.code!r}", error, debug) from None
 
 
-def warmed(model: ServedModel, *, debug: bool = False) -> None:
-    """Warm the model. Raises `click.ClickException` with the reason."""
+def prepared(model: ServedModel, *, debug: bool = False, warm: bool = True) -> None:
+    """Set the model up, and warm it. Raises `click.ClickException` with the reason."""
     from modelport.contract.errors import ModelLoadError
-    from modelport.worker.main import warm
+    from modelport.worker import main
 
     try:
-        warm(model)
+        main.set_up(model)
+        if warm:
+            main.warm(model)
     except ModelLoadError as error:
         raise failed(str(error), error, debug) from None
 

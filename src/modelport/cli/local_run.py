@@ -9,6 +9,7 @@ from typing import Any
 
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.served import ServedModel
+from modelport.sources.model_loop import close_event_loop
 from modelport.sources.source import Source
 from modelport.worker.cancellation import CallCancelled, RunningCall
 from modelport.worker.frames import Acknowledge, FrameSocket, Kind, Load
@@ -57,7 +58,10 @@ def run_call(
     load = Load(source.name, source.kind, source.target, source.attribute, str(spool), options=source.options)
     conversation = _Conversation(call, on_answer, on_chunk)
     marker: Any = bytearray(64)
-    with contextlib.suppress(CallCancelled):
-        run_calls(Host(model, load, conversation, RunningCall(marker, None)))
+    try:
+        with contextlib.suppress(CallCancelled):
+            run_calls(Host(model, load, conversation, RunningCall(marker, None)))
+    finally:
+        close_event_loop()
     if conversation.error is not None:
         raise conversation.error

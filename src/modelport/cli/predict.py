@@ -12,8 +12,8 @@ from modelport.cli.loading import (
     file_options,
     interruptible,
     loaded,
+    prepared,
     source_with_options,
-    warmed,
 )
 from modelport.cli.own_process import in_own_process
 
@@ -99,7 +99,7 @@ def _answer(
     path: Path | None = chosen["output"]
     check_folder(path)
     with one_call(model, source, options, values, chosen["accept"] or "") as one:
-        warmed(model, debug=chosen["debug"])
+        prepared(model, debug=chosen["debug"])
         chosen["process"].loaded()
         one.answer(AnswerOutput(one.stdout, path, options, debug=chosen["debug"]))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, cast
 
 from modelport.contract.errors import ModelLoadError
 
@@ -18,18 +19,25 @@ def concurrency_of(model: Any, function: Any) -> int:
     wanted = getattr(model, "max_concurrency", ASYNC_CALLS)
     if not isinstance(wanted, int) or wanted < 1:
         raise ModelLoadError(f"max_concurrency is {wanted!r}; it must be a whole number of calls, 1 or more")
-    return wanted if _is_async(function) else 1
+    return wanted if is_async(function) else 1
 
 
-def _is_async(function: Any) -> bool:
+def is_async(function: Any) -> bool:
+    """True for an `async def`, whether it returns or yields."""
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
-def only_result(results: list[Any]) -> Any:
-    """The result of a batch of one; raises it if it is an exception."""
+def only_result(results: Any) -> Any:
+    """The result of a batch of one, to be awaited if the batch is; raises it if it is an exception."""
+    if inspect.isawaitable(results):
+        return _only_awaited(cast("Awaitable[list[Any]]", results))
     if isinstance(results[0], BaseException):
         raise results[0]
     return results[0]
+
+
+async def _only_awaited(results: Awaitable[list[Any]]) -> Any:
+    return only_result(await results)
 
 
 def batch_problems(model: Any) -> list[str]:
@@ -43,7 +51,7 @@ def batch_problems(model: Any) -> list[str]:
         and callable(getattr(model, "predict", None))
     ):
         return ["predict_batch() is not used without a max_batch_size over 1: calls are predicted one by one"]
-    if getattr(model, "max_concurrency", ASYNC_CALLS) != ASYNC_CALLS and not _is_async(
+    if getattr(model, "max_concurrency", ASYNC_CALLS) != ASYNC_CALLS and not is_async(
         getattr(model, "predict", None)
     ):
         return ["max_concurrency means nothing without an async predict(): calls are predicted one by one"]

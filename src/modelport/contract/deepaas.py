@@ -12,7 +12,7 @@ from typing import Any, cast
 import marshmallow as ma
 from marshmallow import fields
 
-from modelport.contract.batch_calls import batch_problems, concurrency_of, only_result
+from modelport.contract.batch_calls import batch_problems, concurrency_of, is_async, only_result
 from modelport.contract.deepaas_fields import PlainFields, arguments_of, as_fields, takes_several
 from modelport.contract.deepaas_values import add_causes, raw_values
 from modelport.contract.errors import AnswerInvalid, ArgumentErrors, ModelLoadError
@@ -96,6 +96,7 @@ class DeepaasModel:
             max_batch_size=batch if is_predict else 1,
             max_wait_ms=float(getattr(self.model, "max_wait_ms", 5.0)) if is_predict and batch > 1 else 0.0,
             max_concurrency=concurrency_of(self.model, self._function(verb)) if batch == 1 else 1,
+            is_async=batch == 1 and is_async(self._function(verb)),
         )
 
     def _answer_description(self) -> dict[str, Any] | None:
@@ -103,10 +104,12 @@ class DeepaasModel:
             return None
         return self.field_schemas.of_schema(self.answer_schema)
 
-    def warm(self) -> None:
+    def setup(self) -> None:
+        """Nothing: DEEPaaS has no such function."""
+
+    def warm(self) -> Any:
         function = self._function("warm")
-        if function is not None:
-            function()
+        return function() if function is not None else None
 
     def bind(self, verb: str, places: Places) -> dict[str, Any]:
         places.ignored = ignored_words(places, self._known[verb], self._placed[verb])

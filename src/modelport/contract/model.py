@@ -15,6 +15,7 @@ class Model:
         class Digits(modelport.Model):
             "Reads handwritten digits."
 
+            async def setup(self) -> None: ...
             def warm(self) -> None: ...
             def predict(self, image: modelport.Image, threshold: float = 0.5) -> Prediction: ...
 
@@ -41,8 +42,14 @@ class Model:
         def predict_batch(self, calls: list[dict[str, Any]]) -> Any:
             """One result for each call, in order; an exception as a result fails that call alone."""
 
+        def setup(self) -> Any:
+            """Runs once in every process of the model, those of jobs too: after `load_model`, before `warm`.
+
+            It may be `async`, in the event loop of the calls: what it starts there works while they run.
+            """
+
         def warm(self) -> Any:
-            """Runs once in every worker, before it counts as ready."""
+            """Runs once in every worker, before it counts as ready. It may be `async`, as `setup`."""
 
         def train(self, *args: Any, **kwargs: Any) -> Any:
             """A training: a job. What it returns is the result."""

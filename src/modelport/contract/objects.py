@@ -15,7 +15,7 @@ from pydantic import PydanticSchemaGenerationError, PydanticUserError
 from modelport.contract.arrays.adapter import Input
 from modelport.contract.arrays.findings import LIST_TYPE, Findings, no_rows
 from modelport.contract.arrays.text import value_of_text
-from modelport.contract.batch_calls import concurrency_of
+from modelport.contract.batch_calls import concurrency_of, is_async
 from modelport.contract.errors import ArgumentErrors, ModelLoadError
 from modelport.contract.hints import adapter_of, bare, hints_of, is_generator, is_list
 from modelport.contract.metadata import metadata_of
@@ -76,7 +76,8 @@ class ObjectModel:
         found = self.verbs.get(verb)
         if found is None:
             return Operation()
-        streams = verb == "predict" and is_generator(function_of(self.model, self.options))
+        function = function_of(self.model, self.options)
+        streams = verb == "predict" and is_generator(function)
         media_types = [*STREAM_TYPES] if streams else [JSON]
         return Operation(
             implemented=True,
@@ -84,14 +85,15 @@ class ObjectModel:
             streams=streams,
             media_types=media_types,
             takes_base64=True,
-            max_concurrency=concurrency_of(self.model, function_of(self.model, self.options))
-            if verb == "predict"
-            else 1,
+            max_concurrency=concurrency_of(self.model, function) if verb == "predict" else 1,
+            is_async=verb == "predict" and is_async(function),
         )
 
-    def warm(self) -> None:
-        if callable(getattr(self.model, "warm", None)):
-            self.model.warm()
+    def setup(self) -> None:
+        """Nothing: what such an object calls so is something of its own."""
+
+    def warm(self) -> Any:
+        return self.model.warm() if callable(getattr(self.model, "warm", None)) else None
 
     def bind(self, verb: str, places: Places) -> dict[str, Any]:
         found = self.verbs.get(verb)

@@ -24,8 +24,12 @@ class ServedModel(Protocol):
 
     signature: Signature
 
-    def warm(self) -> None:
-        """Prepare the model; called once in every worker before it counts as ready."""
+    def setup(self) -> Any:
+        """Start what calls need; called once in every process of the model. The result is to be awaited."""
+        ...
+
+    def warm(self) -> Any:
+        """Prepare the model; called once in every worker before it counts as ready. As `setup`."""
         ...
 
     def bind(self, verb: str, places: Places) -> dict[str, Any]:

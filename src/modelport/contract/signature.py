@@ -57,7 +57,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `takes_base64` says that files may stand in JSON, as base64 or a data URI.
     `max_batch_size` above 1 means that the model takes several calls at once; the server waits up to
     `max_wait_ms` milliseconds for a batch to fill. `max_concurrency` is how many calls one worker may run at
-    the same time.
+    the same time: in its event loop if the function `is_async`, else in threads.
     """
 
     implemented: bool = False
@@ -70,6 +70,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     max_batch_size: int = 1
     max_wait_ms: float = 0.0
     max_concurrency: int = 1
+    is_async: bool = False
 
     @cached_property
     def accept(self) -> Argument | None:

@@ -27,9 +27,13 @@ class TrainedElsewhere:
     def _of(self, verb: str) -> ServedModel:
         return self._code if verb == "train" else self._saved
 
-    def warm(self) -> None:
+    def setup(self) -> Any:
         """Only what predicts: a training has a process of its own, with the code alone."""
-        self._saved.warm()
+        return self._saved.setup()
+
+    def warm(self) -> Any:
+        """As `setup`."""
+        return self._saved.warm()
 
     def bind(self, verb: str, places: Places) -> dict[str, Any]:
         """See `ServedModel`."""

@@ -11,7 +11,7 @@ from pydantic import PydanticInvalidForJsonSchema, PydanticUserError, TypeAdapte
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticSerializationError
 
-from modelport.contract.batch_calls import batch_problems, concurrency_of, only_result
+from modelport.contract.batch_calls import batch_problems, concurrency_of, is_async, only_result
 from modelport.contract.errors import AnswerInvalid, ModelLoadError
 from modelport.contract.hints import adapter_of, is_generator, is_stream_hint, media_types_of, unsendable
 from modelport.contract.metadata import metadata_of
@@ -78,11 +78,17 @@ class TypedModel:
             max_batch_size=batch,
             max_wait_ms=float(getattr(self.model, "max_wait_ms", 5.0)) if batch > 1 else 0.0,
             max_concurrency=concurrency_of(self.model, verb.function) if batch == 1 else 1,
+            is_async=batch == 1 and is_async(verb.function),
         )
 
-    def warm(self) -> None:
-        if callable(getattr(self.model, "warm", None)):
-            self.model.warm()
+    def setup(self) -> Any:
+        """Of what was written for modelport alone: elsewhere the name stands for other things."""
+        if isinstance(self.model, Model) and callable(getattr(self.model, "setup", None)):
+            return cast("Any", self.model).setup()
+        return None
+
+    def warm(self) -> Any:
+        return self.model.warm() if callable(getattr(self.model, "warm", None)) else None
 
     def bind(self, verb: str, places: Places) -> dict[str, Any]:
         found = self.verbs[verb]

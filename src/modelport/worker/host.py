@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from modelport.contract.calls import Answer, Call
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import Operation
 from modelport.dialects.codecs import codec_of
 from modelport.dialects.codecs.failures import failed
+from modelport.sources.model_loop import come_to
 from modelport.worker.answers import AnswerEncoder
 from modelport.worker.binding import Binding, Bound
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameSocket, Load
 from modelport.worker.job import keep_returned_model
 from modelport.worker.outgoing import Outgoing
-from modelport.worker.streams import awaited, is_awaitable
 from modelport.worker.world import end_if_forked
-
-if TYPE_CHECKING:
-    import asyncio  # which most models do without
 
 
 class Host:
@@ -35,12 +32,10 @@ class Host:
         self.binding = Binding(model, load, self.outgoing)
         self.encoder = AnswerEncoder(model, load)
         self.process = os.getpid()
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     def returned(self, value: Any) -> Any:
         """What the model's code has returned, awaited if it is to be. What it has forked ends here."""
-        if is_awaitable(value):
-            value = self.event_loop().run_until_complete(awaited(value))
+        value = come_to(value)
         end_if_forked(self.process)
         return value
 
@@ -63,16 +58,3 @@ class Host:
         if call.verb != "predict" or has_no_envelope:
             return Answer(call.id, body=self.encoder.json_bytes(value))
         return self.encoder.encode(call, value, media_type, operation)
-
-    def event_loop(self) -> asyncio.AbstractEventLoop:
-        """The one event loop of this worker."""
-        if self._loop is None:
-            import asyncio
-
-            self._loop = asyncio.new_event_loop()
-        return self._loop
-
-    def close(self) -> None:
-        """Close the event loop."""
-        if self._loop is not None:
-            self._loop.close()

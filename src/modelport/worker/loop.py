@@ -14,13 +14,10 @@ def run_calls(host: Host) -> None:
     Without a process of its own nothing can be cancelled side by side, so there calls run one by one.
     """
     put_aside: list[tuple[int, Any]] = []
-    try:
-        if host.model.signature.predict.max_concurrency > 1 and host.running.control is not None:
-            from modelport.worker.runners.concurrent import ConcurrentRunner  # it imports asyncio
+    if host.model.signature.predict.is_async and host.running.control is not None:
+        from modelport.worker.runners.concurrent import ConcurrentRunner  # it imports asyncio
 
-            put_aside = ConcurrentRunner(host).run()
-            if not put_aside:
-                return
-        SerialRunner(host, put_aside).run()
-    finally:
-        host.close()
+        put_aside = ConcurrentRunner(host).run()
+        if not put_aside:
+            return
+    SerialRunner(host, put_aside).run()

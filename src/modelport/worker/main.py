@@ -18,6 +18,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -26,6 +27,7 @@ from modelport.contract.served import ServedModel
 from modelport.dialects.codecs.failures import described, trace, words
 from modelport.guards.table_limits import set_table_limits
 from modelport.sources.load import load_model
+from modelport.sources.model_loop import close_event_loop, come_to
 from modelport.sources.source import Source
 from modelport.worker.cancellation import RunningCall, Terminated
 from modelport.worker.frames import Failed, FrameSocket, Kind, Load, Ready, State
@@ -76,11 +78,14 @@ def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool 
         return 0
     load: Load = first[1]
     set_table_limits(load.tables)
-    model = _prepared(load, frames, urgent)
-    if model is None:
-        return 3
-    run_calls(Host(model, load, frames, running))
-    return 0
+    try:
+        model = _prepared(load, frames, urgent)
+        if model is None:
+            return 3
+        run_calls(Host(model, load, frames, running))
+        return 0
+    finally:
+        close_event_loop()
 
 
 def _prepared(load: Load, frames: FrameSocket, urgent: bool) -> ServedModel | None:
@@ -90,6 +95,7 @@ def _prepared(load: Load, frames: FrameSocket, urgent: bool) -> ServedModel | No
         with giving_way() if urgent else contextlib.nullcontext():
             frames.send(Kind.STATE, State("loading"))
             model = load_once(source_of(load))
+            set_up(model)
             loaded = perf_counter()
             if load.warm:
                 frames.send(Kind.STATE, State("warming"))
@@ -117,11 +123,21 @@ def load_once(source: Source) -> ServedModel:
 @once()
 def warm(model: ServedModel) -> None:
     """Warm the model. Raises `ModelLoadError` with the reason if its `warm` fails."""
+    _prepare(model, model.warm)
+
+
+@once()
+def set_up(model: ServedModel) -> None:
+    """Let the model start what its calls need. Raises `ModelLoadError` if its `setup` fails."""
+    _prepare(model, model.setup)
+
+
+def _prepare(model: ServedModel, step: Callable[[], Any]) -> None:
     try:
-        model.warm()
+        come_to(step())
     except (Exception, SystemExit) as error:
-        name = model.signature.name
-        raise ModelLoadError(f"{name}: warm() failed: {type(error).__name__}: {described(error)}") from error
+        said = f"{step.__name__}() failed: {type(error).__name__}: {described(error)}"
+        raise ModelLoadError(f"{model.signature.name}: {said}") from error
 
 
 def source_of(load: Load) -> Source:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
-from types import GeneratorType
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from modelport.contract.calls import Chunk
 from modelport.contract.signature import JSON, Operation
 from modelport.dialects.codecs.failures import described, trace
+from modelport.sources.model_loop import come_to, may_be_awaited
 from modelport.worker.answers import encode_json
-
-if TYPE_CHECKING:
-    import asyncio
 
 EVENT_STREAM = "text/event-stream"
 MOST_CHUNKS = 16  # of one stream in flight before the client must have taken some
@@ -25,7 +21,7 @@ MAX_CHUNK = 16 * 1024 * 1024
 
 def comes_whole(kind: type[object]) -> bool:
     """True for types of which no value is a stream or is to be awaited."""
-    return not (_is_iterator(kind) or _may_be_awaited(kind))
+    return not (_is_iterator(kind) or may_be_awaited(kind))
 
 
 def is_stream(value: Any) -> bool:
@@ -38,31 +34,20 @@ def _is_iterator(kind: type[object]) -> bool:
     return issubclass(kind, (Iterator, AsyncIterator))
 
 
-def is_awaitable(value: Any) -> bool:
-    """What `inspect.isawaitable` says, which is slow to ask for each answer."""
-    return _may_be_awaited(cast("type[object]", type(value))) and inspect.isawaitable(value)
-
-
-@lru_cache(maxsize=1024)
-def _may_be_awaited(kind: type[object]) -> bool:
-    return issubclass(kind, (Awaitable, GeneratorType))  # a generator may be a coroutine of `types.coroutine`
-
-
-def pieces(value: Any, loop: asyncio.AbstractEventLoop | None) -> Iterator[Any]:
+def pieces(value: Any) -> Iterator[Any]:
     """The items of a synchronous or asynchronous iterator. Closes it, whatever happens."""
     if isinstance(value, AsyncIterator):
-        assert loop is not None
         iterator = cast("AsyncIterator[Any]", value)
         try:
             while True:
                 try:
-                    yield loop.run_until_complete(anext(iterator))  # pyright: ignore[reportArgumentType]
+                    yield come_to(anext(iterator))
                 except StopAsyncIteration:
                     return
         finally:
             close = getattr(iterator, "aclose", None)
             if close is not None:
-                loop.run_until_complete(close())
+                come_to(close())
     else:
         try:
             yield from value
@@ -70,11 +55,6 @@ def pieces(value: Any, loop: asyncio.AbstractEventLoop | None) -> Iterator[Any]:
             close = getattr(value, "close", None)
             if close is not None:
                 close()
-
-
-async def awaited(value: Any) -> Any:
-    """What `value` comes to, whichever kind of awaitable it is."""
-    return await value
 
 
 class Window:

@@ -70,6 +70,9 @@ class ArrayModel:
             problems=problems,
         )
 
+    def setup(self) -> None:
+        """Nothing: it was set up when it was loaded."""
+
     def warm(self) -> None:
         """Nothing: what a first prediction costs is known to the framework alone."""
 

@@ -30,6 +30,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 from modelport.contract.calls import Answer, Call, Chunk
+from modelport.sources.model_loop import END_SECONDS, awaited, event_loop, is_awaitable
 from modelport.worker.answers import shown_arguments
 from modelport.worker.cancellation import CANCEL_SIGNAL, RunningCall, Terminated
 from modelport.worker.frames import Acknowledge, FrameError, Kind
@@ -37,8 +38,6 @@ from modelport.worker.runners.block_watch import BlockWatch
 from modelport.worker.streams import (
     Encoded,
     Window,
-    awaited,
-    is_awaitable,
     is_stream,
     last_of_failed,
     stream_types,
@@ -47,8 +46,6 @@ from modelport.worker.world import end_if_forked, handle, nothing
 
 if TYPE_CHECKING:
     from modelport.worker.host import Host
-
-END_SECONDS = 1.0
 
 
 class Shown:
@@ -105,7 +102,7 @@ class ConcurrentRunner:
         self._host = host
         self._running = host.running
         self._channel = host.channel
-        self._loop = host.event_loop()
+        self._loop = event_loop()
         self._watch = BlockWatch(self._running)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._windows: dict[int, AwaitedWindow] = {}

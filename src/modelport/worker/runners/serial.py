@@ -124,7 +124,7 @@ class SerialRunner:
             types = stream_types(media_type, operation)
             if call.verb == "predict" and not call.collect and types is not None:
                 return self._stream(call, value, *types)
-            value = list(pieces(value, self._host.event_loop()))
+            value = list(pieces(value))
         answer = self._host.whole(value, bound, operation, streamed=streamed)
         self._running.end()
         return answer
@@ -147,7 +147,7 @@ class SerialRunner:
         """Send what the model yields; returns what ends the stream."""
         window = Window()
         encoded = Encoded(media_type, self._host.load.allow_nan)
-        for item in pieces(value, self._host.event_loop()):
+        for item in pieces(value):
             end_if_forked(self._host.process)
             data = encoded.piece(item)
             self._host.outgoing.chunk(Chunk(call_id, data))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import socket
 from pathlib import Path
@@ -11,7 +10,7 @@ from cli_process import MODELS, installed, modelport
 from serving import serving
 
 from modelport.cli.serve_command import GROUPS
-from modelport.settings import Settings
+from modelport.settings.checking import declarations
 from modelport.settings.reading import load_settings
 
 ECHO = f"Echo={MODELS}:Echo"
@@ -68,8 +67,9 @@ def test_serve_help_names_every_setting_and_deepaas_spelling() -> None:
     for flag in ("--host, --listen-ip", "--port, --listen-port", "--model-name", "--nowarm", "-p, --workers",
                  "-d, --debug", "--config-file", "--queue-size"):  # fmt: skip
         assert flag in said
-    for field in dataclasses.fields(Settings):
-        assert field.name == "sources" or f"--{field.name.replace('_', '-')}" in said
+    for name in declarations():
+        assert name == "sources" or f"--{name.replace('_', '-')}" in said
+    assert "--model NAME:SETTING=VALUE" in said
     headings = re.findall(r"^(\w.*):$", said, re.MULTILINE)
     assert headings == ["Options", *list(GROUPS.values())[1:]], "each option stands below its heading"
 

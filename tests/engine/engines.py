@@ -75,9 +75,7 @@ class Running:
 @contextlib.asynccontextmanager
 async def running(kind: str, spool: Path, **settings: Any) -> AsyncIterator[Running]:
     """An engine with one model, ready; nothing of it may be left in the spool folder at the end."""
-    engine = LocalEngine(
-        parse_sources([f"m={MODELS}:{kind}"], None), Settings(spool_dir=str(spool), **settings)
-    )
+    engine = LocalEngine(parse_sources([f"m={MODELS}:{kind}"]), Settings(spool_dir=str(spool), **settings))
     await engine.start()
     started = Running(engine)
     gate = await asyncio.start_server(started.on_gate, "127.0.0.1", 0)

@@ -191,7 +191,7 @@ def run_steps(workers: int, batch: int, steps: list[tuple[str, Any]]) -> None:
         stage = Stage(batch)
         chosen = Settings(workers=workers, timeout=TIMEOUT, queue_size=10, spool_dir=spool)
         with stage.open():
-            engine = LocalEngine(parse_sources(["m=some.module"], None), chosen)
+            engine = LocalEngine(parse_sources(["m=some.module"]), chosen)
             await engine.start()
             played = Play(engine.pools["m"], stage, loop)
             await played.turn()

@@ -5,7 +5,6 @@ Source: the help of `deepaas-run` and `deepaas-cli` of DEEPaaS 2.6, with what os
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,17 @@ from typing import Any
 import click
 
 from modelport import __version__
-from modelport.cli.setting_options import given, setting_options
-from modelport.settings import Settings
-from modelport.settings.checking import SettingsError
-from modelport.settings.reading import INI_SUFFIXES, settings_of_file
+from modelport.cli.setting_options import MODELS, given, setting_options
+from modelport.settings.checking import SettingsError, setting_fields
+from modelport.settings.files import INI_SUFFIXES, settings_of_file
+from modelport.settings.of_models import Own, merged, own_of_options
 from modelport.variables import PREFIX
 
 SETTINGS = (
     "host", "port", "base_path", "model_name", "workers", "client_max_size", "warm", "train_endpoint",
     "predict_endpoint", "doc_endpoint", "debug_endpoint", "debug", "log_level", "log_file",
 )  # fmt: skip
-NAMES = tuple(field.name for field in dataclasses.fields(Settings) if field.name != "sources")
+NAMES = tuple(field.name for field in setting_fields() if field.name != "sources")
 MEANINGLESS = (
     "openwhisk-detect", "deepaas_with_multiprocessing", "log-config-append", "log-date-format", "log-dir",
     "use-syslog", "syslog-log-facility", "use-journal", "use-json", "use-eventlog", "watch-log-file",
@@ -83,19 +82,23 @@ def _meaningless(name: str) -> click.Option:
 def deepaas_settings(values: dict[str, Any]) -> dict[str, Any]:
     """The settings that DEEPaaS's options and files make; what means nothing is named on stderr.
 
-    A variable stands between the options and the files, as for every command. Raises `click.UsageError`.
+    Those of single models are at `MODELS`. A variable stands between the options and the files, as for every
+    command. Raises `click.UsageError`.
     """
     ignored = ["--" + name for name in MEANINGLESS if values.get(name.replace("-", "_")) is not None]
     found: dict[str, Any] = {}
+    own: Own = {}
     for file in values.get("config_files") or ():
         path = Path(file)
         unknown: list[str] = []
         try:
             # DEEPaaS passes over keys that it does not know; a TOML file is ours, and is read strictly.
             lenient = unknown if path.suffix in INI_SUFFIXES else None
-            found |= settings_of_file(path, lenient)
+            read = settings_of_file(path, lenient)
         except SettingsError as error:
             raise click.UsageError(str(error)) from None
+        found |= {name: one.value for name, one in read.values.items()}
+        own = merged(own, read.models)
         ignored += [f"{key} (in {path})" for key in unknown]
     if ignored:
         click.echo(f"modelport: these mean nothing here, and are ignored: {', '.join(ignored)}", err=True)
@@ -103,4 +106,8 @@ def deepaas_settings(values: dict[str, Any]) -> dict[str, Any]:
     if os.environ.get("DEEPAAS_V2_MODEL"):
         by_variable.add("model_name")
     of_files = {name: value for name, value in found.items() if name not in by_variable}
-    return of_files | given({name: values.get(name) for name in NAMES})
+    try:
+        own = merged(own, own_of_options(values.get(MODELS) or ()))
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    return of_files | given({name: values.get(name) for name in NAMES}) | ({MODELS: own} if own else {})

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelport.cli.setting_options import given, setting_options
+from modelport.cli.setting_options import MODELS, given, setting_options
 from modelport.settings.checking import SettingsError, declarations
-from modelport.settings.reading import load_settings, mistyped_variables, settings_of_file
+from modelport.settings.declaring import Written
+from modelport.settings.files import FileSettings, settings_of_file
+from modelport.settings.of_models import own_of_options
+from modelport.settings.reading import load_settings, mistyped_variables
 from modelport.variables import CONFIG
 
 if TYPE_CHECKING:
@@ -23,28 +26,45 @@ if TYPE_CHECKING:
 
 
 def _serve(sources: tuple[str, ...], config: str | None, **options: Any) -> None:
+    serve_with(chosen_settings(sources, options), config)
+
+
+def chosen_settings(sources: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """What the arguments of a command say, those of single models at `MODELS`. Raises `click.UsageError`."""
     chosen = given(options)
-    if sources:
-        chosen["sources"] = list(sources)
-    serve_with(chosen, config)
+    try:
+        own = own_of_options(chosen.pop(MODELS, ()))
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    return chosen | ({MODELS: own} if own else {}) | ({"sources": list(sources)} if sources else {})
 
 
 def serve_with(chosen: dict[str, Any], config: str | None) -> None:
     """Serve with these settings over those of the variables and the file, and end the process."""
+    settings, mlup = read_settings(chosen, config)
+    sys.exit(_run_server()(settings, mlup))
+
+
+def read_settings(chosen: dict[str, Any], config: str | None) -> tuple[Settings, MlupFile | None]:
+    """What holds by arguments, variables and the file, which may be mlup's. Raises `click.UsageError`."""
     for wrong, right in mistyped_variables(os.environ).items():
         click.echo(f"modelport: the variable {wrong} is no setting; did you mean {right}?", err=True)
+    own = chosen.pop(MODELS, {})
     try:
-        mlup = _mlup_file(chosen, config or os.environ.get(CONFIG))
-        settings = load_settings(chosen, config, of_file=mlup.settings if mlup else None)
-        if mlup is None and settings.trust and len(settings.sources) == 1:
+        service = _service_file(chosen, config or os.environ.get(CONFIG))
+        mlup = None if service else _mlup_file(chosen, config or os.environ.get(CONFIG))
+        file = _of_mlup(mlup) if mlup else service
+        settings = load_settings(chosen, config, of_file=file, models=own)
+        if mlup is None and len(settings.sources) == 1:
             mlup = _of_application(settings)
             if mlup is not None:
-                settings = load_settings(chosen, config, of_file=_over(mlup.settings, config))
+                file = _over(_of_mlup(mlup), service, config)
+                settings = load_settings(chosen, config, of_file=file, models=own)
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
     if mlup is not None and not settings.sources:
         settings = dataclasses.replace(settings, sources=[_source_of(mlup)])
-    sys.exit(_run_server()(settings, mlup))
+    return settings, mlup
 
 
 def _run_server() -> Callable[[Settings, MlupFile | None], int]:
@@ -60,6 +80,25 @@ def _run_server() -> Callable[[Settings, MlupFile | None], int]:
         gc.enable()
     gc.freeze()
     return run_server
+
+
+def _service_file(chosen: dict[str, Any], config: str | None) -> FileSettings | None:
+    """What the file of settings says that is the source; `None` if none is. Raises `SettingsError`."""
+    sources: list[str] = chosen.get("sources", [])
+    found = [text for text in sources if text.endswith(SERVICE_SUFFIX)]
+    if not found:
+        return None
+    if len(sources) > 1:
+        raise SettingsError(
+            f"{found[0]}: a file of settings names its models itself; to serve others with its settings, "
+            f"write modelport serve SOURCE --config {found[0]}"
+        )
+    if config:
+        raise SettingsError(f"{found[0]}: there is a second file of settings, {config}; give one of them")
+    del chosen["sources"]
+    from modelport.cli.service_file import service_file
+
+    return service_file(Path(found[0]))
 
 
 def _mlup_file(chosen: dict[str, Any], config: str | None) -> MlupFile | None:
@@ -86,16 +125,26 @@ def _mlup_file(chosen: dict[str, Any], config: str | None) -> MlupFile | None:
     return mlup_file(Path(found[0]))
 
 
+def _of_mlup(mlup: MlupFile) -> FileSettings:
+    return FileSettings({name: Written(value, str(mlup.path)) for name, value in mlup.settings.items()})
+
+
 def _of_application(settings: Settings) -> MlupFile | None:
+    """The configuration of the application that the one source is, if it may be loaded."""
+    if len(settings.models) == 1:
+        settings = settings.of(next(iter(settings.models)))
+    if not settings.trust:
+        return None
     from modelport.cli.mlup_pickle import mlup_of_pickle
 
     return mlup_of_pickle(settings.sources[0], settings.format or "")
 
 
-def _over(of_application: dict[str, Any], config: str | None) -> dict[str, Any]:
+def _over(of_application: FileSettings, service: FileSettings | None, config: str | None) -> FileSettings:
     """The settings of an application, and over them those of the file, if there is one."""
     config = config or os.environ.get(CONFIG)
-    return of_application | (settings_of_file(Path(config)) if config else {})
+    file = service or (settings_of_file(Path(config)) if config else FileSettings())
+    return FileSettings({**of_application.values, **file.values}, file.models)
 
 
 def _source_of(mlup: MlupFile) -> str:
@@ -112,6 +161,9 @@ def _source_of(mlup: MlupFile) -> str:
 GROUPS = {"config": "Options"} | {
     name: known.heading for name, known in declarations().items() if known.heading
 }
+
+
+SERVICE_SUFFIX = ".toml"
 
 
 class _Grouped(click.Command):
@@ -144,5 +196,6 @@ command = _Grouped(
     ],
     short_help="Serve models over HTTP.",
     help="Serve models. A SOURCE is package.module, package.module:Class, path/to/model.py[:Class] or "
-    "entrypoint:NAME; without one, every installed deepaas.v2.model entry point is served.",
+    "entrypoint:NAME; without one, every installed deepaas.v2.model entry point is served. A SOURCE that "
+    "ends in .toml is a file of settings, which names the models.",
 )

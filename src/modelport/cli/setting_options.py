@@ -9,20 +9,29 @@ from typing import Any
 
 import click
 
-from modelport.settings import Settings
-from modelport.settings.checking import declarations, setting_types
+from modelport.settings.checking import declarations, setting_fields, setting_types
+from modelport.settings.of_models import OPTION
 from modelport.settings.reading import option_name
+
+MODELS = "models"  # the parameter of settings of single models
 
 
 def setting_options() -> list[click.Parameter]:
-    """One option for each setting; a switch has a `--no-…` form, and DEEPaaS's `--no…` too.
+    """One option for each setting, and one for those of single models.
+
+    A switch has a `--no-…` form, and DEEPaaS's `--no…` too.
 
     An option that was not given has the value `None` and is left out of the settings.
     """
     hints = setting_types()
-    return [
-        _option(field, hints[field.name]) for field in dataclasses.fields(Settings) if field.name != "sources"
-    ]
+    fields = [field for field in setting_fields() if field.name != "sources"]
+    of_models = click.Option(
+        [MODELS, OPTION],
+        multiple=True,
+        metavar="NAME:SETTING=VALUE",
+        help="a setting of one model, before what all have, such as iris:workers=4; may be repeated",
+    )
+    return [of_models, *(_option(field, hints[field.name]) for field in fields)]
 
 
 def _option(field: dataclasses.Field[Any], kind: Any) -> click.Option:

@@ -113,7 +113,7 @@ class RunService:
         for text in self.settings.import_runs:
             try:
                 model, place = of_model(text, names, self.settings.default_model)
-                seconds = self.settings.load_timeout or IMPORT_SECONDS
+                seconds = self.settings.of(model).load_timeout or IMPORT_SECONDS
                 found = await import_runs(place, model, seconds, self.engine.spool.root)
                 parts = [
                     found[start : start + ADDED_AT_ONCE] for start in range(0, len(found), ADDED_AT_ONCE)

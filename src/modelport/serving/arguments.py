@@ -8,10 +8,12 @@ from typing import Any
 
 from modelport.settings import Settings
 from modelport.settings.checking import declarations, setting_types
+from modelport.settings.of_models import own_of_mapping
 from modelport.settings.reading import load_settings
 from modelport.sources.near_names import did_you_mean
 from modelport.variables import WORKER_MARK
 
+MODEL_SETTINGS = "model_settings"  # the argument that has those of single models
 LOG_SETTINGS = frozenset(name for name, known in declarations().items() if known.of == "process")
 # What the HTTP server that runs an application does, and the application cannot.
 SERVER_SETTINGS = frozenset(name for name, known in declarations().items() if known.of == "server")
@@ -30,7 +32,8 @@ def settings_of(
     `SettingsError` (a `ValueError`) for a value that cannot be used.
     """
     known = [name for name in setting_types() if name != "sources" and name not in elsewhere]
-    for name in given:
+    general = {name: value for name, value in given.items() if name != MODEL_SETTINGS}
+    for name in general:
         if name in LOG_SETTINGS and name in elsewhere:
             raise TypeError(f"{function} has no argument {name!r}: set up the logger 'modelport' yourself")
         if name in elsewhere:
@@ -38,11 +41,15 @@ def settings_of(
                 f"{function} has no argument {name!r}: that is for the HTTP server that runs the application"
             )
         if name not in known:
-            raise TypeError(f"{function} has no argument {name!r}{did_you_mean(name, known)}")
+            raise TypeError(
+                f"{function} has no argument {name!r}{did_you_mean(name, [*known, MODEL_SETTINGS])}"
+            )
+    own = own_of_mapping(given.get(MODEL_SETTINGS) or {}, f"{function}: {MODEL_SETTINGS}")
     return load_settings(
-        given,
+        general,
         environment=environment or {},
         spelled=lambda name: f"{function}: {name}",
+        models=own,
     )
 
 

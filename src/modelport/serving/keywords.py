@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypedDict
+
+
+class ModelSettings(TypedDict, total=False):
+    """Settings that one model may have otherwise."""
+
+    trust: bool
+    format: str | None
+    workers: int
+    max_concurrency: int
+    max_batch_size: int
+    max_wait_ms: float | None
+    queue_size: int
+    timeout: float
+    load_timeout: float
 
 
 class AppSettings(TypedDict, total=False):
     """Settings of an application: `create_app`."""
 
+    model_settings: Mapping[str, ModelSettings]
     model_name: str | None
     trust: bool
     format: str | None
@@ -15,6 +31,8 @@ class AppSettings(TypedDict, total=False):
     base_path: str
     workers: int
     max_concurrency: int
+    max_batch_size: int
+    max_wait_ms: float | None
     queue_size: int
     timeout: float
     load_timeout: float

@@ -15,10 +15,11 @@ from modelport.contract.model_options import ModelOptions
 from modelport.engine.spool import Spool
 from modelport.serving.pickling import pickled
 from modelport.settings import Settings
+from modelport.settings.of_models import check_models
 from modelport.sources.near_names import did_you_mean
 from modelport.sources.objects import write_object
 from modelport.sources.presence import check_present
-from modelport.sources.source import NAME, Source, parse_source
+from modelport.sources.source import NAME, Source, parse_sources
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,20 @@ def given_models(models: Sequence[Any], settings: Settings) -> list[Given]:
     """What is to be served; a dictionary names its models.
 
     Raises `ModelLoadError` for a source that cannot be read or does not exist, or a name that cannot be used
-    or is used twice.
+    or is used twice; `SettingsError` for settings of a model that is none of them.
     """
-    options = ModelOptions(trust=settings.trust, format=settings.format or "")
     found: list[Given] = []
     for model in models:
         if isinstance(model, Mapping):
             named = cast("Mapping[Any, Any]", model)
-            found += [_named(str(name), one, options) for name, one in named.items()]
+            found += [_named(str(name), one, settings) for name, one in named.items()]
         else:
-            found.append(_unnamed(model, options))
+            found.append(_unnamed(model, settings))
     names = [one.name for one in found]
     for name in names:
         if names.count(name) > 1:
             raise ModelLoadError(f"two models are called {name!r}; give a dictionary of names and models")
+    check_models(settings, names)
     wanted = settings.model_name
     if wanted is not None:
         found = [one for one in found if one.name == wanted]
@@ -64,21 +65,29 @@ def given_models(models: Sequence[Any], settings: Settings) -> list[Given]:
     return found
 
 
-def _named(name: str, model: Any, options: ModelOptions) -> Given:
+def _named(name: str, model: Any, settings: Settings) -> Given:
     if not NAME.fullmatch(name):
         raise ModelLoadError(f"{name!r} cannot be a model's name (letters, digits, '.', '_', '-')")
     if isinstance(model, (str, os.PathLike)):
-        return parse_source(f"{name}={_text(cast('str | os.PathLike[str]', model))}", options)
+        return _source(f"{name}={_text(cast('str | os.PathLike[str]', model))}", settings)
     return HeldObject(name, model)
 
 
-def _unnamed(model: Any, options: ModelOptions) -> Given:
+def _unnamed(model: Any, settings: Settings) -> Given:
     if isinstance(model, (str, os.PathLike)):
-        return parse_source(_text(cast("str | os.PathLike[str]", model)), options)
+        return _source(_text(cast("str | os.PathLike[str]", model)), settings)
     has_name = inspect.isclass(model) or inspect.isroutine(model) or inspect.ismodule(model)
     named = cast("Any", model if has_name else type(model))
     name = str(named.__name__).rpartition(".")[2].strip("_")
     return HeldObject(name if NAME.fullmatch(name) else "model", model)
+
+
+def _source(text: str, settings: Settings) -> Source:
+    def options_of(model: str) -> ModelOptions:
+        own = settings.of(model)
+        return ModelOptions(trust=own.trust, format=own.format or "")
+
+    return parse_sources([text], options_of)[0]
 
 
 def _text(model: str | os.PathLike[str]) -> str:

@@ -23,14 +23,20 @@ class SettingsError(ValueError):
 @functools.cache
 def setting_types() -> Mapping[str, Any]:
     """The type of each setting by its name."""
-    return types.MappingProxyType(typing.get_type_hints(Settings))
+    hints = typing.get_type_hints(Settings)
+    return types.MappingProxyType({field.name: hints[field.name] for field in setting_fields()})
+
+
+@functools.cache
+def setting_fields() -> tuple[dataclasses.Field[Any], ...]:
+    """The fields of `Settings` that are settings, in their order."""
+    return tuple(field for field in dataclasses.fields(Settings) if DECLARED in field.metadata)
 
 
 @functools.cache
 def declarations() -> Mapping[str, Declared]:
     """How each setting is declared, by its name."""
-    found = {field.name: field.metadata[DECLARED] for field in dataclasses.fields(Settings)}
-    return types.MappingProxyType(found)
+    return types.MappingProxyType({field.name: field.metadata[DECLARED] for field in setting_fields()})
 
 
 def checked_setting(name: str, value: Any, where: str) -> Any:

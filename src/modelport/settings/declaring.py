@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 DECLARED = "declared"
 MOST = 1 << 62  # of any number: frames to workers and databases carry no larger ones
@@ -21,6 +21,8 @@ class Declared:
     option; `short` a short option. `heading` stands above it in --help, if it begins a group.
 
     `of` is who has it: each application; the HTTP server that runs one; or a process that does nothing else.
+    One of an application that is `of_model` may be another for one model. A relative path that `is_path`
+    begins at the file of a service, where it stands in one.
     """
 
     help: str
@@ -35,6 +37,8 @@ class Declared:
     short: str = ""
     heading: str = ""
     of: Literal["application", "server", "process"] = "application"
+    of_model: bool = False
+    is_path: bool = False
 
     def out_of_range(self, value: Any) -> str:
         """What is wrong with a value of the right type; nothing if it can be used."""
@@ -52,6 +56,13 @@ class Declared:
         if not 0 <= value < float("inf"):
             return "is not a number of 0 or more"
         return "" if value <= MOST else f"is too large: it can be {MOST} at most"
+
+
+class Written(NamedTuple):
+    """The value of a setting, and where it was written."""
+
+    value: Any
+    where: str
 
 
 def setting(default: Any, help: str, **known: Any) -> Any:

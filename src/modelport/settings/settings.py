@@ -1,15 +1,17 @@
 """Every setting, once: its name, its type, its default, its range or choices, and what it does.
 
 A setting comes from the command line, a `MODELPORT_*` variable, a TOML file or DEEPaaS's own names; the
-earlier one wins. See `modelport.settings.reading` for how they are read.
+earlier one wins. See `modelport.settings.reading` for how they are read. One model may have some of them
+otherwise, see `modelport.settings.of_models`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from modelport.settings.declaring import setting, words_of
+from modelport.settings.declaring import Written, setting, words_of
 from modelport.settings.sizes import MIB
 from modelport.settings.values import (
     wrong_database,
@@ -22,6 +24,8 @@ from modelport.settings.values import (
     wrong_path,
     wrong_ports,
 )
+
+SOURCE = "source"  # of one model, beside its settings
 
 
 class Mode(StrEnum):
@@ -63,15 +67,26 @@ def mode_named(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How to serve. Sizes are bytes, times seconds; 0 for a size or a timeout means no limit."""
+    """How to serve. Sizes are bytes, times seconds; 0 for a size or a timeout means no limit.
+
+    `models` has what single models have otherwise, by their names: `of` gives the settings of one model.
+    `written` says of each setting that somebody gave where it stands.
+    """
+
+    models: Mapping[str, Mapping[str, Written]] = field(
+        default_factory=dict[str, dict[str, Written]], repr=False
+    )
+    written: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     sources: list[str] = setting(
         [], "the models to serve; every installed deepaas.v2.model entry point if none"
     )
     model_name: str | None = setting(None, "serve only the model of this name", heading="Models and address")
-    trust: bool = setting(False, "load model files that can run code when they are loaded, such as pickles")
+    trust: bool = setting(
+        False, "load model files that can run code when they are loaded, such as pickles", of_model=True
+    )
     format: str | None = setting(
-        None, "the format of the model files, instead of recognising it", wrong=wrong_format
+        None, "the format of the model files, instead of recognising it", wrong=wrong_format, of_model=True
     )
     default_model: str | None = setting(
         None, "the model that the mlup API at the root answers for, if there are several"
@@ -87,9 +102,20 @@ class Settings:
         "worker processes for each model; 0 runs models in a thread of the server, for debugging",
         short="-p",
         heading="Workers and predictions",
+        of_model=True,
     )
     max_concurrency: int = setting(
-        0, "calls that a worker of an asynchronous model runs side by side; 0 leaves it to the model"
+        0,
+        "calls that a worker of an asynchronous model runs side by side; 0 leaves it to the model",
+        of_model=True,
+    )
+    max_batch_size: int = setting(
+        0,
+        "calls that a worker predicts together, of models that take batches; 0 leaves it to the model",
+        of_model=True,
+    )
+    max_wait_ms: float | None = setting(
+        None, "milliseconds that calls wait for a batch to fill; the model says it if not set", of_model=True
     )
     queue_size: int = setting(
         1000,
@@ -97,9 +123,12 @@ class Settings:
         least=1,
         why="at least one call must be able to wait",
         also="max_queue_size",
+        of_model=True,
     )
-    timeout: float = setting(300.0, "seconds a prediction may take, waiting included; then 504")
-    load_timeout: float = setting(900.0, "seconds a model may take to load and warm up")
+    timeout: float = setting(
+        300.0, "seconds a prediction may take, waiting included; then 504", of_model=True
+    )
+    load_timeout: float = setting(900.0, "seconds a model may take to load and warm up", of_model=True)
     drain_timeout: float = setting(30.0, "seconds that running predictions get after SIGTERM")
     kill_grace: float = setting(1.0, "seconds a cancelled call gets before its worker is killed")
     warm: bool = setting(True, "call warm() in every worker before it counts as ready")
@@ -208,6 +237,7 @@ class Settings:
         "folder of jobs and runs: database, files, artifacts; by default .modelport in the working folder if "
         "that is there, else modelport in XDG_DATA_HOME (~/.local/share)",
         heading="Jobs",
+        is_path=True,
     )
     adopt: bool = setting(
         False, "go on with runs, versions and jobs that models of these names have made at other places"
@@ -266,7 +296,10 @@ class Settings:
     )
 
     spool_dir: str | None = setting(
-        None, "folder for uploads while their request lasts (default: the system's)", heading="Files and log"
+        None,
+        "folder for uploads while their request lasts (default: the system's)",
+        heading="Files and log",
+        is_path=True,
     )
     log_level: str = setting(
         LogLevel.INFO.value,
@@ -275,5 +308,14 @@ class Settings:
         normal=str.lower,
         of="process",
     )
-    log_file: str | None = setting(None, "write the log to this file", of="process")
+    log_file: str | None = setting(None, "write the log to this file", of="process", is_path=True)
     debug: bool = setting(False, "log more, and show tracebacks in the log at once", short="-d")
+
+    def of(self, model: str) -> Settings:
+        """The settings of one model: its own over those of all."""
+        own = {name: found for name, found in self.models.get(model, {}).items() if name != SOURCE}
+        if not own:
+            return self
+        where = {name: found.where for name, found in own.items()}
+        values = {name: found.value for name, found in own.items()}
+        return replace(self, **values, written={**self.written, **where})

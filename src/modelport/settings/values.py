@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from modelport.settings.written import NO_DURATION, NO_ORDER, order_of, seconds_of
 
 SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")  # of a path, as it stands in a link (RFC 3986, 3.3)
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 POSTGRES = ("postgresql://", "postgres://", "postgresql+")
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -19,13 +20,13 @@ from typing import Literal
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
 from modelport.home import expanded
+from modelport.settings.values import MODEL_NAME as NAME
 from modelport.sources.mlflow.uris import SCHEME, check_mlflow, parse_uri
 from modelport.sources.model_paths import checked_options, is_model_path
 from modelport.sources.near_names import did_you_mean
 
 SourceKind = Literal["module", "file", "model", "mlflow", "object"]
 ENTRY_POINT_GROUPS = ("deepaas.v2.model", "deepaas.model")  # the second is DEEPaaS's older name
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 NAMED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)=(?P<rest>.+)", re.DOTALL)
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 PYTHON_FILE = re.compile(r"\.py(:[^/]*)?$")
@@ -68,13 +69,16 @@ def parse_source(text: str, options: ModelOptions | None = None) -> Source:
 
     Raises `ModelLoadError` saying what is wrong with it and what to write or do.
     """
-    source = read_source(text)
+    return _checked(read_source(text), text, options or ModelOptions())
+
+
+def _checked(source: Source, text: str, options: ModelOptions) -> Source:
+    """The source, if it may be loaded here, with the options for it."""
     if not NAME.fullmatch(source.name):
         raise ModelLoadError(
             f"{text!r}: {source.name!r} cannot be a model's name (letters, digits, '.', '_', '-'); "
             "write NAME=SOURCE"
         )
-    options = options or ModelOptions()
     if source.kind == "model":
         options = checked_options(source.target, options)
     elif source.kind == "mlflow":
@@ -173,33 +177,55 @@ def _entry_point(entry: str, name: str) -> Source:
 
 
 def parse_sources(
-    texts: list[str], model_name: str | None = None, options: ModelOptions | None = None
+    texts: Sequence[str], options_of: Callable[[str], ModelOptions] | None = None
 ) -> list[Source]:
-    """The models to serve: those named, or every installed entry point; `model_name` picks one.
+    """The models that these sources name, or every installed entry point if there are none.
 
-    `options` are those of every model. Raises `ModelLoadError` for a source that cannot be read or served,
-    a name used twice, or nothing to serve.
+    `options_of` has the options of a model by its name. Raises `ModelLoadError` for a source that cannot be
+    read or served.
     """
-    chosen = options or ModelOptions()
+    options_of = options_of or (lambda name: ModelOptions())
     if texts:
-        sources = [parse_source(text, chosen) for text in texts]
-    else:
-        sources = [replace(source, options=chosen) for source in installed_entry_points().values()]
+        read = [(read_source(text), text) for text in texts]
+        return [_checked(source, text, options_of(source.name)) for source, text in read]
+    return [replace(source, options=options_of(name)) for name, source in installed_entry_points().items()]
+
+
+def to_serve(sources: Sequence[Source], model_name: str | None = None) -> list[Source]:
+    """The sources to serve: all, or the one of this name.
+
+    Raises `ModelLoadError` for a name used twice, or nothing to serve.
+    """
+    chosen = list(sources)
     if model_name is not None:
-        known = ", ".join(source.name for source in sources) or "none"
-        sources = [source for source in sources if source.name == model_name]
-        if not sources:
+        known = [source.name for source in sources]
+        chosen = [source for source in sources if source.name == model_name]
+        if not chosen:
             raise ModelLoadError(
-                f"no model is called {model_name!r} (there is: {known})"
-                + did_you_mean(model_name, known.split(", "))
+                f"no model is called {model_name!r} (there is: {', '.join(known) or 'none'})"
+                + did_you_mean(model_name, known)
             )
-    if not sources:
+    if not chosen:
         raise ModelLoadError(
             "there is no model to serve: name one (modelport serve path/to/model.py) or install a package "
             "that has an entry point in the group deepaas.v2.model"
         )
-    names = [source.name for source in sources]
-    for source in sources:
+    names = [source.name for source in chosen]
+    for source in chosen:
         if names.count(source.name) > 1:
             raise ModelLoadError(f"two models are called {source.name!r}; name one of them: OTHER={source}")
-    return sources
+    return chosen
+
+
+def beside(text: str, folder: Path) -> str:
+    """A source string whose path, if it is a relative one, begins at a folder.
+
+    Names of modules and entry points, and what MLflow has, stay as they are.
+    """
+    named = NAMED.fullmatch(text)
+    name, rest = (f"{named['name']}=", named["rest"]) if named is not None else ("", text)
+    if rest.startswith(("entrypoint:", SCHEME, "~", "/")):
+        return text
+    there = str(folder / rest)
+    is_path = PYTHON_FILE.search(rest) or is_model_path(there if (folder / rest).exists() else rest)
+    return f"{name}{there}" if is_path else text

@@ -75,7 +75,7 @@ class LongPredictions:
 
     async def _check_room(self, pool: Pool) -> None:
         """Raise `Problem` if as many predictions wait as the queue holds."""
-        most = self.settings.queue_size
+        most = pool.settings.queue_size
         store = self.submission.jobs.store
         if await store.count(pool.name, "predict", State.QUEUED, most) >= most:
             raise Problem(503, QUEUE_FULL, [("Retry-After", "1")], queue_full=True)

@@ -51,7 +51,7 @@ class LocalEngine:
         await asyncio.to_thread(self.spool.open)
         self._watching = asyncio.create_task(self._watch())  # it takes a while, and nothing waits for it
         for source in self.sources:
-            self.pools[source.name] = ModelPool(source, self.settings, self.spool)
+            self.pools[source.name] = ModelPool(source, self.settings.of(source.name), self.spool)
 
     async def _watch(self) -> DeathWatch | None:
         try:
@@ -73,7 +73,7 @@ class LocalEngine:
 
     def new_pool(self, source: Source, version: int) -> ModelPool:
         """A pool for a version of a model, without workers yet; it is stopped with the engine."""
-        pool = ModelPool(source, self.settings, self.spool, version)
+        pool = ModelPool(source, self.settings.of(source.name), self.spool, version)
         self.beside.add(pool)
         return pool
 
@@ -128,10 +128,10 @@ class LocalEngine:
         `saved` names a version; without it, it is the one that is live.
         """
         if kind == "train":
-            return rules_of(self.source(name), self.settings, self.spool)
+            return rules_of(self.source(name), self.settings.of(name), self.spool)
         if saved is None:
             return self.pools[name].make_load()
-        return rules_of(self.saved_source(name, saved), self.settings, self.spool)
+        return rules_of(self.saved_source(name, saved), self.settings.of(name), self.spool)
 
     def next_id(self) -> int:
         """A number for a call, unique in this server."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
+from modelport.contract.model_options import ModelOptions
 from modelport.engine.spool import Spool
 from modelport.guards.table_limits import TableLimits
 from modelport.settings import Settings
@@ -25,9 +26,7 @@ def rules_of(source: Source, settings: Settings, spool: Spool) -> Load:
         allow_url_inputs=settings.allow_url_inputs,
         max_url_bytes=settings.client_max_size or (1 << 40),
         json_depth=settings.json_depth,
-        options=structs.replace(
-            source.options, max_concurrency=settings.max_concurrency or source.options.max_concurrency
-        ),
+        options=_options(source.options, settings),
         hide_errors=settings.hide_model_errors,
         max_rows=settings.throttling_max_request_len or 0,
         saved=source.saved,
@@ -37,4 +36,15 @@ def rules_of(source: Source, settings: Settings, spool: Spool) -> Load:
             rows=settings.max_table_rows,
             size=settings.max_table_bytes,
         ),
+    )
+
+
+def _options(options: ModelOptions, settings: Settings) -> ModelOptions:
+    """The options of a source, with what the settings say of its calls."""
+    waits = options.max_wait_ms if settings.max_wait_ms is None else settings.max_wait_ms
+    return structs.replace(
+        options,
+        max_concurrency=settings.max_concurrency or options.max_concurrency,
+        max_batch_size=settings.max_batch_size or options.max_batch_size,
+        max_wait_ms=waits,
     )

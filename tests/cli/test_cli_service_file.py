@@ -1,0 +1,95 @@
+"""A whole service as one file, and settings of one model on the command line: the server that they make."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from cli_process import modelport
+from serving import Server, serving, wait_until
+
+SLOW = """
+import time
+
+def predict(seconds: float = 0) -> float:
+    time.sleep(seconds)
+    return seconds
+"""
+SERVICE = """
+sources = ["plain=code/slow.py"]
+data_dir = "kept"
+
+[models.hasty]
+source = "code/slow.py"
+timeout = 0.3
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("service")
+    (folder / "code").mkdir()
+    (folder / "code" / "slow.py").write_text(SLOW)
+    (folder / "service.toml").write_text(SERVICE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Server]:
+    with serving(str(folder / "service.toml"), "--model", "plain:workers=2", MODELPORT_WORKERS="1") as server:
+        yield server
+
+
+def test_a_service_is_one_file_whose_paths_begin_where_it_is(server: Server) -> None:
+    listed = server.client.get("/v2/models/").json()["models"]
+    assert [model["name"] for model in listed] == ["plain", "hasty"]
+
+
+def test_a_setting_of_one_model_holds_for_that_model_alone(server: Server) -> None:
+    late = server.client.post("/v2/models/hasty/predict", json={"seconds": 30})
+    assert (late.status_code, "longer than 0.3 s" in late.text) == (504, True)
+    assert server.client.post("/v2/models/plain/predict", json={"seconds": 0.5}).json() == 0.5
+
+
+def test_a_model_has_the_workers_that_an_option_gives_it(server: Server) -> None:
+    def workers() -> int:
+        children = psutil.Process(server.process.pid).children()
+        return sum("modelport.worker" in child.cmdline() for child in children)
+
+    wait_until(lambda: workers() == 3, lambda: f"{workers()} workers\n{server.log}", 30)
+
+
+def test_other_models_with_the_settings_of_a_service_are_those_of_the_command(folder: Path) -> None:
+    with serving("code/slow.py", "--config", "service.toml", cwd=folder) as server:
+        assert [model["name"] for model in server.client.get("/v2/models/").json()["models"]] == ["slow"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["service.toml", "code/slow.py"], "service.toml: a file of settings names its models itself"),
+        (["service.toml", "--config", "b.toml"], "service.toml: there is a second file of settings, b.toml"),
+        (["nothere.toml"], "nothere.toml: there is no such file"),
+        (["service.toml", "--model", "hastie:workers=2"], "is called 'hastie'; did you mean 'hasty'?"),
+        (["service.toml", "--model", "hasty:wokers=2"], "'wokers' of one model; did you mean 'workers'?"),
+        (["service.toml", "--model-name", "hast"], "no model is called 'hast' (there is: plain, hasty)"),
+    ],
+)  # fmt: skip
+def test_a_mistake_ends_the_start_with_what_to_do(folder: Path, arguments: list[str], said: str) -> None:
+    done = modelport("serve", "--port", "0", *arguments, cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_one_model_alone_may_be_trusted(tmp_path: Path) -> None:
+    for name in ("mine", "theirs"):
+        (tmp_path / f"{name}.pkl").write_bytes(pickle.dumps(len))
+    done = modelport(
+        "serve", "--port", "0", "--model", "mine:trust=true", "mine.pkl", "theirs.pkl", cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: theirs.pkl")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -11,6 +12,8 @@ from pydantic import AfterValidator
 import modelport
 
 RAN: list[str] = []
+KEPT: list[bytes] = []
+MIB = 1 << 20
 
 
 class Orders(modelport.Model):
@@ -19,8 +22,7 @@ class Orders(modelport.Model):
     def predict(self, text: str = "", port: int = 0, do: str = "") -> dict[str, Any]:
         RAN.append(text)
         if port:
-            with socket.create_connection(("127.0.0.1", port)) as gate:
-                gate.recv(1)
+            wait_at(port)
         if do == "print":
             print(text)
         if do == "leave":
@@ -69,3 +71,37 @@ class DeadlyArguments(Orders):
         self, text: Annotated[str, AfterValidator(deadly)] = "", port: int = 0, do: str = ""
     ) -> dict[str, Any]:
         return super().predict(text, port, do)
+
+
+class Hoarder(modelport.Model):
+    """Takes memory for its call, or for good."""
+
+    def predict(self, keep: int = 0, take: int = 0, port: int = 0) -> int:
+        KEPT.append(b"k" * keep * MIB)
+        taken = b"t" * take * MIB
+        if port:
+            wait_at(port)
+        del taken
+        return os.getpid()
+
+
+class Fickle(modelport.Model):
+    """Cannot be loaded, or waits at a gate while it is, if a file says so. The file may come later."""
+
+    def __init__(self) -> None:
+        file = Path(os.environ["FICKLE"])
+        said = file.read_text() if file.exists() else ""
+        if said.isdecimal():
+            wait_at(int(said))
+        elif said:
+            raise ValueError(said)
+
+    def predict(self, port: int = 0) -> int:
+        if port:
+            wait_at(port)
+        return os.getpid()
+
+
+def wait_at(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as gate:
+        gate.recv(1)

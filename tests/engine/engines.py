@@ -43,7 +43,7 @@ class Submitted:
         answer = await self.answer()
         assert answer.status == 200, answer
         value = json.loads(answer.body)
-        return value.get("predictions", value)
+        return value.get("predictions", value) if isinstance(value, dict) else value
 
 
 class Running:
@@ -87,6 +87,12 @@ async def running(kind: str, spool: Path, **settings: Any) -> AsyncIterator[Runn
         gate.close()
         await engine.stop(at_once=True)
     assert not any(spool.glob("*"))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Look again and again until `condition` holds, for what no event tells."""
+    while not condition():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:

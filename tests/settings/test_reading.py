@@ -36,6 +36,7 @@ WRONG_FILES = {
     "out of range": ("port = 65536\n", "port: 65536 is not between 0 and 65535"),
     "negative": ("timeout = -1.0\n", "timeout: -1.0 is not a number of 0 or more"),
     "no level": ('log_level = "loud"\n', "log_level: 'loud' is none of debug, info, warning, error"),
+    "no size": ('memory_limit = "2 gallons"\n', "memory_limit: '2 gallons' is no size; write for example 2G"),
     "no duration": ('keep_jobs = "a month"\n', "keep_jobs: 'a month' is no duration; write for example 30d"),
     "a secret, no text": ("webhook_secret = 1234\n", "webhook_secret: the value is not a value of type"),
     "another database": (

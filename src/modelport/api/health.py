@@ -8,7 +8,7 @@ from starlette.responses import Response
 from modelport.api.answers import json_response
 from modelport.api.named_models import find_pool
 from modelport.api.resources.server import Live, ModelReady, ModelState, Ready
-from modelport.engine.ports import Engine, Pool, PoolState
+from modelport.engine.ports import Engine, Pool
 
 
 class Health:
@@ -31,11 +31,18 @@ class Health:
     async def model_ready(self, request: Request) -> Response:
         """`GET /v2/models/{model}/ready` (Open Inference Protocol)."""
         pool = find_pool(self.engine, request.path_params["model"])
-        ready = pool.state is PoolState.READY and not self.engine.draining
+        ready = pool.state.answers and not self.engine.draining
         return json_response(ModelReady(pool.name, ready), status=200 if ready else 503)
 
 
 def _state(pool: Pool) -> ModelState:
     if pool.ready_seconds is None:
         return ModelState(pool.state, pool.error)
-    return ModelState(pool.state, pool.error, round(pool.ready_seconds, 3), pool.workers_ready, pool.restarts)
+    return ModelState(
+        pool.state,
+        pool.error,
+        round(pool.ready_seconds, 3),
+        pool.workers_ready,
+        pool.restarts,
+        pool.memory_replacements,
+    )

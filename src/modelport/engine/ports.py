@@ -26,19 +26,34 @@ from modelport.worker.frames import Kind, Load
 
 
 class PoolState(enum.StrEnum):
-    """Where a model is in its life. It may answer in `READY` only."""
+    """Where a model is in its life."""
 
     WAITING = "waiting"
     LOADING = "loading"
     WARMING = "warming"
     READY = "ready"
+    IDLE = "idle"  # nobody has asked it for a while: its workers have ended, and the next call starts them
+    WAKING = "waking"  # that call has come
+    UNLOADING = "unloading"  # somebody has said so: what runs ends, then the workers do
+    UNLOADED = "unloaded"
     FAILED = "failed"
     STOPPED = "stopped"
 
     @property
-    def has_workers(self) -> bool:
-        """False before the start, and after what has ended every worker."""
-        return self in (PoolState.LOADING, PoolState.WARMING, PoolState.READY)
+    def answers(self) -> bool:
+        """True if calls are answered, some of them once the model is loaded again."""
+        return self in (PoolState.READY, PoolState.IDLE, PoolState.WAKING)
+
+    @property
+    def is_unloaded(self) -> bool:
+        """True if somebody has said that it is not to be loaded."""
+        return self in (PoolState.UNLOADING, PoolState.UNLOADED)
+
+    @property
+    def may_have_workers(self) -> bool:
+        """False before the start, and after what has ended every worker for good."""
+        gone = (PoolState.WAITING, PoolState.UNLOADED, PoolState.FAILED, PoolState.STOPPED)
+        return self not in gone
 
 
 class Refused(Problem):
@@ -72,6 +87,7 @@ class Pool(Protocol):
     takes_base64: bool  # true if JSON may hold files of predict()
     ready_seconds: float | None
     restarts: int
+    memory_replacements: int  # workers that were replaced because of their memory
     output: Output
     settled: asyncio.Event  # set once the model is ready or has failed
     observers: tuple[Observer, ...]
@@ -94,12 +110,20 @@ class Pool(Protocol):
         """Have as many workers as settings say, and wait until those that were missing are ready, too."""
         ...
 
+    def load(self) -> None:
+        """Begin to load what is unloaded, idle or has failed; `settled` tells how that ends."""
+        ...
+
+    async def unload(self, seconds: float) -> None:
+        """Take no more calls, give those that run so long to end, and end the workers, until `load`."""
+        ...
+
     def held(self) -> AbstractContextManager[None]:
         """Keep the pool from being unloaded: a request is on its way to it."""
         ...
 
     def check_open(self) -> None:
-        """Raise `Refused` if a call would not be taken now."""
+        """Raise `Refused` if a call would not be taken now. One that is idle begins to load."""
         ...
 
     def submit(self, call: Call, deliver: Deliver) -> Pending:

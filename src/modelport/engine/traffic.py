@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelport.engine.ports import Pool, PoolState
+from modelport.engine.ports import Pool
 
 
 class _Share:
@@ -29,10 +29,10 @@ class Shares:
         self._shares = [_Share(None, rest), *(_Share(pool, weight) for pool, weight in others)]
 
     def choose(self, live: Pool) -> Pool:
-        """The pool for the next call; the live one stands in for one that is not ready."""
+        """The pool for the next call; the live one stands in for one that cannot answer."""
         for share in self._shares:
             share.owed += share.weight
         chosen = max(self._shares, key=lambda share: share.owed)
         chosen.owed -= 1.0
         pool = chosen.pool
-        return pool if pool is not None and pool.state is PoolState.READY else live
+        return pool if pool is not None and pool.state.answers else live

@@ -10,7 +10,7 @@ import msgspec
 
 from modelport.contract.calls import Answer, Call
 from modelport.engine.pending import Deliver, Pending
-from modelport.engine.ports import Pool, PoolState, Refused
+from modelport.engine.ports import Pool, Refused
 
 KEPT_CALLS = 20
 KEPT_BYTES = 64 * 1024  # of a body, at most
@@ -64,7 +64,7 @@ class Shadow:
 
     def copy(self, call: Call, deliver: Deliver) -> Deliver:
         """Give the version a copy of a call; returns who compares the answers and delivers the first."""
-        if self._in_flight >= MAX_COPIES or self.pool.state is not PoolState.READY:
+        if self._in_flight >= MAX_COPIES or not self.pool.state.answers:
             self.dropped += 1
             return deliver
         pair = _Pair(self, deliver)

@@ -81,6 +81,8 @@ class Promotions:
             if pool is self.engine.pools[model] and await self._is_live(model, asked.version):
                 return {"model": model, "version": asked.version, "before": before, "changed": False}
             await pool.grow()
+            if pool.state is PoolState.FAILED:  # it was idle, and cannot be loaded any more
+                raise RunError(503, f"version {asked.version} of {model!r} could not be loaded")
             report = await self._checked(model, pool, asked)
             failpoints.reach("promotion.checked")
             await self._move(model, pool, asked, report)
@@ -93,7 +95,7 @@ class Promotions:
     async def _checked(self, model: str, pool: Pool, asked: PromotionRequest) -> dict[str, Any]:
         """What the checks found. Raises `RunError` if that keeps the version from becoming live."""
         live = self.engine.pools[model]
-        comparable = pool is not live and live.state is PoolState.READY
+        comparable = pool is not live and live.state.answers
         if asked.kind == ROLLBACK or not comparable or pool.signature is None:
             is_unchecked = asked.kind != ROLLBACK and pool is not live
             said = warnings(None, pool.signature, asked.limits) if is_unchecked else []

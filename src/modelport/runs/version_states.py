@@ -39,7 +39,7 @@ import asyncio
 import enum
 from collections.abc import Iterator
 
-from modelport.engine.ports import Pool, PoolState
+from modelport.engine.ports import Pool
 
 Key = tuple[str, int]
 
@@ -145,7 +145,7 @@ class Residents:
         key = (before.name, before.version)
         record = self.of(key)
         if record.pool is before and record.state is VersionState.LIVE:
-            if not before.state.has_workers:
+            if not before.state.may_have_workers:
                 record.move(VersionState.ABSENT, None)
             elif before.signature is None:
                 record.move(VersionState.LOADING, before)
@@ -191,6 +191,6 @@ class Residents:
         return self.over() > 0 or any(record.removed and record.has_place for record in self)
 
     def ready(self, model: str) -> set[int]:
-        """The versions of a model that can answer now."""
-        ready = [r for r in self if r.pool is not None and r.pool.state is PoolState.READY]
+        """The versions of a model that can answer, some once they are awake."""
+        ready = [r for r in self if r.pool is not None and r.pool.state.answers]
         return {record.key[1] for record in ready if record.key[0] == model}

@@ -79,7 +79,7 @@ class Versions:
         record = self._residents.get((model, version))
         if record is None or record.pool is None or record.removed:
             return None
-        if record.pool.state is not PoolState.READY:
+        if not record.pool.state.answers:
             return None
         record.used_at = asyncio.get_running_loop().time()
         return record.pool
@@ -116,9 +116,9 @@ class Versions:
         self._tidy()
 
     def loaded(self, model: str) -> set[int]:
-        """The versions of a model that have workers now."""
+        """The versions of a model that can answer, some once they are awake."""
         live = self.engine.pools[model]
-        return self._residents.ready(model) | ({live.version} if live.state is PoolState.READY else set())
+        return self._residents.ready(model) | ({live.version} if live.state.answers else set())
 
     def saved(self, run: Run) -> str:
         """Where the model that a run has saved is."""

@@ -18,6 +18,8 @@ class ModelSettings(TypedDict, total=False):
     queue_size: int
     timeout: float
     load_timeout: float
+    memory_limit: str
+    idle_unload: str
 
 
 class AppSettings(TypedDict, total=False):
@@ -39,6 +41,8 @@ class AppSettings(TypedDict, total=False):
     drain_timeout: float
     kill_grace: float
     warm: bool
+    memory_limit: str
+    idle_unload: str
     keep_going: bool
     client_max_size: int
     json_max_size: int

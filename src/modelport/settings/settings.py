@@ -23,6 +23,7 @@ from modelport.settings.values import (
     wrong_origins,
     wrong_path,
     wrong_ports,
+    wrong_size,
 )
 
 SOURCE = "source"  # of one model, beside its settings
@@ -132,6 +133,20 @@ class Settings:
     drain_timeout: float = setting(30.0, "seconds that running predictions get after SIGTERM")
     kill_grace: float = setting(1.0, "seconds a cancelled call gets before its worker is killed")
     warm: bool = setting(True, "call warm() in every worker before it counts as ready")
+    memory_limit: str = setting(
+        "0",
+        "memory of a worker process, such as 2G: above it a worker is replaced after its call, at twice that "
+        "it is killed; 0 for no limit",
+        wrong=wrong_size,
+        of_model=True,
+    )
+    idle_unload: str = setting(
+        "0",
+        "how long nobody asks a model, such as 10m, until its workers end; the next call loads it again; 0 "
+        "keeps it loaded",
+        wrong=wrong_duration,
+        of_model=True,
+    )
     keep_going: bool = setting(False, "stay up although no model could be loaded")
 
     client_max_size: int = setting(

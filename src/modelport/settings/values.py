@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from modelport.settings.written import NO_DURATION, NO_ORDER, order_of, seconds_of
+from modelport.settings.written import NO_DURATION, NO_ORDER, NO_SIZE, order_of, seconds_of, size_of
 
 SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")  # of a path, as it stands in a link (RFC 3986, 3.3)
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -44,6 +44,15 @@ def wrong_duration(text: str) -> str:
         seconds_of(text)
     except ValueError:
         return f"{NO_DURATION}, and 0 for ever"
+    return ""
+
+
+def wrong_size(text: str) -> str:
+    """Of a size."""
+    try:
+        size_of(text)
+    except ValueError:
+        return f"{NO_SIZE}, and 0 for no limit"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What people write as one word: durations such as `30d`, and orders of runs such as `f1:max`."""
+"""What people write as one word: durations (`30d`), sizes (`2G`), orders of runs (`f1:max`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import NamedTuple
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 WRITTEN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw]?)")
 NO_DURATION = "is no duration; write for example 30d, 12h, 45m or 90s"
+SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+WRITTEN_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:(?<=[kmgt])i)?b?")
+NO_SIZE = "is no size; write for example 2G, 512M or a number of bytes"
 NO_ORDER = "is no order of runs; write NAME:max or NAME:min, such as f1:max"
 
 
@@ -17,6 +20,14 @@ def seconds_of(text: str) -> float:
     if found is None:
         raise ValueError(f"{text!r} {NO_DURATION}")
     return float(found[1]) * UNITS[found[2] or "s"]
+
+
+def size_of(text: str) -> int:
+    """Bytes of a size; a bare number is bytes, K, M, G and T are powers of 1024. Raises `ValueError`."""
+    found = WRITTEN_SIZE.fullmatch(text.strip().lower())
+    if found is None:
+        raise ValueError(f"{text!r} {NO_SIZE}")
+    return int(float(found[1]) * SIZES[found[2]])
 
 
 class Order(NamedTuple):

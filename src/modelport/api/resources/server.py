@@ -30,13 +30,14 @@ class ModelReady(msgspec.Struct):
 
 
 class ModelState(msgspec.Struct, omit_defaults=True):
-    """How a model is doing; the last three from when it has been ready once."""
+    """How a model is doing; the last four from when it has been ready once."""
 
     state: str
     error: str = ""
     seconds_to_ready: float | UnsetType = UNSET
     workers_ready: int | UnsetType = UNSET
     restarts: int | UnsetType = UNSET
+    memory_replacements: Annotated[int, words("Workers that were over memory_limit")] = 0
 
 
 class Ready(msgspec.Struct, omit_defaults=True):

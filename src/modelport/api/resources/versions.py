@@ -34,7 +34,7 @@ class ModelVersion(msgspec.Struct):
     version: VersionNumber
     run_id: Annotated[str | None, words("The run that made it")]
     aliases: list[str]
-    loaded: Annotated[bool, words("Whether it has workers now")]
+    loaded: Annotated[bool, words("Whether it answers without being loaded, or when it is awake again")]
     created_at: Time
     performance: Performance
     links: Links

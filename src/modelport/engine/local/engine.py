@@ -92,7 +92,7 @@ class LocalEngine:
             return pool
         assert isinstance(pool, ModelPool)  # it came from `new_pool`
         self.beside.discard(pool)
-        if before.state.has_workers:
+        if before.state.may_have_workers:
             self.beside.add(before)
         else:
             before.settled.set()  # nobody will start it any more
@@ -142,8 +142,9 @@ class LocalEngine:
         return f"{self.instance}-{call_id:x}"
 
     def ready(self) -> bool:
-        """True when every model can answer."""
-        return bool(self.pools) and all(pool.state is PoolState.READY for pool in self.pools.values())
+        """True when every model can answer that is to be loaded."""
+        states = [pool.state for pool in self.pools.values()]
+        return bool(states) and all(state.answers or state.is_unloaded for state in states)
 
     async def settled(self) -> None:
         """Wait until each model is ready or has failed."""

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
+import math
 from collections.abc import Coroutine, Generator
 from typing import Any
 
 from modelport.contract.calls import Call
 from modelport.contract.signature import Signature, VerbName
 from modelport.engine.local.backoff import LONGEST_DELAY, Backoff
+from modelport.engine.local.crew import Crew
 from modelport.engine.local.load_rules import rules_of
 from modelport.engine.local.scheduler import Scheduler
 from modelport.engine.local.served_words import log_served
+from modelport.engine.local.upkeep import Upkeep
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
@@ -26,7 +28,7 @@ from modelport.worker.frames import Failed, FrameError, Kind, Load, Ready, State
 
 log = logging.getLogger("modelport.engine")
 
-TOGETHER = max((os.cpu_count() or 1) // 2, 1)
+ON_THE_WAY = (PoolState.LOADING, PoolState.WARMING, PoolState.WAKING)
 
 
 class ModelPool:
@@ -51,17 +53,22 @@ class ModelPool:
         self.started_at = 0.0
         self.ready_seconds: float | None = None
         self.restarts = 0
-        self.workers: list[Worker] = []
+        self.memory_replacements = 0  # workers that were replaced because of their memory
         self.settled = asyncio.Event()  # set once the model is ready or has failed
         self.scheduler = Scheduler(self.name, settings, self)
         self._spool = spool
         self._loop = asyncio.get_running_loop()
         self.output = Output(self.name, self._loop.time)
+        self._crew = Crew(self, settings, self.output, spool.root)
+        self.workers = self._crew.workers
         self._backoff = Backoff()
+        self._upkeep = Upkeep(self, self._crew, settings)
+        self._keeping: asyncio.Task[None] | None = None
+        self._is_up = False  # a worker has been ready since the last start
+        self._again_at = 0.0  # when a model that could not be loaded again is tried once more; 0 for never
+        self._again = Backoff()
         self._draining = False
         self._holders = 0
-        self._growing = asyncio.Lock()
-        self._replacing = 0  # workers that have ended, and whose successors come after a while
         self.observers: tuple[Observer, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -69,29 +76,56 @@ class ModelPool:
 
     def start(self, workers: int | None = None) -> None:
         """Start the workers. Returns at once; `settled` tells when the model is ready or has failed."""
-        self.state = PoolState.LOADING
+        self._crew.wanted = max(self.settings.workers, 1) if workers is None else workers
+        self._begin(PoolState.LOADING, self._crew.wanted)
+
+    def _begin(self, state: PoolState, workers: int) -> None:
+        self.state = state
+        self.error = ""
+        self._is_up = False
+        self._again_at = 0.0
         self.started_at = self._loop.time()
-        for _ in range(max(self.settings.workers, 1) if workers is None else workers):
-            self._spawn()
+        for _ in range(workers):
+            self._crew.spawn()
+        if self._upkeep.is_needed and (self._keeping is None or self._keeping.done()):
+            self._keeping = self.own(self._upkeep.run())
 
     async def grow(self) -> None:
-        """Have as many workers as settings say, and wait until those that were missing are ready, too.
+        """Have as many workers as settings say, and wait until those that were missing are ready, too."""
+        self._wake()
+        self._crew.wanted = max(self.settings.workers, 1)
+        await self._crew.fill()
 
-        No more than half of the processors load at a time: the others are for what is answered meanwhile.
-        """
-        async with self._growing:
-            while self.state is PoolState.READY:
-                for _ in range(min(TOGETHER, self._missing)):
-                    self._spawn()
-                for worker in list(self.workers):
-                    await worker.settled.wait()
-                if self._missing <= 0:
-                    return
+    def load(self) -> None:
+        """Begin to load what is unloaded, idle or has failed; `settled` tells how that ends."""
+        self._wake()
+        if self.state in (PoolState.UNLOADED, PoolState.FAILED):
+            self.settled.clear()
+            self._begin(PoolState.LOADING, self._crew.wanted)
 
-    @property
-    def _missing(self) -> int:
-        """How many workers there should be more, beside those that are about to be replaced."""
-        return self.settings.workers - len(self.workers) - self._replacing
+    def _wake(self) -> None:
+        """Load an idle model again: one worker first, which is soonest there; the others follow it."""
+        if self.state is PoolState.IDLE:
+            log.info("%s: it is asked again, and loads", self.name)
+            self._begin(PoolState.WAKING, 1)
+
+    async def unload(self, seconds: float) -> None:
+        """Take no more calls, give those that run so long to end, and end the workers, until `load`."""
+        if self.state in (PoolState.UNLOADED, PoolState.STOPPED):
+            return
+        self.state = PoolState.UNLOADING
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.scheduler.drained()
+        self.scheduler.answer_all(503, f"the model {self.name!r} is being unloaded")
+        dismissed = self._crew.dismissed()
+        await asyncio.gather(*(worker.stop() for worker in dismissed))
+        for worker in dismissed:
+            self.scheduler.on_lost(worker, "unloaded", retry=False)
+        if not self._draining:  # else the server stops, or has stopped
+            self.state = PoolState.UNLOADED
+            log.info("%s: unloaded", self.name)
+        self.settled.set()
 
     @contextlib.contextmanager
     def held(self) -> Generator[None]:
@@ -105,46 +139,29 @@ class ModelPool:
     @property
     def workers_ready(self) -> int:
         """How many workers can take a call."""
-        return sum(1 for worker in self.workers if worker.ready)
+        return self._crew.ready
 
     @property
     def is_idle(self) -> bool:
         """True if nobody has a call here, or is about to make one."""
         return not self._holders and not self.scheduler.pending
 
-    def _spawn(self) -> None:
-        worker = Worker(
-            self, self.make_load(), self.output, self._spool.root, in_thread=self.settings.workers == 0
-        )
-        self.workers.append(worker)
-        self._own(self._start(worker))
-
-    async def _start(self, worker: Worker) -> None:
-        try:
-            await worker.start()
-            async with asyncio.timeout(self.settings.load_timeout or None):
-                await worker.settled.wait()
-        except TimeoutError:  # before OSError, whose kind it is
-            worker.kill(f"it did not load within {self.settings.load_timeout:g} s")
-        except Exception as error:  # whatever it is, the model must not stay as if it still loaded
-            if not isinstance(error, (OSError, FrameError)):
-                log.exception("%s: a worker could not be started", self.name)
-            worker.fail_to_start(f"it could not be started: {error}")
-
     def make_load(self) -> Load:
         """What a process that serves this model has to load, and how it has to answer."""
         return rules_of(self.source, self.settings, self._spool)
 
-    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+    def own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a task that ends with the pool."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("%s: supervision failed", self.name, exc_info=task.exception())
-            if self.state in ("waiting", "loading", "warming") and not (self.workers or self._replacing):
+            if self.state in ("waiting", "loading", "warming") and not (self.workers or self._crew.replacing):
                 self._fail(f"its supervision failed: {task.exception()}")  # nobody else would say so
 
     async def drained(self) -> None:
@@ -167,11 +184,11 @@ class ModelPool:
         self.state = PoolState.STOPPED
         self.scheduler.answer_all(503, "the server is stopping")
         self.scheduler.close()
-        workers, self.workers = self.workers, []
+        workers = self._crew.dismissed()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*(worker.stop(at_once=at_once) for worker in workers))
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._crew.ending, return_exceptions=True)
         self.settled.set()
 
     # -- calls -------------------------------------------------------------------------------------
@@ -180,13 +197,26 @@ class ModelPool:
         """Raise `Refused` if a call would not be taken now."""
         if self._draining:
             raise Refused(503, "the server is stopping", 1)
-        if self.state is PoolState.FAILED:
-            raise Refused(503, f"the model {self.name!r} could not be loaded")
-        if self.signature is None:
-            raise Refused(503, f"the model {self.name!r} is {self.state}", 1)
+        if self.state is not PoolState.READY:
+            self._check_state()
         if self.scheduler.waiting >= self.settings.queue_size:
             waiting = f"{self.scheduler.waiting} calls wait for the model {self.name!r} already"
             raise Refused(503, waiting, 1, queue_full=True)
+
+    def _check_state(self) -> None:
+        """Raise `Refused` if the model cannot be asked; let one be loaded that can be by being asked."""
+        self._wake()
+        if self.state.is_unloaded:
+            path = f"/v2/repository/models/{self.name}/load"
+            raise Refused(503, f"the model {self.name!r} is unloaded; a POST to {path} loads it")
+        if self.state is PoolState.FAILED:
+            left = self._again_at - self._loop.time()
+            if left > 0 or not self._again_at:
+                why = f"the model {self.name!r} could not be loaded"
+                raise Refused(503, why, math.ceil(left) if self._again_at else None)
+            self._begin(PoolState.LOADING, 1)
+        if self.signature is None:
+            raise Refused(503, f"the model {self.name!r} is {self.state}", 1)
 
     def submit(self, call: Call, deliver: Deliver) -> Pending:
         """Queue a call; `deliver` gets its answer, once.
@@ -200,6 +230,7 @@ class ModelPool:
 
     def submit_aside(self, call: Call, deliver: Deliver) -> Pending:
         """Queue a call that is none of a client's: no observer sees it, and a full queue takes it."""
+        self._wake()
         return self.scheduler.submit(call, deliver)
 
     def cancel(self, pending: Pending) -> None:
@@ -218,7 +249,7 @@ class ModelPool:
 
     def discard(self, call_id: int) -> None:
         """Remove the files of a call that nobody waits for, now that no worker writes them any more."""
-        self._own(asyncio.to_thread(self._spool.remove, self._spool.folder_of(call_id)))
+        self.own(asyncio.to_thread(self._spool.remove, self._spool.folder_of(call_id)))
 
     # -- what workers tell -------------------------------------------------------------------------
 
@@ -228,19 +259,25 @@ class ModelPool:
             self.scheduler.on_answers(worker, message)
         elif kind == Kind.CHUNK:
             self.scheduler.on_chunk(worker, message)
+        elif kind < Kind.STATE:
+            raise FrameError(f"a worker sends no frames of kind {kind}")
+        elif worker not in self.workers:
+            pass  # it ends, whatever it says
         elif kind == Kind.READY:
             self._on_ready(worker, message)
         elif kind == Kind.FAILED:
             self._on_failed(worker, message)
-        elif kind == Kind.STATE and self.signature is None:
+        elif kind == Kind.STATE and self.signature is None and self.state in ON_THE_WAY:
             state: State = message
             if state.state in (PoolState.LOADING, PoolState.WARMING):
                 self.state = PoolState(state.state)
                 log.info("%s: %s", self.name, self.state)
-        elif kind < Kind.STATE:
-            raise FrameError(f"a worker sends no frames of kind {kind}")
 
     def _on_ready(self, worker: Worker, ready: Ready) -> None:
+        too_large = self._upkeep.why_too_large(worker)
+        if too_large:
+            worker.kill(too_large)
+            return
         worker.ready = True
         worker.ready_at = self._loop.time()
         worker.settled.set()
@@ -255,8 +292,12 @@ class ModelPool:
         else:
             seconds = ready.load_seconds + ready.warm_seconds
             log.info("%s: a new worker is ready after %.1f s", self.name, seconds)
-        if self.state is not PoolState.READY:
+        self._is_up = True
+        self._again = Backoff()
+        if self.state in ON_THE_WAY:
             self.state = PoolState.READY
+            if self._crew.missing > 0:
+                self.own(self._crew.fill())
         self.settled.set()
         self.scheduler.wake()
 
@@ -272,15 +313,15 @@ class ModelPool:
         if worker not in self.workers:
             return
         self.workers.remove(worker)
-        self._own(worker.clean_up())
+        self.own(worker.clean_up())
         self.scheduler.on_lost(worker, reason, retry=self.state is not PoolState.STOPPED)
-        if self.state in (PoolState.STOPPED, PoolState.FAILED):
+        if worker.retiring or self.state in (PoolState.STOPPED, PoolState.FAILED):
             return
-        if self.signature is None:
-            self._fail(
-                reason if worker.kill_reason else f"{self.source}: its process died of loading it: {reason}",
-                worker.failed_at,
-            )
+        if self.state is PoolState.UNLOADING and not self.scheduler.pending:
+            return
+        if not self._is_up and (self.signature is None or worker.kill_reason):
+            died = f"{self.source}: its process died of loading it: {reason}"
+            self._fail(reason if worker.kill_reason else died, worker.failed_at)
             return
         self.restarts += 1
         lived = self._loop.time() - worker.ready_at if worker.ready_at else 0.0
@@ -292,18 +333,16 @@ class ModelPool:
             delay = LONGEST_DELAY
         said = f"a worker ended ({reason}); another starts in {delay:.1f} s{worker.failed_at}"
         log.error("%s: %s", self.name, said)
-        if not self.workers_ready:
+        if not self.workers_ready and self.state is PoolState.READY:
             self.state = PoolState.LOADING
-        self._replacing += 1
-        self._own(self._replace(delay))
+        self._crew.replace(delay)
 
-    async def _replace(self, delay: float) -> None:
-        try:
-            await asyncio.sleep(delay)
-        finally:
-            self._replacing -= 1
-        if not self._draining or self.scheduler.pending:
-            self._spawn()
+    @property
+    def may_start(self) -> bool:
+        """Whether another worker is to be started: not one for nobody."""
+        if self._draining or self.state is PoolState.UNLOADING:
+            return bool(self.scheduler.pending)
+        return self.state is not PoolState.IDLE and self.state.may_have_workers
 
     def _fail(self, reason: str, failed_at: str = "") -> None:
         self.error = reason
@@ -311,6 +350,28 @@ class ModelPool:
         log.error("%s: failed: %s%s", self.name, reason, failed_at.rstrip())
         self.scheduler.answer_all(503, "the model has failed")
         self.settled.set()
-        others, self.workers = self.workers, []
-        for worker in others:
-            self._own(worker.stop())
+        self._crew.end(*self._crew.dismissed())
+        if self.signature is not None and not self._is_up:
+            self._again_at = self._loop.time() + (self._again.next_delay(0.0) or LONGEST_DELAY)
+
+    # -- what its upkeep asks ----------------------------------------------------------------------
+
+    @property
+    def last_asked(self) -> float:
+        """When the last call came, in seconds of the loop's clock."""
+        return self.scheduler.last_asked
+
+    @property
+    def is_at_rest(self) -> bool:
+        """True if nobody asks, and no worker has anything left to do."""
+        return self.state is PoolState.READY and self.is_idle and self._crew.is_at_rest
+
+    def go_idle(self) -> None:
+        """End the workers, until somebody asks again."""
+        log.info("%s: nobody asks it; its workers end, and the next call loads it again", self.name)
+        self.state = PoolState.IDLE
+        self._crew.end(*self._crew.dismissed())
+
+    def wake_queue(self) -> None:
+        """A worker takes calls again."""
+        self.scheduler.wake()

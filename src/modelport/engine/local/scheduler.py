@@ -83,6 +83,7 @@ class Scheduler:
         self.name = name
         self.settings = settings
         self.pending: dict[int, Pending] = {}  # by age of the deadline
+        self.last_asked = 0.0
         self._pool = pool
         self._queue: deque[Pending] = deque()
         self._loop = asyncio.get_running_loop()
@@ -115,7 +116,7 @@ class Scheduler:
 
     def submit(self, call: Call, deliver: Deliver) -> Pending:
         """Queue a call; `deliver` gets its answer, once."""
-        now = self._loop.time()
+        now = self.last_asked = self._loop.time()
         pending = Pending(call, deliver, now, now + self._seconds)
         if not self.pending:
             self._empty.clear()
@@ -377,13 +378,13 @@ class Scheduler:
                 pending.attempts += len(held) == 1
             guilty = pending.call.id == culprit or pending.stream is not None
             if guilty or pending.attempts >= MAX_ATTEMPTS or not retry:
-                self._fail(pending, reason)
+                self._fail(pending, reason, worker.told)
             else:
                 self._queue.appendleft(pending)
 
-    def _fail(self, pending: Pending, reason: str) -> None:
+    def _fail(self, pending: Pending, reason: str, told: str) -> None:
         pending.lost = reason
-        detail = "the worker ended while it ran this prediction"
+        detail = "the worker ended while it ran this prediction" + (told and f": {told}")
         failure = f"{self.name}: the worker ended ({reason})"
         self._finish(pending, Answer(pending.call.id, 500, problem=True, detail=detail, failure=failure))
 

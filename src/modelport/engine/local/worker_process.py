@@ -61,7 +61,9 @@ class Worker(asyncio.Protocol):
         self.ready = False
         self.ready_at = 0.0
         self.lost = False
+        self.retiring = False  # it gets no more calls, and its successor has been started
         self.kill_reason = ""
+        self.told = ""  # why it was killed, if that is for clients, too
         self.failed_at = ""  # where in the model's own code loading failed, as a traceback
         self.pid = 0
         self._buffer = FrameBuffer()

@@ -59,7 +59,8 @@ class Resources:
     def _metadata(self, pool: Pool) -> dict[str, Any]:
         href = path_of_model(self.base_path, pool.name)
         if pool.signature is not None and pool.state is not PoolState.FAILED:
-            return metadata_body(pool.signature.metadata, href)
+            known = metadata_body(pool.signature.metadata, href)
+            return known if pool.state is PoolState.READY else known | {"state": pool.state}
         shown = metadata_body({"id": pool.name, "name": pool.name}, href)
         shown["description"] = f"This model is not served: {pool.error or pool.state}"
         return shown | {"state": pool.state} | ({"error": pool.error} if pool.error else {})

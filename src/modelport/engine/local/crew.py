@@ -1,0 +1,135 @@
+"""The workers of one model: how many there are to be, and how each of them starts, is replaced and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, Protocol
+
+from modelport.engine.local.worker_process import Worker
+from modelport.engine.output import Output
+from modelport.engine.ports import PoolState
+from modelport.settings import Settings
+from modelport.worker.frames import FrameError, Load
+
+log = logging.getLogger("modelport.engine")
+
+TOGETHER = max((os.cpu_count() or 1) // 2, 1)
+
+
+class Owner(Protocol):
+    """The pool whose workers these are."""
+
+    name: str
+    state: PoolState
+
+    @property
+    def may_start(self) -> bool: ...
+    def make_load(self) -> Load: ...
+    def own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
+    def on_frame(self, worker: Worker, kind: int, message: Any) -> None: ...
+    def on_lost(self, worker: Worker, reason: str) -> None: ...
+
+
+class Crew:
+    """The workers of a pool that have not ended. `workers` is one list, for all who look at it."""
+
+    def __init__(self, pool: Owner, settings: Settings, output: Output, temp: Path):
+        self.workers: list[Worker] = []
+        self.wanted = 1
+        self.replacing = 0  # workers that have ended, and whose successors come after a while
+        self._pool = pool
+        self._settings = settings
+        self._output = output
+        self._temp = temp
+        self._filling = asyncio.Lock()
+        self.ending: set[asyncio.Task[None]] = set()  # they are ended although the pool is stopped
+
+    @property
+    def ready(self) -> int:
+        """How many can take a call."""
+        return sum(1 for worker in self.workers if worker.ready)
+
+    @property
+    def missing(self) -> int:
+        """How many there should be more, beside those that are about to be replaced."""
+        return self.wanted - sum(not worker.retiring for worker in self.workers) - self.replacing
+
+    @property
+    def is_at_rest(self) -> bool:
+        """True if all are there and have nothing left to do."""
+        working = any(worker.in_flight or not worker.ready for worker in self.workers)
+        return not working and not self._filling.locked()
+
+    def spawn(self) -> None:
+        """Start one more."""
+        in_thread = self._settings.workers == 0
+        worker = Worker(self._pool, self._pool.make_load(), self._output, self._temp, in_thread=in_thread)
+        self.workers.append(worker)
+        self._pool.own(self._start(worker))
+
+    async def _start(self, worker: Worker) -> None:
+        try:
+            await worker.start()
+            async with asyncio.timeout(self._settings.load_timeout or None):
+                await worker.settled.wait()
+        except TimeoutError:  # before OSError, whose kind it is
+            worker.kill(f"it did not load within {self._settings.load_timeout:g} s")
+        except Exception as error:  # whatever it is, the model must not stay as if it still loaded
+            if not isinstance(error, (OSError, FrameError)):
+                log.exception("%s: a worker could not be started", self._pool.name)
+            worker.fail_to_start(f"it could not be started: {error}")
+
+    async def fill(self) -> None:
+        """Have as many as are wanted, and wait until those that were missing are ready, too.
+
+        No more than half of the processors load at a time: the others are for what is answered meanwhile.
+        """
+        async with self._filling:
+            while self._pool.state in (PoolState.READY, PoolState.WAKING):
+                for _ in range(min(TOGETHER, self.missing)):
+                    self.spawn()
+                for worker in list(self.workers):
+                    await worker.settled.wait()
+                if self.missing <= 0:
+                    return
+
+    def replace(self, delay: float) -> None:
+        """Start one in place of one that has ended, after so many seconds."""
+        self.replacing += 1
+        self._pool.own(self._replace(delay))
+
+    async def _replace(self, delay: float) -> None:
+        try:
+            await asyncio.sleep(delay)
+        finally:
+            self.replacing -= 1
+        if self.missing > 0 and self._pool.may_start:
+            self.spawn()
+
+    def retire(self, worker: Worker) -> None:
+        """Replace one that gets no calls any more; it stays until those that it has are answered."""
+        worker.retiring = True
+        if self._pool.may_start:
+            self.spawn()
+
+    def let_go(self, worker: Worker) -> None:
+        """End one that has been replaced."""
+        self.workers.remove(worker)
+        self.end(worker)
+
+    def end(self, *dismissed: Worker) -> None:
+        """Stop those that do not belong to the model any more."""
+        for worker in dismissed:
+            task = asyncio.get_running_loop().create_task(worker.stop())
+            self.ending.add(task)
+            task.add_done_callback(self.ending.discard)
+
+    def dismissed(self) -> list[Worker]:
+        """All of them, none of whom belongs to the model any more: they are to be stopped."""
+        dismissed = list(self.workers)
+        self.workers.clear()
+        return dismissed

@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from modelport.client.async_client import AsyncClient
     from modelport.client.sync_client import Client
     from modelport.contract.current_job import current_job
-    from modelport.contract.current_worker import current_worker
-    from modelport.contract.errors import HTTPError, ModelLoadError
+    from modelport.contract.errors import HTTPError, ModelError, ModelLoadError
     from modelport.contract.kinds import File, Image
     from modelport.contract.model import Model
     from modelport.contract.table import Table
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from modelport.serving.application import create_app
     from modelport.serving.background import running
     from modelport.serving.blocking import serve
+    from modelport.worker.asked_model import model
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,13 +29,14 @@ __all__ = [
     "HTTPError",
     "Image",
     "Model",
+    "ModelError",
     "ModelLoadError",
     "Table",
     "UploadedFile",
     "__version__",
     "create_app",
     "current_job",
-    "current_worker",
+    "model",
     "running",
     "serve",
 ]
@@ -47,12 +48,13 @@ _HOMES = {
     "HTTPError": "modelport.contract.errors",
     "Image": "modelport.contract.kinds",
     "Model": "modelport.contract.model",
+    "ModelError": "modelport.contract.errors",
     "ModelLoadError": "modelport.contract.errors",
     "Table": "modelport.contract.table",
     "UploadedFile": "modelport.contract.uploaded_file",
     "create_app": "modelport.serving.application",
     "current_job": "modelport.contract.current_job",
-    "current_worker": "modelport.contract.current_worker",
+    "model": "modelport.worker.asked_model",
     "running": "modelport.serving.background",
     "serve": "modelport.serving.blocking",
 }

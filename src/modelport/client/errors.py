@@ -16,10 +16,9 @@ Each message is a sentence for the person who wrote the call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from modelport.contract.errors import ModelportError
+from modelport.contract.errors import ModelportError, flat_messages
 
 if TYPE_CHECKING:
     from modelport.client.records import JobRecord
@@ -33,7 +32,7 @@ class ArgumentsRefused(ModelportError):
 
     def __init__(self, messages: dict[str, Any]):
         self.messages = messages
-        super().__init__("; ".join(_flat(messages)) or "the arguments were refused")
+        super().__init__("; ".join(flat_messages(messages)) or "the arguments were refused")
 
 
 class NotFound(ModelportError):
@@ -114,15 +113,3 @@ class ConnectionFailed(ModelportError, ConnectionError):
 
 class TimedOut(ModelportError, TimeoutError):
     """It took longer than the caller wanted to wait. A job goes on nevertheless."""
-
-
-def _flat(messages: Any, path: str = "") -> Iterator[str]:
-    """`{"a": {"0": ["bad"]}}` as `a.0: bad`."""
-    if isinstance(messages, dict):
-        for key, value in cast("dict[str, Any]", messages).items():
-            yield from _flat(value, f"{path}.{key}" if path else key)
-    elif isinstance(messages, list):
-        for item in cast("list[Any]", messages):
-            yield from _flat(item, path)
-    else:
-        yield f"{path}: {messages}"

@@ -27,7 +27,8 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     `only_check` binds the arguments and answers with what may be shown of them, without running anything;
     `collect` makes one answer of what would be a stream. `dialect` is the API it came by, whose words
     the answer has; `request_id` is what such an answer may have to repeat. The call of a job names by `saved`
-    the version of the model that it is for; without it, that is the live one.
+    the version of the model that it is for; without it, that is the live one. `way` are the models that have
+    asked for it, the first one first, where it is a model that asks.
     `headers` are those that arguments are read from; what came several times has a line for each.
     """
 
@@ -47,6 +48,7 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     dialect: str = "v2"
     request_id: str = ""
     saved: str | None = None
+    way: Sequence[str] = ()
 
 
 class Answer(msgspec.Struct, omit_defaults=True, gc=False):

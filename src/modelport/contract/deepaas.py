@@ -149,6 +149,9 @@ class DeepaasModel:
             raise AnswerInvalid(errors)
         return ready
 
+    def check_values(self, value: Any) -> Any:
+        return self.check_answer(value)
+
 
 def _has_one_place(argument: Argument) -> bool:
     return argument.location != "any" and argument.name.lower() not in ALWAYS

@@ -5,12 +5,13 @@ ModelportError
 ├── ArgumentErrors     the client's arguments do not fit: 422 with a map of messages
 ├── BadRequest         the request cannot be read at all: 400 (or the status it names)
 ├── AnswerInvalid      the model's answer breaks its own schema: 500
+├── ModelError         another model, which a model has asked, has not answered
 └── ModelLoadError     a source cannot be loaded; `str()` says why and what to do
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from modelport.problems import standard_reason
@@ -56,6 +57,18 @@ def text_keys(messages: Any) -> Any:
     return messages
 
 
+def flat_messages(messages: Any, path: str = "") -> Iterator[str]:
+    """`{"a": {"0": ["bad"]}}` as `a.0: bad`."""
+    if isinstance(messages, dict):
+        for key, value in cast("dict[str, Any]", messages).items():
+            yield from flat_messages(value, f"{path}.{key}" if path else key)
+    elif isinstance(messages, list):
+        for item in cast("list[Any]", messages):
+            yield from flat_messages(item, path)
+    else:
+        yield f"{path}: {messages}"
+
+
 class BadRequest(ModelportError):
     """The request cannot be read. `body` is the JSON answer where a dialect prescribes one."""
 
@@ -76,6 +89,22 @@ class AnswerInvalid(ModelportError):
         self.errors = errors
         self.told = told
         super().__init__(f"the answer does not fit the model's schema: {errors}")
+
+
+class ModelError(ModelportError):
+    """Another model, which this one has asked, has not answered.
+
+    `model` is its name, `status` the HTTP status that a client of it would have seen, `detail` why, and
+    `messages` maps arguments to what is wrong with each, where that is why. The call that lets it pass
+    fails by it: it is answered 503 if the other had no room, 504 if it took too long, and 500 otherwise.
+    """
+
+    def __init__(self, model: str, status: int, detail: str, messages: Mapping[str, Any] | None = None):
+        self.model = model
+        self.status = status
+        self.detail = detail
+        self.messages = dict(messages or {})
+        super().__init__(f"the model {model!r}, which was asked, did not answer: {detail}")
 
 
 class ModelLoadError(ModelportError):

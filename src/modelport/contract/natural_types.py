@@ -39,7 +39,7 @@ class NaturalForm:
 
         return core_schema.no_info_plain_validator_function(
             converted,
-            serialization=core_schema.plain_serializer_function_ser_schema(plain),
+            serialization=core_schema.plain_serializer_function_ser_schema(plain, when_used="json"),
             metadata={"natural": True},
         )
 

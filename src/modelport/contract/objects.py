@@ -163,6 +163,9 @@ class ObjectModel:
     def check_answer(self, value: Any, allow_nan: bool = False) -> Any:
         return value
 
+    def check_values(self, value: Any) -> Any:
+        return value
+
 
 def function_of(model: Any, options: ModelOptions) -> Callable[..., Any]:
     """What predicts: the method that the options name, `predict`, or the object itself.

@@ -57,11 +57,12 @@ class Places:
     `unread_last` says that errors of arguments are told before it.
     `lenient` requests come by an API that passes over what it does not know, and reads text as numbers.
     `ignored` gets the words on each part of the request that was read as if it were not there.
+    `is_python` says that `json` has values of another model, which JSON may have no form for, such as arrays.
     """
 
     __slots__ = (
-        "accept", "body", "form", "headers", "ignored", "json", "lenient", "query", "raw_json", "unread",
-        "unread_last",
+        "accept", "body", "form", "headers", "ignored", "is_python", "json", "lenient", "query", "raw_json",
+        "unread", "unread_last",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +84,7 @@ class Places:
         self.unread: ModelportError | None = None
         self.unread_last = False
         self.lenient = False
+        self.is_python = False
         self.ignored: list[str] = []
 
     def refuse_unread(self) -> None:

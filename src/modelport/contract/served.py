@@ -64,3 +64,7 @@ class ServedModel(Protocol):
         Raises `AnswerInvalid`. With `allow_nan` the data keeps its NaN and infinities.
         """
         ...
+
+    def check_values(self, value: Any) -> Any:
+        """The answer as `check_answer` has it, but as Python's own data, in which arrays stay arrays."""
+        ...

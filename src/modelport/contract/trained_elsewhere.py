@@ -58,3 +58,7 @@ class TrainedElsewhere:
     def check_answer(self, value: Any, allow_nan: bool = False) -> Any:
         """See `ServedModel`."""
         return self._saved.check_answer(value, allow_nan)
+
+    def check_values(self, value: Any) -> Any:
+        """See `ServedModel`."""
+        return self._saved.check_values(value)

@@ -126,6 +126,15 @@ class TypedModel:
         except PydanticSerializationError:  # a NaT is a date to pydantic, until it is written
             return self._dumped(self._checked_plain(value), allow_nan)
 
+    def check_values(self, value: Any) -> Any:
+        if self.answer is None:
+            return value
+        try:
+            checked = self.answer.validator.validate_python(value)
+        except pydantic.ValidationError:
+            checked = self._checked_plain(value)
+        return self.answer.dump_python(checked, warnings=False)
+
     def _dumped(self, checked: Any, allow_nan: bool) -> Any:
         assert self.answer is not None
         if allow_nan:

@@ -34,6 +34,7 @@ from modelport.contract.kinds import NOT_A_FILE
 from modelport.contract.media_types import best_media_type
 from modelport.contract.natural_types import natural
 from modelport.contract.places import MISSING, Places
+from modelport.contract.plain import plain
 from modelport.contract.served import ObjectBinding
 from modelport.contract.signature import Argument
 from modelport.contract.text_values import TextReader
@@ -160,7 +161,10 @@ class Verb:
                     self._fill_in(bound, name)
                 continue
             try:
-                bound[name] = self._validated(argument, place, found, places.lenient)
+                if places.is_python and place == "json":
+                    bound[name] = self._of_python(name, found)
+                else:
+                    bound[name] = self._validated(argument, place, found, places.lenient)
             except pydantic.ValidationError as error:
                 errors[name] = field_map(error, skip=0)
                 details += error_details(error, (name,))
@@ -172,6 +176,14 @@ class Verb:
         default = self.defaults[name].get_default_value()
         if default is not None and default.value is not PydanticUndefined:
             bound[name] = default.value
+
+    def _of_python(self, name: str, found: Any) -> Any:
+        """A value of another model: as it is where it fits, such as an array, else by its form in JSON."""
+        adapter = self.adapters[name]
+        try:
+            return adapter.validate_python(found, strict=True)
+        except pydantic.ValidationError:
+            return adapter.validate_json(_json(plain(found)), strict=True)
 
     def _validated(self, argument: Argument, place: str, found: Any, lenient: bool) -> Any:
         adapter = self.adapters[argument.name]

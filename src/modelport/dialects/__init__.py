@@ -16,6 +16,7 @@ NAMES = (
     "v2",
     "mlup",
     "lesson",
+    "asked",
 )
 
 

@@ -17,12 +17,13 @@ async def ask(
     seconds: float | None = None,
     begun: Callable[[Pending], None] | None = None,
     aside: bool = False,
+    within: bool = False,
 ) -> tuple[Pending, Answer]:
     """Give a call to a pool and wait for its answer; whoever waits no longer has given the call up.
 
     After `seconds` the answer is a 504. `begun` is told of the call once it is taken, to cancel it by or to
-    hear what becomes of it. A call that is `aside` is no client's: observers do not see it. Raises `Refused`
-    at once if the pool takes no calls.
+    hear what becomes of it. A call that is `aside` is no client's: observers do not see it. One `within`
+    another call is taken while the server drains, too. Raises `Refused` at once if the pool takes no calls.
     """
     answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
@@ -30,7 +31,7 @@ async def ask(
         if not answered.done():
             answered.set_result(answer)
 
-    pending = pool.submit_aside(call, deliver) if aside else pool.submit(call, deliver)
+    pending = pool.submit_aside(call, deliver) if aside else pool.submit(call, deliver, within=within)
     if begun is not None:
         begun(pending)
     try:

@@ -126,8 +126,11 @@ class Pool(Protocol):
         """Raise `Refused` if a call would not be taken now. One that is idle begins to load."""
         ...
 
-    def submit(self, call: Call, deliver: Deliver) -> Pending:
-        """Queue a call; `deliver` gets its answer, once. Raises `Refused`."""
+    def submit(self, call: Call, deliver: Deliver, *, within: bool = False) -> Pending:
+        """Queue a call; `deliver` gets its answer, once. Raises `Refused`.
+
+        What is part of another call (`within`) is taken while the server drains, too.
+        """
         ...
 
     def submit_aside(self, call: Call, deliver: Deliver) -> Pending:

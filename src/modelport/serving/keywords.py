@@ -12,9 +12,6 @@ class ModelSettings(TypedDict, total=False):
     trust: bool
     format: str | None
     workers: int
-    devices: list[str]
-    threads: int
-    environment: dict[str, str]
     max_concurrency: int
     max_batch_size: int
     max_wait_ms: float | None
@@ -35,9 +32,6 @@ class AppSettings(TypedDict, total=False):
     default_model: str | None
     base_path: str
     workers: int
-    devices: list[str]
-    threads: int
-    environment: dict[str, str]
     max_concurrency: int
     max_batch_size: int
     max_wait_ms: float | None

@@ -68,10 +68,9 @@ class Written(NamedTuple):
 def setting(default: Any, help: str, **known: Any) -> Any:
     """A field of `Settings`: its default, the sentence that shows it, and what else `Declared` takes."""
     made = {DECLARED: Declared(help=help, **known)}
-    shown = not known.get("secret", False)
-    if isinstance(default, (list, dict)):
-        return field(default_factory=cast("list[str]", default).copy, repr=shown, metadata=made)
-    return field(default=default, repr=shown, metadata=made)
+    if isinstance(default, list):
+        return field(default_factory=cast("list[str]", default).copy, metadata=made)
+    return field(default=default, repr=not known.get("secret", False), metadata=made)
 
 
 def words_of(choices: type[StrEnum]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ import msgspec
 from modelport.contract.calls import Answer, Call
 from modelport.contract.errors import AnswerInvalid
 from modelport.contract.kinds import File
+from modelport.contract.packed_values import PACKED
 from modelport.contract.plain import plain
 from modelport.contract.reports import made_plain
 from modelport.contract.served import ServedModel
@@ -52,15 +53,25 @@ class AnswerEncoder:
 
         Raises `AnswerInvalid` if the value does not fit the schema or cannot be encoded.
         """
-        if _is_binary(value):
+        codec = codec_of(call.dialect)
+        if codec.pack is not None and not (is_binary(value) and not _is_bytes(value)):
+            return self._packed(call, value, codec.pack)
+        if is_binary(value):
             return self._binary(call, value, media_type)
-        envelope = codec_of(call.dialect).envelope
+        envelope = codec.envelope
         if envelope is None and media_type != JSON:
             if isinstance(value, str) and _is_text_itself(media_type, operation):
                 return self._text(call, value, media_type)
             if operation.accept is not None and media_type.endswith("+json"):
                 return Answer(call.id, content_type=media_type, body=self.json_bytes(value))
         return Answer(call.id, body=self.json_bytes(value, operation, envelope))
+
+    def _packed(self, call: Call, value: Any, pack: Callable[[Any], bytes]) -> Answer:
+        try:
+            return Answer(call.id, content_type=PACKED, body=pack(self.model.check_values(value)))
+        except (TypeError, ValueError, RecursionError, OverflowError) as error:
+            cause = f"it cannot be given to another model: {words(error)}"
+            raise AnswerInvalid(cause, f"the model's answer is wrong: {cause}") from error
 
     def _text(self, call: Call, text: str, media_type: str) -> Answer:
         media_type = "text/plain" if media_type == "text/*" else media_type
@@ -107,20 +118,21 @@ class AnswerEncoder:
 
     def _binary(self, call: Call, value: Any, media_type: str) -> Answer:
         folder = Path(self.load.spool) / f"{call.id:x}"
-        name = _file_name(value)
-        content = _content(value, media_type)
+        name = file_name(value)
+        inline = INLINE_BYTES if codec_of(call.dialect).pack is None else -1
+        content = content_of(value, media_type)
         head: bytes
         path = ""
         body = b""
         if isinstance(content, bytes):
             head = body = content
-            if len(content) > INLINE_BYTES:
+            if len(content) > inline:
                 path = spooled(folder, io.BytesIO(content))
                 body = b""
         else:
             with contextlib.closing(content) if hasattr(content, "close") else contextlib.nullcontext():
                 head = content.read(INLINE_BYTES + 1)
-                if len(head) > INLINE_BYTES:
+                if len(head) > inline:
                     path = spooled(folder, _Rest(head, content))
                 else:
                     body = head
@@ -198,20 +210,25 @@ def is_data(kind: type[object]) -> bool:
     return any(base.__module__ == "pydantic.main" for base in kind.__mro__)
 
 
-def _is_binary(value: Any) -> bool:
+def is_binary(value: Any) -> bool:
+    """True for bytes, files and pictures: what is no data."""
     if is_data(value.__class__):
         return False
-    if isinstance(value, (bytes, bytearray, memoryview, Path, File)):
+    if _is_bytes(value) or isinstance(value, (Path, File)):
         return True
     return hasattr(value, "read") or _is_picture(value)
+
+
+def _is_bytes(value: Any) -> bool:
+    return isinstance(value, (bytes, bytearray, memoryview))
 
 
 def _is_picture(value: Any) -> bool:
     return type(value).__module__.startswith("PIL.") and hasattr(value, "save")
 
 
-def _content(value: Any, media_type: str) -> Any:
-    """Bytes, or an open binary file that is ours to close."""
+def content_of(value: Any, media_type: str) -> Any:
+    """Of a file, bytes or a picture: bytes, or an open binary file that is ours to close."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(cast("bytes", value))
     if isinstance(value, (Path, File)):
@@ -253,7 +270,8 @@ def spooled(folder: Path, content: Any) -> str:
     return str(path)
 
 
-def _file_name(value: Any) -> str:
+def file_name(value: Any) -> str:
+    """What a file is called; empty if nobody says."""
     if isinstance(value, Path):
         return value.name
     if isinstance(value, File):

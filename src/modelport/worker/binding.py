@@ -16,7 +16,6 @@ from modelport.dialects.codecs import codec_of
 from modelport.dialects.codecs.object_calls import check_rows
 from modelport.worker.cancellation import Terminated
 from modelport.worker.frames import Load
-from modelport.worker.outgoing import Outgoing
 from modelport.worker.plain_calls import PlainCalls
 from modelport.worker.sent_files import take_sent_files
 from modelport.worker.url_inputs import fetch_url_inputs
@@ -31,12 +30,12 @@ Bound = tuple[Call, dict[str, Any], str]  # with the media type of the answer
 
 
 class Binding:
-    """Binds the calls of one model."""
+    """Binds the calls of one model. `warn` is told what of a call, by its number, its client is to know."""
 
-    def __init__(self, model: ServedModel, load: Load, outgoing: Outgoing):
+    def __init__(self, model: ServedModel, load: Load, warn: Callable[[int, list[str]], None]):
         self.model = model
         self.load = load
-        self.outgoing = outgoing
+        self._warn_client = warn
         self._plain = PlainCalls(model, load)
         self._said: set[tuple[str, str]] = set()
 
@@ -95,7 +94,7 @@ class Binding:
 
     def _warn(self, call: Call, ignored: list[str]) -> None:
         """Tell the client what of its request was ignored, and the log, which hears everything once."""
-        self.outgoing.warn(call.id, ignored)
+        self._warn_client(call.id, ignored)
         for words in ignored:
             if (call.verb, words) not in self._said and len(self._said) < MAX_SAID:
                 self._said.add((call.verb, words))

@@ -12,6 +12,9 @@ import mmap
 import signal
 import socket
 import struct
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from types import FrameType
 
 from modelport.worker.world import handle, nothing
@@ -44,6 +47,7 @@ class RunningCall:
         self._steps = 0
         self.step = (0, 0)  # the call whose code runs now, of several, and which step of all this is
         self.cancelled: set[int] = set()
+        self._is_undisturbed = False
 
     def start(self, call_id: int) -> None:
         """The model's code for this call begins. Raises `CallCancelled` if nobody waits for it any more."""
@@ -77,7 +81,21 @@ class RunningCall:
         handle({CANCEL_SIGNAL: on_cancel, signal.SIGTERM: on_terminate, signal.SIGINT: nothing})
 
     def _on_cancel(self, number: int, frame: FrameType | None) -> None:
-        if self.read_cancelled() and self._current in self.cancelled:
+        if self.read_cancelled() and self._current in self.cancelled and not self._is_undisturbed:
+            raise CallCancelled
+
+    @contextmanager
+    def undisturbed(self) -> Generator[None]:
+        """Let a cancellation wait until the end of the block, which must not be left half done."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # which is interrupted by nothing
+            return
+        self._is_undisturbed = True
+        try:
+            yield
+        finally:
+            self._is_undisturbed = False
+        if self._current in self.cancelled:
             raise CallCancelled
 
     def read_cancelled(self) -> bool:

@@ -18,9 +18,8 @@ from typing import Any
 
 import msgspec
 
-from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.calls import Answer, Call, Chunk, Upload
 from modelport.contract.current_job import ReportType
-from modelport.contract.current_worker import CurrentWorker
 from modelport.contract.model_options import ModelOptions
 from modelport.contract.signature import Signature
 from modelport.guards.table_limits import TableLimits
@@ -39,12 +38,17 @@ class Kind(IntEnum):
     ACKNOWLEDGE = 3  # server: chunks of a stream that were taken
     STOP = 4  # server: finish what runs, then end
     JOB = 5  # server: the one call of a job's process, and the job
+    ASKED = 6  # server: the answer to what a model has asked of another one
+    ASKED_CHUNK = 7  # server: the next piece of such an answer
     STATE = 10  # worker: loading, warming
     READY = 11  # worker: the signature
     FAILED = 12  # worker: the model cannot be served
     ANSWERS = 13  # worker: answers to calls
     CHUNK = 14  # worker: the next piece of a stream
     REPORT = 15  # worker: progress, a metric or an artifact of the job
+    ASK = 20  # worker: its model asks another one
+    ASK_TAKEN = 21  # worker: chunks of an answer that were taken
+    ASK_GIVEN_UP = 22  # worker: nobody waits for this answer any more
 
 
 class FrameError(Exception):
@@ -56,8 +60,7 @@ class Load(msgspec.Struct, array_like=True):
 
     `name`, `kind`, `target`, `attribute`, `options`, `saved` are the fields of a source; `spool` is the
     folder under which calls have their own folders. `hide_errors` and `max_rows` (0: any number) are for the
-    dialects of the root; `tables` bounds the tables of every call. `worker` is what the process may use, and
-    `variables` those that it is started with, beside the server's.
+    dialects of the root; `tables` bounds the tables of every call.
     """
 
     name: str
@@ -76,8 +79,6 @@ class Load(msgspec.Struct, array_like=True):
     max_rows: int = 0
     saved: str = ""
     tables: TableLimits = TableLimits()
-    worker: CurrentWorker = CurrentWorker()
-    variables: dict[str, str] = {}
 
 
 class Ready(msgspec.Struct, array_like=True):
@@ -128,6 +129,25 @@ class Report(msgspec.Struct, array_like=True):
     data: dict[str, Any]
 
 
+class Ask(msgspec.Struct, array_like=True, omit_defaults=True):
+    """A prediction that a model asks another one for, on behalf of its own `calls`: one, or those of a batch.
+
+    The answer has `number` in place of a call's id. `body`, or the file `body_path`, has the arguments but
+    for files, as the dialect `asked` reads them; `uploads` are the files. With `streams` a stream comes in
+    chunks, otherwise as a list. After `seconds` nobody waits any more.
+    """
+
+    number: int
+    calls: list[int]
+    model: str
+    content_type: str
+    body: bytes = b""
+    body_path: str = ""
+    uploads: list[Upload] = []
+    streams: bool = False
+    seconds: float | None = None
+
+
 _ENCODER = msgspec.msgpack.Encoder()
 _TYPES: dict[int, Any] = {
     Kind.LOAD: Load,
@@ -141,6 +161,11 @@ _TYPES: dict[int, Any] = {
     Kind.ANSWERS: list[Answer],
     Kind.CHUNK: Chunk,
     Kind.REPORT: Report,
+    Kind.ASKED: Answer,
+    Kind.ASKED_CHUNK: Chunk,
+    Kind.ASK: Ask,
+    Kind.ASK_TAKEN: Acknowledge,
+    Kind.ASK_GIVEN_UP: int,
 }
 _DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {
     k: msgspec.msgpack.Decoder(t) for k, t in _TYPES.items()

@@ -6,17 +6,20 @@ import os
 from typing import Any
 
 from modelport.contract.calls import Answer, Call
+from modelport.contract.packed_values import PACKED
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import Operation
 from modelport.dialects.codecs import codec_of
 from modelport.dialects.codecs.failures import failed
 from modelport.sources.model_loop import come_to
 from modelport.worker.answers import AnswerEncoder
+from modelport.worker.asks import Asks
 from modelport.worker.binding import Binding, Bound
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameSocket, Load
 from modelport.worker.job import keep_returned_model
 from modelport.worker.outgoing import Outgoing
+from modelport.worker.streams import stream_types
 from modelport.worker.world import end_if_forked
 
 
@@ -29,7 +32,8 @@ class Host:
         self.channel = channel
         self.running = running
         self.outgoing = Outgoing(channel, load.spool)
-        self.binding = Binding(model, load, self.outgoing)
+        self.binding = Binding(model, load, self.outgoing.warn)
+        self.asks = Asks(channel, running)
         self.encoder = AnswerEncoder(model, load)
         self.process = os.getpid()
 
@@ -53,8 +57,16 @@ class Host:
         call, _, media_type = bound
         if call.verb == "train":
             keep_returned_model(value)
-        is_list = streamed and operation.is_listable and codec_of(call.dialect).envelope is None
+        codec = codec_of(call.dialect)
+        is_list = streamed and operation.is_listable and codec.envelope is None and codec.pack is None
         has_no_envelope = call.collect and is_list  # nor has it one without a job
         if call.verb != "predict" or has_no_envelope:
             return Answer(call.id, body=self.encoder.json_bytes(value))
         return self.encoder.encode(call, value, media_type, operation)
+
+    def streamed_as(self, bound: Bound, operation: Operation) -> tuple[str, str] | None:
+        """The media type of what the model yields, and its Content-Type; `None` if it is to come whole."""
+        call, _, media_type = bound
+        if call.verb != "predict" or call.collect:
+            return None
+        return (PACKED, PACKED) if codec_of(call.dialect).pack else stream_types(media_type, operation)

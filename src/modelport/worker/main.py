@@ -22,7 +22,6 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from modelport.contract.current_worker import set_current_worker
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.served import ServedModel
 from modelport.dialects.codecs.failures import described, trace, words
@@ -30,6 +29,8 @@ from modelport.guards.table_limits import set_table_limits
 from modelport.sources.load import load_model
 from modelport.sources.model_loop import close_event_loop, come_to
 from modelport.sources.source import Source
+from modelport.worker.asked_model import ask_through
+from modelport.worker.asks import ServerLink
 from modelport.worker.cancellation import RunningCall, Terminated
 from modelport.worker.frames import Failed, FrameSocket, Kind, Load, Ready, State
 from modelport.worker.host import Host
@@ -73,19 +74,21 @@ def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool 
 
     The process of `urgent` calls lets others go first while it loads.
     """
+    link = ServerLink()
+    ask_through(link, in_thread=running.control is None)
     frames = FrameSocket(channel)
     first = frames.receive()
     if first is None:
         return 0
     load: Load = first[1]
     set_table_limits(load.tables)
-    if running.control is not None:  # a process of the model's own
-        set_current_worker(load.worker)
     try:
         model = _prepared(load, frames, urgent)
         if model is None:
             return 3
-        run_calls(Host(model, load, frames, running))
+        host = Host(model, load, frames, running)
+        link.asks = host.asks
+        run_calls(host)
         return 0
     finally:
         close_event_loop()

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from modelport.contract.calls import Chunk
+from modelport.contract.packed_values import PACKED, packed
 from modelport.contract.signature import JSON, Operation
 from modelport.dialects.codecs.failures import described, trace
 from modelport.sources.model_loop import come_to, may_be_awaited
@@ -123,9 +124,11 @@ def stream_chunk(item: Any, media_type: str, allow_nan: bool) -> bytes:
 
     An event has one `data:` line for each line of a text, and JSON for anything else. In other streams
     bytes and text go out as they are, and anything else as a line of JSON. In `application/json` it is an
-    item of a list.
+    item of a list. To another model it goes packed.
     """
-    if media_type == EVENT_STREAM:
+    if media_type == PACKED:
+        chunk = packed(item)
+    elif media_type == EVENT_STREAM:
         chunk = event(_text(item, allow_nan))
     elif media_type == JSON:
         chunk = encode_json(item, allow_nan)

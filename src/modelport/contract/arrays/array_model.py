@@ -228,6 +228,9 @@ class ArrayModel:
             return {name: without_labels(output) for name, output in outputs}
         return without_labels(value)
 
+    def check_values(self, value: Any) -> Any:
+        return self.check_answer(value)
+
 
 class _Described:
     """What an adapter says of its model, in the form of `get_metadata`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from modelport.contract.calls import Answer, Call
 from modelport.contract.places import Places
@@ -21,13 +21,15 @@ class Codec(NamedTuple):
     `read` finds its arguments, in JSON that is nested no deeper than it is told; `failed` makes an error
     its answer (with true, without the model's words), and `envelope` puts the JSON of an answer into the
     API's own form. The APIs of one model at the root have one; without it an answer looks as the model's
-    contract says. `fit` puts this model's own names there.
+    contract says. `fit` puts this model's own names there. `pack` writes the data of an answer, and each
+    piece of a stream, where that is no JSON.
     """
 
     read: Callable[[Call, int], Places]
     failed: Callable[[Call, BaseException, bool], Answer]
     envelope: Callable[[bytes], bytes] | None = None
     fit: Callable[[Places, Signature], None] | None = None
+    pack: Callable[[Any], bytes] | None = None
 
 
 @cache

@@ -16,11 +16,13 @@ from modelport.contract.errors import (
     ArgumentErrors,
     BadRequest,
     HTTPError,
+    ModelError,
     text_keys,
 )
 from modelport.problems import PHRASES, standard_reason
 
 MAX_DETAIL = 2000
+LATE_OR_BUSY = (503, 504)  # what a model hands on to its client where another one is, which it has asked
 # What a header may consist of (RFC 9110, 5.1 and 5.5); a response with anything else cannot be sent.
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -60,6 +62,9 @@ def failed_answer(call_id: int, error: BaseException) -> Answer:
         status, reason, headers = carried
         detail = _own_text(error) or reason
         return Answer(call_id, status, headers=headers, reason=reason, problem=True, detail=detail)
+    if isinstance(error, ModelError) and error.status in LATE_OR_BUSY:
+        headers = [("retry-after", "1")] if error.status == 503 else []
+        return Answer(call_id, error.status, headers=headers, problem=True, detail=words(error))
     if isinstance(error, NotImplementedError):
         return Answer(
             call_id, 501, problem=True, detail=words(error) or "Not implemented by underlying model"

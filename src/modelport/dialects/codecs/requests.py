@@ -138,9 +138,16 @@ def _form(call: Call) -> dict[str, list[FormValue]]:
     form: dict[str, list[FormValue]] = {}
     for name, value in call.fields:
         form.setdefault(name, []).append(value)
+    for name, files in files_of(call).items():
+        form.setdefault(name, []).extend(files)
+    return form
+
+
+def files_of(call: Call) -> dict[str, list[FormValue]]:
+    """The files that came with a call, by argument."""
+    files: dict[str, list[FormValue]] = {}
     make: Any = uploaded_file_class()
     for upload in call.uploads:
-        form.setdefault(upload.field, []).append(
-            make(upload.field, upload.path, upload.content_type, upload.filename)
-        )
-    return form
+        made = make(upload.field, upload.path, upload.content_type, upload.filename)
+        files.setdefault(upload.field, []).append(made)
+    return files

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
+from modelport.engine.asks import Asks
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output
-from modelport.engine.placing import placed
 from modelport.engine.ports import PoolState
 from modelport.settings import Settings
 from modelport.worker.frames import FrameError, Load
@@ -27,6 +26,7 @@ class Owner(Protocol):
 
     name: str
     state: PoolState
+    asks_of: Callable[[Worker], Asks] | None
 
     @property
     def may_start(self) -> bool: ...
@@ -67,12 +67,10 @@ class Crew:
         return not working and not self._filling.locked()
 
     def spawn(self) -> None:
-        """Start one more, in the first place that is free. Raises `SettingsError` for its device."""
+        """Start one more."""
         in_thread = self._settings.workers == 0
-        taken = {worker.load.worker.number for worker in self.workers if not worker.retiring}
-        number = next(number for number in itertools.count() if number not in taken)
-        load = placed(self._pool.make_load(), self._settings, number)
-        worker = Worker(self._pool, load, self._output, self._temp, in_thread=in_thread)
+        worker = Worker(self._pool, self._pool.make_load(), self._output, self._temp, in_thread=in_thread)
+        worker.asks_of = self._pool.asks_of
         self.workers.append(worker)
         self._pool.own(self._start(worker))
 

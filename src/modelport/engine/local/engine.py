@@ -8,17 +8,18 @@ import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from msgspec import structs
 
 from modelport.contract.signature import VerbName
 from modelport.engine.after_death import DeathWatch
+from modelport.engine.asks import Asks
 from modelport.engine.local.load_rules import rules_of
 from modelport.engine.local.pool import ModelPool
-from modelport.engine.local.worker_process import launch_job
-from modelport.engine.placing import placed
-from modelport.engine.ports import JobLauncher, Pool, PoolState, Router
+from modelport.engine.local.worker_process import Worker, launch_job
+from modelport.engine.ports import JobLauncher, JobOwner, JobWorker, Pool, PoolState, Router
 from modelport.engine.spool import Spool, check_path
 from modelport.settings import Settings, data_folder
 from modelport.sources.source import Source
@@ -36,7 +37,7 @@ class LocalEngine:
     def __init__(self, sources: Sequence[Source], settings: Settings):
         self.sources = list(sources)
         self.settings = settings
-        self.launch_job: JobLauncher = launch_job
+        self.launch_job: JobLauncher = self._launch_job
         self.spool = Spool(settings.spool_dir)
         self._watching: asyncio.Task[DeathWatch | None] | None = None
         self.pools: dict[str, ModelPool] = {}
@@ -45,7 +46,6 @@ class LocalEngine:
         self.instance = secrets.token_hex(4)  # part of every request id, so that restarts differ
         self.draining = False  # true once the server has been told to stop
         self._numbers = itertools.count(1)
-        self._jobs = itertools.count()  # which take the devices in turn
 
     async def open(self) -> None:
         """Make the spool folder and a pool for each model, without workers. Raises `OSError`."""
@@ -53,7 +53,7 @@ class LocalEngine:
         await asyncio.to_thread(self.spool.open)
         self._watching = asyncio.create_task(self._watch())  # it takes a while, and nothing waits for it
         for source in self.sources:
-            self.pools[source.name] = ModelPool(source, self.settings.of(source.name), self.spool)
+            self.pools[source.name] = self._pool(source)
 
     async def _watch(self) -> DeathWatch | None:
         try:
@@ -75,9 +75,23 @@ class LocalEngine:
 
     def new_pool(self, source: Source, version: int) -> ModelPool:
         """A pool for a version of a model, without workers yet; it is stopped with the engine."""
-        pool = ModelPool(source, self.settings.of(source.name), self.spool, version)
+        pool = self._pool(source, version)
         self.beside.add(pool)
         return pool
+
+    def _pool(self, source: Source, version: int = 0) -> ModelPool:
+        pool = ModelPool(source, self.settings.of(source.name), self.spool, version)
+        pool.asks_of = self._asks_of
+        return pool
+
+    def _asks_of(self, worker: Worker, *, of_job: bool = False) -> Asks:
+        """What this worker asks of other models."""
+        return Asks(self, worker, worker.load.name, None if of_job else worker.in_flight)
+
+    def _launch_job(self, owner: JobOwner, load: Load, temp: Path) -> JobWorker:
+        worker = launch_job(owner, load, temp)
+        worker.asks_of = partial(self._asks_of, of_job=True)
+        return worker
 
     def drop(self, pool: Pool) -> None:
         """Know a pool that is not live no longer: the caller stops it."""
@@ -129,14 +143,11 @@ class LocalEngine:
 
         `saved` names a version; without it, it is the one that is live.
         """
-        pool = self.pools[name]
         if kind == "train":
-            load = rules_of(self.source(name), pool.settings, self.spool)
-        elif saved is None:
-            load = pool.make_load()
-        else:
-            load = rules_of(self.saved_source(name, saved), pool.settings, self.spool)
-        return placed(load, pool.settings, next(self._jobs), of_jobs=True)
+            return rules_of(self.source(name), self.settings.of(name), self.spool)
+        if saved is None:
+            return self.pools[name].make_load()
+        return rules_of(self.saved_source(name, saved), self.settings.of(name), self.spool)
 
     def next_id(self) -> int:
         """A number for a call, unique in this server."""

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
 from modelport.contract.calls import Call
 from modelport.contract.signature import Signature, VerbName
+from modelport.engine.asks import Asks
 from modelport.engine.local.backoff import LONGEST_DELAY, Backoff
 from modelport.engine.local.crew import Crew
 from modelport.engine.local.load_rules import rules_of
@@ -23,7 +24,6 @@ from modelport.engine.pending import Deliver, Pending
 from modelport.engine.ports import Observer, PoolState, Refused
 from modelport.engine.spool import Spool
 from modelport.settings import Settings
-from modelport.settings.checking import SettingsError
 from modelport.sources.source import Source
 from modelport.worker.frames import Failed, FrameError, Kind, Load, Ready, State
 
@@ -71,6 +71,7 @@ class ModelPool:
         self._draining = False
         self._holders = 0
         self.observers: tuple[Observer, ...] = ()
+        self.asks_of: Callable[[Worker], Asks] | None = None  # without it, its model can ask no other
         self._tasks: set[asyncio.Task[None]] = set()
 
     # -- life --------------------------------------------------------------------------------------
@@ -86,12 +87,8 @@ class ModelPool:
         self._is_up = False
         self._again_at = 0.0
         self.started_at = self._loop.time()
-        try:
-            for _ in range(workers):
-                self._crew.spawn()
-        except SettingsError as error:  # a device that there is not
-            self._fail(str(error))
-            return
+        for _ in range(workers):
+            self._crew.spawn()
         if self._upkeep.is_needed and (self._keeping is None or self._keeping.done()):
             self._keeping = self.own(self._upkeep.run())
 
@@ -202,6 +199,9 @@ class ModelPool:
         """Raise `Refused` if a call would not be taken now."""
         if self._draining:
             raise Refused(503, "the server is stopping", 1)
+        self._check_able()
+
+    def _check_able(self) -> None:
         if self.state is not PoolState.READY:
             self._check_state()
         if self.scheduler.waiting >= self.settings.queue_size:
@@ -223,12 +223,16 @@ class ModelPool:
         if self.signature is None:
             raise Refused(503, f"the model {self.name!r} is {self.state}", 1)
 
-    def submit(self, call: Call, deliver: Deliver) -> Pending:
+    def submit(self, call: Call, deliver: Deliver, *, within: bool = False) -> Pending:
         """Queue a call; `deliver` gets its answer, once.
 
-        Raises `Refused` at once if the model takes no calls or its queue is full.
+        Raises `Refused` at once if the model takes no calls or its queue is full. What is part of another
+        call (`within`) is taken while the server drains, too.
         """
-        self.check_open()
+        if not within or self.state is PoolState.STOPPED:
+            self.check_open()
+        else:
+            self._check_able()
         for observer in self.observers:
             deliver = observer.on_call(call, deliver)
         return self.scheduler.submit(call, deliver)

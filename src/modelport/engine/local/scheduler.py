@@ -301,7 +301,7 @@ class Scheduler:
                 )
             pending.answer(answer)
             return
-        del worker.in_flight[answer.id]
+        worker.let_go(answer.id)
         if answer.micros and self._batch_size == 1:
             self._service_micros += 0.2 * (answer.micros - self._service_micros)
         if pending.wanted:
@@ -323,7 +323,7 @@ class Scheduler:
         else:
             worker.send(Kind.ACKNOWLEDGE, Acknowledge(chunk.id, 1))  # nobody reads; let it see the cancel
         if chunk.end:
-            del worker.in_flight[chunk.id]
+            worker.let_go(chunk.id)
             self._forget(chunk.id)
             if not pending.wanted:
                 self._pool.discard(chunk.id)

@@ -12,19 +12,22 @@ import socket
 import subprocess
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from modelport.engine.asks import Asks
 from modelport.engine.local.output_pipe import OutputPipe
 from modelport.engine.output import Lines
 from modelport.engine.pending import Pending
-from modelport.engine.ports import JobOwner, JobWorker
+from modelport.engine.ports import JobOwner
 from modelport.engine.processes import ending, kill_group, kill_marked
 from modelport.engine.starting import command, plain_options
 from modelport.variables import WORKER_MARK
 from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, STOP_FLAG, RunningCall
 from modelport.worker.frames import READ_BYTES, FrameBuffer, FrameError, Kind, Load, decode, encode
 
+FIRST_ASK = int(Kind.ASK)
 EXIT_SECONDS = 2.0
 JOB_NICE = 10  # predictions come first where both want the processor
 OUTPUT_SECONDS = 0.5  # how long what a worker has printed may still come after its end
@@ -58,6 +61,8 @@ class Worker(asyncio.Protocol):
         self.mark = uuid.uuid4().hex
         self.temp = spool_root / f"tmp-{self.mark}"
         self.in_flight: dict[int, Pending] = {}
+        self.asks_of: Callable[[Worker], Asks] | None = None
+        self._asks: Asks | None = None  # of other models, once its model has asked one
         self.ready = False
         self.ready_at = 0.0
         self.lost = False
@@ -111,7 +116,6 @@ class Worker(asyncio.Protocol):
             os.ftruncate(marker_fd, 64)
             self._marker = mmap.mmap(marker_fd, 64)
             self.temp.mkdir(mode=0o700, parents=True, exist_ok=True)
-            own = {WORKER_MARK: self.mark, "TMPDIR": str(self.temp), "PYTHONUNBUFFERED": "1"}
             fds = (channel.fileno(), control_theirs.fileno(), marker_fd)
             # On this thread, not in a pool: the kernel ends the worker when the thread that made it ends.
             self._process = subprocess.Popen(
@@ -119,7 +123,7 @@ class Worker(asyncio.Protocol):
                 stdout=write_end,
                 stderr=write_end,
                 pass_fds=fds,
-                **plain_options(own, self.load.variables),
+                **plain_options({WORKER_MARK: self.mark, "TMPDIR": str(self.temp), "PYTHONUNBUFFERED": "1"}),
             )
         except BaseException:
             control_ours.close()
@@ -187,7 +191,11 @@ class Worker(asyncio.Protocol):
             self.printed.drain()
         try:
             for kind, message in self._buffer.feed(data):
-                self.owner.on_frame(self, kind, decode(kind, message))
+                if kind >= FIRST_ASK and self.asks_of is not None:
+                    self._asks = self._asks or self.asks_of(self)
+                    self._asks.on_frame(kind, decode(kind, message))
+                else:
+                    self.owner.on_frame(self, kind, decode(kind, message))
         except FrameError as error:
             self._broken = True
             self.kill(f"it broke the protocol: {error}")
@@ -224,6 +232,8 @@ class Worker(asyncio.Protocol):
 
     def cancel(self, call_id: int) -> None:
         """Ask the worker to stop this call."""
+        if self._asks is not None:
+            self._asks.give_up(call_id)
         if self.in_thread:
             self._cancelled.add(call_id)
         if self._control is None or self.lost:
@@ -231,6 +241,12 @@ class Worker(asyncio.Protocol):
         with contextlib.suppress(OSError):
             self._control.send(CALL_NUMBER.pack(call_id))
             os.kill(self.pid, CANCEL_SIGNAL)
+
+    def let_go(self, call_id: int) -> None:
+        """The worker has this call no longer."""
+        del self.in_flight[call_id]
+        if self._asks is not None:
+            self._asks.end(call_id)
 
     def ask_to_stop(self) -> None:
         """Raise the flag that `current_job().cancelled` shows."""
@@ -269,6 +285,8 @@ class Worker(asyncio.Protocol):
             return
         self.lost = True
         self.ready = False
+        if self._asks is not None:
+            self._asks.end_all()
         if not self.in_thread:
             kill_group(self.pid)
         if self._transport is not None:
@@ -324,6 +342,6 @@ class Worker(asyncio.Protocol):
             marker.close()
 
 
-def launch_job(owner: JobOwner, load: Load, temp: Path) -> JobWorker:
+def launch_job(owner: JobOwner, load: Load, temp: Path) -> Worker:
     """The `JobLauncher` of this machine: a process of its own, less urgent than predictions."""
     return Worker(owner, load, owner, temp, nice=JOB_NICE)

@@ -18,6 +18,7 @@ def answer_batch(host: Host, calls: list[Call]) -> None:
     begun = perf_counter()
     answers: list[Answer] = []
     operation = host.model.signature.predict
+    host.asks.calls = tuple(call.id for call in calls)
     bound = host.binding.together(calls, answers, host.failed)
     if bound:
         answers.extend(_predict_together(host, bound, operation))

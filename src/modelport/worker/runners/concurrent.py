@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, cast
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.sources.model_loop import END_SECONDS, awaited, event_loop, is_awaitable
 from modelport.worker.answers import shown_arguments
+from modelport.worker.asks import asks_for
 from modelport.worker.cancellation import CANCEL_SIGNAL, RunningCall, Terminated
 from modelport.worker.frames import Acknowledge, FrameError, Kind
 from modelport.worker.runners.block_watch import BlockWatch
@@ -40,7 +41,6 @@ from modelport.worker.streams import (
     Window,
     is_stream,
     last_of_failed,
-    stream_types,
 )
 from modelport.worker.world import end_if_forked, handle, nothing
 
@@ -132,10 +132,12 @@ class ConcurrentRunner:
         if control is not None:
             self._loop.add_reader(control.fileno(), self._on_control)
         self._watch.start()
+        self._host.asks.is_attended = True
         try:
             await self._stop.wait()
             await self._end_calls()
         finally:
+            self._host.asks.is_attended = False
             self._watch.end()
             self._loop.remove_reader(self._channel.fileno())
             if control is not None:
@@ -161,6 +163,7 @@ class ConcurrentRunner:
         if frames is None:
             self._loop.remove_reader(self._channel.fileno())  # its end can be read for ever
             self._is_cut = True
+            self._host.asks.end()
             self._stop.set()
             return
         for number, (kind, message) in enumerate(frames):
@@ -178,6 +181,8 @@ class ConcurrentRunner:
                 return
             elif kind == Kind.STOP:
                 self._stop.set()
+            else:
+                self._host.asks.take(kind, message)
 
     def _begin(self, call: Call) -> None:
         if call.id in self._running.cancelled:
@@ -226,6 +231,7 @@ class ConcurrentRunner:
     async def _answered(self, call: Call) -> Answer | None:
         """The answer; `None` if it was streamed, and has gone out already."""
         host, running = self._host, self._running
+        asks_for(call.id)
         running.show(call.id)  # reading its arguments runs code of the model's, too
         bound, operation, _ = host.binding.bound(call)
         if call.only_check:
@@ -237,8 +243,8 @@ class ConcurrentRunner:
         end_if_forked(host.process)
         if not is_stream(value):
             return host.whole(value, bound, operation, streamed=False)
-        types = stream_types(bound[2], operation)
-        if call.verb == "predict" and not call.collect and types is not None:
+        types = host.streamed_as(bound, operation)
+        if types is not None:
             await self._stream(call, value, *types)
             return None
         async with aclosing(self._pieces(call.id, value)) as pieces:

@@ -16,7 +16,7 @@ from modelport.worker.host import Host
 from modelport.worker.job import begin_job
 from modelport.worker.plain_calls import is_json_type
 from modelport.worker.runners.batch import answer_batch
-from modelport.worker.streams import Encoded, Window, is_stream, last_of_failed, pieces, stream_types
+from modelport.worker.streams import Encoded, Window, is_stream, last_of_failed, pieces
 from modelport.worker.world import end_if_forked
 
 FLUSH_SECONDS = 0.002  # answers of a frame wait for each other no longer than this
@@ -37,7 +37,7 @@ class SerialRunner:
     def run(self) -> None:
         """Answer calls until STOP or the end of the stream. Raises `FrameError` on a broken stream."""
         while not self._stopping:
-            frame = self._put_aside.pop(0) if self._put_aside else self._host.channel.receive()
+            frame = self._put_aside.pop(0) if self._put_aside else self._host.asks.receive()
             if frame is None:
                 return
             kind, message = frame
@@ -93,6 +93,7 @@ class SerialRunner:
     def _answer(self, call: Call) -> Answer | None:
         """The answer to one call; `None` if it was streamed, and has gone out already."""
         host = self._host
+        host.asks.calls = (call.id,)
         try:
             self._running.start(call.id)  # reading its arguments runs code of the model's, too
             bound, operation, is_plain = host.binding.bound(call)
@@ -117,12 +118,12 @@ class SerialRunner:
 
     def _finished(self, value: Any, bound: Bound, operation: Operation) -> Answer | None:
         """The answer made of what the model has returned; `None` if it was streamed."""
-        call, _, media_type = bound
+        call = bound[0]
         value = self._host.returned(value)
         streamed = is_stream(value)
         if streamed:
-            types = stream_types(media_type, operation)
-            if call.verb == "predict" and not call.collect and types is not None:
+            types = self._host.streamed_as(bound, operation)
+            if types is not None:
                 return self._stream(call, value, *types)
             value = list(pieces(value))
         answer = self._host.whole(value, bound, operation, streamed=streamed)
@@ -159,7 +160,7 @@ class SerialRunner:
     def _taken(self, call_id: int) -> int:
         """Wait until the client has taken chunks; other frames are put aside meanwhile."""
         while True:
-            frame = self._host.channel.receive()
+            frame = self._host.asks.receive()
             if frame is None:
                 self._stopping = True
                 raise CallCancelled

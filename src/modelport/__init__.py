@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from modelport.client.async_client import AsyncClient
     from modelport.client.sync_client import Client
     from modelport.contract.current_job import current_job
+    from modelport.contract.current_worker import current_worker
     from modelport.contract.errors import HTTPError, ModelError, ModelLoadError
     from modelport.contract.kinds import File, Image
     from modelport.contract.model import Model
@@ -36,6 +37,7 @@ __all__ = [
     "__version__",
     "create_app",
     "current_job",
+    "current_worker",
     "model",
     "running",
     "serve",
@@ -54,6 +56,7 @@ _HOMES = {
     "UploadedFile": "modelport.contract.uploaded_file",
     "create_app": "modelport.serving.application",
     "current_job": "modelport.contract.current_job",
+    "current_worker": "modelport.contract.current_worker",
     "model": "modelport.worker.asked_model",
     "running": "modelport.serving.background",
     "serve": "modelport.serving.blocking",

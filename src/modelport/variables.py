@@ -4,4 +4,5 @@ from __future__ import annotations
 
 PREFIX = "MODELPORT_"
 CONFIG = f"{PREFIX}CONFIG"  # a file of settings
+OF_WORKERS = ("TMPDIR", "PYTHONUNBUFFERED")  # each worker has its own
 WORKER_MARK = f"{PREFIX}WORKER"  # every descendant of a worker has inherited it

@@ -43,6 +43,11 @@ WRONG_FILES = {
         'database_url = "mysql://me:hidden@there/x"\n',
         "database_url: the value is no address of a PostgreSQL; write postgresql://user:password@host:5432/name",
     ),
+    "a device": ('devices = ["gpu"]\n', "devices: ['gpu'] names no device with 'gpu'; write cpu, cuda:0"),
+    "auto and more": ('devices = ["auto", "cpu"]\n', "has others beside auto, which is all of them"),
+    "no variables": ('environment = ["A"]\n', "environment: the value is not a table of texts, or"),
+    "a variable's name": ('environment = { "A B" = "1" }\n', "has 'A B', which is no name of a variable"),
+    "a variable of ours": ('environment = { MODELPORT_PORT = 1 }\n', "MODELPORT_PORT, which modelport sees"),
     "no queue": ("queue_size = 0\n", "queue_size: 0 is too small"),
 }  # fmt: skip
 
@@ -122,6 +127,15 @@ def test_a_value_may_be_written_as_people_write_it() -> None:
     assert (settings.warm, settings.allow_hosts, settings.log_level) == (False, ["a", "b"], "warning")
     for path in ("", "/", "models", "/models/v1.2/", "/~me/a@b"):
         assert load_settings({"base_path": path}, None, {}).base_path == path
+
+
+def test_variables_of_models_are_a_table_or_texts(tmp_path: Path) -> None:
+    file = written(tmp_path, '[environment]\nHF_HOME = "/data"\nN = 2\n')
+    assert load_settings({}, file, {}).environment == {"HF_HOME": "/data", "N": "2"}
+    asked = {"MODELPORT_ENVIRONMENT": "A=1, B=x=y"}
+    assert load_settings({}, None, asked).environment == {"A": "1", "B": "x=y"}
+    assert load_settings({"environment": ("A=1,2",)}, None, {}).environment == {"A": "1,2"}
+    assert "x=y" not in repr(load_settings({}, None, asked))
 
 
 def test_a_mistyped_variable_is_pointed_out_and_a_foreign_one_is_not() -> None:

@@ -50,7 +50,7 @@ def _option(field: dataclasses.Field[Any], kind: Any) -> click.Option:
         )
     if isinstance(kind, types.UnionType):
         kind = next(k for k in typing.get_args(kind) if k is not type(None))
-    multiple = typing.get_origin(kind) is list
+    multiple = typing.get_origin(kind) in (list, dict)
     default = "" if field.default in (None, dataclasses.MISSING, "") else f" [default: {field.default}]"
     return click.Option(
         [field.name, flag, *others],

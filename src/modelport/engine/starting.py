@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypedDict
 
 import modelport
@@ -35,9 +36,13 @@ def command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-def plain_options(own: Mapping[str, str]) -> Plain:
-    """How `subprocess` starts it: without stdin, in a session of its own, and with `own` variables, too."""
-    return Plain(stdin=subprocess.DEVNULL, start_new_session=True, env=environment(os.environ, own))
+def plain_options(own: Mapping[str, str], also: Mapping[str, str] = MappingProxyType({})) -> Plain:
+    """How `subprocess` starts it: without stdin, in a session of its own, and with `own` variables, too.
+
+    `also` are as if the server had them, and more its users' than `own`, which come last.
+    """
+    variables = environment({**os.environ, **also}, own)
+    return Plain(stdin=subprocess.DEVNULL, start_new_session=True, env=variables)
 
 
 def environment(variables: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:

@@ -12,6 +12,9 @@ class ModelSettings(TypedDict, total=False):
     trust: bool
     format: str | None
     workers: int
+    devices: list[str]
+    threads: int
+    environment: dict[str, str]
     max_concurrency: int
     max_batch_size: int
     max_wait_ms: float | None
@@ -32,6 +35,9 @@ class AppSettings(TypedDict, total=False):
     default_model: str | None
     base_path: str
     workers: int
+    devices: list[str]
+    threads: int
+    environment: dict[str, str]
     max_concurrency: int
     max_batch_size: int
     max_wait_ms: float | None

@@ -12,6 +12,7 @@ from typing import Any, cast
 from modelport.settings.declaring import DECLARED, Declared
 from modelport.settings.settings import Settings
 
+WANTED: dict[Any, str] = {list: "a list of texts", dict: "a table of texts, or texts such as NAME=VALUE"}
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
 
@@ -54,7 +55,7 @@ def checked_setting(name: str, value: Any, where: str) -> Any:
     try:
         ready = _converted(kind, value)
     except (ValueError, TypeError):
-        wanted = "a list of texts" if typing.get_origin(kind) is list else f"a value of type {kind.__name__}"
+        wanted = WANTED.get(typing.get_origin(kind)) or f"a value of type {kind.__name__}"
         raise SettingsError(f"{where}: {shown} is not {wanted}") from None
     if known.normal is not None:
         ready = known.normal(ready)
@@ -71,6 +72,8 @@ def _converted(kind: Any, value: Any) -> Any:
         if isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in cast("list[Any]", value)):
             return list(cast("list[str]", value))
         raise TypeError
+    if typing.get_origin(kind) is dict:
+        return _variables(value)
     if kind is bool:
         if isinstance(value, bool):
             return value
@@ -86,3 +89,18 @@ def _converted(kind: Any, value: Any) -> Any:
     if kind is int and isinstance(value, float):
         raise TypeError  # int() would cut it
     return kind(value)
+
+
+def _variables(value: Any) -> dict[str, str]:
+    """Names and texts, from a table or from texts `NAME=VALUE`; a number in a table is its text."""
+    if isinstance(value, Mapping):
+        pairs = list(cast("Mapping[Any, Any]", value).items())
+    else:
+        texts = value.split(",") if isinstance(value, str) else list(cast("list[Any]", value))
+        split = [text.strip().partition("=") for text in texts if text.strip()]
+        if not all(equals for _, equals, _ in split):
+            raise TypeError
+        pairs = [(name, text) for name, _, text in split]
+    if not all(isinstance(name, str) and type(text) in (str, int, float) for name, text in pairs):
+        raise TypeError
+    return {name: str(text) for name, text in pairs}

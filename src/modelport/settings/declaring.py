@@ -68,9 +68,10 @@ class Written(NamedTuple):
 def setting(default: Any, help: str, **known: Any) -> Any:
     """A field of `Settings`: its default, the sentence that shows it, and what else `Declared` takes."""
     made = {DECLARED: Declared(help=help, **known)}
-    if isinstance(default, list):
-        return field(default_factory=cast("list[str]", default).copy, metadata=made)
-    return field(default=default, repr=not known.get("secret", False), metadata=made)
+    shown = not known.get("secret", False)
+    if isinstance(default, (list, dict)):
+        return field(default_factory=cast("list[str]", default).copy, repr=shown, metadata=made)
+    return field(default=default, repr=shown, metadata=made)
 
 
 def words_of(choices: type[StrEnum]) -> tuple[str, ...]:

@@ -15,7 +15,9 @@ from modelport.settings.declaring import Written, setting, words_of
 from modelport.settings.sizes import MIB
 from modelport.settings.values import (
     wrong_database,
+    wrong_devices,
     wrong_duration,
+    wrong_environment,
     wrong_format,
     wrong_host,
     wrong_hosts,
@@ -27,6 +29,7 @@ from modelport.settings.values import (
 )
 
 SOURCE = "source"  # of one model, beside its settings
+ENVIRONMENT = "environment"  # the setting that is a table itself
 
 
 class Mode(StrEnum):
@@ -103,6 +106,25 @@ class Settings:
         "worker processes for each model; 0 runs models in a thread of the server, for debugging",
         short="-p",
         heading="Workers and predictions",
+        of_model=True,
+    )
+    devices: list[str] = setting(
+        [],
+        "devices that the workers of a model have one each of, in turn, such as cuda:0 and cuda:1, or auto "
+        "for all that there are; every worker sees what the server sees if none",
+        wrong=wrong_devices,
+        of_model=True,
+    )
+    threads: int = setting(
+        0,
+        "threads of BLAS, OpenMP, torch and the like in each worker; 0 for the cores divided by the workers",
+        of_model=True,
+    )
+    environment: dict[str, str] = setting(
+        {},
+        "variables of the model's processes, such as HF_HOME=/data/hf, beside those of the server",
+        wrong=wrong_environment,
+        secret=True,
         of_model=True,
     )
     max_concurrency: int = setting(
@@ -327,10 +349,12 @@ class Settings:
     debug: bool = setting(False, "log more, and show tracebacks in the log at once", short="-d")
 
     def of(self, model: str) -> Settings:
-        """The settings of one model: its own over those of all."""
+        """The settings of one model: its own over those of all, its variables beside those of all."""
         own = {name: found for name, found in self.models.get(model, {}).items() if name != SOURCE}
         if not own:
             return self
         where = {name: found.where for name, found in own.items()}
         values = {name: found.value for name, found in own.items()}
+        if ENVIRONMENT in values:
+            values[ENVIRONMENT] = {**self.environment, **values[ENVIRONMENT]}
         return replace(self, **values, written={**self.written, **where})

@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable, Iterable
 
 from modelport.settings.written import NO_DURATION, NO_ORDER, NO_SIZE, order_of, seconds_of, size_of
+from modelport.variables import OF_WORKERS, PREFIX
 
 SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")  # of a path, as it stands in a link (RFC 3986, 3.3)
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+DEVICE = re.compile(r"auto|cpu|cuda:\d{1,4}|(GPU|MIG)-[A-Za-z0-9/-]+")  # the last as nvidia-smi has them
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 POSTGRES = ("postgresql://", "postgres://", "postgresql+")
 
 
@@ -92,6 +95,26 @@ def _wrong_names(names: Iterable[str], read: Callable[[str], object], form: str)
             read(name)
         except ValueError as error:
             return f"cannot be used: {error}; write for example {form}, or * for any"
+    return ""
+
+
+def wrong_devices(devices: list[str]) -> str:
+    """Of the devices of workers."""
+    wrong = next((one for one in devices if not DEVICE.fullmatch(one)), None)
+    if wrong is not None:
+        return f"names no device with {wrong!r}; write cpu, cuda:0, cuda:1 and so on, or auto"
+    return "has others beside auto, which is all of them" if "auto" in devices and len(devices) > 1 else ""
+
+
+def wrong_environment(variables: dict[str, str]) -> str:
+    """Of variables of processes."""
+    for name, value in variables.items():
+        if not VARIABLE.fullmatch(name):
+            return f"has {name!r}, which is no name of a variable"
+        if name.startswith(PREFIX) or name in OF_WORKERS:
+            return f"has {name}, which modelport sees to itself"
+        if "\0" in value:
+            return f"has a NUL in {name}"
     return ""
 
 

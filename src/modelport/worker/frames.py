@@ -20,6 +20,7 @@ import msgspec
 
 from modelport.contract.calls import Answer, Call, Chunk, Upload
 from modelport.contract.current_job import ReportType
+from modelport.contract.current_worker import CurrentWorker
 from modelport.contract.model_options import ModelOptions
 from modelport.contract.signature import Signature
 from modelport.guards.table_limits import TableLimits
@@ -60,7 +61,8 @@ class Load(msgspec.Struct, array_like=True):
 
     `name`, `kind`, `target`, `attribute`, `options`, `saved` are the fields of a source; `spool` is the
     folder under which calls have their own folders. `hide_errors` and `max_rows` (0: any number) are for the
-    dialects of the root; `tables` bounds the tables of every call.
+    dialects of the root; `tables` bounds the tables of every call. `worker` is what the process may use, and
+    `variables` those that it is started with, beside the server's.
     """
 
     name: str
@@ -79,6 +81,8 @@ class Load(msgspec.Struct, array_like=True):
     max_rows: int = 0
     saved: str = ""
     tables: TableLimits = TableLimits()
+    worker: CurrentWorker = CurrentWorker()
+    variables: dict[str, str] = {}
 
 
 class Ready(msgspec.Struct, array_like=True):

@@ -22,6 +22,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+from modelport.contract.current_worker import set_current_worker
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.served import ServedModel
 from modelport.dialects.codecs.failures import described, trace, words
@@ -82,6 +83,8 @@ def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool 
         return 0
     load: Load = first[1]
     set_table_limits(load.tables)
+    if running.control is not None:  # a process of the model's own
+        set_current_worker(load.worker)
     try:
         model = _prepared(load, frames, urgent)
         if model is None:

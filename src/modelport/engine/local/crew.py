@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 from collections.abc import Callable, Coroutine
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 from modelport.engine.asks import Asks
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output
+from modelport.engine.placing import placed
 from modelport.engine.ports import PoolState
 from modelport.settings import Settings
 from modelport.worker.frames import FrameError, Load
@@ -67,9 +69,12 @@ class Crew:
         return not working and not self._filling.locked()
 
     def spawn(self) -> None:
-        """Start one more."""
+        """Start one more, in the first place that is free. Raises `SettingsError` for its device."""
         in_thread = self._settings.workers == 0
-        worker = Worker(self._pool, self._pool.make_load(), self._output, self._temp, in_thread=in_thread)
+        taken = {worker.load.worker.number for worker in self.workers if not worker.retiring}
+        number = next(number for number in itertools.count() if number not in taken)
+        load = placed(self._pool.make_load(), self._settings, number)
+        worker = Worker(self._pool, load, self._output, self._temp, in_thread=in_thread)
         worker.asks_of = self._pool.asks_of
         self.workers.append(worker)
         self._pool.own(self._start(worker))

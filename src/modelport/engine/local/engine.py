@@ -19,6 +19,7 @@ from modelport.engine.asks import Asks
 from modelport.engine.local.load_rules import rules_of
 from modelport.engine.local.pool import ModelPool
 from modelport.engine.local.worker_process import Worker, launch_job
+from modelport.engine.placing import placed
 from modelport.engine.ports import JobLauncher, JobOwner, JobWorker, Pool, PoolState, Router
 from modelport.engine.spool import Spool, check_path
 from modelport.settings import Settings, data_folder
@@ -46,6 +47,7 @@ class LocalEngine:
         self.instance = secrets.token_hex(4)  # part of every request id, so that restarts differ
         self.draining = False  # true once the server has been told to stop
         self._numbers = itertools.count(1)
+        self._jobs = itertools.count()  # which take the devices in turn
 
     async def open(self) -> None:
         """Make the spool folder and a pool for each model, without workers. Raises `OSError`."""
@@ -143,11 +145,14 @@ class LocalEngine:
 
         `saved` names a version; without it, it is the one that is live.
         """
+        pool = self.pools[name]
         if kind == "train":
-            return rules_of(self.source(name), self.settings.of(name), self.spool)
-        if saved is None:
-            return self.pools[name].make_load()
-        return rules_of(self.saved_source(name, saved), self.settings.of(name), self.spool)
+            load = rules_of(self.source(name), pool.settings, self.spool)
+        elif saved is None:
+            load = pool.make_load()
+        else:
+            load = rules_of(self.saved_source(name, saved), pool.settings, self.spool)
+        return placed(load, pool.settings, next(self._jobs), of_jobs=True)
 
     def next_id(self) -> int:
         """A number for a call, unique in this server."""

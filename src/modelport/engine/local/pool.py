@@ -24,6 +24,7 @@ from modelport.engine.pending import Deliver, Pending
 from modelport.engine.ports import Observer, PoolState, Refused
 from modelport.engine.spool import Spool
 from modelport.settings import Settings
+from modelport.settings.checking import SettingsError
 from modelport.sources.source import Source
 from modelport.worker.frames import Failed, FrameError, Kind, Load, Ready, State
 
@@ -87,8 +88,12 @@ class ModelPool:
         self._is_up = False
         self._again_at = 0.0
         self.started_at = self._loop.time()
-        for _ in range(workers):
-            self._crew.spawn()
+        try:
+            for _ in range(workers):
+                self._crew.spawn()
+        except SettingsError as error:  # a device that there is not
+            self._fail(str(error))
+            return
         if self._upkeep.is_needed and (self._keeping is None or self._keeping.done()):
             self._keeping = self.own(self._upkeep.run())
 

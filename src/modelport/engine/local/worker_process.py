@@ -116,6 +116,7 @@ class Worker(asyncio.Protocol):
             os.ftruncate(marker_fd, 64)
             self._marker = mmap.mmap(marker_fd, 64)
             self.temp.mkdir(mode=0o700, parents=True, exist_ok=True)
+            own = {WORKER_MARK: self.mark, "TMPDIR": str(self.temp), "PYTHONUNBUFFERED": "1"}
             fds = (channel.fileno(), control_theirs.fileno(), marker_fd)
             # On this thread, not in a pool: the kernel ends the worker when the thread that made it ends.
             self._process = subprocess.Popen(
@@ -123,7 +124,7 @@ class Worker(asyncio.Protocol):
                 stdout=write_end,
                 stderr=write_end,
                 pass_fds=fds,
-                **plain_options({WORKER_MARK: self.mark, "TMPDIR": str(self.temp), "PYTHONUNBUFFERED": "1"}),
+                **plain_options(own, self.load.variables),
             )
         except BaseException:
             control_ours.close()

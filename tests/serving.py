@@ -76,12 +76,12 @@ class Server:
                 self._changed.wait(min(left, 0.5))
 
     def wait_settled(self, seconds: float = START_SECONDS) -> dict[str, Any]:
-        """Wait until each model is ready or failed; returns the body of /v2/health/ready."""
+        """Wait until each model is ready, idle or failed; returns the body of /v2/health/ready."""
         deadline = time.monotonic() + seconds
         while True:
             seen = len(self.lines)
             body = self.client.get("/v2/health/ready").json()
-            if all(m["state"] in ("ready", "failed") for m in body["models"].values()):
+            if all(m["state"] in ("ready", "failed", "idle") for m in body["models"].values()):
                 return body
             if time.monotonic() > deadline:
                 raise AssertionError(f"not settled: {body}\n{self.log}")

@@ -54,7 +54,7 @@ class Operation(NamedTuple):
 def operations_of(document: Mapping[str, Any]) -> list[Operation]:
     """Every operation, those that remove something last."""
     found = [Operation(document, method, path) for path, one in document["paths"].items() for method in one]
-    return sorted(found, key=lambda one: one.method == "delete")
+    return sorted(found, key=lambda one: one.method == "delete" or one.path.endswith("/unload"))
 
 
 @st.composite

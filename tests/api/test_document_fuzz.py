@@ -31,6 +31,7 @@ def known_values(server: Server) -> dict[str, list[str]]:
         assert job["state"] == "succeeded", job
         ids.append(job["id"])
     return {
+        "model": ["fuzzed"],
         "job": ids[:1],
         "uuid": ids,
         "run_id": [ids[0], "best"],

@@ -30,6 +30,7 @@ from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
 from modelport.api.named_models import find_pool
 from modelport.api.near_paths import near_path
+from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
 from modelport.api.routing import EndpointRoute, paths_of_gets_that_run, routes_of
 from modelport.api.runs.predictions import RunPredictions
@@ -197,6 +198,7 @@ class Application:
             health=self.health,
             runs=RunRoutes(self.runs, predictions, listings, of_path, self.base_path),
             versions=VersionRoutes(self.runs, predictions, listings, self.base_path),
+            repository=RepositoryRoutes(self.runs.repository),
             jobs=self._job_routes,
             documents=DocumentRoutes(self.engine, self.settings, self.base_path),
             root=self._root,

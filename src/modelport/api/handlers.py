@@ -9,6 +9,7 @@ from modelport.api.dialects import DialectServer
 from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.health import Health
 from modelport.api.job_routes import JobRoutes
+from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
 from modelport.api.runs.run_routes import RunRoutes
 from modelport.api.runs.version_routes import VersionRoutes
@@ -22,6 +23,7 @@ class Handlers(NamedTuple):
     health: Health
     runs: RunRoutes
     versions: VersionRoutes
+    repository: RepositoryRoutes
     jobs: JobRoutes
     documents: DocumentRoutes
     root: Root

@@ -15,8 +15,11 @@ MAX_BYTES = 64 * 1024
 MAX_BRACKETS = 1000
 
 
-async def json_body(request: Request, type: type[T]) -> T:
-    """The JSON object of a request as a `type`. Raises `Problem`: 400, 413, 415, or 422 naming the field."""
+async def json_body(request: Request, type: type[T], *, optional: bool = False) -> T:
+    """The JSON object of a request as a `type`, an empty one of a request without a body if it is `optional`.
+
+    Raises `Problem`: 400, 413, 415, or 422 naming the field.
+    """
     media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if media != "application/json" and not media.endswith("+json"):
         raise Problem(415, f"this resource takes application/json, not {media[:100]!r}")
@@ -28,6 +31,8 @@ async def json_body(request: Request, type: type[T]) -> T:
                 raise Problem(413, f"the body is larger than {MAX_BYTES} bytes")
     except ClientDisconnect:
         raise Problem(400, "the request's body did not arrive whole") from None
+    if optional and not raw:
+        return type()
     _refuse_ambiguous(bytes(raw))
     try:
         return msgspec.json.decode(bytes(raw), type=type, strict=True)

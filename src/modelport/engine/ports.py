@@ -110,8 +110,11 @@ class Pool(Protocol):
         """Have as many workers as settings say, and wait until those that were missing are ready, too."""
         ...
 
-    def load(self) -> None:
-        """Begin to load what is unloaded, idle or has failed; `settled` tells how that ends."""
+    def load(self, *, now: bool = True) -> None:
+        """Begin to load what is unloaded, idle or has failed; `settled` tells how that ends.
+
+        If that is not to be `now`, a model that is unloaded is loaded by its next call.
+        """
         ...
 
     async def unload(self, seconds: float) -> None:

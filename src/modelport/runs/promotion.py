@@ -61,6 +61,10 @@ class Promotions:
         task.add_done_callback(lambda _: self._moving.pop(model, None))
         return await asyncio.shield(task)
 
+    def is_moving(self, model: str) -> bool:
+        """True while a version of a model becomes live."""
+        return model in self._moving
+
     async def roll_back(self, model: str) -> dict[str, Any]:
         """Make the version live that was so before the last promotion, without checks. Raises `RunError`."""
         way_back = way_back_of(await self.store.promotions(model, MAX_HISTORY))

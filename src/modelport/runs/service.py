@@ -18,6 +18,7 @@ from modelport.runs.live_traffic import LiveTraffic
 from modelport.runs.owning import own_names
 from modelport.runs.promotion import PromotionRequest, Promotions
 from modelport.runs.records import Run, TrafficPlan
+from modelport.runs.repository import Repository
 from modelport.runs.store import LIVE, RunStore
 from modelport.runs.versions import Versions
 from modelport.settings import Settings
@@ -48,6 +49,7 @@ class RunService:
         self.versions = Versions(engine, self.store, folders)
         self.promotions = Promotions(engine, self.store, self.versions, self._moved)
         self.canaries = Canaries(engine, self.store, self.versions)
+        self.repository = Repository(engine, self.versions, self.promotions)
         self.order: Order | None = order_of(settings.best_by) if settings.best_by else None
         self._origins: dict[str, Origin] = {}
         self._live_file = LiveFile(storage.folder)
@@ -90,6 +92,7 @@ class RunService:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.repository.stop()
         await self.promotions.stop()
         await self.versions.stop()
 
@@ -184,7 +187,8 @@ class RunService:
         pause = FOLLOW_SECONDS
         while True:
             failed = False
-            for step in (self._follow, self.canaries.look, self._forget_removed):
+            is_unloaded = self.engine.pools[model].state.is_unloaded
+            for step in () if is_unloaded else (self._follow, self.canaries.look, self._forget_removed):
                 try:
                     await step(model)
                 except (StoreError, RunError) as error:

@@ -89,6 +89,11 @@ class Versions:
         record = self._residents.get((model, version))
         return record.pool if record is not None and record.has_place else None
 
+    def beside(self, model: str) -> list[Pool]:
+        """The pools of a model's versions that are loaded, or are being loaded, and not live."""
+        found = [r.pool for r in self._residents if r.key[0] == model and r.has_place]
+        return [pool for pool in found if pool is not None]
+
     def began(self, pool: Pool) -> None:
         """A model's first pool has the version that it begins with."""
         self._residents.began(pool)
@@ -129,6 +134,8 @@ class Versions:
     async def _ready(self, record: Resident) -> Pool:
         model, version = record.key
         live = self.engine.pools[model]
+        if live.state.is_unloaded:
+            raise RunError(503, f"the model {model!r} is unloaded, and so are its versions; load it first")
         if live.version == version and live.state is not PoolState.FAILED:
             return live
         if record.removed:

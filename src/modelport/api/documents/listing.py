@@ -172,6 +172,7 @@ def _resource(row: Endpoint, served: Served) -> Resource:
         description=row.description,
         plain=row.parameters,
         body=name_of(row.body) if row.body else None,
+        needs_body=row.needs_body,
         texts=row.answers[200].others if 200 in row.answers else (),
     )
 

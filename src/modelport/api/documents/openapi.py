@@ -91,7 +91,8 @@ def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
     result["parameters"] = [_plain_parameter(plain) for plain in own]
     if resource.body is not None:
         schema = {"$ref": PREFIX + resource.body}
-        result["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
+        content = {JSON: {"schema": schema}}
+        result["requestBody"] = {"required": resource.needs_body, "content": content}
     responses = {str(status): answer for status, answer in _successes(resource, scope)}
     for status in resource.errors:
         answered = responses.get(str(status))

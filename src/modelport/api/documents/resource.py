@@ -41,5 +41,6 @@ class Resource(NamedTuple):
     succeeds: bool = False
     plain: Sequence[Parameter] = ()
     body: str | None = None
+    needs_body: bool = False
     may_be_job: bool = False
     texts: Sequence[str] = ()

@@ -19,6 +19,7 @@ TITLE = "modelport"
 TAGS = {
     "runs": "What was trained, with which parameters, and how good it is",
     "model versions": "The versions of models, and which of them is live",
+    "repository": "Which models are in memory",
     "jobs": "Long work, and what has become of it",
     "health": "Whether the server and its models can answer",
     "versions": "Which versions of the API there are",

@@ -118,7 +118,8 @@ def _operation(resource: Resource, scope: Scope, answers: dict[str, str]) -> dic
         result["description"] = resource.description
     if resource.body is not None:
         schema = {"$ref": PREFIX + resource.body}
-        result["parameters"].append({"in": "body", "name": "body", "required": True, "schema": schema})
+        body = {"in": "body", "name": "body", "required": resource.needs_body, "schema": schema}
+        result["parameters"].append(body)
         result["consumes"] = [JSON]
     responses: dict[str, Any] = {}
     for status, (words, media_type, name) in resource.answers.items():

@@ -21,6 +21,7 @@ def _most(limit: int, **more: Any) -> dict[str, Any]:
     return {"type": "integer", "minimum": 1, "maximum": limit, **more}
 
 
+MODEL = Parameter("model", "path", "The model's name", TEXT)
 JOB = Parameter("job", "path", "The job's id", TEXT)
 TRAINING = Parameter("uuid", "path", "Which one", TEXT)
 ARTIFACT = Parameter("name", "path", "The file's name, as the list has it", TEXT)

@@ -64,24 +64,28 @@ class BodyHandler(NamedTuple):
 
     body: type[msgspec.Struct]
     of: Callable[[Handlers], Handler]
+    is_optional: bool = False
 
     def __call__(self, on: Handlers) -> Handler:
         return self.of(on)
 
 
 def with_body(
-    body: type[T], handler: Callable[[Handlers], Callable[[Request, ReadBody[T]], Awaitable[Response]]]
+    body: type[T],
+    handler: Callable[[Handlers], Callable[[Request, ReadBody[T]], Awaitable[Response]]],
+    *,
+    optional: bool = False,
 ) -> BodyHandler:
     """A handler that takes a JSON body of this type, and reads it when it has looked at the path.
 
-    Reading raises `Problem` for what is no such body.
+    Reading raises `Problem` for what is no such body. Where it is `optional`, none is an empty one.
     """
 
     def of(on: Handlers) -> Handler:
         answer = handler(on)
-        return lambda request: answer(request, partial(json_body, request, body))
+        return lambda request: answer(request, partial(json_body, request, body, optional=optional))
 
-    return BodyHandler(body, of)
+    return BodyHandler(body, of, optional)
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -119,6 +123,11 @@ class Endpoint(msgspec.Struct, frozen=True):
     def body(self) -> type[msgspec.Struct] | None:
         """The type of its JSON body, if it takes one that is no model's."""
         return self.handler.body if isinstance(self.handler, BodyHandler) else None
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether a request without its JSON body is refused."""
+        return isinstance(self.handler, BodyHandler) and not self.handler.is_optional
 
     @property
     def takes_body(self) -> bool:

@@ -11,6 +11,7 @@ from itertools import chain
 from modelport.api.dialects import servers
 from modelport.api.endpoints.jobs import JOBS
 from modelport.api.endpoints.pages import PAGES
+from modelport.api.endpoints.repository import REPOSITORY
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.runs import RUNS
 from modelport.api.endpoints.server import SERVER
@@ -20,6 +21,7 @@ OF_ROOT = tuple(chain.from_iterable(server.rows_of_root for server in servers())
 ENDPOINTS: tuple[Endpoint, ...] = (
     *chain.from_iterable(server.rows for server in servers()),
     *SERVER,
+    *REPOSITORY,
     *OF_ROOT,
     *chain.from_iterable(server.rows_of_models for server in servers()),
     *RUNS,

@@ -136,6 +136,12 @@ class Crew:
             self.ending.add(task)
             task.add_done_callback(self.ending.discard)
 
+    async def ended(self, *dismissed: Worker) -> None:
+        """Stop them, and wait until they and all that were stopped before are gone."""
+        self.end(*dismissed)
+        if self.ending:
+            await asyncio.wait(self.ending)  # which go on if nobody waits any more
+
     def dismissed(self) -> list[Worker]:
         """All of them, none of whom belongs to the model any more: they are to be stopped."""
         dismissed = list(self.workers)

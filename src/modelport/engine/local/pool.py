@@ -85,6 +85,7 @@ class ModelPool:
     def _begin(self, state: PoolState, workers: int) -> None:
         self.state = state
         self.error = ""
+        self.settled.clear()
         self._is_up = False
         self._again_at = 0.0
         self.started_at = self._loop.time()
@@ -103,11 +104,16 @@ class ModelPool:
         self._crew.wanted = max(self.settings.workers, 1)
         await self._crew.fill()
 
-    def load(self) -> None:
-        """Begin to load what is unloaded, idle or has failed; `settled` tells how that ends."""
+    def load(self, *, now: bool = True) -> None:
+        """Begin to load what is unloaded, idle or has failed; `settled` tells how that ends.
+
+        If that is not to be `now`, a model that is unloaded is loaded by its next call.
+        """
+        if not now:
+            self.state = PoolState.IDLE if self.state is PoolState.UNLOADED else self.state
+            return
         self._wake()
         if self.state in (PoolState.UNLOADED, PoolState.FAILED):
-            self.settled.clear()
             self._begin(PoolState.LOADING, self._crew.wanted)
 
     def _wake(self) -> None:
@@ -126,7 +132,7 @@ class ModelPool:
                 await self.scheduler.drained()
         self.scheduler.answer_all(503, f"the model {self.name!r} is being unloaded")
         dismissed = self._crew.dismissed()
-        await asyncio.gather(*(worker.stop() for worker in dismissed))
+        await self._crew.ended(*dismissed)
         for worker in dismissed:
             self.scheduler.on_lost(worker, "unloaded", retry=False)
         if not self._draining:  # else the server stops, or has stopped

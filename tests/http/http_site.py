@@ -55,6 +55,7 @@ class App:
         self.left = threading.Semaphore(0)
         self.started = threading.Semaphore(0)
         self.release = threading.Event()
+        self.pieces = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.scopes.append(scope)
@@ -113,6 +114,13 @@ class App:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         for _ in range(BIG >> 20):
             await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+        await send({"type": "http.response.body"})
+
+    async def on_pieces(self, scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(BIG >> 10):
+            await send({"type": "http.response.body", "body": bytes(1 << 10), "more_body": True})
+            self.pieces += 1
         await send({"type": "http.response.body"})
 
     async def on_fail(self, scope: Any, receive: Any, send: Any) -> None:

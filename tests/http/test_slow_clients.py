@@ -132,6 +132,15 @@ def test_idle_connections_give_way_to_new_ones(loop: str) -> None:
         assert gone == 1
 
 
+def test_an_answer_goes_no_further_than_it_is_read(site: Site) -> None:
+    with site.client(receive_buffer=4096) as reads_nothing, site.client() as sock:
+        reads_nothing.sendall(b"GET /pieces HTTP/1.1\r\nHost: a\r\n\r\n")
+        for _ in range(50):
+            sock.sendall(GOOD)
+            assert read_one(sock)[0] == 200
+        assert 1 <= site.app.pieces < 300  # kB, of which the kernel would take some thousands
+
+
 def test_a_crowd_counts_addresses_and_forgets_them() -> None:
     crowd = Crowd(most=3, most_of_one=2)
 

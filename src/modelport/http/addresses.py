@@ -7,6 +7,7 @@ import contextlib
 import socket
 from typing import Any, cast
 
+MOST_UNSENT = 32 << 10  # bytes of one connection that wait in the kernel, beside those that are under way
 # A Unix socket has the path and no port.
 Address = tuple[str, int | None]
 
@@ -55,3 +56,14 @@ def send_at_once(transport: asyncio.Transport) -> None:
     if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def keep_little_unsent(listener: socket.socket) -> None:
+    """Let the kernel take little more for a connection than is under way to its client (Linux).
+
+    It would take megabytes, and whoever makes an answer could not tell that the client does not read it.
+    """
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if option is not None and listener.family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):
+            listener.setsockopt(socket.IPPROTO_TCP, option, MOST_UNSENT)

@@ -15,6 +15,7 @@ from email.utils import formatdate
 from functools import partial
 from typing import Any
 
+from modelport.http.addresses import keep_little_unsent
 from modelport.http.limits import HttpLimits
 from modelport.http.protocol import HttpProtocol
 from modelport.http.server_state import ServerState, Take
@@ -42,6 +43,7 @@ class HttpServer:
         """Accept connections from a bound socket, which is closed when the server stops listening."""
         if self._clock is None:
             self._tell_time()
+        keep_little_unsent(sock)
         server = await self._state.loop.create_server(self._connect, sock=sock, backlog=BACKLOG)
         self._listeners.append((server, sock))
 

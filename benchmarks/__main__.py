@@ -19,6 +19,7 @@ def main() -> None:
         "batching": lambda: measures.batching(options.seconds),
         "waiting": lambda: concurrent_measures.waiting(options.seconds),
         "streams": concurrent_measures.streams,
+        "generator": concurrent_measures.continuous_batching,
         "mlup": lambda: mlup_measures.predictions(options.seconds),
         "upload": measures.upload,
         "idle": lambda: measures.idle_connections(options.seconds),

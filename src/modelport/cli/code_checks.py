@@ -12,12 +12,13 @@ from typing import Any, Literal
 import pydantic
 
 from modelport.contract.nearest import nearest
+from modelport.contract.own_settings import NAMES
 from modelport.contract.served import ServedModel
 from modelport.contract.typed import TypedModel
 
 FUNCTIONS = ("predict", "train", "validate", "setup", "warm", "load_model", "predict_batch", "get_metadata")
 OF_DEEPAAS = ("get_predict_args", "get_train_args", "get_validate_args", "schema")
-SETTINGS = ("max_batch_size", "max_wait_ms", "max_concurrency", "resumable", "metadata")
+SETTINGS = ("max_batch_size", "max_wait_ms", "max_concurrency", "resumable", "metadata", *NAMES)
 ALSO = {"warmup": "warm", "warm_up": "warm", "batch_predict": "predict_batch", "load": "load_model"}
 NEAR = 0.75  # two letters that changed places in `train` are 0.8
 

@@ -6,8 +6,12 @@ import inspect
 from collections.abc import Awaitable
 from typing import Any, cast
 
-from modelport.contract.errors import ModelLoadError
+from msgspec import structs
 
+from modelport.contract.errors import ModelLoadError
+from modelport.contract.signature import Operation
+
+UNUSED_BATCHES = "predict_batch() is not used without a max_batch_size over 1: calls are predicted one by one"
 ASYNC_CALLS = 64  # side by side in one worker, unless the model says otherwise
 
 
@@ -50,9 +54,19 @@ def batch_problems(model: Any) -> list[str]:
         and callable(getattr(model, "predict_batch", None))
         and callable(getattr(model, "predict", None))
     ):
-        return ["predict_batch() is not used without a max_batch_size over 1: calls are predicted one by one"]
+        return [UNUSED_BATCHES]
     if getattr(model, "max_concurrency", ASYNC_CALLS) != ASYNC_CALLS and not is_async(
         getattr(model, "predict", None)
     ):
         return ["max_concurrency means nothing without an async predict(): calls are predicted one by one"]
     return []
+
+
+def with_batches(predict: Operation, model: Any, problems: list[str]) -> Operation:
+    """What predicts, with batches where the operator wants them and the model only has `predict_batch`."""
+    if predict.max_batch_size > 1 or not callable(getattr(model, "predict_batch", None)):
+        return predict
+    if UNUSED_BATCHES in problems:
+        problems.remove(UNUSED_BATCHES)
+    wait = float(getattr(model, "max_wait_ms", 5.0))
+    return structs.replace(predict, max_batch_size=2, max_wait_ms=wait, max_concurrency=1)

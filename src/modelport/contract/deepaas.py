@@ -50,7 +50,9 @@ class DeepaasModel:
             definitions=self.field_schemas.definitions,
             problems=self.problems,
             resumable=bool(getattr(self.model, "resumable", False)),
-            **operations,
+            predict=operations["predict"],
+            train=operations["train"],
+            validate=operations["validate"],
         )
 
     def _function(self, name: str) -> Callable[..., Any] | None:

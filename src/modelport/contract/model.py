@@ -26,6 +26,7 @@ class Model:
     `max_wait_ms` milliseconds for a batch to fill. An `async def predict` runs up to `max_concurrency` calls
     side by side. `resumable` says that an interrupted `train` may be run
     again, because it goes on from what it left in `modelport.current_job().checkpoint_dir`.
+    `workers`, `timeout` and the others without a value here are settings, where the operator says nothing.
     """
 
     metadata: ClassVar[dict[str, Any]] = {}
@@ -33,6 +34,16 @@ class Model:
     max_wait_ms: ClassVar[float] = 5.0
     max_concurrency: ClassVar[int] = ASYNC_CALLS
     resumable: ClassVar[bool] = False
+    workers: ClassVar[int]
+    devices: ClassVar[list[str] | str]
+    threads: ClassVar[int]
+    environment: ClassVar[dict[str, str]]
+    queue_size: ClassVar[int]
+    timeout: ClassVar[float]
+    load_timeout: ClassVar[float]
+    memory_limit: ClassVar[str]
+    idle_unload: ClassVar[str]
+    job_workers: ClassVar[int]
 
     if TYPE_CHECKING:  # for editors to complete: what a model does not define, it does not have
 

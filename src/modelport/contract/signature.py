@@ -111,6 +111,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     """A model as data. `definitions` holds what `#/$defs/…` in the schemas point at.
 
     `resumable` says that an interrupted training may be run again: it goes on from its checkpoints.
+    `settings` are those that the model asks for by itself.
     """
 
     name: str
@@ -122,6 +123,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     definitions: dict[str, Any] = {}
     problems: list[str] = []
     resumable: bool = False
+    settings: dict[str, Any] = {}
 
     def operation(self, verb: VerbName) -> Operation:
         """What the model takes and answers for a verb."""

@@ -21,6 +21,7 @@ class TrainedElsewhere:
             own,
             train=others.train,
             resumable=others.resumable,
+            settings=others.settings | own.settings,
             definitions=others.definitions | own.definitions,
         )
 

@@ -23,6 +23,7 @@ class ModelSettings(TypedDict, total=False):
     load_timeout: float
     memory_limit: str
     idle_unload: str
+    job_workers: int
 
 
 class AppSettings(TypedDict, total=False):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from modelport.settings.declaring import Written, setting, words_of
 from modelport.settings.sizes import MIB
@@ -29,6 +30,7 @@ from modelport.settings.values import (
 )
 
 SOURCE = "source"  # of one model, beside its settings
+OF_MODEL = "the model"  # where settings are written that it has by itself
 ENVIRONMENT = "environment"  # the setting that is a table itself
 
 
@@ -285,7 +287,11 @@ class Settings:
         wrong=wrong_database,
         secret=True,
     )
-    job_workers: int = setting(1, "jobs that run at once; the rest wait in order")
+    job_workers: int = setting(
+        1,
+        "jobs that run at once, the rest waits in order; a number of a model's own is for that alone",
+        of_model=True,
+    )
     max_queued_jobs: int = setting(
         1000, "jobs that may wait to be run for each model; more are answered 429; 0 for any number"
     )
@@ -358,3 +364,10 @@ class Settings:
         if ENVIRONMENT in values:
             values[ENVIRONMENT] = {**self.environment, **values[ENVIRONMENT]}
         return replace(self, **values, written={**self.written, **where})
+
+    def asked_by(self, asked: Mapping[str, Any]) -> Settings:
+        """The settings of one model, with what it asks for by itself where nobody has said otherwise."""
+        new = {name: value for name, value in asked.items() if self.written.get(name, OF_MODEL) == OF_MODEL}
+        if ENVIRONMENT in asked:
+            new[ENVIRONMENT] = {**asked[ENVIRONMENT], **self.environment}
+        return replace(self, **new, written={**dict.fromkeys(new, OF_MODEL), **self.written})

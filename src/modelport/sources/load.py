@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 
+from modelport.contract.batch_calls import with_batches
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model import Model
 from modelport.contract.model_options import ModelOptions
+from modelport.contract.own_settings import own_settings
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import Signature
 from modelport.contract.trained_elsewhere import TrainedElsewhere
@@ -84,8 +86,9 @@ def _object(source: Source, problems: list[str]) -> tuple[Any, ModelOptions]:
 def served_model(model: Any, name: str, options: ModelOptions | None = None) -> ServedModel:
     """A model object behind the contract it was written for; what the operator says of it comes first."""
     options = options or ModelOptions()
+    asked = own_settings(model)
     served = _served(model, name, options)
-    served.signature = _as_asked(served.signature, options)
+    served.signature = msgspec.structs.replace(_as_asked(served.signature, options, model), settings=asked)
     return served
 
 
@@ -109,8 +112,10 @@ def _served(model: Any, name: str, options: ModelOptions) -> ServedModel:
     return DeepaasModel(model, name)
 
 
-def _as_asked(signature: Signature, options: ModelOptions) -> Signature:
+def _as_asked(signature: Signature, options: ModelOptions, model: Any) -> Signature:
     predict = signature.predict
+    if (options.max_batch_size or 1) > 1 and signature.contract in ("typed", "deepaas"):
+        predict = with_batches(predict, model, signature.problems)
     if predict.max_batch_size > 1:
         if options.max_batch_size is not None:
             predict = msgspec.structs.replace(predict, max_batch_size=max(1, options.max_batch_size))

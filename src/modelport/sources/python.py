@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.nearest import MAX_NAMES
+from modelport.contract.own_settings import tell_host
 from modelport.home import expanded
 from modelport.sources.deepaas_modules import provide_deepaas_modules
 from modelport.sources.frameworks.registry import frameworks_of
@@ -42,10 +43,11 @@ def load_object(source: Source) -> Any:
     found: Any = _found(source)
     for name in filter(None, source.attribute.split(".")):
         found = _attribute(found, name, source)
+    if inspect.ismodule(found):
+        found = _only_model(found)
+    _tell_host(found, source)
     if inspect.isclass(found):
         found = _object(found, source)
-    elif inspect.ismodule(found):
-        found = _only_model(found)
     if not _is_model(found):
         raise ModelLoadError(
             f"{source}: it has no predict(), train(), validate() or get_metadata(){_instead(found, source)}"
@@ -149,6 +151,13 @@ def _object(cls: type[Any], source: Source) -> Any:
         ) from error
 
 
+def _tell_host(found: Any, source: Source) -> None:
+    try:
+        tell_host(found)
+    except ModelLoadError as error:
+        raise ModelLoadError(f"{source}: {error}") from None
+
+
 def _only_model(module: ModuleType) -> Any:
     """A module that is no model itself means its one class of the typed contract, or its object `model`."""
     from modelport.contract.model import Model
@@ -161,7 +170,7 @@ def _only_model(module: ModuleType) -> Any:
         if inspect.isclass(value) and issubclass(value, Model) and value.__module__ == module.__name__
     ]
     if len(own) == 1:
-        return own[0]()
+        return own[0]
     if len(own) > 1:
         names = ", ".join(cls.__name__ for cls in own)
         raise ModelLoadError(f"{module.__name__} has several models ({names}); write SOURCE:CLASS")

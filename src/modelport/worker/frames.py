@@ -41,6 +41,7 @@ class Kind(IntEnum):
     JOB = 5  # server: the one call of a job's process, and the job
     ASKED = 6  # server: the answer to what a model has asked of another one
     ASKED_CHUNK = 7  # server: the next piece of such an answer
+    GO_ON = 8  # server: what the model asks for is what its process has
     STATE = 10  # worker: loading, warming
     READY = 11  # worker: the signature
     FAILED = 12  # worker: the model cannot be served
@@ -50,6 +51,7 @@ class Kind(IntEnum):
     ASK = 20  # worker: its model asks another one
     ASK_TAKEN = 21  # worker: chunks of an answer that were taken
     ASK_GIVEN_UP = 22  # worker: nobody waits for this answer any more
+    SETTINGS = 16  # worker: those that the model asks for, before it is made; it waits for GO_ON
 
 
 class FrameError(Exception):
@@ -61,8 +63,9 @@ class Load(msgspec.Struct, array_like=True):
 
     `name`, `kind`, `target`, `attribute`, `options`, `saved` are the fields of a source; `spool` is the
     folder under which calls have their own folders. `hide_errors` and `max_rows` (0: any number) are for the
-    dialects of the root; `tables` bounds the tables of every call. `worker` is what the process may use, and
-    `variables` those that it is started with, beside the server's.
+    dialects of the root; `tables` bounds the tables of every call. One that `may_ask` tells the settings of
+    its model before it makes it. `worker` is what the process may use, and `variables` are those that it is
+    started with, beside the server's.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Load(msgspec.Struct, array_like=True):
     max_rows: int = 0
     saved: str = ""
     tables: TableLimits = TableLimits()
+    may_ask: bool = False
     worker: CurrentWorker = CurrentWorker()
     variables: dict[str, str] = {}
 
@@ -159,6 +163,7 @@ _TYPES: dict[int, Any] = {
     Kind.ACKNOWLEDGE: Acknowledge,
     Kind.STOP: None,
     Kind.JOB: JobOrder,
+    Kind.GO_ON: None,
     Kind.STATE: State,
     Kind.READY: Ready,
     Kind.FAILED: Failed,
@@ -170,6 +175,7 @@ _TYPES: dict[int, Any] = {
     Kind.ASK: Ask,
     Kind.ASK_TAKEN: Acknowledge,
     Kind.ASK_GIVEN_UP: int,
+    Kind.SETTINGS: dict[str, Any],
 }
 _DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {
     k: msgspec.msgpack.Decoder(t) for k, t in _TYPES.items()

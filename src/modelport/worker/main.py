@@ -24,6 +24,7 @@ from typing import Any
 
 from modelport.contract.current_worker import set_current_worker
 from modelport.contract.errors import ModelLoadError
+from modelport.contract.own_settings import set_host
 from modelport.contract.served import ServedModel
 from modelport.dialects.codecs.failures import described, trace, words
 from modelport.guards.table_limits import set_table_limits
@@ -85,6 +86,8 @@ def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool 
     set_table_limits(load.tables)
     if running.control is not None:  # a process of the model's own
         set_current_worker(load.worker)
+        if load.may_ask:
+            set_host(lambda asked: _ask(frames, asked))
     try:
         model = _prepared(load, frames, urgent)
         if model is None:
@@ -95,6 +98,17 @@ def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool 
         return 0
     finally:
         close_event_loop()
+
+
+def _ask(frames: FrameSocket, asked: dict[str, Any]) -> None:
+    """Tell the server what the model asks for, and wait until it says that this process has that.
+
+    Raises `Terminated` where another process is to have it.
+    """
+    frames.send(Kind.SETTINGS, asked)
+    answer = frames.receive()
+    if answer is None or answer[0] != Kind.GO_ON:
+        raise Terminated
 
 
 def _prepared(load: Load, frames: FrameSocket, urgent: bool) -> ServedModel | None:

@@ -35,7 +35,7 @@ class RunPredictions:
         if not settings.predict_endpoint:
             raise Problem(402, "predictions are switched off on this server")
         try:
-            async with asyncio.timeout(settings.of(model).timeout or None) as deadline:
+            async with asyncio.timeout(self.calls.engine.pools[model].settings.timeout or None) as deadline:
                 async with self.runs.versions.use(model, version) as pool:
                     deadline.reschedule(None)  # from here on the call has a deadline of its own
                     await self._answer(scope, receive, send, pool, at_root=at_root)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
+from msgspec import structs
+
 from modelport.engine.asks import Asks
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output
@@ -28,6 +30,7 @@ class Owner(Protocol):
 
     name: str
     state: PoolState
+    settings: Settings
     asks_of: Callable[[Worker], Asks] | None
 
     @property
@@ -41,12 +44,11 @@ class Owner(Protocol):
 class Crew:
     """The workers of a pool that have not ended. `workers` is one list, for all who look at it."""
 
-    def __init__(self, pool: Owner, settings: Settings, output: Output, temp: Path):
+    def __init__(self, pool: Owner, output: Output, temp: Path):
         self.workers: list[Worker] = []
-        self.wanted = 1
+        self.first: int | None = None  # so many of them at first; `None` for all that settings say
         self.replacing = 0  # workers that have ended, and whose successors come after a while
         self._pool = pool
-        self._settings = settings
         self._output = output
         self._temp = temp
         self._filling = asyncio.Lock()
@@ -56,6 +58,11 @@ class Crew:
     def ready(self) -> int:
         """How many can take a call."""
         return sum(1 for worker in self.workers if worker.ready)
+
+    @property
+    def wanted(self) -> int:
+        """How many there are to be now."""
+        return max(self._pool.settings.workers, 1) if self.first is None else self.first
 
     @property
     def missing(self) -> int:
@@ -70,22 +77,31 @@ class Crew:
 
     def spawn(self) -> None:
         """Start one more, in the first place that is free. Raises `SettingsError` for its device."""
-        in_thread = self._settings.workers == 0
+        in_thread = self._pool.settings.workers == 0
         taken = {worker.load.worker.number for worker in self.workers if not worker.retiring}
         number = next(number for number in itertools.count() if number not in taken)
-        load = placed(self._pool.make_load(), self._settings, number)
+        load = self._placed(number)
         worker = Worker(self._pool, load, self._output, self._temp, in_thread=in_thread)
         worker.asks_of = self._pool.asks_of
         self.workers.append(worker)
         self._pool.own(self._start(worker))
 
+    def _placed(self, number: int) -> Load:
+        load = placed(self._pool.make_load(), self._pool.settings, number)
+        return structs.replace(load, may_ask=True)
+
+    def fits(self, worker: Worker) -> bool:
+        """Whether a worker has what it would have if it was started now."""
+        now = self._placed(worker.load.worker.number)
+        return (now.worker, now.variables) == (worker.load.worker, worker.load.variables)
+
     async def _start(self, worker: Worker) -> None:
         try:
             await worker.start()
-            async with asyncio.timeout(self._settings.load_timeout or None):
+            async with asyncio.timeout(self._pool.settings.load_timeout or None):
                 await worker.settled.wait()
         except TimeoutError:  # before OSError, whose kind it is
-            worker.kill(f"it did not load within {self._settings.load_timeout:g} s")
+            worker.kill(f"it did not load within {self._pool.settings.load_timeout:g} s")
         except Exception as error:  # whatever it is, the model must not stay as if it still loaded
             if not isinstance(error, (OSError, FrameError)):
                 log.exception("%s: a worker could not be started", self._pool.name)

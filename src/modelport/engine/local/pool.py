@@ -15,6 +15,7 @@ from modelport.engine.asks import Asks
 from modelport.engine.local.backoff import LONGEST_DELAY, Backoff
 from modelport.engine.local.crew import Crew
 from modelport.engine.local.load_rules import rules_of
+from modelport.engine.local.model_asks import ModelAsks
 from modelport.engine.local.scheduler import Scheduler
 from modelport.engine.local.served_words import log_served
 from modelport.engine.local.upkeep import Upkeep
@@ -36,13 +37,7 @@ ON_THE_WAY = (PoolState.LOADING, PoolState.WARMING, PoolState.WAKING)
 class ModelPool:
     """One model and its workers."""
 
-    def __init__(
-        self,
-        source: Source,
-        settings: Settings,
-        spool: Spool,
-        version: int = 0,
-    ):
+    def __init__(self, source: Source, settings: Settings, spool: Spool, version: int = 0):
         self.source = source
         self.version = version  # 0 is the model as its source has it
         self.name = source.name
@@ -61,11 +56,11 @@ class ModelPool:
         self._spool = spool
         self._loop = asyncio.get_running_loop()
         self.output = Output(self.name, self._loop.time)
-        self._crew = Crew(self, settings, self.output, spool.root)
+        self._crew = Crew(self, self.output, spool.root)
         self.workers = self._crew.workers
         self._backoff = Backoff()
+        self._asks = ModelAsks(self, self._crew)
         self._upkeep = Upkeep(self, self._crew, settings)
-        self._keeping: asyncio.Task[None] | None = None
         self._is_up = False  # a worker has been ready since the last start
         self._again_at = 0.0  # when a model that could not be loaded again is tried once more; 0 for never
         self._again = Backoff()
@@ -79,7 +74,7 @@ class ModelPool:
 
     def start(self, workers: int | None = None) -> None:
         """Start the workers. Returns at once; `settled` tells when the model is ready or has failed."""
-        self._crew.wanted = max(self.settings.workers, 1) if workers is None else workers
+        self._crew.first = workers
         self._begin(PoolState.LOADING, self._crew.wanted)
 
     def _begin(self, state: PoolState, workers: int) -> None:
@@ -95,13 +90,12 @@ class ModelPool:
         except SettingsError as error:  # a device that there is not
             self._fail(str(error))
             return
-        if self._upkeep.is_needed and (self._keeping is None or self._keeping.done()):
-            self._keeping = self.own(self._upkeep.run())
+        self._upkeep.begin()
 
     async def grow(self) -> None:
         """Have as many workers as settings say, and wait until those that were missing are ready, too."""
         self._wake()
-        self._crew.wanted = max(self.settings.workers, 1)
+        self._crew.first = None
         await self._crew.fill()
 
     def load(self, *, now: bool = True) -> None:
@@ -283,6 +277,8 @@ class ModelPool:
             raise FrameError(f"a worker sends no frames of kind {kind}")
         elif worker not in self.workers:
             pass  # it ends, whatever it says
+        elif kind == Kind.SETTINGS:
+            self._asks.on_settings(worker, message)
         elif kind == Kind.READY:
             self._on_ready(worker, message)
         elif kind == Kind.FAILED:
@@ -297,6 +293,8 @@ class ModelPool:
         too_large = self._upkeep.why_too_large(worker)
         if too_large:
             worker.kill(too_large)
+            return
+        if self.signature is None and not self._asks.keeps(worker, ready.signature):
             return
         worker.ready = True
         worker.ready_at = self._loop.time()
@@ -320,6 +318,13 @@ class ModelPool:
                 self.own(self._crew.fill())
         self.settled.set()
         self.scheduler.wake()
+
+    def use(self, settings: Settings) -> None:
+        """Keep to other settings from now on."""
+        self.settings = settings
+        self.scheduler.use(settings)
+        self._upkeep.use(settings)
+        self._upkeep.begin()
 
     def _on_failed(self, worker: Worker, failed: Failed) -> None:
         worker.kill_reason = failed.message

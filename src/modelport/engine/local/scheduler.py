@@ -81,7 +81,6 @@ class Scheduler:
 
     def __init__(self, name: str, settings: Settings, pool: Owner):
         self.name = name
-        self.settings = settings
         self.pending: dict[int, Pending] = {}  # by age of the deadline
         self.last_asked = 0.0
         self._pool = pool
@@ -96,9 +95,14 @@ class Scheduler:
         self._fill = 1  # so many waiting calls are a batch that waits for no more
         self._max_wait = 0.0
         self._at_once = 1  # calls that one worker runs at the same time
-        self._seconds = settings.timeout or NEVER  # that a call may take
+        self.use(settings)
         self._empty = asyncio.Event()
         self._empty.set()
+
+    def use(self, settings: Settings) -> None:
+        """Keep to these settings from now on."""
+        self.settings = settings
+        self._seconds = settings.timeout or NEVER  # that a call may take
 
     def set_batches(self, operation: Operation) -> None:
         """Keep to the batch size that the model declares, and to its waiting time or that of batching."""

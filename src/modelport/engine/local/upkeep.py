@@ -12,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol
 
 from modelport.engine.local.crew import Crew
 from modelport.engine.local.worker_process import Worker
@@ -39,31 +40,37 @@ class Kept(Protocol):
     def last_asked(self) -> float: ...
     @property
     def is_at_rest(self) -> bool: ...
+    def own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
     def go_idle(self) -> None: ...
     def wake_queue(self) -> None: ...
 
 
 class Upkeep:
-    """Looks after one pool while it has workers; `run` it again when it has them again."""
+    """Looks after one pool while it has workers; `begin` again when it has them again."""
 
     def __init__(self, pool: Kept, crew: Crew, settings: Settings):
-        self.limit_text = settings.memory_limit
-        has_processes = settings.workers > 0  # without them nothing can be measured, or given back
-        self.limit = size_of(settings.memory_limit) if has_processes else 0
-        self.idle_seconds = seconds_of(settings.idle_unload) if has_processes else 0.0
         self._pool = pool
         self._crew = crew
         self._clock = asyncio.get_running_loop().time
         self._rested_since = 0.0
         self._paused: dict[Worker, float] = {}  # those that get no calls, and since when
+        self._looking: asyncio.Task[None] | None = None
+        self.use(settings)
 
-    @property
-    def is_needed(self) -> bool:
-        """False for a model without such limits."""
-        return bool(self.limit or self.idle_seconds)
+    def use(self, settings: Settings) -> None:
+        """Keep to the limits of these settings."""
+        self.limit_text = settings.memory_limit
+        has_processes = settings.workers > 0  # without them nothing can be measured, or given back
+        self.limit = size_of(settings.memory_limit) if has_processes else 0
+        self.idle_seconds = seconds_of(settings.idle_unload) if has_processes else 0.0
 
-    async def run(self) -> None:
-        """Look again and again, as long as the pool has workers."""
+    def begin(self) -> None:
+        """Look again and again, as long as the pool has workers; not for a model without such limits."""
+        is_needed = bool(self.limit or self.idle_seconds)
+        if is_needed and (self._looking is None or self._looking.done()):
+            self._looking = self._pool.own(self._run())
+
+    async def _run(self) -> None:
         self._rested_since = self._clock()
         while self._pool.state is not PoolState.IDLE and self._pool.state.may_have_workers:
             self._look()

@@ -27,7 +27,7 @@ from modelport.engine.spool import Spool
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
 from modelport.sources.source import Source
-from modelport.worker.frames import Failed, FrameError, Kind, Load, Ready, State
+from modelport.worker.frames import FrameError, Kind, Load, Ready, State
 
 log = logging.getLogger("modelport.engine")
 
@@ -282,7 +282,7 @@ class ModelPool:
         elif kind == Kind.READY:
             self._on_ready(worker, message)
         elif kind == Kind.FAILED:
-            self._on_failed(worker, message)
+            worker.cannot_load(message)
         elif kind == Kind.STATE and self.signature is None and self.state in ON_THE_WAY:
             state: State = message
             if state.state in (PoolState.LOADING, PoolState.WARMING):
@@ -325,12 +325,6 @@ class ModelPool:
         self.scheduler.use(settings)
         self._upkeep.use(settings)
         self._upkeep.begin()
-
-    def _on_failed(self, worker: Worker, failed: Failed) -> None:
-        worker.kill_reason = failed.message
-        worker.failed_at = failed.own and f"\n{failed.own}"
-        if failed.traceback:
-            log.debug("%s: %s", self.name, failed.traceback)
 
     def on_lost(self, worker: Worker, reason: str) -> None:
         """A worker has ended, expected or not. Its calls are answered or retried, and it is replaced."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import mmap
 import os
 import shutil
@@ -25,9 +26,11 @@ from modelport.engine.processes import ending, kill_group, kill_marked
 from modelport.engine.starting import command, plain_options
 from modelport.variables import WORKER_MARK
 from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, STOP_FLAG, RunningCall
-from modelport.worker.frames import READ_BYTES, FrameBuffer, FrameError, Kind, Load, decode, encode
+from modelport.worker.frames import READ_BYTES, Failed, FrameBuffer, FrameError, Kind, Load, decode, encode
 
 FIRST_ASK = int(Kind.ASK)
+log = logging.getLogger("modelport.engine")
+
 EXIT_SECONDS = 2.0
 JOB_NICE = 10  # predictions come first where both want the processor
 OUTPUT_SECONDS = 0.5  # how long what a worker has printed may still come after its end
@@ -270,6 +273,13 @@ class Worker(asyncio.Protocol):
         else:
             self.kill_reason = reason
             self._lose(reason)
+
+    def cannot_load(self, failed: Failed) -> None:
+        """The worker has said that its model cannot be served; it ends by itself."""
+        self.kill_reason = failed.message
+        self.failed_at = failed.own and f"\n{failed.own}"
+        if failed.traceback:
+            log.debug("%s: %s", self.load.name, failed.traceback)
 
     def kill(self, reason: str) -> None:
         """Kill the worker and everything it started. Its loss is reported when it has ended."""

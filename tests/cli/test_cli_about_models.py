@@ -150,6 +150,65 @@ def test_entry_points_get_near_names_too(tmp_path: Path) -> None:
     assert "no model is called 'ecco' (there is: echo); did you mean 'echo'?" in done.stderr
 
 
+ASKING = """
+import modelport as ours
+from helpers import ask_c
+from modelport import Model, model
+
+
+class A(Model):
+    def predict(self) -> int:
+        return ours.model("b").predict()
+
+
+class B(Model):
+    def predict(self, deep: bool = True) -> int:
+        return ask_c() if deep else model(str(deep)).predict()
+
+
+class C(Model):
+    def predict(self) -> int:
+        return asked.predict()
+
+
+class D(Model):
+    def predict(self) -> int:
+        return model("a").predict()
+
+
+asked = model("a")
+"""
+HELPERS = """
+from modelport import model
+
+
+def ask_c() -> int:
+    return model("c").predict()
+"""
+
+
+def test_models_that_ask_each_other_in_a_circle_are_warned_of(tmp_path: Path) -> None:
+    file = tmp_path / "asking.py"
+    file.write_text(ASKING)
+    (tmp_path / "helpers.py").write_text(HELPERS)
+    sources = [f"{name}={file}:{name.upper()}" for name in "dabc"]
+    done = modelport("check", *sources)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (said,) = (line for line in done.stdout.splitlines() if "circle" in line)
+    ways = "a asks b (asking.py:9), b asks c (helpers.py:6), c asks a (asking.py:27)"
+    assert said == f"! warning: models ask each other in a circle: {ways}"
+    assert modelport("check", *sources, "--strict").returncode == 1
+    none = modelport("check", *sources[:3], "--strict")
+    assert "circle" not in none.stdout
+
+
+def test_several_sources_are_checked_and_one_that_fails_is_told(tmp_path: Path) -> None:
+    done = modelport("check", f"{MODELS}:Echo", str(tmp_path / "none.py"))
+    assert done.returncode == 1
+    assert "can be served: 0 errors" in done.stdout
+    assert "none.py: there is no such file" in done.stdout
+
+
 COMMANDS = (
     "serve",
     "predict",

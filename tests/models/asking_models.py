@@ -98,6 +98,14 @@ class Echo(modelport.Model):
         return value
 
 
+class Bulk(modelport.Model):
+    """Asks with an array of some megabytes."""
+
+    def predict(self, cells: int) -> bool:
+        array = np.arange(cells)
+        return bool(np.array_equal(modelport.model("echo").predict(value=array), array))
+
+
 class Size(BaseModel):
     width: int
     height: int

@@ -16,7 +16,7 @@ from serving import Server, serving, wait_until
 
 SOURCES = (
     "Twice", "Plain", "Threads", "Gathers", "Batches", "Circle", "Echo", "Sees", "Crops", "Looks", "Counts",
-    "Follows", "FollowsSoon", "Waits", "Hopes", "HopesSoon", "Trains",
+    "Follows", "FollowsSoon", "Waits", "Hopes", "HopesSoon", "Trains", "Bulk",
 )  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def test_a_batch_asks_for_all_of_its_calls(ask: Ask, at_once: Any) -> None:
 def test_a_sync_question_in_an_event_loop_is_refused_with_what_to_write(ask: Ask) -> None:
     answer = ask("gathers", number=1, way="block")
     assert answer.status_code == 500
-    assert "await it by predict_async()" in answer.json()["detail"]
+    assert "use predict_async()" in answer.json()["detail"]
 
 
 def test_jobs_and_trainings_ask_too(server: Server) -> None:
@@ -199,6 +199,10 @@ def test_pictures_and_files_go_by_path_and_are_gone_afterwards(server: Server, t
         "copy": True,
     }
     wait_until(lambda: not path.parent.exists(), lambda: f"{path} is still there")
+
+
+def test_arrays_of_any_size_go_and_come(ask: Ask) -> None:
+    assert [ask("bulk", cells=cells).json() for cells in (0, 1000, 300_000)] == [True] * 3
 
 
 def test_a_stream_comes_piece_by_piece_or_as_a_list(ask: Ask, server: Server) -> None:

@@ -13,8 +13,9 @@ from modelport.cli.own_process import in_own_process
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from modelport.cli.checks import Finding
+    from modelport.cli.checks import Examined, Finding
     from modelport.contract.signature import Operation, Signature
+    from modelport.sources.source import Source
 
 OK = 0
 PROBLEMS = 1
@@ -22,30 +23,40 @@ MARKS = {"error": "[red]✘[/]", "warning": "[yellow]![/]"}
 
 
 @click.pass_context
-def _check(ctx: click.Context, source: str, strict: bool, debug: bool, **how: Any) -> None:
-    process = in_own_process(ctx, source, how.pop("load_timeout"))
-    from modelport.cli.checks import examined
-    from modelport.dialects.codecs.failures import trace
+def _check(ctx: click.Context, source: tuple[str, ...], strict: bool, debug: bool, **how: Any) -> None:
+    process = in_own_process(ctx, " ".join(source), how.pop("load_timeout"))
+    from modelport.cli.checks import examined, problems_of_circles
 
-    found = parsed_source(source, **how)
+    sources = [parsed_source(one, **how) for one in source]
     process.leave_settings()
     with answers_only(), interruptible():
-        result = examined(found)
+        results = [examined(one) for one in sources]
         process.loaded()
+    console = _console()
+    failed = [_told(console, one, result, debug) for one, result in zip(sources, results, strict=True)]
+    warnings = list(problems_of_circles(sources))
+    for finding in warnings:
+        _print_finding(console, finding)
+    statuses = [errors or (strict and warned) for errors, warned in failed]
+    sys.exit(PROBLEMS if any(statuses) or (strict and warnings) else OK)
+
+
+def _told(console: Console, source: Source, result: Examined, debug: bool) -> tuple[int, int]:
+    """Say what was found out about a model; how many errors and warnings that are."""
+    from modelport.dialects.codecs.failures import trace
+
     if debug and result.error is not None:
         click.echo(trace(result.error), err=True)
-    console = _console()
     if result.signature is not None:
         _print_signature(console, result.signature)
     for finding in result.findings:
         _print_finding(console, finding)
     errors = sum(f.level == "error" for f in result.findings)
     warnings = len(result.findings) - errors
-    failed = bool(errors or (strict and warnings))
     verdict = "[red]cannot be served[/]" if errors else "[green]can be served[/]"
     counts = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
-    console.print(f"[bold]{found.name}[/] {verdict}: {counts}")
-    sys.exit(PROBLEMS if failed else OK)
+    console.print(f"[bold]{source.name}[/] {verdict}: {counts}")
+    return errors, warnings
 
 
 def _console() -> Console:
@@ -117,12 +128,13 @@ command = click.Command(
     "check",
     callback=_check,
     params=[
-        click.Argument(["source"], metavar="[NAME=]SOURCE"),
+        click.Argument(["source"], metavar="[NAME=]SOURCE…", nargs=-1, required=True),
         click.Option(["strict", "--strict"], is_flag=True, help="exit with status 1 for warnings too"),
         click.Option(["debug", "-d", "--debug"], is_flag=True, help="show the traceback if loading fails"),
         *file_options(),
     ],
-    short_help="Say whether a model can be served.",
-    help="Load and warm a model, check it against its contract, print its signature and each problem with "
-    "its remedy. Exit status 0: it can be served; 1: it cannot.",
+    short_help="Say whether models can be served.",
+    help="Load and warm each model, check it against its contract, print its signature and each problem with "
+    "its remedy, and say which of them ask each other in a circle. Exit status 0: each can be served; 1: one "
+    "cannot.",
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import msgspec
 
+from modelport.cli.asked_names import asked_names, circles
 from modelport.cli.code_checks import Finding, StartedProcesses, misspelt_names, problems_of_defaults
 from modelport.cli.missing_modules import how_to_install
 from modelport.contract.errors import ModelLoadError
@@ -57,6 +58,18 @@ def examined(source: Source) -> Examined:
         close_event_loop()
     result.findings.sort(key=lambda finding: finding.level)
     return result
+
+
+def problems_of_circles(sources: Sequence[Source]) -> Iterator[Finding]:
+    """Models that ask each other in a circle, as their code says. They have been loaded."""
+    asked = {source.name: asked_names(source) for source in sources}
+    for circle in circles(asked):
+        ways = zip(circle, [*circle[1:], circle[0]], strict=True)
+        said = ", ".join(f"{name} asks {other} ({asked[name][other]})" for name, other in ways)
+        yield Finding(
+            "warning", f"models ask each other in a circle: {said}",
+            "a call that comes back to a model that has asked for it fails: let one of them not ask",
+        )  # fmt: skip
 
 
 def _said(error: BaseException, source: Source) -> str:

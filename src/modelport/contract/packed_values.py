@@ -76,8 +76,8 @@ def _array(value: Any) -> Any:
 
 
 def _unpacked_array(code: int, data: memoryview) -> Any:
-    if code != ARRAY:
-        raise ValueError(f"there are no values with the code {code}")
+    if code != ARRAY or len(data) < HEADER.size:
+        raise ValueError(f"there is no value of {len(data)} bytes with the code {code}")
     import numpy
 
     start = HEADER.size + HEADER.unpack_from(data)[0]

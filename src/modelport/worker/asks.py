@@ -17,15 +17,19 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import sys
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modelport.contract.calls import Answer, Chunk
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import Acknowledge, Ask, FrameError, FrameSocket, Kind
+
+if TYPE_CHECKING:
+    import asyncio  # which most models do without
 
 GIVEN_UP = 499
 Heard = Answer | Chunk
@@ -170,3 +174,18 @@ class Asks:
 def asks_for(call_id: int) -> None:
     """Let the code that runs in this context from now on ask for this call."""
     _own_calls.set((call_id,))
+
+
+def refuse_in_loop(way: str, asked: Asked, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    """Raise `RuntimeError` in code of an event loop, or of this one: all others would wait for the answer."""
+    loaded = sys.modules.get("asyncio")
+    if loaded is None:
+        return
+    try:
+        running = loaded.get_running_loop()
+    except RuntimeError:
+        return
+    if loop is None or running is loop:
+        raise RuntimeError(
+            f"{way}() of the model {asked.name!r} would keep the event loop waiting: use {way}_async()"
+        )

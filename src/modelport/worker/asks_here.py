@@ -23,7 +23,7 @@ from modelport.sources.load import load_model
 from modelport.sources.model_loop import awaited, is_awaitable
 from modelport.sources.source import DOTTED, Source, installed_entry_points, parse_source
 from modelport.worker.ask_values import Arguments, piece_of, value_of
-from modelport.worker.asks import Asked
+from modelport.worker.asks import Asked, refuse_in_loop
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameSocket, Load
 from modelport.worker.host import Host
@@ -45,6 +45,8 @@ class LocalAsker:
 
     def predict(self, asked: Asked, arguments: dict[str, Any]) -> Any:
         """See `AskedModel`."""
+        if self._loop is not None:
+            refuse_in_loop("predict", asked, self._loop)
         return _context(asked).run(self._predict, asked, arguments)
 
     async def predict_async(self, asked: Asked, arguments: dict[str, Any]) -> Any:
@@ -53,6 +55,8 @@ class LocalAsker:
 
     def stream(self, asked: Asked, arguments: dict[str, Any]) -> Iterator[Any]:
         """See `AskedModel`."""
+        if self._loop is not None:
+            refuse_in_loop("stream", asked, self._loop)
         context = _context(asked)
         pieces = self._stream(asked, arguments)
         try:

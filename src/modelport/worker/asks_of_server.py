@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from modelport.contract.calls import Answer, Chunk
 from modelport.contract.errors import ModelError
 from modelport.worker.ask_values import Arguments, piece_of, value_of
-from modelport.worker.asks import Asked, Asks, Heard, ServerLink
+from modelport.worker.asks import Asked, Asks, Heard, ServerLink, refuse_in_loop
 from modelport.worker.frames import Ask
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ class ServerAsker:
 
     def predict(self, asked: Asked, arguments: dict[str, Any]) -> Any:
         """See `AskedModel`."""
-        _refuse_in_loop(asked, "predict", "await it by predict_async()")
+        refuse_in_loop("predict", asked)
         heard: SimpleQueue[Heard] = SimpleQueue()
         with Arguments(arguments) as given, self._begun(asked, given, heard.put) as question:
             return question.answer(heard.get())
@@ -38,7 +37,7 @@ class ServerAsker:
 
     def stream(self, asked: Asked, arguments: dict[str, Any]) -> Iterator[Any]:
         """See `AskedModel`."""
-        _refuse_in_loop(asked, "stream", "iterate over stream_async()")
+        refuse_in_loop("stream", asked)
         heard: SimpleQueue[Heard] = SimpleQueue()
         with Arguments(arguments) as given, self._begun(asked, given, heard.put, streams=True) as question:
             while not question.is_over:
@@ -114,15 +113,3 @@ def _awaited_queue() -> tuple[asyncio.Queue[Heard], Callable[[Heard], None]]:
             loop.call_soon_threadsafe(heard.put_nowait, something)
 
     return heard, tell
-
-
-def _refuse_in_loop(asked: Asked, way: str, instead: str) -> None:
-    """Raise `RuntimeError` in code of an event loop, where all others would wait for this answer."""
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
-        return
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise RuntimeError(f"{way}() of the model {asked.name!r} would keep the event loop waiting: {instead}")

@@ -43,13 +43,22 @@ def _values(call: Call) -> dict[str, Any]:
 
 
 def _fit(places: Places, signature: Signature) -> None:
-    """Put each argument where the model reads it; arrays become lists for those that read rows."""
+    """Put each argument where the model reads it; arrays become lists for those that read them so."""
     for argument in signature.predict.arguments:
         _name(places, argument)
         if argument.name in places.json and argument.location in ("query", "form", "headers"):
             _move(places, argument)
-    if places.is_python and signature.contract in ("array", "object"):
-        places.json = plain(places.json)
+    if places.is_python:
+        taken = signature.predict.arguments
+        kept = {argument.name for argument in taken if _takes_arrays(argument, signature)}
+        places.json = {name: value if name in kept else plain(value) for name, value in places.json.items()}
+
+
+def _takes_arrays(argument: Argument, signature: Signature) -> bool:
+    """Whether an array reaches the model as one: not as rows, nor where a field reads its items."""
+    if signature.contract == "deepaas":
+        return "type" not in argument.schema
+    return signature.contract == "typed"
 
 
 def _name(places: Places, argument: Argument) -> None:

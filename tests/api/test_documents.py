@@ -34,7 +34,7 @@ from modelport.contract.signature import Argument, Operation, Signature
 
 def test_every_path_stands_in_both_documents() -> None:
     expected = {"/", "/health", "/v2/", "/v2/health/live", "/v2/health/ready", "/v2/models/", "/v2/debug/"}
-    own = ("", "ready", "predict/", "train/", "train/{uuid}", "validate/", "validate/{uuid}")
+    own = ("", "ready", "predict/", "predict/batch", "train/", "train/{uuid}", "validate/", "validate/{uuid}")
     expected |= {f"/v2/models/upload/{path}" for path in own}
     of_jobs = ("", "/events", "/log", "/metrics", "/artifacts/", "/artifacts/{name}", "/result", "/retry")
     of_runs = ("runs", "runs/{run_id}", "runs/{run_id}/predict", "params", "params/{param}", "performance")

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Match, Route
 
 from modelport.api.admission import Admission
 from modelport.api.answers import Listings
+from modelport.api.batch_routes import BatchRoutes
 from modelport.api.calls import CallHandler
 from modelport.api.dialects import Parts, root_dialect, servers
 from modelport.api.direct import DirectCalls, DirectDialect
@@ -200,6 +201,7 @@ class Application:
             versions=VersionRoutes(self.runs, predictions, listings, self.base_path),
             repository=RepositoryRoutes(self.runs.repository),
             jobs=self._job_routes,
+            batches=BatchRoutes(self.engine, self._job_answers, self.settings),
             documents=DocumentRoutes(self.engine, self.settings, self.base_path),
             root=self._root,
             dialects=self._dialects,

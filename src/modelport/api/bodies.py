@@ -14,6 +14,7 @@ from modelport.problems import Problem
 from modelport.settings import Settings
 
 MEMORY_BYTES = 1 << 20
+MULTIPART = "multipart/form-data"
 
 
 class ClientLeft(Exception):
@@ -56,10 +57,21 @@ class CallHeaders:
         return is_form or self.length > SMALL_BYTES or self.length < 0
 
 
+def limit_of(headers: CallHeaders, settings: Settings) -> int:
+    """The bytes that a body of arguments may have; 0 for any number."""
+    media = headers.content_type.partition(";")[0].strip().lower()
+    limit = settings.client_max_size
+    if media != MULTIPART and ("json" in media or "urlencoded" in media) and settings.json_max_size:
+        return min(limit, settings.json_max_size) if limit else settings.json_max_size
+    return limit
+
+
 async def read_body(
-    call: Call, headers: CallHeaders, receive: Receive, folder: Path, settings: Settings, hold: BodyHold
+    call: Call, headers: CallHeaders, receive: Receive, folder: Path, limit: int, hold: BodyHold
 ) -> None:
-    """Put what the request says into `call`. `folder` is made only if something is written there.
+    """Put what the request says into `call`, whose body may have `limit` bytes.
+
+    `folder` is made only if something is written there.
 
     `hold` is to be let go of when nobody needs the call any more. Raises `Problem` for a body that is too
     large or broken, or if the disk is full, and `ClientLeft`.
@@ -75,17 +87,10 @@ async def read_body(
     if len(headers.content_type) > 1024:
         raise Problem(400, "the Content-Type is over 1024 characters")
     media = headers.content_type.partition(";")[0].strip().lower()
-    limit = settings.client_max_size
-    if (
-        media != "multipart/form-data"
-        and ("json" in media or "urlencoded" in media)
-        and settings.json_max_size
-    ):
-        limit = min(limit, settings.json_max_size) if limit else settings.json_max_size
     if limit and headers.length > limit:
         raise _too_large(limit)
     try:
-        if media == "multipart/form-data":
+        if media == MULTIPART:
             form = MultipartForm(headers.content_type, folder, hold.turn)
             await _read_form(call, form, receive, limit, hold)
         elif headers.length != 0:
@@ -96,6 +101,14 @@ async def read_body(
                 507, "the server has no room for this upload; try again later", [("Retry-After", "30")]
             ) from error
         raise
+
+
+async def keep_body(call: Call, folder: Path) -> None:
+    """Let the body lie in a file of the folder, however small it is. Raises `OSError`."""
+    if not call.body_path:
+        path = folder / "body"
+        await asyncio.to_thread(_append, path, bytearray(call.body))
+        call.body, call.body_path = b"", str(path)
 
 
 def _too_large(limit: int) -> Problem:

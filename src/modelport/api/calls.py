@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from modelport.api.bodies import CallHeaders, ClientLeft, read_body
+from modelport.api.bodies import CallHeaders, ClientLeft, limit_of, read_body
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.signature import VerbName
 from modelport.engine.asking import ask
@@ -89,7 +89,7 @@ class CallHandler:
             assert signature is not None  # check_open has refused otherwise
             headers = CallHeaders(scope, signature.operation(call.verb).header_names())
             has_files = headers.may_need_files()
-            await read_body(call, headers, receive, folder, self.settings, hold)
+            await read_body(call, headers, receive, folder, limit_of(headers, self.settings), hold)
             has_files = bool(call.uploads or call.body_path) or pool.may_leave_files(call.verb)
             pending, answer = await _ask(pool, call, client, seconds)
             hold.change(0)

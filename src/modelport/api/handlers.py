@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, TypeVar, cast
 
+from modelport.api.batch_routes import BatchRoutes
 from modelport.api.dialects import DialectServer
 from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.health import Health
@@ -25,6 +26,7 @@ class Handlers(NamedTuple):
     versions: VersionRoutes
     repository: RepositoryRoutes
     jobs: JobRoutes
+    batches: BatchRoutes
     documents: DocumentRoutes
     root: Root
     dialects: Mapping[type[DialectServer], DialectServer]

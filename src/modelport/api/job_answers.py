@@ -17,6 +17,7 @@ from modelport.api.calls import CallHandler
 from modelport.api.job_fields import refuse_job_fields
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import (
+    BATCH,
     V2,
     JobForm,
     JobSubmission,
@@ -65,6 +66,15 @@ class JobAnswers:
             return json_response(body(job), {"location": self._place(job)})
 
         submit = partial(self.submission.submit, scope, receive, pool, verb)
+        await self._answer(scope, receive, send, pool, submit, answer)
+
+    async def begin_batch(self, scope: Scope, receive: Receive, send: Send, pool: Pool) -> None:
+        """Answer a request with rows by the job that predicts them, once it is durable."""
+
+        async def answer(job: Job, request_id: str) -> Response:
+            return json_response(job_view(job, self.base_path), {"location": self._place(job)}, 202)
+
+        submit = partial(self.submission.submit, scope, receive, pool, "predict", BATCH)
         await self._answer(scope, receive, send, pool, submit, answer)
 
     async def predict(

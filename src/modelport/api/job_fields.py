@@ -40,10 +40,12 @@ def idempotency_key(scope: Scope) -> str | None:
     return key
 
 
-def own_arguments(query: bytes, operation: Operation) -> tuple[bytes, dict[str, list[str]]]:
-    """Take `priority` and `callback_url` out of a query string, unless the model has such arguments."""
+def own_arguments(
+    query: bytes, operation: Operation, names: Sequence[str] = OWN_ARGUMENTS
+) -> tuple[bytes, dict[str, list[str]]]:
+    """Take `priority` and `callback_url`, or others, out of a query string; what the model has is left."""
     theirs = {argument.name for argument in operation.arguments}
-    wanted = [name for name in OWN_ARGUMENTS if name not in theirs and name.encode() in query]
+    wanted = [name for name in names if name not in theirs and name.encode() in query]
     if not wanted:
         return query, {}
     own: dict[str, list[str]] = {}

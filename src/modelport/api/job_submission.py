@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from modelport.api.bodies import CallHeaders, read_body
+from modelport.api.batch_requests import BATCH_ARGUMENTS, batch_of, source_of
+from modelport.api.bodies import CallHeaders, keep_body, limit_of, read_body
 from modelport.api.job_fields import callback_of, idempotency_key, own_arguments, priority_of
 from modelport.contract.calls import Answer, Call, packed
-from modelport.contract.signature import VerbName
+from modelport.contract.signature import Operation, VerbName
 from modelport.engine.asking import ask
 from modelport.engine.ports import Engine, Pool
 from modelport.http.asgi import Receive, Scope, header
@@ -48,7 +49,8 @@ class JobForm(NamedTuple):
     """How a job's answer will look: its dialect, its id if that is given, and how long it is kept.
 
     After `check_seconds` without a free worker its arguments are not checked before it runs. `of_version`
-    says that it is for the version that the pool serves, whatever is live when it runs.
+    says that it is for the version that the pool serves, whatever is live when it runs. With `is_batch` the
+    body is rows, and their predictions are one job.
     """
 
     dialect: str = "v2"
@@ -56,10 +58,12 @@ class JobForm(NamedTuple):
     keep_seconds: float | None = None
     check_seconds: float | None = None
     of_version: bool = False
+    is_batch: bool = False
 
 
 V2 = JobForm()
 OF_VERSION = JobForm(of_version=True)
+BATCH = JobForm(is_batch=True)
 
 
 class JobSubmission:
@@ -99,7 +103,8 @@ class JobSubmission:
         job_id = (form.id or uuid.uuid4()).hex
         folder = self.jobs.folders.inputs(job_id)
         headers = CallHeaders(scope, operation.header_names())
-        has_files = headers.may_need_files()
+        has_files = form.is_batch or headers.may_need_files()
+        own = self._options(call, headers, operation, form)
         kept = unknown = False
         try:
             if has_files:
@@ -108,13 +113,12 @@ class JobSubmission:
                 await self.jobs.begin_upload(job_id)
             if form.of_version:
                 call.saved = pool.source.saved
-            await read_body(call, headers, receive, folder, self.settings, hold)
-            call.query, own = own_arguments(call.query, operation)
+            await self._read(call, headers, receive, folder, hold)
             callback = self._checked(callback_of(scope, own))
             arguments, warnings = await self._check(pool, call, form.check_seconds)
             new = NewJob(
                 id=job_id,
-                kind=verb,
+                kind="batch" if call.batch else verb,
                 model=pool.name,
                 model_version=str(pool.signature.metadata.get("version") or ""),
                 arguments=arguments,
@@ -139,6 +143,27 @@ class JobSubmission:
         finally:
             if has_files and not unknown:
                 await self.jobs.end_upload(job_id, kept=kept)
+
+    def _options(
+        self, call: Call, headers: CallHeaders, operation: Operation, form: JobForm
+    ) -> dict[str, list[str]]:
+        """What the query string says of the job; what is left of it is the model's. Raises `Problem`."""
+        if not form.is_batch:
+            headers.query, own = own_arguments(headers.query, operation)
+            return own
+        source = source_of(headers)
+        headers.query, own = own_arguments(headers.query, operation, BATCH_ARGUMENTS)
+        call.batch = batch_of(headers, source, own)
+        return own
+
+    async def _read(
+        self, call: Call, headers: CallHeaders, receive: Receive, folder: Path, hold: BodyHold
+    ) -> None:
+        """Read the body; that of a batch job lies in the folder, and may be as large as any."""
+        limit = self.settings.client_max_size if call.batch else limit_of(headers, self.settings)
+        await read_body(call, headers, receive, folder, limit, hold)
+        if call.batch:
+            await keep_body(call, folder)
 
     def _checked(self, url: str | None) -> str | None:
         if url is None:
@@ -193,7 +218,8 @@ def _hash(model: str, call: Call, callback: str | None) -> str:
         add(text.encode("utf-8", "replace"))
     if call.saved is not None:  # a version that the path names
         add(call.saved.encode("utf-8", "replace"))
-    for data in (call.query, call.body, msgspec.msgpack.encode([call.fields, call.headers])):
+    more = [call.fields, call.headers, *([call.batch] if call.batch else [])]
+    for data in (call.query, call.body, msgspec.msgpack.encode(more)):
         add(data)
     for name, path in [("", call.body_path), *((u.field + "\0" + u.filename, u.path) for u in call.uploads)]:
         add(name.encode("utf-8", "replace"))

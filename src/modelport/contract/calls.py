@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import msgspec
 
 from modelport.contract.signature import VerbName
+from modelport.contract.table_forms import TableForm
 
+OnError = Literal["keep", "fail"]
+ON_ERROR: tuple[OnError, ...] = get_args(OnError)
 HIDDEN = "the model failed"  # what clients are told of a failure whose words are the server's alone
 
 
@@ -20,6 +24,20 @@ class Upload(msgspec.Struct, array_like=True):
     content_type: str
 
 
+class Batch(msgspec.Struct, omit_defaults=True, frozen=True):
+    """How the rows of a body are predicted by one job.
+
+    `source` and `answer` are forms of tables. `keep` are columns that go into the answer; with `on_error`
+    "fail" the first row that fails ends the job. The model gets `chunk_rows` at once; 0 leaves that to us.
+    """
+
+    source: TableForm
+    answer: TableForm
+    on_error: OnError = "keep"
+    keep: Sequence[str] = ()
+    chunk_rows: int = 0
+
+
 class Call(msgspec.Struct, omit_defaults=True, gc=False):
     """One request for the model. `body` is the request's body; `body_path` says where a large one lies.
 
@@ -30,6 +48,7 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     the version of the model that it is for; without it, that is the live one. `way` are the models that have
     asked for it, the first one first, where it is a model that asks.
     `headers` are those that arguments are read from; what came several times has a line for each.
+    With `batch` the body is rows, each a call of its own.
     """
 
     id: int
@@ -49,6 +68,7 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     request_id: str = ""
     saved: str | None = None
     way: Sequence[str] = ()
+    batch: Batch | None = None
 
 
 class Answer(msgspec.Struct, omit_defaults=True, gc=False):

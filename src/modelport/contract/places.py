@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from modelport.contract.arrays.sent_table import Table
 from modelport.contract.errors import ModelportError
 from modelport.contract.uploaded_file import UploadedFile
 
@@ -25,11 +26,15 @@ MISSING = Missing()
 
 
 class Body(NamedTuple):
-    """A request's body that is neither JSON nor a form; a large one lies in the file `path`."""
+    """A request's body that is neither JSON nor a form; a large one lies in the file `path`.
+
+    `table` are the rows that were read of it, where somebody has done that already.
+    """
 
     media_type: str
     content: bytes = b""
     path: str = ""
+    table: Table | None = None
 
     def size(self) -> int:
         """Its length in bytes."""

@@ -14,7 +14,7 @@ class TrainedElsewhere:
     """A served model whose trainings are those of other code."""
 
     def __init__(self, saved: ServedModel, code: ServedModel):
-        self._saved = saved
+        self.saved = saved
         self._code = code
         own, others = saved.signature, code.signature
         self.signature = structs.replace(
@@ -26,15 +26,15 @@ class TrainedElsewhere:
         )
 
     def _of(self, verb: str) -> ServedModel:
-        return self._code if verb == "train" else self._saved
+        return self._code if verb == "train" else self.saved
 
     def setup(self) -> Any:
         """Only what predicts: a training has a process of its own, with the code alone."""
-        return self._saved.setup()
+        return self.saved.setup()
 
     def warm(self) -> Any:
         """As `setup`."""
-        return self._saved.warm()
+        return self.saved.warm()
 
     def bind(self, verb: str, places: Places) -> dict[str, Any]:
         """See `ServedModel`."""
@@ -46,7 +46,7 @@ class TrainedElsewhere:
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
         """See `ServedModel`; these are predictions."""
-        return self._saved.bind_together(several)
+        return self.saved.bind_together(several)
 
     def call(self, verb: str, arguments: dict[str, Any]) -> Any:
         """See `ServedModel`."""
@@ -54,12 +54,12 @@ class TrainedElsewhere:
 
     def call_batch(self, calls: list[dict[str, Any]]) -> list[Any]:
         """See `ServedModel`."""
-        return self._saved.call_batch(calls)
+        return self.saved.call_batch(calls)
 
     def check_answer(self, value: Any, allow_nan: bool = False) -> Any:
         """See `ServedModel`."""
-        return self._saved.check_answer(value, allow_nan)
+        return self.saved.check_answer(value, allow_nan)
 
     def check_values(self, value: Any) -> Any:
         """See `ServedModel`."""
-        return self._saved.check_values(value)
+        return self.saved.check_values(value)

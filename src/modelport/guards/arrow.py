@@ -5,8 +5,10 @@ Source: "Serialization and interprocess communication" of the Arrow columnar for
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from modelport.guards.errors import TableInvalid
 from modelport.guards.table_limits import TableLimits, check_size
@@ -17,6 +19,7 @@ CONTINUES = 0xFFFFFFFF
 DICTIONARY_BATCH, RECORD_BATCH = 2, 3
 HEADER_TYPE, HEADER, BODY_LENGTH = 1, 2, 3  # fields of Message
 LENGTH, BUFFERS, COMPRESSION = 0, 2, 3  # fields of RecordBatch
+Content = bytes | mmap.mmap
 DATA = 1  # the field of DictionaryBatch that is a RecordBatch
 
 
@@ -26,28 +29,62 @@ def check_messages(content: bytes, is_file: bool, limits: TableLimits) -> None:
     Raises `TableInvalid`, also for messages that cannot be read.
     """
     unpacked = rows = 0
+    for number, batch in enumerate(described_batches(content, is_file)):
+        rows += batch.rows
+        check_size(rows, 0)
+        unpacked += batch.unpacked
+        if unpacked > limits.most_bytes or number > MAX_MESSAGES:
+            raise TableInvalid(f"The Arrow data unpacks to more than {limits.size_words()}")
+
+
+def check_batches(content: mmap.mmap, is_file: bool, limits: TableLimits) -> int:
+    """Refuse data that is read batch by batch, where one unpacks to more bytes than may be.
+
+    Those of dictionaries stay in memory, and count together. Returns the number of rows. Raises
+    `TableInvalid`, also for messages that cannot be read.
+    """
+    kept = rows = 0
+    for batch in described_batches(content, is_file):
+        if batch.is_dictionary:
+            kept += batch.unpacked
+        else:
+            rows += batch.rows
+        if kept + (0 if batch.is_dictionary else batch.unpacked) > limits.most_bytes:
+            raise TableInvalid(f"A batch of the Arrow data unpacks to more than {limits.size_words()}")
+    return rows
+
+
+class DescribedBatch(NamedTuple):
+    """What a batch of rows or of a dictionary says of itself: its rows, and the bytes it unpacks to."""
+
+    rows: int
+    unpacked: int
+    is_dictionary: bool
+
+
+def described_batches(content: Content, is_file: bool) -> Iterator[DescribedBatch]:
+    """What each batch says of itself. Raises `TableInvalid` for messages that cannot be read."""
     try:
-        for number, (table, body) in enumerate(_messages(content, is_file)):
+        for table, body in _messages(content, is_file):
             kind = _number(content, table, HEADER_TYPE, "B")
             if kind not in (RECORD_BATCH, DICTIONARY_BATCH):
                 continue
             batch = _below(content, table, HEADER)
             if kind == DICTIONARY_BATCH:
                 batch = _below(content, batch, DATA)
-            rows += _number(content, batch, LENGTH, "q")
-            check_size(rows, 0)
-            unpacked += _unpacked(content, batch, body)
-            if unpacked > limits.most_bytes or number > MAX_MESSAGES:
-                raise TableInvalid(f"The Arrow data unpacks to more than {limits.size_words()}")
+            rows = _number(content, batch, LENGTH, "q")
+            if rows < 0:
+                raise IndexError
+            yield DescribedBatch(rows, _unpacked(content, batch, body), kind == DICTIONARY_BATCH)
     except (struct.error, IndexError):
         raise TableInvalid("The Arrow data cannot be read: it is cut off or broken") from None
 
 
-def _messages(content: bytes, is_file: bool) -> Iterator[tuple[int, int]]:
+def _messages(content: Content, is_file: bool) -> Iterator[tuple[int, int]]:
     """Where the description of each message stands, and where its body does."""
     at = 0
     if is_file:
-        if not content.startswith(FILE_MARK):
+        if content[: len(FILE_MARK)] != FILE_MARK:
             raise TableInvalid("The Arrow file does not begin as one")
         at = len(FILE_MARK)
     while at < len(content):
@@ -66,7 +103,7 @@ def _messages(content: bytes, is_file: bool) -> Iterator[tuple[int, int]]:
         at = body + length
 
 
-def _field(content: bytes, table: int, number: int) -> int | None:
+def _field(content: Content, table: int, number: int) -> int | None:
     """Where a field of a table stands; `None` if it has its default."""
     fields = table - struct.unpack_from("<i", content, table)[0]
     if fields < 0:
@@ -79,12 +116,12 @@ def _field(content: bytes, table: int, number: int) -> int | None:
     return table + offset if offset else None
 
 
-def _number(content: bytes, table: int, number: int, form: str) -> int:
+def _number(content: Content, table: int, number: int, form: str) -> int:
     place = _field(content, table, number)
     return 0 if place is None else int(struct.unpack_from(f"<{form}", content, place)[0])
 
 
-def _below(content: bytes, table: int, number: int) -> int:
+def _below(content: Content, table: int, number: int) -> int:
     """Where the table or vector that a field points to stands."""
     place = _field(content, table, number)
     if place is None:
@@ -92,7 +129,7 @@ def _below(content: bytes, table: int, number: int) -> int:
     return place + int(struct.unpack_from("<I", content, place)[0])
 
 
-def _unpacked(content: bytes, batch: int, body: int) -> int:
+def _unpacked(content: Content, batch: int, body: int) -> int:
     """The bytes of a batch's buffers; compressed ones say theirs first."""
     if _field(content, batch, COMPRESSION) is None or _field(content, batch, BUFFERS) is None:
         return 0  # they lie in the content itself

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from modelport.contract.kept_files import PARTIAL, is_partial, sync, sync_names
 
+BATCH = "batch"  # among the checkpoints: the answers of a batch job while it runs
 RESERVE = "reserve"
 RESERVE_BYTES = 2 << 20  # more than the largest result that goes into the database
 
@@ -101,7 +102,10 @@ class JobFolders:
         return [path.parent.name for path in self.root.glob("??/*/inputs")]
 
     def drop_inputs(self, job_id: str) -> None:
-        """Remove what a job that has ended was given, and what it was copying when it was killed."""
+        """Remove what a job that has ended was given, the answers of a batch that are in its artifact, and
+        what it was copying when it was killed.
+        """
+        shutil.rmtree(self.of(job_id) / "checkpoints" / BATCH, ignore_errors=True)
         shutil.rmtree(self.inputs(job_id), ignore_errors=True)
         for path in list(self.artifacts(job_id).rglob(f".*{PARTIAL}")):
             if path.is_dir():

@@ -55,7 +55,7 @@ class Running:
             self.process: JobProcess | PoolAttempt = PoolAttempt(engine, claim, folder)
         else:
             call = call_of(claim)
-            load = engine.job_load(claim.job.model, claim.job.kind, call.saved)
+            load = engine.job_load(claim.job.model, call.verb, call.saved)
             start_from = StartFrom(engine.launch_job, load, engine.spool.root)
             self.process = JobProcess(start_from, claim, folder, self._hear, cancel_grace)
             self.process.hide_model_errors = engine.settings.hide_model_errors

@@ -212,7 +212,7 @@ class JobService:
     def attempts_for(self, kind: str, *, resumable: bool) -> int:
         """How often a job may be tried: predictions again after a crash, trainings only if they say so."""
         asked = self.settings.job_attempts
-        return max(asked, 3) if kind == "predict" or resumable else max(asked, 1)
+        return max(asked, 3) if kind in ("predict", "batch") or resumable else max(asked, 1)
 
     async def begin_upload(self, job_id: str) -> None:
         """Make the folder of a job that is to come; `end_upload` it. Raises `OSError`."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal, get_args
 
-JobKind = Literal["train", "validate", "predict"]
+JobKind = Literal["train", "validate", "predict", "batch"]
 KINDS: tuple[JobKind, ...] = get_args(JobKind)  # here, where also the command line can afford it
 
 

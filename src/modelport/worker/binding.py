@@ -45,6 +45,10 @@ class Binding:
         if plain is not None:
             return plain, self.model.signature.predict, True
         operation = self.model.signature.operation(call.verb)
+        if call.batch is not None:
+            from modelport.worker.batch_jobs.checking import shown_batch  # few workers need it
+
+            return (call, shown_batch(self.model, self.load, self.bound, call), JSON), operation, False
         sent = self._read(call, operation)
         return self._bound(sent, self._arguments(call, sent[1]), operation), operation, False
 

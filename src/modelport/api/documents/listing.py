@@ -119,6 +119,14 @@ def _call(
 ) -> Resource:
     """A resource that calls a verb of a model."""
     operation = signature.operation(verb)
+    if row.file_types:
+        errors = CALLED if enabled else SWITCHED_OFF
+        theirs = {argument.name for argument in wire.in_query(operation)}
+        return _with_errors(listed, errors)._replace(
+            answers=listed.answers if enabled else {},
+            plain=tuple(one for one in row.parameters if one.place != "query" or one.name not in theirs),
+            file_types=row.file_types,
+        )
     predicts = enabled and operation.implemented and verb == "predict"
     rules = ARGUMENT_RULES if operation.arguments and row.method == "POST" else row.description
     errors = CALLED if enabled or row.method == "GET" else SWITCHED_OFF

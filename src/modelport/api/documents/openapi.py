@@ -93,6 +93,9 @@ def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
         schema = {"$ref": PREFIX + resource.body}
         content = {JSON: {"schema": schema}}
         result["requestBody"] = {"required": resource.needs_body, "content": content}
+    if resource.file_types:
+        content = {kind: _bytes_of(kind) for kind in resource.file_types}
+        result["requestBody"] = {"required": True, "content": content}
     responses = {str(status): answer for status, answer in _successes(resource, scope)}
     for status in resource.errors:
         answered = responses.get(str(status))

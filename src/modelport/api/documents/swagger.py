@@ -121,6 +121,10 @@ def _operation(resource: Resource, scope: Scope, answers: dict[str, str]) -> dic
         body = {"in": "body", "name": "body", "required": resource.needs_body, "schema": schema}
         result["parameters"].append(body)
         result["consumes"] = [JSON]
+    if resource.file_types:
+        schema = {"type": "string", "format": "binary"}
+        result["parameters"].append({"in": "body", "name": "body", "required": True, "schema": schema})
+        result["consumes"] = list(resource.file_types)
     responses: dict[str, Any] = {}
     for status, (words, media_type, name) in resource.answers.items():
         schema = {"schema": {"$ref": PREFIX + name}} if name else {}

@@ -95,8 +95,9 @@ class Endpoint(msgspec.Struct, frozen=True):
     model's. `tag` is the group of the documents in which it stands, empty if it stands in none; `name` its
     name there, and `answers` and `errors` (statuses) are what it answers, besides what any does, and the
     model that it `calls`. `calls` is a verb: then the query string holds the model's arguments, and so does
-    the body of a POST. What else is sent is refused; with `is_lenient` it is ignored, as the system does that
-    has this endpoint, and the answer says so. `setting` names the setting without which it is not there.
+    the body of a POST, unless that is a file of one of the media types `file_types`. What else is sent is
+    refused; with `is_lenient` it is ignored, as the system does that has this endpoint, and the answer says
+    so. `setting` names the setting without which it is not there.
     """
 
     method: str
@@ -113,6 +114,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     description: str = ""
     is_lenient: bool = False
     setting: str = ""
+    file_types: tuple[str, ...] = ()
 
     @property
     def route(self) -> str:

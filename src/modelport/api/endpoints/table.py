@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import chain
 
 from modelport.api.dialects import servers
+from modelport.api.endpoints.batches import BATCHES
 from modelport.api.endpoints.jobs import JOBS
 from modelport.api.endpoints.pages import PAGES
 from modelport.api.endpoints.repository import REPOSITORY
@@ -24,6 +25,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *REPOSITORY,
     *OF_ROOT,
     *chain.from_iterable(server.rows_of_models for server in servers()),
+    *BATCHES,
     *RUNS,
     *VERSIONS,
     *JOBS,

@@ -24,7 +24,8 @@ from modelport.guards.table_limits import check_size, table_limits
 UNREADABLE = (OSError, ValueError, KeyError, OverflowError)
 
 
-def _pyarrow(module: str = "") -> Any:
+def pyarrow_module(module: str = "") -> Any:
+    """pyarrow, or a module of it. Raises `BadRequest` (415) where it is not installed."""
     try:
         return importlib.import_module(f"pyarrow{module}")
     except ImportError:
@@ -36,21 +37,21 @@ def _pyarrow(module: str = "") -> Any:
 
 def read_parquet(content: bytes, wanted: Wanted) -> Table:
     """The wanted columns of a Parquet file. Raises `TableInvalid` and `BadRequest`."""
-    pyarrow, parquet = _pyarrow(), _pyarrow(".parquet")
+    pyarrow, parquet = pyarrow_module(), pyarrow_module(".parquet")
     try:
         check_pages(content, table_limits())
         file = parquet.ParquetFile(pyarrow.BufferReader(content))
         schema = file.schema_arrow
         check_size(file.metadata.num_rows, len(schema.names))
         names = _kept(pyarrow, schema, wanted)
-        texts = [field.name for field in schema if _is_text(pyarrow, field.type)]
+        texts = [field.name for field in schema if is_text(pyarrow, field.type)]
         # Text is read as a dictionary: one long text in every row is there once.
         file = parquet.ParquetFile(pyarrow.BufferReader(content), read_dictionary=texts)
-        return _table(pyarrow, names, list(file.iter_batches(columns=names, use_threads=False)))
+        return table_of(pyarrow, names, list(file.iter_batches(columns=names, use_threads=False)))
     except TableInvalid:
         raise
     except (pyarrow.ArrowException, *UNREADABLE) as error:
-        raise TableInvalid(f"The Parquet file cannot be read: {_brief(error)}") from None
+        raise TableInvalid(f"The Parquet file cannot be read: {brief(error)}") from None
 
 
 def read_arrow(content: bytes, is_file: bool, wanted: Wanted) -> Table:
@@ -58,18 +59,18 @@ def read_arrow(content: bytes, is_file: bool, wanted: Wanted) -> Table:
 
     Raises `TableInvalid` and `BadRequest`.
     """
-    pyarrow, ipc = _pyarrow(), _pyarrow(".ipc")
+    pyarrow, ipc = pyarrow_module(), pyarrow_module(".ipc")
     try:
         check_messages(content, is_file, table_limits())
         # A file is a stream between marks; its list of places, which could point anywhere, is not needed.
         begin = len(FILE_MARK) if is_file else 0
         reader = ipc.open_stream(pyarrow.BufferReader(pyarrow.py_buffer(content).slice(begin)))
         check_size(0, len(reader.schema.names))
-        return _table(pyarrow, _kept(pyarrow, reader.schema, wanted), _batches(reader))
+        return table_of(pyarrow, _kept(pyarrow, reader.schema, wanted), _batches(reader))
     except TableInvalid:
         raise
     except (pyarrow.ArrowException, *UNREADABLE) as error:
-        raise TableInvalid(f"The Arrow data cannot be read: {_brief(error)}") from None
+        raise TableInvalid(f"The Arrow data cannot be read: {brief(error)}") from None
 
 
 def _batches(reader: Any) -> list[Any]:
@@ -87,14 +88,10 @@ def _kept(pyarrow: Any, schema: Any, wanted: Wanted) -> list[str]:
     """The names of the columns that are read; their types nest nothing, and repeat nothing."""
     names = list(map(str, schema.names))
     check_names(names)
-    kept = wanted.kept(names, _index_names(schema.metadata or {}))
-    kinds = pyarrow.types
-    plain = (kinds.is_integer, kinds.is_floating, kinds.is_boolean, kinds.is_null, kinds.is_decimal)
-    moments = (kinds.is_timestamp, kinds.is_date, kinds.is_time, kinds.is_duration)
+    kept = wanted.kept(names, index_names(schema.metadata or {}))
     for name in kept:
         said = schema.field(name).type
-        found = said.value_type if kinds.is_dictionary(said) else said
-        if not any(is_kind(found) for is_kind in (*plain, *moments)) and not _is_text(pyarrow, found):
+        if not is_flat(pyarrow, said):
             raise TableInvalid(
                 f"The column {name[:100]!r} has the type {str(said)[:100]}; "
                 "send numbers, booleans, text or dates"
@@ -102,7 +99,16 @@ def _kept(pyarrow: Any, schema: Any, wanted: Wanted) -> list[str]:
     return kept
 
 
-def _index_names(metadata: dict[bytes, bytes]) -> list[str]:
+def is_flat(pyarrow: Any, said: Any) -> bool:
+    """Whether a column of this type has one value a row: a number, a boolean, text or a date."""
+    kinds = pyarrow.types
+    plain = (kinds.is_integer, kinds.is_floating, kinds.is_boolean, kinds.is_null, kinds.is_decimal)
+    moments = (kinds.is_timestamp, kinds.is_date, kinds.is_time, kinds.is_duration)
+    found = said.value_type if kinds.is_dictionary(said) else said
+    return any(is_kind(found) for is_kind in (*plain, *moments)) or is_text(pyarrow, found)
+
+
+def index_names(metadata: dict[bytes, bytes]) -> list[str]:
     """The columns that pandas says are the index of the DataFrame that was written."""
     try:
         return msgspec.json.decode(metadata.get(b"pandas", b"{}"), type=_Written).names
@@ -120,11 +126,13 @@ class _Written(msgspec.Struct):
         return [name for name in self.index_columns if isinstance(name, str)]
 
 
-def _is_text(pyarrow: Any, kind: Any) -> bool:
+def is_text(pyarrow: Any, kind: Any) -> bool:
+    """Whether a column of this type is text."""
     return bool(pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind))
 
 
-def _table(pyarrow: Any, names: list[str], batches: list[Any]) -> Table:
+def table_of(pyarrow: Any, names: list[str], batches: list[Any]) -> Table:
+    """The columns of these names out of batches of rows."""
     columns = [_values(pyarrow, [batch.column(name) for batch in batches]) for name in names]
     return Table(names, columns)
 
@@ -145,5 +153,6 @@ def _listed(pyarrow: Any, array: Any) -> list[Any]:
     return (array.cast(pyarrow.float64()) if is_decimal else array).to_pylist()
 
 
-def _brief(error: BaseException) -> str:
+def brief(error: BaseException) -> str:
+    """What pyarrow says, on one line."""
     return str(error).partition("\n")[0][:200]

@@ -38,25 +38,36 @@ def read_csv(content: bytes) -> Table:
 
 def _of_lines(lines: Iterator[list[str]]) -> Table:
     """The columns of these lines, of which no more than a few are held at once."""
-    names = [name.strip() for name in next(lines, ())]
-    if not names:
-        raise TableInvalid("The CSV is empty; its first line names the columns")
-    check_size(0, len(names))
-    check_names(names)
-    if all(_number(name) is not None for name in names):
-        raise TableInvalid("The first line of the CSV is numbers; it should name the columns")
+    names = header_names(next(lines, ()))
     columns: list[list[str]] = [[] for _ in names]
     known: dict[str, str] = {}
     rows = 0
     while some := list(islice(lines, LINES)):
         for row, line in enumerate(some, rows):
             if len(line) != len(names):
-                raise TableInvalid(f"Row {row} of the CSV has {len(line)} values, its header {len(names)}")
+                raise TableInvalid(f"Row {row} of the CSV {other_width(line, names)}")
         rows += len(some)
         check_size(rows, len(names))
         for column, cells in zip(columns, zip(*some, strict=True), strict=True):
             column += [known.setdefault(cell, cell) for cell in cells] if len(known) < MOST_KNOWN else cells
     return Table(names, list(columns), is_text=True)
+
+
+def header_names(line: Sequence[str]) -> list[str]:
+    """The names of the columns, which the first line has. Raises `TableInvalid`."""
+    names = [name.strip() for name in line]
+    if not names:
+        raise TableInvalid("The CSV is empty; its first line names the columns")
+    check_size(0, len(names))
+    check_names(names)
+    if all(_number(name) is not None for name in names):
+        raise TableInvalid("The first line of the CSV is numbers; it should name the columns")
+    return names
+
+
+def other_width(line: Sequence[str], names: Sequence[str]) -> str:
+    """Words about a line that has too few or too many values."""
+    return f"has {len(line)} values, its header {len(names)}"
 
 
 def parsed(values: Sequence[Any], kind: str, missing: bool = False) -> Sequence[Any]:

@@ -14,15 +14,26 @@ MADE_UP = re.compile(r"__index_level_\d+__")  # the name that pandas gives to an
 
 
 class Table(msgspec.Struct, frozen=True):
-    """A table: the names of its columns, and their values. Those of CSV are text."""
+    """A table: the names of its columns, and their values. Those of CSV are text.
+
+    `index` are those of its columns that pandas wrote as the index of a DataFrame, where nobody has left
+    them out yet.
+    """
 
     names: list[str]
     columns: list[Sequence[Any]]
     is_text: bool = False
+    index: Sequence[str] = ()
 
     @property
     def rows(self) -> int:
         return len(self.columns[0]) if self.columns else 0
+
+    def select(self, names: list[str]) -> Table:
+        """It with these of its columns."""
+        columns = dict(zip(self.names, self.columns, strict=True))
+        index = [name for name in self.index if name in names]
+        return Table(names, [columns[name] for name in names], self.is_text, index)
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -40,6 +51,11 @@ class Wanted(msgspec.Struct, frozen=True):
         index = [name for name in index if self.no_index or MADE_UP.fullmatch(name)]
         left = self.unused.union(index).difference(self.known)
         return [name for name in names if name not in left]
+
+    def part_of(self, table: Table) -> Table:
+        """The table with the columns to read."""
+        kept = self.kept(table.names, list(table.index))
+        return table if kept == table.names else table.select(kept)
 
 
 ALL = Wanted()

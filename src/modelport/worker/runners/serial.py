@@ -82,7 +82,12 @@ class SerialRunner:
     def _run_job(self, order: JobOrder) -> None:
         reporter, end = begin_job(order, self._host.channel, self._running)
         try:
-            answer = self._answer(order.call)
+            if order.call.batch is not None:
+                from modelport.worker.batch_jobs.running import run_batch  # few workers need it
+
+                answer = run_batch(self._host, order.call, reporter)
+            else:
+                answer = self._answer(order.call)
             if order.call.verb == "train" and answer is not None and answer.status == 200:
                 reporter.report("environment", environment_of(self._host.load.target, self._host.load.kind))
         finally:

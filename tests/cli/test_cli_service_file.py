@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -93,3 +94,77 @@ def test_one_model_alone_may_be_trusted(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stderr.startswith("Error: theirs.pkl")
+
+
+SHOWN = """
+timeout = 30
+webhook_secret = "whsec_1234"
+
+[environment]
+TOKEN = "1234"
+
+[models.hasty]
+source = "code/hasty.py"
+timeout = 0.3
+"""
+HASTY = """
+import modelport
+
+class Hasty(modelport.Model):
+    queue_size = 3
+    timeout = 5
+    environment = {"MORE": "1234"}
+
+    async def predict(self) -> int:
+        return 1
+"""
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shown")
+    (folder / "code").mkdir()
+    (folder / "code" / "hasty.py").write_text(HASTY)
+    (folder / "service.toml").write_text(SHOWN)
+    return folder
+
+
+def test_config_says_what_holds_and_where_it_was_written(shown: Path) -> None:
+    file = shown / "service.toml"
+    asked = ["config", str(file), "--json", "--model", "hasty:workers=2", "--port", "81"]
+    done = modelport(*asked, MODELPORT_LOAD_TIMEOUT="5")
+    said = json.loads(done.stdout)
+    assert said["settings"]["timeout"] == {"value": 30.0, "from": f"{file}: timeout"}
+    assert said["settings"]["port"] == {"value": 81, "from": "--port"}
+    assert said["settings"]["load_timeout"] == {"value": 5.0, "from": "MODELPORT_LOAD_TIMEOUT"}
+    assert said["settings"]["queue_size"] == {"value": 1000, "from": "default"}
+    hasty = said["models"]["hasty"]
+    assert hasty["source"] == {"value": str(shown / "code/hasty.py"), "from": f"{file}: models.hasty.source"}
+    assert hasty["workers"] == {"value": 2, "from": "--model hasty:workers"}
+    assert hasty["timeout"] == {"value": 0.3, "from": f"{file}: models.hasty.timeout"}
+    assert hasty["load_timeout"] == {"value": 5.0, "from": "MODELPORT_LOAD_TIMEOUT"}
+    assert hasty["queue_size"] == {"value": 1000, "from": "default"}
+
+
+def test_config_loads_models_for_what_they_say_of_themselves(shown: Path) -> None:
+    done = modelport("config", "service.toml", "--json", "--load", "--queue-size", "4", cwd=shown)
+    hasty = json.loads(done.stdout)["models"]["hasty"]
+    assert hasty["max_concurrency"] == {"value": 64, "from": "the model"}
+    assert hasty["queue_size"] == {"value": 4, "from": "--queue-size"}
+    assert hasty["timeout"]["value"] == 0.3
+    assert hasty["environment"]["value"] == {"TOKEN": "(hidden)", "MORE": "(hidden)"}
+
+
+def test_config_shows_no_secret_and_says_how_to_see_more(shown: Path) -> None:
+    done = modelport("config", "service.toml", cwd=shown)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "webhook_secret" in done.stdout
+    assert "TOKEN = (hidden)" in done.stdout
+    assert "1234" not in done.stdout
+    assert "--load does that" in done.stdout.splitlines()[-1]
+
+
+def test_config_refuses_what_serve_refuses(shown: Path) -> None:
+    done = modelport("config", "service.toml", "--model", "hastie:workers=2", cwd=shown)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no model is called 'hastie'; did you mean 'hasty'?" in done.stderr

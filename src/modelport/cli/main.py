@@ -20,6 +20,7 @@ COMMANDS = {
     "runs": "modelport.cli.runs",
     "metadata": "modelport.cli.metadata",
     "check": "modelport.cli.check",
+    "config": "modelport.cli.config_command",
     "init": "modelport.cli.init",
     "deepaas-run": "modelport.cli.deepaas_run",
     "deepaas-cli": "modelport.cli.deepaas_cli",

@@ -8,21 +8,17 @@ import sys
 from typing import TYPE_CHECKING
 
 import click
-from msgspec import structs
 
 from modelport.api.server import bind, nothing_served, serve
 from modelport.cli.loading import SourceError
+from modelport.cli.to_serve import sources_to_serve
 from modelport.contract.errors import ModelLoadError
-from modelport.contract.model_options import ModelOptions
 from modelport.http.addresses import http_url
 from modelport.serving.event_loop import run
 from modelport.serving.life import Life
 from modelport.serving.log import set_up_logging
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
-from modelport.settings.of_models import check_models
-from modelport.sources.presence import check_present
-from modelport.sources.source import Source, parse_sources, to_serve
 
 if TYPE_CHECKING:
     from modelport.cli.mlup_config import MlupFile
@@ -41,7 +37,7 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
     Returns the exit status: 0 stopped, 2 nothing to serve, 3 no address, 4 a folder that cannot be written.
     """
     try:
-        sources = _sources(settings, mlup.options if mlup is not None else ModelOptions())
+        sources = sources_to_serve(settings, mlup)
     except (ModelLoadError, SettingsError) as error:
         raise SourceError(str(error)) from None
     if not _open_log(settings):
@@ -81,21 +77,6 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         click.echo(f"Error: {nothing_served(life.engine)}", err=True)
         return NOTHING_TO_SERVE
     return 0
-
-
-def _sources(settings: Settings, options: ModelOptions) -> list[Source]:
-    """The models to serve. Raises `ModelLoadError`, `SettingsError` for settings of one that is not there."""
-
-    def options_of(model: str) -> ModelOptions:
-        own = settings.of(model)
-        return structs.replace(options, trust=own.trust, format=own.format or options.format)
-
-    sources = parse_sources(settings.sources, options_of)
-    check_models(settings, [source.name for source in sources])
-    chosen = to_serve(sources, settings.model_name)
-    if settings.sources:
-        check_present(chosen)
-    return chosen
 
 
 def _open_log(settings: Settings) -> bool:

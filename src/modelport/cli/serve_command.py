@@ -166,7 +166,7 @@ GROUPS = {"config": "Options"} | {
 SERVICE_SUFFIX = ".toml"
 
 
-class _Grouped(click.Command):
+class GroupedCommand(click.Command):
     """A command whose many options stand below headings."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -182,10 +182,9 @@ class _Grouped(click.Command):
                 formatter.write_dl(records)
 
 
-command = _Grouped(
-    "serve",
-    callback=_serve,
-    params=[
+def serve_parameters() -> list[click.Parameter]:
+    """What `modelport serve` takes: sources, a file of settings, and every setting."""
+    return [
         click.Argument(["sources"], nargs=-1, metavar="[[NAME=]SOURCE]..."),
         click.Option(
             ["config", "--config", "--config-file"],
@@ -193,7 +192,13 @@ command = _Grouped(
             help="a TOML file of settings, or a configuration of mlup",
         ),
         *setting_options(),
-    ],
+    ]
+
+
+command = GroupedCommand(
+    "serve",
+    callback=_serve,
+    params=serve_parameters(),
     short_help="Serve models over HTTP.",
     help="Serve models. A SOURCE is package.module, package.module:Class, path/to/model.py[:Class] or "
     "entrypoint:NAME; without one, every installed deepaas.v2.model entry point is served. A SOURCE that "

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,6 +80,53 @@ class Batches(modelport.Model):
     def predict_batch(self, calls: list[dict[str, Any]]) -> list[Any]:
         total = sum(call["number"] for call in calls)
         return [modelport.model("twice").predict(number=total)] * len(calls)
+
+
+class Grouped(modelport.Model):
+    """Is asked, and answers several calls at once, each with how many they were."""
+
+    max_batch_size = 8
+    max_wait_ms = 2000.0
+
+    def predict(self, number: int) -> int:
+        raise NotImplementedError
+
+    def predict_batch(self, calls: list[dict[str, Any]]) -> list[int]:
+        return [len(calls)] * len(calls)
+
+
+class Asks8(modelport.Model):
+    """Asks eight times at once."""
+
+    async def predict(self) -> list[int]:
+        grouped = modelport.model("grouped")
+        return await asyncio.gather(*(grouped.predict_async(number=number) for number in range(8)))
+
+
+class Early(modelport.Model):
+    """Asks while it is loaded."""
+
+    def warm(self) -> None:
+        modelport.model("twice").predict(number=1)
+
+    def predict(self) -> int:
+        return 1
+
+
+class Forks(modelport.Model):
+    """Has a process of its own ask."""
+
+    def predict(self, folder: str) -> str:
+        process = get_context("fork").Process(target=self._ask, args=(folder,))
+        process.start()
+        process.join()
+        return Path(folder, "said").read_text() + f", {modelport.model('twice').predict(number=1)}"
+
+    def _ask(self, folder: str) -> None:
+        try:
+            modelport.model("twice").predict(number=1)
+        except RuntimeError as error:
+            Path(folder, "said").write_text(str(error))
 
 
 class Trains(modelport.Model):

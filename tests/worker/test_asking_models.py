@@ -17,6 +17,10 @@ from serving import Server, serving, wait_until
 SOURCES = (
     "Twice", "Plain", "Threads", "Gathers", "Batches", "Circle", "Echo", "Sees", "Crops", "Looks", "Counts",
     "Follows", "FollowsSoon", "Waits", "Hopes", "HopesSoon", "Trains", "Bulk",
+    "Grouped",
+    "Asks8",
+    "Early",
+    "Forks",
 )  # fmt: skip
 
 
@@ -73,6 +77,21 @@ def test_a_batch_asks_for_all_of_its_calls(ask: Ask, at_once: Any) -> None:
     answers = [at_once(ask, "batches", number=number) for number in (1, 2, 3)]
     found = {answer.result().json() for answer in answers}
     assert found <= {2, 4, 6, 8, 10, 12}  # of those that came together, twice their sum
+
+
+def test_questions_that_come_together_are_answered_together(ask: Ask) -> None:
+    assert ask("asks8").json() == [8] * 8
+
+
+def test_a_model_that_asks_while_it_is_loaded_is_told_that_it_cannot(server: Server) -> None:
+    found = server.client.get("/v2/health/ready").json()["models"]["early"]
+    assert found["state"] == "failed"
+    assert "'twice' cannot be asked while this model is loaded: it may not be there yet" in found["error"]
+
+
+def test_what_a_model_has_forked_cannot_ask(ask: Ask, tmp_path: Path) -> None:
+    said = "another model cannot be asked from a process that a model has started, 2"
+    assert ask("forks", folder=str(tmp_path)).json() == said
 
 
 def test_a_sync_question_in_an_event_loop_is_refused_with_what_to_write(ask: Ask) -> None:

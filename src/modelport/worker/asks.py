@@ -20,6 +20,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -107,8 +108,12 @@ class Asks:
             with contextlib.suppress(OSError):  # the server has gone
                 self._send(Kind.ASK_GIVEN_UP, number)
 
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """Lets a cancellation wait until the end of the block."""
+        return self._running.undisturbed()
+
     def _send(self, kind: Kind, message: Any) -> None:
-        with self._running.undisturbed():
+        with self.undisturbed():
             self._channel.send(kind, message)
 
     # -- what comes ----------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -26,39 +27,62 @@ class ServerAsker:
         """See `AskedModel`."""
         refuse_in_loop("predict", asked)
         heard: SimpleQueue[Heard] = SimpleQueue()
-        with Arguments(arguments) as given, self._begun(asked, given, heard.put) as question:
+        with self._given(asked, arguments) as given, self._begun(asked, given, heard.put) as question:
             return question.answer(heard.get())
 
     async def predict_async(self, asked: Asked, arguments: dict[str, Any]) -> Any:
         """See `AskedModel`."""
         heard, tell = _awaited_queue()
-        with Arguments(arguments) as given, self._begun(asked, given, tell) as question:
+        with self._given(asked, arguments) as given, self._begun(asked, given, tell) as question:
             return question.answer(await heard.get())
 
     def stream(self, asked: Asked, arguments: dict[str, Any]) -> Iterator[Any]:
         """See `AskedModel`."""
         refuse_in_loop("stream", asked)
         heard: SimpleQueue[Heard] = SimpleQueue()
-        with Arguments(arguments) as given, self._begun(asked, given, heard.put, streams=True) as question:
+        with (
+            self._given(asked, arguments) as given,
+            self._begun(asked, given, heard.put, streams=True) as question,
+        ):
             while not question.is_over:
                 yield from question.pieces(heard.get())
 
     async def stream_async(self, asked: Asked, arguments: dict[str, Any]) -> AsyncIterator[Any]:
         """See `AskedModel`."""
         heard, tell = _awaited_queue()
-        with Arguments(arguments) as given, self._begun(asked, given, tell, streams=True) as question:
+        with (
+            self._given(asked, arguments) as given,
+            self._begun(asked, given, tell, streams=True) as question,
+        ):
             while not question.is_over:
                 for piece in question.pieces(await heard.get()):
                     yield piece
 
-    def _begun(
-        self, asked: Asked, given: Arguments, tell: Callable[[Heard], None], *, streams: bool = False
-    ) -> _Question:
-        asks = self._link.asks
-        if asks is None:
+    @contextmanager
+    def _given(self, asked: Asked, arguments: dict[str, Any]) -> Generator[Arguments]:
+        """The arguments, with which nothing is left behind, whenever the call that asks is given up."""
+        asks = self._asks(asked)
+        given: Arguments | None = None
+        try:
+            with asks.undisturbed():
+                given = Arguments(arguments)
+            yield given
+        finally:
+            with asks.undisturbed():
+                if given is not None:
+                    given.close()
+
+    def _asks(self, asked: Asked) -> Asks:
+        if self._link.asks is None:
             raise RuntimeError(
                 f"{asked.name!r} cannot be asked while this model is loaded: it may not be there yet"
             )
+        return self._link.asks
+
+    def _begun(
+        self, asked: Asked, given: Arguments, tell: Callable[[Heard], None], *, streams: bool = False
+    ) -> _Question:
+        asks = self._asks(asked)
         ask = Ask(0, [], asked.name, given.content_type, given.body, given.body_path, given.uploads)
         ask.streams, ask.seconds = streams, asked.timeout
         asks.ask(ask, tell)

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 PREFIX = "MODELPORT_"
 CONFIG = f"{PREFIX}CONFIG"  # a file of settings
+MODEL_VARIABLE = f"{PREFIX}MODEL"  # settings of single models
 OF_WORKERS = ("TMPDIR", "PYTHONUNBUFFERED")  # each worker has its own
 WORKER_MARK = f"{PREFIX}WORKER"  # every descendant of a worker has inherited it

@@ -74,6 +74,7 @@ def test_other_models_with_the_settings_of_a_service_are_those_of_the_command(fo
         (["service.toml", "code/slow.py"], "service.toml: a file of settings names its models itself"),
         (["service.toml", "--config", "b.toml"], "service.toml: there is a second file of settings, b.toml"),
         (["nothere.toml"], "nothere.toml: there is no such file"),
+        (["mine=service.toml"], "service.toml: a file of settings names its models itself; leave mine= out"),
         (["service.toml", "--model", "hastie:workers=2"], "is called 'hastie'; did you mean 'hasty'?"),
         (["service.toml", "--model", "hasty:wokers=2"], "'wokers' of one model; did you mean 'workers'?"),
         (["service.toml", "--model-name", "hast"], "no model is called 'hast' (there is: plain, hasty)"),

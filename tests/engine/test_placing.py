@@ -134,6 +134,10 @@ def test_a_device_that_there_is_not_is_named_and_the_model_fails(monkeypatch: py
 
 def test_a_thread_of_the_server_has_what_that_has() -> None:
     assert placed(LOAD, Settings(workers=0, devices=["cuda:0"], threads=2), 0) == LOAD
+    with serving("placed", "--workers", "0", "--threads", "2") as server:
+        assert "without a process of its own (workers = 0) these mean nothing: threads" in server.log
+        here = server.client.post("/v2/models/placed/predict", json={}).json()
+        assert (here["model"], here["threads"]) == ("", usable_cores())
 
 
 def test_outside_of_a_worker_there_is_the_cpu_and_every_core() -> None:

@@ -12,7 +12,7 @@ import modelport
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
 from modelport.settings.of_models import check_models, own_of_mapping, own_of_options
-from modelport.settings.reading import load_settings
+from modelport.settings.reading import load_settings, mistyped_variables
 
 TABLES = """
 workers = 3
@@ -44,6 +44,27 @@ def test_what_a_model_has_for_itself_wins_over_what_all_have_wherever_both_are_w
     assert (digits.workers, digits.queue_size, digits.max_batch_size) == (4, 7, 0)
     assert read.of("other").timeout == 5
     assert read.of("unheard of") is read
+
+
+def test_variables_of_processes_are_those_of_every_place(tmp_path: Path) -> None:
+    path = tmp_path / "service.toml"
+    path.write_text('[environment]\nA = "1"\nB = "1"\n[models.iris.environment]\nB = "2"\nC = "2"\n')
+    own = own_of_options(["iris:environment=C=3", "iris:environment=D=3"])
+    read = load_settings(
+        {"environment": ("A=4",)}, str(path), {"MODELPORT_ENVIRONMENT": "A=5,E=5"}, models=own
+    )
+    assert read.environment == {"A": "4", "B": "1", "E": "5"}
+    assert read.of("iris").environment == {"A": "4", "B": "2", "C": "3", "D": "3", "E": "5"}
+
+
+def test_a_variable_has_what_the_option_takes(file: str) -> None:
+    variables = {"MODELPORT_MODEL": "iris:timeout=5; digits:devices=cuda:0,cuda:1;"}
+    read = load_settings({}, file, variables, models=own_of_options(["digits:devices=cpu"]))
+    assert (read.of("iris").timeout, read.of("iris").workers) == (5, 1)
+    assert read.of("digits").devices == ["cpu"]
+    assert mistyped_variables(variables) == {}
+    with pytest.raises(SettingsError, match=r"^MODELPORT_MODEL iris:tmeout: there is no setting 'tmeout'"):
+        load_settings({}, None, {"MODELPORT_MODEL": "iris:tmeout=5"})
 
 
 def test_each_value_knows_where_it_was_written(file: str) -> None:
@@ -81,6 +102,10 @@ WRONG_TABLES = {
         "models.iris.port: 'port' is a setting of the server, which no model has for itself",
     ),
     "a wrong value": ("[models.iris]\nqueue_size = 0\n", "models.iris.queue_size: 0 is too small"),
+    "a second name": (
+        '[models.iris]\nsource = "x=a.py"\n',
+        "models.iris.source: the table names the model; write the source alone, a.py",
+    ),
     "no source": ("[models.iris]\nsource = 3\n", "models.iris.source: 3 is no source; write the path"),
 }  # fmt: skip
 
@@ -127,7 +152,9 @@ def test_settings_of_a_model_that_nobody_serves_are_refused_with_the_name_that_w
         SettingsError, match=r"models\.iris\.workers: no model is called 'iris'; did you mean 'irs'"
     ):
         check_models(read, ["irs", "digits"])
-    with pytest.raises(SettingsError, match="no model is called 'iris'; there is: wine"):
+    with pytest.raises(
+        SettingsError, match="no model is called 'iris'; there is: wine; a source in its table would"
+    ):
         check_models(read, ["wine"])
 
 

@@ -88,6 +88,9 @@ def _service_file(chosen: dict[str, Any], config: str | None) -> FileSettings | 
     found = [text for text in sources if text.endswith(SERVICE_SUFFIX)]
     if not found:
         return None
+    name, equals, rest = found[0].partition("=")
+    if equals and not Path(found[0]).exists():
+        raise SettingsError(f"{rest}: a file of settings names its models itself; leave {name}= out")
     if len(sources) > 1:
         raise SettingsError(
             f"{found[0]}: a file of settings names its models itself; to serve others with its settings, "

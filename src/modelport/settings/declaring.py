@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, cast
@@ -63,6 +63,16 @@ class Written(NamedTuple):
 
     value: Any
     where: str
+
+
+def over(first: Mapping[str, Written], later: Mapping[str, Written]) -> dict[str, Written]:
+    """What is written in two places: the later one counts, but of tables each key."""
+    found = {**first, **later}
+    for name in first.keys() & later.keys():
+        one, other = first[name].value, later[name].value
+        if isinstance(one, dict) and isinstance(other, dict):
+            found[name] = Written({**one, **other}, later[name].where)
+    return found
 
 
 def setting(default: Any, help: str, **known: Any) -> Any:

@@ -6,16 +6,20 @@ What a model has for itself comes before what is said of all models, wherever bo
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 from modelport.settings.checking import SettingsError, checked_setting, declarations
-from modelport.settings.declaring import Written
+from modelport.settings.declaring import Written, over
 from modelport.settings.settings import SOURCE, Settings
 from modelport.settings.values import MODEL_NAME
+from modelport.variables import MODEL_VARIABLE
 
 Own = Mapping[str, Mapping[str, Written]]  # what models have for themselves, by their names
 OPTION = "--model"
+TABLE = ": models"  # between the file and the model, where a setting is written
+NAMED = re.compile(f"{MODEL_NAME.pattern}=")
 FORM = "write NAME:SETTING=VALUE, such as iris:workers=4"
 
 
@@ -29,7 +33,7 @@ def own_of_tables(tables: Any, file: str) -> Own:
 
     Raises `SettingsError` naming the table and the key.
     """
-    where = f"{file}: models"
+    where = f"{file}{TABLE}"
     own: dict[str, dict[str, Written]] = {}
     for model, table in _mapping(tables, where, "a table for each model, [models.NAME]").items():
         place = f"{where}.{model}"
@@ -60,25 +64,30 @@ def own_of_mapping(given: Any, spelled: str) -> Own:
     return own
 
 
-def own_of_options(texts: Iterable[str]) -> Own:
+def own_of_options(texts: Iterable[str], spelled: str = OPTION) -> Own:
     """What options `--model NAME:KEY=VALUE` say; the last one of a key counts. Raises `SettingsError`."""
     own: dict[str, dict[str, Written]] = {}
     for text in texts:
         model, colon, rest = text.partition(":")
         key, equals, value = rest.partition("=")
         if not (colon and equals and model and key):
-            raise SettingsError(f"{OPTION} {text}: this is no setting of one model; {FORM}")
-        where = f"{OPTION} {model}:{key}"
+            raise SettingsError(f"{spelled} {text}: this is no setting of one model; {FORM}")
+        where = f"{spelled} {model}:{key}"
         name = key.strip().replace("-", "_")
         if name == SOURCE:
             raise SettingsError(f"{where}: name the source itself: modelport serve {model}={value}")
-        own.setdefault(model, {})[name] = Written(_checked(name, value, where), where)
+        own[model] = over(own.get(model, {}), {name: Written(_checked(name, value, where), where)})
     return own
 
 
-def merged(first: Own, over: Own) -> Own:
-    """What models have for themselves, `over` before `first`."""
-    return {model: {**first.get(model, {}), **over.get(model, {})} for model in {**first, **over}}
+def own_of_variable(text: str) -> Own:
+    """What the variable says: what the option takes, several with semicolons. Raises `SettingsError`."""
+    return own_of_options((part.strip() for part in text.split(";") if part.strip()), MODEL_VARIABLE)
+
+
+def merged(first: Own, later: Own) -> Own:
+    """What models have for themselves by two places, of which the later one comes first."""
+    return {model: over(first.get(model, {}), later.get(model, {})) for model in {**first, **later}}
 
 
 def check_models(settings: Settings, served: Collection[str]) -> None:
@@ -89,6 +98,7 @@ def check_models(settings: Settings, served: Collection[str]) -> None:
         where = next((found.where for found in own.values()), f"the table models.{model}")
         near = difflib.get_close_matches(model, list(served), 1)
         known = f"did you mean {near[0]!r}?" if near else f"there is: {', '.join(served) or 'none'}"
+        known += "" if near or TABLE not in where else "; a source in its table would serve it"
         raise SettingsError(f"{where}: no model is called {model!r}; {known}")
 
 
@@ -102,6 +112,11 @@ def _source(value: Any, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise SettingsError(
             f"{where}: {value!r} is no source; write the path of the model, or package.module"
+        )
+    named = NAMED.match(value)
+    if named is not None:
+        raise SettingsError(
+            f"{where}: the table names the model; write the source alone, {value[named.end() :]}"
         )
     return value
 

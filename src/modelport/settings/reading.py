@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from modelport.settings.checking import checked_setting, setting_types
-from modelport.settings.declaring import Written
+from modelport.settings.declaring import Written, over
 from modelport.settings.files import FileSettings, settings_of_file
-from modelport.settings.of_models import Own, merged
+from modelport.settings.of_models import Own, merged, own_of_variable
 from modelport.settings.settings import SOURCE, Settings
-from modelport.variables import CONFIG, PREFIX, WORKER_MARK
+from modelport.variables import CONFIG, MODEL_VARIABLE, PREFIX, WORKER_MARK
 
 
 def option_name(setting: str) -> str:
@@ -39,11 +39,11 @@ def load_settings(
     config_file = config_file or environment.get(CONFIG)
     if of_file is None:
         of_file = settings_of_file(Path(config_file)) if config_file else FileSettings()
-    own = merged(of_file.models, models or {})
-    asked = _from_environment(environment)
-    for name, value in options.items():
-        asked[name] = Written(checked_setting(name, value, spelled(name)), spelled(name))
-    given = _with_sources(of_file.values, own) | asked
+    own = merged(of_file.models, own_of_variable(environment.get(MODEL_VARIABLE, "")))
+    own = merged(own, models or {})
+    given = over(_with_sources(of_file.values, own), _from_environment(environment))
+    asked = {name: checked_setting(name, value, spelled(name)) for name, value in options.items()}
+    given = over(given, {name: Written(value, spelled(name)) for name, value in asked.items()})
     return Settings(
         **{name: found.value for name, found in given.items()},
         models=own,
@@ -67,7 +67,7 @@ def mistyped_variables(environment: Mapping[str, str]) -> dict[str, str]:
     Only look-alikes: a container platform sets variables of this prefix for a service called modelport.
     """
     known = [PREFIX + name.upper() for name in setting_types()]
-    known += [CONFIG, WORKER_MARK]  # a server may be started by a model of another
+    known += [CONFIG, MODEL_VARIABLE, WORKER_MARK]  # a server may be started by a model of another
     unknown = [name for name in environment if name.startswith(PREFIX) and name not in known]
     near = {name: difflib.get_close_matches(name, known, 1, 0.9) for name in unknown}
     return {name: found[0] for name, found in near.items() if found}

@@ -22,6 +22,7 @@ from modelport.worker.frames import Kind
 log = logging.getLogger("modelport.engine")
 
 
+OF_PROCESSES = ("devices", "threads", "environment")
 TAKES = {
     "max_batch_size": "the model takes no batches",
     "max_concurrency": "the model takes one call at a time",
@@ -55,11 +56,22 @@ class ModelAsks:
         if not self._started_anew and self._replaced(worker, signature.settings):
             self._started_anew = True
             return False
+        self._warn_of_thread(worker)
         own = self._pool.settings.models.get(self._pool.name, {})
         for name, takes in TAKES.items():
             if name in own and own[name].value not in (0, 1) and getattr(signature.predict, name) == 1:
                 log.warning("%s: %s: it means nothing: %s", self._pool.name, own[name].where, takes)
         return True
+
+    def _warn_of_thread(self, worker: Worker) -> None:
+        asked = [name for name in OF_PROCESSES if name in self._pool.settings.written]
+        if asked and worker.in_thread:
+            names = ", ".join(asked)
+            log.warning(
+                "%s: without a process of its own (workers = 0) these mean nothing: %s",
+                self._pool.name,
+                names,
+            )
 
     def _replaced(self, worker: Worker, asked: Mapping[str, Any]) -> bool:
         """Whether a worker cannot stay: it was started without what the model asks for."""

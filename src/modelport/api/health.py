@@ -44,5 +44,6 @@ def _state(pool: Pool) -> ModelState:
         round(pool.ready_seconds, 3),
         pool.workers_ready,
         pool.restarts,
-        pool.memory_replacements,
+        reload_error=pool.reload_error,
+        memory_replacements=pool.memory_replacements,
     )

@@ -91,7 +91,7 @@ async def serve(
         stopping.listen(stop)
         if on_start is not None:
             on_start()
-        if not settings.keep_going:
+        if not (settings.keep_going or settings.reload):
             watching = asyncio.create_task(_end_without_model(life.engine, stopping))
         await server.listen(sock)
         await stopping.asked.wait()

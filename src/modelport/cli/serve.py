@@ -73,7 +73,8 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         return CANNOT_WRITE
     finally:
         sock.close()
-    if not settings.keep_going and nothing_served(life.engine):
+    stays_up = settings.keep_going or settings.reload
+    if not stays_up and nothing_served(life.engine):
         click.echo(f"Error: {nothing_served(life.engine)}", err=True)
         return NOTHING_TO_SERVE
     return 0

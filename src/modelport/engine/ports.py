@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -88,6 +88,8 @@ class Pool(Protocol):
     ready_seconds: float | None
     restarts: int
     memory_replacements: int  # workers that were replaced because of their memory
+    files: Sequence[str]  # that the model consists of, where they are watched
+    reload_error: str  # why its files, which have changed, cannot be loaded
     output: Output
     settled: asyncio.Event  # set once the model is ready or has failed
     observers: tuple[Observer, ...]

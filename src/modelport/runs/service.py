@@ -18,6 +18,7 @@ from modelport.runs.live_traffic import LiveTraffic
 from modelport.runs.owning import own_names
 from modelport.runs.promotion import PromotionRequest, Promotions
 from modelport.runs.records import Run, TrafficPlan
+from modelport.runs.reloads import Reloads
 from modelport.runs.repository import Repository
 from modelport.runs.store import LIVE, RunStore
 from modelport.runs.versions import Versions
@@ -49,6 +50,7 @@ class RunService:
         self.versions = Versions(engine, self.store, folders)
         self.promotions = Promotions(engine, self.store, self.versions, self._moved)
         self.canaries = Canaries(engine, self.store, self.versions)
+        self.reloads = Reloads(engine, self.versions)
         self.repository = Repository(engine, self.versions, self.promotions)
         self.order: Order | None = order_of(settings.best_by) if settings.best_by else None
         self._origins: dict[str, Origin] = {}
@@ -85,6 +87,8 @@ class RunService:
         Returns before the models are ready.
         """
         self._tasks.append(asyncio.create_task(self._bring_up()))
+        if self.settings.reload:
+            self._tasks.append(asyncio.create_task(self.reloads.run()))
 
     async def stop(self) -> None:
         """Give up what is under way; the engine and the jobs are stopped by others, after this."""
@@ -93,6 +97,7 @@ class RunService:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.repository.stop()
+        await self.reloads.stop()
         await self.promotions.stop()
         await self.versions.stop()
 

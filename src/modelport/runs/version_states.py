@@ -155,6 +155,13 @@ class Residents:
         self.of((pool.name, pool.version)).move(VersionState.LIVE, pool)
         self.let_go(record)
 
+    def reloaded(self, pool: Pool, before: Pool) -> None:
+        """The same version answers for its model by another pool."""
+        record = self.of((pool.name, pool.version))
+        if record.pool is before and record.state is VersionState.LIVE:
+            record.pool = pool
+        self.let_go(record)
+
     def unloaded(self, record: Resident) -> Pool:
         """A version leaves; returns the pool that is to be stopped."""
         pool = record.pool

@@ -108,6 +108,12 @@ class Versions:
         if before is not pool:
             self._residents.took_over(pool, before, asyncio.get_running_loop().time())
 
+    def reloaded(self, pool: Pool) -> Pool:
+        """Let another pool of the live version answer for its model; returns the one that did until now."""
+        before = self.engine.make_live(pool)
+        self._residents.reloaded(pool, before)
+        return before
+
     def is_used(self, model: str, version: int) -> bool:
         """True if a version is pinned, or a request is about it now."""
         record = self._residents.get((model, version))

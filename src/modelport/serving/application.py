@@ -123,7 +123,8 @@ class ModelApplication:
 
     async def _start(self) -> None:
         life = await self._begun()
-        failed = nothing_served(life.life.engine) if self._wait and not self.settings.keep_going else ""
+        stays_up = self.settings.keep_going or self.settings.reload
+        failed = nothing_served(life.life.engine) if self._wait and not stays_up else ""
         if failed:
             await self._end()
             raise ModelLoadError(failed)

@@ -50,7 +50,7 @@ def serve(model: Any, *more: Any, **settings: Unpack[ProcessSettings]) -> None:
             url = http_url(host, port) + base
             names = ", ".join(one.name for one in given)
             run(serve_life(life, sock, lambda: log.info("serving %s on %s", names, url)))
-        if not read.keep_going and nothing_served(life.engine):
+        if not (read.keep_going or read.reload) and nothing_served(life.engine):
             raise ModelLoadError(nothing_served(life.engine))
     finally:
         files.close()

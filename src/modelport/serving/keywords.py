@@ -51,6 +51,7 @@ class AppSettings(TypedDict, total=False):
     memory_limit: str
     idle_unload: str
     keep_going: bool
+    reload: bool
     client_max_size: int
     json_max_size: int
     json_depth: int

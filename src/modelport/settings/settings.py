@@ -172,6 +172,11 @@ class Settings:
         of_model=True,
     )
     keep_going: bool = setting(False, "stay up although no model could be loaded")
+    reload: bool = setting(
+        False,
+        "for development: load a model anew when one of its files has changed, and let that answer once it "
+        "is ready; the server stays up",
+    )
 
     client_max_size: int = setting(
         1024 * MIB, "largest request body; larger ones are answered 413", heading="Limits on clients"

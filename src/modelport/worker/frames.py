@@ -13,6 +13,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -65,7 +66,7 @@ class Load(msgspec.Struct, array_like=True):
     folder under which calls have their own folders. `hide_errors` and `max_rows` (0: any number) are for the
     dialects of the root; `tables` bounds the tables of every call. One that `may_ask` tells the settings of
     its model before it makes it. `worker` is what the process may use, and `variables` are those that it is
-    started with, beside the server's.
+    started with, beside the server's. `watched` says that the files of the model are to be told.
     """
 
     name: str
@@ -87,14 +88,19 @@ class Load(msgspec.Struct, array_like=True):
     may_ask: bool = False
     worker: CurrentWorker = CurrentWorker()
     variables: dict[str, str] = {}
+    watched: bool = False
 
 
 class Ready(msgspec.Struct, array_like=True):
-    """A worker is ready, after so many seconds of loading and of warming."""
+    """A worker is ready, after so many seconds of loading and of warming.
+
+    `files` are those that its model consists of, if they are watched.
+    """
 
     signature: Signature
     load_seconds: float
     warm_seconds: float
+    files: Sequence[str] = ()
 
 
 class State(msgspec.Struct, array_like=True):
@@ -106,12 +112,13 @@ class State(msgspec.Struct, array_like=True):
 class Failed(msgspec.Struct, array_like=True):
     """The model cannot be served: the reason for its owner, and the traceback for the log.
 
-    `own` is what of it is of the model's own code.
+    `own` is what of it is of the model's own code; `files` as in `Ready`.
     """
 
     message: str
     traceback: str = ""
     own: str = ""
+    files: Sequence[str] = ()
 
 
 class Acknowledge(msgspec.Struct, array_like=True):

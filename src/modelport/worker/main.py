@@ -114,6 +114,8 @@ def _ask(frames: FrameSocket, asked: dict[str, Any]) -> None:
 def _prepared(load: Load, frames: FrameSocket, urgent: bool) -> ServedModel | None:
     """The loaded, warmed and announced model; `None` if that failed, and was reported."""
     began = perf_counter()
+    # What is compiled would be taken for that of a file that changes again in the same second.
+    sys.dont_write_bytecode |= load.watched
     try:
         with giving_way() if urgent else contextlib.nullcontext():
             frames.send(Kind.STATE, State("loading"))
@@ -125,14 +127,16 @@ def _prepared(load: Load, frames: FrameSocket, urgent: bool) -> ServedModel | No
                 warm(model)
             gc.collect()
             gc.freeze()  # what was loaded stays; collections need not walk over it again
-        frames.send(Kind.READY, Ready(model.signature, loaded - began, perf_counter() - loaded))
+        ready = Ready(model.signature, loaded - began, perf_counter() - loaded, files_of(load))
+        frames.send(Kind.READY, ready)
     except Terminated:
         raise
     except BaseException as error:  # the model's own code: anything may come out of it
         known = isinstance(error, ModelLoadError)
         message = words(error) if known else described(error)
         package = load.target.partition(".")[0] if load.kind == "module" else ""
-        frames.send(Kind.FAILED, Failed(message, trace(error), own_trace(error, package)))
+        files = files_of(load, error)
+        frames.send(Kind.FAILED, Failed(message, trace(error), own_trace(error, package), files))
         return None
     return model
 
@@ -161,6 +165,15 @@ def _prepare(model: ServedModel, step: Callable[[], Any]) -> None:
     except (Exception, SystemExit) as error:
         said = f"{step.__name__}() failed: {type(error).__name__}: {described(error)}"
         raise ModelLoadError(f"{model.signature.name}: {said}") from error
+
+
+def files_of(load: Load, error: BaseException | None = None) -> list[str]:
+    """The files that the model consists of, if they are watched."""
+    if not load.watched:
+        return []
+    from modelport.worker.own_files import own_files  # for development alone
+
+    return own_files(source_of(load), error)
 
 
 def source_of(load: Load) -> Source:

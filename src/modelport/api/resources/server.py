@@ -37,6 +37,7 @@ class ModelState(msgspec.Struct, omit_defaults=True):
     seconds_to_ready: float | UnsetType = UNSET
     workers_ready: int | UnsetType = UNSET
     restarts: int | UnsetType = UNSET
+    reload_error: Annotated[str, words("Why its files, which have changed, cannot be loaded")] = ""
     memory_replacements: Annotated[int, words("Workers that were over memory_limit")] = 0
 
 

@@ -30,6 +30,7 @@ def rules_of(source: Source, settings: Settings, spool: Spool) -> Load:
         hide_errors=settings.hide_model_errors,
         max_rows=settings.throttling_max_request_len or 0,
         saved=source.saved,
+        watched=settings.reload,
         tables=TableLimits(
             cells=settings.max_table_cells,
             columns=settings.max_table_columns,

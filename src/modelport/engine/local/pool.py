@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 from modelport.contract.calls import Call
@@ -51,6 +51,8 @@ class ModelPool:
         self.ready_seconds: float | None = None
         self.restarts = 0
         self.memory_replacements = 0  # workers that were replaced because of their memory
+        self.files: Sequence[str] = ()  # that the model consists of, where they are watched
+        self.reload_error = ""
         self.settled = asyncio.Event()  # set once the model is ready or has failed
         self.scheduler = Scheduler(self.name, settings, self)
         self._spool = spool
@@ -282,6 +284,7 @@ class ModelPool:
         elif kind == Kind.READY:
             self._on_ready(worker, message)
         elif kind == Kind.FAILED:
+            self.files = message.files
             worker.cannot_load(message)
         elif kind == Kind.STATE and self.signature is None and self.state in ON_THE_WAY:
             state: State = message
@@ -296,6 +299,7 @@ class ModelPool:
             return
         if self.signature is None and not self._asks.keeps(worker, ready.signature):
             return
+        self.files = ready.files
         worker.ready = True
         worker.ready_at = self._loop.time()
         worker.settled.set()
@@ -376,11 +380,6 @@ class ModelPool:
     # -- what its upkeep asks ----------------------------------------------------------------------
 
     @property
-    def last_asked(self) -> float:
-        """When the last call came, in seconds of the loop's clock."""
-        return self.scheduler.last_asked
-
-    @property
     def is_at_rest(self) -> bool:
         """True if nobody asks, and no worker has anything left to do."""
         return self.state is PoolState.READY and self.is_idle and self._crew.is_at_rest
@@ -390,7 +389,3 @@ class ModelPool:
         log.info("%s: nobody asks it; its workers end, and the next call loads it again", self.name)
         self.state = PoolState.IDLE
         self._crew.end(*self._crew.dismissed())
-
-    def wake_queue(self) -> None:
-        """A worker takes calls again."""
-        self.scheduler.wake()

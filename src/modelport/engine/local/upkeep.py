@@ -16,6 +16,7 @@ from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from modelport.engine.local.crew import Crew
+from modelport.engine.local.scheduler import Scheduler
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.ports import PoolState
 from modelport.settings import Settings
@@ -35,14 +36,12 @@ class Kept(Protocol):
     name: str
     state: PoolState
     memory_replacements: int
+    scheduler: Scheduler
 
-    @property
-    def last_asked(self) -> float: ...
     @property
     def is_at_rest(self) -> bool: ...
     def own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
     def go_idle(self) -> None: ...
-    def wake_queue(self) -> None: ...
 
 
 class Upkeep:
@@ -116,7 +115,7 @@ class Upkeep:
         del self._paused[worker]
         if size <= self.limit:
             worker.ready = True
-            self._pool.wake_queue()
+            self._pool.scheduler.wake()
             return
         self._pool.memory_replacements += 1
         log.warning(
@@ -131,7 +130,7 @@ class Upkeep:
         now = self._clock()
         if not self._pool.is_at_rest:
             self._rested_since = now
-        elif now - max(self._rested_since, self._pool.last_asked) >= self.idle_seconds:
+        elif now - max(self._rested_since, self._pool.scheduler.last_asked) >= self.idle_seconds:
             self._pool.go_idle()
 
 

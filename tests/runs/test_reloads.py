@@ -1,0 +1,169 @@
+"""Models that are loaded anew when their files change, over HTTP."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+
+import psutil
+import pytest
+from gates import Gate, Held
+from serving import Server, serving, wait_until
+
+pytestmark = pytest.mark.slow
+
+MODEL = """
+import modelport
+from parts.number import NUMBER
+{more}
+
+class Model(modelport.Model):
+    def predict(self, x: int = 0) -> int:
+        return {value}
+"""
+
+
+class Edited:
+    """A model in a folder, whose files a test writes."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.source = folder / "edited.py"
+        (folder / "parts").mkdir()
+        (folder / "parts" / "__init__.py").touch()
+
+    def write(self, value: str, more: str = "") -> None:
+        self.source.write_text(MODEL.format(value=value, more=more))
+
+    def number(self, text: str) -> None:
+        (self.folder / "parts" / "number.py").write_text(f"NUMBER = {text}\n")
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Edited:
+    made = Edited(tmp_path)
+    made.number("1")
+    made.write("NUMBER")
+    return made
+
+
+@pytest.fixture
+def server(edited: Edited) -> Iterator[Server]:
+    with serving(f"m={edited.source}", "--reload") as running:
+        yield running
+
+
+def answer(server: Server) -> int:
+    return int(server.client.post("/v2/models/m/predict", json={}).raise_for_status().json())
+
+
+def state(server: Server) -> dict[str, object]:
+    return server.client.get("/v2/health/ready").json()["models"]["m"]
+
+
+def wait_for_answer(server: Server, value: int) -> None:
+    wait_until(lambda: answer(server) == value, lambda: server.log, 20.0)
+
+
+def workers(server: Server) -> list[psutil.Process]:
+    return psutil.Process(server.process.pid).children()
+
+
+def test_what_is_changed_answers_and_no_call_fails_meanwhile(server: Server, edited: Edited) -> None:
+    assert answer(server) == 1
+    ended = Event()
+
+    def ask() -> set[int]:
+        found: set[int] = set()
+        while not ended.is_set():
+            found.add(answer(server))
+        return found
+
+    with ThreadPoolExecutor() as threads:
+        asking = threads.submit(ask)
+        try:
+            edited.write("NUMBER + 1")
+            wait_for_answer(server, 2)
+            edited.number("10")  # of the same length as before, or not: what was compiled does not count
+            wait_for_answer(server, 11)
+            edited.number("20")
+            wait_for_answer(server, 21)
+        finally:
+            ended.set()
+        assert asking.result() == {1, 2, 11, 21}
+    wait_until(lambda: len(workers(server)) == 1, lambda: server.log)
+    assert "edited.py has changed, and it is loaded anew" in server.log
+
+
+def test_what_cannot_be_loaded_leaves_the_one_before_and_is_shown(server: Server, edited: Edited) -> None:
+    edited.number("1 +")
+    server.wait_for_log("what has changed cannot be loaded; what was there answers on")
+    assert answer(server) == 1
+    assert "SyntaxError" in server.log
+    assert "SyntaxError" in str(state(server)["reload_error"])
+    assert state(server)["state"] == "ready"
+    edited.number("3")
+    wait_for_answer(server, 3)
+    assert "reload_error" not in state(server)
+
+
+def test_a_model_that_has_failed_is_tried_again_when_its_file_changes(edited: Edited) -> None:
+    edited.number("1 +")
+    with serving(f"m={edited.source}", "--reload") as server:
+        assert state(server)["state"] == "failed"
+        edited.number("none")
+        wait_until(lambda: "NameError" in str(state(server)["error"]), lambda: server.log, 20.0)
+        edited.number("4")
+        wait_until(lambda: state(server)["state"] == "ready", lambda: server.log, 20.0)
+        assert answer(server) == 4
+
+
+def test_a_process_that_is_killed_while_it_loads_what_has_changed_leaves_the_one_before(
+    server: Server, edited: Edited
+) -> None:
+    [before] = workers(server)
+    with Gate(Held, 20.0) as gate:
+        wait = f"import socket; s = socket.create_connection(('127.0.0.1', {gate.port}))"
+        edited.write("7", f"{wait}; s.sendall(b'x\\n'); s.recv(1)")
+        gate.arrival()
+        [fresh] = [one for one in workers(server) if one.pid != before.pid]
+        fresh.send_signal(signal.SIGKILL)
+        server.wait_for_log("what has changed cannot be loaded")
+        assert answer(server) == 1
+        edited.write("8", f"{wait}; s.sendall(b'x\\n'); s.recv(1)")
+        gate.arrival()
+        edited.write("9")  # while that loads
+        wait_for_answer(server, 9)
+
+
+def test_an_idle_model_is_loaded_from_what_its_files_are_then(edited: Edited) -> None:
+    with serving(f"m={edited.source}", "--reload", "--idle-unload", "0.3s") as server:
+        wait_until(lambda: state(server)["state"] == "idle", lambda: server.log)
+        edited.write("5")
+        wait_for_answer(server, 5)
+
+
+def test_a_thread_of_the_server_is_not_reloaded_and_that_is_said(edited: Edited) -> None:
+    with serving(f"m={edited.source}", "--reload", "--workers", "0") as server:
+        server.wait_for_log("m: it is not reloaded: that needs a worker process")
+
+
+def test_python_and_what_is_installed_are_not_watched(tmp_path: Path) -> None:
+    from modelport.sources.source import Source, parse_source
+    from modelport.worker.own_files import own_files
+
+    (tmp_path / "one.py").write_text("import json, pytest\n")
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    (saved / "weights.bin").touch()
+    source = parse_source(f"m={tmp_path / 'one.py'}:Model")
+    files = own_files(source)
+    assert files[0] == str(tmp_path / "one.py")
+    assert __file__ in files
+    foreign = (sys.modules["json"].__file__, pytest.__file__, sys.modules["modelport"].__file__)
+    assert not set(foreign) & set(files)
+    assert str(saved / "weights.bin") in own_files(Source("m", "model", str(saved)))

@@ -12,7 +12,7 @@ from making import Clock, line, new_job, running, states_of
 from postgres_server import Postgres
 
 from modelport.jobs.deliveries import WEBHOOKS
-from modelport.jobs.records import NewEvent, Outcome
+from modelport.jobs.records import Claim, Job, NewEvent, Outcome
 from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
 
@@ -310,3 +310,32 @@ async def test_a_job_whose_cancellation_was_confirmed_never_succeeds(store: JobS
         assert ended is not None
         assert ended.outcome is not None
         assert (ended.state, ended.outcome.status, ended.outcome.result) == (State.CANCELLED, 499, b"")
+
+
+async def test_predictions_that_end_together_each_end_as_alone(store: JobStore) -> None:
+    claims = [await running(store, callback_url="https://example.org/") for _ in range(6)]
+    training = await running(store, kind="train")
+    stale, asked, twice = claims[3:]
+    await store.request_cancel(asked.job.id)
+    await store.finish(twice.job.id, twice.token, SUCCEEDED)
+
+    async def end(claim: Claim, token: int) -> Job | None:
+        outcome = Outcome(state=State.SUCCEEDED, result=claim.job.id.encode(), result_name="\ud800")
+        return await store.finish(claim.job.id, token, outcome, is_prediction=True)
+
+    tokens = [claim.token - (claim is stale) for claim in claims]
+    ended = await asyncio.gather(end(training, training.token), *map(end, claims, tokens))
+    states = [None if job is None else job.state for job in ended]
+    done = State.SUCCEEDED
+    assert states == [done, done, done, done, None, State.CANCELLED, done]
+    for claim in claims[:3]:
+        job = await store.get(claim.job.id)
+        assert job is not None
+        assert job.outcome is not None
+        assert (job.state, job.outcome.result, job.revision) == (done, claim.job.id.encode(), 3)
+        assert await states_of(store, job.id) == ["queued", "running", "succeeded"]
+        assert job.finished_at is not None
+    left = await store.get(stale.job.id)
+    assert left is not None
+    assert (left.state, left.outcome) == (State.RUNNING, None)
+    assert len(await store.due_deliveries(10, "one", 15.0)) == 5

@@ -12,6 +12,7 @@ import pytest
 from making import new_job, states_of
 
 from modelport.jobs import runner as runner_module
+from modelport.jobs.claims import Choose, all_of_them
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.presence import Presence
 from modelport.jobs.records import Claim
@@ -29,9 +30,14 @@ class SlowToTell(JobStore):
         self.claimed, self.told = asyncio.Event(), asyncio.Event()
 
     async def claim(
-        self, owner: str, limit: int, lease_seconds: float, models: Sequence[str] | None = None
+        self,
+        owner: str,
+        limit: int,
+        lease_seconds: float,
+        models: Sequence[str] | None = None,
+        choose: Choose = all_of_them,
     ) -> list[Claim]:
-        claims = await super().claim(owner, limit, lease_seconds, models)
+        claims = await super().claim(owner, limit, lease_seconds, models, choose)
         self.claimed.set()
         await self.told.wait()
         return claims
@@ -39,7 +45,9 @@ class SlowToTell(JobStore):
 
 def runner(store: JobStore, folder: Path) -> JobRunner:
     """One of a server whose only model is known by name: nothing of it is ever started."""
-    engine: Any = SimpleNamespace(pools={"digits": SimpleNamespace(name="digits", signature=object())})
+    signature = SimpleNamespace(predict=SimpleNamespace(max_batch_size=1))
+    pool = SimpleNamespace(name="digits", signature=signature, settings=SimpleNamespace(job_workers=1))
+    engine: Any = SimpleNamespace(pools={"digits": pool})
     return JobRunner(store, engine, JobFolders(folder), Presence(folder, "test"), 1, 1.0)
 
 

@@ -14,7 +14,11 @@ from modelport.contract.plain import plain
 PICKLED = "model.pkl"
 # The report that the code has asked for its job, and so may look whether to stop.
 KNOWS_JOB: Final = "knows-job"
-ReportType = Literal["knows-job", "progress", "metric", "artifact", "model", "performance", "environment"]
+# The report that something goes on which the job has started: its process is fit for no other job.
+LEFT: Final = "left"
+ReportType = Literal[
+    "knows-job", "left", "progress", "metric", "artifact", "model", "performance", "environment"
+]
 
 
 class JobReporter(Protocol):
@@ -22,8 +26,12 @@ class JobReporter(Protocol):
 
     id: str
     attempt: int
-    checkpoint_dir: Path
-    artifact_dir: Path
+
+    @property
+    def checkpoint_dir(self) -> Path: ...
+
+    @property
+    def artifact_dir(self) -> Path: ...
 
     def report(self, type: ReportType, data: dict[str, Any]) -> None:
         """Report something. Whatever the values are, that fails no job."""

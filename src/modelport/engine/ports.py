@@ -207,8 +207,8 @@ class JobWorker(Protocol):
         """Send a frame. Raises `FrameError` if it is too large."""
         ...
 
-    def drain_output(self) -> None:
-        """Read what it has printed so far."""
+    def drain_output(self, *, to_end: bool = False) -> None:
+        """Read what it has printed so far; `to_end`: what stands there as half a line is a line, too."""
         ...
 
     async def all_printed(self, seconds: float) -> None:
@@ -223,8 +223,8 @@ class JobWorker(Protocol):
         """Read frames again."""
         ...
 
-    def ask_to_stop(self) -> None:
-        """Raise the flag that `current_job().cancelled` shows."""
+    def ask_to_stop(self, asked: bool = True) -> None:
+        """Raise the flag that `current_job().cancelled` shows, or lower it before the next job."""
         ...
 
     def terminate(self) -> None:

@@ -105,6 +105,8 @@ class JobFolders:
         """Remove what a job that has ended was given, the answers of a batch that are in its artifact, and
         what it was copying when it was killed.
         """
+        if not self.of(job_id).exists():  # as of most predictions
+            return
         shutil.rmtree(self.of(job_id) / "checkpoints" / BATCH, ignore_errors=True)
         shutil.rmtree(self.inputs(job_id), ignore_errors=True)
         for path in list(self.artifacts(job_id).rglob(f".*{PARTIAL}")):

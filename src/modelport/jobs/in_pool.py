@@ -15,6 +15,7 @@ from modelport.contract.calls import HIDDEN, Answer, Call, unpacked
 from modelport.engine.asking import ask
 from modelport.engine.pending import BEFORE_IT_RAN, Pending
 from modelport.engine.ports import Engine, Pool, PoolState, Refused
+from modelport.jobs.attempt import cancelled_as
 from modelport.jobs.folders import sync_tree
 from modelport.jobs.records import Claim, Outcome
 from modelport.jobs.states import State
@@ -46,6 +47,7 @@ class PoolAttempt:
         self.claim = claim
         self.folder = folder
         self.has_begun = False  # the workers have it
+        self.was_given_back = False  # as of a `WarmJob`; here it never is
         self._engine = engine
         self._pool: Pool = engine.pools[claim.job.model]
         self._pending: Pending | None = None
@@ -80,7 +82,7 @@ class PoolAttempt:
             try:
                 pending, answer = await ask(self._pool, call, begun=begun)
             except Refused as refused:
-                if self._pool.state is PoolState.FAILED:  # the next attempt has a process of its own
+                if self._pool.state is PoolState.FAILED:  # the next attempt has a worker for jobs
                     return self._interrupted(refused.detail)
             else:
                 is_cancelled = answer.status == CLIENT_CLOSED
@@ -88,7 +90,7 @@ class PoolAttempt:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ROOM_SECONDS):
                     await self._to_stop.wait()
-        return _cancelled_as(BEFORE_IT_RAN)
+        return cancelled_as(BEFORE_IT_RAN)
 
     def cancel(self) -> None:
         """Ask the prediction to stop; a worker that does not let go of it in time is killed."""
@@ -111,9 +113,9 @@ class PoolAttempt:
         """The outcome once no worker has the call, or it waits behind others for longer than it may."""
         try:
             async with asyncio.timeout(self._engine.settings.kill_grace + LET_GO_SECONDS):
-                return _cancelled_as(await let_go)
+                return cancelled_as(await let_go)
         except TimeoutError:
-            return _cancelled_as("given up")
+            return cancelled_as("given up")
 
     async def _outcome(self, pending: Pending, answer: Answer) -> Outcome:
         if pending.lost:
@@ -166,7 +168,3 @@ class PoolAttempt:
 
     def _interrupted(self, why: str) -> Outcome:
         return Outcome(state=State.INTERRUPTED, status=503, error=why, ended_by="server stop")
-
-
-def _cancelled_as(how: str) -> Outcome:
-    return Outcome(state=State.CANCELLED, status=CLIENT_CLOSED, error="cancelled", ended_by=how)

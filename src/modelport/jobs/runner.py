@@ -41,9 +41,12 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from modelport.engine.ports import Engine
+from modelport.jobs.attempts import Attempts
+from modelport.jobs.claims import Waiting
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.presence import Presence
 from modelport.jobs.records import Claim
+from modelport.jobs.room import Room
 from modelport.jobs.running import STOP_SECONDS, Running
 from modelport.jobs.states import TERMINAL, State
 from modelport.jobs.store import JobStore
@@ -55,10 +58,14 @@ LEASE_SECONDS = 15.0
 HEARTBEAT_SECONDS = 2.0
 FENCE_SECONDS = LEASE_SECONDS * 2 / 3  # what could not be renewed for so long is ended before others take it
 POLL_SECONDS = 1.0  # how soon work of another server is seen
+SHARED = ""  # the lane of the models that have no number of slots for themselves
 
 
 class JobRunner:
-    """Runs up to `workers` jobs of the engine's models at once. `run` it as a task."""
+    """Runs jobs of the engine's models, up to `workers` at once, in all; `run` it as a task.
+
+    A model whose settings have another number has that many for itself.
+    """
 
     def __init__(
         self,
@@ -73,7 +80,7 @@ class JobRunner:
         self.engine = engine
         self.folders = folders
         self.workers = workers
-        self.grace = grace
+        self.attempts = Attempts(engine, folders, grace, self.wake)
         self.presence = presence
         self.owner = presence.name
         self.running: dict[str, Running] = {}
@@ -111,6 +118,7 @@ class JobRunner:
             # A task that is cancelled before its first step does nothing, not even this.
             await self._unclaim([running.claim for running in self.running.values()])
             self.running.clear()
+            await self.attempts.warm.stop()
 
     async def _wait(self) -> None:
         """Until there may be something to claim."""
@@ -148,12 +156,30 @@ class JobRunner:
                         running.fence()
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
+    def _room(self) -> Room:
+        """What may run now. A job waits for its model to be loaded."""
+        room = Room(slots={SHARED: self.workers})
+        for pool in self.engine.pools.values():
+            own = pool.settings.job_workers
+            lane = SHARED if own == self.workers else pool.name
+            workers = self.attempts.warm.of(pool.name)
+            room.lanes[pool.name] = lane
+            room.slots.setdefault(lane, own)
+            room.slots[lane] -= workers.slots
+            if pool.signature is not None:
+                room.together[pool.name] = max(pool.signature.predict.max_batch_size, 1)
+                room.ahead[pool.name] = workers.ahead
+        for running in self.running.values():
+            if running.has_slot:
+                room.slots[room.lanes[running.claim.job.model]] -= 1
+        return room
+
     async def _claim(self, tasks: asyncio.TaskGroup) -> None:
-        free = self.workers - len(self.running)
-        models = [pool.name for pool in self.engine.pools.values() if pool.signature is not None]
-        if free <= 0 or not models:
+        room = self._room()
+        models, limit = room.models(), room.limit()
+        if limit <= 0 or not models:
             return
-        taking = asyncio.create_task(self.store.claim(self.owner, free, LEASE_SECONDS, models))
+        taking = asyncio.create_task(self.store.claim(self.owner, limit, LEASE_SECONDS, models, room.choose))
         cancelled = self._cancelled = set()
         try:
             claims = await asyncio.shield(taking)
@@ -167,8 +193,9 @@ class JobRunner:
             raise
         finally:
             self._cancelled = None
-        for claim in claims:
-            running = Running(self.store, self.engine, self.folders, claim, self.grace)
+        for claim, place in zip(claims, room.places([waiting(claim) for claim in claims]), strict=True):
+            assert place is not None  # else it had not been chosen
+            running = Running(self.store, self.attempts, claim, place)
             self.running[claim.job.id] = running
             if claim.job.id in cancelled:
                 running.process.cancel()
@@ -220,3 +247,9 @@ class JobRunner:
     def _is_gone(self, owner: str) -> bool:
         """True if nobody can be `owner` any more. A SQLite file is ours alone, whoever had it before."""
         return self.presence.is_gone(owner) if self.store.database.is_shared else owner != self.owner
+
+
+def waiting(claim: Claim) -> Waiting:
+    """The job as it was before it was claimed."""
+    job = claim.job
+    return Waiting(job.number, job.kind, job.model, claim.attempt - 1)

@@ -1,4 +1,4 @@
-"""One claimed job while it runs: its process, and what it says on the way to the store.
+"""One claimed job while it runs: what runs it, and what that says on the way to the store.
 
 Every write carries the token of the claim; a write that the store refuses means that somebody else has
 the job now, and the process is killed.
@@ -14,13 +14,12 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TypeVar
 
-from modelport.engine.ports import Engine, PoolState
-from modelport.jobs.folders import JobFolders
-from modelport.jobs.in_pool import PoolAttempt, call_of, runs_in_pool
-from modelport.jobs.process import JobProcess, StartFrom
+from modelport.jobs.attempts import Attempts
 from modelport.jobs.records import Claim, NewEvent, Outcome
-from modelport.jobs.states import TERMINAL, State
+from modelport.jobs.room import Place
+from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
+from modelport.jobs.warm_job import WarmJob
 from modelport.storage import failpoints
 from modelport.storage.errors import StoreError, StoreFull, StoreUnavailable
 
@@ -43,22 +42,11 @@ T = TypeVar("T")
 class Running:
     """Runs one attempt. `run` it once, as a task; cancelling that gives the job back to the store."""
 
-    def __init__(
-        self, store: JobStore, engine: Engine, folders: JobFolders, claim: Claim, cancel_grace: float
-    ):
+    def __init__(self, store: JobStore, attempts: Attempts, claim: Claim, place: Place):
         self.store = store
-        self.folders = folders
         self.claim = claim
-        pool = engine.pools[claim.job.model]
-        folder = folders.of(claim.job.id)
-        if runs_in_pool(claim) and pool.state is not PoolState.FAILED:
-            self.process: JobProcess | PoolAttempt = PoolAttempt(engine, claim, folder)
-        else:
-            call = call_of(claim)
-            load = engine.job_load(claim.job.model, call.verb, call.saved)
-            start_from = StartFrom(engine.launch_job, load, engine.spool.root)
-            self.process = JobProcess(start_from, claim, folder, self._hear, cancel_grace)
-            self.process.hide_model_errors = engine.settings.hide_model_errors
+        self._attempts = attempts
+        self.process = attempts.make(claim, place, self._hear)
         self._waiting: deque[NewEvent] = deque()
         self._waiting_bytes = 0
         self._report_bytes = 0  # of those, what is no log
@@ -67,9 +55,15 @@ class Running:
         self._said = asyncio.Event()
         self._ended = asyncio.Event()
         self._attempt: asyncio.Task[Outcome] | None = None
+        self._writer: asyncio.Task[bool] | None = None  # once there is something to write
         self._full = ""
         self._fenced = False
         self._stopped = False  # by a server that had no time to ask
+
+    @property
+    def has_slot(self) -> bool:
+        """True if it takes a slot for itself, and not one of the warm workers of its model."""
+        return not isinstance(self.process, WarmJob)
 
     def _hear(self, event: NewEvent) -> None:
         if self._full:
@@ -78,6 +72,8 @@ class Running:
             self._dropped += 1
             return
         self._tell_dropped()
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_as_it_comes())
         self._waiting.append(event)
         self._waiting_bytes += _size(event)
         self._said.set()
@@ -110,19 +106,23 @@ class Running:
         job = self.claim.job
         log.info("job %s (%s of %s) begins, attempt %d", job.id, job.kind, job.model, self.claim.attempt)
         self._attempt = asyncio.create_task(self.process.run())
-        writer = asyncio.create_task(self._write_as_it_comes())
         if job.cancel_requested:
             self.process.cancel()
         try:
             await asyncio.wait([self._attempt])
             self._ended.set()
             self._said.set()
-            await asyncio.wait([writer])  # which is not cancelled with us: it has still to write
-            if writer.result():
+            if self._writer is not None:
+                await asyncio.wait([self._writer])  # which is not cancelled with us: it has still to write
+            if await self._is_ours():
                 await self._finish(self._outcome(self._attempt))
         except asyncio.CancelledError:
-            await self._give_back(writer)
+            await self._give_back()
             raise
+
+    async def _is_ours(self) -> bool:
+        """Whether all that was said could be written."""
+        return self._writer is None or await self._writer
 
     def _outcome(self, attempt: asyncio.Task[Outcome]) -> Outcome:
         if self._full and not self._failed_by_itself(attempt):
@@ -153,7 +153,7 @@ class Running:
         self._stopped = True
         self.kill()
 
-    async def _give_back(self, writer: asyncio.Task[bool]) -> None:
+    async def _give_back(self) -> None:
         """The server stops: end the process and say so, that the next server need not wait for the lease."""
         assert self._attempt is not None
         if self._attempt.done():  # what is left is to write how it ended, perhaps once more
@@ -164,7 +164,7 @@ class Running:
         self._said.set()
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                if await writer:
+                if await self._is_ours():
                     await self._return(outcome)
         except (StoreError, TimeoutError) as error:
             log.warning("job %s could not be given back: %s", self.claim.job.id, error)
@@ -253,23 +253,26 @@ class Running:
 
     async def _finish(self, outcome: Outcome) -> None:
         job_id, token = self.claim.job.id, self.claim.token
+        if self.process.was_given_back:
+            await self._until_reachable(lambda: self.store.unclaim(job_id, token))
+            return
+        is_prediction = self.claim.job.kind == "predict"
         while True:
             try:
-                job = await self._until_reachable(lambda: self.store.finish(job_id, token, outcome))
+                job = await self._until_reachable(
+                    lambda: self.store.finish(job_id, token, outcome, is_prediction=is_prediction)
+                )
                 break
             except StoreFull as error:  # its outcome is small: it fits as soon as anything is freed
-                if await asyncio.to_thread(self.folders.release_reserve):
+                if await asyncio.to_thread(self._attempts.folders.release_reserve):
                     continue
                 log.error("job %s: its outcome cannot be written yet: %s", job_id, error)
                 await asyncio.sleep(1.0)
-        await asyncio.to_thread(self.folders.keep_reserve)
         if job is None:
             log.warning("job %s had been taken by another server; its outcome is dropped", job_id)
             return
         failpoints.reach("end.stored")
-        if job.state in TERMINAL:
-            await asyncio.to_thread(self.folders.drop_inputs, job_id)
-            failpoints.reach("inputs.removed")
+        await self._attempts.tidied.do(job)
         log.info("job %s: %s after attempt %d (%s)", job_id, job.state, job.attempt, outcome.ended_by)
 
     async def _until_reachable(self, act: Callable[[], Awaitable[T]]) -> T:

@@ -12,7 +12,12 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TypeVar
 
-from modelport.jobs import claims, deliveries, queries, retention, transitions
+from sqlalchemy.exc import SQLAlchemyError
+
+from modelport.jobs import claims, deliveries, endings, queries, retention, transitions
+from modelport.jobs.claims import Choose, all_of_them
+from modelport.jobs.endings import Ending
+from modelport.jobs.gathering import Gathering
 from modelport.jobs.records import (
     KINDS,
     Claim,
@@ -31,9 +36,11 @@ from modelport.jobs.records import (
 from modelport.jobs.states import State
 from modelport.jobs.transitions import WhenTrained
 from modelport.storage.database import Clock, Database
+from modelport.storage.errors import StoreFull
 
 T = TypeVar("T")
 NO_LIMITS = QueueLimits()
+ENDINGS = 256  # that are written together, at most
 
 
 class JobStore:
@@ -45,6 +52,7 @@ class JobStore:
     def __init__(self, database: Database, when_trained: WhenTrained | None = None):
         self.database = database
         self._when_trained = when_trained
+        self._endings = Gathering(self._finish_together, ENDINGS)
 
     @classmethod
     async def open(
@@ -84,10 +92,20 @@ class JobStore:
     # -- running them ------------------------------------------------------------------------------
 
     async def claim(
-        self, owner: str, limit: int, lease_seconds: float, models: Sequence[str] | None = None
+        self,
+        owner: str,
+        limit: int,
+        lease_seconds: float,
+        models: Sequence[str] | None = None,
+        choose: Choose = all_of_them,
     ) -> list[Claim]:
-        """Take up to `limit` waiting jobs (of `models`), for as long as heartbeats renew the lease."""
-        return await self.database.write(lambda tx: claims.claim(tx, owner, limit, lease_seconds, models))
+        """Take up to `limit` waiting jobs (of `models`), for as long as heartbeats renew the lease.
+
+        `choose` picks among them: it gets them in the order in which they are to be run.
+        """
+        return await self.database.write(
+            lambda tx: claims.claim(tx, owner, limit, lease_seconds, models, choose)
+        )
 
     async def heartbeat(self, owner: str, tokens: dict[str, int], lease_seconds: float) -> Heartbeat:
         """Renew leases (job id: token). What is not `alive` in the answer belongs to somebody else now."""
@@ -104,14 +122,30 @@ class JobStore:
         new = list(events)
         return await self.database.write(lambda tx: transitions.append(tx, job_id, token, new, after))
 
-    async def finish(self, job_id: str, token: int, outcome: Outcome) -> Job | None:
+    async def finish(
+        self, job_id: str, token: int, outcome: Outcome, *, is_prediction: bool = False
+    ) -> Job | None:
         """End an attempt. `None` if it is stale: then nothing was written. Saying it twice is harmless.
 
+        Those of predictions, if that is said, are written together where several come at once.
         A job that was interrupted is queued again while it has attempts left, or cancelled if that was asked.
         """
+        ending = Ending(job_id, token, outcome)
+        if is_prediction and endings.is_plain(ending):
+            ended = await self._endings.do(ending)
+            if ended is not None:
+                return ended
         return await self.database.write(
             lambda tx: transitions.finish(tx, job_id, token, outcome, self._when_trained)
         )
+
+    async def _finish_together(self, together: Sequence[Ending]) -> Sequence[Job | None]:
+        """End the plain ones among these attempts, in a few statements; the others are to be tried alone."""
+        try:
+            ended = await self.database.write(lambda tx: endings.finish_plain(tx, together))
+        except (StoreFull, SQLAlchemyError, ValueError, OverflowError):  # each alone may fit
+            return [None] * len(together)
+        return [ended.get(ending.job_id) for ending in together]
 
     async def unclaim(self, job_id: str, token: int) -> Job | None:
         """Give back a claim whose code has not begun: the job waits as before. `None` if it is stale."""

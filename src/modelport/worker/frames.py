@@ -39,7 +39,7 @@ class Kind(IntEnum):
     CALLS = 2  # server: calls to make
     ACKNOWLEDGE = 3  # server: chunks of a stream that were taken
     STOP = 4  # server: finish what runs, then end
-    JOB = 5  # server: the one call of a job's process, and the job
+    JOB = 5  # server: a job to run, its call and those that are run together with it
     ASKED = 6  # server: the answer to what a model has asked of another one
     ASKED_CHUNK = 7  # server: the next piece of such an answer
     GO_ON = 8  # server: what the model asks for is what its process has
@@ -129,12 +129,18 @@ class Acknowledge(msgspec.Struct, array_like=True):
 
 
 class JobOrder(msgspec.Struct, array_like=True):
-    """A job to run: its call, and the folder that holds its inputs, checkpoints and artifacts."""
+    """A job to run: its call, and the folder that holds its inputs, checkpoints and artifacts.
+
+    `stays` says that other jobs may follow in the same process. `together` has the calls of further jobs, of
+    a model that takes several at once: this one speaks for all.
+    """
 
     call: Call
     job_id: str
     attempt: int
     folder: str
+    stays: bool = False
+    together: list[Call] = []
 
 
 class Report(msgspec.Struct, array_like=True):

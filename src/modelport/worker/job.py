@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
 from threading import Lock, Timer
 from time import monotonic
 from typing import Any
 
-from modelport.contract.current_job import KNOWS_JOB, ReportType, current_job, set_current_job
+from modelport.contract.current_job import KNOWS_JOB, LEFT, ReportType, current_job, set_current_job
+from modelport.contract.kept_files import sync_names
 from modelport.contract.reports import made_plain
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameError, FrameSocket, JobOrder, Kind, Report
-from modelport.worker.whole_lines import keep_lines_whole
+from modelport.worker.progress_bars import Bars
+from modelport.worker.surroundings import Surroundings
+from modelport.worker.whole_lines import WholeLines, keep_lines_whole
 
 PROGRESS_SECONDS = 0.1  # of progress that follows faster only the last is reported: nobody could see it
 
@@ -24,17 +26,34 @@ class Reporter:
     """Sends what the job's code says. Any thread of the job may use it."""
 
     def __init__(self, order: JobOrder, channel: FrameSocket, running: RunningCall):
-        folder = Path(order.folder)  # the server has made it, with what is in it
         self.id = order.job_id
         self.attempt = order.attempt
-        self.checkpoint_dir = folder / "checkpoints"
-        self.artifact_dir = folder / "artifacts"
+        self._folder = Path(order.folder)
         self._channel = channel
         self._running = running
         self._lock = Lock()
         self._last_progress = 0.0
         self._held: dict[str, Any] | None = None  # progress that was too soon to be sent
         self._timer: Timer | None = None  # sends it, if nothing follows
+        self._is_over = False
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """The folder of checkpoints, made when somebody asks for it."""
+        return self._made("checkpoints")
+
+    @property
+    def artifact_dir(self) -> Path:
+        """The folder of artifacts, made when somebody asks for it."""
+        return self._made("artifacts")
+
+    def _made(self, name: str) -> Path:
+        """A folder of the job's. It is found after a power cut, before anything in it is told of."""
+        place = self._folder / name
+        if not place.is_dir():
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync_names(place, self._folder.parents[2])  # the data folder
+        return place
 
     def report(self, type: ReportType, data: dict[str, Any]) -> None:
         """Send one report; progress that follows too fast waits a moment, for the next one to replace it.
@@ -54,6 +73,8 @@ class Reporter:
             self._send(type, data)
 
     def _send(self, type: ReportType, data: dict[str, Any]) -> None:
+        if self._is_over:  # a thread that the job has left: its process may have another one by now
+            return
         try:
             self._channel.send(Kind.REPORT, Report(type, data))
         except FrameError as error:
@@ -80,37 +101,62 @@ class Reporter:
             self._send("progress", held)
 
     def finish(self) -> None:
-        """Send what was held back."""
+        """Send what was held back; what is said later is left out."""
         with self._lock:
-            if self._timer is not None:
-                self._timer.cancel()
+            timer = self._timer
             self._send_held()
+            self._is_over = True
+        if timer is not None:
+            timer.cancel()
+            timer.join()
 
     def is_cancelled(self) -> bool:
         """True once the server has asked the job to stop."""
         return self._running.asked_to_stop()
 
 
-def begin_job(
-    order: JobOrder, channel: FrameSocket, running: RunningCall
-) -> tuple[Reporter, Callable[[], None]]:
-    """Make this process run `order`: `current_job()` and tqdm bars report.
+class Jobs:
+    """The jobs of this process, one after the other, as `current_job()` and tqdm's bars show them."""
 
-    Returns what reports, and what ends that.
-    """
-    reporter = Reporter(order, channel, running)
-    undo = set_current_job(reporter, lambda: reporter.report(KNOWS_JOB, {}))
-    watch_tqdm(reporter)
-    streams = keep_lines_whole()
+    def __init__(self, channel: FrameSocket, running: RunningCall):
+        self._channel = channel
+        self._running = running
+        self._bars: Bars | None = None  # with what follows since the first job
+        self._streams: list[WholeLines] = []
+        self._surroundings: Surroundings | None = None
 
-    def end() -> None:
+    def begin(self, order: JobOrder) -> tuple[Reporter, Callable[[], None]]:
+        """Make this process run `order`. Returns what reports, and what ends that.
+
+        After the end of one that is not the last of its process, all is as it was before the first.
+        """
+        reporter = Reporter(order, self._channel, self._running)
+        undo = set_current_job(reporter, lambda: reporter.report(KNOWS_JOB, {}))
+        if self._bars is None:
+            self._bars = Bars()
+            self._streams = keep_lines_whole()
+        if order.stays and self._surroundings is None:
+            self._surroundings = Surroundings()
+        self._bars.reporter = reporter
+
+        def end() -> None:
+            self._end(reporter)
+            undo()
+
+        return reporter, end
+
+    def _end(self, reporter: Reporter) -> None:
+        assert self._bars is not None
+        self._bars.reporter = None
         reporter.finish()
-        for stream in streams:
+        for stream in self._streams:
             with contextlib.suppress(OSError, ValueError):  # its code has closed it
                 stream.flush_all()
-        undo()
-
-    return reporter, end
+        if self._surroundings is not None:
+            self._bars.forget()
+            left = self._surroundings.restore()
+            if left:
+                self._channel.send(Kind.REPORT, Report(LEFT, {"what": left}))
 
 
 def keep_returned_model(returned: Any) -> None:
@@ -144,71 +190,3 @@ def _say(text: str) -> None:
     """Write a line into the log of the job, if its code has left it one."""
     with contextlib.suppress(OSError, ValueError):
         print(f"modelport: {text}", file=sys.stderr)
-
-
-def watch_tqdm(reporter: Reporter) -> None:
-    """Turn tqdm's bars, now and whenever it is imported, into progress; what they draw is not printed."""
-    if "tqdm.std" in sys.modules:
-        _replace_display(sys.modules["tqdm.std"], reporter)
-    else:
-        sys.meta_path.insert(0, _TqdmFinder(reporter))
-
-
-class _TqdmFinder:
-    """Sees `tqdm.std` being imported."""
-
-    def __init__(self, reporter: Reporter):
-        self._reporter = reporter
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != "tqdm.std":
-            return None
-        from importlib.machinery import PathFinder
-
-        spec = PathFinder.find_spec(name, path)
-        if spec is None or spec.loader is None:
-            return None
-        loader: Any = spec.loader
-        execute = loader.exec_module
-
-        def exec_module(module: Any) -> None:
-            execute(module)
-            _replace_display(module, self._reporter)
-
-        loader.exec_module = exec_module
-        return spec
-
-
-class _Nowhere:
-    """What a bar writes to beside what it displays: the ends of lines that nobody began."""
-
-    def write(self, text: str) -> int:
-        return len(text)
-
-    def flush(self) -> None:
-        """There is nothing."""
-
-
-def _replace_display(module: Any, reporter: Reporter) -> None:
-    def display(bar: Any, msg: str | None = None, pos: int | None = None) -> bool:
-        if not getattr(bar, "pos", 0):  # the outermost bar tells how far the job is
-            words = str(getattr(bar, "desc", "") or "").removesuffix(": ")
-            total = bar.total if isinstance(bar.total, (int, float)) else None
-            reporter.report("progress", {"done": float(bar.n), "total": total, "message": words})
-        return True
-
-    def stay(bar: Any, n: int) -> None:
-        """Nothing is drawn, so there is no line to go to."""
-
-    original: Any = module.tqdm.__init__
-
-    @wraps(original)
-    def init(bar: Any, *args: Any, **options: Any) -> None:
-        if options.get("disable", False) is None:  # "unless this is a terminal": here it is seen all the same
-            options["disable"] = False
-        original(bar, *args, **options)
-        bar.fp = _Nowhere()
-
-    module.tqdm.__init__ = init
-    module.tqdm.display = display
-    module.tqdm.moveto = stay

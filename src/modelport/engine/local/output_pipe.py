@@ -36,10 +36,15 @@ class OutputPipe:
         """True if there may be output of which the event loop has not told."""
         return self._timer is not None
 
-    def drain(self) -> None:
-        """Take what stands in the pipe: it was printed before anything that the process has sent since."""
+    def drain(self, *, to_end: bool = False) -> None:
+        """Take what stands in the pipe: it was printed before anything that the process has sent since.
+
+        What comes later is no part of the line in which that ends, if it is the end of something.
+        """
         if not self.ended.is_set():
             self._read()
+            if to_end:
+                self._cutter.finish()
 
     def watch(self) -> None:
         """Rest no more: the process has ended, and somebody waits for the end of its output."""

@@ -252,9 +252,9 @@ class Worker(asyncio.Protocol):
         if self._asks is not None:
             self._asks.end(call_id)
 
-    def ask_to_stop(self) -> None:
-        """Raise the flag that `current_job().cancelled` shows."""
-        self._marker[STOP_FLAG] = 1
+    def ask_to_stop(self, asked: bool = True) -> None:
+        """Raise the flag that `current_job().cancelled` shows, or lower it before the next job."""
+        self._marker[STOP_FLAG] = asked
 
     def terminate(self) -> None:
         """Send SIGTERM to the worker alone; what it started ends with it."""
@@ -327,10 +327,10 @@ class Worker(asyncio.Protocol):
             async with asyncio.timeout(seconds):
                 await self._ended.wait()
 
-    def drain_output(self) -> None:
-        """Read what the worker has printed so far."""
+    def drain_output(self, *, to_end: bool = False) -> None:
+        """Read what the worker has printed so far; `to_end`: half a line that stands there is a line, too."""
         if self.printed is not None:
-            self.printed.drain()
+            self.printed.drain(to_end=to_end)
 
     async def all_printed(self, seconds: float) -> None:
         """Wait until all that the worker has printed was read, but no longer than this."""

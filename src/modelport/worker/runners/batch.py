@@ -15,6 +15,12 @@ from modelport.worker.world import end_if_forked
 
 def answer_batch(host: Host, calls: list[Call]) -> None:
     """Answer predictions by one call of the model; one that makes it fail is found by trying each."""
+    host.outgoing.answers(answers_of(host, calls))
+    host.running.forget([call.id for call in calls])
+
+
+def answers_of(host: Host, calls: list[Call]) -> list[Answer]:
+    """The answers of one call of the model to predictions, in any order."""
     begun = perf_counter()
     answers: list[Answer] = []
     operation = host.model.signature.predict
@@ -25,8 +31,7 @@ def answer_batch(host: Host, calls: list[Call]) -> None:
     micros = int((perf_counter() - begun) * 1e6)
     for answer in answers:
         answer.micros = micros
-    host.outgoing.answers(answers)
-    host.running.forget([call.id for call in calls])
+    return answers
 
 
 def _predict_together(host: Host, bound: list[Bound], operation: Operation) -> list[Answer]:

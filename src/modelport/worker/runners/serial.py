@@ -13,9 +13,9 @@ from modelport.worker.cancellation import CallCancelled, Terminated
 from modelport.worker.environment import environment_of
 from modelport.worker.frames import Acknowledge, JobOrder, Kind
 from modelport.worker.host import Host
-from modelport.worker.job import begin_job
+from modelport.worker.job import Jobs
 from modelport.worker.plain_calls import is_json_type
-from modelport.worker.runners.batch import answer_batch
+from modelport.worker.runners.batch import answer_batch, answers_of
 from modelport.worker.streams import Encoded, Window, is_stream, last_of_failed, pieces
 from modelport.worker.world import end_if_forked
 
@@ -32,6 +32,7 @@ class SerialRunner:
         self._host = host
         self._running = host.running
         self._put_aside = put_aside
+        self._jobs = Jobs(host.channel, host.running)
         self._stopping = False
 
     def run(self) -> None:
@@ -80,20 +81,23 @@ class SerialRunner:
         self._running.forget([call.id for call in calls])
 
     def _run_job(self, order: JobOrder) -> None:
-        reporter, end = begin_job(order, self._host.channel, self._running)
+        reporter, end = self._jobs.begin(order)
         try:
             if order.call.batch is not None:
                 from modelport.worker.batch_jobs.running import run_batch  # few workers need it
 
-                answer = run_batch(self._host, order.call, reporter)
+                answers = [run_batch(self._host, order.call, reporter)]
+            elif order.together:
+                answers = answers_of(self._host, [order.call, *order.together])
             else:
                 answer = self._answer(order.call)
-            if order.call.verb == "train" and answer is not None and answer.status == 200:
+                answers = [] if answer is None else [answer]
+            if order.call.verb == "train" and answers and answers[0].status == 200:
                 reporter.report("environment", environment_of(self._host.load.target, self._host.load.kind))
         finally:
             end()
-        if answer is not None:
-            self._host.outgoing.answers([answer])
+        if answers:
+            self._host.outgoing.answers(answers)
 
     def _answer(self, call: Call) -> Answer | None:
         """The answer to one call; `None` if it was streamed, and has gone out already."""

@@ -1,0 +1,62 @@
+"""What runs an attempt of a job, by the kind of the job, and what is left to do when it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from modelport.engine.ports import Engine, PoolState
+from modelport.jobs.folders import JobFolders
+from modelport.jobs.gathering import Gathering
+from modelport.jobs.in_pool import PoolAttempt, call_of, runs_in_pool
+from modelport.jobs.process import JobProcess, StartFrom
+from modelport.jobs.records import Claim, Job, NewEvent
+from modelport.jobs.room import Place
+from modelport.jobs.states import TERMINAL
+from modelport.jobs.warm_job import WarmJob
+from modelport.jobs.warm_workers import WarmWorkers
+from modelport.storage import failpoints
+
+Attempt: TypeAlias = JobProcess | PoolAttempt | WarmJob
+TIDIED = 256  # jobs that have ended, at once
+
+
+class Attempts:
+    """Makes them. `warm` are the workers of predictions."""
+
+    def __init__(self, engine: Engine, folders: JobFolders, cancel_grace: float, wake: Callable[[], None]):
+        self.folders = folders
+        self.warm = WarmWorkers(engine, wake)
+        self.tidied = Gathering(self._tidy, TIDIED)
+        self._engine = engine
+        self._grace = cancel_grace
+
+    def make(self, claim: Claim, place: Place, report: Callable[[NewEvent], None]) -> Attempt:
+        """What runs a job that was claimed; `report` is told what it says."""
+        engine, job = self._engine, claim.job
+        folder = self.folders.of(job.id)
+        if runs_in_pool(claim) and engine.pools[job.model].state is not PoolState.FAILED:
+            return PoolAttempt(engine, claim, folder)
+        if job.kind == "predict":
+            attempt = WarmJob(engine, self.warm.of(job.model), claim, place, folder, report)
+        else:
+            call = call_of(claim)
+            load = engine.job_load(job.model, call.verb, call.saved)
+            start_from = StartFrom(engine.launch_job, load, engine.spool.root)
+            attempt = JobProcess(start_from, claim, folder, report, self._grace)
+        attempt.hide_model_errors = engine.settings.hide_model_errors
+        return attempt
+
+    async def _tidy(self, ended: Sequence[Job]) -> Sequence[None]:
+        """Remove what jobs were given that will not run again, and set room aside for how others end."""
+
+        def tidy() -> None:
+            self.folders.keep_reserve()
+            for job in ended:
+                if job.state in TERMINAL:
+                    self.folders.drop_inputs(job.id)
+
+        await asyncio.to_thread(tidy)
+        failpoints.reach("inputs.removed")
+        return [None] * len(ended)

@@ -1,0 +1,70 @@
+"""What one job may leave to the next in the same process: put back where it can be, told where it cannot."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+PR_SET_CHILD_SUBREAPER = 36
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+
+
+class Surroundings:
+    """How a process stands before its first job: the working folder, variables, streams, handlers of signals.
+
+    What a job has started ends with its process. So a process in which a thread or a process of a job still
+    runs takes no other job; threads that an executor keeps for later wait for work, and do none.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path("/proc/self/cwd").resolve()
+        self._variables = dict(os.environ)
+        self._streams = sys.stdout, sys.stderr
+        self._handlers = {number: signal.getsignal(number) for number in HANDLED}
+        self._threads = frozenset(threading.enumerate())
+        if sys.platform == "linux":  # what leaves its parent becomes a child of ours, and can be seen
+            ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._children = _children()
+
+    def restore(self) -> str:
+        """Put back what was there before; returns what goes on that the job has started, empty if nothing."""
+        with contextlib.suppress(OSError):  # that folder is gone: nobody can work there
+            os.chdir(self._folder)
+        if os.environ != self._variables:
+            for name in os.environ.keys() - self._variables.keys():
+                del os.environ[name]
+            os.environ.update(self._variables)
+        sys.stdout, sys.stderr = self._streams
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+        threads = _threads() - self._threads
+        if threads:
+            return f"{len(threads)} threads of it ({min(thread.name for thread in threads)})"
+        children = _children() - self._children
+        return f"{len(children)} processes of it" if children else ""
+
+
+def _threads() -> set[threading.Thread]:
+    """The threads that run, without those that executors keep for what comes."""
+    executors: Any = sys.modules.get("concurrent.futures.thread")
+    return set(threading.enumerate()).difference(getattr(executors, "_threads_queues", ()))
+
+
+def _children() -> set[str]:
+    """The process ids of what this process has started and what has been left to it."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return set()
+    found: set[str] = set()
+    for place in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # of a thread that has ended
+            found.update(place.read_text().split())
+    return found

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from making import new_job, states_of
 
+from modelport.engine.ports import PoolState
 from modelport.jobs import runner as runner_module
 from modelport.jobs.claims import Choose, all_of_them
 from modelport.jobs.folders import JobFolders
@@ -46,7 +47,8 @@ class SlowToTell(JobStore):
 def runner(store: JobStore, folder: Path) -> JobRunner:
     """One of a server whose only model is known by name: nothing of it is ever started."""
     signature = SimpleNamespace(predict=SimpleNamespace(max_batch_size=1))
-    pool = SimpleNamespace(name="digits", signature=signature, settings=SimpleNamespace(job_workers=1))
+    settings, state = SimpleNamespace(job_workers=1), PoolState.READY
+    pool = SimpleNamespace(name="digits", signature=signature, settings=settings, state=state)
     engine: Any = SimpleNamespace(pools={"digits": pool})
     return JobRunner(store, engine, JobFolders(folder), Presence(folder, "test"), 1, 1.0)
 

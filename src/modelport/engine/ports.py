@@ -215,6 +215,10 @@ class JobWorker(Protocol):
         """Wait until all that it has printed was read, but no longer than this."""
         ...
 
+    def let_go(self, call_id: int) -> None:
+        """The call of a job is over: so is what it has asked of other models."""
+        ...
+
     def hold_back(self) -> None:
         """Read no more frames until `go_on`."""
         ...
@@ -241,7 +245,10 @@ class JobWorker(Protocol):
 
 
 class JobLauncher(Protocol):
-    """Makes the process of a job, which is not started yet; its temporary files go below `temp`."""
+    """Makes the process of a job, which is not started yet; its temporary files go below `temp`.
+
+    It is given a device, threads and variables. Raises `SettingsError` for a device that there is not.
+    """
 
     def __call__(self, owner: JobOwner, load: Load, temp: Path) -> JobWorker: ...
 

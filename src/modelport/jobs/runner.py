@@ -166,7 +166,9 @@ class JobRunner:
             room.lanes[pool.name] = lane
             room.slots.setdefault(lane, own)
             room.slots[lane] -= workers.slots
-            if pool.signature is not None:
+            if pool.state.is_unloaded:
+                workers.rest()
+            elif pool.signature is not None:
                 room.together[pool.name] = max(pool.signature.predict.max_batch_size, 1)
                 room.ahead[pool.name] = workers.ahead
         for running in self.running.values():

@@ -149,6 +149,7 @@ class WarmWorker:
         self.jobs = [job for job in self.jobs if job.call.id not in found]
         self._made += len(done)
         for job in done:
+            self._process.let_go(job.call.id)
             self.is_spent = self.is_spent or job.asked not in ("", "flag")
             job.on_answer(found[job.call.id])
         if done and not self.jobs:

@@ -108,8 +108,12 @@ class ModelWorkers:
         busy = sum(bool(worker.jobs) for worker in self._workers)
         while self._waiting and busy < self.slots:
             jobs = self._next()
-            self._worker_for(jobs[0].load).run(jobs)
-            busy += 1
+            try:
+                self._worker_for(jobs[0].load).run(jobs)
+                busy += 1
+            except ValueError as error:  # a device that there is not, for one
+                for job in jobs:
+                    job.fail_to_start(error)
         if self._waiting and self._looking is None:
             self._looking = self._loop.call_later(GIVE_BACK_SECONDS, self._give_back)
         if not self._waiting and not self._expected and busy < self.slots:
@@ -175,6 +179,11 @@ class ModelWorkers:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("jobs of %s: a worker was not looked after", self._name, exc_info=task.exception())
+
+    def rest(self) -> None:
+        """End the workers that have no job: the model is not to be loaded."""
+        for worker in [worker for worker in self._workers if not worker.jobs]:
+            self._let_go(worker)
 
     async def stop(self) -> None:
         """End every worker; what they run ends with them."""

@@ -91,7 +91,8 @@ class LocalEngine:
         return Asks(self, worker, worker.load.name, None if of_job else worker.in_flight)
 
     def _launch_job(self, owner: JobOwner, load: Load, temp: Path) -> JobWorker:
-        worker = launch_job(owner, load, temp)
+        settings = self.pools[load.name].settings
+        worker = launch_job(owner, placed(load, settings, next(self._jobs), of_jobs=True), temp)
         worker.asks_of = partial(self._asks_of, of_job=True)
         return worker
 
@@ -147,12 +148,10 @@ class LocalEngine:
         """
         pool = self.pools[name]
         if kind == "train":
-            load = rules_of(self.source(name), pool.settings, self.spool)
-        elif saved is None:
-            load = pool.make_load()
-        else:
-            load = rules_of(self.saved_source(name, saved), pool.settings, self.spool)
-        return placed(load, pool.settings, next(self._jobs), of_jobs=True)
+            return rules_of(self.source(name), pool.settings, self.spool)
+        if saved is None:
+            return pool.make_load()
+        return rules_of(self.saved_source(name, saved), pool.settings, self.spool)
 
     def next_id(self) -> int:
         """A number for a call, unique in this server."""

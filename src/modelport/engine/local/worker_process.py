@@ -248,7 +248,7 @@ class Worker(asyncio.Protocol):
 
     def let_go(self, call_id: int) -> None:
         """The worker has this call no longer."""
-        del self.in_flight[call_id]
+        self.in_flight.pop(call_id, None)  # a job is none of them
         if self._asks is not None:
             self._asks.end(call_id)
 

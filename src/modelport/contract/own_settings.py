@@ -47,7 +47,8 @@ def _given(model: Any) -> dict[str, Any]:
         given = {name: value for name, value in given.items() if value is not MISSING}
         if inspect.isclass(model):  # what its objects compute is asked of them
             return {name: value for name, value in given.items() if not hasattr(value, "__get__")}
-        return {name: getattr(model, name) for name in given}
+        said = {name: getattr(model, name) for name in given}
+        return {name: value for name, value in said.items() if not callable(value)}  # a method says nothing
     written = inspect.getattr_static(model, DICTIONARY, MISSING)
     if written is MISSING:
         return {}

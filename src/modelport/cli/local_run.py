@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.current_job import JobReporter
 from modelport.contract.served import ServedModel
 from modelport.sources.model_loop import close_event_loop
 from modelport.sources.source import Source
@@ -41,6 +42,26 @@ class _Conversation(FrameSocket):
         except OSError as error:  # whoever reads the answer has gone: end the model's generator
             self.error = error
             raise CallCancelled from error
+
+
+def run_rows(
+    model: ServedModel, source: Source, call: Call, spool: Path, reporter: JobReporter, *, debug: bool
+) -> Answer:
+    """Predict the rows of a batch job; what it keeps goes where `reporter` says.
+
+    With `debug` the first rows that fail have their tracebacks in stderr.
+    """
+    from modelport.worker.batch_jobs.faults import MAX_TRACES  # few commands need it
+    from modelport.worker.batch_jobs.running import run_batch
+
+    load = Load(source.name, source.kind, source.target, source.attribute, str(spool), options=source.options)
+    silent = _Conversation(call, lambda answer: None, lambda chunk: None)
+    marker: Any = bytearray(64)
+    try:
+        host = Host(model, load, silent, RunningCall(marker, None))
+        return run_batch(host, call, reporter, MAX_TRACES if debug else 0)
+    finally:
+        close_event_loop()
 
 
 def run_call(

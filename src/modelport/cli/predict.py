@@ -1,4 +1,4 @@
-"""The command `modelport predict`: one prediction, without a server."""
+"""The command `modelport predict`: one prediction, or those of a table's rows, without a server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from modelport.contract.served import ServedModel
     from modelport.sources.source import Source
 
+ARGUMENTS = "[TABLE] [--ARGUMENT VALUE]..."
 HELP_FLAGS = ("-h", "--help")
+ABOUT_TABLES = ("table", "keep", "on_error", "chunk_rows")
 
 
 def own_options(taken: set[str]) -> list[click.Parameter]:
@@ -49,6 +51,36 @@ def own_options(taken: set[str]) -> list[click.Parameter]:
     ]
 
 
+def table_parameters(taken: set[str]) -> list[click.Parameter]:
+    """The table, and the options about its rows; those whose names the model has are not there."""
+    from modelport.contract.calls import ON_ERROR
+
+    options = [
+        click.Option(
+            ["keep", "--keep"],
+            multiple=True,
+            metavar="COLUMN",
+            help="of a table: a column for the answer, too",
+        ),
+        click.Option(
+            ["on_error", "--on-error"],
+            type=click.Choice(ON_ERROR),
+            help="of a table: keep errors in the places of their rows, or fail at the first [default: keep]",
+        ),
+        click.Option(
+            ["chunk_rows", "--chunk-rows"],
+            type=click.IntRange(1),
+            metavar="ROWS",
+            help="of a table: rows that the model gets at once",
+        ),
+    ]
+    file = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+    return [
+        click.Argument(["table"], required=False, type=file, metavar="[TABLE]"),
+        *(option for option in options if not taken.intersection(option.opts)),
+    ]
+
+
 @click.pass_context
 def _predict(ctx: click.Context, source: str, arguments: tuple[str, ...], **own: Any) -> None:
     process = in_own_process(ctx, source, own.pop("load_timeout"))
@@ -72,15 +104,23 @@ def _command_of(model: ServedModel, source: Source, own: dict[str, Any]) -> clic
     taken = {flag for param in params for flag in param.opts}
 
     def run(**values: Any) -> None:
+        about = {name: values.pop(name, None) or None for name in ABOUT_TABLES}
         chosen = {name: values.pop(name) or own[name] for name in ("accept", "output", "debug")}
         chosen["process"] = own["process"]
+        if about["table"] is not None:
+            _answer_rows(model, source, options, values, chosen | about)
+            return
+        for name in [name for name, value in about.items() if value is not None]:
+            raise click.UsageError(
+                f"--{name.replace('_', '-')} is for a table: modelport predict SOURCE TABLE"
+            )
         _answer(model, source, options, values, chosen)
 
     said = str(signature.metadata.get("description") or "")
     return click.Command(
         source.name,
         callback=run,
-        params=[*params, *own_options(taken)],
+        params=[*params, *own_options(taken), *table_parameters(taken)],
         context_settings={"help_option_names": [f for f in HELP_FLAGS if f not in taken]},
         help="\n\n".join([said, f"Answers {' or '.join(signature.predict.media_types)}."]),
     )
@@ -104,6 +144,33 @@ def _answer(
         one.answer(AnswerOutput(one.stdout, path, options, debug=chosen["debug"]))
 
 
+def _answer_rows(
+    model: ServedModel,
+    source: Source,
+    options: list[ModelOption],
+    values: dict[str, Any],
+    chosen: dict[str, Any],
+) -> None:
+    from modelport.cli.table_prediction import TableOrder, predict_table
+
+    check_folder(chosen["output"])
+    order = TableOrder(
+        table=chosen["table"],
+        output=chosen["output"],
+        accept=chosen["accept"] or "",
+        keep=chosen["keep"] or (),
+        on_error=chosen["on_error"] or "keep",
+        chunk_rows=chosen["chunk_rows"] or 0,
+        debug=chosen["debug"],
+    )
+
+    def prepare() -> None:
+        prepared(model, debug=order.debug)
+        chosen["process"].loaded()
+
+    predict_table(model, source, options, values, order, prepare)
+
+
 def check_folder(path: Path | None) -> None:
     """Refuse an output file whose folder does not exist, before the model has worked for it."""
     if path is not None and not path.absolute().parent.is_dir():
@@ -115,12 +182,15 @@ command = click.Command(
     callback=_predict,
     params=[
         click.Argument(["source"], metavar="[NAME=]SOURCE"),
-        click.Argument(["arguments"], nargs=-1, type=click.UNPROCESSED, metavar="[--ARGUMENT VALUE]..."),
+        click.Argument(
+            ["arguments"], nargs=-1, type=click.UNPROCESSED, metavar="[TABLE] [--ARGUMENT VALUE]..."
+        ),
         *own_options(set()),
         *file_options(),
     ],
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     short_help="Predict once, without a server.",
     help="Load a model, predict once, and print the answer that its server would give. The model's "
-    "arguments are options: `modelport predict SOURCE --help` lists them.",
+    "arguments are options: `modelport predict SOURCE --help` lists them. With a TABLE (CSV, Parquet, Arrow, "
+    "JSON Lines) each of its rows is predicted.",
 )

@@ -19,11 +19,11 @@ FIRST_FAILURES = 100  # of a model that has not answered one row: it is broken, 
 
 
 class Faults:
-    """What becomes of the errors of single rows of a job."""
+    """What becomes of the errors of single rows of a job: the first `traces` have theirs in its log."""
 
-    def __init__(self, host: Host):
+    def __init__(self, host: Host, traces: int):
         self._host = host
-        self._traces = 0
+        self._traces = traces
         self._failures = 0
         self._has_answered = False
 
@@ -36,8 +36,8 @@ class Faults:
             self._failures += 1
             if self._failures >= FIRST_FAILURES and not self._has_answered:
                 raise error
-        if answer.failure and not hides and self._traces < MAX_TRACES:
-            self._traces += 1
+        if answer.failure and not hides and self._traces:
+            self._traces -= 1
             print(answer.failure, file=sys.stderr)
         return Fault(answer.status, HIDDEN if hides else _said(answer)[:MAX_DETAIL])
 

@@ -25,12 +25,12 @@ class RowByRow:
     `call` has what is the same for all rows.
     """
 
-    def __init__(self, host: Host, call: Call):
+    def __init__(self, host: Host, call: Call, faults: Faults):
         self._host = host
         self._call = msgspec.structs.replace(call, body_path="", content_type="", accept="", batch=None)
         self._operation = host.model.signature.predict
         self._required = {argument.name for argument in self._operation.arguments if argument.required}
-        self._faults = Faults(host)
+        self._faults = faults
 
     def predict(self, chunk: Chunk) -> list[bytes | Fault]:
         """The predictions of the readable rows, as JSON, in order."""

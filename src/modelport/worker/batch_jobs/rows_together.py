@@ -22,12 +22,12 @@ from modelport.worker.streams import is_stream, pieces
 class RowsTogether:
     """Predicts the rows of chunks together. `call` has what is the same for all of them."""
 
-    def __init__(self, host: Host, call: Call, taken: RowsTaken):
+    def __init__(self, host: Host, call: Call, taken: RowsTaken, faults: Faults):
         self._host = host
         self._call = call
         self._taken = taken
         self._query = parse_pairs(call.query, "query string") if call.query else {}
-        self._faults = Faults(host)
+        self._faults = faults
 
     def predict(self, chunk: Chunk) -> list[bytes | Fault]:
         """The predictions of the readable rows, as JSON, in order."""

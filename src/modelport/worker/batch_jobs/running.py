@@ -17,6 +17,7 @@ from modelport.contract.rows_taken import rows_taken
 from modelport.guards.errors import TableInvalid
 from modelport.worker.batch_jobs.checking import checked_input, given_columns, known_names
 from modelport.worker.batch_jobs.chunks import Chunk, Fault, Line
+from modelport.worker.batch_jobs.faults import MAX_TRACES, Faults
 from modelport.worker.batch_jobs.inputs import fitting_rows
 from modelport.worker.batch_jobs.joining import join
 from modelport.worker.batch_jobs.parts import Part, Parts
@@ -64,12 +65,14 @@ class BatchResult(msgspec.Struct):
     errors: list[ShownFault]
 
 
-def run_batch(host: Host, call: Call, reporter: JobReporter) -> Answer:
-    """Predict every row, and keep the answers as an artifact. The answer says how it went."""
+def run_batch(host: Host, call: Call, reporter: JobReporter, traces: int = MAX_TRACES) -> Answer:
+    """Predict every row, and keep the answers as an artifact. The answer says how it went.
+
+    The first `traces` rows that the model fails at have their tracebacks in stderr.
+    """
     try:
         host.running.start(call.id)
-        assert call.batch is not None
-        result = _run(host, call, call.batch, reporter)
+        result = _run(host, call, reporter, Faults(host, traces))
         return Answer(call.id, body=msgspec.json.encode(result))
     except CallCancelled:
         return Answer(call.id, 499)
@@ -83,11 +86,15 @@ def run_batch(host: Host, call: Call, reporter: JobReporter) -> Answer:
         host.running.end()
 
 
-def _run(host: Host, call: Call, batch: Batch, reporter: JobReporter) -> BatchResult:
+def _run(host: Host, call: Call, reporter: JobReporter, faults: Faults) -> BatchResult:
+    batch = call.batch
+    assert batch is not None
     found = checked_input(host.model, host.load, host.binding.bound, call)
     found.check()
     taken = rows_taken(host.model)
-    predictor: Predictor = RowByRow(host, call) if taken is None else RowsTogether(host, call, taken)
+    predictor: Predictor = (
+        RowByRow(host, call, faults) if taken is None else RowsTogether(host, call, taken, faults)
+    )
     folder = reporter.checkpoint_dir / FOLDER
     parts = Parts(folder)
     usual = ROWS_ALONE if taken is None else ROWS_TOGETHER

@@ -61,6 +61,19 @@ def test_a_typed_model_is_checked_too() -> None:
     assert "'mode' has the default 'medium', which is none of fast, slow" in done.stdout
 
 
+def test_what_a_model_asks_for_is_shown_and_a_name_that_is_near_to_it_is_pointed_out(tmp_path: Path) -> None:
+    source = tmp_path / "asks.py"
+    source.write_text(
+        "import modelport\nclass Asks(modelport.Model):\n    timeout = 5\n"
+        "    environment = {'TOKEN': '1234'}\n"
+        "    worker = 2\n    def predict(self) -> int:\n        return 1\n"
+    )
+    done = modelport("check", str(source))
+    assert "asks for environment = ['TOKEN'], timeout = 5.0" in done.stdout
+    assert "worker is never used: a model has workers" in done.stdout
+    assert "1234" not in done.stdout
+
+
 def test_the_source_is_shown_as_it_was_written() -> None:
     done = modelport("check", "no_such_module:Two")
     assert "no_such_module:Two" in done.stdout.splitlines()[0]  # and not as the picture that :Two: names
@@ -216,7 +229,8 @@ COMMANDS = (
     "validate",
     "jobs",
     "runs",
-    "metadata",
+    "check",
+    "config",
     "check",
     "init",
     "deepaas-run",

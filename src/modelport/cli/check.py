@@ -91,6 +91,14 @@ def _print_signature(console: Console, signature: Signature) -> None:
             console.print(f"[bold]{verb}()[/] takes no arguments")
         if verb == "predict":
             console.print(f"answers {escape(_answers(operation))}")
+    if signature.settings:
+        console.print(f"asks for {escape(_settings(signature.settings))}")
+
+
+def _settings(settings: dict[str, Any]) -> str:
+    """What the model asks for by itself; of variables only the names."""
+    shown = {name: list(value) if isinstance(value, dict) else value for name, value in settings.items()}
+    return ", ".join(f"{name} = {value}" for name, value in shown.items())
 
 
 def _rows(operation: Operation, definitions: dict[str, Any]) -> list[tuple[str, str, str, str]]:

@@ -90,6 +90,12 @@ def assert_gone(processes: list[psutil.Process]) -> None:
     assert not alive
 
 
+def test_a_training_asks_other_models_where_they_are(tmp_path: Path) -> None:
+    for verb in ("train", "predict"):
+        done = modelport(verb, "chained", "--number", "3", cwd=tmp_path)
+        assert (done.returncode, done.stdout.strip()) == (0, "12"), done.stderr
+
+
 def test_train_prints_the_result_and_keeps_what_the_job_made(tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text("a,b\n1,2\n")

@@ -6,3 +6,7 @@ import modelport
 def predict(number: int) -> int:
     twice = modelport.model("twice", source="asking_models:Twice")
     return twice.predict(number=twice.predict(number=number))
+
+
+def train(number: int) -> int:
+    return predict(number)

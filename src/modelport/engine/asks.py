@@ -23,6 +23,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from msgspec import structs
+
 from modelport.contract.ask_ways import LOOP_DETECTED, wrong_way
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.nearest import did_you_mean
@@ -178,7 +180,7 @@ class Asks:
             said = "%s: %s, which %s has asked for request %s, failed: %s\n%s"
             own, root = self._engine.request_id(question.call.id), question.call.request_id or "of a job"
             log.error(said, own, pool.name, self._model, root, answer.detail, answer.failure)
-        answer.id = question.ask.number
+        answer = structs.replace(answer, id=question.ask.number)
         if not answer.stream:
             self._tell(answer)
             return

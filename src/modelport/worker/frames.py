@@ -66,7 +66,8 @@ class Load(msgspec.Struct, array_like=True):
     folder under which calls have their own folders. `hide_errors` and `max_rows` (0: any number) are for the
     dialects of the root; `tables` bounds the tables of every call. One that `may_ask` tells the settings of
     its model before it makes it. `worker` is what the process may use, and `variables` are those that it is
-    started with, beside the server's. `watched` says that the files of the model are to be told.
+    started with, beside the server's. `watched` says that the files of the model are to be told. With
+    `has_others` the model may ask others of its server.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Load(msgspec.Struct, array_like=True):
     worker: CurrentWorker = CurrentWorker()
     variables: dict[str, str] = {}
     watched: bool = False
+    has_others: bool = False
 
 
 class Ready(msgspec.Struct, array_like=True):

@@ -76,13 +76,14 @@ def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool 
 
     The process of `urgent` calls lets others go first while it loads.
     """
-    link = ServerLink()
-    ask_through(link, in_thread=running.control is None)
     frames = FrameSocket(channel)
     first = frames.receive()
     if first is None:
         return 0
     load: Load = first[1]
+    link = ServerLink()
+    if load.has_others:
+        ask_through(link, in_thread=running.control is None)
     set_table_limits(load.tables)
     if running.control is not None:  # a process of the model's own
         set_current_worker(load.worker)

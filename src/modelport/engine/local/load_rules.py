@@ -31,6 +31,7 @@ def rules_of(source: Source, settings: Settings, spool: Spool) -> Load:
         max_rows=settings.throttling_max_request_len or 0,
         saved=source.saved,
         watched=settings.reload,
+        has_others=True,
         tables=TableLimits(
             cells=settings.max_table_cells,
             columns=settings.max_table_columns,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -97,7 +97,10 @@ def _print_signature(console: Console, signature: Signature) -> None:
 
 def _settings(settings: dict[str, Any]) -> str:
     """What the model asks for by itself; of variables only the names."""
-    shown = {name: list(value) if isinstance(value, dict) else value for name, value in settings.items()}
+    shown = {
+        name: list(cast("dict[str, str]", value)) if isinstance(value, dict) else value
+        for name, value in settings.items()
+    }
     return ", ".join(f"{name} = {value}" for name, value in shown.items())
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,18 @@ def install(folder: Path, package: str, entries: dict[str, str], group: str = "d
 
 def path_of(*folders: Path) -> str:
     return os.pathsep.join(map(str, [*folders, MODELS, ROOT / "src"]))
+
+
+def test_what_a_model_says_of_warnings_holds_when_it_is_loaded(tmp_path: Path) -> None:
+    (tmp_path / "quiet.py").write_text(
+        "import warnings\nwarnings.filterwarnings('ignore', 'never mind')\n"
+        "def predict():\n    warnings.warn('never mind')\n    return 1\n"
+    )
+    before = list(warnings.filters)
+    model = load_model(parse_source(str(tmp_path / "quiet.py")))
+    added = [entry for entry in warnings.filters if entry not in before]
+    assert [entry[1].pattern for entry in added] == ["never mind"]
+    assert model.call("predict", {}) == 1  # where warnings are errors
 
 
 def answers(server: Server) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import traceback
 import warnings
-from typing import Any
+from collections.abc import Generator
+from typing import Any, cast
 
 import msgspec
 
-from modelport.contract.batch_calls import check_threads, with_batches
+from modelport.contract.batch_calls import with_batches
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model import Model
 from modelport.contract.model_options import ModelOptions
@@ -39,9 +41,7 @@ class MarshmallowWarning(Warning, metaclass=_OfMarshmallow):
 
 def load_model(source: Source) -> ServedModel:
     """Load the model and read its contract. Raises `ModelLoadError` with the reason."""
-    with warnings.catch_warnings():
-        # The old idioms (missing=, description=) work; the person who serves a model cannot change them.
-        warnings.filterwarnings("ignore", category=MarshmallowWarning)
+    with _without_marshmallow_warnings():
         problems: list[str] = []
         model, options, code = _version(source, problems)
         let_errors_be_reasons()
@@ -57,6 +57,21 @@ def load_model(source: Source) -> ServedModel:
             raise ModelLoadError(
                 f"{source}: reading its contract failed{_line_of(error)}: {type(error).__name__}: {error}"
             ) from error
+
+
+@contextlib.contextmanager
+def _without_marshmallow_warnings() -> Generator[None]:
+    """The old idioms (missing=, description=) work; the person who serves a model cannot change them.
+
+    The filters that the model's code and its libraries set meanwhile are theirs, and stay.
+    """
+    warnings.filterwarnings("ignore", category=MarshmallowWarning)
+    ours = warnings.filters[0]
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # the model has reset them all
+            cast("list[Any]", warnings.filters).remove(ours)
 
 
 def _line_of(error: Exception) -> str:
@@ -121,9 +136,8 @@ def _as_asked(signature: Signature, options: ModelOptions, model: Any) -> Signat
             predict = msgspec.structs.replace(predict, max_batch_size=max(1, options.max_batch_size))
         if options.max_wait_ms is not None:
             predict = msgspec.structs.replace(predict, max_wait_ms=options.max_wait_ms)
-    elif options.max_concurrency is not None:
+    if predict.max_concurrency > 1 and options.max_concurrency is not None:
         predict = msgspec.structs.replace(predict, max_concurrency=max(1, options.max_concurrency))
-    check_threads(predict)
     return msgspec.structs.replace(signature, predict=predict, metadata=signature.metadata | options.metadata)
 
 

@@ -135,8 +135,7 @@ class Crew:
             self.spawn()
 
     def retire(self, worker: Worker) -> None:
-        """Replace one, which gets no calls any more; it stays until those that it has are answered."""
-        worker.ready = False
+        """Replace one that gets no calls any more; it stays until those that it has are answered."""
         worker.retiring = True
         if self._pool.may_start:
             self.spawn()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from benchmarks import servers
 
 BODY = {"values": [1.5, 2.5, 3.5, 4.5], "threshold": 10.0}
 CONNECTIONS = 32
+FOREST = servers.MODELS / "forest.py"
+BATCH = 64
 
 
 @dataclass
@@ -61,30 +64,52 @@ def throughput(seconds: float) -> list[Row]:
 
 
 def batching(seconds: float) -> list[Row]:
-    """64 clients on a forest that takes as long for one row as for 64."""
+    """How busy 128 clients keep a forest that takes as long for one row as for 64.
+
+    The worker has the first core for itself, since it is the forest's time that counts.
+    """
+    pixels = [float(i % 16) for i in range(64)]
+    one_call = _seconds_of_batch(pixels)
+    with servers.modelport(str(FOREST), pinned=False) as (port, pid):
+        server = psutil.Process(pid)
+        (worker,) = (child for child in server.children() if "modelport.worker" in child.cmdline())
+        server.cpu_affinity(list(servers.CLIENT_CORE))
+        worker.cpu_affinity(list(servers.SERVER_CORE))
+        raw = servers.request("/v2/models/forest/predict", {"pixels": pixels})
+        rate = max(servers.load(port, raw, 2 * BATCH, seconds / 5) for _ in range(5))
+    ratio = rate * one_call / BATCH
+    said = f"{rate:,.0f}/s = {ratio:.2f} of 64 / {one_call * 1000:.1f} ms"
+    return [Row("batching: forest of 100 trees, 128 clients", said, ">= 0.85", ratio >= 0.85)]
+
+
+def _seconds_of_batch(pixels: list[float]) -> float:
+    """How long the forest takes for a batch, loaded as a worker loads it.
+
+    In seconds of a processor, which hardly depend on who else has it meanwhile.
+    """
     code = (
-        "import sys,time;sys.path.insert(0,sys.argv[1]);import forest;m=forest.Forest();m.warm()\n"
-        "calls=[{'pixels':[float(i%16) for i in range(64)]}]*64\n"
-        "m.predict_batch(calls);b=time.perf_counter()\n"
-        "for _ in range(50): m.predict_batch(calls)\n"
-        "print((time.perf_counter()-b)/50)"
+        "import statistics, sys, time\n"
+        "from modelport.sources.load import load_model\n"
+        "from modelport.sources.source import parse_source\n"
+        "model = load_model(parse_source(sys.argv[1]))\n"
+        "model.warm()\n"
+        f"calls = [{{'pixels': {pixels}}}] * {BATCH}\n"
+        "seconds = []\n"
+        "for _ in range(100):\n"
+        "    began = time.process_time()\n"
+        "    model.call_batch(calls)\n"
+        "    seconds.append(time.process_time() - began)\n"
+        "print(statistics.median(seconds))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(servers.MODELS)],
+        [sys.executable, "-c", code, str(FOREST)],
         capture_output=True,
         check=True,
         text=True,
-        env={**__import__("os").environ, "PYTHONPATH": str(servers.ROOT / "src")},
-        preexec_fn=lambda: __import__("os").sched_setaffinity(0, servers.SERVER_CORE),
+        env=os.environ | {"PYTHONPATH": str(servers.ROOT / "src")},
+        preexec_fn=lambda: os.sched_setaffinity(0, servers.SERVER_CORE),
     )
-    one_call = float(done.stdout)
-    best = 64 / one_call
-    with servers.modelport(str(servers.MODELS / "forest.py")) as (port, _):
-        raw = servers.request("/v2/models/forest/predict", {"pixels": [float(i % 16) for i in range(64)]})
-        rate = servers.load(port, raw, 64, seconds)
-    ratio = rate / best
-    said = f"{rate:,.0f}/s = {ratio:.2f} of 64 / {one_call * 1000:.1f} ms"
-    return [Row("batching: forest of 100 trees, 64 clients", said, ">= 0.7", ratio >= 0.7)]
+    return float(done.stdout)
 
 
 def upload() -> list[Row]:
@@ -167,7 +192,7 @@ def idle_connections(seconds: float) -> list[Row]:
 
 def start_up() -> list[Row]:
     """How long the first signs of life take."""
-    environment = {**__import__("os").environ, "PYTHONPATH": str(servers.ROOT / "src")}
+    environment = {**os.environ, "PYTHONPATH": str(servers.ROOT / "src")}
 
     def best(command: list[str]) -> float:
         times: list[float] = []

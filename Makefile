@@ -108,7 +108,8 @@ docs: setup
 	@$(BIN)/python -m pytest tests/docs tests/house
 
 bench: setup
-	@DEEPAAS_BIN=.venv-packages/deepaas/bin MLUP_BIN=.venv-packages/mlup/bin $(BIN)/python -m benchmarks
+	@DEEPAAS_BIN=.venv-packages/deepaas/bin MLUP_BIN=.venv-packages/mlup/bin CELERY_BIN=.venv-packages/celery/bin \
+		$(BIN)/python -m benchmarks
 
 soak: setup
 	@$(BIN)/python tests/jobs/kill_cycles.py --cycles 950 --servers 50

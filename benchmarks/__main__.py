@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import platform
 
-from benchmarks import concurrent_measures, job_measures, measures, mlup_measures, run_measures
+from benchmarks import concurrent_measures, job_measures, job_peers, measures, mlup_measures, run_measures
 from benchmarks.measures import Row
 
 
@@ -25,6 +25,7 @@ def main() -> None:
         "idle": lambda: measures.idle_connections(options.seconds),
         "start": measures.start_up,
         "submissions": lambda: job_measures.submissions(options.seconds),
+        "jobs": lambda: job_peers.end_to_end(options.seconds),
         "listing": job_measures.listing,
         "followers": lambda: job_measures.followers(options.seconds),
         "runs": run_measures.listing,

@@ -10,6 +10,7 @@ import pytest
 
 import modelport
 from modelport.contract.errors import ModelLoadError
+from modelport.contract.model_options import ModelOptions
 from modelport.sources.load import served_model
 
 
@@ -98,7 +99,10 @@ def test_a_half_of_a_batch_is_noted() -> None:
         ({"max_batch_size": 8}, "max_batch_size means nothing without a predict_batch()"),
         ({"predict_batch": list}, "predict_batch() is not used without a max_batch_size over 1"),
         ({"max_batch_size": 8, "predict_batch": list}, None),
-        ({"max_concurrency": 8}, "max_concurrency means nothing without an async predict()"),
+        (
+            {"max_batch_size": 8, "predict_batch": list, "max_concurrency": 8},
+            "max_concurrency means nothing beside max_batch_size",
+        ),
     ],
 )
 def test_so_it_is_of_a_model_of_the_deepaas_contract(own: dict[str, Any], said: str | None) -> None:
@@ -109,7 +113,7 @@ def test_so_it_is_of_a_model_of_the_deepaas_contract(own: dict[str, Any], said: 
     assert [problem.partition(":")[0] for problem in signature.problems] == ([said] if said else [])
 
 
-@pytest.mark.parametrize("wanted", [0, -1, "many", 1.5, None])
+@pytest.mark.parametrize("wanted", [0, -1, "many", 1.5])
 def test_so_many_calls_side_by_side_cannot_be(wanted: Any) -> None:
     class Waits(modelport.Model):
         max_concurrency = wanted
@@ -119,6 +123,20 @@ def test_so_many_calls_side_by_side_cannot_be(wanted: Any) -> None:
 
     with pytest.raises(ModelLoadError, match="it must be a whole number of calls, 1 or more"):
         served_model(Waits(), "model")
+
+
+def test_a_plain_function_runs_in_as_many_threads_as_it_says_and_not_in_any_number() -> None:
+    functions = {"get_predict_args": dict, "predict": dict, "get_metadata": dict}
+
+    def of(options: ModelOptions | None = None, **own: Any) -> int:
+        return served_model(
+            SimpleNamespace(**functions, **own), "m", options
+        ).signature.predict.max_concurrency
+
+    assert (of(), of(max_concurrency=None), of(max_concurrency=8)) == (1, 1, 8)
+    assert of(ModelOptions(max_concurrency=3), max_concurrency=8) == 3
+    with pytest.raises(ModelLoadError, match="runs in 500 threads at most"):
+        of(max_concurrency=501)
 
 
 def test_a_model_has_nothing_that_it_does_not_define() -> None:

@@ -235,6 +235,14 @@ class FollowsSoon(modelport.Model):
             yield piece["number"]
 
 
+class Relays(modelport.Model):
+    """Hands a stream on, in a plain function, and asks once more for each piece."""
+
+    def predict(self, upto: int, folder: str = "") -> Iterator[int]:
+        for piece in modelport.model("counts").stream(upto=upto, folder=folder):
+            yield modelport.model("twice").predict(number=piece["number"])
+
+
 class Waits(modelport.Model):
     """Waits until it is given up."""
 

@@ -38,7 +38,7 @@ class Meets(modelport.Model):
 
     async def predict(
         self,
-        do: Literal["meet", "count", "wait", "die", "block", "fail", "ignore"] = "count",
+        do: Literal["meet", "count", "wait", "die", "block", "fail", "cancelled"] = "count",
         name: str = "",
         others: int = 0,
     ) -> int:
@@ -73,6 +73,12 @@ class Meets(modelport.Model):
     async def block(self, name: str, others: int) -> int:
         time.sleep(others)  # noqa: ASYNC251 - as models must not
         return 0
+
+    async def cancelled(self, name: str, others: int) -> int:
+        engine = asyncio.create_task(asyncio.Event().wait())
+        engine.cancel()
+        await engine
+        return others
 
     async def fail(self, name: str, others: int) -> int:
         await asyncio.sleep(0)

@@ -18,6 +18,7 @@ SOURCES = (
     "Twice", "Plain", "Threads", "Gathers", "Batches", "Circle", "Echo", "Sees", "Crops", "Looks", "Counts",
     "Follows", "FollowsSoon", "Waits", "Hopes", "HopesSoon", "Trains", "Bulk",
     "Grouped",
+    "Relays",
     "Asks8",
     "Early",
     "Forks",
@@ -228,6 +229,16 @@ def test_a_stream_comes_piece_by_piece_or_as_a_list(ask: Ask, server: Server) ->
     assert ask("follows", upto=5).json() == [0, 2, 4, 6, 8]
     with server.client.stream("POST", "/v2/models/followssoon/predict", json={"upto": 3}) as answer:
         assert "".join(answer.iter_text()) == "data: 0\n\ndata: 1\n\ndata: 2\n\n"
+
+
+def test_a_plain_stream_asks_while_it_streams(server: Server, tmp_path: Path) -> None:
+    url, left = f"{server.url}/v2/models/relays/predict", tmp_path / "left"
+    left.mkdir()
+    answer = httpx.post(url, json={"upto": 200, "folder": str(tmp_path)}, timeout=60)
+    assert answer.text == "".join(f"data: {2 * number}\n\n" for number in range(200))
+    with httpx.stream("POST", url, json={"upto": 10**6, "folder": str(left)}, timeout=60) as unread:
+        next(unread.iter_raw())
+    told(left, "counted")
 
 
 def test_who_reads_no_further_ends_the_stream(ask: Ask, tmp_path: Path) -> None:

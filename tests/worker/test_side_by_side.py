@@ -82,6 +82,8 @@ def test_errors_are_of_one_call(ask: Ask, at_once: Any) -> None:
     others = [at_once(ask, "meets", do="meet", name="beside", others=4) for _ in range(3)]
     failed = ask("meets", do="fail")
     assert (failed.status_code, failed.json()["detail"]) == (500, "it does not work")
+    cancelled = ask("meets", do="cancelled")  # by the model itself: its client is there
+    assert (cancelled.status_code, "CancelledError" in cancelled.text) == (500, True)
     refused = ask("meets", do="nonsense")
     assert refused.status_code == 422
     assert ask("meets", do="meet", name="beside", others=4).json() == 4

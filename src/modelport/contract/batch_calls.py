@@ -13,17 +13,28 @@ from modelport.contract.signature import Operation
 
 UNUSED_BATCHES = "predict_batch() is not used without a max_batch_size over 1: calls are predicted one by one"
 ASYNC_CALLS = 64  # side by side in one worker, unless the model says otherwise
+MOST_THREADS = 500
 
 
 def concurrency_of(model: Any, function: Any) -> int:
-    """How many calls of `function` one worker runs side by side.
+    """How many calls of `function` one worker runs side by side: what the model says.
 
-    One, unless it is `async`: only that has places to take turns. Raises `ModelLoadError`.
+    If it says nothing, one, unless it is `async`: only that has places to take turns.
+    Raises `ModelLoadError`.
     """
-    wanted = getattr(model, "max_concurrency", ASYNC_CALLS)
+    wanted = getattr(model, "max_concurrency", None)
+    if wanted is None:
+        return ASYNC_CALLS if is_async(function) else 1
     if not isinstance(wanted, int) or wanted < 1:
         raise ModelLoadError(f"max_concurrency is {wanted!r}; it must be a whole number of calls, 1 or more")
-    return wanted if is_async(function) else 1
+    return wanted
+
+
+def check_threads(predict: Operation) -> None:
+    """Raise `ModelLoadError` if a plain function is to run in more threads than a worker has."""
+    if predict.max_concurrency > MOST_THREADS and not predict.is_async:
+        said = f"max_concurrency is {predict.max_concurrency}"
+        raise ModelLoadError(f"{said}; a predict() that is not async runs in {MOST_THREADS} threads at most")
 
 
 def is_async(function: Any) -> bool:
@@ -55,10 +66,8 @@ def batch_problems(model: Any) -> list[str]:
         and callable(getattr(model, "predict", None))
     ):
         return [UNUSED_BATCHES]
-    if getattr(model, "max_concurrency", ASYNC_CALLS) != ASYNC_CALLS and not is_async(
-        getattr(model, "predict", None)
-    ):
-        return ["max_concurrency means nothing without an async predict(): calls are predicted one by one"]
+    if several and getattr(model, "max_concurrency", None) not in (None, 1):
+        return ["max_concurrency means nothing beside max_batch_size: a worker predicts one batch at a time"]
     return []
 
 
@@ -69,4 +78,4 @@ def with_batches(predict: Operation, model: Any, problems: list[str]) -> Operati
     if UNUSED_BATCHES in problems:
         problems.remove(UNUSED_BATCHES)
     wait = float(getattr(model, "max_wait_ms", 5.0))
-    return structs.replace(predict, max_batch_size=2, max_wait_ms=wait, max_concurrency=1)
+    return structs.replace(predict, max_batch_size=2, max_wait_ms=wait, max_concurrency=1, is_async=False)

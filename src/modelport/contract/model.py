@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from modelport.contract.batch_calls import ASYNC_CALLS
-
 
 class Model:
     """A model whose signature is its type hints.
@@ -24,7 +22,8 @@ class Model:
     `predict_batch(self, calls)`: it gets the arguments of each call as a dictionary and returns one
     result for each, in order; an exception as a result fails that call alone. The server waits up to
     `max_wait_ms` milliseconds for a batch to fill. An `async def predict` runs up to `max_concurrency` calls
-    side by side. `resumable` says that an interrupted `train` may be run
+    side by side, 64 if that does not say; a plain one does so in threads, if it says more than 1.
+    `resumable` says that an interrupted `train` may be run
     again, because it goes on from what it left in `modelport.current_job().checkpoint_dir`.
     `workers`, `timeout` and the others without a value here are settings, where the operator says nothing.
     """
@@ -32,7 +31,7 @@ class Model:
     metadata: ClassVar[dict[str, Any]] = {}
     max_batch_size: ClassVar[int] = 1
     max_wait_ms: ClassVar[float] = 5.0
-    max_concurrency: ClassVar[int] = ASYNC_CALLS
+    max_concurrency: ClassVar[int | None] = None
     resumable: ClassVar[bool] = False
     workers: ClassVar[int]
     devices: ClassVar[list[str] | str]

@@ -23,6 +23,7 @@ class Pending:
     """
 
     attempts = 0
+    cancellation = 0  # which of its worker told that of this call, from 1
     wanted = True  # False once the client has left or the deadline has passed
     stream: ChunkStream | None = None
     lost = ""

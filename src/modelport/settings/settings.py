@@ -131,7 +131,7 @@ class Settings:
     )
     max_concurrency: int = setting(
         0,
-        "calls that a worker of an asynchronous model runs side by side; 0 leaves it to the model",
+        "calls that a worker runs side by side, in threads if predict is plain; 0 leaves it to the model",
         of_model=True,
     )
     max_batch_size: int = setting(

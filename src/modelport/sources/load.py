@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
-from modelport.contract.batch_calls import with_batches
+from modelport.contract.batch_calls import check_threads, with_batches
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model import Model
 from modelport.contract.model_options import ModelOptions
@@ -136,8 +136,9 @@ def _as_asked(signature: Signature, options: ModelOptions, model: Any) -> Signat
             predict = msgspec.structs.replace(predict, max_batch_size=max(1, options.max_batch_size))
         if options.max_wait_ms is not None:
             predict = msgspec.structs.replace(predict, max_wait_ms=options.max_wait_ms)
-    if predict.max_concurrency > 1 and options.max_concurrency is not None:
+    elif options.max_concurrency is not None:
         predict = msgspec.structs.replace(predict, max_concurrency=max(1, options.max_concurrency))
+    check_threads(predict)
     return msgspec.structs.replace(signature, predict=predict, metadata=signature.metadata | options.metadata)
 
 

@@ -4,6 +4,10 @@ The server writes the call's number to a small socket of its own and signals the
 runs in the main thread, between two bytecodes or in the middle of a system call, and raises
 `CallCancelled` only if the model's code is running that very call. What ignores this (a loop in C, an
 `except BaseException`) is killed by the server after a grace.
+
+The shared memory, the marker, is an array of 64-bit numbers: the call whose code runs in the main thread, how
+many cancellations were read, the wish that a job stops, and from `FIRST_SLOT` on a slot for each thread that
+answers calls, with the one that it runs.
 """
 
 from __future__ import annotations
@@ -20,9 +24,18 @@ from types import FrameType
 from modelport.worker.world import handle, nothing
 
 CALL_NUMBER = struct.Struct("=Q")
+MARKER_BYTES = 4096
+HEARD = 1  # the number of the marker that counts the cancellations that were read
 STOP_FLAG = 16  # the byte of the marker by which the server asks a job to stop
+FIRST_SLOT = 8  # of the numbers of the marker
 CANCEL_SIGNAL = signal.SIGUSR1
 MAX_REMEMBERED = 100_000
+
+
+def shown_calls(marker: mmap.mmap | bytearray) -> set[int]:
+    """The calls whose code runs in the worker of this marker, as it shows them itself."""
+    numbers = memoryview(bytes(marker)).cast("Q")
+    return {numbers[0], *numbers[FIRST_SLOT:]} - {0}
 
 
 class CallCancelled(BaseException):
@@ -36,12 +49,12 @@ class Terminated(BaseException):
 class RunningCall:
     """The call whose code runs now, and the calls that need not run any more.
 
-    `marker` shows the number of the running call to the server, which reads it if the worker dies.
+    `marker` shows the numbers of the running calls to the server, which reads them if the worker dies.
     """
 
     def __init__(self, marker: mmap.mmap | bytearray, control: socket.socket | None):
         self._marker = marker
-        self._shown = memoryview(marker)[: CALL_NUMBER.size].cast("Q")  # `CALL_NUMBER`, stored at once
+        self.shown = memoryview(marker).cast("Q")  # each `CALL_NUMBER` is stored at once
         self.control = control
         self._current = 0
         self._steps = 0
@@ -51,7 +64,7 @@ class RunningCall:
 
     def start(self, call_id: int) -> None:
         """The model's code for this call begins. Raises `CallCancelled` if nobody waits for it any more."""
-        self._shown[0] = self._current = call_id
+        self.shown[0] = self._current = call_id
         if call_id in self.cancelled:
             self.end()
             raise CallCancelled
@@ -60,11 +73,11 @@ class RunningCall:
         """Of several calls, the code of this one runs now; 0: none does."""
         self._steps += 1
         self.step = (call_id, self._steps)
-        self._marker[0:8] = CALL_NUMBER.pack(call_id)
+        self.shown[0] = call_id
 
     def end(self) -> None:
         """The model's code has returned."""
-        self._current = self._shown[0] = 0
+        self._current = self.shown[0] = 0
 
     def asked_to_stop(self) -> bool:
         """True once the server has asked the job of this process to stop."""
@@ -88,7 +101,7 @@ class RunningCall:
     def undisturbed(self) -> Generator[None]:
         """Let a cancellation wait until the end of the block, which must not be left half done."""
         if threading.current_thread() is not threading.main_thread():
-            yield  # which is interrupted by nothing
+            yield  # what interrupts a thread leaves a frame whole
             return
         self._is_undisturbed = True
         try:
@@ -113,6 +126,7 @@ class RunningCall:
             if len(data) < CALL_NUMBER.size:  # the server's end is closed
                 return found
             self.cancelled.add(CALL_NUMBER.unpack(data)[0])
+            self.shown[HEARD] += 1
             found = True
 
     def _on_terminate(self, number: int, frame: FrameType | None) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelport.worker.host import Host
 from modelport.worker.runners.serial import SerialRunner
+
+if TYPE_CHECKING:
+    from modelport.worker.runners.loop_frames import LoopRunner
 
 
 def run_calls(host: Host) -> None:
@@ -13,11 +16,23 @@ def run_calls(host: Host) -> None:
 
     Without a process of its own nothing can be cancelled side by side, so there calls run one by one.
     """
-    put_aside: list[tuple[int, Any]] = []
-    if host.model.signature.predict.is_async and host.running.control is not None:
-        from modelport.worker.runners.concurrent import ConcurrentRunner  # it imports asyncio
+    side_by_side = _side_by_side(host) if host.running.control is not None else None
+    put_aside = side_by_side.run() if side_by_side is not None else []
+    if side_by_side is None or put_aside:
+        SerialRunner(host, put_aside).run()
 
-        put_aside = ConcurrentRunner(host).run()
-        if not put_aside:
-            return
-    SerialRunner(host, put_aside).run()
+
+def _side_by_side(host: Host) -> LoopRunner[Any] | None:
+    """Who runs the calls of this model side by side; `None` if they run one by one. What it needs is imported
+    only then.
+    """
+    predict = host.model.signature.predict
+    if predict.is_async:
+        from modelport.worker.runners.concurrent import ConcurrentRunner
+
+        return ConcurrentRunner(host)
+    if predict.max_concurrency > 1:
+        from modelport.worker.runners.threads import ThreadsRunner
+
+        return ThreadsRunner(host)
+    return None

@@ -33,7 +33,7 @@ from modelport.sources.model_loop import close_event_loop, come_to
 from modelport.sources.source import Source
 from modelport.worker.asked_model import ask_through
 from modelport.worker.asks import ServerLink
-from modelport.worker.cancellation import RunningCall, Terminated
+from modelport.worker.cancellation import MARKER_BYTES, RunningCall, Terminated
 from modelport.worker.frames import Failed, FrameSocket, Kind, Load, Ready, State
 from modelport.worker.host import Host
 from modelport.worker.loop import run_calls
@@ -59,7 +59,7 @@ def main(argv: list[str]) -> int:
     control.setblocking(False)
     for fd in (channel_fd, control_fd, marker_fd):
         os.set_inheritable(fd, False)  # the model's own children must not hold the frames open
-    marker: Any = mmap.mmap(marker_fd, 64)
+    marker: Any = mmap.mmap(marker_fd, MARKER_BYTES)
     running = RunningCall(marker, control)
     running.install()
     try:

@@ -135,7 +135,8 @@ class Crew:
             self.spawn()
 
     def retire(self, worker: Worker) -> None:
-        """Replace one that gets no calls any more; it stays until those that it has are answered."""
+        """Replace one, which gets no calls any more; it stays until those that it has are answered."""
+        worker.ready = False
         worker.retiring = True
         if self._pool.may_start:
             self.spawn()

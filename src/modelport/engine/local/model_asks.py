@@ -25,7 +25,7 @@ log = logging.getLogger("modelport.engine")
 OF_PROCESSES = ("devices", "threads", "environment")
 TAKES = {
     "max_batch_size": "the model takes no batches",
-    "max_concurrency": "the model takes one call at a time",
+    "max_concurrency": "the model takes batches, one at a time",
 }
 
 

@@ -60,6 +60,7 @@ class ModelPool:
         self.output = Output(self.name, self._loop.time)
         self._crew = Crew(self, self.output, spool.root)
         self.workers = self._crew.workers
+        self.retire = self._crew.retire
         self._backoff = Backoff()
         self._asks = ModelAsks(self, self._crew)
         self._upkeep = Upkeep(self, self._crew, settings)

@@ -13,11 +13,12 @@ stands in the way, and what is done about it:
   worker's place, and stays with the worker as one that nobody wants: what the worker says of it later is
   dropped, and only then do its files go.
 - *A call that nobody wants does not end.* After the grace its worker is killed; but not while that runs
-  another call, or has one in its batch, that somebody waits for. Then it is looked at again.
+  another call, or has one in its batch, that somebody waits for. Then it is looked at again, and if it is the
+  call of a thread, beside which others run, the worker gets no more calls until then (`blame.py`).
 - *The worker dies.* Shared memory says which call it ran, and that one is answered 500. Those that only
   waited go back to the front of the queue, in their order.
-- *It dies and nobody can say of which call*, as with a batch. Each is tried again alone. The one that ends a
-  worker with no other call to blame, twice, is the one.
+- *It dies and nobody can say of which call*, as with a batch, or several threads. Each is tried again alone.
+  The one that ends a worker with no other call to blame, twice, is the one.
 - *It dies in the middle of an answer that is streamed.* The client has seen the beginning, so nothing is
   tried again: the stream ends with an error.
 - *A worker answers a call that it was not given.* It is broken, or worse: `FrameError`, and whoever reads its
@@ -49,6 +50,7 @@ from typing import Protocol
 
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.signature import Operation
+from modelport.engine.local.blame import Verdict, suspects, verdict_on
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.pending import BEFORE_IT_RAN, KILLED, STOPPED, ChunkStream, Deliver, Pending
 from modelport.settings import Settings
@@ -70,6 +72,7 @@ class Owner(Protocol):
 
     workers: list[Worker]
 
+    def retire(self, worker: Worker) -> None: ...
     def discard(self, call_id: int) -> None: ...
 
 
@@ -159,7 +162,7 @@ class Scheduler:
         worker = next((w for w in self._pool.workers if pending.call.id in w.in_flight), None)
         self._finish(pending, answer)
         if worker is not None:
-            worker.cancel(pending.call.id)
+            pending.cancellation = worker.cancel(pending.call.id)
         else:
             pending.let_go(BEFORE_IT_RAN)
             try:
@@ -217,7 +220,7 @@ class Scheduler:
             room = self._credit() - len(worker.in_flight)
             if room <= 0 or (self._batch_size > 1 and self._wait_for_more(queue[0])):
                 return
-            if worker.in_flight and (queue[0].call.alone or _holds_alone(worker)):
+            if worker.in_flight and (queue[0].call.alone or worker.holds_alone):
                 return
             taken = self._take(room)
             for pending in taken:
@@ -352,15 +355,19 @@ class Scheduler:
                 self._loop.call_later(self.settings.kill_grace, self._kill_if_hung, worker, pending)
 
     def _kill_if_hung(self, worker: Worker, pending: Pending) -> None:
-        if pending.call.id not in worker.in_flight or worker.lost:
+        if worker.lost or not (pending.call.id in worker.in_flight or worker.retiring):
             return
-        running = worker.running_call()
-        others = any(held.wanted for held in worker.in_flight.values())
-        if running == pending.call.id or (not running and not others):
+        verdict = verdict_on(worker, pending, self._pool.workers)
+        if verdict is Verdict.KILL:
             log.error("%s: a prediction did not end when it was stopped; its worker is killed", self.name)
+            worker.hung = pending.call.id
             worker.kill("a prediction hung")
-        else:  # it waits behind a call, or in a batch, that somebody still wants
-            self._loop.call_later(self.settings.kill_grace, self._kill_if_hung, worker, pending)
+            return
+        if verdict is Verdict.RETIRE and not worker.retiring:
+            said = "its worker gets no more calls, and ends after those that it has"
+            log.error("%s: a prediction did not end when it was stopped; %s", self.name, said)
+            self._pool.retire(worker)
+        self._loop.call_later(self.settings.kill_grace, self._kill_if_hung, worker, pending)
 
     def on_lost(self, worker: Worker, reason: str, *, retry: bool) -> None:
         """A worker has ended: the call that ended it is answered 500, what only waited is queued again.
@@ -368,19 +375,18 @@ class Scheduler:
         Where it cannot be told which call it was, each is tried again by itself: the one that ends a
         worker once more, with no other call to blame, is the one.
         """
-        culprit = worker.running_call()
+        blamed = suspects(worker)
         held = list(worker.in_flight.values())
         worker.in_flight.clear()
-        known = any(pending.call.id == culprit for pending in held)
         for pending in reversed(held):
             if not pending.wanted:
                 self._pool.discard(pending.call.id)
                 pending.let_go(KILLED if worker.kill_reason else reason)
                 continue
-            if not known:
+            guilty = blamed == {pending.call.id} or pending.stream is not None
+            if not guilty and (not blamed or pending.call.id in blamed):
                 pending.call.alone = True
                 pending.attempts += len(held) == 1
-            guilty = pending.call.id == culprit or pending.stream is not None
             if guilty or pending.attempts >= MAX_ATTEMPTS or not retry:
                 self._fail(pending, reason, worker.told)
             else:
@@ -391,8 +397,3 @@ class Scheduler:
         detail = "the worker ended while it ran this prediction" + (told and f": {told}")
         failure = f"{self.name}: the worker ended ({reason})"
         self._finish(pending, Answer(pending.call.id, 500, problem=True, detail=detail, failure=failure))
-
-
-def _holds_alone(worker: Worker) -> bool:
-    """True if the worker has a call that nothing may share it with."""
-    return next(iter(worker.in_flight.values())).call.alone

@@ -25,7 +25,15 @@ from modelport.engine.ports import JobOwner
 from modelport.engine.processes import ending, kill_group, kill_marked
 from modelport.engine.starting import command, plain_options
 from modelport.variables import WORKER_MARK
-from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, STOP_FLAG, RunningCall
+from modelport.worker.cancellation import (
+    CALL_NUMBER,
+    CANCEL_SIGNAL,
+    HEARD,
+    MARKER_BYTES,
+    STOP_FLAG,
+    RunningCall,
+    shown_calls,
+)
 from modelport.worker.frames import READ_BYTES, Failed, FrameBuffer, FrameError, Kind, Load, decode, encode
 
 FIRST_ASK = int(Kind.ASK)
@@ -70,6 +78,7 @@ class Worker(asyncio.Protocol):
         self.ready_at = 0.0
         self.lost = False
         self.retiring = False  # it gets no more calls, and its successor has been started
+        self.hung = 0  # the call for which it is killed
         self.kill_reason = ""
         self.told = ""  # why it was killed, if that is for clients, too
         self.failed_at = ""  # where in the model's own code loading failed, as a traceback
@@ -78,13 +87,14 @@ class Worker(asyncio.Protocol):
         self._broken = False  # nothing is read after a broken frame
         self._process: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
-        self._marker: Any = bytearray(64)
+        self._marker: Any = bytearray(MARKER_BYTES)
         self._control: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
         self._channel: socket.socket | None = None
         self._held_back = False
         self.printed: OutputPipe | None = None
         self._cancelled: set[int] = set()
+        self._cancellations = 0  # cancellations
         self.settled = asyncio.Event()  # ready or lost
         self._ended = asyncio.Event()
 
@@ -116,8 +126,8 @@ class Worker(asyncio.Protocol):
         marker_fd = os.memfd_create("modelport-running-call")
         read_end, write_end = os.pipe()
         try:
-            os.ftruncate(marker_fd, 64)
-            self._marker = mmap.mmap(marker_fd, 64)
+            os.ftruncate(marker_fd, MARKER_BYTES)
+            self._marker = mmap.mmap(marker_fd, MARKER_BYTES)
             self.temp.mkdir(mode=0o700, parents=True, exist_ok=True)
             own = {WORKER_MARK: self.mark, "TMPDIR": str(self.temp), "PYTHONUNBUFFERED": "1"}
             fds = (channel.fileno(), control_theirs.fileno(), marker_fd)
@@ -234,23 +244,37 @@ class Worker(asyncio.Protocol):
 
     # -- end ---------------------------------------------------------------------------------------
 
-    def cancel(self, call_id: int) -> None:
-        """Ask the worker to stop this call."""
+    def cancel(self, call_id: int) -> int:
+        """Ask the worker to stop this call; returns which cancellation of it this is, 0 if it cannot hear."""
         if self._asks is not None:
             self._asks.give_up(call_id)
         if self.in_thread:
             self._cancelled.add(call_id)
         if self._control is None or self.lost:
-            return
-        with contextlib.suppress(OSError):
+            return 0
+        try:
             self._control.send(CALL_NUMBER.pack(call_id))
+        except OSError:
+            return 0
+        self._cancellations += 1
+        with contextlib.suppress(OSError):
             os.kill(self.pid, CANCEL_SIGNAL)
+        return self._cancellations
+
+    def has_heard(self, cancellation: int) -> bool:
+        """Whether its main thread has read so many cancellations."""
+        return _number(self._marker, HEARD) >= cancellation
 
     def let_go(self, call_id: int) -> None:
         """The worker has this call no longer."""
         self.in_flight.pop(call_id, None)  # a job is none of them
         if self._asks is not None:
             self._asks.end(call_id)
+
+    @property
+    def holds_alone(self) -> bool:
+        """Whether it has a call that nothing may share it with, and so no other."""
+        return bool(self.in_flight) and next(iter(self.in_flight.values())).call.alone
 
     def ask_to_stop(self, asked: bool = True) -> None:
         """Raise the flag that `current_job().cancelled` shows, or lower it before the next job."""
@@ -262,9 +286,14 @@ class Worker(asyncio.Protocol):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGTERM)
 
-    def running_call(self) -> int:
-        """The number of the call whose code runs now; 0 if none does."""
-        return CALL_NUMBER.unpack(bytes(self._marker[0:8]))[0]
+    @property
+    def main_call(self) -> int:
+        """The number of the call whose code runs in its main thread now; 0 if none does."""
+        return _number(self._marker, 0)
+
+    def running_calls(self) -> set[int]:
+        """The numbers of the calls whose code runs now."""
+        return shown_calls(self._marker)
 
     def fail_to_start(self, reason: str) -> None:
         """`start` has raised: tell the owner, at once or when the process has ended that there is."""
@@ -349,8 +378,12 @@ class Worker(asyncio.Protocol):
             self.printed.close()
         await asyncio.to_thread(shutil.rmtree, self.temp, True)
         if isinstance(self._marker, mmap.mmap):
-            self._marker, marker = bytearray(64), self._marker
+            self._marker, marker = bytearray(MARKER_BYTES), self._marker
             marker.close()
+
+
+def _number(marker: Any, place: int) -> int:
+    return CALL_NUMBER.unpack_from(marker, place * CALL_NUMBER.size)[0]
 
 
 def launch_job(owner: JobOwner, load: Load, temp: Path) -> Worker:

@@ -23,26 +23,24 @@ A job's process has one call, which may be a training: its frame ends this runne
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import aclosing
-from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 from modelport.contract.calls import Answer, Call, Chunk
-from modelport.sources.model_loop import END_SECONDS, awaited, event_loop, is_awaitable
+from modelport.sources.model_loop import END_SECONDS, awaited, is_awaitable
 from modelport.worker.answers import shown_arguments
 from modelport.worker.asks import asks_for
-from modelport.worker.cancellation import CANCEL_SIGNAL, RunningCall, Terminated
-from modelport.worker.frames import Acknowledge, FrameError, Kind
+from modelport.worker.cancellation import RunningCall
 from modelport.worker.runners.block_watch import BlockWatch
+from modelport.worker.runners.loop_frames import LoopRunner
 from modelport.worker.streams import (
     Encoded,
     Window,
     is_stream,
     last_of_failed,
 )
-from modelport.worker.world import end_if_forked, handle, nothing
+from modelport.worker.world import end_if_forked
 
 if TYPE_CHECKING:
     from modelport.worker.host import Host
@@ -95,103 +93,40 @@ class AwaitedWindow(Window):
             await self._taken.wait()
 
 
-class ConcurrentRunner:
+class ConcurrentRunner(LoopRunner[AwaitedWindow]):
     """Runs the calls of one model as tasks. `run` it once."""
 
     def __init__(self, host: Host):
-        self._host = host
-        self._running = host.running
-        self._channel = host.channel
-        self._loop = event_loop()
-        self._watch = BlockWatch(self._running)
+        super().__init__(host)
+        self._watch = BlockWatch(self.running)
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._windows: dict[int, AwaitedWindow] = {}
+        self._given_up: set[int] = set()  # of those that run
         self._answers: list[Answer] = []
-        self._rest: list[tuple[int, Any]] = []  # frames that are for the serial runner
-        self._stop = asyncio.Event()  # no more calls come
-        self._is_cut = False  # nobody waits for answers any more
-        self._is_terminated = False
-        self._broken: Exception | None = None  # why nothing more can be read
 
     def run(self) -> list[tuple[int, Any]]:
-        """Answer calls until the server wants no more, or has gone; returns frames that are left to do.
-
-        Raises `Terminated` after SIGTERM, and `FrameError` on a broken stream.
-        """
-        self._loop.run_until_complete(self._serve())
-        if self._is_terminated:
-            raise Terminated
-        if self._broken is not None:
-            raise self._broken
-        return self._rest
-
-    async def _serve(self) -> None:
-        control = self._running.control
-        handle({CANCEL_SIGNAL: nothing, signal.SIGTERM: self._on_terminate})
-        self._loop.add_reader(self._channel.fileno(), self._on_readable)
-        if control is not None:
-            self._loop.add_reader(control.fileno(), self._on_control)
         self._watch.start()
-        self._host.asks.is_attended = True
         try:
-            await self._stop.wait()
-            await self._end_calls()
+            return super().run()
         finally:
-            self._host.asks.is_attended = False
             self._watch.end()
-            self._loop.remove_reader(self._channel.fileno())
-            if control is not None:
-                self._loop.remove_reader(control.fileno())
-            self._running.install()
 
-    async def _end_calls(self) -> None:
+    async def end(self) -> None:
         tasks = list(self._tasks.values())
-        if self._is_cut:
+        if self.is_cut:
             for task in tasks:
                 task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=END_SECONDS if self._is_cut else None)
+            await asyncio.wait(tasks, timeout=END_SECONDS if self.is_cut else None)
         self._flush()
 
-    # -- what comes ----------------------------------------------------------------------------------
-
-    def _on_readable(self) -> None:
-        try:
-            frames = self._channel.receive_ready()
-        except (OSError, FrameError) as error:
-            frames, self._broken = None, error
-        if frames is None:
-            self._loop.remove_reader(self._channel.fileno())  # its end can be read for ever
-            self._is_cut = True
-            self._host.asks.end()
-            self._stop.set()
-            return
-        for number, (kind, message) in enumerate(frames):
-            if kind == Kind.CALLS:
-                for call in cast("list[Call]", message):
-                    self._begin(call)
-            elif kind == Kind.ACKNOWLEDGE:
-                taken: Acknowledge = message
-                window = self._windows.get(taken.id)
-                if window is not None:
-                    window.take(taken.chunks)
-            elif kind == Kind.JOB:
-                self._rest = frames[number:]
-                self._stop.set()
-                return
-            elif kind == Kind.STOP:
-                self._stop.set()
-            else:
-                self._host.asks.take(kind, message)
-
-    def _begin(self, call: Call) -> None:
-        if call.id in self._running.cancelled:
-            self._running.forget([call.id])
+    def begin(self, call: Call) -> None:
+        if call.id in self.running.cancelled:
+            self.running.forget([call.id])
             self._send(Answer(call.id, 499))
             return
         if not self._tasks:
             self._watch.busy()
-        task = self._loop.create_task(self._answer(call))
+        task = self.loop.create_task(self._answer(call))
         self._tasks[call.id] = task
         task.add_done_callback(lambda task: self._done(call.id, task))
 
@@ -199,38 +134,39 @@ class ConcurrentRunner:
         if task.cancelled():  # before it began
             self._send(Answer(call_id, 499))
         del self._tasks[call_id]
+        self._given_up.discard(call_id)
         if not self._tasks:
             self._watch.idle()
 
-    def _on_control(self) -> None:
-        self._running.read_cancelled()
-        for call_id in self._running.cancelled & self._tasks.keys():
+    def give_up(self, call_ids: set[int]) -> None:
+        for call_id in call_ids & self._tasks.keys():
+            self._given_up.add(call_id)
             self._tasks[call_id].cancel()
-            self._running.forget([call_id])
+            self.running.forget([call_id])
 
-    def _on_terminate(self, number: int, frame: FrameType | None) -> None:
-        self._is_terminated = self._is_cut = True
-        self._loop.call_soon_threadsafe(self._stop.set)
+    def _is_given_up(self, call: Call) -> bool:
+        """Whether it was cancelled by us, and not something of the model's that it waited for."""
+        return self.is_cut or call.id in self._given_up
 
     # -- one call ------------------------------------------------------------------------------------
 
     async def _answer(self, call: Call) -> None:
-        host = self._host
+        host = self.host
         try:
             answer = await self._answered(call)
-        except asyncio.CancelledError:
-            answer = Answer(call.id, 499)
+        except asyncio.CancelledError as error:
+            answer = Answer(call.id, 499) if self._is_given_up(call) else host.failed(call, error)
         except BaseException as error:  # the border to the model's code: anything may come
             end_if_forked(host.process, error)
             answer = host.failed(call, error)
         finally:
-            self._running.show(0)
+            self.running.show(0)
         if answer is not None:
             self._send(answer)
 
     async def _answered(self, call: Call) -> Answer | None:
         """The answer; `None` if it was streamed, and has gone out already."""
-        host, running = self._host, self._running
+        host, running = self.host, self.running
         asks_for(call.id)
         running.show(call.id)  # reading its arguments runs code of the model's, too
         bound, operation, _ = host.binding.bound(call)
@@ -253,35 +189,34 @@ class ConcurrentRunner:
 
     def _send(self, answer: Answer) -> None:
         if not self._answers:
-            self._loop.call_soon(self._flush)
+            self.loop.call_soon(self._flush)
         self._answers.append(answer)
 
     def _flush(self) -> None:
         answers, self._answers = self._answers, []
-        if answers and not self._is_cut:
-            self._host.outgoing.answers(answers)
+        if answers and not self.is_cut:
+            self.host.outgoing.answers(answers)
 
     # -- streams -------------------------------------------------------------------------------------
 
     async def _stream(self, call: Call, value: Any, media_type: str, head: str) -> None:
-        host = self._host
+        host = self.host
         host.outgoing.answers([Answer(call.id, content_type=head, stream=True)])
-        self._windows[call.id] = window = AwaitedWindow()
+        self.windows[call.id] = window = AwaitedWindow()
         try:
             last = Chunk(call.id, await self._send_pieces(call.id, value, media_type, window), end=True)
-        except asyncio.CancelledError:
-            last = Chunk(call.id, end=True)
         except BaseException as error:  # the model's generator; the client is told in the stream itself
             end_if_forked(host.process, error)
-            last = last_of_failed(call.id, error, media_type)
+            given_up = isinstance(error, asyncio.CancelledError) and self._is_given_up(call)
+            last = Chunk(call.id, end=True) if given_up else last_of_failed(call.id, error, media_type)
         finally:
-            del self._windows[call.id]
-        if not self._is_cut:
+            del self.windows[call.id]
+        if not self.is_cut:
             host.outgoing.chunk(last)
 
     async def _send_pieces(self, call_id: int, value: Any, media_type: str, window: AwaitedWindow) -> bytes:
         """Send what the model yields; returns what ends the stream."""
-        host = self._host
+        host = self.host
         encoded = Encoded(media_type, host.load.allow_nan)
         async with aclosing(self._pieces(call_id, value)) as pieces:
             async for item in pieces:
@@ -294,7 +229,7 @@ class ConcurrentRunner:
 
     async def _pieces(self, call_id: int, value: Any) -> AsyncGenerator[Any]:
         """The items of what the model returned, each step of it shown. Closes it, whatever happens."""
-        running = self._running
+        running = self.running
         if isinstance(value, AsyncIterator):
             iterator = cast("AsyncIterator[Any]", value)
             try:

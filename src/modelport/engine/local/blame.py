@@ -1,0 +1,49 @@
+"""Which calls are to blame for a worker that died, and what becomes of one that a call has hung up."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+from modelport.engine.local.worker_process import Worker
+from modelport.engine.pending import Pending
+
+
+class Verdict(enum.Enum):
+    """What is done to a worker whose call did not end when it was given up.
+
+    One that is retired gets no more calls, and is looked at again until those that it has have ended.
+    """
+
+    WAIT = "wait"
+    RETIRE = "retire"
+    KILL = "kill"
+
+
+def verdict_on(worker: Worker, hung: Pending, workers: Sequence[Worker]) -> Verdict:
+    """What is to be done because of a call that was given up, and is there still.
+
+    Only what runs can hang: a call that waits behind others, or in a batch, waits with them. What runs in a
+    thread costs the others nothing but that, unless it keeps all of Python waiting. `workers` are those of
+    the model, of which one may be retired at a time: a successor is one model more in memory.
+    """
+    others = [pending for pending in worker.in_flight.values() if pending.wanted]
+    if worker.retiring and not others:
+        return Verdict.KILL
+    running = worker.running_calls()
+    if hung.call.id not in running:
+        return Verdict.WAIT if running or others else Verdict.KILL
+    if not worker.has_heard(hung.cancellation) or worker.main_call == hung.call.id:
+        return Verdict.KILL  # and nothing else can run
+    goes_on = any(pending.call.id in running or pending.stream is not None for pending in others)
+    may_retire = worker.retiring or not any(other.retiring for other in workers)
+    return Verdict.RETIRE if goes_on and may_retire else Verdict.KILL
+
+
+def suspects(worker: Worker) -> set[int]:
+    """The calls of which one has ended the worker: the one for which it was killed, else those that ran.
+
+    None if nobody can say, as where a batch ran.
+    """
+    ran = {worker.hung} if worker.hung else worker.running_calls()
+    return ran & worker.in_flight.keys()

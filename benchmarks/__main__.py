@@ -5,7 +5,15 @@ from __future__ import annotations
 import argparse
 import platform
 
-from benchmarks import concurrent_measures, job_measures, job_peers, measures, mlup_measures, run_measures
+from benchmarks import (
+    concurrent_measures,
+    job_measures,
+    job_peers,
+    measures,
+    memory_measures,
+    mlup_measures,
+    run_measures,
+)
 from benchmarks.measures import Row
 
 
@@ -21,6 +29,8 @@ def main() -> None:
         "streams": concurrent_measures.streams,
         "generator": concurrent_measures.continuous_batching,
         "mlup": lambda: mlup_measures.predictions(options.seconds),
+        "memory": memory_measures.resident,
+        "waking": memory_measures.waking,
         "upload": measures.upload,
         "idle": lambda: measures.idle_connections(options.seconds),
         "start": measures.start_up,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 SUFFICIENT = 0.7
@@ -11,6 +10,8 @@ MAX_NAMES = 3
 
 def nearest(wrong: str, known: Iterable[str], sufficient: float = SUFFICIENT) -> list[str]:
     """The known names that are near enough to a wrong one to be meant, the nearest first."""
+    import difflib  # with what few are told
+
     return difflib.get_close_matches(wrong, list(known), MAX_NAMES, sufficient)
 
 

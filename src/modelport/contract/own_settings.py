@@ -14,7 +14,6 @@ from typing import Any, cast
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model import Model
 from modelport.contract.nearest import did_you_mean
-from modelport.settings.checking import SettingsError, checked_setting
 
 NAMES = (
     "workers", "devices", "threads", "environment", "queue_size", "timeout", "load_timeout", "memory_limit",
@@ -28,16 +27,24 @@ _host: Callable[[dict[str, Any]], None] | None = None
 
 def own_settings(model: Any) -> dict[str, Any]:
     """What a model, or its class, says of its settings. Raises `ModelLoadError` for what it cannot say."""
-    found: dict[str, Any] = {}
-    for name, value in _given(model).items():
-        try:
-            found[name] = checked_setting(name, value, name)
-        except SettingsError as error:
-            raise ModelLoadError(f"the model says {error}") from None
+    given = _given(model)
+    found = _checked(given) if given else {}
     if found.get("workers") == 0:
         raise ModelLoadError("the model says workers: 0 is too small: it must be 1 or more")
     _check_batches(model)
     return found
+
+
+def _checked(given: dict[str, Any]) -> dict[str, Any]:
+    from modelport.settings.checking import (
+        SettingsError,
+        checked_setting,  # and with it every setting: most models say nothing of theirs
+    )
+
+    try:
+        return {name: checked_setting(name, value, name) for name, value in given.items()}
+    except SettingsError as error:
+        raise ModelLoadError(f"the model says {error}") from None
 
 
 def _given(model: Any) -> dict[str, Any]:

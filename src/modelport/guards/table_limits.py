@@ -8,17 +8,16 @@ from contextvars import ContextVar
 import msgspec
 
 from modelport.guards.errors import TableInvalid
-from modelport.settings import Settings
-from modelport.settings.sizes import MIB
+from modelport.settings.sizes import MIB, TABLE_BYTES, TABLE_CELLS, TABLE_COLUMNS, TABLE_ROWS
 
 
 class TableLimits(msgspec.Struct, frozen=True, array_like=True):
     """The largest table that is taken; 0 for no limit. `size` is in bytes, as sent and unpacked."""
 
-    cells: int = Settings.max_table_cells
-    columns: int = Settings.max_table_columns
-    rows: int = Settings.max_table_rows
-    size: int = Settings.max_table_bytes
+    cells: int = TABLE_CELLS
+    columns: int = TABLE_COLUMNS
+    rows: int = TABLE_ROWS
+    size: int = TABLE_BYTES
 
     def hold(self, rows: int, columns: int) -> bool:
         """Whether a table may have as many rows and columns."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from modelport.settings.declaring import Written, setting, words_of
-from modelport.settings.sizes import MIB
+from modelport.settings.sizes import MIB, TABLE_BYTES, TABLE_CELLS, TABLE_COLUMNS, TABLE_ROWS
 from modelport.settings.values import (
     wrong_database,
     wrong_devices,
@@ -204,10 +204,10 @@ class Settings:
         "bytes of answers that clients have not read yet, all together; the slowest are cut then",
         of="server",
     )
-    max_table_cells: int = setting(10_000_000, "cells of a table, in whatever form it is sent; then 422")
-    max_table_columns: int = setting(100_000, "columns of a table")
-    max_table_rows: int = setting(1_000_000, "rows of a table")
-    max_table_bytes: int = setting(256 * MIB, "bytes of a table as it is sent, and when it is unpacked")
+    max_table_cells: int = setting(TABLE_CELLS, "cells of a table, in whatever form it is sent; then 422")
+    max_table_columns: int = setting(TABLE_COLUMNS, "columns of a table")
+    max_table_rows: int = setting(TABLE_ROWS, "rows of a table")
+    max_table_bytes: int = setting(TABLE_BYTES, "bytes of a table as it is sent, and when it is unpacked")
     max_connections: int = setting(
         1000,
         "connections at a time, but no more than half of the open files that the system allows; then 503",

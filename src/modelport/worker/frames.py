@@ -10,10 +10,10 @@ broken worker: the stream is not read further.
 
 from __future__ import annotations
 
+import mmap
 import socket
 import struct
 import threading
-from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -102,7 +102,7 @@ class Ready(msgspec.Struct, array_like=True):
     signature: Signature
     load_seconds: float
     warm_seconds: float
-    files: Sequence[str] = ()
+    files: list[str] = []
 
 
 class State(msgspec.Struct, array_like=True):
@@ -120,7 +120,7 @@ class Failed(msgspec.Struct, array_like=True):
     message: str
     traceback: str = ""
     own: str = ""
-    files: Sequence[str] = ()
+    files: list[str] = []
 
 
 class Acknowledge(msgspec.Struct, array_like=True):
@@ -269,8 +269,9 @@ class FrameSocket:
         self._buffer = FrameBuffer()
         self._waiting: list[tuple[int, bytes]] = []
         self._sending = threading.Lock()  # a job's own threads report, too
-        # One for all reads: a new one each time would be mapped and unmapped by the system.
-        self._read = memoryview(bytearray(READ_BYTES))
+        # One for all reads: a new one each time would be mapped and unmapped by the system. What no read has
+        # filled of it takes no memory.
+        self._read = memoryview(mmap.mmap(-1, READ_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
     def send(self, kind: Kind, message: Any) -> None:
         frame = encode(kind, message)

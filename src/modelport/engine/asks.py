@@ -37,7 +37,8 @@ from modelport.worker.streams import Window
 log = logging.getLogger("modelport.engine")
 
 GIVEN_UP = 499
-MOST_SECONDS = 1e8  # more is no deadline
+NEVER = 1e8  # more seconds are no deadline
+LAST_SECONDS = 3600.0  # where there is none, that two who wait for each other do not do so for ever
 HEARTBEAT_SECONDS = 3600.0
 
 
@@ -198,11 +199,11 @@ class Asks:
         finally:
             pool.close_stream(pending)
 
-    def _seconds(self, question: _Question) -> float | None:
+    def _seconds(self, question: _Question) -> float:
         """How long the answer may take: what is left to who asks, of a batch to the last of its calls."""
         left = [pending.deadline - self._loop.time() for pending in question.asking if pending.wanted]
-        seconds = min(max(left, default=MOST_SECONDS), question.ask.seconds or MOST_SECONDS)
-        return seconds if seconds < MOST_SECONDS else None
+        seconds = min(max(left, default=NEVER), question.ask.seconds or NEVER)
+        return seconds if seconds < NEVER else LAST_SECONDS
 
     def _tell(self, answer: Answer) -> None:
         if answer.id in self._questions:

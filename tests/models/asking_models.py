@@ -281,6 +281,18 @@ class Chain(modelport.Model):
         return modelport.model("twice").predict(number=waited)
 
 
+class HopesTogether(Hopes):
+    """Asks a model that waits, several calls in threads of one worker."""
+
+    max_concurrency = 8
+
+
+class Together(Plain):
+    """Asks, several calls in threads of one worker."""
+
+    max_concurrency = 8
+
+
 class HopesSoon(modelport.Model):
     """Awaits a model that waits."""
 

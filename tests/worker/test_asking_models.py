@@ -19,6 +19,8 @@ SOURCES = (
     "Follows", "FollowsSoon", "Waits", "Hopes", "HopesSoon", "Trains", "Bulk",
     "Grouped",
     "Relays",
+    "Together",
+    "HopesTogether",
     "Asks8",
     "Early",
     "Forks",
@@ -67,10 +69,10 @@ def test_one_after_the_other_and_several_at_once(ask: Ask) -> None:
 
 
 def test_many_clients_ask_models_that_ask(ask: Ask, at_once: Any) -> None:
-    models = ("plain", "gathers", "threads") * 8
+    models = ("plain", "gathers", "threads", "together") * 6
     answers = [at_once(ask, model, number=number) for number, model in enumerate(models)]
     for number, (model, answer) in enumerate(zip(models, answers, strict=True)):
-        wanted = 4 * number if model == "plain" else [2 * number, 2 * number + 2]
+        wanted = 4 * number if model in ("plain", "together") else [2 * number, 2 * number + 2]
         assert answer.result().json() == wanted
 
 
@@ -152,12 +154,12 @@ def test_the_other_model_has_no_more_time_than_it_is_given(ask: Ask, tmp_path: P
     told(tmp_path, "asked was stopped")
 
 
-@pytest.mark.parametrize("model", ["hopes", "hopessoon"])
+@pytest.mark.parametrize("model", ["hopes", "hopessoon", "hopestogether"])
 def test_who_leaves_ends_what_was_asked_for_him(server: Server, model: str, tmp_path: Path) -> None:
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{server.url}/v2/models/{model}/predict", json={"folder": str(tmp_path)}, timeout=2.0)
     told(tmp_path, "asked was stopped")
-    error = "CallCancelled" if model == "hopes" else "CancelledError"
+    error = "CancelledError" if model == "hopessoon" else "CallCancelled"
     told(tmp_path, f"{error} in who asks")
 
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from modelport.client.fitting import ARROW
 from modelport.client.plain import is_file, json_of
+from modelport.contract.table_forms import ENDINGS, form_of_file
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Body:
     json: bytes | None = None
     fields: dict[str, str | list[str]] = field(default_factory=dict[str, "str | list[str]"])
     files: tuple[tuple[str, Any], ...] = ()
+    rows: Path | None = None  # a file that is the whole of it
+    media_type: str = ""
 
     @property
     def repeatable(self) -> bool:
@@ -35,6 +38,10 @@ class Body:
 
     def options(self, opened: ExitStack) -> dict[str, Any]:
         """It as httpx's arguments; files that are opened for it close with `opened`. Raises `OSError`."""
+        if self.rows is not None:
+            file = opened.enter_context(self.rows.open("rb"))
+            size = str(self.rows.stat().st_size)
+            return {"content": file, "headers": {"content-type": self.media_type, "content-length": size}}
         if not self.files:
             headers = {"content-type": "application/json"} if self.json is not None else {}
             return {"content": self.json, "headers": headers}
@@ -43,6 +50,15 @@ class Body:
             "files": [(name, _part(name, value, opened)) for name, value in self.files],
             "headers": {},
         }
+
+
+def body_of_file(path: str | PathLike[str]) -> Body:
+    """The body that a file of rows is. Raises `ValueError` for a name that does not say what it is."""
+    rows = Path(path)
+    form = form_of_file(rows)
+    if form is None:
+        raise ValueError(f"{rows}: the name of a table ends in one of {', '.join(ENDINGS)}")
+    return Body(rows=rows, media_type=form.media_type)
 
 
 def body_of(arguments: Mapping[str, Any]) -> Body:
@@ -60,7 +76,7 @@ def body_of(arguments: Mapping[str, Any]) -> Body:
     if not files:
         parts = [f"{json.dumps(name)}:{json_of(name, value)}" for name, value in others.items()]
         return Body(json=f"{{{','.join(parts)}}}".encode())
-    fields = {name: _field(name, value) for name, value in others.items() if value is not None}
+    fields = {name: field_of(name, value) for name, value in others.items() if value is not None}
     return Body(fields=fields, files=tuple(files))
 
 
@@ -92,7 +108,7 @@ def _readable(content: Any, opened: ExitStack) -> Any:
     return content
 
 
-def _field(name: str, value: Any) -> str | list[str]:
+def field_of(name: str, value: Any) -> str | list[str]:
     """An argument as form fields: a list of plain values as several, anything deeper as JSON."""
     if isinstance(value, str):
         return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from os import PathLike
 from types import TracebackType
 from typing import Any
 
@@ -102,6 +103,27 @@ class AsyncClient:
         """
         options = JobOptions(accept, idempotency_key, priority, callback_url)
         return await self._submit(model, "predict", given_of(arguments, more), options)
+
+    async def submit_rows(
+        self,
+        model: str | None,
+        path: str | PathLike[str],
+        /,
+        *,
+        idempotency_key: str | None = None,
+        priority: int | None = None,
+        callback_url: str | None = None,
+        **more: Any,
+    ) -> AsyncJob:
+        """Predict each row of a file (CSV, Parquet, Arrow, JSON Lines, by its ending) by one job.
+
+        It is streamed to the server. `more` are the options of batch jobs (`format`, `keep`, `on_error`,
+        `chunk_rows`), and arguments of the model that are the same for all rows. What the job returns counts
+        the rows, and names the artifact that has the answers. Raises `OSError`, and `ValueError` for another
+        ending.
+        """
+        options = JobOptions(None, idempotency_key, priority, callback_url)
+        return self._job(await self._connection.run(self._calls.submit_rows(model, path, more, options)))
 
     async def train(
         self,

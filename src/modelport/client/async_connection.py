@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import anyio
 import httpx
@@ -16,6 +16,15 @@ from modelport.client.following import Following
 from modelport.client.records import Event
 
 T = TypeVar("T")
+
+
+READ_BYTES = 1 << 16
+
+
+async def _read(file: BinaryIO) -> AsyncIterator[bytes]:
+    """The content of a file, read beside the event loop."""
+    while data := await anyio.to_thread.run_sync(file.read, READ_BYTES):
+        yield data
 
 
 class AsyncConnection:
@@ -42,7 +51,10 @@ class AsyncConnection:
             await anyio.sleep(step.seconds)
             return None
         with ExitStack() as opened:
-            request = self.http.build_request(**step.request.options(step.timeout, opened))
+            options = step.request.options(step.timeout, opened)
+            if hasattr(options.get("content"), "read"):
+                options["content"] = _read(options["content"])
+            request = self.http.build_request(**options)
             try:
                 response = await self.http.send(request, stream=True)
                 if not step.request.stream or response.status_code >= 300:

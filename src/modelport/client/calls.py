@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from os import PathLike
 from types import NoneType
 from typing import Any, cast
 from urllib.parse import quote, unquote
@@ -13,7 +14,7 @@ from urllib.parse import quote, unquote
 import httpx
 
 from modelport.client.answers import STREAM_ACCEPT, prediction_of, value_of
-from modelport.client.arguments import body_of
+from modelport.client.arguments import body_of, body_of_file, field_of
 from modelport.client.errors import ArgumentsRefused, JobFailed, ModelFailed, NotFound, RequestRefused
 from modelport.client.exchange import Deadline, Flow, Pause, Request, backoff, exchange
 from modelport.client.fitting import Given, depends, fitted, named
@@ -128,6 +129,17 @@ class Calls:
         if response.status_code == 202:
             return response.json()
         return (yield from self.job(_uuid_of(response, verb)))
+
+    def submit_rows(
+        self, model: str | None, path: str | PathLike[str], given: dict[str, Any], options: JobOptions
+    ) -> Flow[dict[str, Any]]:
+        """Make a batch job of a file of rows; returns the server's JSON of it."""
+        deadline = self.deadline()
+        place = yield from self.model_path(model, deadline)
+        query = {name: field_of(name, value) for name, value in given.items() if value is not None}
+        body = body_of_file(path)
+        request = Request("POST", f"{place}/predict/batch", query, options.headers(), body)
+        return (yield from exchange(request, deadline)).json()
 
     def taken(self, model: str | None, verb: str) -> Flow[Taken]:
         """What a method of a model takes. Raises `NotFound` for a model that there is not."""

@@ -11,7 +11,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -50,7 +50,7 @@ class Request:
 
     method: str
     path: str
-    query: dict[str, str] = field(default_factory=dict[str, str])
+    query: Mapping[str, str | list[str]] = field(default_factory=dict[str, "str | list[str]"])
     headers: dict[str, str] = field(default_factory=dict[str, str])
     body: Body = field(default_factory=Body)
     repeatable: bool = True

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal, cast
 
 State = Literal["queued", "running", "succeeded", "failed", "cancelled", "interrupted"]
-Kind = Literal["train", "validate", "predict"]
+Kind = Literal["train", "validate", "predict", "batch"]
 EventType = Literal["state", "log", "metric", "progress", "artifact", "model", "performance", "environment"]
 ENDED = ("succeeded", "failed", "cancelled", "interrupted")
 TIMES = ("created_at", "started_at", "finished_at")

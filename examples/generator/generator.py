@@ -63,7 +63,7 @@ class Generator(modelport.Model):
         if unknown:
             raise modelport.HTTPError(422, f"No sonnet has the character {unknown[0]!r} of the prompt.")
         order = Order(prompt, length, temperature, secrets.randbits(64) if seed is None else seed)
-        return self._written(order)
+        return self._written(order)  # a generator of its own: what is refused above is answered with a status
 
     async def _written(self, order: Order) -> AsyncIterator[Piece]:
         with self.engine.writing(order) as pieces:

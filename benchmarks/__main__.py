@@ -26,6 +26,7 @@ def main() -> None:
         "throughput": lambda: measures.throughput(options.seconds),
         "batching": lambda: measures.batching(options.seconds),
         "waiting": lambda: concurrent_measures.waiting(options.seconds),
+        "threads": lambda: concurrent_measures.threads(options.seconds),
         "streams": concurrent_measures.streams,
         "generator": concurrent_measures.continuous_batching,
         "mlup": lambda: mlup_measures.predictions(options.seconds),

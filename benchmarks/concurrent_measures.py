@@ -1,4 +1,4 @@
-"""Many calls at once: an async model against FastAPI, many streams against one, an engine and its batches."""
+"""Many calls at once: async against FastAPI, threads, many streams against one, an engine and its batches."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from benchmarks import servers
 from benchmarks.measures import Row
 
 CLIENTS = 64
+THREADS = 8
 STREAMS = 100
 PIECES = 20
 READERS = 16
@@ -26,6 +27,14 @@ def waiting(seconds: float) -> list[Row]:
     ratio = ours / peer
     said = f"{ours:,.0f}/s = {ratio:.2f} of FastAPI on uvicorn ({peer:,.0f}/s)"
     return [Row("64 clients of an async predict that waits 50 ms", said, ">= 0.95", ratio >= 0.95)]
+
+
+def threads(seconds: float) -> list[Row]:
+    """8 clients of a plain function that sleeps 100 ms, in 8 threads of one worker."""
+    with servers.modelport(f"sleepy={servers.MODELS / 'patient.py'}:Sleepy") as (port, _):
+        rate = servers.load(port, servers.request("/v2/models/sleepy/predict", {}), THREADS, seconds)
+    said = f"{rate:,.1f}/s of the {THREADS / 0.1:.0f} that there can be"
+    return [Row("8 clients of time.sleep(0.1) in 8 threads", said, ">= 70/s", rate >= 70)]
 
 
 def streams() -> list[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import modelport
@@ -13,6 +14,16 @@ class Patient(modelport.Model):
 
     async def predict(self, seconds: float = 0.05) -> float:
         await asyncio.sleep(seconds)
+        return seconds
+
+
+class Sleepy(modelport.Model):
+    """Answers after a while, in which a thread of C waits."""
+
+    max_concurrency = 8
+
+    def predict(self, seconds: float = 0.1) -> float:
+        time.sleep(seconds)
         return seconds
 
 

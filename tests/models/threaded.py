@@ -119,6 +119,12 @@ class Streams(modelport.Model):
             happened(f"{name} closed")
 
 
+class OneStream(Streams):
+    """The same, one by one."""
+
+    max_concurrency = 1
+
+
 class Awaits(modelport.Model):
     """A plain function whose result is to be awaited, or yields so, in the event loop of `setup`."""
 

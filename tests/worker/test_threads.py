@@ -14,7 +14,7 @@ import pytest
 from serving import Server, serving
 
 THREADS = 8
-MODELS = ("Meets", "Streams", "Awaits", "AwaitsPieces", "Asks", "Trains", "One", "plain")
+MODELS = ("Meets", "Streams", "OneStream", "Awaits", "AwaitsPieces", "Asks", "Trains", "One", "plain")
 Ask = Callable[..., httpx.Response]
 AtOnce = Callable[..., Future[httpx.Response]]
 
@@ -129,13 +129,14 @@ def test_a_stream_that_fails_says_so_in_itself(ask: Ask) -> None:
     assert ask("streams", pieces=1, fail=True).text == "data: 0\n\nevent: error\ndata: it does not work\n\n"
 
 
-def test_who_does_not_read_holds_up_its_own_stream(server: Server, ask: Ask) -> None:
+@pytest.mark.parametrize("model", ["streams", "onestream"])
+def test_who_does_not_read_holds_up_its_own_stream(server: Server, ask: Ask, model: str) -> None:
     unread = {"name": "unread", "pieces": 2000, "size": 100_000}
     with httpx.Client(base_url=server.url, timeout=60) as client:
-        with client.stream("POST", "/v2/models/streams/predict", json=unread) as answer:
+        with client.stream("POST", f"/v2/models/{model}/predict", json=unread) as answer:
             assert answer.status_code == 200
             assert ask("streams", name="read", pieces=2000).text.count("data: ") == 2000
-    yielded = int(ask("streams", name="unread", tell=True).text.removeprefix("data: "))
+    yielded = int(ask(model, name="unread", tell=True).text.removeprefix("data: "))
     assert 1 <= yielded < 500  # of which the sockets between hold most
 
 

@@ -12,7 +12,7 @@ import pytest
 from serving import Server, serving, wait_until
 
 import modelport
-from modelport.contract.current_worker import usable_cores
+from modelport.contract.current_worker import shares_of, usable_cores
 from modelport.engine.placing import THREADS, placed
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
@@ -138,6 +138,19 @@ def test_a_thread_of_the_server_has_what_that_has() -> None:
         assert "without a process of its own (workers = 0) these mean nothing: threads" in server.log
         here = server.client.post("/v2/models/placed/predict", json={}).json()
         assert (here["model"], here["threads"]) == ("", usable_cores())
+
+
+def test_the_cores_of_a_cgroup_and_of_those_above_it_are_what_it_has_time_for(tmp_path: Path) -> None:
+    second = {"cpu.max": "max 100000", "pod/cpu.max": "250000 100000", "pod/box/cpu.max": "50000 100000"}
+    first = {"cpu,cpuacct/box/cpu.cfs_quota_us": "300000", "cpu,cpuacct/box/cpu.cfs_period_us": "100000"}
+    unbounded = {"cpu,cpuacct/cpu.cfs_quota_us": "-1", "cpu,cpuacct/cpu.cfs_period_us": "100000"}
+    for name, text in {**second, **first, **unbounded}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"{text}\n")
+    assert shares_of("0::/pod/box\n", tmp_path) == [0.5, 2.5]
+    assert shares_of("0::/\n", tmp_path) == []
+    assert shares_of("4:memory:/box\n3:cpu,cpuacct:/box\n1:name=systemd:/\n", tmp_path) == [3.0]
+    assert shares_of("0::/of/the/host\n", tmp_path) == []
 
 
 def test_outside_of_a_worker_there_is_the_cpu_and_every_core() -> None:

@@ -42,17 +42,20 @@ def set_current_worker(worker: CurrentWorker) -> None:
 def usable_cores() -> int:
     """The cores that this process may use: of its affinity, and no more than its cgroup has time for."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([cores, *map(int, _shares())]))
+    return max(1, min([cores, *map(int, shares_of(_text(Path("/proc/self/cgroup")), CGROUPS))]))
 
 
-def _shares() -> list[float]:
-    """How many processors' time the cgroup of this process has, and each of those above it, if bounded."""
+def shares_of(cgroups: str, root: Path) -> list[float]:
+    """How many processors' time these cgroups of a process have, and each of those above them, if bounded.
+
+    `cgroups` is as in /proc/self/cgroup, of either version; they are mounted at `root` (cgroups(7)).
+    """
     found: list[float | None] = []
-    for line in _text(Path("/proc/self/cgroup")).splitlines():
+    for line in cgroups.splitlines():
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        top = CGROUPS / controllers  # the second version has one tree, which has no name
+        top = root / controllers  # the second version has one tree, which has no name
         here = top / path.strip("/")
         found += [_share(folder) for folder in (here, *here.parents) if folder.is_relative_to(top)]
     return [share for share in found if share is not None]

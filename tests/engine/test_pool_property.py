@@ -107,7 +107,7 @@ class Stage:
             patch.setattr(Worker, "send", send)
             patch.setattr(Worker, "cancel", cancel)
             patch.setattr(Worker, "kill", lambda worker, reason: self.played[worker].crash(False))
-            patch.setattr(Worker, "running_call", lambda worker: self.played[worker].running)
+            patch.setattr(Worker, "running_calls", lambda worker: {self.played[worker].running} - {0})
             patch.setattr(Worker, "stop", nothing)
             patch.setattr(Worker, "clean_up", nothing)
             patch.setattr(LocalEngine, "_watch", nothing)  # over processes, of which there are none

@@ -16,7 +16,7 @@ SECRET = "the password is swordfish"
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     options = ("--hide-model-errors", "--allow-private-callbacks", "--callback-ports", "1024-65535")
-    with serving("works=trainable:Works", *options) as running:
+    with serving("works=trainable:Works", "sums=batch_models:Sums", *options) as running:
         yield running
 
 
@@ -88,3 +88,24 @@ def test_what_the_model_says_by_an_http_error_is_meant_for_clients(server: Serve
     job_id = predict(server.client, "refuse", text="no such thing", number=404)
     found = ended(server.client, job_id)
     assert (found["error"], found["status"]) == ("no such thing", 404)
+
+
+def test_the_words_of_rows_that_fail_are_hidden(server: Server) -> None:
+    client = server.client
+    for rows, state, error in (
+        (b"a\n1\n13\n", "succeeded", None),
+        (b"a\n13\n", "failed", "the model failed"),
+    ):
+        answer = client.post(
+            "/v2/models/sums/predict/batch", content=rows, headers={"content-type": "text/csv"}
+        )
+        job_id = answer.json()["id"]
+        found = ended(client, job_id)
+        assert (found["state"], found["error"]) == (state, error)
+        assert log(client, job_id) == []
+        server.wait_for_log(rf"job {job_id}.* failed", 10)
+        if state == "succeeded":
+            assert client.get(f"/v2/jobs/{job_id}/result").json()["errors"][0]["detail"] == "the model failed"
+            content = client.get(f"/v2/jobs/{job_id}/artifacts/predictions.csv").text
+            assert content == "prediction.sum,prediction.note,error\n2.0,,\n,,the model failed\n"
+            server.wait_for_log("ValueError: 13 is unlucky", 10)

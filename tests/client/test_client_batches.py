@@ -37,7 +37,7 @@ def test_a_file_of_rows_becomes_a_file_of_answers(client: Any, tmp_path: Path) -
     answers = pandas.read_csv(saved)
     assert list(answers["id"]) == list(range(100_000))
     assert [n for n, failed in enumerate(answers["error"].notna()) if failed] == [13]
-    assert answers["prediction.sum"][99_999] == 99_999.5
+    assert list(answers["prediction.sum"])[-1] == 99_999.5
 
 
 def test_the_same_key_gives_the_same_job(client: Any, tmp_path: Path) -> None:

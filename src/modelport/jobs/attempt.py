@@ -153,6 +153,8 @@ class JobAttempt(ABC):
     async def _answered(self, answer: Answer) -> Outcome:
         if answer.status >= 400 or answer.problem:
             return self._refused(answer)
+        if answer.failure:  # of single rows of a batch job
+            log.error("job %s: rows have failed:\n%s", self.claim.job.id, answer.failure)
         file = ""
         if answer.path:
             failpoints.reach("result.written")

@@ -19,11 +19,15 @@ FIRST_FAILURES = 100  # of a model that has not answered one row: it is broken, 
 
 
 class Faults:
-    """What becomes of the errors of single rows of a job: the first `traces` have theirs in its log."""
+    """What becomes of the errors of single rows of a job: the first `traces` have theirs in its log.
+
+    Where no client may read them they are `hidden`, for the log of the server.
+    """
 
     def __init__(self, host: Host, traces: int):
         self._host = host
         self._traces = traces
+        self.hidden: list[str] = []
         self._failures = 0
         self._has_answered = False
 
@@ -36,9 +40,12 @@ class Faults:
             self._failures += 1
             if self._failures >= FIRST_FAILURES and not self._has_answered:
                 raise error
-        if answer.failure and not hides and self._traces:
+        if answer.failure and self._traces:
             self._traces -= 1
-            print(answer.failure, file=sys.stderr)
+            if hides:
+                self.hidden.append(answer.failure)
+            else:
+                print(answer.failure, file=sys.stderr)
         return Fault(answer.status, HIDDEN if hides else _said(answer)[:MAX_DETAIL])
 
     def answered(self) -> None:

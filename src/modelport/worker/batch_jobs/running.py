@@ -72,8 +72,9 @@ def run_batch(host: Host, call: Call, reporter: JobReporter, traces: int = MAX_T
     """
     try:
         host.running.start(call.id)
-        result = _run(host, call, reporter, Faults(host, traces))
-        return Answer(call.id, body=msgspec.json.encode(result))
+        faults = Faults(host, traces)
+        result = _run(host, call, reporter, faults)
+        return Answer(call.id, body=msgspec.json.encode(result), failure="\n".join(faults.hidden))
     except CallCancelled:
         return Answer(call.id, 499)
     except Terminated:

@@ -14,6 +14,8 @@ import pytest
 from job_calls import ASYNC, Gate, Held, ended, events, log, reached
 from serving import Server, serving, wait_until
 
+import modelport
+from modelport.jobs import warm_workers
 from modelport.jobs.folders import JobFolders
 
 Submit = Callable[..., str]
@@ -150,6 +152,30 @@ def test_only_a_job_that_keeps_files_has_a_folder(client: httpx.Client, data: Pa
     assert [path.name for path in folders.of(large).iterdir()] == ["result"]
 
 
+@pytest.mark.slow
+def test_what_was_claimed_ahead_waits_again_behind_a_job_that_takes_its_time(
+    server: Server, client: httpx.Client
+) -> None:
+    """Those before it take milliseconds, so that some are claimed before a worker is free for them."""
+    with Gate() as gate:
+        first = submit(client, "warm", do="wait", gate=gate.port)
+        held = gate.arrival()
+        quick = [submit(client, "warm") for _ in range(60)]
+        slow = submit(client, "warm", do="wait", gate=gate.port)
+        late = [submit(client, "warm") for _ in range(30)]
+        held.release()
+        held = gate.arrival()
+
+        def running() -> list[str]:
+            return [one["id"] for one in client.get("/v2/jobs?state=running").json()["jobs"]]
+
+        wait_until(lambda: running() == [slow], lambda: f"{running()}\n{server.log}")
+        held.release()
+        for job_id in (first, *quick, slow, *late):
+            found = ended(client, job_id)
+            assert (found["state"], found["attempt"]) == ("succeeded", 1)
+
+
 @pytest.fixture
 def busy(client: httpx.Client) -> Iterator[Held]:
     """The process of jobs of `many` is at work."""
@@ -197,3 +223,19 @@ def test_one_of_several_is_called_off_before_they_begin(client: httpx.Client, bu
     busy.release()
     assert ended(client, first)["ended_by"] == "before it ran"
     assert result(client, second)["together"] == 1
+
+
+def test_workers_end_when_no_job_comes_and_with_the_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(warm_workers, "IDLE_SECONDS", 0.2)
+    source = str(Path(__file__).parents[1] / "models" / "warm_models.py")
+    with modelport.running(f"warm={source}:Warm", data_dir=str(tmp_path)) as url:
+        with httpx.Client(base_url=url, timeout=30) as client:
+            idle = warm(client)["pid"]
+            wait_until(lambda: not psutil.pid_exists(idle), lambda: f"{idle} lives")
+            monkeypatch.setattr(warm_workers, "IDLE_SECONDS", 600.0)
+            last = warm(client)["pid"]
+            assert last != idle
+            assert psutil.pid_exists(last)
+    assert not psutil.pid_exists(last)

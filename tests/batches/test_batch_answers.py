@@ -61,6 +61,7 @@ def table_of(content: bytes, form: str) -> list[dict[str, Any]]:
     return (parquet.read_table(buffer) if form == "parquet" else ipc.open_file(buffer).read_all()).to_pylist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("media_type", FORMS)
 def test_rows_of_each_form_are_predicted_in_chunks(
     client: httpx.Client, frame: pandas.DataFrame, media_type: str
@@ -96,6 +97,7 @@ def test_answers_have_the_form_that_is_asked_for(client: httpx.Client, form: str
     ]
 
 
+@pytest.mark.slow
 def test_the_form_is_that_of_the_rows_or_by_accept(client: httpx.Client) -> None:
     body = b"a\n1\n"
     assert predicted(client, "sums", body).result["media_type"] == CSV
@@ -122,6 +124,7 @@ def test_types_of_a_column_hold_all_that_it_has(client: httpx.Client) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_each_kind_of_model_gets_its_rows(client: httpx.Client) -> None:
     body = b"".join(b'{"a": %d}\n' % number for number in range(20))
     together = predicted(client, "together", body, LINES).lines
@@ -159,6 +162,7 @@ def test_the_first_row_that_fails_may_end_the_job(client: httpx.Client) -> None:
     assert good.content == b"prediction.sum,prediction.note\n2.0,\n4.0,\n"
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_for_every_row_fails_the_job(client: httpx.Client) -> None:
     for rows in (3, 5000):
         found = predicted(client, "broken", b"a\n" + b"1\n" * rows)
@@ -185,6 +189,7 @@ def test_no_rows_have_no_predictions(client: httpx.Client) -> None:
     assert (blank.result["rows"], blank.content) == (0, b"")
 
 
+@pytest.mark.slow
 def test_the_progress_is_told_chunk_by_chunk(client: httpx.Client, frame: pandas.DataFrame) -> None:
     job_id = begun(client, "tree", as_parquet(frame.drop(columns="id")), PARQUET, "?chunk_rows=5000")
     said = [(e["done"], e["total"]) for e in events(client, job_id) if e["event"] == "progress"]

@@ -6,4 +6,5 @@ PREFIX = "MODELPORT_"
 CONFIG = f"{PREFIX}CONFIG"  # a file of settings
 MODEL_VARIABLE = f"{PREFIX}MODEL"  # settings of single models
 OF_WORKERS = ("TMPDIR", "PYTHONUNBUFFERED")  # each worker has its own
+KEY = f"{PREFIX}KEY"  # what clients say who they are with
 WORKER_MARK = f"{PREFIX}WORKER"  # every descendant of a worker has inherited it

@@ -176,12 +176,15 @@ def _address(scope: Scope) -> Address:
 
 def _is_loopback(server: Address) -> bool:
     """Whether this address of ours can be reached from this machine only. A Unix socket has none."""
-    if server is None:
-        return False
+    return server is not None and is_own_machine(str(server[0]))
+
+
+def is_own_machine(host: str) -> bool:
+    """Whether what listens at this address or name can be reached from this machine only."""
     try:
-        address = ip_address(str(server[0]))
+        address = ip_address(host)
     except ValueError:
-        return server[0] == "localhost"
+        return host == "localhost"
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped.is_loopback
     return address.is_loopback

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,10 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 
-from modelport.api.admission import Admission
+from modelport.api.admission import SAFE_METHODS, Admission
 from modelport.api.answers import Listings
 from modelport.api.batch_routes import BatchRoutes
 from modelport.api.calls import CallHandler
+from modelport.api.credentials import NOBODY, PRINCIPAL, Credentials, check, principal_of
 from modelport.api.dialects import Parts, root_dialect, servers
 from modelport.api.direct import DirectCalls, DirectDialect
 from modelport.api.documents_routes import DocumentRoutes
@@ -26,6 +27,7 @@ from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.table import ENDPOINTS
 from modelport.api.handlers import Handlers
 from modelport.api.health import Health
+from modelport.api.identity_routes import IdentityRoutes
 from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
@@ -33,13 +35,15 @@ from modelport.api.named_models import find_pool
 from modelport.api.near_paths import near_path
 from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
-from modelport.api.routing import EndpointRoute, paths_of_gets_that_run, routes_of
+from modelport.api.routing import EndpointRoute, gets_that_run, open_rows, paths_of, routes_of
 from modelport.api.runs.predictions import RunPredictions
 from modelport.api.runs.run_routes import RunRoutes, problem_of
 from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.taken import Taken
 from modelport.engine.ports import Engine
-from modelport.http.asgi import Receive, Scope, Send, send_problem
+from modelport.http.asgi import Receive, Scope, Send, header, send_problem
+from modelport.identity.principals import AccessScope
+from modelport.identity.service import Identity
 from modelport.jobs.service import JobService
 from modelport.problems import PROBLEM_JSON, Problem, problem_body
 from modelport.runs.errors import RunError
@@ -50,8 +54,17 @@ from modelport.storage.errors import StoreError
 log = logging.getLogger("modelport.api")
 
 
+class Services(NamedTuple):
+    """What an application answers from. It lives elsewhere (`serving.life`), and several may share it."""
+
+    engine: Engine
+    jobs: JobService
+    runs: RunService
+    identity: Identity
+
+
 class Application:
-    """modelport as an ASGI application, over an engine that lives elsewhere (`serving.life`).
+    """modelport as an ASGI application.
 
     `routes` are somebody else's, relative to the base path; they come before those of the same paths here.
     `configurations` has by a dialect's name what a file of the original system says.
@@ -59,23 +72,23 @@ class Application:
 
     def __init__(
         self,
-        engine: Engine,
-        jobs: JobService,
-        runs: RunService,
+        services: Services,
         settings: Settings,
         routes: Sequence[BaseRoute] = (),
         configurations: Mapping[str, Any] | None = None,
     ):
-        self.engine = engine
-        self.runs = runs
-        self.jobs = jobs
+        self.engine, self.jobs, self.runs, identity = services
+        engine, jobs, runs = self.engine, self.jobs, self.runs
         self.settings = settings
         self.base_path = normal_base_path(settings.base_path)
         self.health = Health(engine)
         self._own_routes = list(routes)
         self._calls = CallHandler(engine, settings)
         self.admission = Admission(settings)
-        self._runs_by_get = paths_of_gets_that_run(ENDPOINTS, self.base_path)
+        self._identity = identity
+        self.credentials = Credentials(identity)
+        self._runs_by_get = paths_of(gets_that_run(ENDPOINTS), self.base_path)
+        self._open = paths_of(open_rows(ENDPOINTS, settings), self.base_path)
         self._listings = Listings()
         self._job_routes = JobRoutes(jobs, self._listings, self.base_path)
         self._submission = JobSubmission(engine, jobs, settings, self._calls.memory)
@@ -119,7 +132,7 @@ class Application:
             dialects += dialect.direct()
         # Their own routes may be where a version answers.
         version_of = _of_no_version if self._own_routes else self.runs.versions.ready_pool
-        return DirectCalls(self._calls, self.admission, dialects, version_of)
+        return DirectCalls(self._calls, (self.admission, self.credentials), dialects, version_of)
 
     def _is_replaced(self, path: str) -> bool:
         """True if a route of somebody else takes the predictions at this path."""
@@ -152,7 +165,7 @@ class Application:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         runs_model = scope["method"] == "GET" and self._runs_by_get.fullmatch(scope["path"]) is not None
-        refused = self.admission.refusal(scope, runs_model=runs_model)
+        refused = self.admission.refusal(scope, runs_model=runs_model) or self._unidentified(scope)
         if refused is None:
             await self._admitted(scope, receive, send)
         elif (taken := self._taken(_without_slashes(scope["path"]), scope["method"])) is not None:
@@ -160,10 +173,31 @@ class Application:
         else:
             await send_problem(send, refused, self._request_id())
 
+    def _unidentified(self, scope: Scope) -> Problem | None:
+        """Note who asks; why they may not come in, if nobody knows them and this is not open to all."""
+        try:
+            scope[PRINCIPAL] = self.credentials.identify(scope)
+        except Problem as problem:
+            if not self._is_open(scope):
+                return problem
+            scope[PRINCIPAL] = NOBODY
+        return None
+
+    def _is_open(self, scope: Scope) -> bool:
+        """Whether anybody may ask: for what says so in the table, and what browsers ask before they ask."""
+        if scope["method"] == "OPTIONS" and self.settings.allow_origins:
+            return bool(header(scope, b"access-control-request-method"))
+        return scope["method"] in SAFE_METHODS and self._open.fullmatch(scope["path"]) is not None
+
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = _without_slashes(scope["path"])
         taken = self._taken(path, scope["method"])
         if taken is not None:
+            try:
+                check(principal_of(scope), AccessScope.PREDICT, taken.model)
+            except Problem as problem:
+                await taken.refuse(send, problem)
+                return
             await taken.answer(scope, receive, send)
             return
         await self._cold(scope, receive, send, path)
@@ -203,6 +237,7 @@ class Application:
             jobs=self._job_routes,
             batches=BatchRoutes(self.engine, self._job_answers, self.settings),
             documents=DocumentRoutes(self.engine, self.settings, self.base_path),
+            identity=IdentityRoutes(self._identity, self.base_path),
             root=self._root,
             dialects=self._dialects,
         )

@@ -16,16 +16,19 @@ from typing import NamedTuple
 from modelport.api.admission import OF_PAGES, Admission
 from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
+from modelport.api.credentials import CREDENTIALS, Credentials, as_sent
 from modelport.contract.calls import Answer, Call
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
 from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.cycle import Cycle
 from modelport.http.heads import Head
+from modelport.identity.principals import AccessScope
 
 # Fields that mean something to the server, in every dialect. The first three are read here, a request with
 # another one goes the long way; all other fields mean nothing to it.
 MEANINGFUL = frozenset({b"host", b"content-type", b"accept", b"content-encoding", b"prefer"}) | OF_PAGES
+NO_FIELDS: frozenset[bytes] = frozenset()
 # `/versions/7/predict` after the path of a model; an alias goes the long way.
 VERSION = re.compile(r"(?P<model>.+)/versions/(?P<number>0|[1-9][0-9]{0,8})(?P<rest>/predict/?)")
 VersionOf = Callable[[str, int], Pool | None]
@@ -66,7 +69,7 @@ class DirectCalls:
     def __init__(
         self,
         calls: CallHandler,
-        admission: Admission,
+        door: tuple[Admission, Credentials],
         dialects: Iterable[DirectDialect],
         version_of: VersionOf,
     ):
@@ -74,7 +77,8 @@ class DirectCalls:
         self.request_id = calls.engine.request_id
         settings = calls.settings
         self.memory = calls.memory
-        self._admission = admission
+        self._admission, self._credentials = door
+        self.asks_who = self._credentials.is_asked
         self._version_of = version_of
         limits = (settings.json_max_size, settings.client_max_size, MEMORY_BYTES)
         self._max_body = min(limit for limit in limits if limit)
@@ -103,6 +107,10 @@ class DirectCalls:
             return False
         if plan.host is not None and plan.host not in self._admission.known_hosts(cycle.server):
             return False
+        if self.asks_who:
+            principal = self._credentials.known(plan.credential)
+            if principal is None or not principal.may(AccessScope.PREDICT, plan.name):
+                return False
         pool = way.pool(plan.name) if plan.version is None else self._version_of(plan.name, plan.version)
         if pool is None or pool.reads_headers or pool.takes_base64 or not self.memory.take(size):
             return False
@@ -138,7 +146,8 @@ class DirectCalls:
 class _Plan(NamedTuple):
     """What to do with each request of one head: by which way to ask which model, if it is plain.
 
-    `host` is the value of its `Host`, which must be known.
+    `host` is the value of its `Host`, which must be known; so must be, where it is asked, who sends the
+    `credential`.
     """
 
     way: _Way | None
@@ -147,6 +156,7 @@ class _Plan(NamedTuple):
     content_type: str = ""
     accept: str = ""
     host: bytes | None = None
+    credential: bytes = b""
 
 
 _LONG_WAY = _Plan(None)
@@ -162,12 +172,13 @@ class _Way:
         self.pool = dialect.pool
         self.id_field = dialect.id_field  # looked up with each answer, as are its neighbours
         self.ended = dialect.ended
-        self._fields = MEANINGFUL | dialect.fields
+        self._fields = MEANINGFUL | dialect.fields | (CREDENTIALS if direct.asks_who else NO_FIELDS)
 
     def plan(self, head: Head, name: str, version: int | None) -> _Plan:
         """How a prediction of the model is asked for by this head, if it is plain."""
         content_type = accept = ""
         host: bytes | None = None
+        credential = b""
         for field, value in head.headers:
             if field not in self._fields:
                 continue
@@ -177,10 +188,12 @@ class _Way:
                 accept = value.decode("latin-1")
             elif field == b"host" and host is None:
                 host = value
+            elif field in CREDENTIALS and not credential:
+                credential = as_sent(field, value)
             else:
                 return _LONG_WAY
         way = self if self.dialect.reads(content_type) else None
-        return _Plan(way, name, version, content_type, accept, host)
+        return _Plan(way, name, version, content_type, accept, host, credential)
 
     def submit(self, cycle: Cycle, pool: Pool, plan: _Plan) -> bool:
         """Have the model asked; false if it takes no more."""

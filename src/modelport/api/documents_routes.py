@@ -19,6 +19,7 @@ from modelport.api.documents import STATIC_DIR
 from modelport.api.root.model import RootModel
 from modelport.engine.ports import Engine
 from modelport.settings import Settings
+from modelport.settings.settings import Auth
 
 if TYPE_CHECKING:
     from modelport.api.documents.listing import Served
@@ -63,6 +64,7 @@ class DocumentRoutes:
             root=RootApi(self._root.name, root_dialect(settings).name, settings.is_long_predict),
             stringify_predictions=settings.stringify_predictions,
             version=modelport.__version__,
+            asks_who=settings.auth == Auth.ON,
         )
 
     async def swagger_page(self, request: Request) -> Response:

@@ -9,6 +9,7 @@ from modelport.api.batch_routes import BatchRoutes
 from modelport.api.dialects import DialectServer
 from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.health import Health
+from modelport.api.identity_routes import IdentityRoutes
 from modelport.api.job_routes import JobRoutes
 from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
@@ -28,6 +29,7 @@ class Handlers(NamedTuple):
     jobs: JobRoutes
     batches: BatchRoutes
     documents: DocumentRoutes
+    identity: IdentityRoutes
     root: Root
     dialects: Mapping[type[DialectServer], DialectServer]
 

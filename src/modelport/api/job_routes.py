@@ -10,9 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.answers import Listings, json_response
+from modelport.api.credentials import principal_of
 from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_metrics import MAX_POINTS, metrics_page, metrics_table
 from modelport.api.job_streams import WholeStream, followed_events, followed_log
+from modelport.api.ownership import check_change, is_seen, whose
 from modelport.api.query_values import (
     MAX_CURSOR,
     cursor_in,
@@ -48,15 +50,17 @@ class JobRoutes:
         Raises `Problem` 404.
         """
         job_id = request.path_params["job"]
+        if whose(principal_of(request.scope)) is not None:
+            return (await self.find(request)).id
         if not await self.jobs.store.states([job_id]):
             raise _no_job(job_id)
         return job_id
 
     async def find(self, request: Request) -> Job:
-        """The job that the path names. Raises `Problem` 404."""
+        """The job that the path names. Raises `Problem` 404, also to who may not see it."""
         job_id = request.path_params["job"]
         job = await self.jobs.store.get(job_id)
-        if job is None:
+        if job is None or not is_seen(job, principal_of(request.scope)):
             raise _no_job(job_id)
         return job
 
@@ -65,7 +69,8 @@ class JobRoutes:
         query = request.query_params
         state = one_of(query.get("state"), "state", State)
         kind = one_of(query.get("kind"), "kind", KINDS)
-        fits = Filter(query.get("model"), kind, State(state) if state else None)
+        by = whose(principal_of(request.scope))
+        fits = Filter(query.get("model"), kind, State(state) if state else None, by)
         limit = number_in(query, "limit", 50, 1, MAX_PAGE)
         cursor = cursor_in(query)
 
@@ -83,7 +88,7 @@ class JobRoutes:
 
     async def cancel(self, request: Request) -> Response:
         """`DELETE /v2/jobs/{job}`: ask it to stop. 200 if it has ended, 202 if it has still to end."""
-        await self.find(request)
+        check_change(await self.find(request), principal_of(request.scope))
         job = await self.jobs.cancel(request.path_params["job"])
         if job is None:
             job = await self.find(request)  # it was removed a moment ago: not found
@@ -92,6 +97,7 @@ class JobRoutes:
     async def retry(self, request: Request) -> Response:
         """`POST /v2/jobs/{job}/retry`: queue an interrupted job again."""
         job = await self.find(request)
+        check_change(job, principal_of(request.scope))
         again = await self.jobs.retry(job.id) if job.state is State.INTERRUPTED else None
         if again is None:
             raise Problem(409, f"the job is {job.state}; only an interrupted one can be retried")

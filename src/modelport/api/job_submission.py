@@ -12,6 +12,7 @@ import msgspec
 
 from modelport.api.batch_requests import BATCH_ARGUMENTS, batch_of, source_of
 from modelport.api.bodies import CallHeaders, keep_body, limit_of, read_body
+from modelport.api.credentials import principal_of
 from modelport.api.job_fields import callback_of, idempotency_key, own_arguments, priority_of
 from modelport.contract.calls import Answer, Call, packed
 from modelport.contract.signature import Operation, VerbName
@@ -118,6 +119,7 @@ class JobSubmission:
             arguments, warnings = await self._check(pool, call, form.check_seconds)
             new = NewJob(
                 id=job_id,
+                requested_by=principal_of(scope).id,
                 kind="batch" if call.batch else verb,
                 model=pool.name,
                 model_version=str(pool.signature.metadata.get("version") or ""),

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.answers import json_response
+from modelport.api.credentials import principal_of
 from modelport.api.endpoints.row import ReadBody
 from modelport.api.named_models import find_pool
 from modelport.api.resources.repository import (
@@ -24,6 +25,7 @@ from modelport.api.resources.repository import (
 )
 from modelport.api.runs.run_routes import problem_of
 from modelport.engine.ports import Pool, PoolState
+from modelport.identity.principals import AccessScope
 from modelport.problems import Problem
 from modelport.runs.errors import RunError
 from modelport.runs.repository import Repository
@@ -49,7 +51,8 @@ class RepositoryRoutes:
         """`POST /v2/repository/index`: every model, and each of its versions that is in memory."""
         with _protocol_errors():
             asked = await sent()
-        models = self.repository.engine.pools
+        asks = principal_of(request.scope)
+        models = [name for name in self.repository.engine.pools if asks.may(AccessScope.READ, name)]
         found = [_listed(pool) for model in models for pool in self.repository.pools(model)]
         return json_response([one for one in found if one.state == "READY" or not asked.ready])
 

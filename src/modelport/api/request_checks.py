@@ -8,29 +8,53 @@ clients send what they always sent; a `Warning` header says so. What a model tak
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
+from starlette.responses import Response
 
+from modelport.api.credentials import check, principal_of
 from modelport.api.endpoints.row import Endpoint, Handler
 from modelport.contract.nearest import meant, nearest
 from modelport.contract.unknown_arguments import MAX_NAME, MAX_NAMES, MAX_WARNINGS, SUFFICIENT, warning_value
 from modelport.http.asgi import Message, Receive, Scope, Send, header
+from modelport.identity.principals import AccessScope
 from modelport.problems import Problem
 
 EMPTY_OBJECT = b"{}"
 
 
+class Entry(NamedTuple):
+    """Who may come in: who has `scope`, with the model that the path names or the one `at_root`.
+
+    Whether something is theirs, its handler looks. `note` tells the audit what was done, if there is one.
+    """
+
+    scope: AccessScope
+    at_root: str | None
+    note: Callable[[str, Scope, Response], Awaitable[None]] | None
+
+
 class CheckedEndpoint:
     """The ASGI application of one endpoint: the request is checked by its row, then its handler answers."""
 
-    def __init__(self, endpoint: Endpoint, handler: Handler):
+    def __init__(self, endpoint: Endpoint, handler: Handler, entry: Entry):
         self.endpoint = endpoint
+        self._entry = entry
         self._handler = handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request. Raises `Problem` 422 for a query option that there is not, 400 for a body."""
+        """Answer a request.
+
+        Raises `Problem`: 401 or 403 for who may not ask, 422 for a query option that there is not, 400 for a
+        body.
+        """
         endpoint = self.endpoint
+        entry = self._entry
+        if not endpoint.owned:
+            check(principal_of(scope), entry.scope, scope["path_params"].get("model", entry.at_root))
         unread = [] if endpoint.calls else _unread_options(scope["query_string"], endpoint)
         if unread and not endpoint.is_lenient:
             raise Problem(422, f"{_named(endpoint)}: {'; '.join(unread)}")
@@ -47,6 +71,8 @@ class CheckedEndpoint:
             raise
         for name, value in headers:
             response.headers[name] = value
+        if endpoint.action and entry.note is not None:
+            await entry.note(endpoint.action, scope, response)
         await response(scope, receive, send)
 
 

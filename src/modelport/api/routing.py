@@ -8,17 +8,22 @@ from typing import Any
 
 from starlette.routing import Route, compile_path
 
-from modelport.api.endpoints.row import AccessScope, Endpoint
+from modelport.api.endpoints.pages import PAGES
+from modelport.api.endpoints.row import Endpoint
+from modelport.api.endpoints.table import OF_ROOT
 from modelport.api.handlers import Handlers
-from modelport.api.request_checks import CheckedEndpoint
+from modelport.api.request_checks import CheckedEndpoint, Entry
+from modelport.identity.principals import AccessScope
 from modelport.settings import Settings
 
 
 class EndpointRoute(Route):
     """The route of one row. A GET that runs a model has no HEAD, which Starlette gives to every GET."""
 
-    def __init__(self, endpoint: Endpoint, handlers: Handlers):
-        answering: Any = CheckedEndpoint(endpoint, endpoint.handler(handlers))
+    def __init__(self, endpoint: Endpoint, handlers: Handlers, scope: AccessScope):
+        at_root = handlers.root.model.name if endpoint in OF_ROOT else None
+        entry = Entry(scope, at_root, handlers.identity.note if handlers.identity.is_on else None)
+        answering: Any = CheckedEndpoint(endpoint, endpoint.handler(handlers), entry)
         super().__init__(endpoint.route, answering, methods=[endpoint.method])
         self.row = endpoint
         if endpoint.calls:
@@ -32,12 +37,27 @@ def routes_of(table: Iterable[Endpoint], handlers: Handlers, settings: Settings)
         if not isinstance(row.scope, AccessScope):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError(f"{row.method} {row.path} names no scope: nobody could be let in, or everybody")
         if not row.setting or getattr(settings, row.setting):
-            routes.append(EndpointRoute(row, handlers))
+            routes.append(EndpointRoute(row, handlers, scope_of(row, settings)))
     return routes
 
 
-def paths_of_gets_that_run(table: Iterable[Endpoint], base_path: str) -> re.Pattern[str]:
-    """Matches the paths where a GET runs a model, so that it is no mere reading."""
-    found = [compile_path(row.route)[0].pattern for row in table if row.calls and row.method == "GET"]
+def scope_of(row: Endpoint, settings: Settings) -> AccessScope:
+    """What who asks for this must be allowed to do on this server."""
+    return AccessScope.OPEN if settings.open_documents and row in PAGES else row.scope
+
+
+def open_rows(table: Iterable[Endpoint], settings: Settings) -> list[Endpoint]:
+    """What anybody may ask."""
+    return [row for row in table if scope_of(row, settings) is AccessScope.OPEN]
+
+
+def gets_that_run(table: Iterable[Endpoint]) -> list[Endpoint]:
+    """The GETs that run a model, and so are no mere reading."""
+    return [row for row in table if row.calls and row.method == "GET"]
+
+
+def paths_of(rows: Iterable[Endpoint], base_path: str) -> re.Pattern[str]:
+    """Matches the paths of these."""
+    found = [compile_path(row.route)[0].pattern for row in rows]
     parts = (re.sub(r"\?P<\w+>", "?:", pattern).removeprefix("^").removesuffix("$") for pattern in found)
     return re.compile(f"{re.escape(base_path)}(?:{'|'.join(parts)})/*")

@@ -12,11 +12,13 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
+from modelport.api.admission import is_own_machine
 from modelport.api.app import Application
 from modelport.engine.ports import Engine
 from modelport.http.limits import HttpLimits
 from modelport.http.server import BACKLOG, HttpServer
 from modelport.settings import Settings
+from modelport.settings.checking import SettingsError
 
 log = logging.getLogger("modelport.server")
 
@@ -28,7 +30,17 @@ WRITE_SECONDS = 5  # for the answers to what was still running when the time to 
 
 
 def bind(settings: Settings) -> socket.socket:
-    """A listening socket for the server. Raises `OSError` if the address cannot be had."""
+    """A listening socket for the server.
+
+    Raises `OSError` if the address cannot be had, and `SettingsError` if others could reach it and nobody has
+    said whether they must say who they are.
+    """
+    if settings.auth is None and not is_own_machine(settings.host):
+        raise SettingsError(
+            f"listening on {settings.host} lets others reach this server: say auth on (--auth on), and who "
+            "asks needs a key that `modelport keys create` makes; or auth off (--auth off), and whoever "
+            "reaches the server may predict, train, cancel and promote"
+        )
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -10,7 +10,8 @@ from modelport.problems import Problem
 
 
 class Taken(NamedTuple):
-    """What answers it, and what tells its client that it may not come in."""
+    """What answers it, what tells its client that it may not come in, and the model that it asks, if any."""
 
     answer: Callable[[Scope, Receive, Send], Awaitable[None]]
     refuse: Callable[[Send, Problem], Awaitable[None]]
+    model: str | None

@@ -67,7 +67,7 @@ class FolderJobs:
         with self._errors():
             if self._to_change:
                 self._take_lock()
-            _check_version(path)
+            check_version(path)
             self._open = self._run(JobStore.open(path) if self._to_change else _reading(path))
         return self
 
@@ -178,7 +178,7 @@ class FolderJobs:
             raise click.ClickException(f"{self.data_dir}: {error}") from None
 
 
-def _check_version(path: Path) -> None:
+def check_version(path: Path) -> None:
     """Raise `click.ClickException` unless the tables are those of this version: here nothing is migrated."""
     engine = sqlite_engine(str(path), read_only=True)
     try:

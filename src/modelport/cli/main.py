@@ -18,6 +18,8 @@ COMMANDS = {
     "validate": "modelport.cli.job_command:validate",
     "jobs": "modelport.cli.jobs",
     "runs": "modelport.cli.runs",
+    "keys": "modelport.cli.keys",
+    "audit": "modelport.cli.keys:audit",
     "metadata": "modelport.cli.metadata",
     "check": "modelport.cli.check",
     "config": "modelport.cli.config_command",

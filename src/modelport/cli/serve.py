@@ -19,6 +19,7 @@ from modelport.serving.life import Life
 from modelport.serving.log import set_up_logging
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
+from modelport.settings.settings import Auth
 
 if TYPE_CHECKING:
     from modelport.cli.mlup_config import MlupFile
@@ -46,6 +47,8 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         log.warning("%s: these keys have no meaning here: %s", mlup.path, ", ".join(mlup.unused))
     try:
         sock = bind(settings)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         said = f"cannot listen on {settings.host}:{settings.port}: {reason}{_instead(error)}"
@@ -53,7 +56,7 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         return CANNOT_LISTEN
     host, port = sock.getsockname()[:2]
     url = http_url(host, port) + settings.base_path
-    if settings.host in OPEN_ADDRESSES:
+    if settings.host in OPEN_ADDRESSES and settings.auth != Auth.ON:
         log.warning("listening on every address, and nobody has to say who they are: keep this port private")
 
     def announce() -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import click
 import httpx
 
-from modelport.client.calls import Calls, ModelNotNamed, checked_url
+from modelport.client.calls import Calls, ModelNotNamed, checked_url, with_key
 from modelport.client.errors import ConnectionFailed, PromotionRefused
 from modelport.client.exchange import Flow
 from modelport.client.sync_connection import SyncConnection
@@ -29,7 +29,7 @@ class ServerConnection:
         self.url = url or DEFAULT_URL
         self._hint = hint
         try:
-            http = httpx.Client(base_url=checked_url(self.url))
+            http = httpx.Client(base_url=checked_url(self.url), **with_key({}, None))
         except (ValueError, httpx.InvalidURL) as error:
             raise click.UsageError(f"Invalid value for '--url': {error}") from None
         self.calls = Calls(call_seconds)

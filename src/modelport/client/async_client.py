@@ -11,7 +11,7 @@ import httpx
 
 from modelport.client.async_connection import AsyncConnection
 from modelport.client.async_job import AsyncJob
-from modelport.client.calls import Calls, JobOptions, PredictOptions, checked_url
+from modelport.client.calls import Calls, JobOptions, PredictOptions, checked_url, with_key
 from modelport.client.fitting import Given, given_of
 from modelport.client.records import Kind, State
 from modelport.client.run_calls import RunCalls
@@ -21,15 +21,24 @@ from modelport.client.run_records import OnRegression, Promotion, Run, Version
 class AsyncClient:
     """A client of the server at `url`. Tasks may share it; `aclose` it, or use it in an `async with` block.
 
-    `timeout` are the seconds that a call may take, retries included; `lost_for` the seconds that the server
-    may be away while a job is followed. Other options are those of `httpx.AsyncClient`, such as `headers`,
+    `key` is sent to a server that asks who one is; by default it is that in MODELPORT_KEY. `timeout` are the
+    seconds that a call may take, retries included; `lost_for` the seconds that the server may be away while a
+    job is followed. Other options are those of `httpx.AsyncClient`, such as `headers`,
     `verify` or `proxy`. Raises `ValueError` for a `url` that is none.
     """
 
-    def __init__(self, url: str, *, timeout: float | None = 300.0, lost_for: float = 300.0, **options: Any):
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        timeout: float | None = 300.0,
+        lost_for: float = 300.0,
+        **options: Any,
+    ):
         self._calls = Calls(timeout)
         self._runs = RunCalls(self._calls)
-        http = httpx.AsyncClient(base_url=checked_url(url), **options)
+        http = httpx.AsyncClient(base_url=checked_url(url), **with_key(options, key))
         self._connection = AsyncConnection(http, self._calls, lost_for)
 
     async def models(self) -> list[dict[str, Any]]:

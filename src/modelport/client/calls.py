@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ from modelport.client.exchange import Deadline, Flow, Pause, Request, backoff, e
 from modelport.client.fitting import Given, depends, fitted, named
 from modelport.client.records import JobRecord
 from modelport.client.taken import Taken, taken_of
+from modelport.variables import KEY
 
 PAGE = "100"
 LOADING = ("waiting", "loading", "warming")
@@ -72,6 +74,21 @@ def checked_url(url: str) -> str:
     if not url.startswith(("http://", "https://")) or not httpx.URL(url).host:
         raise ValueError(f"{url!r} is no address of a server; write http://… or https://…")
     return url.rstrip("/")
+
+
+def with_key(options: dict[str, Any], key: str | None) -> dict[str, Any]:
+    """Options of httpx with which requests say who asks, if there is a key: this, or that in MODELPORT_KEY.
+
+    An Authorization header among the options goes before it. Raises `ValueError` for what is no key.
+    """
+    key = os.environ.get(KEY) if key is None else key
+    if not key:
+        return options
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ValueError("the key is no key: it holds what no header can carry")
+    headers = httpx.Headers(options.get("headers"))
+    headers.setdefault("authorization", f"Bearer {key}")
+    return options | {"headers": headers}
 
 
 class Calls:

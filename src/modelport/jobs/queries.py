@@ -28,6 +28,7 @@ class Filter:
     model: str | None = None
     kind: str | None = None
     state: State | None = None
+    requested_by: str | None = None
 
 
 _BY_ID = select(*WHOLE).where(jobs.c.id == bindparam("job_id"))
@@ -80,6 +81,8 @@ def numbers_of(fits: Filter, cursor: int | None, limit: int) -> Select[tuple[int
     """
     model, kind, state = fits.model, fits.kind, fits.state
     below = [] if cursor is None else [jobs.c.number < cursor]
+    if fits.requested_by is not None:
+        return _of_one(fits, below).order_by(jobs.c.number.desc()).limit(limit)
     if model is None and kind is None and state is None:
         return select(jobs.c.number).where(*below).order_by(jobs.c.number.desc()).limit(limit)
     walks: list[Select[tuple[int]]] = []
@@ -94,6 +97,16 @@ def numbers_of(fits: Filter, cursor: int | None, limit: int) -> Select[tuple[int
             walks.append(select(inner.c.number))
     together = union_all(*walks).subquery()
     return select(together.c.number).order_by(together.c.number.desc()).limit(limit)
+
+
+def _of_one(fits: Filter, below: Sequence[ColumnElement[bool]]) -> Select[tuple[int]]:
+    """Numbers of the jobs that one has asked for: a walk along the index of those, over what does not fit."""
+    query = select(jobs.c.number).where(jobs.c.requested_by == fits.requested_by, *below)
+    query = query.where(text("requested_by <> ''"))
+    for column, wanted in ((jobs.c.model, fits.model), (jobs.c.kind, fits.kind), (jobs.c.state, fits.state)):
+        if wanted is not None:
+            query = query.where(column == str(wanted))
+    return query
 
 
 def count(connection: Connection, fits: Filter, at_most: int) -> int:

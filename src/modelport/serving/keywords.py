@@ -35,6 +35,8 @@ class AppSettings(TypedDict, total=False):
     format: str | None
     default_model: str | None
     base_path: str
+    auth: str | None
+    open_documents: bool
     workers: int
     devices: list[str]
     threads: int

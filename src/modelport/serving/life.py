@@ -21,8 +21,9 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
-from modelport.api.app import Application
+from modelport.api.app import Application, Services
 from modelport.engine.local import make_engine
+from modelport.identity.service import Identity
 from modelport.jobs.service import JobService
 from modelport.runs.recording import record_run
 from modelport.runs.service import RunService
@@ -48,6 +49,7 @@ class Life:
         self.storage = Storage(settings)
         self.jobs = JobService(self.engine, self.storage, settings, when_trained=record_run)
         self.runs = RunService(self.engine, self.storage, self.jobs.folders, settings)
+        self.identity = Identity(self.storage, settings)
         self._configurations = configurations
         self._calls_end: asyncio.Task[None] | None = None
         self._jobs_end: asyncio.Task[None] | None = None
@@ -56,7 +58,10 @@ class Life:
     def application(self, settings: Settings | None = None, routes: Sequence[BaseRoute] = ()) -> Application:
         """The application over what lives here; where it is mounted, settings of that place."""
         return Application(
-            self.engine, self.jobs, self.runs, settings or self.settings, routes, self._configurations
+            Services(self.engine, self.jobs, self.runs, self.identity),
+            settings or self.settings,
+            routes,
+            self._configurations,
         )
 
     async def start(self) -> None:
@@ -70,6 +75,7 @@ class Life:
         if not self.runs.may_have_versions():
             self.engine.begin()  # which need not wait for the store
         await self._open_storage()
+        self.identity.begin()
         await self.runs.own_names()
         self.jobs.begin()
         self.runs.start()
@@ -108,6 +114,7 @@ class Life:
         """Stop everything and remove every file; `drain` first where there is time. `at_once` asks nobody."""
         await self.runs.stop()
         await self.jobs.stop(at_once=at_once)
+        await self.identity.stop()
         await self.storage.close()
         await self.jobs.leave()
         if self._calls_end is not None and not self._gave_up:

@@ -49,6 +49,13 @@ class OnRegression(StrEnum):
     WARN = "warn"
 
 
+class Auth(StrEnum):
+    """Whether who asks must say who they are."""
+
+    OFF = "off"
+    ON = "on"
+
+
 class LogLevel(StrEnum):
     """How much the log says."""
 
@@ -102,6 +109,14 @@ class Settings:
         5000, "port to listen on; 0 takes a free one", most=65535, also="listen_port", of="server"
     )
     base_path: str = setting("", "path under which everything is served", wrong=wrong_path)
+    auth: str | None = setting(
+        None,
+        "on: who asks needs a key (modelport keys); off: whoever reaches the server may use it, which must "
+        "be said aloud to listen elsewhere than on this machine",
+        choices=words_of(Auth),
+        normal=str.lower,
+    )
+    open_documents: bool = setting(False, "with auth on: show the API documents to anybody")
 
     workers: int = setting(
         1,

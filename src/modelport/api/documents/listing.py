@@ -13,16 +13,19 @@ from modelport.api.documents.resource import ARGUMENT_RULES, Answer, Resource
 from modelport.api.documents.resources import (
     CONNECTION,
     DESCRIPTION,
+    ERRORS,
+    FORBIDDEN,
     FOREIGN_NAME,
-    FOREIGN_PAGE,
     TITLE,
+    UNKNOWN,
+    ErrorAnswer,
     fixed_schemas,
 )
 from modelport.api.documents.root import RootApi, get_predict_answers, predict_answers, run_predict_answers
 from modelport.api.documents.schemas import Schema
 from modelport.api.endpoints.models import MODEL
 from modelport.api.endpoints.root import PREDICT_ROOT, TAG
-from modelport.api.endpoints.row import Endpoint
+from modelport.api.endpoints.row import AccessScope, Endpoint
 from modelport.api.endpoints.statuses import BORDER, CALLED, SWITCHED_OFF
 from modelport.api.endpoints.table import ENDPOINTS, OF_ROOT
 from modelport.api.resources.described import name_of
@@ -39,7 +42,8 @@ class Served(NamedTuple):
     """What a server says of itself in its documents, beside its models.
 
     `predict` and `train` are false where the endpoints are disabled and answer 402. `root` is the one-model
-    API; `stringify_predictions` says that unwrapped answers are sent as strings.
+    API; `stringify_predictions` says that unwrapped answers are sent as strings, `asks_who` that who asks
+    needs a key.
     """
 
     base_path: str = ""
@@ -48,6 +52,7 @@ class Served(NamedTuple):
     root: RootApi | None = None
     stringify_predictions: bool = False
     version: str = "0"
+    asks_who: bool = False
 
     @property
     def base(self) -> str:
@@ -58,6 +63,10 @@ class Served(NamedTuple):
         """The schemas of what is no model's."""
         of_root = self.root.spoken.schemas(listed) if self.root is not None else {}
         return fixed_schemas(stringify=self.stringify_predictions) | of_root
+
+    def errors(self) -> list[ErrorAnswer]:
+        """Every error that this server has a name for."""
+        return [error for error in ERRORS.values() if self.asks_who or error.status != UNKNOWN]
 
     def info(self) -> dict[str, str]:
         """Title, version and description."""
@@ -182,12 +191,14 @@ def _resource(row: Endpoint, served: Served) -> Resource:
         body=name_of(row.body) if row.body else None,
         needs_body=row.needs_body,
         texts=row.answers[200].others if 200 in row.answers else (),
+        needs_key=served.asks_who and row.scope is not AccessScope.OPEN,
     )
 
 
 def _admission(resource: Resource) -> tuple[int, ...]:
     """The errors of requests that may not come in, but those that the resource answers in its own shape."""
-    errors = (FOREIGN_NAME,) if resource.method == "get" else (FOREIGN_PAGE, FOREIGN_NAME)
+    errors = (FOREIGN_NAME,) if resource.method == "get" else (FORBIDDEN, FOREIGN_NAME)
+    errors += (UNKNOWN, FORBIDDEN) if resource.needs_key else ()
     return tuple(error for error in errors if error not in resource.answers)
 
 

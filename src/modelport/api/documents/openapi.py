@@ -30,6 +30,10 @@ TABLE_FILE: Schema = {
     "description": "A table: CSV, Parquet or Arrow. As text: CSV or JSON.",
 }
 EVENTS = "text/event-stream"
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key: mpk_…"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 
 
 def openapi_document(signatures: Sequence[Signature], served: Served) -> dict[str, Any]:
@@ -52,7 +56,8 @@ def openapi_document(signatures: Sequence[Signature], served: Served) -> dict[st
         "paths": paths,
         "components": {
             "schemas": dict(sorted(definitions.schemas.items())),
-            "responses": {error.name: _error(error) for error in ERRORS.values()},
+            "responses": {error.name: _error(error) for error in served.errors()},
+            **({"securitySchemes": SECURITY_SCHEMES} if served.asks_who else {}),
         },
         "tags": described_tags(resource.tag for resource in listed),
     }
@@ -113,6 +118,8 @@ def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
     if not result["parameters"]:
         del result["parameters"]
     result["responses"] = responses
+    if resource.needs_key:
+        result["security"] = [{name: []} for name in SECURITY_SCHEMES]
     return result
 
 

@@ -25,7 +25,8 @@ class Resource(NamedTuple):
     are asked for, and its answer is given with 200 if `succeeds`. `plain` are the server's own parameters,
     `body` the name of the schema of a JSON body that is no model's. `may_be_job` is set where a header of
     the request turns the call into a job. `texts` are the media types of other forms
-    of its 200. The body is a file of the media types `file_types`, if there are any.
+    of its 200. The body is a file of the media types `file_types`, if there are any. With `needs_key` it
+    answers who has a key.
     """
 
     path: str
@@ -45,3 +46,4 @@ class Resource(NamedTuple):
     may_be_job: bool = False
     texts: Sequence[str] = ()
     file_types: Sequence[str] = ()
+    needs_key: bool = False

@@ -21,6 +21,7 @@ TAGS = {
     "model versions": "The versions of models, and which of them is live",
     "repository": "Which models are in memory",
     "jobs": "Long work, and what has become of it",
+    "identity": "Keys: who may come in, and what was done by whom",
     "health": "Whether the server and its models can answer",
     "versions": "Which versions of the API there are",
     "debug": "What the models have printed",
@@ -42,8 +43,14 @@ ERRORS = {
     error.status: error
     for error in (
         ErrorAnswer(400, "BadRequest", "The request cannot be read: malformed HTTP, JSON or multipart."),
+        ErrorAnswer(
+            401,
+            "Unauthorized",
+            "It is not known who asks: send a key.",
+            {"WWW-Authenticate": ("How to say who one is.", {"type": "string"})},
+        ),
         ErrorAnswer(402, "EndpointDisabled", "This endpoint is disabled on this server."),
-        ErrorAnswer(403, "ForeignOrigin", "A web page of another origin calls, which may not."),
+        ErrorAnswer(403, "Forbidden", "Who asks, or the web page by which they do, may not."),
         ErrorAnswer(404, "NotFound", "There is no such resource."),
         ErrorAnswer(
             405,
@@ -89,7 +96,7 @@ ERRORS = {
 # What any connection may be answered, before it is known what is asked for: always a problem. A client that
 # does not speak HTTP/1.1 (505) reads no document.
 CONNECTION = (400, 405, 408, 414, 417, 429, 431, 500, 503)
-FOREIGN_NAME, FOREIGN_PAGE = 421, 403  # the second only for what may change something
+UNKNOWN, FORBIDDEN, FOREIGN_NAME = 401, 403, 421
 
 
 def fixed_schemas(*, stringify: bool) -> dict[str, Schema]:

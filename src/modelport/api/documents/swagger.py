@@ -27,6 +27,11 @@ from modelport.contract.signature import JSON, Argument, Operation, Signature
 from modelport.problems import PROBLEM_JSON
 
 PREFIX = "#/definitions/"
+# Swagger 2.0 has no scheme of bearers: what stands in the field is `Bearer mpk_…`.
+SECURITY_DEFINITIONS = {
+    "bearer": {"type": "apiKey", "in": "header", "name": "Authorization"},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 MODEL_ANSWER = "ModelPredictionResponse"
 MAX_ITEMS_DEPTH = 8
 PARAMETER_KEYS = frozenset(
@@ -63,7 +68,8 @@ def swagger_document(signatures: Sequence[Signature], served: Served) -> dict[st
         "info": served.info(),
         "paths": paths,
         "definitions": dict(sorted(definitions.schemas.items())),
-        "responses": {error.name: _error(error) for error in ERRORS.values()},
+        "responses": {error.name: _error(error) for error in served.errors()},
+        **({"securityDefinitions": SECURITY_DEFINITIONS} if served.asks_who else {}),
         "tags": described_tags(resource.tag for resource in listed),
     }
 
@@ -144,6 +150,8 @@ def _operation(resource: Resource, scope: Scope, answers: dict[str, str]) -> dic
     for status in resource.errors:
         responses.setdefault(str(status), {"$ref": f"#/responses/{ERRORS[status].name}"})
     result["responses"] = responses
+    if resource.needs_key:
+        result["security"] = [{name: []} for name in SECURITY_DEFINITIONS]
     return result
 
 

@@ -28,13 +28,13 @@ REPOSITORY = (
         with_body(UnloadRequest, lambda on: on.repository.unload, optional=True), AccessScope.ADMIN,
         TAG, "unload_model", "Let a model's calls end, then end its workers, which gives their memory back",
         {200: data("The model, without workers", RepositoryModel)}, (*FOUND, *SENT, 409, 503),
-        parameters=(of.MODEL,),
+        parameters=(of.MODEL,), action="models.unload",
     ),
     Endpoint(
         "POST", f"{MODEL}/load",
         with_body(LoadRequest, lambda on: on.repository.load, optional=True), AccessScope.ADMIN,
         TAG, "load_model", "Load a model that is unloaded or has failed, and wait until it answers",
         {200: data("The model, which answers", RepositoryModel)}, (*FOUND, *SENT, 503),
-        parameters=(of.MODEL,),
+        parameters=(of.MODEL,), action="models.load",
     ),
 )  # fmt: skip

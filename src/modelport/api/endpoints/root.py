@@ -21,6 +21,6 @@ ROOT = (
     Endpoint(
         "GET", "/get-predict/{predict_id}", lambda on: on.root.long.get, AccessScope.PREDICT,
         TAG, "get_predict", "The result of a prediction", errors=FOUND,
-        parameters=(of.PREDICTION,), is_lenient=True,
+        parameters=(of.PREDICTION,), is_lenient=True, owned=True,
     ),
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
@@ -13,6 +12,7 @@ from starlette.responses import Response
 
 from modelport.api.small_bodies import json_body
 from modelport.contract.signature import JSON, VerbName
+from modelport.identity.principals import AccessScope
 
 if TYPE_CHECKING:
     from modelport.api.handlers import Handlers
@@ -20,17 +20,6 @@ if TYPE_CHECKING:
 Handler = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T", bound=msgspec.Struct)
 ReadBody = Callable[[], Awaitable[T]]  # what reads the body of a request, once, when its handler asks
-
-
-class AccessScope(StrEnum):
-    """What somebody must be allowed to do who asks. Who asks whether the server lives needs no leave."""
-
-    OPEN = "open"
-    PREDICT = "predict"
-    TRAIN = "train"
-    READ = "read"
-    PROMOTE = "promote"
-    ADMIN = "admin"
 
 
 class Parameter(NamedTuple):
@@ -98,6 +87,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     the body of a POST, unless that is a file of one of the media types `file_types`. What else is sent is
     refused; with `is_lenient` it is ignored, as the system does that has this endpoint, and the answer says
     so. `setting` names the setting without which it is not there.
+    What is `owned` by who made it, they may use whatever their scopes are; `scope` is what others need.
+    `action` is what the audit calls it, if that is told who has done it.
     """
 
     method: str
@@ -115,6 +106,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     is_lenient: bool = False
     setting: str = ""
     file_types: tuple[str, ...] = ()
+    owned: bool = False
+    action: str = ""
 
     @property
     def route(self) -> str:

@@ -35,6 +35,7 @@ def runs_below(prefix: str, theirs: Callable[[Handlers], RunRoutes]) -> Iterable
         "DELETE", run, lambda on: theirs(on).remove, ADMIN,
         TAG, "remove_run", "Forget a run that nothing serves",
         {204: Answer("It is forgotten")}, (*CHANGED, 409), parameters=(of.RUN,),
+        action="runs.remove",
     )  # fmt: skip
     yield Endpoint(
         "POST", f"{run}/predict", lambda on: theirs(on).predict, PREDICT,

@@ -10,6 +10,7 @@ from itertools import chain
 
 from modelport.api.dialects import servers
 from modelport.api.endpoints.batches import BATCHES
+from modelport.api.endpoints.identity import IDENTITY
 from modelport.api.endpoints.jobs import JOBS
 from modelport.api.endpoints.pages import PAGES
 from modelport.api.endpoints.repository import REPOSITORY
@@ -29,5 +30,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *RUNS,
     *VERSIONS,
     *JOBS,
+    *IDENTITY,
     *PAGES,
 )

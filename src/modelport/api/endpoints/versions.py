@@ -69,16 +69,19 @@ VERSIONS = (
         TAG, "move_alias", "Move an alias; moving live makes the version live, if it passes the checks",
         {200: data("What was done; of live, with what the checks found", ALIAS_MOVED), 409: REFUSED},
         (*CHANGED, *SENT), parameters=(of.NEW_ALIAS,),
+        action="aliases.move",
     ),
     Endpoint(
         "DELETE", ALIAS, lambda on: on.versions.remove, PROMOTE,
         TAG, "remove_alias", "Remove an alias", {204: Answer("It is removed")}, (*CHANGED, 409),
         parameters=(of.ALIAS,),
+        action="aliases.remove",
     ),
     Endpoint(
         "POST", f"{MODEL}/rollback", lambda on: on.versions.roll_back, PROMOTE,
         TAG, "rollback", "Make the version live that was so before",
         {200: data("What was done", Promoted)}, (*CHANGED, 409),
+        action="aliases.rollback",
     ),
     Endpoint(
         "GET", f"{MODEL}/promotions", lambda on: on.versions.promotions, READ,
@@ -94,10 +97,12 @@ VERSIONS = (
         "PUT", TRAFFIC, with_body(TrafficPlan, lambda on: on.versions.spread), PROMOTE,
         TAG, "spread_traffic", "Give versions a share of the calls, or copies of them",
         {200: data("How calls are spread", Traffic)}, (*CHANGED, *SENT),
+        action="traffic.spread",
     ),
     Endpoint(
         "DELETE", TRAFFIC, lambda on: on.versions.spread_no_more, PROMOTE,
         TAG, "end_traffic", "Send all calls to the live version",
         {204: Answer("All calls go to the live version")}, CHANGED,
+        action="traffic.end",
     ),
 )  # fmt: skip

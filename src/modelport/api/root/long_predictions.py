@@ -15,9 +15,11 @@ from starlette.responses import JSONResponse, Response
 
 from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler
+from modelport.api.credentials import principal_of
 from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_submission import JobForm, JobSubmission, NotBound
+from modelport.api.ownership import is_seen
 from modelport.api.root.dialect import HEADER, QUEUE_FULL, TIMED_OUT, RootDialect
 from modelport.engine.ports import Pool
 from modelport.http.asgi import Receive, Scope, Send
@@ -89,7 +91,8 @@ class LongPredictions:
             )
         job_id = _job_id(given)
         job = await self.submission.jobs.store.get(job_id) if job_id else None
-        if job is None or job.kind != "predict" or job.keep_seconds is None:
+        is_one = job is not None and job.kind == "predict" and job.keep_seconds is not None
+        if job is None or not is_one or not is_seen(job, principal_of(request.scope)):
             return self._late(given)  # and none will ever be: nothing is waited for
         if job.state not in ENDED:
             job = await self.answers.wait(job, self.settings.ttl_client_wait + MOMENT)

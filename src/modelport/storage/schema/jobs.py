@@ -70,6 +70,7 @@ Index("jobs_waiting", jobs.c.priority.desc(), jobs.c.number, jobs.c.model, info=
 Index("jobs_running", jobs.c.lease_until, jobs.c.owner, info=where("state = 'running'"))
 Index("jobs_ended", jobs.c.finished_at, info=where("finished_at IS NOT NULL"))
 Index("jobs_kept", jobs.c.finished_at, info=where("keep_seconds IS NOT NULL"))
+Index("jobs_by_requester", jobs.c.requested_by, jobs.c.number, info=where("requested_by <> ''"))
 Index(
     "jobs_once",
     jobs.c.requested_by,

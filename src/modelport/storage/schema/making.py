@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, text
 
-from modelport.storage.schema import jobs, runs
+from modelport.storage.schema import identity, jobs, runs
 from modelport.storage.schema.base import HEAD, WHERE, metadata
 
-__all__ = ["make_tables", "metadata", "runs"]  # runs: `metadata` has its tables once it is imported
+__all__ = ["identity", "make_tables", "metadata", "runs"]  # `metadata` has the tables of what is imported
 
 # Alembic's table, as Alembic makes it: it says which migrations a database needs no more.
 versions = Table(

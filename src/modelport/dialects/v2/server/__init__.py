@@ -54,17 +54,19 @@ def _trainings(verb: VerbName, theirs: Callable[[Handlers], Trainings]) -> Itera
     yield Endpoint(
         "GET", path, lambda on: theirs(on).list, READ,
         TAG, f"{verb}_list", f"List every {noun}",
-        {200: data(f"The newest {noun}s, oldest first", bodies.TRAININGS)}, NOT_IMPLEMENTED, is_lenient=True,
+        {200: data(f"The newest {noun}s, oldest first", bodies.TRAININGS)}, NOT_IMPLEMENTED,
+        is_lenient=True, owned=True,
     )  # fmt: skip
     yield Endpoint(
         "GET", one, lambda on: theirs(on).show, READ,
         TAG, f"{verb}_get", f"How a {noun} is doing", answer, NOT_IMPLEMENTED,
-        parameters=(of.TRAINING,), is_lenient=True,
+        parameters=(of.TRAINING,), is_lenient=True, owned=True,
     )  # fmt: skip
     yield Endpoint(
         "DELETE", one, lambda on: theirs(on).cancel, TRAIN,
         TAG, f"{verb}_delete", f"Cancel a {noun}", answer, NOT_IMPLEMENTED,
-        parameters=(of.TRAINING,), is_lenient=True,
+        parameters=(of.TRAINING,), is_lenient=True, owned=True,
+        action="jobs.cancel",
     )  # fmt: skip
 
 
@@ -147,7 +149,7 @@ class V2Server(DialectServer):
         model = self._predict_paths.get(path)
         if model is None or method != "POST" or not self.parts.calls.settings.predict_endpoint:
             return None
-        return Taken(partial(self.calls.predict_now, model=model), self.calls.refuse)
+        return Taken(partial(self.calls.predict_now, model=model), self.calls.refuse, model)
 
 
 SERVER = V2Server

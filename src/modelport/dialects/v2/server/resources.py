@@ -11,10 +11,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from modelport.api.credentials import principal_of
 from modelport.api.endpoints.models import path_of_model
 from modelport.api.named_models import find_pool
 from modelport.contract.metadata import metadata_body
 from modelport.engine.ports import Engine, Pool, PoolState
+from modelport.identity.principals import AccessScope
 from modelport.settings import Settings
 
 
@@ -45,8 +47,10 @@ class Resources:
         return {"version": "stable", "id": "v2", "links": [link]}
 
     async def models(self, request: Request) -> Response:
-        """`GET /v2/models/`: every model, also those that failed."""
-        return JSONResponse({"models": [self._metadata(pool) for pool in self.engine.pools.values()]})
+        """`GET /v2/models/`: every model that one may read of, also those that failed."""
+        asks = principal_of(request.scope)
+        shown = [pool for pool in self.engine.pools.values() if asks.may(AccessScope.READ, pool.name)]
+        return JSONResponse({"models": [self._metadata(pool) for pool in shown]})
 
     async def model(self, request: Request) -> Response:
         """`GET /v2/models/{model}/`."""

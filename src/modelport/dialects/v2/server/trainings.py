@@ -13,8 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.answers import Listings, json_response
+from modelport.api.credentials import principal_of
 from modelport.api.job_files import GONE
 from modelport.api.named_models import find_pool
+from modelport.api.ownership import check_change, is_seen, whose
 from modelport.contract.signature import VerbName
 from modelport.dialects.v2.server.bodies import training_body
 from modelport.engine.ports import Engine
@@ -47,14 +49,18 @@ class Trainings:
         """
         pool = find_pool(self.engine, request.path_params["model"])
         check_trainings_allowed(self.settings)
+        by = whose(principal_of(request.scope))
         return await self.listings.answer(
-            lambda: self._newest(pool.name), lambda jobs: [training_body(job) for job in reversed(jobs)]
+            lambda: self._newest(pool.name, by), lambda jobs: [training_body(job) for job in reversed(jobs)]
         )
 
-    async def _newest(self, model: str) -> list[Job]:
-        """The newest first; the arguments of all, and the results of those of them that fit, are bounded."""
+    async def _newest(self, model: str, by: str | None) -> list[Job]:
+        """The newest first, those of one alone unless that is `None`.
+
+        The arguments of all, and the results of those of them that fit, are bounded.
+        """
         store = self.jobs.store
-        page = await store.page(Filter(model, self.verb), MAX_LISTED, None, LISTED_BYTES)
+        page = await store.page(Filter(model, self.verb, None, by), MAX_LISTED, None, LISTED_BYTES)
         results = await store.results([job.number for job in page.jobs], LISTED_BYTES)
 
         def whole(job: Job) -> Job:
@@ -75,6 +81,7 @@ class Trainings:
     async def cancel(self, request: Request) -> Response:
         """`DELETE …/train/{uuid}`: ask it to stop; it stays listed."""
         job = await self._find(request)
+        check_change(job, principal_of(request.scope))
         job = await self.jobs.cancel(job.id) or job
         return json_response(training_body(await self._whole(job)))
 
@@ -94,7 +101,8 @@ class Trainings:
         pool = find_pool(self.engine, request.path_params["model"])
         check_trainings_allowed(self.settings)
         job = await self.jobs.store.get(request.path_params["uuid"])
-        if job is None or job.model != pool.name or job.kind != self.verb:
+        is_one = job is not None and job.model == pool.name and job.kind == self.verb
+        if job is None or not is_one or not is_seen(job, principal_of(request.scope)):
             raise Problem(404, f"the model {pool.name!r} has no such {self.verb} job")
         return job
 

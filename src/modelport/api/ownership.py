@@ -1,0 +1,26 @@
+"""Whose jobs they are: who has asked for one sees it and may end it, whatever else they may do.
+
+Others see it who may read everything, and end it who are administrators.
+"""
+
+from __future__ import annotations
+
+from modelport.api.credentials import check
+from modelport.identity.principals import AccessScope, Principal
+from modelport.jobs.records import Job
+
+
+def is_seen(job: Job, by: Principal) -> bool:
+    """Whether this job is there for somebody. To others there is none, as they are told."""
+    return job.requested_by == by.id or by.may_everywhere(AccessScope.READ)
+
+
+def whose(by: Principal) -> str | None:
+    """The one whose jobs alone somebody sees; `None` for who sees all of them."""
+    return None if by.may_everywhere(AccessScope.READ) else by.id
+
+
+def check_change(job: Job, by: Principal) -> None:
+    """Raise `Problem` 403 unless somebody may end this job, or have it run again."""
+    if job.requested_by != by.id:
+        check(by, AccessScope.ADMIN)

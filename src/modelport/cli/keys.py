@@ -1,0 +1,214 @@
+"""The commands `modelport keys …`, and `modelport audit`: who may ask a server, and what was done by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from modelport.cli.loading import interruptible
+from modelport.cli.server_options import ListingGroup, json_option, print_json
+from modelport.identity.principals import GRANTED
+from modelport.settings.checking import SettingsError
+from modelport.settings.reading import load_settings
+from modelport.settings.written import seconds_of
+
+if TYPE_CHECKING:
+    from modelport.cli.keys_store import KeySource
+
+
+def _source(url: str | None, **where: str | None) -> KeySource:
+    from modelport.cli.keys_store import DatabaseKeys, ServerKeys
+
+    given = {name: str(value) for name, value in where.items() if value is not None}
+    if url is not None:
+        if given:
+            raise click.UsageError("--url asks a server, the others open its database: give one of them")
+        return ServerKeys(url)
+    try:
+        return DatabaseKeys(load_settings(given))
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _list(as_json: bool, **where: Any) -> None:
+    with interruptible():
+        found = _source(**where).keys()
+    if as_json:
+        print_json(found)
+    elif not found:
+        click.echo("there are no keys: `modelport keys create` makes one", err=True)
+    else:
+        from modelport.cli.keys_tables import print_keys
+
+        print_keys(found)
+
+
+def _create(
+    name: str, scopes: str, models: str | None, expires: str | None, as_json: bool, **where: Any
+) -> None:
+    asked = {
+        "name": name,
+        "scopes": _words(scopes),
+        "models": None if models is None else _words(models),
+        "expires": expires,
+    }
+    with interruptible():
+        made = _source(**where).create(asked)
+    _show_made(made, as_json)
+
+
+def _revoke(which: str, **where: Any) -> None:
+    with interruptible():
+        key = _source(**where).revoke(which)
+    click.echo(f"the key {key['name']!r} ({key['prefix']}…) is revoked")
+
+
+def _rotate(which: str, grace: str, as_json: bool, **where: Any) -> None:
+    with interruptible():
+        made = _source(**where).rotate(which, grace)
+    _show_made(made, as_json)
+
+
+def _audit(limit: int, as_json: bool, **where: Any) -> None:
+    with interruptible():
+        found = _source(**where).audit(limit)
+    if as_json:
+        print_json(found)
+        return
+    from modelport.cli.keys_tables import print_audit
+
+    print_audit(found)
+
+
+def _show_made(made: dict[str, Any], as_json: bool) -> None:
+    """The key alone on stdout, for programs; what else there is to say goes beside it."""
+    if as_json:
+        print_json(made)
+        return
+    about = made["about"]
+    models = "all models" if about["models"] is None else ", ".join(about["models"])
+    click.echo(f"{about['name']}: {', '.join(about['scopes'])} on {models}; it is shown this once:", err=True)
+    click.echo(made["key"])
+
+
+def _words(text: str) -> list[str]:
+    return [word for part in text.split(",") if (word := part.strip())]
+
+
+def _scopes(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    wrong = [word for word in _words(value) if word not in GRANTED]
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]!r} is none of {', '.join(GRANTED)}")
+    return value
+
+
+def _duration(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        try:
+            seconds_of(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return value
+
+
+def _where() -> list[click.Parameter]:
+    """The options that say whose keys."""
+    return [
+        click.Option(
+            ["url", "--url"],
+            envvar="MODELPORT_URL",
+            metavar="URL",
+            help="ask this server, with an administrator's key in MODELPORT_KEY",
+        ),
+        click.Option(
+            ["data_dir", "--data-dir"],
+            type=click.Path(file_okay=False, path_type=Path),
+            metavar="DIR",
+            help="the data folder [default: the setting data_dir]",
+        ),
+        click.Option(
+            ["database_url", "--database-url"], metavar="URL", help="the PostgreSQL of servers that share one"
+        ),
+    ]
+
+
+def _which() -> click.Argument:
+    return click.Argument(["which"], metavar="KEY")
+
+
+def _command(
+    name: str, callback: Callable[..., None], params: list[click.Parameter], help: str
+) -> click.Command:
+    return click.Command(name, callback=callback, params=[*params, *_where()], help=help)
+
+
+command = ListingGroup(
+    "keys",
+    short_help="Make, list, revoke and replace the keys of a server.",
+    help="The keys of who may ask a server that runs with --auth on. Without a command it lists. A KEY is "
+    "named by its id, its prefix or its name.",
+    commands=[
+        _command("list", _list, [json_option("/v2/keys")], "List keys: never the keys themselves."),
+        _command(
+            "create",
+            _create,
+            [
+                click.Option(["name", "--name"], required=True, help="what it is for"),
+                click.Option(
+                    ["scopes", "--scopes"],
+                    required=True,
+                    callback=_scopes,
+                    metavar="SCOPES",
+                    help=f"what it may do, with commas between: {', '.join(GRANTED)}",
+                ),
+                click.Option(
+                    ["models", "--models"],
+                    metavar="NAMES",
+                    help="the models that it is for, with commas between [default: all]",
+                ),
+                click.Option(
+                    ["expires", "--expires"],
+                    callback=_duration,
+                    metavar="DURATION",
+                    help="how long it can be used, such as 90d [default: for ever]",
+                ),
+                json_option("/v2/keys"),
+            ],
+            "Make a key. It is printed once, and nobody can have it again.",
+        ),
+        _command("revoke", _revoke, [_which()], "Let a key be used no more."),
+        _command(
+            "rotate",
+            _rotate,
+            [
+                _which(),
+                click.Option(
+                    ["grace", "--grace"],
+                    default="24h",
+                    show_default=True,
+                    callback=_duration,
+                    metavar="DURATION",
+                    help="how long the old key can be used still",
+                ),
+                json_option("/v2/keys"),
+            ],
+            "Make a key in the place of another one.",
+        ),
+    ],
+)
+
+audit = _command(
+    "audit",
+    _audit,
+    [
+        click.Option(
+            ["limit", "--limit", "-n"], type=click.IntRange(1, 1000), default=50, show_default=True,
+            help="at most so many",
+        ),
+        json_option("/v2/audit"),
+    ],
+    "Show what was done to keys, versions, runs and jobs, and by whom, the newest first.",
+)  # fmt: skip

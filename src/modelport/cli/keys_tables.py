@@ -1,0 +1,45 @@
+"""Keys, and what was done, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from modelport.cli.tables import console, local_time, safe
+
+
+def print_keys(keys: Sequence[dict[str, Any]]) -> None:
+    """One line for each key."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("id", "key", "name", "scopes", "models", "state", "expires", "last used"):
+        table.add_column(column, no_wrap=column in ("id", "key"), overflow="fold")
+    for key in keys:
+        table.add_row(
+            key["id"],
+            f"{key['prefix']}…",
+            safe(key["name"]),
+            ", ".join(key["scopes"]),
+            "all" if key["models"] is None else safe(", ".join(key["models"])),
+            key["state"],
+            local_time(key["expires_at"]),
+            local_time(key["last_used_at"]),
+        )
+    console().print(table)
+
+
+def print_audit(records: Sequence[dict[str, Any]]) -> None:
+    """One line for each thing that was done."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("at", "who", "what", "to", "with"):
+        table.add_column(column, no_wrap=column == "at", overflow="fold")
+    for record in records:
+        details = ", ".join(
+            f"{name}={value}" for name, value in record["details"].items() if value is not None
+        )
+        who = record["principal"] or "-"
+        table.add_row(
+            local_time(record["at"]), safe(who), record["action"], safe(record["target"]), safe(details)
+        )
+    console().print(table)

@@ -1,0 +1,116 @@
+"""The keys that a server knows: who asks with each of them, by one look-up.
+
+What can go wrong, and what answers it:
+
+- *A key is looked up for each request.* All that can be used are in memory, by their hashes; a credential
+  that was found is remembered as it was sent, so that the hot path neither hashes nor reads. What is
+  remembered is bounded, and forgotten with each change and when a key expires.
+- *A key is revoked on another server.* Each looks every second whether keys have changed, and at once where
+  it was itself that changed them: a revocation holds within two seconds.
+- *The database goes away.* What is known goes on for `MAX_AGE_SECONDS`, since a restart of a database is no
+  reason to refuse everybody; then nobody is let in (503), since nobody knows what was revoked meanwhile. A
+  server that could never read its keys lets nobody in from the start.
+- *Somebody tries keys.* One that is none by its checksum costs no hash; any other costs one hash and one
+  look-up, and no database. They have 256 random bits.
+- *How long a check takes tells of a key.* What is compared is found by its hash: of a digest that says
+  nothing of the key, or of the text by Python's keyed hash, which nobody outside can steer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from time import monotonic, time
+
+from modelport.identity.key_text import hash_of, is_key
+from modelport.identity.keys import CHANGED, Key, KeyStore
+from modelport.identity.principals import Principal
+from modelport.storage.database import Database
+from modelport.storage.errors import StoreError, StoreUnavailable
+
+log = logging.getLogger("modelport.identity")
+
+LOOK_SECONDS = 1.0
+MAX_AGE_SECONDS = 300.0
+USED_SECONDS = 60.0  # how often it is noted which keys were used
+MOST_REMEMBERED = 10_000
+
+
+class KnownKeys:
+    """`run` it while the database is open; before that it knows nobody. `clock` tells the epoch's seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time):
+        self._clock = clock
+        self._keys: dict[bytes, Key] = {}
+        self._stamp: tuple[int, int] | None = None
+        self._read_at: float | None = None
+        self._next_end = float("inf")  # when the first of them expires
+        self._used: dict[str, float] = {}
+        self.remembered: dict[bytes, Principal] = {}  # by the credential as it was sent
+
+    def find(self, text: str, sent: bytes) -> Principal | None:
+        """Who asks with the key `text`, that was `sent` so; `None` for one that cannot be used.
+
+        Raises `StoreUnavailable` if it is not known which keys there are.
+        """
+        if not is_key(text):
+            return None
+        if self._is_old:
+            raise StoreUnavailable("the database cannot say now which keys there are: try again later")
+        key = self._keys.get(hash_of(text))
+        now = self._clock()
+        if key is None or (key.expires_at is not None and key.expires_at <= now):
+            return None
+        if len(self.remembered) < MOST_REMEMBERED:
+            self.remembered[sent] = key.principal
+        self._used[key.id] = now
+        return key.principal
+
+    async def run(self, database: Database) -> None:
+        """Keep to what the database says, until this is cancelled."""
+        store = KeyStore(database)
+        noted = monotonic()
+        async with database.changes.subscribe(CHANGED) as changed:
+            while True:
+                changed.clear()
+                await self._look(store)
+                if self._clock() >= self._next_end or self._is_old:
+                    self._forget()
+                if self._used and monotonic() - noted > USED_SECONDS:
+                    noted = monotonic()
+                    await self._note_used(store)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await changed.wait()
+
+    @property
+    def _is_old(self) -> bool:
+        return self._read_at is None or monotonic() - self._read_at > MAX_AGE_SECONDS
+
+    async def _look(self, store: KeyStore) -> None:
+        try:
+            stamp = await store.stamp()
+            if stamp != self._stamp:
+                self._keys = dict(await store.usable())
+                self._stamp = stamp
+                self._forget()
+            self._read_at = monotonic()
+        except StoreError as error:
+            log.warning("the keys cannot be read now: %s", error)
+
+    def _forget(self) -> None:
+        """Look each credential up anew: what it was found to be may hold no longer."""
+        self.remembered.clear()
+        now = self._clock()
+        ends = [key.expires_at for key in self._keys.values() if key.expires_at is not None]
+        self._next_end = min((end for end in ends if end > now), default=float("inf"))
+
+    async def _note_used(self, store: KeyStore) -> None:
+        used, self._used = self._used, {}
+        self.remembered.clear()  # who goes on asking is found again, and so noted again
+        try:
+            await store.used(used)
+        except StoreError as error:
+            log.warning("it cannot be noted now which keys are used: %s", error)

@@ -1,0 +1,38 @@
+"""The tables of who may come in, and of what was done by whom."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, Index, LargeBinary, Table, Text
+
+from modelport.storage.schema.base import metadata, number
+
+# API keys. Of the key itself there is its SHA-256 alone, and the prefix by which its owner knows it.
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),  # with commas between them, as `models`
+    Column("models", Text),  # null: all
+    Column("created_at", Float(53), nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", Float(53)),  # null: never
+    Column("revoked_at", Float(53)),
+    Column("last_used_at", Float(53)),
+)
+Index("keys_by_name", keys.c.name)
+
+# What was done, by whom: rows are added, and never changed.
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", number, primary_key=True, autoincrement=True),
+    Column("at", Float(53), nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("details", LargeBinary, nullable=False),  # as msgpack
+    sqlite_autoincrement=True,
+)

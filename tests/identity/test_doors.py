@@ -1,0 +1,196 @@
+"""Every way in, with every kind of credential: nothing is open that does not say so."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from serving import MODELS, Server, environment, serving, wait_until
+
+from modelport.api.endpoints.row import Endpoint
+from modelport.api.endpoints.table import ENDPOINTS, OF_ROOT
+from modelport.identity.key_text import new_key
+from modelport.identity.principals import GRANTED, AccessScope
+
+SERVERS: dict[str, tuple[str, ...]] = {
+    "mlup": ("--default-model", "echo"),
+    "long predictions of mlup": ("--default-model", "echo", "--is-long-predict"),
+    "lesson": ("--default-model", "echo", "--envelope", "--base-path", "/base"),
+}
+FILLED = {
+    "model": "echo", "job": "0" * 32, "uuid": "0" * 32, "run_id": "none", "version": "0", "alias": "other",
+    "param": "a", "name": "a", "predict_id": "a", "path": "swagger/page.js", "key": "none",
+}  # fmt: skip
+# Ways in that are no row of their own: paths of nothing, slashes, and methods that there are not.
+BESIDE = (
+    ("GET", "/nowhere"), ("POST", "/predict/"), ("POST", "/v2/models/echo/predict"), ("PATCH", "/v2/jobs"),
+    ("GET", "/v2/models/none/"), ("HEAD", "/v2/models/"), ("OPTIONS", "/v2/jobs"), ("POST", "//v2/keys"),
+    ("POST", "/v2/models/echo/versions/0/predict"), ("GET", "/v2/%6beys"), ("GET", "/v2/health/live/../keys"),
+)  # fmt: skip
+CLOSED = [one for one in ENDPOINTS if one.scope is not AccessScope.OPEN]
+OF_A_MODEL = [one for one in CLOSED if not one.owned and (one in OF_ROOT or "{model}" in one.path)]
+
+
+class Site:
+    """A server that asks who one is, and keys of it."""
+
+    def __init__(self, server: Server, data: Path):
+        self.server = server
+        self.data = data
+        self.expired = self.key("expired", AccessScope.ADMIN, expires="1s")
+        end = time.time() + 1
+        self.keys = {scope: self.key(str(scope), scope) for scope in GRANTED}
+        self.admin = self.keys[AccessScope.ADMIN]
+        self.foreign = self.key("foreign", *GRANTED, models="other")
+        self.revoked = self.key("revoked", AccessScope.ADMIN)
+        self.run("revoke", "revoked")
+        wait_until(lambda: self.status(self.admin) == 200 and time.time() > end, lambda: server.log)
+        wait_until(lambda: self.status(self.revoked) == 401, lambda: server.log)
+
+    def key(self, name: str, *scopes: str, models: str = "", expires: str = "") -> str:
+        """A key that the command makes, while the server runs."""
+        more = [*(["--models", models] if models else []), *(["--expires", expires] if expires else [])]
+        return self.run("create", "--name", name, "--scopes", ",".join(scopes), *more).strip()
+
+    def run(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "modelport", "keys", *arguments, "--data-dir", str(self.data)]
+        done = subprocess.run(
+            command, env=environment(), capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def status(self, key: str) -> int:
+        return self.ask("GET", "/v2/keys", key).status_code
+
+    def ask(self, method: str, path: str, key: str | None = None, **sent: object) -> httpx.Response:
+        headers = {} if key is None else {"authorization": f"Bearer {key}"}
+        if method in ("POST", "PUT") and not sent:
+            sent["json"] = {}
+        return self.server.client.request(method, path, headers=headers, **sent)  # pyright: ignore
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    data = tmp_path_factory.mktemp("data")
+    models = (f"echo={MODELS / 'echoes.py'}:Echo", f"other={MODELS / 'echoes.py'}:Echo")
+    with serving(*models, "--auth", "on", "--data-dir", str(data), *SERVERS[request.param]) as server:
+        yield Site(server, data)
+
+
+def named(endpoint: Endpoint) -> str:
+    return f"{endpoint.method} {endpoint.path}"
+
+
+def path_of(endpoint: Endpoint) -> str:
+    return re.sub(r"{(\w+)(:path)?}", lambda found: FILLED[found[1]], endpoint.path)
+
+
+def is_refused(answer: httpx.Response, status: int) -> bool:
+    """Whether who asks is told that they may not, as RFC 6750 has it, and nothing else."""
+    return answer.status_code == status and answer.headers.get("www-authenticate", "").startswith("Bearer ")
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)
+def test_each_endpoint_takes_those_alone_who_may(site: Site, endpoint: Endpoint) -> None:
+    method, path = endpoint.method, path_of(endpoint)
+    if endpoint.scope is AccessScope.OPEN:
+        for key in (None, "mpk_wrong", site.revoked, site.foreign):
+            assert site.ask(method, path, key).status_code not in (401, 403)
+        return
+    for wrong in (None, "mpk_wrong", new_key(), site.revoked, site.expired, site.admin[:-1], site.admin * 2):
+        answer = site.ask(method, path, wrong)
+        assert is_refused(answer, 401), (wrong, answer.status_code, answer.text)
+        assert site.admin not in answer.text
+    for scope in GRANTED:
+        answer = site.ask(method, path, site.keys[scope])
+        may = endpoint.owned or scope in (endpoint.scope, AccessScope.ADMIN)
+        if not may:
+            assert is_refused(answer, 403), (scope, answer.text)
+            assert f'scope="{endpoint.scope}"' in answer.headers["www-authenticate"]
+            assert endpoint.scope in answer.text
+        else:
+            assert answer.status_code not in (401, 403), (scope, answer.text)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [one for one in CLOSED if not one.owned and (one in OF_ROOT or "{model}" in one.path)],
+    ids=named,
+)
+def test_a_key_of_other_models_is_of_no_use(site: Site, endpoint: Endpoint) -> None:
+    assert is_refused(site.ask(endpoint.method, path_of(endpoint), site.foreign), 403)
+
+
+@pytest.mark.parametrize("endpoint", [one for one in CLOSED if one.scope is AccessScope.ADMIN], ids=named)
+def test_what_is_of_no_model_is_for_administrators_of_all(site: Site, endpoint: Endpoint) -> None:
+    assert is_refused(site.ask(endpoint.method, path_of(endpoint), site.foreign), 403)
+
+
+@pytest.mark.parametrize(("method", "path"), BESIDE)
+def test_nothing_beside_the_table_answers_somebody_unknown(site: Site, method: str, path: str) -> None:
+    for wrong in (None, "mpk_wrong", site.revoked):
+        assert is_refused(site.ask(method, path, wrong), 401)
+    assert site.ask(method, path, site.admin).status_code != 401
+
+
+def test_the_fast_path_judges_as_the_long_one(site: Site) -> None:
+    path, body = "/v2/models/echo/predict", {"number": 1}
+    right, wrong = site.keys[AccessScope.PREDICT], site.keys[AccessScope.READ]
+    for _ in range(3):  # the first of a key goes the long way, the others the fast one
+        assert site.ask("POST", path, right, json=body).json()["number"] == 1
+        assert is_refused(site.ask("POST", path, wrong, json=body), 403)
+        assert is_refused(site.ask("POST", path, site.foreign, json=body), 403)
+        assert is_refused(site.ask("POST", path, None, json=body), 401)
+    by_field = {"x-api-key": right}
+    for _ in range(2):
+        answer = site.server.client.post(path, json=body, headers=by_field)
+        assert answer.json()["number"] == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("authorization", "Basic KEY")],
+        [("authorization", "KEY")],
+        [("authorization", "Bearer")],
+        [("authorization", "Bearer KEY, Bearer KEY")],
+        [("authorization", "Bearer KEY"), ("authorization", "Bearer KEY")],
+        [("authorization", "Bearer KEY"), ("x-api-key", "KEY")],
+        [("x-api-key", "Bearer KEY")],
+        [("x-api-key", "KEY KEY")],
+        [("cookie", "key=KEY")],
+    ],
+)
+def test_credentials_in_no_form_that_there_is_are_none(site: Site, headers: list[tuple[str, str]]) -> None:
+    assert site.status(site.admin) == 200
+    sent = [(name, value.replace("KEY", site.admin)) for name, value in headers]
+    answer = site.server.client.get("/v2/keys", headers=sent)
+    assert is_refused(answer, 401)
+    assert site.admin not in answer.text
+
+
+def test_a_key_in_the_query_is_none(site: Site) -> None:
+    for name in ("key", "api_key", "access_token"):
+        assert is_refused(site.ask("GET", f"/v2/models/?{name}={site.admin}"), 401)
+
+
+def test_a_key_of_one_model_sees_that_one_alone(site: Site) -> None:
+    listed = site.ask("GET", "/v2/models/", site.foreign).json()["models"]
+    assert [model["id"] for model in listed] == ["other"]
+    assert len(site.ask("GET", "/v2/models/", site.admin).json()["models"]) == 2
+
+
+def test_a_key_that_is_revoked_by_another_process_is_of_no_use_soon(site: Site) -> None:
+    key = site.key("short", AccessScope.PREDICT)
+    path, body = "/v2/models/echo/predict", {"number": 1}
+    wait_until(lambda: site.ask("POST", path, key, json=body).status_code == 200, lambda: site.server.log)
+    assert site.ask("POST", path, key, json=body).status_code == 200  # by the fast path
+    site.run("revoke", "short")
+    wait_until(lambda: site.ask("POST", path, key, json=body).status_code == 401, lambda: site.server.log)

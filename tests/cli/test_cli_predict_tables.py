@@ -78,7 +78,7 @@ WRONG = {
     "no table": (["rows.xlsx"], "the name of a table ends in one of .csv, "),
     "no form": (["rows.csv", "-o", "out.xlsx"], "the name of out.xlsx ends in one of .csv, "),
     "no folder": (["rows.csv", "-o", "nowhere/out.csv"], "there is no folder 'nowhere'"),
-    "an unknown column": (["some.csv"], "some.csv: id: Unknown argument"),
+    "an unknown column": (["some.csv"], "; there is: a, b, note, log, gate. With keep, the answer has"),
     "nothing in it": (["empty.csv"], "empty.csv: The body is empty"),
     "a wrong constant": (["rows.csv", "--b", "x"], "rows.csv: b: Input should be a valid number"),
     "an option without a table": (["--a", "1", "--keep", "id"], "--keep is for a table"),

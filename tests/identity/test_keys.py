@@ -222,6 +222,7 @@ def test_commands_send_the_key_of_the_variable(site: Site) -> None:
     without = modelport("keys", "list", "--url", site.server.url)
     assert without.returncode == 1
     assert "Authorization: Bearer" in without.stderr
+    assert "send what is in MODELPORT_KEY" in without.stderr
     listed = modelport("keys", "--url", site.server.url, "--json", MODELPORT_KEY=site.keys["admin"])
     assert "admin" in [key["name"] for key in json.loads(listed.stdout)]
     jobs = modelport("jobs", "--url", site.server.url, MODELPORT_KEY=site.keys["admin"])
@@ -261,7 +262,7 @@ def test_auth_off_said_aloud_lets_everybody_in(tmp_path: Path) -> None:
         assert httpx.get(f"http://127.0.0.1:{server.url.rpartition(':')[2]}/v2/models/").status_code == 200
 
 
-def test_documents_are_open_where_that_is_set(tmp_path: Path) -> None:
+def test_documents_are_open_where_that_is_set_and_a_server_without_a_key_says_so(tmp_path: Path) -> None:
     model = f"{MODELS / 'echoes.py'}:Echo"
     with serving(model, "--auth", "on", "--open-documents", "--data-dir", str(tmp_path)) as server:
         for path in ("/openapi.json", "/swagger.json", "/docs", "/static/swagger/page.js"):
@@ -269,6 +270,7 @@ def test_documents_are_open_where_that_is_set(tmp_path: Path) -> None:
         assert server.client.get("/v2/models/").status_code == 401
         schemes = server.client.get("/openapi.json").json()["components"]["securitySchemes"]
         assert set(schemes) == {"bearer", "key"}
+        wait_until(lambda: "there is no key that can be used" in server.log, lambda: server.log)
 
 
 def test_servers_that_share_a_database_share_keys_and_revocations(postgres: Postgres, tmp_path: Path) -> None:

@@ -203,7 +203,13 @@ def error_of(response: httpx.Response) -> ModelportError:
     report: Any = body.get("report")
     if status == 409 and isinstance(report, dict):
         return PromotionRefused(status, detail, cast("dict[str, Any]", report), request_id)
-    return RequestRefused(status, detail, request_id)
+    return RequestRefused(status, detail + _key_wanted(response), request_id)
+
+
+def _key_wanted(response: httpx.Response) -> str:
+    """How a client and a command send the key that a server of ours asks for."""
+    is_wanted = response.status_code == 401 and "modelport" in response.headers.get("www-authenticate", "")
+    return " (a client takes key=…; clients and commands send what is in MODELPORT_KEY)" if is_wanted else ""
 
 
 def _too_much(response: httpx.Response, body: dict[str, Any]) -> str:

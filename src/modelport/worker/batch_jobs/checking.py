@@ -24,6 +24,7 @@ from modelport.worker.batch_jobs.text_inputs import CsvInput
 from modelport.worker.frames import Load
 
 PREDICTION, ERROR = "prediction", "error"  # what an answer has beside the columns that are kept
+KEEP_IT = "With keep, the answer has a column that the model does not know."
 
 
 Bind = Callable[[Call], Any]  # a call of one row; raises what is wrong with it
@@ -123,7 +124,7 @@ def _check_columns(
         model.bind("predict", request_of(empty, constants, taken, model.signature.contract))
         return
     arguments = model.signature.predict.arguments
-    known = {argument.name for argument in arguments}
+    known = [argument.name for argument in arguments]
     wrong: dict[str, Any] = {}
     for argument in arguments:
         is_there = argument.name in given or argument.name in constants
@@ -131,6 +132,6 @@ def _check_columns(
             wrong[argument.name] = [MISSING_MESSAGE]
     if model.signature.contract != "deepaas":  # whose models pass over what they do not know
         for name in [name for name in given if name not in known][:MAX_NAMES]:
-            wrong[name] = [unknown_words(name, known)]
+            wrong[name] = [f"{unknown_words(name, known)} {KEEP_IT}"]
     if wrong:
         raise ArgumentErrors(wrong)

@@ -77,6 +77,7 @@ WRONG = {
     "no such file": (["nothing.csv"], "File 'nothing.csv' does not exist"),
     "no table": (["rows.xlsx"], "the name of a table ends in one of .csv, "),
     "no form": (["rows.csv", "-o", "out.xlsx"], "the name of out.xlsx ends in one of .csv, "),
+    "the table itself": (["rows.csv", "-o", "./rows.csv"], "rows.csv is the table that is predicted"),
     "no folder": (["rows.csv", "-o", "nowhere/out.csv"], "there is no folder 'nowhere'"),
     "an unknown column": (["some.csv"], "; there is: a, b, note, log, gate. With keep, the answer has"),
     "nothing in it": (["empty.csv"], "empty.csv: The body is empty"),

@@ -154,6 +154,7 @@ def _answer_rows(
     from modelport.cli.table_prediction import TableOrder, predict_table
 
     check_folder(chosen["output"])
+    _check_apart(chosen["table"], chosen["output"])
     order = TableOrder(
         table=chosen["table"],
         output=chosen["output"],
@@ -175,6 +176,12 @@ def check_folder(path: Path | None) -> None:
     """Refuse an output file whose folder does not exist, before the model has worked for it."""
     if path is not None and not path.absolute().parent.is_dir():
         raise click.UsageError(f"Invalid value for '--output': there is no folder {str(path.parent)!r}")
+
+
+def _check_apart(table: Path, output: Path | None) -> None:
+    """Refuse to write the answer over the rows that it is made from."""
+    if output is not None and output.exists() and output.samefile(table):
+        raise click.UsageError(f"Invalid value for '--output': {output} is the table that is predicted")
 
 
 command = click.Command(

@@ -107,6 +107,10 @@ def test_a_key_is_shown_once_and_never_stored(site: Site) -> None:
         ({"name": "a", "scopes": ["read"], "models": []}, "models"),
         ({"name": "a", "scopes": ["read"], "models": ["a,b"]}, "models"),
         ({"name": "a", "scopes": ["read"], "expires": "soon"}, "expires"),
+        ({"name": "a", "scopes": ["read"], "expires": ""}, "expires"),
+        ({"name": "a", "scopes": ["read"], "expires": "0"}, "expires"),
+        ({"name": "a", "scopes": ["read"], "expires": "9999999d"}, "expires"),
+        ({"name": "a", "scopes": ["read"], "expires": "9" * 400}, "expires"),
         ({"name": "a", "scopes": ["read"], "expired": "1d"}, "expired"),
     ],
 )
@@ -114,6 +118,13 @@ def test_a_key_that_cannot_be_made_says_why(site: Site, asked: dict[str, Any], w
     answer = site.admin.post("/v2/keys", json=asked)
     assert answer.status_code == 422, answer.text
     assert word in answer.json()["detail"]
+
+
+def test_a_grace_that_no_calendar_has_is_refused(site: Site) -> None:
+    site.admin.post("/v2/keys", json={"name": "lasting", "scopes": ["read"]})
+    answer = site.admin.post("/v2/keys/lasting/rotate", json={"grace": "9999999d"})
+    assert (answer.status_code, "grace" in answer.json()["detail"]) == (422, True)
+    assert site.admin.get("/v2/keys").status_code == 200
 
 
 def test_a_replaced_key_can_be_used_for_its_grace(site: Site) -> None:
@@ -234,6 +245,8 @@ def test_commands_send_the_key_of_the_variable(site: Site) -> None:
     [
         (("create", "--name", "a", "--scopes", "all"), "none of predict, train, read, promote, admin"),
         (("create", "--name", "a", "--scopes", "read", "--expires", "soon"), "no duration"),
+        (("create", "--name", "a", "--scopes", "read", "--expires", "0d"), "more than 0 seconds"),
+        (("create", "--name", "a", "--scopes", "read", "--expires", "9999999d"), "100 years at most"),
         (("create", "--name", "", "--scopes", "read"), "name"),
         (("create", "--name", "a", "--scopes", ","), "scopes"),
         (("revoke", "none"), "there is no key 'none'"),

@@ -60,12 +60,11 @@ class IdentityRoutes:
     async def create(self, request: Request, read: ReadBody[resources.NewKey]) -> Response:
         """`POST /v2/keys`: make a key. The answer has it, and no other ever will."""
         asked = await read()
-        seconds = _seconds("expires", asked.expires) if asked.expires else 0.0
         new = NewKey(
             name=asked.name,
             scopes=[AccessScope(scope) for scope in asked.scopes],
             models=asked.models,
-            expires_at=time() + seconds if seconds else None,
+            expires_at=None if asked.expires is None else time() + _seconds("expires", asked.expires),
         )
         return _made(*await self.identity.keys.create(new, principal_of(request.scope)))
 

@@ -102,12 +102,12 @@ class DatabaseKeys:
         return [_plain(key, now) for key in self._run(lambda database: KeyStore(database).list())]
 
     def create(self, asked: dict[str, Any]) -> dict[str, Any]:
-        seconds = seconds_of(asked["expires"]) if asked.get("expires") else 0.0
+        expires = asked.get("expires")
         new = NewKey(
             name=asked["name"],
             scopes=[AccessScope(scope) for scope in asked["scopes"]],
             models=asked.get("models"),
-            expires_at=time() + seconds if seconds else None,
+            expires_at=None if expires is None else time() + seconds_of(expires),
         )
         return _made(*self._run(lambda database: KeyStore(database).create(new, audit.OUTSIDE)))
 

@@ -20,6 +20,8 @@ from modelport.storage.writer import Transaction
 CHANGED = "keys"  # what is told of when any of them changes
 MOST_KEYS = 10_000  # that can be used: each server has all of them in memory
 MAX_NAME = 200
+MOST_YEARS = 100  # that a key may last; for longer it is one for ever
+MOST_SECONDS = MOST_YEARS * 366 * 86400.0
 
 
 class NewKey(msgspec.Struct, kw_only=True, frozen=True):
@@ -67,6 +69,8 @@ class KeyStore:
         text = new_key()
 
         def write(tx: Transaction) -> Key:
+            if new.expires_at is not None:
+                _check_seconds("expires", new.expires_at - tx.now)
             key = _insert(tx, new, text, by)
             details = {"name": key.name, "scopes": list(key.scopes), "models": key.models}
             audit.note(tx, by, "keys.create", key.id, **details, expires_at=key.expires_at)
@@ -103,6 +107,8 @@ class KeyStore:
     async def rotate(self, which: str, grace_seconds: float, by: Principal) -> tuple[Key, str]:
         """Make a key in the place of another one, which can be used for the grace still."""
         text = new_key()
+        if grace_seconds:
+            _check_seconds("grace", grace_seconds)
 
         def write(tx: Transaction) -> Key:
             old = _find(tx.connection, which)
@@ -140,6 +146,12 @@ def _check(new: NewKey) -> None:
     wrong = next((name for name in new.models or () if "," in name or not name.isprintable()), None)
     if wrong is not None:
         raise Problem(422, f"models: {wrong[:MAX_NAME]!r} cannot be a model's name")
+
+
+def _check_seconds(name: str, seconds: float) -> None:
+    """Refuse no time at all, which might mean for ever, and one that ends where no calendar does."""
+    if not 0 < seconds <= MOST_SECONDS:
+        raise Problem(422, f"{name}: a time of more than 0 seconds, and of {MOST_YEARS} years at most")
 
 
 def _insert(tx: Transaction, new: NewKey, text: str, by: Principal) -> Key:

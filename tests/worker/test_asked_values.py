@@ -53,6 +53,18 @@ def test_arrays_come_as_they_went(name: str) -> None:
     assert found.flags.writeable
 
 
+@pytest.mark.parametrize("name", [None, 3, b"echo"])
+def test_a_name_that_is_no_text_is_refused_where_it_is_written(name: Any) -> None:
+    with pytest.raises(TypeError, match="is no text"):
+        modelport.model(name)
+
+
+@pytest.mark.parametrize("timeout", ["3", True, -1, float("nan")])
+def test_a_timeout_that_is_no_time_is_refused_where_it_is_written(timeout: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="the timeout .* is no"):
+        modelport.model("echo", timeout=timeout)
+
+
 class Point(BaseModel):
     x: int
     values: Any = None

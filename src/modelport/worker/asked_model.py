@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
+from numbers import Real
 from typing import Any, Protocol
 
 from modelport.worker.asks import Asked, ServerLink
@@ -54,9 +55,23 @@ def model(name: str, *, source: str = "", timeout: float | None = None) -> Asked
     In a server it is the model of this name that the same server has. Elsewhere, as in a notebook, it is
     loaded into this process when it is asked first: from `source` if that is given, else from the installed
     entry point or module of this name. `timeout` are the seconds that an answer may take, if the asking
-    call has not less.
+    call has not less. Raises `TypeError` and `ValueError` for
+    what is no name, and no number of seconds.
     """
-    return AskedModel(name, source, timeout)
+    for text in (name, source):
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"modelport.model takes the name of a model, and {text!r} is no text")
+    return AskedModel(name, source, None if timeout is None else _seconds(name, timeout))
+
+
+def _seconds(name: str, timeout: object) -> float:
+    """The seconds, if the server can read them: a worker that sends it anything else is ended."""
+    if isinstance(timeout, bool) or not isinstance(timeout, Real):
+        raise TypeError(f"modelport.model({name!r}): the timeout {timeout!r} is no number of seconds")
+    seconds = float(timeout)
+    if not seconds >= 0:
+        raise ValueError(f"modelport.model({name!r}): the timeout {timeout!r} is not 0 seconds or more")
+    return seconds
 
 
 _here: ContextVar[ServerLink | None] = ContextVar("how the thread of this worker asks models", default=None)

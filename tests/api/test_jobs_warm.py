@@ -66,9 +66,16 @@ def test_what_a_job_has_changed_around_it_the_next_does_not_find(client: httpx.C
     second = submit(client, "warm", do="speak")
     after = result(client, second)
     assert after["pid"] == moved["pid"]
-    for name in ("folder", "variable", "handler"):
+    for name in ("folder", "variable", "handler", "blocked", "timer", "umask"):
         assert after[name] == before[name]
     assert log(client, first)[-1] == "without an end"
+    assert log(client, second) == ["a line", "past Python"]
+
+
+def test_what_a_job_does_to_its_outputs_costs_the_next_nothing(client: httpx.Client) -> None:
+    silent = warm(client, "silence")
+    second = submit(client, "warm", do="speak")
+    assert result(client, second)["pid"] == silent["pid"]
     assert log(client, second) == ["a line", "past Python"]
 
 

@@ -24,6 +24,12 @@ def wait_at(gate: int) -> None:
         sock.recv(1)
 
 
+def umask() -> int:
+    found = os.umask(0)
+    os.umask(found)
+    return found
+
+
 class Warm(modelport.Model):
     """Tells what it finds around it, and does what `do` names."""
 
@@ -41,6 +47,9 @@ class Warm(modelport.Model):
             "folder": str(Path.cwd()),
             "variable": os.environ.get("LEFT_BY_A_JOB"),
             "handler": signal.getsignal(signal.SIGTERM) is signal.SIG_IGN,
+            "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+            "timer": signal.getitimer(signal.ITIMER_REAL),
+            "umask": umask(),
         }
         if do:
             getattr(self, do)(gate)
@@ -54,13 +63,22 @@ class Warm(modelport.Model):
         os.environ["LEFT_BY_A_JOB"] = "yes"
         del os.environ["PATH"]
         os.chdir("/")
+        os.umask(0)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
+        signal.setitimer(signal.ITIMER_REAL, 600)
         print("without an end", end="")
         sys.stdout = sys.stderr
 
     def speak(self, gate: int) -> None:
         print("a line")
         os.write(1, b"past Python")
+
+    def silence(self, gate: int) -> None:
+        """Leave the next without its outputs: one is closed, the other leads elsewhere."""
+        os.close(1)
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
 
     def bars(self, gate: int) -> None:
         """Bars, of which one is never closed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 import sys
@@ -13,10 +14,11 @@ from typing import Any
 
 PR_SET_CHILD_SUBREAPER = 36
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 
 
 class Surroundings:
-    """How a process stands before its first job: the working folder, variables, streams, handlers of signals.
+    """How a process stands before its first job: working folder, variables, umask, streams, signals, timers.
 
     What a job has started ends with its process. So a process in which a thread or a process of a job still
     runs takes no other job; threads that an executor keeps for later wait for work, and do none.
@@ -26,6 +28,9 @@ class Surroundings:
         self._folder = Path("/proc/self/cwd").resolve()
         self._variables = dict(os.environ)
         self._streams = sys.stdout, sys.stderr
+        self._outputs = {number: fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3) for number in (1, 2)}
+        self._umask = _umask()
+        self._blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self._handlers = {number: signal.getsignal(number) for number in HANDLED}
         self._threads = frozenset(threading.enumerate())
         if sys.platform == "linux":  # what leaves its parent becomes a child of ours, and can be seen
@@ -34,21 +39,34 @@ class Surroundings:
 
     def restore(self) -> str:
         """Put back what was there before; returns what goes on that the job has started, empty if nothing."""
+        for timer in TIMERS:  # one that rings later would hit the next job
+            signal.setitimer(timer, 0)
         with contextlib.suppress(OSError):  # that folder is gone: nobody can work there
             os.chdir(self._folder)
         if os.environ != self._variables:
             for name in os.environ.keys() - self._variables.keys():
                 del os.environ[name]
             os.environ.update(self._variables)
+        os.umask(self._umask)
         sys.stdout, sys.stderr = self._streams
+        for number, output in self._outputs.items():  # which the job may have closed, or led elsewhere
+            os.dup2(output, number)
         for number, handler in self._handlers.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
         threads = _threads() - self._threads
         if threads:
             return f"{len(threads)} threads of it ({min(thread.name for thread in threads)})"
         children = _children() - self._children
         return f"{len(children)} processes of it" if children else ""
+
+
+def _umask() -> int:
+    """The umask of this process, which can only be read by setting it."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
 
 
 def _threads() -> set[threading.Thread]:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from postgres_server import Postgres
 from serving import MODELS, Server, environment, serving, wait_until
 
-from modelport.client import Client
+from modelport.client import Client, RequestRefused
 from modelport.identity.key_text import hash_of, is_key, new_key, prefix_of
 
 JOB = {"Prefer": "respond-async"}
@@ -227,6 +228,13 @@ def test_the_clients_send_their_key(site: Site, monkeypatch: pytest.MonkeyPatch)
     with Client(site.server.url, headers={"Authorization": "Bearer mpk_other"}) as client:
         with pytest.raises(Exception, match="the key is not valid"):
             client.predict("echo", number=4)
+
+
+def test_a_client_whose_key_may_only_predict_predicts_arrays_too(site: Site) -> None:
+    with Client(site.server.url, key=site.keys["one"]) as client:
+        assert client.predict("echo", number=numpy.array(5))["number"] == 5  # whose form is in documents else
+        with pytest.raises(RequestRefused, match="it needs read, and has predict, train on all models"):
+            client.models()
 
 
 def test_commands_send_the_key_of_the_variable(site: Site) -> None:

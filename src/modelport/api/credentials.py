@@ -47,7 +47,11 @@ def check(principal: Principal, needed: AccessScope, model: str | None = None) -
     of_models = "all models"
     if principal.models is not None:
         of_models = f"the models {', '.join(sorted(principal.models))}"
-    wanted = f"{needed} on the model {model!r}" if model is not None else f"{needed} on all models"
+    wanted = str(needed)
+    if model is not None:
+        wanted = f"{needed} on the model {model!r}"
+    elif is_all:
+        wanted = f"{needed} on all models"
     detail = f"the key {principal.name!r} may not do this: it needs {wanted}, and has {held} on {of_models}"
     challenge = f'{CHALLENGE}, error="insufficient_scope", scope="{needed}"'
     raise Problem(403, detail, [("WWW-Authenticate", challenge)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from serving import MODELS, Server, environment, serving, wait_until
 
 from modelport.client import Client, RequestRefused
 from modelport.identity.key_text import hash_of, is_key, new_key, prefix_of
+from modelport.storage.data_folder import DATABASE
 
 JOB = {"Prefer": "respond-async"}
 
@@ -156,6 +158,19 @@ def test_what_was_done_is_told_with_who_has_done_it(site: Site) -> None:
     assert older[0]["number"] == records["records"][-1]["number"] - 1
     shown = modelport("audit", "--data-dir", str(site.data))
     assert "keys.revoke" in shown.stdout
+
+
+def test_a_scope_of_a_later_version_costs_a_key_that_scope_alone(site: Site) -> None:
+    later = made(site.data, "later", "predict,train")
+    with sqlite3.connect(site.data / DATABASE) as database:
+        database.execute("UPDATE keys SET scopes = 'predict,tomorrow' WHERE name = 'later'")
+    database.close()
+    next_one = made(site.data, "next", "read")  # the servers read all of them again
+    with client_of(site.server, next_one) as client:
+        wait_until(lambda: client.get("/v2/models/").status_code == 200, lambda: site.server.log)
+    with client_of(site.server, later) as client:
+        assert client.post("/v2/models/echo/predict", json={"n": 1}).status_code not in (401, 403)
+        assert client.post("/v2/models/echo/train/", json={}).status_code == 403
 
 
 def test_jobs_are_of_who_has_asked_for_them(site: Site) -> None:

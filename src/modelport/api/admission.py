@@ -1,7 +1,8 @@
 """The one door: which requests may come in at all. Every way in asks here, and nowhere else.
 
-There are no keys yet, so who can reach the server may use it, and so may every web page that such a person
-opens, unless two things are checked. *Whose page sends it*: browsers say so in `Origin` and `Sec-Fetch-Site`.
+Who sends it, `credentials` tells, where that is asked. Where it is not, who can reach the server may use it,
+and so may every web page that such a person opens, unless two things are checked. *Whose page sends it*:
+browsers say so in `Origin` and `Sec-Fetch-Site`.
 *What the server is called*: a page can have its own name lead to 127.0.0.1 once it is loaded (DNS rebinding);
 then the browser holds this server for the page's own, and only `Host` still tells.
 

@@ -209,6 +209,7 @@ def _find(connection: Connection, which: str) -> Key:
 
 def _key_of(row: dict[str, Any]) -> Key:
     del row["hash"]
-    row["scopes"] = [AccessScope(name) for name in row["scopes"].split(",")]
+    granted = row["scopes"].split(",")  # perhaps by a later version, with more than there is here
+    row["scopes"] = [scope for scope in GRANTED if scope in granted]
     row["models"] = None if row["models"] is None else row["models"].split(",")
     return Key(**row)

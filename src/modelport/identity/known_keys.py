@@ -9,7 +9,7 @@ What can go wrong, and what answers it:
   it was itself that changed them: a revocation holds within two seconds.
 - *The database goes away.* What is known goes on for `MAX_AGE_SECONDS`, since a restart of a database is no
   reason to refuse everybody; then nobody is let in (503), since nobody knows what was revoked meanwhile. A
-  server that could never read its keys lets nobody in from the start.
+  server that could never read its keys lets nobody in from the start. A bug in reading them is the same.
 - *Somebody tries keys.* One that is none by its checksum costs no hash; any other costs one hash and one
   look-up, and no database. They have 256 random bits.
 - *How long a check takes tells of a key.* What is compared is found by its hash: of a digest that says
@@ -36,6 +36,7 @@ LOOK_SECONDS = 1.0
 MAX_AGE_SECONDS = 300.0
 USED_SECONDS = 60.0  # how often it is noted which keys were used
 MOST_REMEMBERED = 10_000
+MOST_BYTES = 256  # of a credential that is remembered: one key may be sent with any number of spaces
 NO_KEYS = (
     "there is no key that can be used, so nobody is let in: `modelport keys create` makes one, with the "
     "--data-dir or --database-url of this server"
@@ -67,7 +68,7 @@ class KnownKeys:
         now = self._clock()
         if key is None or (key.expires_at is not None and key.expires_at <= now):
             return None
-        if len(self.remembered) < MOST_REMEMBERED:
+        if len(self.remembered) < MOST_REMEMBERED and len(sent) <= MOST_BYTES:
             self.remembered[sent] = key.principal
         self._used[key.id] = now
         return key.principal
@@ -105,6 +106,10 @@ class KnownKeys:
             self._read_at = monotonic()
         except StoreError as error:
             log.warning("the keys cannot be read now: %s", error)
+        except (
+            Exception
+        ):  # a bug: what is known grows old, and then nobody is let in; it must not be for ever
+            log.exception("the keys could not be read")
 
     def _forget(self) -> None:
         """Look each credential up anew: what it was found to be may hold no longer."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import httpx
 import pyarrow
 import pytest
 from batch_calls import ARROW, CSV, LINES, PARQUET, post, predicted
 from pyarrow import ipc, parquet
+from serving import serving
 
 LARGE = "x" * 200_000
 
@@ -35,6 +37,15 @@ def test_columns_are_looked_at_before_there_is_a_job(client: httpx.Client) -> No
     refused(post(client, "sums", b"a\n1\n", CSV, "?keep=id"), 422, "There is no column 'id'; there is: a")
     refused(post(client, "sums", b"a,error\n1,2\n", CSV, "?keep=error"), 422, "a column 'error' of its own")
     assert len(client.get("/v2/jobs?limit=500").json()["jobs"]) == before
+
+
+def test_rows_that_are_looked_at_leave_no_file_open() -> None:
+    with serving("sums=batch_models:Sums", "--workers", "0") as server:  # which looks in its own process
+        for body, status in [(b"note\nx\n", 422), (b"a,a\n1,2\n", 422), (b"a\n1\n", 202)] * 3:
+            assert post(server.client, "sums", body).status_code == status
+            assert post(server.client, "sums", b'{"a": 1}\n', LINES, "?keep=error").status_code == 422
+        opened = [str(place.resolve()) for place in Path(f"/proc/{server.process.pid}/fd").iterdir()]
+        assert [place for place in opened if place.removesuffix(" (deleted)").endswith("/body")] == []
 
 
 def test_options_are_looked_at_before_there_is_a_job(client: httpx.Client) -> None:

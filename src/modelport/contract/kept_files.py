@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 PARTIAL = ".partial"
+BATCH = "batch"  # among the checkpoints of a batch job: its answers while it runs
 
 
 def keep_file(source: str | Path, kept: str | Path) -> Path:

@@ -7,9 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
-from modelport.contract.kept_files import PARTIAL, is_partial, sync, sync_names
+from modelport.contract.kept_files import BATCH, PARTIAL, is_partial, sync, sync_names
 
-BATCH = "batch"  # among the checkpoints: the answers of a batch job while it runs
 RESERVE = "reserve"
 RESERVE_BYTES = 2 << 20  # more than the largest result that goes into the database
 
@@ -114,6 +113,19 @@ class JobFolders:
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
+
+
+def keep_result(folder: Path, answer: Path) -> str:
+    """Move a large answer to a job's folder, to outlive a power cut; returns where it is there.
+
+    Raises `OSError`.
+    """
+    place = folder / "result"
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = place / answer.name
+    shutil.move(answer, kept)
+    sync_tree(place)
+    return str(kept.relative_to(folder))
 
 
 def sync_tree(folder: Path) -> None:

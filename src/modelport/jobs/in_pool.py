@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from modelport.engine.asking import ask
 from modelport.engine.pending import BEFORE_IT_RAN, Pending
 from modelport.engine.ports import Engine, Pool, PoolState, Refused
 from modelport.jobs.attempt import cancelled_as
-from modelport.jobs.folders import sync_tree
+from modelport.jobs.folders import keep_result
 from modelport.jobs.records import Claim, Outcome
 from modelport.jobs.states import State
 
@@ -148,13 +147,9 @@ class PoolAttempt:
 
     def _kept(self, answer: Answer) -> str:
         """Move a large answer to the job's folder; returns where it is there."""
-        place = self.folder / "result"
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        moved = place / Path(answer.path).name
-        shutil.move(answer.path, moved)
-        sync_tree(place)
+        kept = keep_result(self.folder, Path(answer.path))
         self._engine.spool.remove(self._engine.spool.folder_of(answer.id))
-        return str(moved.relative_to(self.folder))
+        return kept
 
     def _crashed(self, how: str) -> Outcome:
         """Its worker ended while it ran the prediction: that is tried again while it may be."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +13,7 @@ from modelport.contract.calls import unpacked
 from modelport.engine.pending import BEFORE_IT_RAN
 from modelport.engine.ports import Engine, JobWorker
 from modelport.jobs.attempt import JobAttempt, cancelled_as, not_started
-from modelport.jobs.folders import sync_tree
+from modelport.jobs.folders import keep_result
 from modelport.jobs.records import Claim, NewEvent, Outcome
 from modelport.jobs.room import Place
 from modelport.storage import failpoints
@@ -145,9 +144,4 @@ class WarmJob(JobAttempt):
 
     def kept_result(self, answer: Path) -> str:
         """Move it from the server's temporary files, where workers write, to the job's folder."""
-        place = self.folder / "result"
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept = place / answer.name
-        shutil.move(answer, kept)
-        sync_tree(place)
-        return str(kept.relative_to(self.folder))
+        return keep_result(self.folder, answer)

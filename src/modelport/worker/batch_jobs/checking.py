@@ -33,7 +33,7 @@ Bind = Callable[[Call], Any]  # a call of one row; raises what is wrong with it
 def shown_batch(model: ServedModel, load: Load, bind: Bind, call: Call) -> dict[str, Any]:
     """What may be shown of a batch job that can be run. Raises what `checked_input` raises."""
     assert call.batch is not None
-    checked_input(model, load, bind, call)
+    checked_input(model, load, bind, call).close()
     batch = call.batch
     shown: dict[str, Any] = {"from": batch.source, "format": batch.answer, "on_error": batch.on_error}
     shown |= {"keep": list(batch.keep)} if batch.keep else {}
@@ -43,7 +43,7 @@ def shown_batch(model: ServedModel, load: Load, bind: Bind, call: Call) -> dict[
 
 
 def checked_input(model: ServedModel, load: Load, bind: Bind, call: Call) -> BatchInput:
-    """The rows of a batch job, whose columns fit the model.
+    """The rows of a batch job, whose columns fit the model; to be closed.
 
     Raises `ArgumentErrors` and `BadRequest` for what is wrong with them, or with what goes with each row.
     """
@@ -55,6 +55,15 @@ def checked_input(model: ServedModel, load: Load, bind: Bind, call: Call) -> Bat
         found = open_input(Path(call.body_path), batch.source, load.json_depth)
     except TableInvalid as error:
         raise BadRequest(str(error), 422) from None
+    try:
+        _check(model, bind, call, batch, found)
+    except BaseException:  # whatever it is
+        found.close()
+        raise
+    return found
+
+
+def _check(model: ServedModel, bind: Bind, call: Call, batch: Batch, found: BatchInput) -> None:
     if not batch.answer.is_text:
         from modelport.contract.arrays.arrow_tables import pyarrow_module  # it needs numpy
 
@@ -64,7 +73,6 @@ def checked_input(model: ServedModel, load: Load, bind: Bind, call: Call) -> Bat
     if found.columns is not None:
         constants = parse_pairs(call.query, "query string") if call.query else {}
         _check_columns(model, given_columns(model, batch, found), found, constants)
-    return found
 
 
 def given_columns(model: ServedModel, batch: Batch, found: BatchInput) -> list[str]:

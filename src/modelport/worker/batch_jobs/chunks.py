@@ -42,9 +42,13 @@ class Chunk(NamedTuple):
 
 
 class BatchInput(Protocol):
-    """The rows of a body."""
+    """The rows of a body. Whoever opens it closes it."""
 
     index: list[str]  # the columns that pandas wrote as the index of a DataFrame
+
+    def close(self) -> None:
+        """Let go of the file."""
+        ...
 
     @property
     def columns(self) -> list[str] | None:

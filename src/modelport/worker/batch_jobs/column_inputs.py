@@ -57,6 +57,9 @@ class ColumnInput:
                 )
         self.index = index_names(self._schema.metadata or {})
 
+    def close(self) -> None:
+        """What reads the file is let go of with this object, which nothing else holds."""
+
     def _open(self) -> Any:
         """The schema."""
         raise NotImplementedError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -12,11 +13,11 @@ import msgspec
 from modelport.contract.calls import Answer, Batch, Call
 from modelport.contract.current_job import JobReporter
 from modelport.contract.errors import BadRequest, HTTPError
-from modelport.contract.kept_files import PARTIAL, sync, sync_names
+from modelport.contract.kept_files import BATCH, PARTIAL, sync, sync_names
 from modelport.contract.rows_taken import rows_taken
 from modelport.guards.errors import TableInvalid
 from modelport.worker.batch_jobs.checking import checked_input, given_columns, known_names
-from modelport.worker.batch_jobs.chunks import Chunk, Fault, Line
+from modelport.worker.batch_jobs.chunks import BatchInput, Chunk, Fault, Line
 from modelport.worker.batch_jobs.faults import MAX_TRACES, Faults
 from modelport.worker.batch_jobs.inputs import fitting_rows
 from modelport.worker.batch_jobs.joining import join
@@ -27,8 +28,6 @@ from modelport.worker.cancellation import CallCancelled, Terminated
 from modelport.worker.host import Host
 from modelport.worker.world import end_if_forked
 
-FOLDER = "batch"  # among the checkpoints
-PLAN = "plan.json"
 ROWS_TOGETHER, ROWS_ALONE = 4096, 256  # of a chunk, unless the job says otherwise
 MAX_SHOWN = 10  # errors in the result
 
@@ -88,15 +87,21 @@ def run_batch(host: Host, call: Call, reporter: JobReporter, traces: int = MAX_T
 
 
 def _run(host: Host, call: Call, reporter: JobReporter, faults: Faults) -> BatchResult:
+    with closing(checked_input(host.model, host.load, host.binding.bound, call)) as found:
+        return _predicted(host, call, reporter, faults, found)
+
+
+def _predicted(
+    host: Host, call: Call, reporter: JobReporter, faults: Faults, found: BatchInput
+) -> BatchResult:
     batch = call.batch
     assert batch is not None
-    found = checked_input(host.model, host.load, host.binding.bound, call)
     found.check()
     taken = rows_taken(host.model)
     predictor: Predictor = (
         RowByRow(host, call, faults) if taken is None else RowsTogether(host, call, taken, faults)
     )
-    folder = reporter.checkpoint_dir / FOLDER
+    folder = reporter.checkpoint_dir / BATCH
     parts = Parts(folder)
     usual = ROWS_ALONE if taken is None else ROWS_TOGETHER
     plan = _plan(folder.with_suffix(".json"), fitting_rows(batch.chunk_rows or usual, found.columns))

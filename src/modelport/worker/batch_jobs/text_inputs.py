@@ -28,10 +28,17 @@ class CsvInput:
         self._wrong = ""  # with the lines since it was looked at
         self._reader = csv.reader(self._lines(), strict=True)
         self._rows = self._records()
-        self.columns = header_names(next(self._rows, NO_ROW)[0])
-        if self._wrong:
-            raise TableInvalid(f"The first line of the CSV {self._wrong}")
+        try:
+            self.columns = header_names(next(self._rows, NO_ROW)[0])
+            if self._wrong:
+                raise TableInvalid(f"The first line of the CSV {self._wrong}")
+        except TableInvalid:
+            self.close()
+            raise
         self.index = self.columns[:1] if self.columns[0] == "" else []
+
+    def close(self) -> None:
+        self._text.close()
 
     @property
     def total(self) -> None:
@@ -111,6 +118,9 @@ class LinesInput:
         self._size = path.stat().st_size or 1
         self._depth = json_depth
         self.index: list[str] = []
+
+    def close(self) -> None:
+        self._file.close()
 
     @property
     def total(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from job_calls import ended
 from serving import Server, serving, wait_until
 
 import modelport
@@ -130,6 +131,17 @@ def test_a_device_that_there_is_not_is_named_and_the_model_fails(monkeypatch: py
     with serving("placed", "--devices", "cuda:2", "--keep-going", **variables) as server:
         assert server.wait_settled()["models"]["placed"]["state"] == "failed"
         assert "placed: failed: devices: there is no cuda:2" in server.log
+
+
+def test_a_job_for_a_device_that_there_is_not_fails_alone() -> None:
+    devices = ("--devices", "cuda:0", "--devices", "cuda:7", "--job-workers", "2")
+    with serving("placed", *devices, CUDA_VISIBLE_DEVICES="4,6") as server:  # jobs take them in turn
+        server.wait_settled()
+        begun = [server.client.post("/v2/models/placed/train/", json={}).json()["uuid"] for _ in range(3)]
+        jobs = [ended(server.client, job) for job in begun]
+    assert sorted(job["state"] for job in jobs) == ["failed", "succeeded", "succeeded"]
+    (why,) = (job["error"] for job in jobs if job["error"])
+    assert why.startswith("it could not be started: devices: there is no cuda:7: CUDA_VISIBLE_DEVICES has 2")
 
 
 def test_a_thread_of_the_server_has_what_that_has() -> None:

@@ -47,7 +47,7 @@ class JobProcess(JobAttempt):
     ):
         super().__init__(claim, folder, report, cancel_grace)
         load = msgspec.structs.replace(start_from.load, spool=str(folder / "result"))
-        self._process = self._worker = start_from.launch(self, load, start_from.temp)
+        self._start_from = start_from._replace(load=load)
 
     # -- what the worker tells ---------------------------------------------------------------------
 
@@ -75,7 +75,11 @@ class JobProcess(JobAttempt):
 
     async def run(self) -> Outcome:
         """Run the job to its end. Cancelling this coroutine kills the process."""
-        worker = self._process
+        launch, load, temp = self._start_from
+        try:
+            self._worker = worker = launch(self, load, temp)
+        except ValueError as error:  # a device that there is not, for one
+            return not_started(error)
         try:
             for name in ("result", "checkpoints", "artifacts"):
                 (self.folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -197,7 +197,11 @@ class JobRunner:
             self._cancelled = None
         for claim, place in zip(claims, room.places([waiting(claim) for claim in claims]), strict=True):
             assert place is not None  # else it had not been chosen
-            running = Running(self.store, self.attempts, claim, place)
+            try:
+                running = Running(self.store, self.attempts, claim, place)
+            except Exception:  # as in `_run`
+                log.exception("job %s: the server failed to run it", claim.job.id)
+                continue
             self.running[claim.job.id] = running
             if claim.job.id in cancelled:
                 running.process.cancel()

@@ -43,6 +43,8 @@ class WarmWorker:
     async def start(self) -> None:
         """Start the process for the jobs that it was given; what cannot be started they are told."""
         failpoints.reach("spawn.after")
+        if self._to_stop.is_set():  # its jobs were withdrawn before the first step of this
+            return
         try:
             await start(self._process, self.jobs[0].claim.job.id, self._to_stop)
         except (OSError, FrameError) as error:

@@ -91,6 +91,7 @@ class ModelWorkers:
                 return False
             if job in worker.jobs:
                 worker.drop(job, why)
+                break
         self._waiting = deque(one for one in self._waiting if one[1] is not job)
         self._dispatch_soon()
         return True

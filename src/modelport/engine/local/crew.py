@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import structs
 
+from modelport.contract.current_worker import usable_cores
 from modelport.engine.asks import Asks
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output
@@ -22,7 +22,7 @@ from modelport.worker.frames import FrameError, Load
 
 log = logging.getLogger("modelport.engine")
 
-TOGETHER = max((os.cpu_count() or 1) // 2, 1)
+TOGETHER = max(usable_cores() // 2, 1)
 
 
 class Owner(Protocol):

@@ -63,7 +63,7 @@ class Asks:
         self._in_flight = in_flight
         self._loop = asyncio.get_running_loop()
         self._questions: dict[int, _Question] = {}
-        self._folders: dict[int, list[Path]] = {}  # of answers, by the call that has asked for them
+        self._folders: dict[int, set[Path]] = {}  # of answers, by the call that has asked for them
         self._removals: set[asyncio.Task[None]] = set()
 
     # -- what the worker says ------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class Asks:
             return
         question = _Question(ask, self._call(ask, asking, way), asking)
         self._questions[ask.number] = question
-        self._folders.setdefault(ask.calls[0], []).append(self._engine.spool.folder_of(question.call.id))
+        self._folders.setdefault(ask.calls[0], set()).add(self._folder_of(question))
         question.task = self._loop.create_task(self._answer(question))
         question.task.add_done_callback(lambda task: self._done(question))
 
@@ -141,7 +141,7 @@ class Asks:
         for question in list(self._questions.values()):
             if question.ask.calls[0] == call_id:
                 question.cancel()
-        self._remove(self._folders.pop(call_id, []))
+        self._remove(self._folders.pop(call_id, set()))
 
     def end_all(self) -> None:
         """The worker has ended."""
@@ -150,7 +150,10 @@ class Asks:
         while self._folders:
             self._remove(self._folders.popitem()[1])
 
-    def _remove(self, folders: list[Path]) -> None:
+    def _folder_of(self, question: _Question) -> Path:
+        return self._engine.spool.folder_of(question.call.id)
+
+    def _remove(self, folders: set[Path]) -> None:
         there = [folder for folder in folders if folder.exists()]
         if there:
             task = self._loop.create_task(asyncio.to_thread(self._remove_all, there))
@@ -184,7 +187,15 @@ class Asks:
         answer = structs.replace(answer, id=question.ask.number)
         if not answer.stream:
             self._tell(answer)
-            return
+        else:
+            await self._send_stream(question, pool, pending, answer)
+        if pending.wanted and not answer.path:  # nothing is left to read; a training may ask very often
+            folder = self._folder_of(question)
+            self._folders.get(question.ask.calls[0], set()).discard(folder)
+            if pool.may_leave_files():
+                self._remove({folder})
+
+    async def _send_stream(self, question: _Question, pool: Pool, pending: Pending, answer: Answer) -> None:
         try:
             question.is_streaming = True
             self._tell(answer)

@@ -122,7 +122,8 @@ class _Watched:
         fresh = self._engine.new_pool(before.source, before.version)
         try:
             fresh.start()
-            if not await self._loaded(fresh) or self._live is not before:
+            is_whole = await self._loaded(fresh)
+            if not is_whole or self._live is not before or not self._is_in_memory():
                 return not self._is_in_memory()
             self._tried = tuple(fresh.files)
             if fresh.state.answers:

@@ -14,7 +14,6 @@ from modelport.jobs.states import State
 TEXT: dict[str, Any] = {"type": "string"}
 COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 CURSOR_SCHEMA: dict[str, Any] = {**COUNT, "maximum": MAX_CURSOR}  # to clients it is text
-FORM_SCHEMA: dict[str, Any] = {**TEXT, "enum": ["csv", "json"]}
 
 
 def _most(limit: int, **more: Any) -> dict[str, Any]:
@@ -61,7 +60,6 @@ OF_RUNS = (
     Parameter("order_by", "query", "NAME, NAME:max, NAME:min or newest", TEXT),
     CURSOR,
 )
-URL_SCHEMA = {**TEXT, "format": "uri"}
 KEY_SCHEMA = {**TEXT, "maxLength": MAX_KEY, "pattern": "^[!-~]*[!#-~][!-~]*$"}
 PRIORITY_SCHEMA = {"type": "integer", "minimum": -MAX_PRIORITY, "maximum": MAX_PRIORITY}
 SUBMIT = (

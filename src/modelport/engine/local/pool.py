@@ -171,7 +171,8 @@ class ModelPool:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("%s: supervision failed", self.name, exc_info=task.exception())
-            if self.state in ("waiting", "loading", "warming") and not (self.workers or self._crew.replacing):
+            is_coming = self.state in (PoolState.WAITING, *ON_THE_WAY)
+            if is_coming and not (self.workers or self._crew.replacing):
                 self._fail(f"its supervision failed: {task.exception()}")  # nobody else would say so
 
     async def drained(self) -> None:

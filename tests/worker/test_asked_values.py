@@ -152,6 +152,8 @@ def test_files_are_whatever_one_has_in_hand(tmp_path: Path) -> None:
         sees.predict(image=str(path))
     with pytest.raises(FileNotFoundError):
         sees.predict(image=tmp_path / "none.png")
+    with pytest.raises(OSError, match="image: .* is no file"):
+        sees.predict(image=tmp_path)
 
 
 def test_a_picture_and_a_file_come_as_such(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import mimetypes
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -92,7 +93,8 @@ class Arguments:
             return Upload(name, str(value.path.absolute()), called, value.content_type)
         if isinstance(value, Path):
             path = value.absolute()
-            path.stat()
+            if not stat.S_ISREG(path.stat().st_mode):  # a folder, or a pipe that would keep who reads it
+                raise OSError(f"{name}: {str(value)!r} is no file")
             return Upload(name, str(path), called, _guessed(called))
         content = content_of(value, "*/*")
         is_picture = type(value).__module__.startswith("PIL.")

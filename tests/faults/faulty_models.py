@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -309,6 +309,14 @@ class WarmRaises(modelport.Model):
 class WarmExits(modelport.Model):
     def warm(self) -> None:
         sys.exit("no licence")
+
+    def predict(self) -> str:
+        return ""
+
+
+class WarmYields(modelport.Model):
+    async def warm(self) -> AsyncIterator[str]:
+        yield "nothing of this runs"
 
     def predict(self) -> str:
         return ""

@@ -14,6 +14,7 @@ FAILURES = {
     "hangs": ("LoadHangs", "it did not load within 3 s"),
     "cold": ("WarmRaises", "warm() failed: RuntimeError: a cold day"),
     "exits": ("WarmExits", "warm() failed: SystemExit: no licence"),
+    "yields": ("WarmYields", "warm() failed: TypeError: it gives a generator"),
     "absent": ("NoSuchClass", "NoSuchClass"),
 }
 

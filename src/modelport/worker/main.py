@@ -18,7 +18,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from time import perf_counter
 from typing import Any
 
@@ -162,7 +162,10 @@ def set_up(model: ServedModel) -> None:
 
 def _prepare(model: ServedModel, step: Callable[[], Any]) -> None:
     try:
-        come_to(step())
+        if isinstance(come_to(step()), Generator | AsyncGenerator):
+            raise TypeError(
+                "it gives a generator, of which nothing has run: take its yield out, or loop over it"
+            )
     except (Exception, SystemExit) as error:
         said = f"{step.__name__}() failed: {type(error).__name__}: {described(error)}"
         raise ModelLoadError(f"{model.signature.name}: {said}") from error

@@ -159,6 +159,18 @@ def test_only_a_job_that_keeps_files_has_a_folder(client: httpx.Client, data: Pa
     assert [path.name for path in folders.of(large).iterdir()] == ["result"]
 
 
+def test_a_job_that_is_over_keeps_no_more_files(client: httpx.Client) -> None:
+    first, late = submit(client, "warm", do="keep"), submit(client, "warm", do="keep_late")
+    result(client, first)
+    failed = ended(client, late)
+    assert (failed["state"], failed["error"]) == (
+        "failed",
+        f"the job {first} is over, and keeps no more files",
+    )
+    names = [kept["name"] for kept in client.get(f"/v2/jobs/{first}/artifacts").json()["artifacts"]]
+    assert names == ["notes"]
+
+
 @pytest.mark.slow
 def test_what_was_claimed_ahead_waits_again_behind_a_job_that_takes_its_time(
     server: Server, client: httpx.Client

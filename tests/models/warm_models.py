@@ -119,6 +119,11 @@ class Warm(modelport.Model):
         job = modelport.current_job()
         (job.checkpoint_dir / "notes").write_text(job.id)
         job.artifact(job.checkpoint_dir / "notes")
+        self.before = job
+
+    def keep_late(self, gate: int) -> None:
+        """Keep a file with the job that came before."""
+        self.before.artifact(__file__, "late")
 
 
 class Many(modelport.Model):

@@ -44,7 +44,9 @@ class Reporter:
 
     @property
     def artifact_dir(self) -> Path:
-        """The folder of artifacts, made when somebody asks for it."""
+        """The folder of artifacts, made when asked for. Raises `RuntimeError` once the job is over."""
+        if self._is_over:
+            raise RuntimeError(f"the job {self.id} is over, and keeps no more files")
         return self._made("artifacts")
 
     def _made(self, name: str) -> Path:

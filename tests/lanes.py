@@ -19,14 +19,15 @@ SHARED = {
     "arrays": ("site: Server", "predict: Predict"),
     "client": ("client: Any", "hand_client: Any", "server: Server", "hands: Server"),
 }
-# Kills, cuts of power and of networks, faults of the machine, what clients may cost in memory; pages of the
-# docs; the frameworks and MLflow.
+# Kills, cuts of power and of networks, faults of the machine, what clients may cost in memory; models that
+# are loaded anew, hung threads and batch jobs, each of which starts processes; pages of the docs; the
+# frameworks and MLflow.
 SECOND = re.compile(
-    r"tests/((docs|faults|frameworks)/"
+    r"tests/((docs|faults|frameworks|batches)/"
     r"|(sources|runs)/test_mlflow\w*\.py|api/test_(memory_of_\w+|upload_memory)\.py"
-    r"|examples/test_digits_training\.py"
+    r"|examples/test_(digits_training|generator)\.py|worker/test_threads\.py|cli/test_cli_predict_tables\.py"
     r"|(jobs|runs|storage)/test_(\w*kills|kill_cycles|\w+_cuts|histories|chaos|black_hole|frozen|two_servers"
-    r"|live_restarts)\.py)"
+    r"|live_restarts|reloads|model_repository)\.py)"
 )
 EACH = "tests/docs/"  # of which a process may get one test of a file, since each follows a page of its own
 SLOW = 30  # how many quick tests a slow one is as long as, about

@@ -36,6 +36,9 @@ class Operation(NamedTuple):
     method: str
     path: str
 
+    def __repr__(self) -> str:  # of a strategy that draws from operations: the whole document would be in it
+        return f"{self.method} {self.path}"
+
     @property
     def described(self) -> Mapping[str, Any]:
         return self.document["paths"][self.path][self.method]

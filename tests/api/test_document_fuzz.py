@@ -30,6 +30,8 @@ def known_values(server: Server) -> dict[str, list[str]]:
         job = server.client.get(place).raise_for_status().json()
         assert job["state"] == "succeeded", job
         ids.append(job["id"])
+    kept = {"name": "kept", "scopes": ["read"]}
+    server.client.post("/v2/keys", json=kept).raise_for_status()
     return {
         "model": ["fuzzed"],
         "job": ids[:1],
@@ -40,6 +42,7 @@ def known_values(server: Server) -> dict[str, list[str]]:
         "param": ["epochs"],
         "name": ["kept.txt"],
         "predict_id": ["there-is-none"],
+        "key": ["kept"],
     }
 
 

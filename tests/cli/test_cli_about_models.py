@@ -229,6 +229,8 @@ COMMANDS = (
     "validate",
     "jobs",
     "runs",
+    "keys",
+    "audit",
     "metadata",
     "check",
     "config",

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from serving import MODELS, Server, environment, serving, wait_until
+from serving import MODELS, Server, serving, wait_until
 
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.table import ENDPOINTS, OF_ROOT
+from modelport.cli.keys_store import DatabaseKeys
 from modelport.identity.key_text import new_key
 from modelport.identity.principals import GRANTED, AccessScope
+from modelport.settings import Settings
 
 SERVERS: dict[str, tuple[str, ...]] = {
     "mlup": ("--default-model", "echo"),
@@ -42,29 +42,26 @@ class Site:
 
     def __init__(self, server: Server, data: Path):
         self.server = server
-        self.data = data
+        self.store = DatabaseKeys(Settings(data_dir=str(data)))
         self.expired = self.key("expired", AccessScope.ADMIN, expires="1s")
         end = time.time() + 1
         self.keys = {scope: self.key(str(scope), scope) for scope in GRANTED}
         self.admin = self.keys[AccessScope.ADMIN]
         self.foreign = self.key("foreign", *GRANTED, models="other")
         self.revoked = self.key("revoked", AccessScope.ADMIN)
-        self.run("revoke", "revoked")
+        self.store.revoke("revoked")
         wait_until(lambda: self.status(self.admin) == 200 and time.time() > end, lambda: server.log)
         wait_until(lambda: self.status(self.revoked) == 401, lambda: server.log)
 
     def key(self, name: str, *scopes: str, models: str = "", expires: str = "") -> str:
-        """A key that the command makes, while the server runs."""
-        more = [*(["--models", models] if models else []), *(["--expires", expires] if expires else [])]
-        return self.run("create", "--name", name, "--scopes", ",".join(scopes), *more).strip()
-
-    def run(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "modelport", "keys", *arguments, "--data-dir", str(self.data)]
-        done = subprocess.run(
-            command, env=environment(), capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        """A key that another process than the server makes, while that runs."""
+        asked = {
+            "name": name,
+            "scopes": scopes,
+            "models": [models] if models else None,
+            "expires": expires or None,
+        }
+        return self.store.create(asked)["key"]
 
     def status(self, key: str) -> int:
         return self.ask("GET", "/v2/keys", key).status_code
@@ -192,5 +189,5 @@ def test_a_key_that_is_revoked_by_another_process_is_of_no_use_soon(site: Site) 
     path, body = "/v2/models/echo/predict", {"number": 1}
     wait_until(lambda: site.ask("POST", path, key, json=body).status_code == 200, lambda: site.server.log)
     assert site.ask("POST", path, key, json=body).status_code == 200  # by the fast path
-    site.run("revoke", "short")
+    site.store.revoke("short")
     wait_until(lambda: site.ask("POST", path, key, json=body).status_code == 401, lambda: site.server.log)

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from postgres_server import Postgres
 from serving import MODELS, Server, environment, serving, wait_until
 
+from modelport.cli.keys_store import DatabaseKeys
 from modelport.client import Client, RequestRefused
 from modelport.identity.key_text import hash_of, is_key, new_key, prefix_of
+from modelport.settings import Settings
 from modelport.storage.data_folder import DATABASE
 
 JOB = {"Prefer": "respond-async"}
@@ -33,11 +35,10 @@ def modelport(*arguments: str, **variables: str) -> subprocess.CompletedProcess[
     )
 
 
-def made(data: Path, name: str, scopes: str, *more: str) -> str:
+def made(data: Path, name: str, *scopes: str) -> str:
     """A new key."""
-    done = modelport("keys", "create", "--name", name, "--scopes", scopes, "--data-dir", str(data), *more)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    keys = DatabaseKeys(Settings(data_dir=str(data)))
+    return keys.create({"name": name, "scopes": scopes, "models": None, "expires": None})["key"]
 
 
 def client_of(server: Server, key: str) -> httpx.Client:
@@ -58,7 +59,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     data = tmp_path_factory.mktemp("data")
     keys = {"admin": made(data, "admin", "admin")}
-    keys |= {name: made(data, name, "predict,train") for name in ("one", "two")}
+    keys |= {name: made(data, name, "predict", "train") for name in ("one", "two")}
     with serving(f"echo={MODELS / 'echoes.py'}:Echo", "--auth", "on", "--data-dir", str(data)) as server:
         site = Site(server, data, keys)
         wait_until(lambda: site.admin.get("/v2/keys").status_code == 200, lambda: server.log)
@@ -161,7 +162,7 @@ def test_what_was_done_is_told_with_who_has_done_it(site: Site) -> None:
 
 
 def test_a_scope_of_a_later_version_costs_a_key_that_scope_alone(site: Site) -> None:
-    later = made(site.data, "later", "predict,train")
+    later = made(site.data, "later", "predict", "train")
     with sqlite3.connect(site.data / DATABASE) as database:
         database.execute("UPDATE keys SET scopes = 'predict,tomorrow' WHERE name = 'later'")
     database.close()
@@ -208,6 +209,18 @@ def test_jobs_of_others_are_seen_by_who_reads_all_and_ended_by_administrators(si
         assert all_models.get(place).status_code == 200
         assert all_models.delete(place).status_code == 403
         assert one_model.get(place).status_code == one_model.delete(place).status_code == 404
+
+
+def test_a_key_in_the_place_of_another_has_its_jobs(site: Site) -> None:
+    old = site.admin.post("/v2/keys", json={"name": "owner", "scopes": ["predict"]}).json()
+    with client_of(site.server, old["key"]) as before:
+        job = before.post("/v2/models/echo/predict", json={"number": 7}, headers=JOB).json()
+    new = site.admin.post("/v2/keys/owner/rotate", json={}).json()
+    assert new["about"]["id"] != old["about"]["id"]
+    assert new["about"]["subject"] == old["about"]["subject"] == job["requested_by"]
+    with client_of(site.server, new["key"]) as after:
+        assert after.get(f"/v2/jobs/{job['id']}").status_code == 200
+        assert after.delete(f"/v2/jobs/{job['id']}").status_code in (200, 202)
 
 
 def test_one_idempotency_key_of_two_is_two_jobs(site: Site) -> None:

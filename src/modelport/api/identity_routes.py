@@ -93,6 +93,7 @@ def key_body(key: Key, now: float) -> resources.Key:
     is_over = key.expires_at is not None and key.expires_at <= now
     return resources.Key(
         id=key.id,
+        subject=key.subject,
         name=key.name,
         prefix=key.prefix,
         scopes=[scope.value for scope in key.scopes],  # pyright: ignore[reportArgumentType] - those granted

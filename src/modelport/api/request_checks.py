@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from modelport.api.credentials import check, principal_of
+from modelport.api.credentials import NOBODY, check, principal_of
 from modelport.api.endpoints.row import Endpoint, Handler
 from modelport.contract.nearest import meant, nearest
 from modelport.contract.unknown_arguments import MAX_NAME, MAX_NAMES, MAX_WARNINGS, SUFFICIENT, warning_value
@@ -53,8 +53,9 @@ class CheckedEndpoint:
         """
         endpoint = self.endpoint
         entry = self._entry
-        if not endpoint.owned:
-            check(principal_of(scope), entry.scope, scope["path_params"].get("model", entry.at_root))
+        by = principal_of(scope)
+        if not endpoint.owned or by is NOBODY:
+            check(by, entry.scope, scope["path_params"].get("model", entry.at_root))
         unread = [] if endpoint.calls else _unread_options(scope["query_string"], endpoint)
         if unread and not endpoint.is_lenient:
             raise Problem(422, f"{_named(endpoint)}: {'; '.join(unread)}")

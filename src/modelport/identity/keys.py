@@ -37,9 +37,13 @@ class NewKey(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Key(msgspec.Struct, kw_only=True, frozen=True):
-    """A key as the store has it, without what nobody but its owner knows. `prefix` is how it begins."""
+    """A key as the store has it, without what nobody but its owner knows. `prefix` is how it begins.
+
+    `subject` is who asks with it: a key that was put in the place of another has that one's.
+    """
 
     id: str
+    subject: str
     name: str
     prefix: str
     scopes: list[AccessScope]
@@ -54,7 +58,7 @@ class Key(msgspec.Struct, kw_only=True, frozen=True):
     def principal(self) -> Principal:
         """Who asks with it."""
         models = None if self.models is None else frozenset(self.models)
-        return Principal(f"key:{self.id}", self.name, frozenset(self.scopes), models)
+        return Principal(self.subject, self.name, frozenset(self.scopes), models)
 
 
 class KeyStore:
@@ -118,7 +122,7 @@ class KeyStore:
                     409, f"the key {old.name!r} ({old.prefix}…) cannot be used any more; create one"
                 )
             new = NewKey(name=old.name, scopes=old.scopes, models=old.models, expires_at=old.expires_at)
-            key = _insert(tx, new, text, by)
+            key = _insert(tx, new, text, by, old.subject)
             ends = until if old.expires_at is None else min(until, old.expires_at)
             _change(tx, old.id, expires_at=ends)
             audit.note(tx, by, "keys.rotate", old.id, name=old.name, new=key.id, old_until=ends)
@@ -154,12 +158,14 @@ def _check_seconds(name: str, seconds: float) -> None:
         raise Problem(422, f"{name}: a time of more than 0 seconds, and of {MOST_YEARS} years at most")
 
 
-def _insert(tx: Transaction, new: NewKey, text: str, by: Principal) -> Key:
+def _insert(tx: Transaction, new: NewKey, text: str, by: Principal, subject: str = "") -> Key:
     there = tx.connection.execute(select(func.count()).where(_is_usable(tx.now))).scalar_one()
     if there >= MOST_KEYS:
         raise Problem(409, f"there are {MOST_KEYS} keys that can be used, and no more may be: revoke some")
+    key_id = uuid.uuid4().hex[:12]
     row: dict[str, Any] = {
-        "id": uuid.uuid4().hex[:12],
+        "id": key_id,
+        "subject": subject or f"key:{key_id}",
         "name": new.name,
         "prefix": prefix_of(text),
         "hash": hash_of(text),
@@ -171,7 +177,7 @@ def _insert(tx: Transaction, new: NewKey, text: str, by: Principal) -> Key:
     }
     tx.connection.execute(insert(keys).values(row))
     tx.touched.add(CHANGED)
-    return _find(tx.connection, row["id"])
+    return _find(tx.connection, key_id)
 
 
 def _change(tx: Transaction, key_id: str, **values: Any) -> None:

@@ -33,6 +33,7 @@ class Key(msgspec.Struct):
     """A key, as anybody may see it who may see keys."""
 
     id: str
+    subject: Annotated[str, words("What jobs and the audit call who asks; a key in its place keeps it")]
     name: str
     prefix: Annotated[str, words("How the key begins")]
     scopes: list[GrantedScope]

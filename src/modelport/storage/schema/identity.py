@@ -11,6 +11,7 @@ keys = Table(
     "keys",
     metadata,
     Column("id", Text, primary_key=True),
+    Column("subject", Text, nullable=False),  # who asks with it; a key in its place has the same
     Column("name", Text, nullable=False),
     Column("prefix", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False, unique=True),

@@ -16,6 +16,7 @@ def upgrade() -> None:
     op.create_table(
         "keys",
         sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("subject", sa.Text, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("prefix", sa.Text, nullable=False),
         sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),

@@ -216,21 +216,22 @@ def test_every_call_is_answered_exactly_once(workers: int, batch: int, steps: li
 
 # -- mistakes that a scheduler could make, and the proof that each of them would be found ----------------
 
-on_answer, on_lost, give_up = Scheduler._on_answer, Scheduler.on_lost, Scheduler._give_up
+settle, deliver, on_lost, give_up = (
+    Scheduler._settle, Scheduler._deliver, Scheduler.on_lost, Scheduler._give_up
+)  # fmt: skip
 
 
-def answers_twice(scheduler: Scheduler, worker: Worker, answer: Answer) -> None:
-    deliver = worker.in_flight[answer.id].deliver
-    pending = worker.in_flight[answer.id]
-    on_answer(scheduler, worker, answer)
-    deliver(pending, answer)
+def answers_twice(scheduler: Scheduler, pending: Pending, answer: Answer) -> None:
+    told = pending.deliver
+    deliver(scheduler, pending, answer)
+    told(pending, answer)
 
 
-def answers_somebody_else(scheduler: Scheduler, worker: Worker, answer: Answer) -> None:
+def answers_somebody_else(scheduler: Scheduler, worker: Worker, answer: Answer) -> Pending:
     *_, last = worker.in_flight.values()
     pending = worker.in_flight[answer.id]
     last.deliver, pending.deliver = pending.deliver, last.deliver
-    on_answer(scheduler, worker, answer)
+    return settle(scheduler, worker, answer)
 
 
 def forgets_what_a_lost_worker_had(scheduler: Scheduler, worker: Worker, reason: str, *, retry: bool) -> None:
@@ -255,8 +256,8 @@ def leaves_what_was_given_up_in_the_queue(scheduler: Scheduler, pending: Pending
 @pytest.mark.parametrize(
     ("place", "mistake", "batch", "found"),
     [
-        ("_on_answer", answers_twice, 1, r"call \d+ has \[Answer"),
-        ("_on_answer", answers_somebody_else, 4, r"assert \d+ == \d+"),
+        ("_deliver", answers_twice, 1, r"call \d+ has \[Answer"),
+        ("_settle", answers_somebody_else, 4, r"assert \d+ == \d+"),
         ("on_lost", forgets_what_a_lost_worker_had, 1, "a call was forgotten"),
         ("on_lost", queues_one_twice, 1, "a call was forgotten or is there twice"),
         ("_give_up", leaves_what_was_given_up_in_the_queue, 1, "or is there twice"),

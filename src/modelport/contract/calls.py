@@ -70,6 +70,11 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     way: Sequence[str] = ()
     batch: Batch | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of its body in memory, and characters of its fields."""
+        return len(self.body) + (sum(len(value) for _, value in self.fields) if self.fields else 0)
+
 
 class Answer(msgspec.Struct, omit_defaults=True, gc=False):
     """The answer to a call. With `path` the body is that file; with `stream` chunks follow.

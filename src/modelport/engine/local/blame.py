@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
+from typing import Protocol
 
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.pending import Pending
+
+
+class Owner(Protocol):
+    """The workers of a model, as its pool has them at any moment, and the end of a call's files."""
+
+    workers: list[Worker]
+
+    def retire(self, worker: Worker) -> None: ...
+    def discard(self, call_id: int) -> None: ...
 
 
 class Verdict(enum.Enum):

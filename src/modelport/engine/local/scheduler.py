@@ -2,8 +2,8 @@
 
 A worker has credit: how many calls it may hold at once. Slow models have one, so that nothing waits
 behind a call while another worker is free; models that answer in microseconds get as many as they answer
-in about two milliseconds, so that one frame carries several; models that take batches get a batch, and
-only when they are idle.
+in about two milliseconds, so that one frame carries several; models that take batches get a batch, only
+when they are idle, unless a whole one waits for the only worker.
 
 What must hold: each call that is taken is answered once, whatever happens to its client or its worker; a
 client's files go when nobody writes or reads them any more; one bad call costs no other its answer. What
@@ -46,11 +46,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import Protocol
 
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.signature import Operation
-from modelport.engine.local.blame import Verdict, suspects, verdict_on
+from modelport.engine.local.blame import Owner, Verdict, suspects, verdict_on
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.pending import BEFORE_IT_RAN, KILLED, STOPPED, ChunkStream, Deliver, Pending
 from modelport.settings import Settings
@@ -65,15 +64,6 @@ MAX_TURNS = 16  # of the event loop, for which a batch waits that each of them m
 MAX_ATTEMPTS = 2
 MAX_FRAME_BYTES = 16 << 20  # of bodies in one frame, so that large requests go one by one
 NEVER = 1e9
-
-
-class Owner(Protocol):
-    """The workers of the model, as the pool has them at any moment, and the end of a call's files."""
-
-    workers: list[Worker]
-
-    def retire(self, worker: Worker) -> None: ...
-    def discard(self, call_id: int) -> None: ...
 
 
 class Scheduler:
@@ -217,7 +207,7 @@ class Scheduler:
             worker = self._freest()
             if worker is None:
                 return
-            room = self._credit() - len(worker.in_flight)
+            room = self._room(worker)
             if room <= 0 or (self._batch_size > 1 and self._wait_for_more(queue[0])):
                 return
             if worker.in_flight and (queue[0].call.alone or worker.holds_alone):
@@ -240,16 +230,17 @@ class Scheduler:
 
     def _freest(self) -> Worker | None:
         ready = [worker for worker in self._pool.workers if worker.ready]
-        if self._batch_size > 1:  # a batch goes to an idle worker
-            ready = [worker for worker in ready if not worker.in_flight]
+        if self._batch_size > 1:  # a batch goes to an idle worker, a whole one ahead to the only worker
+            most = self._batch_size if len(ready) == 1 and len(self._queue) >= self._batch_size else 0
+            ready = [worker for worker in ready if len(worker.in_flight) <= most]
         return min(ready, key=lambda worker: len(worker.in_flight), default=None)
 
-    def _credit(self) -> int:
+    def _room(self, worker: Worker) -> int:
+        """How many calls the worker, which is the freest, can be given."""
         if self._batch_size > 1:
             return self._batch_size
-        if self._at_once > 1:
-            return self._at_once
-        return max(1, min(MAX_CREDIT, int(FRAME_MICROS / max(self._service_micros, 1.0))))
+        fast = min(MAX_CREDIT, int(FRAME_MICROS / max(self._service_micros, 1.0)))
+        return (self._at_once if self._at_once > 1 else max(1, fast)) - len(worker.in_flight)
 
     def _wait_for_more(self, oldest: Pending) -> bool:
         """True while a batch may still fill; a timer looks again when the oldest call has waited enough."""
@@ -274,30 +265,33 @@ class Scheduler:
             room = min(room, -(-len(queue) // ready))  # leave some for the other workers
         taken: list[Pending] = []
         size = 0
-        while queue and len(taken) < room:
+        while queue and len(taken) < room and not (taken and taken[-1].call.alone):
             call = queue[0].call
-            size += len(call.body)
-            if call.fields:
-                size += sum(len(value) for _, value in call.fields)
+            size += call.size
             if taken and (call.alone or size > MAX_FRAME_BYTES):
                 break
             taken.append(queue.popleft())
-            if call.alone:
-                break
         return taken
 
     # -- from workers to those who wait ------------------------------------------------------------
 
     def on_answers(self, worker: Worker, answers: list[Answer]) -> None:
         """Deliver what a worker has answered, and give it more. Raises `FrameError` for a foreign answer."""
+        if len(self._queue) >= self._batch_size > 1:  # it predicts the next batch while these are delivered
+            ended = [(answer, self._settle(worker, answer)) for answer in answers]
+            self._dispatch()
+            for answer, pending in ended:
+                self._deliver(pending, answer)
+            return
         for answer in answers:
-            self._on_answer(worker, answer)
+            self._deliver(self._settle(worker, answer), answer)
         if self._queue and self._batch_size == 1:
             self._dispatch()
         elif self._queue:
             self.wake()
 
-    def _on_answer(self, worker: Worker, answer: Answer) -> None:
+    def _settle(self, worker: Worker, answer: Answer) -> Pending:
+        """The call of an answer, which the worker has no longer, unless it streams."""
         pending = worker.in_flight.get(answer.id)
         if pending is None:
             raise FrameError("it answered a call that it was not given")
@@ -306,14 +300,17 @@ class Scheduler:
                 pending.stream = ChunkStream(
                     lambda n: worker.send(Kind.ACKNOWLEDGE, Acknowledge(answer.id, n))
                 )
-            pending.answer(answer)
-            return
+            return pending
         worker.let_go(answer.id)
         if answer.micros and self._batch_size == 1:
             self._service_micros += 0.2 * (answer.micros - self._service_micros)
-        if pending.wanted:
+        return pending
+
+    def _deliver(self, pending: Pending, answer: Answer) -> None:
+        if answer.stream or pending.wanted:
             pending.answer(answer)
-            self._forget(answer.id)
+            if not answer.stream:
+                self._forget(answer.id)
         else:  # it was answered when it was given up
             self._pool.discard(answer.id)
             pending.let_go(STOPPED)

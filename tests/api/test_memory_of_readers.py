@@ -18,6 +18,7 @@ from serving import Server, serving, wait_until
 MB = 10**6
 READERS = 200
 MOST = 200 * MB
+KEPT = 60 * MB  # the answers of all readers, which wait in the server: the system takes but 100 kB of each
 LINES = 1200  # of 4 kB each: for every reader several times what it may cost
 
 MODEL = """
@@ -174,8 +175,8 @@ def test_answers_and_streams_of_models_cost_little(server: Server) -> None:
     with deaf(server, post("/v2/models/pours/predict", {"size": 300_000})):
         peak = settled(server)
     with deaf(server, post("/v2/models/streams/predict", {}), 2):
-        peak = settled(server)
-    assert peak < MOST
+        peak = max(peak, settled(server))
+    assert peak < MOST + KEPT
 
 
 def test_answers_to_many_requests_at_once_cost_little(server: Server) -> None:

@@ -66,7 +66,7 @@ def test_what_a_job_has_changed_around_it_the_next_does_not_find(client: httpx.C
     second = submit(client, "warm", do="speak")
     after = result(client, second)
     assert after["pid"] == moved["pid"]
-    for name in ("folder", "variable", "handler", "blocked", "timer", "umask"):
+    for name in ("folder", "variable", "hour", "handler", "status", "blocked", "timer", "umask"):
         assert after[name] == before[name]
     assert log(client, first)[-1] == "without an end"
     assert log(client, second) == ["a line", "past Python"]
@@ -77,6 +77,16 @@ def test_what_a_job_does_to_its_outputs_costs_the_next_nothing(client: httpx.Cli
     second = submit(client, "warm", do="speak")
     assert result(client, second)["pid"] == silent["pid"]
     assert log(client, second) == ["a line", "past Python"]
+
+
+@pytest.mark.parametrize("what", ["wrap", "detach"])
+def test_a_job_that_closes_an_output_in_python_costs_its_process_and_not_the_next(
+    client: httpx.Client, what: str
+) -> None:
+    closed = warm(client, what)
+    second = submit(client, "warm", do="speak")
+    assert result(client, second)["pid"] != closed["pid"]
+    assert log(client, second)[-2:] == ["a line", "past Python"]
 
 
 def test_bars_of_a_job_are_its_own_progress(client: httpx.Client) -> None:

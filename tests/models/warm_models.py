@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -47,6 +48,8 @@ class Warm(modelport.Model):
             "folder": str(Path.cwd()),
             "variable": os.environ.get("LEFT_BY_A_JOB"),
             "handler": signal.getsignal(signal.SIGTERM) is signal.SIG_IGN,
+            "status": subprocess.run(["false"], check=False).returncode,
+            "hour": time.localtime(0).tm_hour,
             "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
             "timer": signal.getitimer(signal.ITIMER_REAL),
             "umask": umask(),
@@ -64,7 +67,10 @@ class Warm(modelport.Model):
         del os.environ["PATH"]
         os.chdir("/")
         os.umask(0)
+        os.environ["TZ"] = "XXX-9"
+        time.tzset()
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGUSR1])
         signal.setitimer(signal.ITIMER_REAL, 600)
         print("without an end", end="")
@@ -79,6 +85,15 @@ class Warm(modelport.Model):
         os.close(1)
         with Path(os.devnull).open("w") as nowhere:
             os.dup2(nowhere.fileno(), 2)
+
+    def wrap(self, gate: int) -> None:
+        """Write by a stream of its own, with which the output below it is closed."""
+        own = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8")
+        own.write("a line of its own\n")
+        own.close()
+
+    def detach(self, gate: int) -> None:
+        sys.stderr.detach()  # type: ignore[union-attr]
 
     def bars(self, gate: int) -> None:
         """Bars, of which one is never closed."""

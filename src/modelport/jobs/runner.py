@@ -169,7 +169,7 @@ class JobRunner:
             if pool.state.is_unloaded:
                 workers.rest()
             elif pool.signature is not None:
-                room.together[pool.name] = max(pool.signature.predict.max_batch_size, 1)
+                room.together[pool.name] = workers.together
                 room.ahead[pool.name] = workers.ahead
         for running in self.running.values():
             if running.has_slot:

@@ -49,10 +49,13 @@ class WarmWorker:
             await start(self._process, self.jobs[0].claim.job.id, self._to_stop)
         except (OSError, FrameError) as error:
             self.is_spent = True
-            jobs, self.jobs = self.jobs, []
-            for job in jobs:
-                job.fail_to_start(error)
-            self._freed(self, 0)
+            self._fail_to_start(error)
+
+    def _fail_to_start(self, error: Exception) -> None:
+        jobs, self.jobs = self.jobs, []
+        for job in jobs:
+            job.fail_to_start(error)
+        self._freed(self, 0)
 
     def run(self, jobs: Sequence[WarmJob]) -> None:
         """Run jobs of this model, several of them together."""
@@ -78,10 +81,7 @@ class WarmWorker:
         try:
             self._process.send(Kind.JOB, order)
         except FrameError as error:
-            jobs, self.jobs = self.jobs, []
-            for job in jobs:
-                job.fail_to_start(error)
-            self._freed(self, 0)
+            self._fail_to_start(error)
             return
         for job in self.jobs:
             job.begin(self._process, is_shared=bool(others))

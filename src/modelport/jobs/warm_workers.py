@@ -209,10 +209,6 @@ class WarmWorkers:
             self._models[name] = ModelWorkers(name, self._engine, self._wake)
         return self._models[name]
 
-    def slots(self) -> dict[str, int]:
-        """How many slots the models have whose workers run something."""
-        return {name: workers.slots for name, workers in self._models.items() if workers.slots}
-
     async def stop(self) -> None:
         """End every worker."""
         models, self._models = self._models, {}

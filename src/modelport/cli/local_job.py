@@ -19,7 +19,7 @@ from modelport.contract.signature import Signature, VerbName
 from modelport.engine.local import launch_job
 from modelport.engine.ports import JobWorker
 from modelport.jobs.process import JobProcess, StartFrom
-from modelport.jobs.records import Claim, Job, NewEvent, Outcome
+from modelport.jobs.records import Claim, Job, NewEvent, Outcome, cancelled_as
 from modelport.jobs.states import State
 from modelport.worker.frames import Failed, Kind, Load, Ready
 
@@ -144,7 +144,7 @@ async def run_local(
             attempt.cancel()
             await asyncio.wait([attempt])
     if attempt.cancelled():
-        return Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by="SIGKILL")
+        return cancelled_as("SIGKILL")
     return attempt.result()
 
 

@@ -13,7 +13,7 @@ from modelport.contract.calls import HIDDEN, Answer
 from modelport.contract.current_job import KNOWS_JOB, LEFT
 from modelport.engine.output import printable
 from modelport.engine.ports import JobWorker
-from modelport.jobs.records import Claim, NewEvent, Outcome
+from modelport.jobs.records import Claim, NewEvent, Outcome, cancelled_as
 from modelport.jobs.states import State
 from modelport.storage import failpoints
 from modelport.worker.frames import Failed, Report
@@ -184,21 +184,21 @@ class JobAttempt(ABC):
         else:
             for line in answer.failure.splitlines():
                 self.add(line.encode())
-        return Outcome(
-            state=State.FAILED,
-            status=answer.status,
-            reason=reason,
-            headers=list(answer.headers),
-            result=answer.body,
-            result_type=answer.content_type if answer.body else "",
-            error=error or f"status {answer.status}",
-            ended_by="exception",
-        )
+        return refused(answer, error or f"status {answer.status}", reason)
 
 
-def cancelled_as(how: str) -> Outcome:
-    """The outcome of a job that was cancelled, which took this much."""
-    return Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by=how)
+def refused(answer: Answer, error: str, reason: str) -> Outcome:
+    """The outcome of a job whose call was answered so, told in these words."""
+    return Outcome(
+        state=State.FAILED,
+        status=answer.status,
+        reason=reason,
+        headers=list(answer.headers),
+        result=answer.body,
+        result_type=answer.content_type if answer.body else "",
+        error=error,
+        ended_by="exception",
+    )
 
 
 def not_started(error: Exception) -> Outcome:

@@ -14,9 +14,9 @@ from modelport.contract.calls import HIDDEN, Answer, Call, unpacked
 from modelport.engine.asking import ask
 from modelport.engine.pending import BEFORE_IT_RAN, Pending
 from modelport.engine.ports import Engine, Pool, PoolState, Refused
-from modelport.jobs.attempt import cancelled_as
+from modelport.jobs.attempt import refused
 from modelport.jobs.folders import keep_result
-from modelport.jobs.records import Claim, Outcome
+from modelport.jobs.records import Claim, Outcome, cancelled_as
 from modelport.jobs.states import State
 
 log = logging.getLogger("modelport.jobs")
@@ -134,16 +134,7 @@ class PoolAttempt:
             log.error("job %s failed: %s\n%s", self.claim.job.id, error, answer.failure)
         if answer.problem and answer.status == 500 and self._engine.settings.hide_model_errors:
             error = HIDDEN
-        return Outcome(
-            state=State.FAILED,
-            status=answer.status,
-            reason=answer.reason,
-            headers=list(answer.headers),
-            result=answer.body,
-            result_type=answer.content_type if answer.body else "",
-            error=error,
-            ended_by="exception",
-        )
+        return refused(answer, error, answer.reason)
 
     def _kept(self, answer: Answer) -> str:
         """Move a large answer to the job's folder; returns where it is there."""

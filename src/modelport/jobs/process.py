@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from modelport.contract.calls import unpacked
+from modelport.engine.pending import BEFORE_IT_RAN
 from modelport.engine.ports import JobLauncher, JobWorker
-from modelport.jobs.attempt import JobAttempt, cancelled_as, not_started
+from modelport.jobs.attempt import JobAttempt, not_started
 from modelport.jobs.folders import sync_job, sync_tree
-from modelport.jobs.records import Claim, NewEvent, Outcome
+from modelport.jobs.records import Claim, NewEvent, Outcome, cancelled_as
 from modelport.storage import failpoints
 from modelport.worker.frames import FrameError, JobOrder, Kind, Load
 
@@ -88,7 +89,7 @@ class JobProcess(JobAttempt):
             if not self._to_stop.is_set():
                 await start(worker, self.claim.job.id, self._to_stop)
             if self._to_stop.is_set() and not self.asked:
-                return cancelled_as("before it ran")
+                return cancelled_as(BEFORE_IT_RAN)
             failpoints.reach("spawn.after")
             await self._over.wait()
             self.end_cancelling()

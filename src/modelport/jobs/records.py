@@ -65,6 +65,11 @@ class Outcome(msgspec.Struct, kw_only=True):
     ended_by: str = "return"
 
 
+def cancelled_as(how: str) -> Outcome:
+    """The outcome of a job that was cancelled, which took this much."""
+    return Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by=how)
+
+
 class Job(msgspec.Struct, kw_only=True):
     """A job as the store has it. `number` rises with each submission; `revision` with each change.
 

@@ -15,7 +15,7 @@ from modelport.jobs import claims
 from modelport.jobs.deliveries import announce, release
 from modelport.jobs.errors import IdempotencyConflict, RetryRefused
 from modelport.jobs.queries import check_room
-from modelport.jobs.records import Job, NewEvent, NewJob, Outcome, QueueLimits
+from modelport.jobs.records import Job, NewEvent, NewJob, Outcome, QueueLimits, cancelled_as
 from modelport.jobs.rows import (
     NO_OUTCOME,
     SUMMARY,
@@ -35,7 +35,7 @@ from modelport.storage.writer import Transaction
 # The row of a job that has succeeded, and how it ended: what comes of a training is not the jobs' business.
 WhenTrained: TypeAlias = Callable[[Transaction, RowMapping, Outcome], None]
 
-BEFORE_IT_RAN = Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by="before it ran")
+BEFORE_IT_RAN = cancelled_as("before it ran")
 _INSERT_JOB = insert(jobs).returning(jobs.c.number)
 _INSERT_EVENT = insert(events)
 _LOCK = select(*SUMMARY).where(jobs.c.id == bindparam("job_id")).with_for_update()
@@ -156,7 +156,7 @@ def finish(
     if row is None:
         return None
     if row["cancel_requested"] and outcome.state == State.SUCCEEDED:
-        outcome = _cancelled(outcome.ended_by)
+        outcome = cancelled_as(outcome.ended_by)
     if row["state"] != State.RUNNING:
         said = row["token"] == token and row["state"] == outcome.state and row["status"] == outcome.status
         return job_of(row) if said else None
@@ -214,7 +214,7 @@ def _end_attempt(
     if ended is None or rests:
         return ended
     if row["cancel_requested"]:
-        return _cancel(tx, ended, _cancelled(outcome.ended_by))
+        return _cancel(tx, ended, cancelled_as(outcome.ended_by))
     return _requeue(tx, ended, max_attempts=allowed)
 
 
@@ -277,10 +277,6 @@ def _of_attempt(job_id: str, token: int) -> tuple[ColumnElement[bool], ...]:
 def _locked(tx: Transaction, job_id: str) -> RowMapping | None:
     """A job's row, which nobody else changes until the commit. (SQLite has one writer and ignores it.)"""
     return tx.connection.execute(_LOCK, {"job_id": job_id}).mappings().first()
-
-
-def _cancelled(ended_by: str) -> Outcome:
-    return Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by=ended_by)
 
 
 def _cancel(tx: Transaction, row: RowMapping, how: Outcome) -> RowMapping | None:

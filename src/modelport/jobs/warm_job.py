@@ -12,9 +12,9 @@ import msgspec
 from modelport.contract.calls import unpacked
 from modelport.engine.pending import BEFORE_IT_RAN
 from modelport.engine.ports import Engine, JobWorker
-from modelport.jobs.attempt import JobAttempt, cancelled_as, not_started
+from modelport.jobs.attempt import JobAttempt, not_started
 from modelport.jobs.folders import keep_result
-from modelport.jobs.records import Claim, NewEvent, Outcome
+from modelport.jobs.records import Claim, NewEvent, Outcome, cancelled_as
 from modelport.jobs.room import Place
 from modelport.storage import failpoints
 

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -322,3 +323,15 @@ def test_a_function_is_described_by_its_own_words(tmp_path: Path) -> None:
     path.write_text('def louder(text: str):\n    """Says it louder."""\n    return text.upper()\n')
     described = load_model(parse_source(f"{path}:louder")).signature.metadata["description"]
     assert described == "Says it louder."
+
+
+def test_a_load_model_with_a_yield_fails_the_load_of_what_was_saved(tmp_path: Path) -> None:
+    path, saved = tmp_path / "loads.py", tmp_path / "saved.txt"
+    path.write_text(
+        "def load_model(path):\n    yield 'nothing of this runs'\n\ndef predict():\n    return 1\n"
+    )
+    saved.touch()
+    with pytest.raises(
+        ModelLoadError, match=r"load_model\('saved\.txt'\) failed: TypeError: it gives a gener"
+    ):
+        load_model(replace(parse_source(str(path)), saved=str(saved)))

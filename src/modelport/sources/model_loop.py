@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from functools import lru_cache
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, cast
@@ -36,6 +36,15 @@ def come_to(value: Any) -> Any:
     if is_awaitable(value):
         return event_loop().run_until_complete(awaited(value))
     return value
+
+
+def run_through(value: Any, come_to: Callable[[Any], Any] = come_to) -> None:
+    """Let what a model's code has returned, which has nothing to give, run to its end.
+
+    Raises `TypeError` for a generator, of which nothing has run.
+    """
+    if isinstance(come_to(value), Generator | AsyncGenerator):
+        raise TypeError("it gives a generator, of which nothing has run: take its yield out, or loop over it")
 
 
 def close_event_loop() -> None:

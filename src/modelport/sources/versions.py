@@ -10,7 +10,7 @@ from modelport.contract.errors import ModelLoadError
 from modelport.contract.model_options import ModelOptions
 from modelport.sources.deepaas_modules import provide_deepaas_modules
 from modelport.sources.mlflow.uris import SCHEME
-from modelport.sources.model_loop import come_to
+from modelport.sources.model_loop import run_through
 from modelport.sources.python import load_object
 from modelport.sources.source import Source
 
@@ -56,7 +56,7 @@ def _load_by(loader: Any, source: Source) -> None:
     if not path.exists():
         raise ModelLoadError(f"{source}: what its training saved is missing: {path.name}")
     try:
-        come_to(loader(path))
+        run_through(loader(path))
     except (Exception, SystemExit) as error:  # the model's own code
         raise ModelLoadError(
             f"{source}: {LOADER}({path.name!r}) failed: {type(error).__name__}: {error}"

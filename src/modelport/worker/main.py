@@ -18,7 +18,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -29,7 +29,7 @@ from modelport.contract.served import ServedModel
 from modelport.dialects.codecs.failures import described, trace, words
 from modelport.guards.table_limits import set_table_limits
 from modelport.sources.load import load_model
-from modelport.sources.model_loop import close_event_loop, come_to
+from modelport.sources.model_loop import close_event_loop, run_through
 from modelport.sources.source import Source
 from modelport.worker.asked_model import ask_through
 from modelport.worker.asks import ServerLink
@@ -162,10 +162,7 @@ def set_up(model: ServedModel) -> None:
 
 def _prepare(model: ServedModel, step: Callable[[], Any]) -> None:
     try:
-        if isinstance(come_to(step()), Generator | AsyncGenerator):
-            raise TypeError(
-                "it gives a generator, of which nothing has run: take its yield out, or loop over it"
-            )
+        run_through(step())
     except (Exception, SystemExit) as error:
         said = f"{step.__name__}() failed: {type(error).__name__}: {described(error)}"
         raise ModelLoadError(f"{model.signature.name}: {said}") from error

@@ -113,6 +113,17 @@ class Early(modelport.Model):
         return 1
 
 
+class EarlySoon(modelport.Model):
+    """Asks an asynchronous model twice while it is loaded, at once."""
+
+    async def warm(self) -> None:
+        gathered = modelport.model("gathered")
+        self.found = await asyncio.gather(*(gathered.predict_async(number=number) for number in (1, 2)))
+
+    def predict(self) -> list[list[int]]:
+        return self.found
+
+
 class Forks(modelport.Model):
     """Has a process of its own ask."""
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import datetime
 import io
+import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -215,6 +218,31 @@ def test_an_async_model_is_asked_and_asks_as_in_a_server(monkeypatch: pytest.Mon
     assert gathered.predict(number=3) == [6, 8]
     with pytest.raises(modelport.ModelError, match=r"use predict_async\(\)"):
         gathered.predict(number=3, block=True)
+
+
+def test_its_engine_is_set_up_once_and_ends_with_the_process() -> None:
+    ask = f"modelport.model('engine', source='{MODELS}/engines.py:SetUp').predict(question='x')"
+    command = [sys.executable, "-c", f"import modelport; print({ask}); print({ask})"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert re.fullmatch(r"(X in (\d+), WARM in \2\n){2}the engine has ended\n", done.stdout), done
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("models/engines.py:CannotStart", r"setup\(\) failed: RuntimeError: no device"),
+        ("faults/faulty_models.py:WarmYields", r"warm\(\) failed: TypeError: it gives a generator"),
+    ],
+)
+def test_one_that_cannot_be_set_up_or_warmed_says_so(model: str, said: str) -> None:
+    with pytest.raises(ModelLoadError, match=said):
+        modelport.model("cannot", source=f"{MODELS.parent}/{model}").predict()
+
+
+def test_what_a_model_asks_while_it_is_loaded_is_loaded_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(MODELS))
+    assert asked("EarlySoon").predict() == [[2, 4], [4, 6]]
 
 
 async def _asked_in_a_loop() -> Any:

@@ -54,12 +54,13 @@ def close_event_loop() -> None:
         return
     _hosting.loop = None
     try:
-        loop.run_until_complete(_end_all(loop))
+        loop.run_until_complete(end_all())
     finally:
         loop.close()
 
 
-async def _end_all(loop: asyncio.AbstractEventLoop) -> None:
+async def end_all() -> None:
+    """End all that runs in the event loop of this thread beside it. It takes 2 `END_SECONDS` at most."""
     import asyncio
 
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
@@ -69,7 +70,7 @@ async def _end_all(loop: asyncio.AbstractEventLoop) -> None:
         await asyncio.wait(tasks, timeout=END_SECONDS)
     try:
         async with asyncio.timeout(END_SECONDS):
-            await loop.shutdown_asyncgens()
+            await asyncio.get_running_loop().shutdown_asyncgens()
     except TimeoutError:
         pass  # a generator that does not end when it is closed
 

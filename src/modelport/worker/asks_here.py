@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
 import importlib.util
 import itertools
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
-from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -20,17 +21,19 @@ from modelport.contract.packed_values import packed
 from modelport.dialects.codecs.failures import described
 from modelport.sources.import_path import import_from, working_folder
 from modelport.sources.load import load_model
-from modelport.sources.model_loop import awaited, is_awaitable
+from modelport.sources.model_loop import END_SECONDS, awaited, end_all, is_awaitable
 from modelport.sources.source import DOTTED, Source, installed_entry_points, parse_source
 from modelport.worker.ask_values import Arguments, piece_of, value_of
 from modelport.worker.asks import Asked, refuse_in_loop
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameSocket, Load
 from modelport.worker.host import Host
+from modelport.worker.main import set_up, warm
 from modelport.worker.streams import is_stream
 
 T = TypeVar("T")
 _way: ContextVar[tuple[str, ...]] = ContextVar("the models that ask, the first one first", default=())
+_turn: ContextVar[threading.RLock | None] = ContextVar("who loads within this load", default=None)
 
 
 class LocalAsker:
@@ -38,10 +41,11 @@ class LocalAsker:
 
     def __init__(self) -> None:
         self._hosts: dict[tuple[str, str], Host] = {}
-        self._lock = threading.RLock()
+        self._loading = threading.RLock()
         self._numbers = itertools.count(1)
         self._spool: tempfile.TemporaryDirectory[str] | None = None  # removed when the process ends
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._starting = threading.Lock()  # the loop
 
     def predict(self, asked: Asked, arguments: dict[str, Any]) -> Any:
         """See `AskedModel`."""
@@ -123,27 +127,39 @@ class LocalAsker:
                 self._run(close())
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        with self._lock:
+        with self._starting:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="modelport models", daemon=True).start()
+                run = self._loop.run_forever
+                thread = threading.Thread(target=run, name="modelport models", daemon=True)
+                thread.start()
+                atexit.register(_end, self._loop, thread)
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     # -- loading -------------------------------------------------------------------------------------
 
     def _host(self, asked: Asked) -> Host:
-        """The model, loaded and warmed when it is asked first. Raises `ModelLoadError`."""
-        with self._lock:
+        """The model, loaded, set up and warmed when it is asked first. Raises `ModelLoadError`.
+
+        One is loaded after the other. What is asked while one is loaded has its turn within that one's,
+        whichever thread asks.
+        """
+        with _turn.get() or self._loading:
             found = self._hosts.get((asked.name, asked.source))
             if found is None:
-                found = self._hosts[asked.name, asked.source] = self._loaded(_source_of(asked))
+                outer = _turn.set(threading.RLock())
+                try:
+                    found = self._hosts[asked.name, asked.source] = self._loaded(_source_of(asked))
+                finally:
+                    _turn.reset(outer)
             return found
 
     def _loaded(self, source: Source) -> Host:
         if self._spool is None:
             self._spool = tempfile.TemporaryDirectory(prefix="modelport-asked-")
         model = load_model(source)
-        self._awaited(model.warm())
+        set_up(model, self._awaited)
+        warm(model, self._awaited)
         load = Load(source.name, source.kind, source.target, source.attribute, self._spool.name)
         return Host(model, load, _NoServer(), RunningCall(bytearray(64), None))
 
@@ -158,6 +174,13 @@ class _NoServer(FrameSocket):
 HERE = LocalAsker()
 
 
+def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    """End what models have left running in their event loop, with the process."""
+    if thread.is_alive():  # which it is not in what was forked
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(end_all(), loop).result(3 * END_SECONDS)
+
+
 def _context(asked: Asked) -> Context:
     """Where a model runs that is asked: it knows who has. Raises `ModelError` for a circle."""
     way = _way.get()
@@ -169,7 +192,7 @@ def _context(asked: Asked) -> Context:
     return context
 
 
-@contextmanager
+@contextlib.contextmanager
 def _failing(host: Host, call: Call, name: str) -> Generator[None]:
     """Let what the model raises be what a server would have made of it."""
     try:

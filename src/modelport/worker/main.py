@@ -29,7 +29,7 @@ from modelport.contract.served import ServedModel
 from modelport.dialects.codecs.failures import described, trace, words
 from modelport.guards.table_limits import set_table_limits
 from modelport.sources.load import load_model
-from modelport.sources.model_loop import close_event_loop, run_through
+from modelport.sources.model_loop import close_event_loop, come_to, run_through
 from modelport.sources.source import Source
 from modelport.worker.asked_model import ask_through
 from modelport.worker.asks import ServerLink
@@ -149,20 +149,23 @@ def load_once(source: Source) -> ServedModel:
 
 
 @once()
-def warm(model: ServedModel) -> None:
-    """Warm the model. Raises `ModelLoadError` with the reason if its `warm` fails."""
-    _prepare(model, model.warm)
+def warm(model: ServedModel, come_to: Callable[[Any], Any] = come_to) -> None:
+    """Warm the model, as `set_up`. Raises `ModelLoadError` with the reason if its `warm` fails."""
+    _prepare(model, model.warm, come_to)
 
 
 @once()
-def set_up(model: ServedModel) -> None:
-    """Let the model start what its calls need. Raises `ModelLoadError` if its `setup` fails."""
-    _prepare(model, model.setup)
+def set_up(model: ServedModel, come_to: Callable[[Any], Any] = come_to) -> None:
+    """Let the model start what its calls need; `come_to` awaits it where its calls run.
+
+    Raises `ModelLoadError` if its `setup` fails.
+    """
+    _prepare(model, model.setup, come_to)
 
 
-def _prepare(model: ServedModel, step: Callable[[], Any]) -> None:
+def _prepare(model: ServedModel, step: Callable[[], Any], come_to: Callable[[Any], Any]) -> None:
     try:
-        run_through(step())
+        run_through(step(), come_to)
     except (Exception, SystemExit) as error:
         said = f"{step.__name__}() failed: {type(error).__name__}: {described(error)}"
         raise ModelLoadError(f"{model.signature.name}: {said}") from error

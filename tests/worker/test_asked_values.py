@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import io
+import os
 import re
 import subprocess
 import sys
@@ -155,8 +156,10 @@ def test_files_are_whatever_one_has_in_hand(tmp_path: Path) -> None:
         sees.predict(image=str(path))
     with pytest.raises(FileNotFoundError):
         sees.predict(image=tmp_path / "none.png")
-    with pytest.raises(OSError, match="image: .* is no file"):
-        sees.predict(image=tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    for other in (tmp_path, modelport.File(tmp_path), tmp_path / "pipe", modelport.File(tmp_path / "pipe")):
+        with pytest.raises(OSError, match="image: .* is no file"):
+            sees.predict(image=other)
 
 
 def test_a_picture_and_a_file_come_as_such(tmp_path: Path) -> None:

@@ -89,13 +89,12 @@ class Arguments:
         if is_uploaded_file(value):
             return Upload(name, value.filename, value.original_filename or "", value.content_type or NO_TYPE)
         called = file_name(value)
-        if isinstance(value, File):
-            return Upload(name, str(value.path.absolute()), called, value.content_type)
-        if isinstance(value, Path):
-            path = value.absolute()
+        if isinstance(value, File | Path):
+            is_path = isinstance(value, Path)
+            path, content_type = (value, _guessed(called)) if is_path else (value.path, value.content_type)
             if not stat.S_ISREG(path.stat().st_mode):  # a folder, or a pipe that would keep who reads it
-                raise OSError(f"{name}: {str(value)!r} is no file")
-            return Upload(name, str(path), called, _guessed(called))
+                raise OSError(f"{name}: {str(path)!r} is no file")
+            return Upload(name, str(path.absolute()), called, content_type)
         content = content_of(value, "*/*")
         is_picture = type(value).__module__.startswith("PIL.")
         called = called or ("image.png" if is_picture else "")

@@ -31,8 +31,8 @@ from modelport.contract.nearest import did_you_mean
 from modelport.engine.asking import ask as ask_pool
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Engine, Pool, Refused
+from modelport.worker.awaited_window import AwaitedWindow
 from modelport.worker.frames import Acknowledge, Ask, FrameError, Kind
-from modelport.worker.streams import Window
 
 log = logging.getLogger("modelport.engine")
 
@@ -75,7 +75,7 @@ class Asks:
         elif kind == Kind.ASK_TAKEN:
             taken: Acknowledge = message
             if taken.id in self._questions:
-                self._questions[taken.id].take(taken.chunks)
+                self._questions[taken.id].window.take(taken.chunks)
         elif kind == Kind.ASK_GIVEN_UP and message in self._questions:
             self._questions[message].cancel()
 
@@ -205,8 +205,8 @@ class Asks:
                     chunk.id = question.ask.number
                     question.is_streaming = not chunk.end
                     self._worker.send(Kind.ASKED_CHUNK, chunk)
-                    question.put(len(chunk.data))
-                    await question.has_room()
+                    question.window.put(len(chunk.data))
+                    await question.window.has_room()
         finally:
             pool.close_stream(pending)
 
@@ -245,24 +245,8 @@ class _Question:
         self.asking = asking
         self.is_told = False  # its answer, or the beginning of it
         self.is_streaming = False
-        self._window = Window()
-        self._taken = asyncio.Event()
+        self.window = AwaitedWindow()  # of what the model that asks has not taken yet
 
     def cancel(self) -> None:
         """Give it up."""
         self.task.cancel()
-
-    def put(self, size: int) -> None:
-        """A chunk was sent."""
-        self._window.put(size)
-
-    def take(self, chunks: int) -> None:
-        """The model that asks has taken so many chunks."""
-        self._window.take(chunks)
-        self._taken.set()
-
-    async def has_room(self) -> None:
-        """Wait until there may be another chunk."""
-        while self._window.is_full:
-            self._taken.clear()
-            await self._taken.wait()

@@ -31,15 +31,11 @@ from modelport.contract.calls import Answer, Call, Chunk
 from modelport.sources.model_loop import END_SECONDS, awaited, is_awaitable
 from modelport.worker.answers import shown_arguments
 from modelport.worker.asks import asks_for
+from modelport.worker.awaited_window import AwaitedWindow
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.runners.block_watch import BlockWatch
 from modelport.worker.runners.loop_frames import LoopRunner
-from modelport.worker.streams import (
-    Encoded,
-    Window,
-    is_stream,
-    last_of_failed,
-)
+from modelport.worker.streams import Encoded, is_stream, last_of_failed
 from modelport.worker.world import end_if_forked
 
 if TYPE_CHECKING:
@@ -73,24 +69,6 @@ class Shown:
                 yield waits_for
             except BaseException as thrown:  # whatever it is, it is for the model's code
                 error = thrown
-
-
-class AwaitedWindow(Window):
-    """A window that a task waits for, while others run."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._taken = asyncio.Event()
-
-    def take(self, chunks: int) -> None:
-        super().take(chunks)
-        self._taken.set()
-
-    async def has_room(self) -> None:
-        """Wait until there may be another chunk."""
-        while self.is_full:
-            self._taken.clear()
-            await self._taken.wait()
 
 
 class ConcurrentRunner(LoopRunner[AwaitedWindow]):

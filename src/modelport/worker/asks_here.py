@@ -29,7 +29,7 @@ from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameSocket, Load
 from modelport.worker.host import Host
 from modelport.worker.main import set_up, warm
-from modelport.worker.streams import is_stream
+from modelport.worker.streams import is_stream, pieces
 
 T = TypeVar("T")
 _way: ContextVar[tuple[str, ...]] = ContextVar("the models that ask, the first one first", default=())
@@ -89,7 +89,7 @@ class LocalAsker:
                 bound, operation, _ = host.binding.bound(call)
                 value = self._awaited(host.model.call("predict", bound[1]))
                 streamed = is_stream(value)
-                whole = list(self._items(value)) if streamed else value
+                whole = list(pieces(value, self._awaited)) if streamed else value
                 answer = host.whole(whole, bound, operation, streamed=streamed)
         return value_of(answer, asked.name)
 
@@ -101,7 +101,7 @@ class LocalAsker:
                 bound, operation, _ = host.binding.bound(call)
                 value = self._awaited(host.model.call("predict", bound[1]))
                 if is_stream(value):
-                    for item in self._items(value):
+                    for item in pieces(value, self._awaited):
                         yield (piece_of(packed(item)),)
                     return
                 answer = host.whole(value, bound, operation, streamed=False)
@@ -109,22 +109,6 @@ class LocalAsker:
 
     def _awaited(self, value: Any) -> Any:
         return self._run(awaited(value)) if is_awaitable(value) else value
-
-    def _items(self, value: Any) -> Iterator[Any]:
-        if not isinstance(value, AsyncIterator):
-            yield from value
-            return
-        iterator = cast("AsyncIterator[Any]", value)
-        try:
-            while True:
-                try:
-                    yield self._run(awaited(anext(iterator)))
-                except StopAsyncIteration:
-                    return
-        finally:
-            close = getattr(iterator, "aclose", None)
-            if close is not None:
-                self._run(close())
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         with self._starting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import lru_cache
 from typing import Any, cast
 
@@ -35,8 +35,11 @@ def _is_iterator(kind: type[object]) -> bool:
     return issubclass(kind, (Iterator, AsyncIterator))
 
 
-def pieces(value: Any) -> Iterator[Any]:
-    """The items of a synchronous or asynchronous iterator. Closes it, whatever happens."""
+def pieces(value: Any, come_to: Callable[[Any], Any] = come_to) -> Iterator[Any]:
+    """The items of a synchronous or asynchronous iterator, awaited by `come_to`.
+
+    Closes it, whatever happens.
+    """
     if isinstance(value, AsyncIterator):
         iterator = cast("AsyncIterator[Any]", value)
         try:

@@ -227,13 +227,17 @@ class Counts(modelport.Model):
 
 
 class Follows(modelport.Model):
-    """Follows a stream of another model."""
+    """Follows a stream of another model, and asks `meanwhile` for something else before it leaves."""
 
-    def predict(self, upto: int, most: int = 1000, folder: str = "", size: int = 1) -> list[int]:
+    def predict(
+        self, upto: int, most: int = 1000, folder: str = "", size: int = 1, meanwhile: int = 0
+    ) -> list[int]:
         found: list[int] = []
         for piece in modelport.model("counts").stream(upto=upto, folder=folder, size=size):
             found.append(piece["number"] + len(piece["array"]))
             if len(found) == most:
+                for _ in range(meanwhile):
+                    modelport.model("twice").predict(number=1)
                 break
         return found
 

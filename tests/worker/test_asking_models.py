@@ -244,7 +244,7 @@ def test_a_plain_stream_asks_while_it_streams(server: Server, tmp_path: Path) ->
 
 
 def test_who_reads_no_further_ends_the_stream(ask: Ask, tmp_path: Path) -> None:
-    answer = ask("follows", upto=100_000, most=3, folder=str(tmp_path), size=100_000)
+    answer = ask("follows", upto=100_000, most=3, folder=str(tmp_path), size=100_000, meanwhile=300)
     assert answer.json() == [0, 2, 4]
     told(tmp_path, "counted")
     assert int((tmp_path / "counted").read_text()) < 100  # and so a slow reader holds up who yields

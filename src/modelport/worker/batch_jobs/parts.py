@@ -50,7 +50,7 @@ class Parts:
     @property
     def done(self) -> int:
         """The rows that are on the disk."""
-        return sum(part.rows for part in self.parts)
+        return self.parts[-1].first + self.parts[-1].rows if self.parts else 0
 
     def add(self, results: Sequence[bytes | Fault], kept: Sequence[dict[str, Any]] | None) -> None:
         """The answers of the next rows, perhaps each with the values that are kept beside it.

@@ -17,12 +17,32 @@ from modelport.worker.batch_jobs.chunks import CHUNK_BYTES, MAX_LINE, Chunk, Fau
 NO_ROW: tuple[list[str], Fault | None] = ([], None)
 
 
-class CsvInput:
-    """The rows of a CSV. Raises `TableInvalid` for a first line that names no columns."""
+class TextInput:
+    """What CSV and lines of JSON share: a file that is read from its begin to its end."""
 
     def __init__(self, path: Path):
         self._file = path.open("rb")
         self._size = path.stat().st_size or 1
+
+    def close(self) -> None:
+        self._file.close()
+
+    @property
+    def total(self) -> None:
+        return None
+
+    def check(self) -> None:
+        """Everything is looked at on its way."""
+
+    def share(self) -> float:
+        return min(self._file.tell() / self._size, 1.0)
+
+
+class CsvInput(TextInput):
+    """The rows of a CSV. Raises `TableInvalid` for a first line that names no columns."""
+
+    def __init__(self, path: Path):
+        super().__init__(path)
         self._text = io.TextIOWrapper(self._file, "utf-8-sig", errors="surrogateescape", newline="")
         self._taken = 0  # characters
         self._wrong = ""  # with the lines since it was looked at
@@ -39,16 +59,6 @@ class CsvInput:
 
     def close(self) -> None:
         self._text.close()
-
-    @property
-    def total(self) -> None:
-        return None
-
-    def check(self) -> None:
-        """Everything is looked at on its way."""
-
-    def share(self) -> float:
-        return min(self._file.tell() / self._size, 1.0)
 
     def chunks(self, skip: int, rows: int) -> Iterator[Chunk]:
         for _ in range(skip):
@@ -108,29 +118,15 @@ def _is_utf8(line: str) -> bool:
     return True
 
 
-class LinesInput:
+class LinesInput(TextInput):
     """Lines of JSON, each a row. Empty lines are none."""
 
     columns = None
 
     def __init__(self, path: Path, json_depth: int):
-        self._file = path.open("rb")
-        self._size = path.stat().st_size or 1
+        super().__init__(path)
         self._depth = json_depth
         self.index: list[str] = []
-
-    def close(self) -> None:
-        self._file.close()
-
-    @property
-    def total(self) -> None:
-        return None
-
-    def check(self) -> None:
-        """Everything is looked at on its way."""
-
-    def share(self) -> float:
-        return min(self._file.tell() / self._size, 1.0)
 
     def chunks(self, skip: int, rows: int) -> Iterator[Chunk]:
         if self._file.read(len(BYTE_ORDER_MARK)) != BYTE_ORDER_MARK:

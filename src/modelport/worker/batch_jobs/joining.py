@@ -111,12 +111,16 @@ def _text(value: Any) -> Any:
 
 
 def _write_columns(parts: list[Part], layout: _Layout, target: Path, form: TableForm) -> None:
-    import importlib
+    from modelport.contract.arrays.arrow_tables import pyarrow_module  # it needs numpy
 
-    pyarrow: Any = importlib.import_module("pyarrow")
+    pyarrow = pyarrow_module()
     columns = layout.columns
     schema = pyarrow.schema([(name, arrow_type(pyarrow, found)) for name, found in columns.items()])
-    with _writer(pyarrow, form, target, schema) as writer:
+    if form is TableForm.PARQUET:
+        opened = pyarrow_module(".parquet").ParquetWriter(target, schema)
+    else:
+        opened = pyarrow_module(".ipc").new_file(str(target), schema)
+    with opened as writer:
         waiting: list[list[Any]] = []
 
         def write() -> None:
@@ -133,11 +137,3 @@ def _write_columns(parts: list[Part], layout: _Layout, target: Path, form: Table
                 write()
         if waiting:
             write()
-
-
-def _writer(pyarrow: Any, form: TableForm, target: Path, schema: Any) -> Any:
-    import importlib
-
-    if form is TableForm.PARQUET:
-        return importlib.import_module("pyarrow.parquet").ParquetWriter(target, schema)
-    return importlib.import_module("pyarrow.ipc").new_file(str(target), schema)

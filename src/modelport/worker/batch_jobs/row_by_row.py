@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -16,6 +16,7 @@ from modelport.worker.batch_jobs.chunks import Chunk, Fault, Line
 from modelport.worker.batch_jobs.faults import Faults
 from modelport.worker.cancellation import CallCancelled, Terminated
 from modelport.worker.host import Host
+from modelport.worker.runners.batch import batch_results
 from modelport.worker.streams import is_stream, pieces
 
 
@@ -88,12 +89,7 @@ class RowByRow:
         """What the model returns for each, or the exception that it raises."""
         if self._operation.max_batch_size > 1 and len(arguments) > 1:
             try:
-                found = list(cast("list[Any]", self._host.returned(self._host.model.call_batch(arguments))))
-                if len(found) != len(arguments):
-                    raise ValueError(
-                        f"predict_batch() returned {len(found)} results for {len(arguments)} calls"
-                    )
-                return found
+                return batch_results(self._host, arguments)
             except (Terminated, CallCancelled):
                 raise
             except BaseException:  # each gets a second try of its own

@@ -36,7 +36,7 @@ def answers_of(host: Host, calls: list[Call]) -> list[Answer]:
 
 def _predict_together(host: Host, bound: list[Bound], operation: Operation) -> list[Answer]:
     try:
-        results = _batch_results(host, [arguments for _, arguments, _ in bound])
+        results = batch_results(host, [arguments for _, arguments, _ in bound])
     except Terminated:
         raise
     except BaseException as error:  # the model's code; each call gets a second try of its own
@@ -57,7 +57,8 @@ def _predict_together(host: Host, bound: list[Bound], operation: Operation) -> l
     return answers
 
 
-def _batch_results(host: Host, calls: list[dict[str, Any]]) -> list[Any]:
+def batch_results(host: Host, calls: list[dict[str, Any]]) -> list[Any]:
+    """What the model's `predict_batch` returns for each of these arguments. Raises what it raises."""
     results = list(cast("list[Any]", host.returned(host.model.call_batch(calls))))
     if len(results) != len(calls):
         raise ValueError(f"predict_batch() returned {len(results)} results for {len(calls)} calls")

@@ -26,6 +26,19 @@ class Model(modelport.Model):
         return {value}
 """
 
+STARTS_ONE = """
+import atexit, socket, subprocess
+
+def gate(said):
+    sock = socket.create_connection(("127.0.0.1", {port}))
+    sock.sendall(said)
+    return sock
+
+with gate(b"started\\n") as held:
+    subprocess.Popen(["sleep", "60"], pass_fds=[held.fileno()])
+atexit.register(lambda: gate(b"ending\\n").recv(1))
+"""
+
 
 class Edited:
     """A model in a folder, whose files a test writes."""
@@ -138,6 +151,16 @@ def test_a_process_that_is_killed_while_it_loads_what_has_changed_leaves_the_one
         gate.arrival()
         edited.write("9")  # while that loads
         wait_for_answer(server, 9)
+
+
+def test_a_server_that_ends_while_a_replaced_process_does_leaves_nothing_running(edited: Edited) -> None:
+    with Gate(Held, 20.0) as gate:
+        edited.write("1", STARTS_ONE.format(port=gate.port))
+        with serving(f"m={edited.source}", "--reload"):
+            started = gate.arrival()
+            edited.write("2")
+            assert gate.arrival().text == "ending"  # the process whose successor answers
+        started.wait_end()
 
 
 def test_an_idle_model_is_loaded_from_what_its_files_are_then(edited: Edited) -> None:

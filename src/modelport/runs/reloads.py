@@ -61,8 +61,8 @@ class Reloads:
         while not pool.is_idle:
             await pool.drained()
             await asyncio.sleep(IDLE_SECONDS)  # until the answer is sent, too
-        self.engine.drop(pool)
         await pool.stop()
+        self.engine.drop(pool)  # until then the engine stops it, too, if the server ends
 
 
 class _Watched:
@@ -137,8 +137,8 @@ class _Watched:
             return True
         finally:
             if self._live is not fresh:
-                self._engine.drop(fresh)
                 await fresh.stop()
+                self._engine.drop(fresh)
 
     async def _loaded(self, fresh: Pool) -> bool:
         """Wait until a pool is ready or has failed. False if a file has changed meanwhile."""

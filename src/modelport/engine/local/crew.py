@@ -146,16 +146,16 @@ class Crew:
         self.workers.remove(worker)
         self.end(worker)
 
-    def end(self, *dismissed: Worker) -> None:
-        """Stop those that do not belong to the model any more."""
+    def end(self, *dismissed: Worker, at_once: bool = False) -> None:
+        """Stop those that do not belong to the model any more, `at_once` without asking them first."""
         for worker in dismissed:
-            task = asyncio.get_running_loop().create_task(worker.stop())
+            task = asyncio.get_running_loop().create_task(worker.stop(at_once=at_once))
             self.ending.add(task)
             task.add_done_callback(self.ending.discard)
 
-    async def ended(self, *dismissed: Worker) -> None:
+    async def ended(self, *dismissed: Worker, at_once: bool = False) -> None:
         """Stop them, and wait until they and all that were stopped before are gone."""
-        self.end(*dismissed)
+        self.end(*dismissed, at_once=at_once)
         if self.ending:
             await asyncio.wait(self.ending)  # which go on if nobody waits any more
 

@@ -190,7 +190,10 @@ class ModelPool:
         return True
 
     async def stop(self, *, at_once: bool = False) -> None:
-        """End every worker, `at_once` without asking it first; what is unanswered is answered 503."""
+        """End every worker, `at_once` without asking it first; what is unanswered is answered 503.
+
+        If nobody waits any more the workers end all the same, and who stops it again waits for them.
+        """
         self._draining = True
         self.state = PoolState.STOPPED
         self.scheduler.answer_all(503, "the server is stopping")
@@ -198,8 +201,8 @@ class ModelPool:
         workers = self._crew.dismissed()
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*(worker.stop(at_once=at_once) for worker in workers))
-        await asyncio.gather(*self._tasks, *self._crew.ending, return_exceptions=True)
+        await self._crew.ended(*workers, at_once=at_once)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self.settled.set()
 
     # -- calls -------------------------------------------------------------------------------------

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
+import httpx
 import psutil
 import pytest
 from gates import Gate, Held
 from serving import Server, serving, wait_until
+
+import modelport
+from modelport.runs import reloads
 
 pytestmark = pytest.mark.slow
 
@@ -161,6 +165,42 @@ def test_a_server_that_ends_while_a_replaced_process_does_leaves_nothing_running
             edited.write("2")
             assert gate.arrival().text == "ending"  # the process whose successor answers
         started.wait_end()
+
+
+def test_a_name_that_no_file_can_have_keeps_nothing_from_being_reloaded(
+    edited: Edited, tmp_path: Path
+) -> None:
+    odd = tmp_path / "odd.py"
+    named = "import sys, types; sys.modules['no'] = no = types.ModuleType('no'); no.__file__ = '/\\0.py'"
+    odd.write_text(MODEL.format(value="1", more=named))
+    with serving(f"m={edited.source}", f"odd={odd}", "--reload") as server:
+        edited.write("2")
+        wait_for_answer(server, 2)
+        odd.write_text(MODEL.format(value="3", more=named))
+        ask = "/v2/models/odd/predict"
+        wait_until(lambda: server.client.post(ask, json={}).json() == 3, lambda: server.log, 20.0)
+
+
+def test_a_bug_in_watching_is_logged_and_the_files_are_watched_on(
+    edited: Edited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fails = Event()
+
+    def mistaken(files: Iterable[str]) -> Mapping[str, reloads.State]:
+        if not fails.is_set():
+            return states_of(files)
+        fails.clear()
+        raise KeyError("mistake")
+
+    states_of = reloads.states_of
+    monkeypatch.setattr(reloads, "states_of", mistaken)
+    with modelport.running({"m": edited.source}, reload=True, data_dir=str(tmp_path / "data")) as url:
+        fails.set()
+        wait_until(lambda: "it starts again" in caplog.text, lambda: caplog.text)
+        assert "KeyError: 'mistake'" in caplog.text
+        edited.write("5")
+        ask = f"{url}/v2/models/m/predict"
+        wait_until(lambda: httpx.post(ask, json={}).json() == 5, lambda: caplog.text, 20.0)
 
 
 def test_an_idle_model_is_loaded_from_what_its_files_are_then(edited: Edited) -> None:

@@ -23,6 +23,7 @@ log = logging.getLogger("modelport.runs")
 LOOK_SECONDS = 0.25
 GONE_LOOKS = 8  # for which a file may be away that is written anew
 IDLE_SECONDS = 0.1
+AGAIN_SECONDS = 1.0  # after a bug
 
 State = tuple[int, int, int] | None  # of a file: when it was written, its size and number; None for no file
 
@@ -80,16 +81,25 @@ class _Watched:
         return self._engine.pools[self.model]
 
     async def run(self) -> None:
-        """Load the model anew whenever its files have changed."""
-        await self._look()
-        await self._live.settled.wait()
+        """Load the model anew whenever its files have changed. A bug in that is logged and costs a second."""
         while True:
-            changed = await self._change()
-            if self._is_in_memory():
-                names = ", ".join(sorted(Path(file).name for file in changed))
-                log.info("%s: %s has changed, and it is loaded anew", self.model, names)
-                while not await self._reload():
-                    pass
+            try:
+                await self._follow()
+            except Exception:
+                log.exception("%s: watching its files failed; it starts again", self.model)
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _follow(self) -> None:
+        """Wait for the next change, and load the model anew."""
+        if not self._seen:
+            await self._look()
+        await self._live.settled.wait()
+        changed = await self._change()
+        if self._is_in_memory():
+            names = ", ".join(sorted(Path(file).name for file in changed))
+            log.info("%s: %s has changed, and it is loaded anew", self.model, names)
+            while not await self._reload():
+                pass
 
     def _is_in_memory(self) -> bool:
         """False for what will be loaded from its files in any case."""
@@ -162,7 +172,7 @@ def states_of(files: Iterable[str]) -> Mapping[str, State]:
     for file in files:
         try:
             seen = Path(file).stat()
-        except OSError:
+        except (OSError, ValueError):  # the latter of a name that no file can have
             found[file] = None
         else:
             found[file] = (seen.st_mtime_ns, seen.st_size, seen.st_ino)

@@ -38,6 +38,9 @@ WRONG_FILES = {
     "no level": ('log_level = "loud"\n', "log_level: 'loud' is none of debug, info, warning, error"),
     "no size": ('memory_limit = "2 gallons"\n', "memory_limit: '2 gallons' is no size; write for example 2G"),
     "no duration": ('keep_jobs = "a month"\n', "keep_jobs: 'a month' is no duration; write for example 30d"),
+    "a size below 0": ("memory_limit = -5\n", "memory_limit: -5 is no size; write for example 2G, 512M or"),
+    "a size, no text": ("memory_limit = 5\n", ": 5 is not a value of type str; write it in quotes"),
+    "a word, no text": ("auth = true\n", "auth: True is none of off, on"),
     "a secret, no text": ("webhook_secret = 1234\n", "webhook_secret: the value is not a value of type"),
     "another database": (
         'database_url = "mysql://me:hidden@there/x"\n',

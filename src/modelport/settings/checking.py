@@ -55,14 +55,21 @@ def checked_setting(name: str, value: Any, where: str) -> Any:
     try:
         ready = _converted(kind, value)
     except (ValueError, TypeError):
-        wanted = WANTED.get(typing.get_origin(kind)) or f"a value of type {kind.__name__}"
-        raise SettingsError(f"{where}: {shown} is not {wanted}") from None
+        raise SettingsError(f"{where}: {shown} {_not_of(kind, known, value)}") from None
     if known.normal is not None:
         ready = known.normal(ready)
     wrong = known.out_of_range(ready)
     if wrong:
         raise SettingsError(f"{where}: {shown} {wrong}")
     return ready
+
+
+def _not_of(kind: Any, known: Declared, value: Any) -> str:
+    """Why a value is not of its type; of a number or a switch in place of a text, what form that has."""
+    wanted = WANTED.get(typing.get_origin(kind)) or f"a value of type {kind.__name__}"
+    if kind is not str or not isinstance(value, (int, float)):
+        return f"is not {wanted}"
+    return known.out_of_range(str(value)) or f"is not {wanted}; write it in quotes"
 
 
 def _converted(kind: Any, value: Any) -> Any:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -14,7 +17,11 @@ import psutil
 import pytest
 from gates import Gate, Held
 from serving import MODELS, Server, serving, wait_until
-from version_site import factor, promoted, served
+from version_site import MODEL, factor, promoted, served
+
+import modelport
+from modelport.runs.records import Run
+from modelport.runs.store import RunStore
 
 INDEX = "/v2/repository/index"
 MOODY = "/v2/models/moody"
@@ -215,6 +222,33 @@ def test_versions_are_unloaded_with_their_model_and_loaded_by_their_next_call(ma
         assert change(server, "load", "m").status_code == 200
         assert factor(client) == 3
         assert factor(client, "/v2/models/m/versions/1/predict/") == 2
+
+
+@pytest.mark.slow
+def test_a_version_that_is_looked_for_while_its_model_is_unloaded_stays_out_of_memory(
+    made: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(made, data)
+    found, unloaded = Event(), Event()
+    of_version = RunStore.of_version
+
+    async def slowly(store: RunStore, model: str, version: int) -> Run | None:
+        run = await of_version(store, model, version)
+        found.set()
+        await asyncio.to_thread(unloaded.wait, 20.0)
+        return run
+
+    monkeypatch.setattr(RunStore, "of_version", slowly)
+    monkeypatch.syspath_prepend(MODELS)
+    monkeypatch.setenv("PYTHONPATH", str(MODELS))
+    with modelport.running(MODEL, data_dir=str(data)) as url, ThreadPoolExecutor() as threads:
+        asking = threads.submit(httpx.post, f"{url}/v2/models/m/versions/1/predict/", json={"x": 1})
+        assert found.wait(20.0)
+        answer = httpx.post(f"{url}/v2/repository/models/m/unload")
+        unloaded.set()
+        assert answer.status_code == 200
+        assert asking.result().status_code == 503
+        assert {one["state"] for one in httpx.post(f"{url}{INDEX}").json()} == {"UNAVAILABLE"}
 
 
 @pytest.mark.slow

@@ -68,7 +68,8 @@ class Repository:
             if self.promotions.is_moving(model):
                 raise RunError(409, f"a version of {model!r} is becoming live; unload it when that is done")
             seconds = self.engine.settings.drain_timeout
-            await asyncio.gather(*(pool.unload(seconds) for pool in self.pools(model)))
+            for _ in range(2):  # a version may begin to load in the moment before its model begins to leave
+                await asyncio.gather(*(pool.unload(seconds) for pool in self.pools(model)))
 
     def _check_running(self) -> None:
         if self.engine.draining:

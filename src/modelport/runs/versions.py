@@ -139,9 +139,8 @@ class Versions:
 
     async def _ready(self, record: Resident) -> Pool:
         model, version = record.key
+        self._check_loaded(model)
         live = self.engine.pools[model]
-        if live.state.is_unloaded:
-            raise RunError(503, f"the model {model!r} is unloaded, and so are its versions; load it first")
         if live.version == version and live.state is not PoolState.FAILED:
             return live
         if record.removed:
@@ -154,6 +153,10 @@ class Versions:
             record.loader = asyncio.create_task(self._load(record))
             record.loader.add_done_callback(lambda _: self._loaded(record))
         return await asyncio.shield(record.loader)
+
+    def _check_loaded(self, model: str) -> None:
+        if self.engine.pools[model].state.is_unloaded:
+            raise RunError(503, f"the model {model!r} is unloaded, and so are its versions; load it first")
 
     def _loaded(self, record: Resident) -> None:
         record.loader = None
@@ -185,6 +188,7 @@ class Versions:
             if run is None:
                 raise no_version(model, version)
             saved = self.saved(run)
+        self._check_loaded(model)  # it may have been unloaded since the version was looked for
         self._make_room(record)
         source = self.engine.saved_source(model, saved)
         pool = self.engine.new_pool(source, version)

@@ -85,7 +85,7 @@ class Credentials:
             raise unknown(SEVERAL, "invalid_request")
         name, value = found[0]
         sent = as_sent(name, value)
-        principal = self._known.remembered.get(sent)
+        principal = self.known(sent)
         if principal is None:
             principal = self._find(_key_in(name, value), sent)
         return principal

@@ -26,8 +26,6 @@ from modelport.settings.written import seconds_of
 from modelport.storage.errors import StoreError
 
 MAX_PAGE = 1000
-MAX_TOLD = 1 << 20  # bytes of an answer that is looked into
-TOLD = ("version", "before", "state")
 log = logging.getLogger("modelport.identity")
 
 NO_STORE = {"cache-control": "no-store"}  # for an answer that holds a key
@@ -59,14 +57,8 @@ class IdentityRoutes:
 
     async def create(self, request: Request, read: ReadBody[resources.NewKey]) -> Response:
         """`POST /v2/keys`: make a key. The answer has it, and no other ever will."""
-        asked = await read()
-        new = NewKey(
-            name=asked.name,
-            scopes=[AccessScope(scope) for scope in asked.scopes],
-            models=asked.models,
-            expires_at=None if asked.expires is None else time() + _seconds("expires", asked.expires),
-        )
-        return _made(*await self.identity.keys.create(new, principal_of(request.scope)))
+        new = new_key(await read())
+        return _made(await self.identity.keys.create(new, principal_of(request.scope)))
 
     async def revoke(self, request: Request) -> Response:
         """`DELETE /v2/keys/{key}`: let a key be used no more."""
@@ -77,7 +69,7 @@ class IdentityRoutes:
         """`POST /v2/keys/{key}/rotate`: make a key in the place of another one."""
         grace = _seconds("grace", (await read()).grace)
         made = await self.identity.keys.rotate(request.path_params["key"], grace, principal_of(request.scope))
-        return _made(*made)
+        return _made(made)
 
     async def audit(self, request: Request) -> Response:
         """`GET /v2/audit?limit&cursor`: what was done, the newest first."""
@@ -86,6 +78,22 @@ class IdentityRoutes:
         page = await audit.page(self.identity.database, limit, cursor)
         found = [record_body(one) for one in page.records]
         return json_response(resources.AuditPage(found, cursor_text(page.cursor)))
+
+
+def new_key(asked: resources.NewKey) -> NewKey:
+    """The key that a client asks for. Raises `Problem` 422 for what is no duration."""
+    return NewKey(
+        name=asked.name,
+        scopes=[AccessScope(scope) for scope in asked.scopes],
+        models=asked.models,
+        expires_at=None if asked.expires is None else time() + _seconds("expires", asked.expires),
+    )
+
+
+def made_body(made: tuple[Key, str]) -> resources.MadeKey:
+    """A key that was just made, with its text, as its client sees it this once."""
+    key, text = made
+    return resources.MadeKey(text, key_body(key, time()))
 
 
 def key_body(key: Key, now: float) -> resources.Key:
@@ -112,17 +120,23 @@ def record_body(one: audit.AuditRecord) -> resources.AuditRecord:
     return resources.AuditRecord(one.number, utc(one.at), one.principal, one.action, one.target, one.details)
 
 
-def _made(key: Key, text: str) -> Response:
-    return json_response(resources.MadeKey(text, key_body(key, time())), NO_STORE, 201)
+def _made(made: tuple[Key, str]) -> Response:
+    return json_response(made_body(made), NO_STORE, 201)
+
+
+class _Told(msgspec.Struct, omit_defaults=True):
+    """What the audit keeps of an answer, which may hold what was sent."""
+
+    version: int | str | None = None
+    before: int | None = None
+    state: str | None = None
 
 
 def _told(body: bytes) -> dict[str, Any]:
-    """What the audit keeps of an answer, which may hold what was sent: which version, and which state."""
     try:
-        answer = msgspec.json.decode(body) if 0 < len(body) <= MAX_TOLD else None
+        return msgspec.to_builtins(msgspec.json.decode(body, type=_Told)) if body else {}
     except msgspec.DecodeError:
-        answer = None
-    return {name: answer[name] for name in TOLD if name in answer} if isinstance(answer, dict) else {}
+        return {}
 
 
 def _seconds(field: str, text: str) -> float:

@@ -47,12 +47,11 @@ class JobRoutes:
     async def known_id(self, request: Request) -> str:
         """The id of the job that the path names, without what it was given and returned, which may be much.
 
-        Raises `Problem` 404.
+        Raises `Problem` 404, also to who may not see it.
         """
         job_id = request.path_params["job"]
-        if whose(principal_of(request.scope)) is not None:
-            return (await self.find(request)).id
-        if not await self.jobs.store.states([job_id]):
+        requested_by = await self.jobs.store.requested_by(job_id)
+        if requested_by is None or not is_seen(requested_by, principal_of(request.scope)):
             raise _no_job(job_id)
         return job_id
 
@@ -60,7 +59,7 @@ class JobRoutes:
         """The job that the path names. Raises `Problem` 404, also to who may not see it."""
         job_id = request.path_params["job"]
         job = await self.jobs.store.get(job_id)
-        if job is None or not is_seen(job, principal_of(request.scope)):
+        if job is None or not is_seen(job.requested_by, principal_of(request.scope)):
             raise _no_job(job_id)
         return job
 

@@ -10,9 +10,9 @@ from modelport.identity.principals import AccessScope, Principal
 from modelport.jobs.records import Job
 
 
-def is_seen(job: Job, by: Principal) -> bool:
-    """Whether this job is there for somebody. To others there is none, as they are told."""
-    return job.requested_by == by.id or by.may_everywhere(AccessScope.READ)
+def is_seen(requested_by: str, by: Principal) -> bool:
+    """Whether a job of this one is there for somebody. To others there is none, as they are told."""
+    return requested_by == by.id or by.may_everywhere(AccessScope.READ)
 
 
 def whose(by: Principal) -> str | None:

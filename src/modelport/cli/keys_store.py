@@ -18,14 +18,14 @@ import click
 import msgspec
 from msgspec import to_builtins
 
-from modelport.api.identity_routes import key_body, record_body
+from modelport.api.identity_routes import key_body, made_body, new_key, record_body
+from modelport.api.resources import identity as resources
 from modelport.cli.jobs_folder import check_version
 from modelport.cli.server_connection import ServerConnection
 from modelport.client.arguments import Body
 from modelport.client.exchange import Request, exchange
 from modelport.identity import audit
-from modelport.identity.keys import Key, KeyStore, NewKey
-from modelport.identity.principals import AccessScope
+from modelport.identity.keys import Key, KeyStore
 from modelport.problems import Problem
 from modelport.settings import Settings, data_folder
 from modelport.settings.written import seconds_of
@@ -34,7 +34,6 @@ from modelport.storage.database import Database
 from modelport.storage.errors import StoreError
 
 T = TypeVar("T")
-MAX_PAGE = 1000
 
 
 class KeySource(Protocol):
@@ -80,7 +79,7 @@ class ServerKeys:
         return self._ask("POST", f"/v2/keys/{quote(which, safe='')}/rotate", {"grace": grace})
 
     def audit(self, limit: int) -> list[dict[str, Any]]:
-        return self._ask("GET", "/v2/audit", query={"limit": str(min(limit, MAX_PAGE))})["records"]
+        return self._ask("GET", "/v2/audit", query={"limit": str(limit)})["records"]
 
     def _ask(
         self, method: str, path: str, sent: dict[str, Any] | None = None, query: dict[str, str] | None = None
@@ -102,14 +101,8 @@ class DatabaseKeys:
         return [_plain(key, now) for key in self._run(lambda database: KeyStore(database).list())]
 
     def create(self, asked: dict[str, Any]) -> dict[str, Any]:
-        expires = asked.get("expires")
-        new = NewKey(
-            name=asked["name"],
-            scopes=[AccessScope(scope) for scope in asked["scopes"]],
-            models=asked.get("models"),
-            expires_at=None if expires is None else time() + seconds_of(expires),
-        )
-        return _made(*self._run(lambda database: KeyStore(database).create(new, audit.OUTSIDE)))
+        new = new_key(msgspec.convert(asked, resources.NewKey))
+        return _made(self._run(lambda database: KeyStore(database).create(new, audit.OUTSIDE)))
 
     def revoke(self, which: str) -> dict[str, Any]:
         key = self._run(lambda database: KeyStore(database).revoke(which, audit.OUTSIDE))
@@ -117,8 +110,7 @@ class DatabaseKeys:
 
     def rotate(self, which: str, grace: str) -> dict[str, Any]:
         seconds = seconds_of(grace)
-        made = self._run(lambda database: KeyStore(database).rotate(which, seconds, audit.OUTSIDE))
-        return _made(*made)
+        return _made(self._run(lambda database: KeyStore(database).rotate(which, seconds, audit.OUTSIDE)))
 
     def audit(self, limit: int) -> list[dict[str, Any]]:
         page = self._run(lambda database: audit.page(database, limit))
@@ -165,5 +157,5 @@ def _plain(key: Key, now: float) -> dict[str, Any]:
     return to_builtins(key_body(key, now))
 
 
-def _made(key: Key, text: str) -> dict[str, Any]:
-    return {"key": text, "about": _plain(key, time())}
+def _made(made: tuple[Key, str]) -> dict[str, Any]:
+    return to_builtins(made_body(made))

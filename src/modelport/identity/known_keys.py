@@ -106,9 +106,7 @@ class KnownKeys:
             self._read_at = monotonic()
         except StoreError as error:
             log.warning("the keys cannot be read now: %s", error)
-        except (
-            Exception
-        ):  # a bug: what is known grows old, and then nobody is let in; it must not be for ever
+        except Exception:  # a bug: what is known grows old, and then nobody is let in; never for ever
             log.exception("the keys could not be read")
 
     def _forget(self) -> None:

@@ -242,6 +242,11 @@ def states(connection: Connection, job_ids: Collection[str]) -> dict[str, State]
     return {row.id: State(row.state) for row in found}
 
 
+def requested_by(connection: Connection, job_id: str) -> str | None:
+    """Who has asked for a job; `None` if there is none."""
+    return connection.execute(select(jobs.c.requested_by).where(jobs.c.id == job_id)).scalar()
+
+
 def counts(connection: Connection) -> dict[State, int]:
     """How many jobs stand in each state."""
     query = select(jobs.c.state, func.count()).group_by(jobs.c.state)

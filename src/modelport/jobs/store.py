@@ -235,6 +235,10 @@ class JobStore:
             lambda connection: render(*queries.metrics(connection, job_id, after, limit))
         )
 
+    async def requested_by(self, job_id: str) -> str | None:
+        """Who has asked for a job; `None` if there is none."""
+        return await self.database.read(lambda connection: queries.requested_by(connection, job_id))
+
     async def states(self, job_ids: Collection[str]) -> dict[str, State]:
         """The state of each of these jobs that there is."""
         return await self.database.read(lambda connection: queries.states(connection, job_ids))

@@ -92,7 +92,7 @@ class LongPredictions:
         job_id = _job_id(given)
         job = await self.submission.jobs.store.get(job_id) if job_id else None
         is_one = job is not None and job.kind == "predict" and job.keep_seconds is not None
-        if job is None or not is_one or not is_seen(job, principal_of(request.scope)):
+        if job is None or not is_one or not is_seen(job.requested_by, principal_of(request.scope)):
             return self._late(given)  # and none will ever be: nothing is waited for
         if job.state not in ENDED:
             job = await self.answers.wait(job, self.settings.ttl_client_wait + MOMENT)

@@ -102,7 +102,7 @@ class Trainings:
         check_trainings_allowed(self.settings)
         job = await self.jobs.store.get(request.path_params["uuid"])
         is_one = job is not None and job.model == pool.name and job.kind == self.verb
-        if job is None or not is_one or not is_seen(job, principal_of(request.scope)):
+        if job is None or not is_one or not is_seen(job.requested_by, principal_of(request.scope)):
             raise Problem(404, f"the model {pool.name!r} has no such {self.verb} job")
         return job
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Iterator
@@ -10,12 +11,18 @@ from pathlib import Path
 import httpx
 import pytest
 from serving import MODELS, Server, serving, wait_until
+from starlette.requests import Request
+from starlette.responses import Response
 
+from modelport.api.credentials import NOBODY, PRINCIPAL
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.table import ENDPOINTS, OF_ROOT
+from modelport.api.request_checks import CheckedEndpoint, Entry
 from modelport.cli.keys_store import DatabaseKeys
+from modelport.http.asgi import Message
 from modelport.identity.key_text import new_key
 from modelport.identity.principals import GRANTED, AccessScope
+from modelport.problems import Problem
 from modelport.settings import Settings
 
 SERVERS: dict[str, tuple[str, ...]] = {
@@ -182,6 +189,9 @@ def test_a_key_of_one_model_sees_that_one_alone(site: Site) -> None:
     listed = site.ask("GET", "/v2/models/", site.foreign).json()["models"]
     assert [model["id"] for model in listed] == ["other"]
     assert len(site.ask("GET", "/v2/models/", site.admin).json()["models"]) == 2
+    indexed = site.ask("POST", "/v2/repository/index", site.foreign).json()
+    assert [model["name"] for model in indexed] == ["other"]
+    assert len(site.ask("POST", "/v2/repository/index", site.admin).json()) == 2
 
 
 def test_a_key_that_is_revoked_by_another_process_is_of_no_use_soon(site: Site) -> None:
@@ -191,3 +201,25 @@ def test_a_key_that_is_revoked_by_another_process_is_of_no_use_soon(site: Site) 
     assert site.ask("POST", path, key, json=body).status_code == 200  # by the fast path
     site.store.revoke("short")
     wait_until(lambda: site.ask("POST", path, key, json=body).status_code == 401, lambda: site.server.log)
+
+
+@pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if one.owned], ids=named)
+def test_what_is_owned_is_nothing_for_nobody(endpoint: Endpoint) -> None:
+    """They have no name, as those have not who made jobs before anybody was asked for one."""
+
+    async def never(request: Request) -> Response:
+        raise AssertionError("it was answered")
+
+    checked = CheckedEndpoint(endpoint, never, Entry(endpoint.scope, None, None))
+    scope = {"type": "http", "headers": [], "query_string": b"", "path_params": {}, PRINCIPAL: NOBODY}
+    with pytest.raises(Problem) as refused:
+        asyncio.run(checked(scope, no_receive, no_send))
+    assert refused.value.status == 401
+
+
+async def no_receive() -> Message:
+    raise AssertionError("it was read")
+
+
+async def no_send(message: Message) -> None:
+    raise AssertionError("it was answered")

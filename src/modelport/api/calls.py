@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from modelport.api.bodies import CallHeaders, ClientLeft, limit_of, read_body
-from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.signature import VerbName
 from modelport.engine.asking import ask
 from modelport.engine.pending import Pending
@@ -24,7 +24,6 @@ log = logging.getLogger("modelport.api")
 
 HEARTBEAT_SECONDS = 15.0
 FILE_CHUNK = 256 * 1024
-CLIENT_CLOSED = 499
 
 
 class Ends(NamedTuple):
@@ -128,7 +127,7 @@ class CallHandler:
     async def _send(
         self, send: Send, pool: Pool, pending: Pending | None, answer: Answer, request_id: str
     ) -> None:
-        if answer.status == CLIENT_CLOSED:
+        if answer.status == GIVEN_UP:
             return
         headers: Headers = [
             (b"content-type", answer.content_type.encode("latin-1", "replace")),

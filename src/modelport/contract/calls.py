@@ -13,6 +13,7 @@ from modelport.contract.table_forms import TableForm
 OnError = Literal["keep", "fail"]
 ON_ERROR: tuple[OnError, ...] = get_args(OnError)
 HIDDEN = "the model failed"  # what clients are told of a failure whose words are the server's alone
+GIVEN_UP = 499  # the status of a call that nobody waits for any more
 
 
 class Upload(msgspec.Struct, array_like=True):

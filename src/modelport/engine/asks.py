@@ -26,7 +26,7 @@ from typing import Any, Protocol
 from msgspec import structs
 
 from modelport.contract.ask_ways import LOOP_DETECTED, wrong_way
-from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.nearest import did_you_mean
 from modelport.engine.asking import ask as ask_pool
 from modelport.engine.pending import Pending
@@ -36,7 +36,6 @@ from modelport.worker.frames import Acknowledge, Ask, FrameError, Kind
 
 log = logging.getLogger("modelport.engine")
 
-GIVEN_UP = 499
 NEVER = 1e8  # more seconds are no deadline
 LAST_SECONDS = 3600.0  # where there is none, that two who wait for each other do not do so for ever
 HEARTBEAT_SECONDS = 3600.0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from modelport.contract.calls import HIDDEN, Answer, Call, unpacked
+from modelport.contract.calls import GIVEN_UP, HIDDEN, Answer, Call, unpacked
 from modelport.engine.asking import ask
 from modelport.engine.pending import BEFORE_IT_RAN, Pending
 from modelport.engine.ports import Engine, Pool, PoolState, Refused
@@ -21,7 +21,6 @@ from modelport.jobs.states import State
 
 log = logging.getLogger("modelport.jobs")
 
-CLIENT_CLOSED = 499
 ROOM_SECONDS = 0.2  # from one look at a full queue to the next
 LET_GO_SECONDS = 2.0  # after the grace, for the end of a worker that was killed
 
@@ -84,7 +83,7 @@ class PoolAttempt:
                 if self._pool.state is PoolState.FAILED:  # the next attempt has a worker for jobs
                     return self._interrupted(refused.detail)
             else:
-                is_cancelled = answer.status == CLIENT_CLOSED
+                is_cancelled = answer.status == GIVEN_UP
                 return await (self._cancelled(let_go) if is_cancelled else self._outcome(pending, answer))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(ROOM_SECONDS):

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from modelport.contract.calls import GIVEN_UP
 from modelport.jobs.states import KINDS as KINDS
 from modelport.jobs.states import EventType, JobKind, State
 
@@ -67,7 +68,7 @@ class Outcome(msgspec.Struct, kw_only=True):
 
 def cancelled_as(how: str) -> Outcome:
     """The outcome of a job that was cancelled, which took this much."""
-    return Outcome(state=State.CANCELLED, status=499, error="cancelled", ended_by=how)
+    return Outcome(state=State.CANCELLED, status=GIVEN_UP, error="cancelled", ended_by=how)
 
 
 class Job(msgspec.Struct, kw_only=True):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from modelport.contract.calls import Answer, Call
+from modelport.contract.calls import GIVEN_UP, Answer, Call
 from modelport.engine.pending import Deliver, Pending
 from modelport.engine.ports import Pool, Refused
 
@@ -80,7 +80,7 @@ class Shadow:
 
     def on_pair(self, live: Answer, copied: Answer) -> None:
         """Both have answered."""
-        if live.stream or live.path or copied.path or live.status == 499:
+        if live.stream or live.path or copied.path or live.status == GIVEN_UP:
             return
         if copied.status >= 400 and live.status < 400:
             self.failed += 1

@@ -25,14 +25,13 @@ from contextvars import ContextVar
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from modelport.contract.calls import Answer, Chunk
+from modelport.contract.calls import GIVEN_UP, Answer, Chunk
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import Acknowledge, Ask, FrameError, FrameSocket, Kind
 
 if TYPE_CHECKING:
     import asyncio  # which most models do without
 
-GIVEN_UP = 499
 Heard = Answer | Chunk
 Tell = Callable[[Heard], None]
 Frame = tuple[int, Any]

@@ -47,7 +47,7 @@ import asyncio
 import logging
 from collections import deque
 
-from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.signature import Operation
 from modelport.engine.local.blame import Owner, Verdict, suspects, verdict_on
 from modelport.engine.local.worker_process import Worker
@@ -126,7 +126,7 @@ class Scheduler:
 
     def cancel(self, pending: Pending) -> None:
         """The client has left: the call is dropped from the queue, or stopped where it runs."""
-        worker = self._give_up(pending, Answer(pending.call.id, 499))
+        worker = self._give_up(pending, Answer(pending.call.id, GIVEN_UP))
         if worker is not None:
             self._loop.call_later(self.settings.kill_grace, self._kill_if_hung, worker, pending)
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 
 import msgspec
 
-from modelport.contract.calls import Answer, Batch, Call
+from modelport.contract.calls import GIVEN_UP, Answer, Batch, Call
 from modelport.contract.current_job import JobReporter
 from modelport.contract.errors import BadRequest, HTTPError
 from modelport.contract.kept_files import BATCH, PARTIAL, sync, sync_names
@@ -75,7 +75,7 @@ def run_batch(host: Host, call: Call, reporter: JobReporter, traces: int = MAX_T
         result = _run(host, call, reporter, faults)
         return Answer(call.id, body=msgspec.json.encode(result), failure="\n".join(faults.hidden))
     except CallCancelled:
-        return Answer(call.id, 499)
+        return Answer(call.id, GIVEN_UP)
     except Terminated:
         raise
     except BaseException as error:  # the border to the model's code: anything may come

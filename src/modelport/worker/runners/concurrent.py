@@ -27,7 +27,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
-from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.sources.model_loop import END_SECONDS, awaited, is_awaitable
 from modelport.worker.answers import shown_arguments
 from modelport.worker.asks import asks_for
@@ -100,7 +100,7 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
     def begin(self, call: Call) -> None:
         if call.id in self.running.cancelled:
             self.running.forget([call.id])
-            self._send(Answer(call.id, 499))
+            self._send(Answer(call.id, GIVEN_UP))
             return
         if not self._tasks:
             self._watch.busy()
@@ -110,7 +110,7 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
 
     def _done(self, call_id: int, task: asyncio.Task[None]) -> None:
         if task.cancelled():  # before it began
-            self._send(Answer(call_id, 499))
+            self._send(Answer(call_id, GIVEN_UP))
         del self._tasks[call_id]
         self._given_up.discard(call_id)
         if not self._tasks:
@@ -133,7 +133,7 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
         try:
             answer = await self._answered(call)
         except asyncio.CancelledError as error:
-            answer = Answer(call.id, 499) if self._is_given_up(call) else host.failed(call, error)
+            answer = Answer(call.id, GIVEN_UP) if self._is_given_up(call) else host.failed(call, error)
         except BaseException as error:  # the border to the model's code: anything may come
             end_if_forked(host.process, error)
             answer = host.failed(call, error)

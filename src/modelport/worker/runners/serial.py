@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any, cast
 
-from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.signature import Operation
 from modelport.worker.answers import shown_arguments
 from modelport.worker.binding import Bound
@@ -117,7 +117,7 @@ class SerialRunner:
             return self._finished(value, bound, operation)
         except CallCancelled:
             self._running.end()
-            return Answer(call.id, 499)
+            return Answer(call.id, GIVEN_UP)
         except Terminated:
             raise
         except BaseException as error:  # the border to the model's code: anything may come

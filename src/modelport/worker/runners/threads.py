@@ -30,7 +30,7 @@ from queue import SimpleQueue
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.sources.model_loop import END_SECONDS, awaited, is_awaitable
 from modelport.worker.answers import shown_arguments
 from modelport.worker.asks import asks_for
@@ -172,7 +172,9 @@ class _Answering:
         self._own.show(call.id)
         asks_for(call.id)
         answer = self._guarded(
-            lambda: self._answered(call), lambda error: self._host.failed(call, error), Answer(call.id, 499)
+            lambda: self._answered(call),
+            lambda error: self._host.failed(call, error),
+            Answer(call.id, GIVEN_UP),
         )
         self._own.show(0)
         if answer is not None and not self._runner.is_cut:

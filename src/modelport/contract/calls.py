@@ -12,6 +12,7 @@ from modelport.contract.table_forms import TableForm
 
 OnError = Literal["keep", "fail"]
 ON_ERROR: tuple[OnError, ...] = get_args(OnError)
+GIVEN_UP = 499  # the status of an answer that nobody waits for
 HIDDEN = "the model failed"  # what clients are told of a failure whose words are the server's alone
 GIVEN_UP = 499  # the status of a call that nobody waits for any more
 

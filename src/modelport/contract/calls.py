@@ -14,7 +14,6 @@ OnError = Literal["keep", "fail"]
 ON_ERROR: tuple[OnError, ...] = get_args(OnError)
 GIVEN_UP = 499  # the status of an answer that nobody waits for
 HIDDEN = "the model failed"  # what clients are told of a failure whose words are the server's alone
-GIVEN_UP = 499  # the status of a call that nobody waits for any more
 
 
 class Upload(msgspec.Struct, array_like=True):

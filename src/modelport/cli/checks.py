@@ -18,7 +18,7 @@ from modelport.contract.signature import VERBS, Operation, Signature
 from modelport.contract.typed import TypedModel
 from modelport.sources.model_loop import close_event_loop
 from modelport.sources.source import Source
-from modelport.worker.main import load_once, set_up, warm
+from modelport.worker.model_start import load_once, set_up, warm
 
 GENERIC = "Could not load description from underlying model"
 

@@ -127,7 +127,7 @@ def source_with_options(text: str, own: dict[str, Any], arguments: list[str]) ->
 def loaded(source: Source, *, debug: bool = False) -> ServedModel:
     """The model, not warmed. Raises `click.ClickException` with the reason; `debug` shows the traceback."""
     from modelport.contract.errors import ModelLoadError
-    from modelport.worker.main import load_once
+    from modelport.worker.model_start import load_once
 
     try:
         return load_once(source)

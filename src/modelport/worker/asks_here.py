@@ -28,7 +28,7 @@ from modelport.worker.asks import Asked, refuse_in_loop
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameSocket, Load
 from modelport.worker.host import Host
-from modelport.worker.main import set_up, warm
+from modelport.worker.model_start import set_up, warm
 from modelport.worker.streams import is_stream, pieces
 
 T = TypeVar("T")

@@ -18,7 +18,6 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
@@ -28,8 +27,7 @@ from modelport.contract.own_settings import set_host
 from modelport.contract.served import ServedModel
 from modelport.dialects.codecs.failures import described, trace, words
 from modelport.guards.table_limits import set_table_limits
-from modelport.sources.load import load_model
-from modelport.sources.model_loop import close_event_loop, come_to, run_through
+from modelport.sources.model_loop import close_event_loop
 from modelport.sources.source import Source
 from modelport.worker.asked_model import ask_through
 from modelport.worker.asks import ServerLink
@@ -38,8 +36,8 @@ from modelport.worker.frames import Failed, FrameSocket, Kind, Load, Ready, Stat
 from modelport.worker.host import Host
 from modelport.worker.loop import run_calls
 from modelport.worker.model_frames import own_trace
+from modelport.worker.model_start import load_once, set_up, warm
 from modelport.worker.urgency import give_way, giving_way
-from modelport.worker.world import once
 
 PR_SET_PDEATHSIG = 1
 
@@ -140,35 +138,6 @@ def _prepared(load: Load, frames: FrameSocket, urgent: bool) -> ServedModel | No
         frames.send(Kind.FAILED, Failed(message, trace(error), own_trace(error, package), files))
         return None
     return model
-
-
-@once()
-def load_once(source: Source) -> ServedModel:
-    """Load the model. Raises `ModelLoadError`, and `SystemExit` of the model's own code."""
-    return load_model(source)
-
-
-@once()
-def warm(model: ServedModel, come_to: Callable[[Any], Any] = come_to) -> None:
-    """Warm the model, as `set_up`. Raises `ModelLoadError` with the reason if its `warm` fails."""
-    _prepare(model, model.warm, come_to)
-
-
-@once()
-def set_up(model: ServedModel, come_to: Callable[[Any], Any] = come_to) -> None:
-    """Let the model start what its calls need; `come_to` awaits it where its calls run.
-
-    Raises `ModelLoadError` if its `setup` fails.
-    """
-    _prepare(model, model.setup, come_to)
-
-
-def _prepare(model: ServedModel, step: Callable[[], Any], come_to: Callable[[Any], Any]) -> None:
-    try:
-        run_through(step(), come_to)
-    except (Exception, SystemExit) as error:
-        said = f"{step.__name__}() failed: {type(error).__name__}: {described(error)}"
-        raise ModelLoadError(f"{model.signature.name}: {said}") from error
 
 
 def files_of(load: Load, error: BaseException | None = None) -> list[str]:

@@ -47,8 +47,17 @@ def text() -> str:
     )
 
 
+def _annotation(name: str) -> str:
+    """The type of a setting, as its group has it written."""
+    return next(
+        group.__annotations__[name]
+        for group in Settings.__mro__
+        if name in vars(group).get("__annotations__", {})
+    )
+
+
 def _class(name: str, base: str, said: str, fields: Iterable[str], more: str = "") -> str:
-    lines = [more, *(f"    {field}: {Settings.__annotations__[field]}" for field in fields)]
+    lines = [more, *(f"    {field}: {_annotation(field)}" for field in fields)]
     lines = [line for line in lines if line]
     return CLASS.format(name=name, base=base, said=said, fields="\n".join(lines))
 

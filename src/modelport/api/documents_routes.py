@@ -19,7 +19,7 @@ from modelport.api.documents import STATIC_DIR
 from modelport.api.root.model import RootModel
 from modelport.engine.ports import Engine
 from modelport.settings import Settings
-from modelport.settings.settings import Auth
+from modelport.settings.groups.access import Auth
 
 if TYPE_CHECKING:
     from modelport.api.documents.listing import Served

@@ -25,7 +25,7 @@ from modelport.contract.model_options import Column, ModelOptions
 from modelport.dialects.mlup.configuration import MlupConfiguration, architecture
 from modelport.home import expanded
 from modelport.settings.checking import SettingsError, checked_setting
-from modelport.settings.settings import Mode
+from modelport.settings.groups.mlup import Mode
 
 VERSION = "1"
 TOP = ("version", "trust", *BLOCKS)

@@ -9,7 +9,7 @@ import click
 from modelport.cli.loading import interruptible
 from modelport.cli.server_options import ListingGroup, json_option, print_json, url_option
 from modelport.settings.declaring import words_of
-from modelport.settings.settings import OnRegression
+from modelport.settings.groups.runs import OnRegression
 
 PROMOTION_SECONDS = 900.0  # to load a version, to warm it, and to compare it
 RUNS = "/v2/models/MODEL/runs"

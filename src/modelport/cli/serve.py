@@ -19,7 +19,7 @@ from modelport.serving.life import Life
 from modelport.serving.log import set_up_logging
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
-from modelport.settings.settings import Auth
+from modelport.settings.groups.access import Auth
 
 if TYPE_CHECKING:
     from modelport.cli.mlup_config import MlupFile

@@ -8,7 +8,7 @@ import contextlib
 from modelport.identity.keys import KeyStore
 from modelport.identity.known_keys import KnownKeys
 from modelport.settings import Settings
-from modelport.settings.settings import Auth
+from modelport.settings.groups.access import Auth
 from modelport.storage.database import Database
 from modelport.storage.errors import StoreUnavailable
 from modelport.storage.service import Storage

@@ -20,7 +20,7 @@ from modelport.api.resources.described import (
 from modelport.api.resources.server import Failure
 from modelport.jobs.views import Time
 from modelport.settings.declaring import words_of
-from modelport.settings.settings import OnRegression
+from modelport.settings.groups.runs import OnRegression
 
 Kind = Literal["promotion", "rollback"]
 Share = Annotated[float, Meta(gt=0, le=1)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelport.engine.ports import Engine, Pool
 from modelport.problems import Problem
 from modelport.settings import Settings
-from modelport.settings.settings import Mode
+from modelport.settings.groups.mlup import Mode
 
 
 class RootModel:

@@ -34,7 +34,7 @@ from modelport.runs.records import Run, RunPage
 from modelport.runs.service import BEST, RESERVED, RunService
 from modelport.runs.store import LIVE, AliasMoved
 from modelport.settings.checking import declarations
-from modelport.settings.settings import OnRegression
+from modelport.settings.groups.runs import OnRegression
 
 MAX_LISTED = 1000
 MAX_VERSION = (1 << 31) - 1  # what the database can compare with

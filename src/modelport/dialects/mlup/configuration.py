@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from modelport.settings.settings import ARCHITECTURES, Mode
+from modelport.settings.groups.mlup import ARCHITECTURES, Mode
 
 NUMPY = "mlup.ml.data_transformers.numpy_data_transformer.NumpyDataTransformer"
 

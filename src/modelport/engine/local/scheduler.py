@@ -53,7 +53,7 @@ from modelport.engine.local.blame import Owner, Verdict, suspects, verdict_on
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.pending import BEFORE_IT_RAN, KILLED, STOPPED, ChunkStream, Deliver, Pending
 from modelport.settings import Settings
-from modelport.settings.settings import Mode
+from modelport.settings.groups.mlup import Mode
 from modelport.worker.frames import Acknowledge, FrameError, Kind
 
 log = logging.getLogger("modelport.engine")

@@ -1,0 +1,32 @@
+"""What is served, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from modelport.settings.declaring import setting
+from modelport.settings.values import wrong_format, wrong_host, wrong_path
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressSettings:
+    """What is served, and where."""
+
+    sources: list[str] = setting(
+        [], "the models to serve; every installed deepaas.v2.model entry point if none"
+    )
+    model_name: str | None = setting(None, "serve only the model of this name", heading="Models and address")
+    trust: bool = setting(
+        False, "load model files that can run code when they are loaded, such as pickles", of_model=True
+    )
+    format: str | None = setting(
+        None, "the format of the model files, instead of recognising it", wrong=wrong_format, of_model=True
+    )
+    default_model: str | None = setting(
+        None, "the model that the mlup API at the root answers for, if there are several"
+    )
+    host: str = setting("127.0.0.1", "address to listen on", also="listen_ip", of="server", wrong=wrong_host)
+    port: int = setting(
+        5000, "port to listen on; 0 takes a free one", most=65535, also="listen_port", of="server"
+    )
+    base_path: str = setting("", "path under which everything is served", wrong=wrong_path)

@@ -165,7 +165,7 @@ class Application:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         runs_model = scope["method"] == "GET" and self._runs_by_get.fullmatch(scope["path"]) is not None
-        refused = self.admission.refusal(scope, runs_model=runs_model) or self._unidentified(scope)
+        refused = self.admission.refusal(scope, runs_model=runs_model) or await self._unidentified(scope)
         if refused is None:
             await self._admitted(scope, receive, send)
         elif (taken := self._taken(_without_slashes(scope["path"]), scope["method"])) is not None:
@@ -173,10 +173,10 @@ class Application:
         else:
             await send_problem(send, refused, self._request_id())
 
-    def _unidentified(self, scope: Scope) -> Problem | None:
+    async def _unidentified(self, scope: Scope) -> Problem | None:
         """Note who asks; why they may not come in, if nobody knows them and this is not open to all."""
         try:
-            scope[PRINCIPAL] = self.credentials.identify(scope)
+            scope[PRINCIPAL] = await self.credentials.identify(scope)
         except Problem as problem:
             if not self._is_open(scope):
                 return problem

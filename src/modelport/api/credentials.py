@@ -1,6 +1,7 @@
-"""Who sends a request, by the key that it carries, and what they may do.
+"""Who sends a request, by the key or token that it carries, and what they may do.
 
-`Authorization: Bearer mpk_…`, or `X-API-Key: mpk_…`. Answers to who may not come in are those of RFC 6750:
+`Authorization: Bearer mpk_…`, or `X-API-Key: mpk_…`; what is no key and comes as `Bearer` is a token, for the
+verifiers of the identity, where there are any. Answers to who may not come in are those of RFC 6750:
 401 to somebody whom the server does not know, 403 to one who may not do this, both with `WWW-Authenticate`.
 Nothing that was sent is repeated.
 """
@@ -10,10 +11,12 @@ from __future__ import annotations
 from typing import cast
 
 from modelport.http.asgi import Scope
+from modelport.identity.key_text import MARK
 from modelport.identity.principals import ANYBODY, AccessScope, Principal
 from modelport.identity.service import Identity
+from modelport.identity.tokens import InvalidToken, VerifierUnavailable
 from modelport.problems import Problem
-from modelport.storage.errors import StoreUnavailable
+from modelport.storage.errors import StoreError
 
 AUTHORIZATION, API_KEY = b"authorization", b"x-api-key"
 CREDENTIALS = frozenset({AUTHORIZATION, API_KEY})
@@ -52,7 +55,7 @@ def check(principal: Principal, needed: AccessScope, model: str | None = None) -
         wanted = f"{needed} on the model {model!r}"
     elif is_all:
         wanted = f"{needed} on all models"
-    detail = f"the key {principal.name!r} may not do this: it needs {wanted}, and has {held} on {of_models}"
+    detail = f"{principal.in_words} may not do this: it needs {wanted}, and has {held} on {of_models}"
     challenge = f'{CHALLENGE}, error="insufficient_scope", scope="{needed}"'
     raise Problem(403, detail, [("WWW-Authenticate", challenge)])
 
@@ -68,13 +71,14 @@ class Credentials:
 
     def __init__(self, identity: Identity):
         self.is_asked = identity.is_on
-        self._known = identity.known
+        self._keys = identity.known
+        self._tokens = identity.tokens
 
     def known(self, sent: bytes) -> Principal | None:
         """Who sends this credential, if that was found before and holds: the look-up of the hot path."""
-        return self._known.remembered.get(sent)
+        return self._keys.remembered.get(sent) or self._tokens.known(sent)
 
-    def identify(self, scope: Scope) -> Principal:
+    async def identify(self, scope: Scope) -> Principal:
         """Who sends a request. Raises `Problem` 401 for nobody that is known, 503 if that cannot be told."""
         if not self.is_asked:
             return ANYBODY
@@ -87,13 +91,16 @@ class Credentials:
         sent = as_sent(name, value)
         principal = self.known(sent)
         if principal is None:
-            principal = self._find(_key_in(name, value), sent)
+            principal = await self._find(name, _credential_in(name, value), sent)
         return principal
 
-    def _find(self, key: str, sent: bytes) -> Principal:
+    async def _find(self, name: bytes, text: str, sent: bytes) -> Principal:
+        is_token = name == AUTHORIZATION and self._tokens.verifiers and not text.startswith(MARK)
         try:
-            principal = self._known.find(key, sent)
-        except StoreUnavailable as error:
+            principal = await self._tokens.find(text, sent) if is_token else self._keys.find(text, sent)
+        except InvalidToken as error:
+            raise unknown(f"the token is not valid: {error}", "invalid_token") from None
+        except (StoreError, VerifierUnavailable) as error:
             raise Problem(503, str(error), [("Retry-After", "1")]) from error
         if principal is None:
             raise unknown(WRONG_KEY, "invalid_token")
@@ -105,11 +112,11 @@ def as_sent(name: bytes, value: bytes) -> bytes:
     return name + b":" + value
 
 
-def _key_in(name: bytes, value: bytes) -> str:
+def _credential_in(name: bytes, value: bytes) -> str:
     text = value.decode("latin-1").strip()
     if name == API_KEY:
         return text
-    scheme, _, key = text.partition(" ")
+    scheme, _, credential = text.partition(" ")
     if scheme.lower() != BEARER:
         raise unknown(NO_BEARER, "invalid_request")
-    return key.strip()
+    return credential.strip()

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, upd
 
 from modelport.identity import audit
 from modelport.identity.key_text import hash_of, new_key, prefix_of
-from modelport.identity.principals import GRANTED, AccessScope, Principal
+from modelport.identity.principals import GRANTED, OF_KEYS, AccessScope, Principal
 from modelport.problems import Problem
 from modelport.storage.database import Database
 from modelport.storage.schema.identity import keys
@@ -165,7 +165,7 @@ def _insert(tx: Transaction, new: NewKey, text: str, by: Principal, subject: str
     key_id = uuid.uuid4().hex[:12]
     row: dict[str, Any] = {
         "id": key_id,
-        "subject": subject or f"key:{key_id}",
+        "subject": subject or f"{OF_KEYS}{key_id}",
         "name": new.name,
         "prefix": prefix_of(text),
         "hash": hash_of(text),

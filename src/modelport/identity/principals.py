@@ -18,6 +18,7 @@ class AccessScope(StrEnum):
 
 
 GRANTED = tuple(scope for scope in AccessScope if scope is not AccessScope.OPEN)  # those that a key can have
+OF_KEYS = "key:"  # begins the id of who asks with a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,11 @@ class Principal:
     name: str
     scopes: frozenset[AccessScope]
     models: frozenset[str] | None = None
+
+    @property
+    def in_words(self) -> str:
+        """What they are called in an answer to themselves."""
+        return f"the key {self.name!r}" if self.id.startswith(OF_KEYS) else repr(self.name)
 
     def may(self, scope: AccessScope, model: str | None = None) -> bool:
         """Whether they may do this with the model; without one, whether with any at all."""

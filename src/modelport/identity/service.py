@@ -1,4 +1,4 @@
-"""Who may come in, at one server: its keys, while `auth` is on."""
+"""Who may come in, at one server: its keys, and tokens that its verifiers know, while `auth` is on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 
 from modelport.identity.keys import KeyStore
 from modelport.identity.known_keys import KnownKeys
+from modelport.identity.tokens import Tokens, Verifier
 from modelport.settings import Settings
 from modelport.settings.groups.access import Auth
 from modelport.storage.database import Database
@@ -20,8 +21,14 @@ class Identity:
     def __init__(self, storage: Storage, settings: Settings):
         self.is_on = settings.auth == Auth.ON
         self.known = KnownKeys()
+        self.tokens = Tokens()
         self._storage = storage
         self._running: asyncio.Task[None] | None = None
+
+    @property
+    def verifiers(self) -> list[Verifier]:
+        """Who verifies tokens; whoever can adds itself."""
+        return self.tokens.verifiers
 
     @property
     def database(self) -> Database:

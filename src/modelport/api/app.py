@@ -25,6 +25,7 @@ from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.endpoints.root import PREDICT_ROOT
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.table import ENDPOINTS
+from modelport.api.exchanges import exchange_of, note_principal, noted_answer
 from modelport.api.handlers import Handlers
 from modelport.api.health import Health
 from modelport.api.identity_routes import IdentityRoutes
@@ -50,6 +51,7 @@ from modelport.runs.errors import RunError
 from modelport.runs.service import RunService
 from modelport.settings import Settings, normal_base_path
 from modelport.storage.errors import StoreError
+from modelport.telemetry.exchanges import Exchanges
 
 log = logging.getLogger("modelport.api")
 
@@ -61,6 +63,7 @@ class Services(NamedTuple):
     jobs: JobService
     runs: RunService
     identity: Identity
+    exchanges: Exchanges
 
 
 class Application:
@@ -77,7 +80,7 @@ class Application:
         routes: Sequence[BaseRoute] = (),
         configurations: Mapping[str, Any] | None = None,
     ):
-        self.engine, self.jobs, self.runs, identity = services
+        self.engine, self.jobs, self.runs, identity, self._exchanges = services
         engine, jobs, runs = self.engine, self.jobs, self.runs
         self.settings = settings
         self.base_path = normal_base_path(settings.base_path)
@@ -132,7 +135,8 @@ class Application:
             dialects += dialect.direct()
         # Their own routes may be where a version answers.
         version_of = _of_no_version if self._own_routes else self.runs.versions.ready_pool
-        return DirectCalls(self._calls, (self.admission, self.credentials), dialects, version_of)
+        door = (self.admission, self.credentials)
+        return DirectCalls(self._calls, door, dialects, version_of, self._exchanges)
 
     def _is_replaced(self, path: str) -> bool:
         """True if a route of somebody else takes the predictions at this path."""
@@ -153,7 +157,11 @@ class Application:
         return app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] != "http":
+            return
+        if self._exchanges.hearers:
+            await noted_answer(self._exchanges, self._answer, scope, receive, send)
+        else:
             await self._answer(scope, receive, send)
 
     def _with_cors(self, app: Any) -> Any:
@@ -181,6 +189,7 @@ class Application:
             if not self._is_open(scope):
                 return problem
             scope[PRINCIPAL] = NOBODY
+        note_principal(scope, principal_of(scope))
         return None
 
     def _is_open(self, scope: Scope) -> bool:
@@ -193,6 +202,9 @@ class Application:
         path = _without_slashes(scope["path"])
         taken = self._taken(path, scope["method"])
         if taken is not None:
+            noted = exchange_of(scope)
+            if noted is not None:
+                noted.route, noted.model = taken.route, taken.model or ""
             try:
                 check(principal_of(scope), AccessScope.PREDICT, taken.model)
             except Problem as problem:

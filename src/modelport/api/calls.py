@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from modelport.api.bodies import CallHeaders, ClientLeft, limit_of, read_body
+from modelport.api.exchanges import exchange_of
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.signature import VerbName
 from modelport.engine.asking import ask
@@ -79,6 +80,11 @@ class CallHandler:
         hold: BodyHold,
     ) -> None:
         scope, receive = client
+        noted = exchange_of(scope)
+        if noted is not None:
+            noted.model, noted.version = pool.name, pool.version
+            noted.verb, noted.dialect = call.verb, call.dialect
+            call.by = noted.principal
         request_id = self.engine.request_id(call.id)
         folder = self.engine.spool.folder_of(call.id)
         has_files = False
@@ -92,6 +98,8 @@ class CallHandler:
             has_files = bool(call.uploads or call.body_path) or pool.may_leave_files(call.verb)
             pending, answer = await _ask(pool, call, client, seconds)
             hold.change(0)
+            if noted is not None:
+                noted.model_seconds = answer.micros / 1e6
             await ends.respond(pending, answer)
         except Problem as problem:
             if has_files:  # before the answer: who hears of a full disk may try again at once

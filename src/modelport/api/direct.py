@@ -11,19 +11,23 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from time import perf_counter, time
 from typing import NamedTuple
 
 from modelport.api.admission import OF_PAGES, Admission
 from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
 from modelport.api.credentials import CREDENTIALS, Credentials, as_sent
-from modelport.contract.calls import Answer, Call
+from modelport.api.endpoints.models import MODEL
+from modelport.api.exchanges import told
+from modelport.contract.calls import GIVEN_UP, Answer, Call
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
 from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.cycle import Cycle
 from modelport.http.heads import Head
-from modelport.identity.principals import AccessScope
+from modelport.identity.principals import ANYBODY, AccessScope, Principal
+from modelport.telemetry.exchanges import Exchange, Exchanges
 
 # Fields that mean something to the server, in every dialect. The first three are read here, a request with
 # another one goes the long way; all other fields mean nothing to it.
@@ -31,6 +35,7 @@ MEANINGFUL = frozenset({b"host", b"content-type", b"accept", b"content-encoding"
 NO_FIELDS: frozenset[bytes] = frozenset()
 # `/versions/7/predict` after the path of a model; an alias goes the long way.
 VERSION = re.compile(r"(?P<model>.+)/versions/(?P<number>0|[1-9][0-9]{0,8})(?P<rest>/predict/?)")
+VERSION_ROUTE = f"{MODEL}/versions/{{version}}/predict/"  # what it is in the table
 VersionOf = Callable[[str, int], Pool | None]
 
 
@@ -41,7 +46,8 @@ class DirectDialect(NamedTuple):
     be asked so; `has_versions` says that its versions answer below. `reads` tells by its Content-Type whether
     a body is read here, and with one of `fields`, beside `MEANINGFUL`, no request is. `respond` sends an
     answer that is not plain; a client that has waited for `seconds` gets a 504 by it. `id_field` is the
-    header in which an answer has the id of its prediction, from `new_id`. `began` and `ended` hear of each.
+    header in which an answer has the id of its prediction, from `new_id`. `route` is its endpoint's path as
+    the documents write it. `began` and `ended` hear of each.
     """
 
     paths: dict[str, str]
@@ -54,6 +60,7 @@ class DirectDialect(NamedTuple):
     collects: bool = False
     seconds: float | None = None
     id_field: str = ""
+    route: str = ""
     new_id: Callable[[], str] = str
     began: Callable[[], None] | None = None
     ended: Callable[[], None] | None = None
@@ -72,6 +79,7 @@ class DirectCalls:
         door: tuple[Admission, Credentials],
         dialects: Iterable[DirectDialect],
         version_of: VersionOf,
+        exchanges: Exchanges,
     ):
         self.next_id = calls.engine.next_id
         self.request_id = calls.engine.request_id
@@ -80,6 +88,7 @@ class DirectCalls:
         self._admission, self._credentials = door
         self.asks_who = self._credentials.is_asked
         self._version_of = version_of
+        self.exchanges = exchanges
         limits = (settings.json_max_size, settings.client_max_size, MEMORY_BYTES)
         self._max_body = min(limit for limit in limits if limit)
         self._paths: dict[str, tuple[_Way, str]] = {}
@@ -107,6 +116,7 @@ class DirectCalls:
             return False
         if plan.host is not None and plan.host not in self._admission.known_hosts(cycle.server):
             return False
+        principal: Principal | None = ANYBODY
         if self.asks_who:
             principal = self._credentials.known(plan.credential)
             if principal is None or not principal.may(AccessScope.PREDICT, plan.name):
@@ -114,7 +124,7 @@ class DirectCalls:
         pool = way.pool(plan.name) if plan.version is None else self._version_of(plan.name, plan.version)
         if pool is None or pool.reads_headers or pool.takes_base64 or not self.memory.take(size):
             return False
-        return way.submit(cycle, pool, plan)
+        return way.submit(cycle, pool, plan, principal)
 
     def _plan(self, head: Head) -> _Plan:
         """What to do with each request of this head."""
@@ -195,7 +205,7 @@ class _Way:
         way = self if self.dialect.reads(content_type) else None
         return _Plan(way, name, version, content_type, accept, host, credential)
 
-    def submit(self, cycle: Cycle, pool: Pool, plan: _Plan) -> bool:
+    def submit(self, cycle: Cycle, pool: Pool, plan: _Plan, principal: Principal) -> bool:
         """Have the model asked; false if it takes no more."""
         dialect, direct = self.dialect, self.direct
         call = Call(
@@ -207,6 +217,7 @@ class _Way:
             collect=dialect.collects,
             dialect=dialect.name,
             request_id=dialect.new_id() if self.id_field else "",
+            by=principal.id,
         )
         exchange = _Exchange(self, cycle, pool)
         try:
@@ -214,6 +225,8 @@ class _Way:
         except Refused:
             direct.memory.give(len(call.body))
             return False
+        if direct.exchanges.hearers:
+            exchange.note(cycle, call, principal, dialect.route if plan.version is None else VERSION_ROUTE)
         if dialect.began is not None:
             dialect.began()
         cycle.on_disconnect = partial(pool.cancel, pending)
@@ -225,13 +238,33 @@ class _Way:
 class _Exchange:
     """One request between the model and its client."""
 
-    __slots__ = ("_cycle", "_pool", "_timer", "_way")
+    __slots__ = ("_cycle", "_noted", "_pool", "_timer", "_way")
 
     def __init__(self, way: _Way, cycle: Cycle, pool: Pool):
         self._way = way
         self._cycle: Cycle | None = cycle
         self._pool = pool
         self._timer: asyncio.TimerHandle | None = None
+        self._noted: Exchange | None = None
+
+    def note(self, cycle: Cycle, call: Call, principal: Principal, route: str) -> None:
+        """Note what is asked, for those who hear of it."""
+        pool, client = self._pool, cycle.line.client
+        self._noted = Exchange(
+            began=time(),
+            started=perf_counter(),
+            method="POST",
+            path=cycle.head.path,
+            client=client[0] if client else "",
+            route=route,
+            principal=principal.id,
+            who=principal.name if principal.id else "",
+            model=pool.name,
+            version=pool.version,
+            verb=call.verb,
+            dialect=call.dialect,
+            bytes_in=len(call.body),
+        )
 
     def wait(self, pending: Pending, seconds: float) -> None:
         """Answer the client that has waited so long."""
@@ -259,14 +292,27 @@ class _Exchange:
             self._pool.cancel(pending)
 
     def _send(self, cycle: Cycle, pending: Pending, answer: Answer) -> None:
+        noted = self._noted
+        if noted is not None:
+            noted.request_id = self._way.direct.request_id(answer.id)
+            noted.model_seconds = answer.micros / 1e6
         if answer.is_plain and not cycle.flow.write_paused:
             way, direct = self._way, self._way.direct
             fields = f"x-request-id: {direct.request_id(answer.id)}\r\n"
             if way.id_field:
                 fields = f"{way.id_field}: {pending.call.request_id}\r\n{fields}"
             cycle.send_whole(direct.head_of(cycle) + fields.encode(), answer.body)
+            if noted is not None:
+                noted.status, noted.bytes_out = answer.status, len(answer.body)
+                direct.exchanges.over(noted)
         elif not cycle.disconnected:
-            cycle.run_as_task(partial(self._respond, pending, answer))
+            app = partial(self._respond, pending, answer)
+            if noted is not None:
+                app = partial(told, self._way.direct.exchanges, noted, app)
+            cycle.run_as_task(app)
+        elif noted is not None:
+            noted.status = GIVEN_UP
+            self._way.direct.exchanges.over(noted)
 
     async def _respond(
         self, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send

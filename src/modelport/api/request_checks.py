@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from modelport.api.credentials import NOBODY, check, principal_of
 from modelport.api.endpoints.row import Endpoint, Handler
+from modelport.api.exchanges import exchange_of
 from modelport.contract.nearest import meant, nearest
 from modelport.contract.unknown_arguments import MAX_NAME, MAX_NAMES, MAX_WARNINGS, SUFFICIENT, warning_value
 from modelport.http.asgi import Message, Receive, Scope, Send, header
@@ -53,9 +54,13 @@ class CheckedEndpoint:
         """
         endpoint = self.endpoint
         entry = self._entry
+        model = scope["path_params"].get("model", entry.at_root)
+        exchange = exchange_of(scope)
+        if exchange is not None:
+            exchange.route, exchange.model = endpoint.path, model or ""
         by = principal_of(scope)
         if not endpoint.owned or by is NOBODY:
-            check(by, entry.scope, scope["path_params"].get("model", entry.at_root))
+            check(by, entry.scope, model)
         unread = [] if endpoint.calls else _unread_options(scope["query_string"], endpoint)
         if unread and not endpoint.is_lenient:
             raise Problem(422, f"{_named(endpoint)}: {'; '.join(unread)}")

@@ -49,7 +49,7 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     the version of the model that it is for; without it, that is the live one. `way` are the models that have
     asked for it, the first one first, where it is a model that asks.
     `headers` are those that arguments are read from; what came several times has a line for each.
-    With `batch` the body is rows, each a call of its own.
+    With `batch` the body is rows, each a call of its own. `by` is the id of who has asked, if that is known.
     """
 
     id: int
@@ -70,6 +70,7 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     saved: str | None = None
     way: Sequence[str] = ()
     batch: Batch | None = None
+    by: str = ""
 
     @property
     def size(self) -> int:

@@ -31,6 +31,7 @@ from modelport.settings import Settings
 from modelport.sources.source import Source
 from modelport.storage.errors import StoreError
 from modelport.storage.service import Storage
+from modelport.telemetry.exchanges import Exchanges
 
 log = logging.getLogger("modelport.server")
 
@@ -50,6 +51,7 @@ class Life:
         self.jobs = JobService(self.engine, self.storage, settings, when_trained=record_run)
         self.runs = RunService(self.engine, self.storage, self.jobs.folders, settings)
         self.identity = Identity(self.storage, settings)
+        self.exchanges = Exchanges()
         self._configurations = configurations
         self._calls_end: asyncio.Task[None] | None = None
         self._jobs_end: asyncio.Task[None] | None = None
@@ -58,7 +60,7 @@ class Life:
     def application(self, settings: Settings | None = None, routes: Sequence[BaseRoute] = ()) -> Application:
         """The application over what lives here; where it is mounted, settings of that place."""
         return Application(
-            Services(self.engine, self.jobs, self.runs, self.identity),
+            Services(self.engine, self.jobs, self.runs, self.identity, self.exchanges),
             settings or self.settings,
             routes,
             self._configurations,

@@ -7,6 +7,7 @@ import uuid
 
 from modelport.api.calls import CallHandler, Ends
 from modelport.api.direct import DirectDialect
+from modelport.api.endpoints.root import PREDICT_ROOT
 from modelport.api.root.dialect import HEADER, TOO_MANY, RootDialect
 from modelport.api.root.long_predictions import LongPredictions
 from modelport.api.root.model import RootModel
@@ -71,6 +72,7 @@ class Predictions:
             collects=self.dialect.collects,
             seconds=self.model.wait_seconds,
             id_field=HEADER.decode(),
+            route=PREDICT_ROOT.path,
             new_id=_new_id,
             began=self.model.begin,
             ended=self.model.end,

@@ -143,13 +143,15 @@ class V2Server(DialectServer):
         }
 
     def direct(self) -> Iterable[DirectDialect]:
-        return (direct_predictions(self.parts.calls, self._predict_paths),)
+        return (direct_predictions(self.parts.calls, self._predict_paths, PREDICT_MODEL.path),)
 
     def taken(self, path: str, method: str) -> Taken | None:
         model = self._predict_paths.get(path)
         if model is None or method != "POST" or not self.parts.calls.settings.predict_endpoint:
             return None
-        return Taken(partial(self.calls.predict_now, model=model), self.calls.refuse, model)
+        return Taken(
+            partial(self.calls.predict_now, model=model), self.calls.refuse, model, PREDICT_MODEL.path
+        )
 
 
 SERVER = V2Server

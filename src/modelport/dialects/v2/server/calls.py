@@ -23,10 +23,12 @@ from modelport.http.asgi import Receive, Scope, Send, header, send_problem
 from modelport.problems import Problem
 
 
-def direct_predictions(calls: CallHandler, paths: dict[str, str]) -> DirectDialect:
+def direct_predictions(calls: CallHandler, paths: dict[str, str], route: str) -> DirectDialect:
     """Predictions of the models at these paths by the shortest way: those of plain JSON."""
     fields = JOB_FIELDS | {b"idempotency-key"}
-    return DirectDialect(paths, calls.engine.route, _is_json, calls.respond, fields, has_versions=True)
+    return DirectDialect(
+        paths, calls.engine.route, _is_json, calls.respond, fields, has_versions=True, route=route
+    )
 
 
 @lru_cache(maxsize=256)

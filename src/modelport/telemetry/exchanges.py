@@ -1,0 +1,71 @@
+"""One record for each HTTP request and its answer, whichever way it came, and who hears of it.
+
+Metrics, the access log, the counts of usage and traces all read this record, so that they agree.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from time import perf_counter
+from typing import TypeAlias
+
+import msgspec
+
+log = logging.getLogger("modelport.telemetry")
+
+
+class Exchange(msgspec.Struct, kw_only=True, gc=False):
+    """A request and its answer.
+
+    `began` is in seconds of the epoch, `started` by `perf_counter`; `seconds` is what it took until the whole
+    answer was handed to the system, or the client had left: with a status of 499, if it left before there was
+    one. Sizes are bytes of bodies.
+    `client` is the address that asked, empty on a Unix socket. `route` is the path of the endpoint as the
+    documents write it, empty where there is none. `principal` is the id of who asked, `who` the name: both
+    are empty where nobody has to say who they are. What asks a model has its `model`, the `version` (0 is the
+    model as its source has it), the `verb` and the `dialect`, and `model_seconds`, the time in a worker, if
+    a worker has answered.
+    """
+
+    began: float
+    started: float
+    method: str
+    path: str
+    client: str = ""
+    route: str = ""
+    principal: str = ""
+    who: str = ""
+    model: str = ""
+    version: int = 0
+    verb: str = ""
+    dialect: str = ""
+    request_id: str = ""
+    status: int = 0
+    seconds: float = 0.0
+    model_seconds: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+Hear: TypeAlias = Callable[[Exchange], None]
+
+
+class Exchanges:
+    """Tells of each exchange when it is over. Who hears must be quick: it runs in the hot path."""
+
+    def __init__(self) -> None:
+        self.hearers: tuple[Hear, ...] = ()
+
+    def heard_by(self, hear: Hear) -> None:
+        """Tell this one, too, of every exchange from now on."""
+        self.hearers = (*self.hearers, hear)
+
+    def over(self, exchange: Exchange) -> None:
+        """An exchange is over. What goes wrong with who hears of it is logged, and costs nobody an answer."""
+        exchange.seconds = perf_counter() - exchange.started
+        for hear in self.hearers:
+            try:
+                hear(exchange)
+            except Exception:
+                log.exception("an exchange could not be noted")

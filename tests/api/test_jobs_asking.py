@@ -243,11 +243,12 @@ def test_what_only_jobs_have_is_refused_of_a_prediction(client: httpx.Client, na
 # -- Idempotency-Key -------------------------------------------------------------------------------
 
 
-def test_the_same_key_finds_the_same_job_and_its_result(client: httpx.Client, post: Post) -> None:
+def test_the_same_key_finds_the_same_job_and_its_result(client: httpx.Client, post: Post, busy: Any) -> None:
     key = {"Idempotency-Key": "once"}
     first = post("respond-async", key, text="same")
     again = post("respond-async", key, text="same")
     assert again.json()["id"] == first.json()["id"]
+    busy.release()
     ended(client, first.json()["id"])
     later = post("wait=30", key, text="same")
     assert later.json()["predictions"] == {"text": "same", "number": 0, "attempt": 1}

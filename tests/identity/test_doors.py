@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from issuer import AUDIENCE, Issuer, issuing
 from serving import MODELS, Server, serving, wait_until
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,10 +46,21 @@ OF_A_MODEL = [one for one in CLOSED if not one.owned and (one in OF_ROOT or "{mo
 
 
 class Site:
-    """A server that asks who one is, and keys of it."""
+    """A server that asks who one is, keys of it, and tokens of the issuer whose tokens it takes."""
 
-    def __init__(self, server: Server, data: Path):
+    def __init__(self, server: Server, data: Path, issuer: Issuer):
         self.server = server
+        self.issuer = issuer
+        self.tokens = {scope: issuer.token("ES256", groups=[scope]) for scope in GRANTED}
+        self.foreign_token = issuer.token("EdDSA", groups=["foreign"])
+        self.wrong_tokens = [
+            issuer.token(groups=["admin"], exp=1),
+            issuer.token(groups=["admin"], aud="others"),
+            issuer.token(groups=["admin"], iss="https://example.org"),
+            issuer.token(groups=["admin"], header={"kid": "none"}),
+            issuer.token(groups=["admin"])[:-2],
+            "eyJhbGciOiJub25lIn0." + issuer.token(groups=["admin"]).split(".")[1] + ".",
+        ]
         self.store = DatabaseKeys(Settings(data_dir=str(data)))
         self.expired = self.key("expired", AccessScope.ADMIN, expires="1s")
         end = time.time() + 1
@@ -84,8 +96,14 @@ class Site:
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     data = tmp_path_factory.mktemp("data")
     models = (f"echo={MODELS / 'echoes.py'}:Echo", f"other={MODELS / 'echoes.py'}:Echo")
-    with serving(*models, "--auth", "on", "--data-dir", str(data), *SERVERS[request.param]) as server:
-        yield Site(server, data)
+    own = ("--auth", "on", "--data-dir", str(data), *SERVERS[request.param])
+    with issuing() as issuer:
+        tokens = ["--oidc-issuer", issuer.url, "--oidc-audience", AUDIENCE]
+        for scope in GRANTED:
+            tokens += ["--oidc-scopes", f"groups:{scope}={scope}"]
+        tokens += ["--oidc-scopes", f"groups:foreign={' '.join(GRANTED)} on other"]
+        with serving(*models, *own, *tokens) as server:
+            yield Site(server, data, issuer)
 
 
 def named(endpoint: Endpoint) -> str:
@@ -105,15 +123,17 @@ def is_refused(answer: httpx.Response, status: int) -> bool:
 def test_each_endpoint_takes_those_alone_who_may(site: Site, endpoint: Endpoint) -> None:
     method, path = endpoint.method, path_of(endpoint)
     if endpoint.scope is AccessScope.OPEN:
-        for key in (None, "mpk_wrong", site.revoked, site.foreign):
+        for key in (None, "mpk_wrong", site.revoked, site.foreign, *site.wrong_tokens, site.foreign_token):
             assert site.ask(method, path, key).status_code not in (401, 403)
         return
-    for wrong in (None, "mpk_wrong", new_key(), site.revoked, site.expired, site.admin[:-1], site.admin * 2):
+    wrong_keys = (None, "mpk_wrong", new_key(), site.revoked, site.expired, site.admin[:-1], site.admin * 2)
+    for wrong in (*wrong_keys, *site.wrong_tokens):
         answer = site.ask(method, path, wrong)
         assert is_refused(answer, 401), (wrong, answer.status_code, answer.text)
         assert site.admin not in answer.text
-    for scope in GRANTED:
-        answer = site.ask(method, path, site.keys[scope])
+    credentials = [*site.keys.items(), *site.tokens.items()]
+    for scope, credential in credentials:
+        answer = site.ask(method, path, credential)
         may = endpoint.owned or scope in (endpoint.scope, AccessScope.ADMIN)
         if not may:
             assert is_refused(answer, 403), (scope, answer.text)
@@ -129,17 +149,19 @@ def test_each_endpoint_takes_those_alone_who_may(site: Site, endpoint: Endpoint)
     ids=named,
 )
 def test_a_key_of_other_models_is_of_no_use(site: Site, endpoint: Endpoint) -> None:
-    assert is_refused(site.ask(endpoint.method, path_of(endpoint), site.foreign), 403)
+    for foreign in (site.foreign, site.foreign_token):
+        assert is_refused(site.ask(endpoint.method, path_of(endpoint), foreign), 403)
 
 
 @pytest.mark.parametrize("endpoint", [one for one in CLOSED if one.scope is AccessScope.ADMIN], ids=named)
 def test_what_is_of_no_model_is_for_administrators_of_all(site: Site, endpoint: Endpoint) -> None:
-    assert is_refused(site.ask(endpoint.method, path_of(endpoint), site.foreign), 403)
+    for foreign in (site.foreign, site.foreign_token):
+        assert is_refused(site.ask(endpoint.method, path_of(endpoint), foreign), 403)
 
 
 @pytest.mark.parametrize(("method", "path"), BESIDE)
 def test_nothing_beside_the_table_answers_somebody_unknown(site: Site, method: str, path: str) -> None:
-    for wrong in (None, "mpk_wrong", site.revoked):
+    for wrong in (None, "mpk_wrong", site.revoked, *site.wrong_tokens):
         assert is_refused(site.ask(method, path, wrong), 401)
     assert site.ask(method, path, site.admin).status_code != 401
 
@@ -147,7 +169,12 @@ def test_nothing_beside_the_table_answers_somebody_unknown(site: Site, method: s
 def test_the_fast_path_judges_as_the_long_one(site: Site) -> None:
     path, body = "/v2/models/echo/predict", {"number": 1}
     right, wrong = site.keys[AccessScope.PREDICT], site.keys[AccessScope.READ]
-    for _ in range(3):  # the first of a key goes the long way, the others the fast one
+    token, wrong_token = site.tokens[AccessScope.PREDICT], site.tokens[AccessScope.READ]
+    for _ in range(3):  # the first of a key or token goes the long way, the others the fast one
+        assert site.ask("POST", path, token, json=body).json()["number"] == 1
+        for other in (wrong_token, site.foreign_token):
+            assert is_refused(site.ask("POST", path, other, json=body), 403)
+        assert is_refused(site.ask("POST", path, token[:-3], json=body), 401)
         assert site.ask("POST", path, right, json=body).json()["number"] == 1
         assert is_refused(site.ask("POST", path, wrong, json=body), 403)
         assert is_refused(site.ask("POST", path, site.foreign, json=body), 403)
@@ -178,6 +205,29 @@ def test_credentials_in_no_form_that_there_is_are_none(site: Site, headers: list
     answer = site.server.client.get("/v2/keys", headers=sent)
     assert is_refused(answer, 401)
     assert site.admin not in answer.text
+
+
+def test_a_token_comes_as_a_bearer_alone(site: Site) -> None:
+    token = site.tokens[AccessScope.ADMIN]
+    assert site.status(token) == 200
+    for headers in ({"x-api-key": token}, {"authorization": token}, {"cookie": f"token={token}"}):
+        assert is_refused(site.server.client.get("/v2/keys", headers=headers), 401)
+    answer = site.ask("GET", "/v2/keys", site.wrong_tokens[0])
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    assert "it has expired" in answer.text
+
+
+def test_jobs_are_of_the_subject_whatever_token_it_sends(site: Site) -> None:
+    one, two = (site.issuer.token(groups=["predict"], sub="u-1", jti=number) for number in (1, 2))
+    other = site.issuer.token(groups=["predict"], sub="u-2")
+    assert one != two
+    headers = {"authorization": f"Bearer {one}", "prefer": "respond-async"}
+    made = site.server.client.post("/v2/models/echo/predict", json={"number": 1}, headers=headers)
+    assert made.status_code == 202, made.text
+    job = f"/v2/jobs/{made.json()['id']}"
+    assert site.ask("GET", job, two).status_code == 200
+    assert site.ask("GET", job, other).status_code == 404
+    assert site.ask("GET", job, site.tokens[AccessScope.READ]).status_code == 200
 
 
 def test_a_key_in_the_query_is_none(site: Site) -> None:

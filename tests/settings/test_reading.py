@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from modelport.identity.principals import GRANTED
 from modelport.settings.checking import SettingsError
+from modelport.settings.grants import SCOPES
 from modelport.settings.reading import load_settings, mistyped_variables
+from modelport.settings.together import check_together
 
 
 def written(folder: Path, text: str, name: str = "settings.toml") -> str:
@@ -51,6 +54,16 @@ WRONG_FILES = {
     "no variables": ('environment = ["A"]\n', "environment: the value is not a table of texts, or"),
     "a variable's name": ('environment = { "A B" = "1" }\n', "has 'A B', which is no name of a variable"),
     "a variable of ours": ('environment = { MODELPORT_PORT = 1 }\n', "MODELPORT_PORT, which modelport sees"),
+    "an issuer in the clear": ('oidc_issuer = "http://login.example.org"\n', "is in the clear, which is for"),
+    "an issuer with a user": ('oidc_issuer = "https://a@example.org"\n', "is no URL without a user"),
+    "an issuer with a query": ('oidc_issuer = "https://example.org?a"\n', "has a query or a fragment"),
+    "no issuer": ('oidc_issuer = "example.org"\n', "is no URL of a server; write for example https://"),
+    "no signature": ('oidc_algorithms = ["none"]\n', "has 'none', which is none of RS256,"),
+    "a secret for all": ('oidc_algorithms = ["RS256", "HS256"]\n', "has 'HS256', which is none of RS256,"),
+    "no algorithm": ("oidc_algorithms = []\n", "names no algorithm"),
+    "a claim without a value": ('oidc_scopes = { groups = "read" }\n', "'groups' names no claim and value"),
+    "no such scope": ('oidc_scopes = { "g:a" = "write" }\n', "'write' grants nothing that there is"),
+    "no such models": ('oidc_scopes = { "g:a" = "read on" }\n', "'read on' grants nothing that there is"),
     "no queue": ("queue_size = 0\n", "queue_size: 0 is too small"),
 }  # fmt: skip
 
@@ -144,3 +157,50 @@ def test_variables_of_models_are_a_table_or_texts(tmp_path: Path) -> None:
 def test_a_mistyped_variable_is_pointed_out_and_a_foreign_one_is_not() -> None:
     variables = {"MODELPORT_PROT": "1", "MODELPORT_SERVICE_HOST": "10.0.0.1", "MODELPORT_PORT": "1"}
     assert mistyped_variables(variables) == {"MODELPORT_PROT": "MODELPORT_PORT"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"oidc_audience": "models"}, "oidc_audience is of no use without oidc_issuer"),
+        ({"oidc_scopes": ["*=read"]}, "oidc_scopes is of no use without oidc_issuer"),
+        ({"oidc_issuer": "https://a.example", "oidc_audience": "models"}, "set auth on"),
+        ({"oidc_issuer": "https://a.example", "auth": "on"}, "oidc_issuer needs oidc_audience"),
+        (
+            {
+                "oidc_issuer": "https://a.example",
+                "auth": "on",
+                "oidc_audience": "a",
+                "oidc_client_secret": "b",
+            },
+            "without oidc_client_id",
+        ),
+        (
+            {
+                "oidc_issuer": "https://a.example",
+                "auth": "on",
+                "oidc_client_id": "a",
+                "oidc_login_scopes": "b",
+            },
+            "oidc_login_scopes must have openid",
+        ),
+    ],
+)
+def test_settings_that_need_each_other_are_told_apart(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        check_together(load_settings(given, environment={}))
+
+
+def test_the_last_equals_sign_ends_a_claim(tmp_path: Path) -> None:
+    entitlement = "entitlements:urn:example:group:lab:role=member#there"
+    written_so = [f"{entitlement}=predict read on iris", "*=read"]
+    table = {entitlement: "predict read on iris", "*": "read"}
+    assert load_settings({"oidc_scopes": written_so}, environment={}).oidc_scopes == table
+    variable = {"MODELPORT_OIDC_SCOPES": ",".join(written_so)}
+    assert load_settings({}, environment=variable).oidc_scopes == table
+    file = written(tmp_path, f'[oidc_scopes]\n"{entitlement}" = "predict read on iris"\n"*" = "read"\n')
+    assert load_settings({}, file, environment={}).oidc_scopes == table
+
+
+def test_what_settings_grant_is_what_there_is() -> None:
+    assert set(SCOPES) == set(GRANTED)

@@ -35,7 +35,6 @@ Why it judges requests and not connections: one connection of a proxy carries th
 from __future__ import annotations
 
 import socket
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from modelport.http.asgi import Scope
@@ -44,6 +43,7 @@ from modelport.security.hosts import (
     DEFAULT_PORTS,
     host_pattern,
     is_address,
+    is_own_machine,
     normal_origin,
     split_authority,
 )
@@ -178,17 +178,6 @@ def _address(scope: Scope) -> Address:
 def _is_loopback(server: Address) -> bool:
     """Whether this address of ours can be reached from this machine only. A Unix socket has none."""
     return server is not None and is_own_machine(str(server[0]))
-
-
-def is_own_machine(host: str) -> bool:
-    """Whether what listens at this address or name can be reached from this machine only."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped.is_loopback
-    return address.is_loopback
 
 
 def _normal(origin: bytes) -> str | None:

@@ -46,16 +46,13 @@ def check(principal: Principal, needed: AccessScope, model: str | None = None) -
         return
     if principal is NOBODY:
         raise unknown(NO_KEY)
-    held = ", ".join(sorted(principal.scopes))
-    of_models = "all models"
-    if principal.models is not None:
-        of_models = f"the models {', '.join(sorted(principal.models))}"
+    held = "; ".join(map(str, principal.grants))
     wanted = str(needed)
     if model is not None:
         wanted = f"{needed} on the model {model!r}"
     elif is_all:
         wanted = f"{needed} on all models"
-    detail = f"{principal.in_words} may not do this: it needs {wanted}, and has {held} on {of_models}"
+    detail = f"{principal.in_words} may not do this: it needs {wanted}, and has {held}"
     challenge = f'{CHALLENGE}, error="insufficient_scope", scope="{needed}"'
     raise Problem(403, detail, [("WWW-Authenticate", challenge)])
 

@@ -12,13 +12,14 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
-from modelport.api.admission import is_own_machine
 from modelport.api.app import Application
 from modelport.engine.ports import Engine
 from modelport.http.limits import HttpLimits
 from modelport.http.server import BACKLOG, HttpServer
+from modelport.security.hosts import is_own_machine
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
+from modelport.settings.together import check_together
 
 log = logging.getLogger("modelport.server")
 
@@ -33,8 +34,9 @@ def bind(settings: Settings) -> socket.socket:
     """A listening socket for the server.
 
     Raises `OSError` if the address cannot be had, and `SettingsError` if others could reach it and nobody has
-    said whether they must say who they are.
+    said whether they must say who they are, or if settings contradict each other.
     """
+    check_together(settings)
     if settings.auth is None and not is_own_machine(settings.host):
         raise SettingsError(
             f"listening on {settings.host} lets others reach this server: say auth on (--auth on), and who "

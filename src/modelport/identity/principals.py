@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class AccessScope(StrEnum):
@@ -21,34 +22,63 @@ GRANTED = tuple(scope for scope in AccessScope if scope is not AccessScope.OPEN)
 OF_KEYS = "key:"  # begins the id of who asks with a key
 
 
+class Grant(NamedTuple):
+    """Scopes with some models, with all if these are `None`. ADMIN is every scope."""
+
+    scopes: frozenset[AccessScope]
+    models: frozenset[str] | None = None
+
+    def has(self, scope: AccessScope, model: str | None) -> bool:
+        """Whether it lets somebody do this with the model; without one, with any at all."""
+        if scope not in self.scopes and AccessScope.ADMIN not in self.scopes:
+            return False
+        return model is None or self.models is None or model in self.models
+
+    def __str__(self) -> str:
+        if not self.scopes:
+            return "nothing"
+        scopes = ", ".join(sorted(self.scopes))
+        if self.models is None:
+            return f"{scopes} on all models"
+        return f"{scopes} on the models {', '.join(sorted(self.models))}"
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Somebody who asks: `id` is what they are called where it counts who has asked, `name` in words.
 
-    They may do what `scopes` say with `models`, which are all models if that is `None`. ADMIN is every scope.
+    They may do what `scopes` say with `models`, which are all models if that is `None`, and what `others`
+    say, each for itself.
     """
 
     id: str
     name: str
     scopes: frozenset[AccessScope]
     models: frozenset[str] | None = None
+    others: tuple[Grant, ...] = ()
 
     @property
     def in_words(self) -> str:
         """What they are called in an answer to themselves."""
         return f"the key {self.name!r}" if self.id.startswith(OF_KEYS) else repr(self.name)
 
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """All that they may do."""
+        return (Grant(self.scopes, self.models), *self.others)
+
     def may(self, scope: AccessScope, model: str | None = None) -> bool:
         """Whether they may do this with the model; without one, whether with any at all."""
         if scope is AccessScope.OPEN:
             return True
-        if scope not in self.scopes and AccessScope.ADMIN not in self.scopes:
-            return False
-        return model is None or self.models is None or model in self.models
+        has_scope = scope in self.scopes or AccessScope.ADMIN in self.scopes
+        if has_scope and (model is None or self.models is None or model in self.models):
+            return True
+        return bool(self.others) and any(grant.has(scope, model) for grant in self.others)
 
     def may_everywhere(self, scope: AccessScope) -> bool:
         """Whether they may do this with every model, and so with what belongs to none."""
-        return self.models is None and self.may(scope)
+        return any(grant.models is None and grant.has(scope, None) for grant in self.grants)
 
 
 # Where nobody has to say who they are: whoever reaches the server may use it.

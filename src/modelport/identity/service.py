@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import TYPE_CHECKING
 
 from modelport.identity.keys import KeyStore
 from modelport.identity.known_keys import KnownKeys
@@ -13,6 +14,9 @@ from modelport.settings.groups.access import Auth
 from modelport.storage.database import Database
 from modelport.storage.errors import StoreUnavailable
 from modelport.storage.service import Storage
+
+if TYPE_CHECKING:
+    from modelport.identity.oidc.service import Oidc
 
 
 class Identity:
@@ -24,6 +28,11 @@ class Identity:
         self.tokens = Tokens()
         self._storage = storage
         self._running: asyncio.Task[None] | None = None
+        self.oidc: Oidc | None = None
+        if self.is_on and settings.oidc_issuer:
+            from modelport.identity.oidc.service import Oidc  # and with it PyJWT and httpx
+
+            self.oidc = Oidc(settings, self.tokens)
 
     @property
     def verifiers(self) -> list[Verifier]:
@@ -41,9 +50,11 @@ class Identity:
         return KeyStore(self.database)
 
     def begin(self) -> None:
-        """Know the keys that there are, if there is a database."""
+        """Know the keys that there are, if there is a database, and those of the issuer of tokens."""
         if not self.is_on:
             return
+        if self.oidc is not None:
+            self.oidc.issuer.begin()
         with contextlib.suppress(StoreUnavailable):  # nobody is let in, as whoever asks is told
             self._running = asyncio.create_task(self.known.run(self.database))
 
@@ -53,3 +64,5 @@ class Identity:
         if running is not None:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+        if self.oidc is not None:
+            await self.oidc.issuer.stop()

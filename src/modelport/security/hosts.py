@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
@@ -36,6 +36,17 @@ def is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_own_machine(host: str) -> bool:
+    """Whether what listens at this address or name can be reached from this machine only."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback
 
 
 def host_pattern(text: str) -> str:

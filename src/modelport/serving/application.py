@@ -19,6 +19,7 @@ from modelport.serving.arguments import LOG_SETTINGS, SERVER_SETTINGS, settings_
 from modelport.serving.embedded import EmbeddedLife
 from modelport.serving.models import given_models
 from modelport.settings import Settings
+from modelport.settings.together import check_together
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -46,6 +47,7 @@ def create_app(
     read = settings_of(
         "create_app()", settings, environment=os.environ, elsewhere=SERVER_SETTINGS | LOG_SETTINGS
     )
+    check_together(read)
     return ModelApplication((model, *more), read, routes, wait=wait)
 
 

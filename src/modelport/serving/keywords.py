@@ -37,6 +37,14 @@ class AppSettings(TypedDict, total=False):
     base_path: str
     auth: str | None
     open_documents: bool
+    oidc_issuer: str | None
+    oidc_audience: list[str]
+    oidc_scopes: dict[str, str]
+    oidc_algorithms: list[str]
+    oidc_client_id: str | None
+    oidc_client_secret: str | None
+    oidc_login_scopes: list[str]
+    public_url: str | None
     workers: int
     devices: list[str]
     threads: int

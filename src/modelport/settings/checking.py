@@ -53,7 +53,7 @@ def checked_setting(name: str, value: Any, where: str) -> Any:
             return None
         kind = next(k for k in typing.get_args(kind) if k is not type(None))
     try:
-        ready = _converted(kind, value)
+        ready: Any = _table(value, known) if typing.get_origin(kind) is dict else _converted(kind, value)
     except (ValueError, TypeError):
         raise SettingsError(f"{where}: {shown} {_not_of(kind, known, value)}") from None
     if known.normal is not None:
@@ -79,8 +79,6 @@ def _converted(kind: Any, value: Any) -> Any:
         if isinstance(value, (list, tuple)) and all(isinstance(v, str) for v in cast("list[Any]", value)):
             return list(cast("list[str]", value))
         raise TypeError
-    if typing.get_origin(kind) is dict:
-        return _variables(value)
     if kind is bool:
         if isinstance(value, bool):
             return value
@@ -98,13 +96,14 @@ def _converted(kind: Any, value: Any) -> Any:
     return kind(value)
 
 
-def _variables(value: Any) -> dict[str, str]:
+def _table(value: Any, known: Declared) -> dict[str, str]:
     """Names and texts, from a table or from texts `NAME=VALUE`; a number in a table is its text."""
     if isinstance(value, Mapping):
         pairs = list(cast("Mapping[Any, Any]", value).items())
     else:
         texts = value.split(",") if isinstance(value, str) else list(cast("list[Any]", value))
-        split = [text.strip().partition("=") for text in texts if text.strip()]
+        way = str.rpartition if known.names_have_equals else str.partition
+        split = [way(text.strip(), "=") for text in texts if text.strip()]
         if not all(equals for _, equals, _ in split):
             raise TypeError
         pairs = [(name, text) for name, _, text in split]

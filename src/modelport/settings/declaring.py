@@ -22,7 +22,8 @@ class Declared:
 
     `of` is who has it: each application; the HTTP server that runs one; or a process that does nothing else.
     One of an application that is `of_model` may be another for one model. A relative path that `is_path`
-    begins at the file of a service, where it stands in one.
+    begins at the file of a service, where it stands in one. In a table whose `names_have_equals` what follows
+    the last `=` of a text is the value.
     """
 
     help: str
@@ -39,6 +40,7 @@ class Declared:
     of: Literal["application", "server", "process"] = "application"
     of_model: bool = False
     is_path: bool = False
+    names_have_equals: bool = False
 
     def out_of_range(self, value: Any) -> str:
         """What is wrong with a value of the right type; nothing if it can be used."""

@@ -18,6 +18,7 @@ from modelport.settings.groups.jobs import JobSettings
 from modelport.settings.groups.limits import LimitSettings
 from modelport.settings.groups.mlup import MlupSettings
 from modelport.settings.groups.offers import OfferSettings
+from modelport.settings.groups.oidc import OidcSettings
 from modelport.settings.groups.operations import OperationSettings
 from modelport.settings.groups.runs import RunSettings
 from modelport.settings.groups.workers import WorkerSettings
@@ -36,6 +37,7 @@ class Settings(  # the last one first: so a dataclass has its fields in the orde
     OfferSettings,
     LimitSettings,
     WorkerSettings,
+    OidcSettings,
     AccessSettings,
     AddressSettings,
 ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
 
 from modelport.settings.written import NO_DURATION, NO_ORDER, NO_SIZE, order_of, seconds_of, size_of
 from modelport.variables import OF_WORKERS, PREFIX
@@ -12,6 +13,9 @@ SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")  # of a path, as it stand
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 DEVICE = re.compile(r"auto|cpu|cuda:\d{1,4}|(GPU|MIG)-[A-Za-z0-9/-]+")  # the last as nvidia-smi has them
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+ALGORITHMS = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+)  # fmt: skip
 POSTGRES = ("postgresql://", "postgres://", "postgresql+")
 
 
@@ -127,3 +131,44 @@ def wrong_ports(ports: list[str]) -> str:
     except ValueError as error:
         return f"cannot be used: {error}"
     return "" if ports else "names no port"
+
+
+def wrong_issuer(url: str) -> str:
+    """Of the issuer of tokens."""
+    if "?" in url or "#" in url:
+        return "has a query or a fragment, which an issuer has not"
+    return wrong_secure_url(url)
+
+
+def wrong_public_url(url: str) -> str:
+    """Of where people reach a server."""
+    if "?" in url or "#" in url:
+        return "has a query or a fragment; write for example https://models.example.org"
+    return wrong_secure_url(url)
+
+
+def wrong_secure_url(url: str) -> str:
+    """Of a URL that secrets go to: over TLS, or to this machine."""
+    from modelport.security.hosts import is_own_machine
+
+    form = "write for example https://login.example.org"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return f"is no URL; {form}"
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url or "@" in parts.netloc:
+        return f"is no URL without a user; {form}"
+    if not host or parts.scheme not in ("http", "https"):
+        return f"is no URL of a server; {form}"
+    if parts.scheme == "http" and not is_own_machine(host):
+        return f"is in the clear, which is for 127.0.0.1 only; {form}"
+    return ""
+
+
+def wrong_algorithms(names: list[str]) -> str:
+    """Of algorithms that tokens are signed by: those with a pair of keys, and no others."""
+    wrong = next((name for name in names if name not in ALGORITHMS), None)
+    if wrong is not None:
+        return f"has {wrong!r}, which is none of {', '.join(ALGORITHMS)}"
+    return "" if names else "names no algorithm"

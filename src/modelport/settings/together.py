@@ -1,0 +1,35 @@
+"""Settings that need each other."""
+
+from __future__ import annotations
+
+from modelport.settings.checking import SettingsError
+from modelport.settings.groups.access import Auth
+from modelport.settings.settings import Settings
+
+OF_ISSUER = (
+    "oidc_audience", "oidc_scopes", "oidc_client_id", "oidc_client_secret",
+)  # fmt: skip
+
+
+def check_together(settings: Settings) -> None:
+    """Raise `SettingsError` for settings of which one means nothing without another that is missing."""
+    if settings.oidc_issuer is None:
+        lonely = next((name for name in OF_ISSUER if getattr(settings, name)), None)
+        if lonely is not None:
+            raise SettingsError(
+                f"{lonely} is of no use without oidc_issuer, which says whose tokens are taken"
+            )
+        return
+    if settings.auth != Auth.ON:
+        raise SettingsError("oidc_issuer is of no use unless who asks must say who they are: set auth on")
+    if not settings.oidc_audience and not settings.oidc_client_id:
+        raise SettingsError(
+            "oidc_issuer needs oidc_audience: what its tokens must be meant for; else this server would take "
+            "those that are meant for others"
+        )
+    if settings.oidc_client_secret and not settings.oidc_client_id:
+        raise SettingsError("oidc_client_secret is of no use without oidc_client_id, whose secret it is")
+    if "openid" not in settings.oidc_login_scopes:
+        raise SettingsError(
+            "oidc_login_scopes must have openid: without it the issuer does not say who it is"
+        )

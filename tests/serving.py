@@ -8,6 +8,7 @@ import itertools
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from prepared import Forked, Prepared
 ROOT = Path(__file__).parent.parent
 MODELS = Path(__file__).parent / "models"
 Process = subprocess.Popen[str] | Forked
-SERVING = re.compile(r"serving .* on (http://\S+)")
+SERVING = re.compile(r"serving .* on ((?:https?|unix)://\S+)")
 START_SECONDS = 60.0
 _data = tempfile.TemporaryDirectory(prefix="modelport-test-data-")  # removed when the tests have ended
 _numbers = itertools.count()
@@ -33,14 +34,14 @@ _numbers = itertools.count()
 class Server:
     """A running `modelport serve`. `log` collects what it writes to stderr."""
 
-    def __init__(self, process: Process):
+    def __init__(self, process: Process, verify: ssl.SSLContext | None = None):
         self.process = process
         self.lines: list[str] = []
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.url = self.wait_for_log(SERVING).group(1)
-        self.client = httpx.Client(base_url=self.url, timeout=30.0)
+        self.client = httpx.Client(**_reached(self.url, verify), timeout=30.0)
 
     def _read(self) -> None:
         assert self.process.stderr is not None
@@ -104,6 +105,14 @@ class Server:
                     stream.close()
 
 
+def _reached(url: str, verify: ssl.SSLContext | None) -> dict[str, Any]:
+    if url.startswith("unix://"):
+        path, _, base = url.removeprefix("unix://").partition(":/")
+        transport = httpx.HTTPTransport(uds=path)
+        return {"base_url": f"http://localhost/{base}".rstrip("/"), "transport": transport}
+    return {"base_url": url} if verify is None else {"base_url": url, "verify": verify}
+
+
 def wait_until(condition: Callable[[], bool], said: Callable[[], str], seconds: float = 5.0) -> None:
     """Look again and again until `condition` holds, for what no event tells; fails with what `said` says."""
     deadline = time.monotonic() + seconds
@@ -154,12 +163,16 @@ def serving(
     wait: bool = True,
     cwd: Path | None = None,
     python: str = sys.executable,
+    verify: ssl.SSLContext | None = None,
     **variables: str,
 ) -> Iterator[Server]:
-    """Run `modelport serve …` on a free port; by default wait until its models are ready or failed."""
+    """Run `modelport serve …` on a free port; by default wait until its models are ready or failed.
+
+    `verify` is what its own client speaks TLS with, where it has a certificate.
+    """
     process = start(*arguments, cwd=cwd, python=python, **variables)
     try:
-        server = Server(process)
+        server = Server(process, verify)
     except BaseException:
         process.kill()
         process.wait()

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from http_site import GOOD, Site, read_one, serve
+from certificates import Authority
+from http_site import GOOD, Site, read_one, secure_site, serve
 
 from modelport.http.limits import HttpLimits
 
 
-@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
+@pytest.fixture(scope="module", params=["uvloop", "asyncio", "tls"])
 def shared(request: pytest.FixtureRequest) -> Iterator[Site]:
-    with serve(HttpLimits(), request.param) as site:
-        yield site
+    if request.param != "tls":
+        with serve(HttpLimits(), request.param) as site:
+            yield site
+    else:
+        with secure_site(request.getfixturevalue("authority"), HttpLimits()) as site:
+            yield site
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +54,13 @@ def checked(shared: Site) -> Iterator[Site]:
         assert read_one(sock) == (200, b"/good ")
 
 
-@pytest.fixture(scope="module", params=["uvloop", "asyncio"])
+@pytest.fixture(scope="module", params=["uvloop", "asyncio", "tls"])
 def hasty(request: pytest.FixtureRequest) -> Iterator[Site]:
     """A server with short deadlines."""
     limits = HttpLimits(header_deadline_s=0.3, body_idle_s=0.3, write_idle_s=0.3, keep_alive_s=1)
-    with serve(limits, request.param) as site:
-        yield site
+    if request.param != "tls":
+        with serve(limits, request.param) as site:
+            yield site
+    else:
+        with secure_site(request.getfixturevalue("authority"), limits) as site:
+            yield site

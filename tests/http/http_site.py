@@ -7,14 +7,17 @@ import contextlib
 import json
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvloop
+from certificates import Authority
 
 from modelport.http.limits import HttpLimits
 from modelport.http.server import HttpServer
+from modelport.http.tls_files import Certificates, TlsFiles
 
 HOST = b"Host: a\r\n"
 GOOD = b"GET /good HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -138,10 +141,12 @@ class App:
 
 
 class Site:
-    """A server, its app, and raw clients. `stop` tells the server to end."""
+    """A server, its app, and raw clients. `stop` tells the server to end; `tls` is what clients speak."""
 
-    def __init__(self, app: App, port: int, stop: Callable[[], None]) -> None:
-        self.app, self.port, self.stop = app, port, stop
+    def __init__(
+        self, app: App, port: int, stop: Callable[[], None], tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.app, self.port, self.stop, self.tls = app, port, stop, tls
 
     @contextlib.contextmanager
     def client(self, receive_buffer: int = 0) -> Iterator[socket.socket]:
@@ -150,7 +155,11 @@ class Site:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             sock.settimeout(5)
             sock.connect(("127.0.0.1", self.port))
-            yield sock
+            if self.tls is None:
+                yield sock
+                return
+            with self.tls.wrap_socket(sock, server_hostname="localhost") as secure:
+                yield secure
 
     def talk(self, *pieces: bytes, end: bool = False) -> bytes:
         """Everything the server says to `pieces` until it closes."""
@@ -158,7 +167,7 @@ class Site:
             for piece in pieces:
                 sock.sendall(piece)
             if end:
-                sock.shutdown(socket.SHUT_WR)
+                socket.socket.shutdown(sock, socket.SHUT_WR)  # ssl's own would forget how to read
             return read_all(sock)
 
 
@@ -209,8 +218,15 @@ LOOPS = {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 class Served:
     """A server in a thread of its own, with an event loop of its own, and how long it takes to end."""
 
-    def __init__(self, app: App, limits: HttpLimits, last_requests_s: float = 0.1, end_s: float = 2.0):
-        self.app, self.limits = app, limits
+    def __init__(
+        self,
+        app: App,
+        limits: HttpLimits,
+        certificates: Certificates | None,
+        last_requests_s: float = 0.1,
+        end_s: float = 2.0,
+    ):
+        self.app, self.limits, self.certificates = app, limits, certificates
         self.last_requests_s, self.end_s = last_requests_s, end_s
         self.is_up = threading.Event()
         self.takes_nobody = threading.Event()
@@ -224,7 +240,7 @@ class Served:
     async def _serve(self, listener: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
         server = HttpServer(self.app, self.limits)
-        await server.listen(listener)
+        await server.listen(listener, self.certificates)
         self.is_up.set()
         await self._stop.wait()
         await server.stop_listening()
@@ -241,19 +257,38 @@ class Served:
 
 
 @contextlib.contextmanager
-def serve(limits: HttpLimits, loop: str = "uvloop", **ending: float) -> Iterator[Site]:
-    """A site while the block runs; `ending` is how long its end may take."""
+def serve(
+    limits: HttpLimits,
+    loop: str = "uvloop",
+    certificates: Certificates | None = None,
+    client: ssl.SSLContext | None = None,
+    **ending: float,
+) -> Iterator[Site]:
+    """A site while the block runs, with TLS that its clients speak by `client` if it has `certificates`.
+
+    `ending` is how long its end may take.
+    """
     app = App()
-    server = Served(app, limits, **ending)
+    server = Served(app, limits, certificates, **ending)
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         port = listener.getsockname()[1]
         thread = threading.Thread(target=server.run, args=(listener, loop))
         thread.start()
         try:
             assert server.is_up.wait(10)
-            yield Site(app, port, server.stop)
+            yield Site(app, port, server.stop, client)
         finally:
             app.release.set()
             server.stop()
             thread.join(10)
             assert not thread.is_alive()
+
+
+@contextlib.contextmanager
+def secure_site(authority: Authority, limits: HttpLimits, loop: str = "uvloop") -> Iterator[Site]:
+    """A server with TLS, whose clients know its authority."""
+    pair = authority.pair()
+    certificates = Certificates(TlsFiles(pair.cert, pair.key))
+    client = ssl.create_default_context(cafile=authority.file)
+    with serve(limits, loop, certificates, client) as site:
+        yield site

@@ -49,7 +49,7 @@ from modelport.jobs.service import JobService
 from modelport.problems import PROBLEM_JSON, Problem, problem_body
 from modelport.runs.errors import RunError
 from modelport.runs.service import RunService
-from modelport.settings import Settings, normal_base_path
+from modelport.settings import Settings, outer_path
 from modelport.storage.errors import StoreError
 from modelport.telemetry.exchanges import Exchanges
 
@@ -83,7 +83,7 @@ class Application:
         self.engine, self.jobs, self.runs, identity, self._exchanges = services
         engine, jobs, runs = self.engine, self.jobs, self.runs
         self.settings = settings
-        self.base_path = normal_base_path(settings.base_path)
+        self.base_path = outer_path(settings.root_path, settings.base_path)
         self.health = Health(engine)
         self._own_routes = list(routes)
         self._calls = CallHandler(engine, settings)

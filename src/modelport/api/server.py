@@ -7,19 +7,16 @@ import logging
 import math
 import resource
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from typing import Protocol
 
 from modelport.api.app import Application
+from modelport.api.listening import Listener
 from modelport.engine.ports import Engine
 from modelport.http.limits import HttpLimits
-from modelport.http.server import BACKLOG, HttpServer
-from modelport.security.hosts import is_own_machine
-from modelport.settings import Settings
-from modelport.settings.checking import SettingsError
-from modelport.settings.together import check_together
+from modelport.http.server import HttpServer
+from modelport.settings import Settings, normal_base_path
 
 log = logging.getLogger("modelport.server")
 
@@ -28,31 +25,6 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # event loop several times a request while jobs are written.
 SWITCH_SECONDS = 0.0005
 WRITE_SECONDS = 5  # for the answers to what was still running when the time to drain was over
-
-
-def bind(settings: Settings) -> socket.socket:
-    """A listening socket for the server.
-
-    Raises `OSError` if the address cannot be had, and `SettingsError` if others could reach it and nobody has
-    said whether they must say who they are, or if settings contradict each other.
-    """
-    check_together(settings)
-    if settings.auth is None and not is_own_machine(settings.host):
-        raise SettingsError(
-            f"listening on {settings.host} lets others reach this server: say auth on (--auth on), and who "
-            "asks needs a key that `modelport keys create` makes; or auth off (--auth off), and whoever "
-            "reaches the server may predict, train, cancel and promote"
-        )
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((settings.host, settings.port))
-        sock.listen(BACKLOG)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
 
 
 class Served(Protocol):
@@ -84,12 +56,12 @@ class Served(Protocol):
 
 async def serve(
     life: Served,
-    sock: socket.socket,
+    listener: Listener,
     on_start: Callable[[], None] | None = None,
     *,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Serve a life's models until SIGTERM or SIGINT, then drain; a second signal stops at once.
+    """Serve a life's models at `listener` until SIGTERM or SIGINT, then drain; a second signal stops at once.
 
     `on_start` is called once the engine has begun to load. Unless it is to `keep_going`, the server ends when
     no model could be loaded, too, which `nothing_served` tells. With `stop` it is that event, and not a
@@ -97,28 +69,31 @@ async def serve(
     cannot be made, and `ModelLoadError` if runs and jobs that are kept are another model's.
     """
     app, settings = life.application(), life.settings
-    server = HttpServer(app, _limits(settings), app.direct.take)
+    server = HttpServer(app, _limits(settings), app.direct.take, normal_base_path(settings.root_path))
     stopping = _Stopping(server, life)
-    watching: asyncio.Task[None] | None = None
+    watching: list[asyncio.Task[None]] = []
     try:
         await life.start()
         stopping.listen(stop)
         if on_start is not None:
             on_start()
         if not (settings.keep_going or settings.reload):
-            watching = asyncio.create_task(_end_without_model(life.engine, stopping))
-        await server.listen(sock)
+            watching.append(asyncio.create_task(_end_without_model(life.engine, stopping)))
+        if listener.certificates is not None:
+            watching.append(asyncio.create_task(listener.certificates.run()))
+        await server.listen(listener.socket, listener.certificates)
         await stopping.asked.wait()
         await server.stop_listening()
+        listener.close()
         await server.last_requests()
         if stopping.drains:
             life.drain()
         await server.end(settings.drain_timeout + WRITE_SECONDS)
     finally:
         server.close()
-        if watching is not None:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
         await life.end(at_once=stopping.at_once)
         stopping.listen_no_more()
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelport.api.server import bind, nothing_served, serve
+from modelport.api.listening import OPEN_ADDRESSES, address_of, bind
+from modelport.api.server import nothing_served, serve
 from modelport.cli.loading import SourceError
 from modelport.cli.to_serve import sources_to_serve
 from modelport.contract.errors import ModelLoadError
-from modelport.http.addresses import http_url
 from modelport.serving.event_loop import run
 from modelport.serving.life import Life
 from modelport.serving.log import set_up_logging
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 NOTHING_TO_SERVE = 2
 CANNOT_LISTEN = 3
 CANNOT_WRITE = 4
-OPEN_ADDRESSES = ("0.0.0.0", "::")
 
 log = logging.getLogger("modelport.server")
 
@@ -46,17 +45,16 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
     if mlup is not None and mlup.unused:
         log.warning("%s: these keys have no meaning here: %s", mlup.path, ", ".join(mlup.unused))
     try:
-        sock = bind(settings)
+        listener = bind(settings)
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        said = f"cannot listen on {settings.host}:{settings.port}: {reason}{_instead(error)}"
+        said = f"cannot listen on {address_of(settings)}: {reason}{_instead(error, settings)}"
         click.echo(f"modelport: {said}", err=True)
         return CANNOT_LISTEN
-    host, port = sock.getsockname()[:2]
-    url = http_url(host, port) + settings.base_path
-    if settings.host in OPEN_ADDRESSES and settings.auth != Auth.ON:
+    url = listener.url
+    if settings.uds is None and settings.host in OPEN_ADDRESSES and settings.auth != Auth.ON:
         log.warning("listening on every address, and nobody has to say who they are: keep this port private")
 
     def announce() -> None:
@@ -68,14 +66,14 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
 
     try:
         life = Life(sources, settings, {"mlup": mlup.shown} if mlup else None)
-        run(serve(life, sock, announce))
+        run(serve(life, listener, announce))
     except ModelLoadError as error:
         raise SourceError(str(error)) from None
     except OSError as error:
         click.echo(f"modelport: {error}", err=True)
         return CANNOT_WRITE
     finally:
-        sock.close()
+        listener.close()
     stays_up = settings.keep_going or settings.reload
     if not stays_up and nothing_served(life.engine):
         click.echo(f"Error: {nothing_served(life.engine)}", err=True)
@@ -94,9 +92,13 @@ def _open_log(settings: Settings) -> bool:
     return True
 
 
-def _instead(error: Exception) -> str:
+def _instead(error: Exception, settings: Settings) -> str:
     """What to do about an address that cannot be had, where the reason alone does not say so."""
     number = getattr(error, "errno", None)
+    if settings.uds is not None:
+        if number == errno.EADDRINUSE:
+            return "; a server answers there: stop it, or name another path with --uds"
+        return "; --uds names a path in a folder that this user can write"
     if number == errno.EADDRINUSE:
         return "; another program has it: --port names another, --port 0 takes a free one"
     if number == errno.EACCES:

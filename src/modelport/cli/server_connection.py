@@ -10,9 +10,10 @@ from typing import TypeVar
 import click
 import httpx
 
-from modelport.client.calls import Calls, ModelNotNamed, checked_url, with_key
+from modelport.client.calls import Calls, ModelNotNamed
 from modelport.client.errors import ConnectionFailed, PromotionRefused
 from modelport.client.exchange import Flow
+from modelport.client.reaching import reaching
 from modelport.client.sync_connection import SyncConnection
 from modelport.contract.errors import ModelportError
 
@@ -29,7 +30,7 @@ class ServerConnection:
         self.url = url or DEFAULT_URL
         self._hint = hint
         try:
-            http = httpx.Client(base_url=checked_url(self.url), **with_key({}, None))
+            http = httpx.Client(**reaching(self.url, {}, None, httpx.HTTPTransport))
         except (ValueError, httpx.InvalidURL) as error:
             raise click.UsageError(f"Invalid value for '--url': {error}") from None
         self.calls = Calls(call_seconds)

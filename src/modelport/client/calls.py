@@ -72,7 +72,7 @@ class JobOptions:
 def checked_url(url: str) -> str:
     """The address of a server. Raises `ValueError` saying what is wrong with it."""
     if not url.startswith(("http://", "https://")) or not httpx.URL(url).host:
-        raise ValueError(f"{url!r} is no address of a server; write http://… or https://…")
+        raise ValueError(f"{url!r} is no address of a server; write http://…, https://… or unix:///path")
     return url.rstrip("/")
 
 

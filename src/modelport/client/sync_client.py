@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 
-from modelport.client.calls import Calls, JobOptions, PredictOptions, checked_url, with_key
+from modelport.client.calls import Calls, JobOptions, PredictOptions
 from modelport.client.fitting import Given, given_of
+from modelport.client.reaching import reaching
 from modelport.client.records import Kind, State
 from modelport.client.run_calls import RunCalls
 from modelport.client.run_records import OnRegression, Promotion, Run, Version
@@ -19,12 +20,13 @@ from modelport.client.sync_job import Job
 
 
 class Client:
-    """A client of the server at `url`. Threads may share it; `close` it, or use it in a `with` block.
+    """A client of the server at `url`: http://…, https://… or unix:///path.
+    Threads may share it; `close` it, or use it in a `with` block.
 
     `key` is sent to a server that asks who one is; by default it is that in MODELPORT_KEY. `timeout` are the
     seconds that a call may take, retries included; `lost_for` the seconds that the server may be away while a
     job is followed. Other options are those of `httpx.Client`, such as `headers`,
-    `verify` or `proxy`. Raises `ValueError` for a `url` that is none.
+    `verify` (also a file of authorities), `cert` or `proxy`. Raises `ValueError` for a `url` that is none.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class Client:
     ):
         self._calls = Calls(timeout)
         self._runs = RunCalls(self._calls)
-        http = httpx.Client(base_url=checked_url(url), **with_key(options, key))
+        http = httpx.Client(**reaching(url, options, key, httpx.HTTPTransport))
         self._connection = SyncConnection(http, self._calls, lost_for)
 
     def models(self) -> list[dict[str, Any]]:

@@ -12,9 +12,9 @@ MOST_UNSENT = 32 << 10  # bytes of one connection that wait in the kernel, besid
 Address = tuple[str, int | None]
 
 
-def http_url(host: str, port: int) -> str:
+def http_url(host: str, port: int, scheme: str = "http") -> str:
     """The URL of a server at an address, without a path; IPv6 addresses stand in brackets there."""
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def client_address(transport: asyncio.Transport) -> tuple[str, int] | None:

@@ -29,9 +29,10 @@ class Crowd:
     def enter(self, origin: str, now: float, make_room: Callable[[], bool]) -> Refusal | None:
         """Count a new connection from `origin`; if it cannot be taken, say why, and do not count it.
 
-        In a full house `make_room` is asked, now and then, to close a connection that nobody uses.
+        Without an origin, on a Unix socket, they count for no address. In a full house `make_room` is asked,
+        now and then, to close a connection that nobody uses.
         """
-        if self._of[origin] >= self.most_of_one:
+        if origin and self._of[origin] >= self.most_of_one:
             return ADDRESS_FULL
         if self._all >= self.most:
             if now - self._looked < LOOK_S:

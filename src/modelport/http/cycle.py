@@ -166,7 +166,7 @@ class Cycle:
             "client": self.line.client,
             "scheme": self.line.scheme,
             "method": head.method,
-            "root_path": "",
+            "root_path": head.root_path,
             "path": head.path,
             "raw_path": head.raw_path,
             "query_string": head.query,

@@ -22,14 +22,28 @@ class Head:
     """What a request says before its body. Requests that send the same bytes share it: nobody changes it.
 
     `path` is what the percent-escapes of `raw_path` stand for, `length` that of the body, once it is known.
-    `plan` is for whoever is offered requests before the application is: what it will do with each of them.
+    Both paths begin with `root_path`, which a proxy has cut off. `plan` is for whoever is offered requests
+    before the application is: what it will do with each of them.
     """
 
-    __slots__ = ("headers", "http_version", "length", "method", "path", "plan", "query", "raw_path")
+    __slots__ = (
+        "headers",
+        "http_version",
+        "length",
+        "method",
+        "path",
+        "plan",
+        "query",
+        "raw_path",
+        "root_path",
+    )
 
-    def __init__(self, method: str, version: str, target: bytes, headers: Headers):
+    def __init__(self, method: str, version: str, target: bytes, headers: Headers, root_path: str = ""):
         self.method = method
         self.http_version = version
+        self.root_path = root_path
+        if root_path and target != b"*":
+            target = root_path.encode("ascii") + target
         self.raw_path, _, self.query = target.partition(b"?")
         path = self.raw_path.decode("ascii")
         self.path = urllib.parse.unquote(path) if "%" in path else path

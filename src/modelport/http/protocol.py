@@ -132,6 +132,10 @@ class HttpProtocol(RequestReader):
             return False
         return running.head.http_version == "1.1"
 
+    def plain_was_sent(self) -> None:
+        """Plain HTTP has come where TLS should have."""
+        self._refuse(refusals.PLAIN_HTTP)
+
     def pause_writing(self) -> None:
         self.flow.pause_writing()
 

@@ -61,6 +61,7 @@ BAD_FRAMING = Refusal(400, "This is not a valid HTTP/1.1 request; check how the 
 BAD_VERSION = Refusal(505, "This HTTP version is not served here; use HTTP/1.1.")
 HTTP_09 = Refusal(505, "The request line has no HTTP version; use HTTP/1.1.")
 TLS_HELLO = Refusal(400, "This port speaks plain HTTP, and TLS was sent; use an http:// address.")
+PLAIN_HTTP = Refusal(400, "This port speaks TLS, and plain HTTP was sent; use an https:// address.")
 NO_HOST = Refusal(400, "The Host header is missing; HTTP/1.1 requests need one.")
 TWO_HOSTS = Refusal(400, "There is more than one Host header; send one.")
 BAD_HOST = Refusal(400, "The Host header is not a host name with an optional port.")

@@ -273,10 +273,11 @@ class RequestReader(asyncio.Protocol):
             # Only framing counts as overhead. With more requests in one read the head's place in it is
             # unknown; then the whole read is let pass.
             first = self._running is None or self._running.response_complete
-            head = len(target) + 32 + framing.header_size(self.headers)
-            self._overhead, self._credit = 0, head if first else self._read_size
+            size = len(target) + 32 + framing.header_size(self.headers)
+            self._overhead, self._credit = 0, size if first else self._read_size
         self._goes_on = parser.should_keep_alive()
-        cycle = Cycle(self, Head(method.decode("ascii"), version, target, self.headers), bytearray())
+        head = Head(method.decode("ascii"), version, target, self.headers, self.server.root_path)
+        cycle = Cycle(self, head, bytearray())
         cycle.keep_alive = version != "1.0" and self._goes_on and not self.server.is_ending
         cycle.waiting_for_100_continue = self._expects_100
         if self._enqueue(cycle, for_server=target == b"*"):

@@ -11,14 +11,16 @@ import asyncio
 import contextlib
 import logging
 import socket
+from collections.abc import Callable
 from email.utils import formatdate
-from functools import partial
 from typing import Any
 
 from modelport.http.addresses import keep_little_unsent
 from modelport.http.limits import HttpLimits
 from modelport.http.protocol import HttpProtocol
 from modelport.http.server_state import ServerState, Take
+from modelport.http.tls import TlsConnection
+from modelport.http.tls_files import Certificates
 
 logger = logging.getLogger("modelport.http")
 
@@ -26,26 +28,43 @@ BACKLOG = 2048  # connections that wait to be accepted
 # A client may have sent its next request before it can know that the server stops: one more is answered.
 LAST_REQUESTS_S = 0.1
 CANCEL_S = 1.0  # for what was cancelled to end
+Connect = Callable[[], asyncio.Protocol]
 
 
 class HttpServer:
-    """Answers HTTP/1.1 on sockets, in the running event loop. `take` is offered requests before `app`."""
+    """Answers HTTP/1.1 on sockets, in the running event loop. `take` is offered requests before `app`.
 
-    def __init__(self, app: Any, limits: HttpLimits, take: Take | None = None):
-        self._state = ServerState(app, limits, take)
-        self._connect = partial(HttpProtocol, self._state)
-        self._listeners: list[tuple[asyncio.Server, socket.socket]] = []
+    What both see of a path begins with `root_path`, which a proxy has cut off.
+    """
+
+    def __init__(self, app: Any, limits: HttpLimits, take: Take | None = None, root_path: str = ""):
+        self._state = ServerState(app, limits, take, root_path)
+        self._listeners: list[tuple[asyncio.Server, socket.socket, Connect]] = []
         self._clock: asyncio.TimerHandle | None = None
         self._waiting: asyncio.Timeout | None = None
         self._is_cut = False
 
-    async def listen(self, sock: socket.socket) -> None:
-        """Accept connections from a bound socket, which is closed when the server stops listening."""
+    async def listen(self, sock: socket.socket, certificates: Certificates | None = None) -> None:
+        """Accept connections from a bound socket, which is closed when the server stops listening.
+
+        With `certificates` they speak TLS.
+        """
         if self._clock is None:
             self._tell_time()
         keep_little_unsent(sock)
-        server = await self._state.loop.create_server(self._connect, sock=sock, backlog=BACKLOG)
-        self._listeners.append((server, sock))
+        loop, connect = self._state.loop, self._connect(certificates)
+        if sock.family == socket.AF_UNIX:
+            server = await loop.create_unix_server(connect, sock=sock, backlog=BACKLOG)
+        else:
+            server = await loop.create_server(connect, sock=sock, backlog=BACKLOG)
+        self._listeners.append((server, sock, connect))
+
+    def _connect(self, certificates: Certificates | None) -> Connect:
+        """What makes the protocol of a new connection."""
+        state = self._state
+        if certificates is None:
+            return lambda: HttpProtocol(state)
+        return lambda: TlsConnection(certificates.context, HttpProtocol(state))
 
     def _tell_time(self) -> None:
         self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
@@ -53,14 +72,14 @@ class HttpServer:
 
     async def stop_listening(self) -> None:
         """Accept no more connections but those that wait for it: closing their socket would reset them."""
-        waiting = [one for _, sock in self._listeners for one in _waiting(sock)]
+        waiting = [(one, connect) for _, sock, connect in self._listeners for one in _waiting(sock)]
         self._close_listeners()
-        for one in waiting:
-            await self._state.loop.connect_accepted_socket(self._connect, one)
+        for one, connect in waiting:
+            await self._state.loop.connect_accepted_socket(connect, one)
 
     def _close_listeners(self) -> None:
         listeners, self._listeners = self._listeners, []
-        for server, sock in listeners:
+        for server, sock, _ in listeners:
             server.close()
             sock.close()
 

@@ -30,8 +30,9 @@ class Member(Swept, Protocol):
 class ServerState:
     """The application, the limits, and what there is of connections and tasks. For one event loop."""
 
-    def __init__(self, app: Any, limits: HttpLimits, take: Take | None = None):
+    def __init__(self, app: Any, limits: HttpLimits, take: Take | None = None, root_path: str = ""):
         self.app = app
+        self.root_path = root_path  # that a proxy has cut off the path of each request
         self.limits = limits
         self.take = take
         self.loop = asyncio.get_running_loop()

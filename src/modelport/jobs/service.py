@@ -24,7 +24,7 @@ from modelport.jobs.tidying import tidy
 from modelport.jobs.transitions import WhenTrained
 from modelport.jobs.webhook_secret import webhook_secret
 from modelport.jobs.webhooks import WebhookSender, post_limits
-from modelport.settings import Settings, normal_base_path
+from modelport.settings import Settings, outer_path
 from modelport.settings.written import seconds_of
 from modelport.storage import failpoints
 from modelport.storage.data_folder import lock_folder
@@ -58,7 +58,7 @@ class JobService:
         self.limits = QueueLimits(settings.max_queued_jobs, settings.max_queued_jobs_in_all)
         self._lock = -1
         self._secret = ""
-        self.base_path = normal_base_path(settings.base_path)
+        self.base_path = outer_path(settings.root_path, settings.base_path)
 
     @property
     def unavailable(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import tempfile
 import threading
 from collections.abc import Generator
@@ -12,15 +11,15 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from modelport.api.server import bind, serve
+from modelport.api.listening import OPEN_ADDRESSES, Listener, bind
+from modelport.api.server import serve
 from modelport.contract.errors import ModelLoadError
 from modelport.engine.ports import PoolState
-from modelport.http.addresses import http_url
 from modelport.serving.arguments import LOG_SETTINGS, refuse_in_worker, settings_of
 from modelport.serving.event_loop import run
 from modelport.serving.life import Life
 from modelport.serving.models import Given, ObjectFiles, given_models
-from modelport.settings import Settings, normal_base_path
+from modelport.settings import Settings
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -47,27 +46,26 @@ def running(model: Any, *more: Any, **settings: Unpack[ServerSettings]) -> Gener
         given = given_models((model, *more), read)
         files = ObjectFiles(read)
         closing.callback(files.close)
-        sock = closing.enter_context(contextlib.closing(bind(read)))
-        server = _Background(given, files, sock, read)
+        listener = closing.enter_context(contextlib.closing(bind(read)))
+        server = _Background(given, files, listener, read)
         closing.callback(server.stop)
         server.start()
-        yield _url(sock, read)
+        yield _url(listener, read)
 
 
-def _url(sock: socket.socket, settings: Settings) -> str:
-    host: str
-    host, port = sock.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return http_url(host, port) + normal_base_path(settings.base_path)
+def _url(listener: Listener, settings: Settings) -> str:
+    if settings.uds is None and settings.host in OPEN_ADDRESSES:
+        return listener.url.replace("0.0.0.0", "127.0.0.1", 1).replace("[::]", "[::1]", 1)
+    return listener.url
 
 
 class _Background:
     """A server in a thread with an event loop of its own."""
 
-    def __init__(self, given: list[Given], files: ObjectFiles, sock: socket.socket, settings: Settings):
+    def __init__(self, given: list[Given], files: ObjectFiles, listener: Listener, settings: Settings):
         self._life = Life(files.sources(given), replace(settings, keep_going=True))
         self._keep_going = settings.keep_going  # what has failed ends the block, and that the server
-        self._sock = sock
+        self._listener = listener
         self._ready: Future[None] = Future()  # done when each model is ready, or one has failed
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -105,7 +103,7 @@ class _Background:
         if self._asked_to_stop:
             return
         try:
-            await serve(self._life, self._sock, self._on_start, stop=self._stop)
+            await serve(self._life, self._listener, self._on_start, stop=self._stop)
         finally:
             if self._watching is not None:
                 self._watching.cancel()

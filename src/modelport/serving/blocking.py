@@ -9,16 +9,15 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from modelport.api.server import bind, nothing_served
+from modelport.api.listening import bind
+from modelport.api.server import nothing_served
 from modelport.api.server import serve as serve_life
 from modelport.contract.errors import ModelLoadError
-from modelport.http.addresses import http_url
 from modelport.serving.arguments import refuse_in_worker, settings_of
 from modelport.serving.event_loop import run
 from modelport.serving.life import Life
 from modelport.serving.log import set_up_logging
 from modelport.serving.models import ObjectFiles, given_models
-from modelport.settings import normal_base_path
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -44,12 +43,9 @@ def serve(model: Any, *more: Any, **settings: Unpack[ProcessSettings]) -> None:
     files = ObjectFiles(read)
     try:
         life = Life(files.sources(given), read)
-        with contextlib.closing(bind(read)) as sock:
-            host, port = sock.getsockname()[:2]
-            base = normal_base_path(read.base_path)
-            url = http_url(host, port) + base
+        with contextlib.closing(bind(read)) as listener:
             names = ", ".join(one.name for one in given)
-            run(serve_life(life, sock, lambda: log.info("serving %s on %s", names, url)))
+            run(serve_life(life, listener, lambda: log.info("serving %s on %s", names, listener.url)))
         if not (read.keep_going or read.reload) and nothing_served(life.engine):
             raise ModelLoadError(nothing_served(life.engine))
     finally:

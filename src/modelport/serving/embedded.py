@@ -101,7 +101,7 @@ class EmbeddedLife:
 
     def _mount(self, root: str) -> Application:
         base_path = root + normal_base_path(self.settings.base_path)
-        app = self.life.application(replace(self.settings, base_path=base_path), self.routes)
+        app = self.life.application(replace(self.settings, base_path=base_path, root_path=""), self.routes)
         if not self._mounted:
             self.life.jobs.mount(base_path)
         if len(self._mounted) >= MOST_MOUNTS:

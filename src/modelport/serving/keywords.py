@@ -114,6 +114,13 @@ class ServerSettings(AppSettings, total=False):
 
     host: str
     port: int
+    uds: str | None
+    uds_mode: str
+    root_path: str
+    tls_cert: str | None
+    tls_key: str | None
+    tls_key_password_file: str | None
+    tls_key_password: str | None
     max_header_bytes: int
     max_headers: int
     max_request_line: int

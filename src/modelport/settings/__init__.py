@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from modelport.settings.folders import data_folder, normal_base_path
+    from modelport.settings.folders import data_folder, normal_base_path, outer_path
     from modelport.settings.settings import Settings
 
-__all__ = ["Settings", "data_folder", "normal_base_path"]
+__all__ = ["Settings", "data_folder", "normal_base_path", "outer_path"]
 
 _HOMES = {
     "Settings": "modelport.settings.settings",
     "data_folder": "modelport.settings.folders",
     "normal_base_path": "modelport.settings.folders",
+    "outer_path": "modelport.settings.folders",
 }
 
 

@@ -21,6 +21,11 @@ def data_folder(data_dir: str) -> Path:
     return (Path(home) if home.startswith("/") else expanded("~/.local/share")) / "modelport"
 
 
+def outer_path(root_path: str, base_path: str) -> str:
+    """Under which path clients find what is served: what a proxy cuts off, and then the base path."""
+    return normal_base_path(root_path) + normal_base_path(base_path)
+
+
 def normal_base_path(given: str) -> str:
     """A base path with one leading slash and no trailing one; empty for the root."""
     stripped = given.strip("/")

@@ -13,7 +13,16 @@ from modelport.settings.declaring import Written, over
 from modelport.settings.files import FileSettings, settings_of_file
 from modelport.settings.of_models import Own, merged, own_of_variable
 from modelport.settings.settings import SOURCE, Settings
-from modelport.variables import CONFIG, KEY, MODEL_VARIABLE, PREFIX, WORKER_MARK
+from modelport.variables import (
+    CA_FILE,
+    CLIENT_CERT,
+    CLIENT_KEY,
+    CONFIG,
+    KEY,
+    MODEL_VARIABLE,
+    PREFIX,
+    WORKER_MARK,
+)
 
 
 def option_name(setting: str) -> str:
@@ -67,7 +76,15 @@ def mistyped_variables(environment: Mapping[str, str]) -> dict[str, str]:
     Only look-alikes: a container platform sets variables of this prefix for a service called modelport.
     """
     known = [PREFIX + name.upper() for name in setting_types()]
-    known += [CONFIG, KEY, MODEL_VARIABLE, WORKER_MARK]  # a server may be started by a model of another
+    known += [
+        CONFIG,
+        KEY,
+        CA_FILE,
+        CLIENT_CERT,
+        CLIENT_KEY,
+        MODEL_VARIABLE,
+        WORKER_MARK,
+    ]  # a server may be started by a model of another
     unknown = [name for name in environment if name.startswith(PREFIX) and name not in known]
     near = {name: difflib.get_close_matches(name, known, 1, 0.9) for name in unknown}
     return {name: found[0] for name, found in near.items() if found}

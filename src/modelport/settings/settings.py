@@ -21,6 +21,7 @@ from modelport.settings.groups.offers import OfferSettings
 from modelport.settings.groups.oidc import OidcSettings
 from modelport.settings.groups.operations import OperationSettings
 from modelport.settings.groups.runs import RunSettings
+from modelport.settings.groups.tls import TlsSettings
 from modelport.settings.groups.workers import WorkerSettings
 
 SOURCE = "source"  # of one model, beside its settings
@@ -39,6 +40,7 @@ class Settings(  # the last one first: so a dataclass has its fields in the orde
     WorkerSettings,
     OidcSettings,
     AccessSettings,
+    TlsSettings,
     AddressSettings,
 ):
     """How to serve. Sizes are bytes, times seconds; 0 for a size or a timeout means no limit.

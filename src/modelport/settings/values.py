@@ -36,6 +36,13 @@ def wrong_path(path: str) -> str:
     return "is no path that a link can have as it stands; write for example /models"
 
 
+def wrong_mode(mode: str) -> str:
+    """Of the permissions of a Unix socket, whose owner must be able to use it."""
+    if re.fullmatch(r"0?[67][0-7]{2}", mode):
+        return ""
+    return "is no file permission that lets the server in; write 600, 660 or 666"
+
+
 def wrong_format(name: str) -> str:
     """Of a format of model files."""
     from modelport.sources.files.formats.known import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelport.settings.declaring import setting
-from modelport.settings.values import wrong_format, wrong_host, wrong_path
+from modelport.settings.values import wrong_format, wrong_host, wrong_mode, wrong_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,4 +29,19 @@ class AddressSettings:
     port: int = setting(
         5000, "port to listen on; 0 takes a free one", most=65535, also="listen_port", of="server"
     )
+    uds: str | None = setting(
+        None,
+        "listen on a Unix socket at this path, instead of an address and port",
+        of="server",
+        is_path=True,
+    )
+    uds_mode: str = setting(
+        "600", "who may use the Unix socket, as file permissions in octal", of="server", wrong=wrong_mode
+    )
     base_path: str = setting("", "path under which everything is served", wrong=wrong_path)
+    root_path: str = setting(
+        "",
+        "path that a proxy cuts off before it asks this server; links and documents have it",
+        of="server",
+        wrong=wrong_path,
+    )

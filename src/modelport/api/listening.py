@@ -1,0 +1,178 @@
+"""Where a server listens: an address and port, with TLS or without, or a Unix socket.
+
+What can go wrong with a Unix socket, and what answers it:
+
+- *The file of a server that was killed is still there.* Nobody answers at it: it is replaced. One at which
+  somebody answers is left alone, and the start is refused, as it is where the file is no socket.
+- *Two servers start at once*, and each replaces the other's: they take turns, by a lock on the folder.
+- *Somebody connects before the permissions stand.* They are set before the socket listens.
+- *A later server has the path when this one ends.* Only its own file is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import socket
+import stat
+from collections.abc import Generator
+from pathlib import Path
+
+from modelport.home import expanded
+from modelport.http.addresses import http_url
+from modelport.http.server import BACKLOG
+from modelport.http.tls_files import Certificates, TlsFileError, TlsFiles
+from modelport.security.hosts import is_own_machine
+from modelport.settings import Settings, normal_base_path
+from modelport.settings.checking import SettingsError
+from modelport.settings.together import check_together
+
+UNIX = "unix://"  # begins the URL of a server on a Unix socket; a base path stands after a colon
+MOST_PATH = 107  # bytes of the path of a Unix socket (unix(7))
+ASK_SECONDS = 1.0  # for a server to take a connection; one whose backlog is full is alive
+OPEN_ADDRESSES = ("0.0.0.0", "::")
+
+
+class Listener:
+    """A socket that listens, what is spoken on it, and the URL to reach it. `close` it at the end."""
+
+    def __init__(self, sock: socket.socket, url: str, certificates: Certificates | None, path: Path | None):
+        self.socket = sock
+        self.url = url
+        self.certificates = certificates
+        self._path = path
+        self._file = None if path is None else _identity(path)
+
+    def close(self) -> None:
+        """Listen no more, and remove the file of a Unix socket if it is still this one's."""
+        self.socket.close()
+        path, self._path = self._path, None
+        if path is not None:
+            with contextlib.suppress(OSError):
+                if _identity(path) == self._file:
+                    path.unlink()
+
+
+def bind(settings: Settings) -> Listener:
+    """Listen where the settings say.
+
+    Raises `OSError` if the address cannot be had, and `SettingsError` if others could reach it and nobody has
+    said whether they must say who they are, if settings contradict each other, or for certificates that
+    cannot be used.
+    """
+    check_together(settings)
+    if settings.uds is not None:
+        if settings.tls_cert is not None or settings.tls_key is not None:
+            raise SettingsError("uds: a Unix socket has no TLS, which is for the network; leave tls_cert out")
+        return _bind_path(expanded(settings.uds).absolute(), settings)
+    if settings.auth is None and not is_own_machine(settings.host):
+        raise SettingsError(
+            f"listening on {settings.host} lets others reach this server: say auth on (--auth on), and who "
+            "asks needs a key that `modelport keys create` makes; or auth off (--auth off), and whoever "
+            "reaches the server may predict, train, cancel and promote"
+        )
+    certificates = _certificates(settings)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((settings.host, settings.port))
+        sock.listen(BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    host, port = sock.getsockname()[:2]
+    url = http_url(host, port, "http" if certificates is None else "https")
+    return Listener(sock, url + normal_base_path(settings.base_path), certificates, None)
+
+
+def address_of(settings: Settings) -> str:
+    """Where it is to be listened, as errors name it."""
+    return settings.uds if settings.uds is not None else f"{settings.host}:{settings.port}"
+
+
+def tls_files_of(settings: Settings) -> TlsFiles | None:
+    """The files of TLS; `None` if there is to be none. Raises `SettingsError` for a key alone."""
+    if settings.tls_cert is None:
+        alone = [name for name in ("tls_key", "tls_key_password_file") if getattr(settings, name)]
+        if alone:
+            raise SettingsError(f"{alone[0]}: it needs tls_cert, the certificate that it belongs to")
+        return None
+    key, password_file = settings.tls_key, settings.tls_key_password_file
+    return TlsFiles(
+        expanded(settings.tls_cert),
+        None if key is None else expanded(key),
+        settings.tls_key_password,
+        None if password_file is None else expanded(password_file),
+    )
+
+
+def _certificates(settings: Settings) -> Certificates | None:
+    files = tls_files_of(settings)
+    try:
+        return None if files is None else Certificates(files)
+    except TlsFileError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _bind_path(path: Path, settings: Settings) -> Listener:
+    if len(os.fsencode(path)) > MOST_PATH:
+        raise SettingsError(
+            f"uds: {path} is too long: the path of a Unix socket has {MOST_PATH} bytes at most"
+        )
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with _one_at_a_time(path.parent):
+            _make_room(path)
+            sock.bind(str(path))
+            path.chmod(int(settings.uds_mode, 8))
+            sock.listen(BACKLOG)
+            base = normal_base_path(settings.base_path)
+            return Listener(sock, f"{UNIX}{path}{base and ':' + base}", None, path)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _make_room(path: Path) -> None:
+    """Remove the socket of a server that is gone. Raises `OSError` if there is anything else."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(errno.EEXIST, "there is a file of this name, and it is no socket")
+    if answers(path):
+        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+    path.unlink(missing_ok=True)
+
+
+def answers(path: Path) -> bool:
+    """Whether somebody listens at a Unix socket. Raises `OSError` if that cannot be told."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(ASK_SECONDS)
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except (BlockingIOError, TimeoutError):
+            return True
+        return True
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Generator[None]:
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    """What tells this file from a later one: a number alone may be given again."""
+    found = path.lstat()
+    return found.st_dev, found.st_ino, found.st_mtime_ns

@@ -25,7 +25,7 @@ from prepared import Forked, Prepared
 ROOT = Path(__file__).parent.parent
 MODELS = Path(__file__).parent / "models"
 Process = subprocess.Popen[str] | Forked
-SERVING = re.compile(r"serving .* on ((?:https?|unix)://\S+)")
+SERVING = re.compile(r"serving .* on ((?:https?|unix)://[^\s\"]+)")
 START_SECONDS = 60.0
 _data = tempfile.TemporaryDirectory(prefix="modelport-test-data-")  # removed when the tests have ended
 _numbers = itertools.count()

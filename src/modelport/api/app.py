@@ -25,7 +25,7 @@ from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.endpoints.root import PREDICT_ROOT
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.table import ENDPOINTS
-from modelport.api.exchanges import exchange_of, note_principal, noted_answer
+from modelport.api.exchanges import exchange_of, note_principal, noted_answer, request_number
 from modelport.api.handlers import Handlers
 from modelport.api.health import Health
 from modelport.api.identity_routes import IdentityRoutes
@@ -159,10 +159,7 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        if self._exchanges.hearers:
-            await noted_answer(self._exchanges, self._answer, scope, receive, send)
-        else:
-            await self._answer(scope, receive, send)
+        await noted_answer(self._exchanges, self.engine, self._answer, scope, receive, send)
 
     def _with_cors(self, app: Any) -> Any:
         """`app`, with what browsers must be told before pages of other origins may read its answers."""
@@ -257,7 +254,7 @@ class Application:
     # -- errors of the cold routes -----------------------------------------------------------------
 
     def _request_id(self) -> str:
-        return self.engine.request_id(self.engine.next_id())
+        return self.engine.request_id(request_number(self.engine))
 
     def _problem_response(self, problem: Problem) -> Response:
         request_id = self._request_id()

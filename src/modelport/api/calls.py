@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from modelport.api.bodies import CallHeaders, ClientLeft, limit_of, read_body
-from modelport.api.exchanges import exchange_of
+from modelport.api.exchanges import exchange_of, request_number
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.signature import VerbName
 from modelport.engine.asking import ask
@@ -44,7 +44,7 @@ class CallHandler:
 
     async def answer(self, scope: Scope, receive: Receive, send: Send, pool: Pool, verb: VerbName) -> None:
         """Answer one request for `verb` of a model. Raises nothing: every end is an answer."""
-        call = Call(self.engine.next_id(), verb)
+        call = Call(request_number(self.engine), verb)
 
         async def respond(pending: Pending, answer: Answer) -> None:
             await self.respond(send, pool, pending, answer)

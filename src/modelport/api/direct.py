@@ -19,7 +19,7 @@ from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
 from modelport.api.credentials import CREDENTIALS, Credentials, as_sent
 from modelport.api.endpoints.models import MODEL
-from modelport.api.exchanges import told
+from modelport.api.exchanges import REQUEST_ID, clients_id, told
 from modelport.contract.calls import GIVEN_UP, Answer, Call
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
@@ -29,9 +29,10 @@ from modelport.http.heads import Head
 from modelport.identity.principals import ANYBODY, AccessScope, Principal
 from modelport.telemetry.exchanges import Exchange, Exchanges
 
-# Fields that mean something to the server, in every dialect. The first three are read here, a request with
+# Fields that mean something to the server, in every dialect. The first ones are read here, a request with
 # another one goes the long way; all other fields mean nothing to it.
-MEANINGFUL = frozenset({b"host", b"content-type", b"accept", b"content-encoding", b"prefer"}) | OF_PAGES
+READ = frozenset({b"host", b"content-type", b"accept", REQUEST_ID})
+MEANINGFUL = READ | {b"content-encoding", b"prefer"} | OF_PAGES
 NO_FIELDS: frozenset[bytes] = frozenset()
 # `/versions/7/predict` after the path of a model; an alias goes the long way.
 VERSION = re.compile(r"(?P<model>.+)/versions/(?P<number>0|[1-9][0-9]{0,8})(?P<rest>/predict/?)")
@@ -167,6 +168,7 @@ class _Plan(NamedTuple):
     accept: str = ""
     host: bytes | None = None
     credential: bytes = b""
+    clients_id: str = ""
 
 
 _LONG_WAY = _Plan(None)
@@ -186,7 +188,7 @@ class _Way:
 
     def plan(self, head: Head, name: str, version: int | None) -> _Plan:
         """How a prediction of the model is asked for by this head, if it is plain."""
-        content_type = accept = ""
+        content_type = accept = own_id = ""
         host: bytes | None = None
         credential = b""
         for field, value in head.headers:
@@ -198,12 +200,14 @@ class _Way:
                 accept = value.decode("latin-1")
             elif field == b"host" and host is None:
                 host = value
+            elif field == REQUEST_ID:
+                own_id = own_id or clients_id(value)
             elif field in CREDENTIALS and not credential:
                 credential = as_sent(field, value)
             else:
                 return _LONG_WAY
         way = self if self.dialect.reads(content_type) else None
-        return _Plan(way, name, version, content_type, accept, host, credential)
+        return _Plan(way, name, version, content_type, accept, host, credential, own_id)
 
     def submit(self, cycle: Cycle, pool: Pool, plan: _Plan, principal: Principal) -> bool:
         """Have the model asked; false if it takes no more."""
@@ -226,7 +230,7 @@ class _Way:
             direct.memory.give(len(call.body))
             return False
         if direct.exchanges.hearers:
-            exchange.note(cycle, call, principal, dialect.route if plan.version is None else VERSION_ROUTE)
+            exchange.note(cycle, call, principal, plan)
         if dialect.began is not None:
             dialect.began()
         cycle.on_disconnect = partial(pool.cancel, pending)
@@ -247,7 +251,7 @@ class _Exchange:
         self._timer: asyncio.TimerHandle | None = None
         self._noted: Exchange | None = None
 
-    def note(self, cycle: Cycle, call: Call, principal: Principal, route: str) -> None:
+    def note(self, cycle: Cycle, call: Call, principal: Principal, plan: _Plan) -> None:
         """Note what is asked, for those who hear of it."""
         pool, client = self._pool, cycle.line.client
         self._noted = Exchange(
@@ -256,13 +260,14 @@ class _Exchange:
             method="POST",
             path=cycle.head.path,
             client=client[0] if client else "",
-            route=route,
+            route=self._way.dialect.route if plan.version is None else VERSION_ROUTE,
             principal=principal.id,
             who=principal.name if principal.id else "",
             model=pool.name,
             version=pool.version,
             verb=call.verb,
             dialect=call.dialect,
+            client_request_id=plan.clients_id,
             bytes_in=len(call.body),
         )
 

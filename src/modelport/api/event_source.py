@@ -7,6 +7,7 @@ with an event `end`, whose id the browser repeats when it asks again: it is told
 from __future__ import annotations
 
 from modelport.api.calls import CallHandler
+from modelport.api.exchanges import request_number
 from modelport.api.request_checks import look_for_body
 from modelport.engine.ports import Pool
 from modelport.http.asgi import Message, Receive, Scope, Send, header, send_body, send_problem
@@ -27,7 +28,7 @@ async def answer_get(calls: CallHandler, scope: Scope, receive: Receive, send: S
         has_body, receive = await look_for_body(scope, receive)
         problem = Problem(400, NO_BODY) if has_body else None
     if problem is not None:
-        await send_problem(send, problem, calls.engine.request_id(calls.engine.next_id()))
+        await send_problem(send, problem, calls.engine.request_id(request_number(calls.engine)))
     elif header(scope, b"last-event-id") == END_ID.decode():
         await send_body(send, 204, [(b"cache-control", b"no-cache")], b"")
     else:

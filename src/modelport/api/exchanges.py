@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from time import perf_counter, time
 from typing import Any, cast
 
 from modelport.contract.calls import GIVEN_UP
+from modelport.engine.ports import Engine
 from modelport.http.asgi import Message, Receive, Scope, Send
 from modelport.identity.principals import Principal
-from modelport.telemetry.exchanges import Exchange, Exchanges
+from modelport.telemetry.exchanges import Exchange, Exchanges, current_exchange, set_current_exchange
 
 EXCHANGE = "modelport.exchange"  # in the scope of a request, if anybody hears of it
 REQUEST_ID = b"x-request-id"
+CLIENTS_ID = re.compile(rb"[!-~]{1,128}")  # that is noted of one that a client sends
 
 
 def exchange_of(scope: Scope) -> Exchange | None:
@@ -26,15 +29,32 @@ def note_principal(scope: Scope, principal: Principal) -> None:
         exchange.principal, exchange.who = principal.id, principal.name if principal.id else ""
 
 
-async def noted_answer(exchanges: Exchanges, app: Any, scope: Scope, receive: Receive, send: Send) -> None:
+def clients_id(value: bytes) -> str:
+    """What a client calls its request by its own `X-Request-Id`; nothing if that is no id."""
+    return value.decode("ascii") if CLIENTS_ID.fullmatch(value) else ""
+
+
+def request_number(engine: Engine) -> int:
+    """The number of the request whose task this is: of the call that it becomes, and in its id."""
+    exchange = current_exchange()
+    return (exchange.number if exchange is not None else 0) or engine.next_id()
+
+
+async def noted_answer(
+    exchanges: Exchanges, engine: Engine, app: Any, scope: Scope, receive: Receive, send: Send
+) -> None:
     """Have `app` answer a request, and tell of it when that is over."""
     client = scope.get("client")
+    number = engine.next_id()
     exchange = Exchange(
         began=time(),
         started=perf_counter(),
         method=scope["method"],
         path=scope["path"],
         client=client[0] if client else "",
+        request_id=engine.request_id(number),
+        client_request_id=next((clients_id(v) for name, v in scope["headers"] if name == REQUEST_ID), ""),
+        number=number,
     )
     scope[EXCHANGE] = exchange
     await told(exchanges, exchange, app, scope, receive, send)
@@ -45,6 +65,7 @@ async def told(
 ) -> None:
     """Have `app` answer a request that is noted already, and tell of it when that is over."""
     watch = _Watch(exchange, receive, send)
+    set_current_exchange(exchange)
     try:
         await app(scope, watch.receive, watch.send)
     finally:
@@ -69,9 +90,12 @@ class _Watch:
         exchange = self._exchange
         if message["type"] == "http.response.start":
             exchange.status = message["status"]
-            for name, value in message.get("headers", ()):
-                if name == REQUEST_ID:
-                    exchange.request_id = value.decode("latin-1")
+            headers = message.get("headers", ())
+            own = next((value for name, value in headers if name == REQUEST_ID), None)
+            if own is not None:
+                exchange.request_id = own.decode("latin-1")
+            else:
+                message["headers"] = [*headers, (REQUEST_ID, exchange.request_id.encode())]
         else:
             exchange.bytes_out += len(message.get("body", b""))
         await self._send(message)

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from modelport.api.answers import json_response
 from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler
+from modelport.api.exchanges import request_number
 from modelport.api.job_fields import refuse_job_fields
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import (
@@ -115,7 +116,7 @@ class JobAnswers:
         try:
             refuse_job_fields(scope)
         except Problem as problem:
-            await send_problem(send, problem, self.calls.engine.request_id(self.calls.engine.next_id()))
+            await send_problem(send, problem, self.calls.engine.request_id(request_number(self.calls.engine)))
             return
         await self.calls.answer(scope, receive, send, pool, "predict")
 
@@ -128,7 +129,7 @@ class JobAnswers:
         submit: Callable[[], Awaitable[Submitted]],
         answer: Callable[[Job, str], Awaitable[Response]],
     ) -> None:
-        request_id = self.calls.engine.request_id(self.calls.engine.next_id())
+        request_id = self.calls.engine.request_id(request_number(self.calls.engine))
         try:
             submitted = await submit()
             failpoints.reach("reply.before")

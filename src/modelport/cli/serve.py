@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -16,10 +17,11 @@ from modelport.cli.to_serve import sources_to_serve
 from modelport.contract.errors import ModelLoadError
 from modelport.serving.event_loop import run
 from modelport.serving.life import Life
-from modelport.serving.log import set_up_logging
+from modelport.serving.log import Logs, set_up_logging
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
 from modelport.settings.groups.access import Auth
+from modelport.sources.source import Source
 
 if TYPE_CHECKING:
     from modelport.cli.mlup_config import MlupFile
@@ -40,8 +42,22 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         sources = sources_to_serve(settings, mlup)
     except (ModelLoadError, SettingsError) as error:
         raise SourceError(str(error)) from None
-    if not _open_log(settings):
+    try:
+        logs = set_up_logging(settings)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    except OSError as error:
+        said = f"cannot write the log file {error.filename}: {error.strerror}; {_other_file(settings, error)}"
+        click.echo(f"modelport: {said}", err=True)
         return CANNOT_WRITE
+    try:
+        return _serve(sources, settings, mlup, logs)
+    finally:
+        logs.close()
+
+
+def _serve(sources: list[Source], settings: Settings, mlup: MlupFile | None, logs: Logs) -> int:
+    """Serve these sources, and say so in the logs; returns the exit status."""
     if mlup is not None and mlup.unused:
         log.warning("%s: these keys have no meaning here: %s", mlup.path, ", ".join(mlup.unused))
     try:
@@ -58,6 +74,7 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         log.warning("listening on every address, and nobody has to say who they are: keep this port private")
 
     def announce() -> None:
+        logs.heed_signals()
         log.info("serving %s on %s", ", ".join(source.name for source in sources), url)
         if sys.stderr.isatty() and not settings.log_file:
             from modelport.cli.live_view import LiveView
@@ -66,7 +83,9 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
 
     try:
         life = Life(sources, settings, {"mlup": mlup.shown} if mlup else None)
-        run(serve(life, listener, announce))
+        logs.hear(life.exchanges)
+        with closing(logs):  # what is said after that stands behind its last lines
+            run(serve(life, listener, announce))
     except ModelLoadError as error:
         raise SourceError(str(error)) from None
     except OSError as error:
@@ -81,15 +100,9 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
     return 0
 
 
-def _open_log(settings: Settings) -> bool:
-    """Set the log up; false, and the user is told, if its file cannot be written."""
-    try:
-        set_up_logging(settings)
-    except OSError as error:
-        said = f"cannot write the log file {settings.log_file}: {error.strerror}; --log-file names another"
-        click.echo(f"modelport: {said}", err=True)
-        return False
-    return True
+def _other_file(settings: Settings, error: OSError) -> str:
+    """Which option names another file than the one that cannot be written."""
+    return f"{'--log-file' if error.filename == settings.log_file else '--access-log-file'} names another"
 
 
 def _instead(error: Exception, settings: Settings) -> str:

@@ -39,17 +39,24 @@ def serve(model: Any, *more: Any, **settings: Unpack[ProcessSettings]) -> None:
     _refuse_guests()
     read = settings_of("serve()", settings, environment=os.environ)
     given = given_models((model, *more), read)
-    set_up_logging(read)
+    logs = set_up_logging(read)
     files = ObjectFiles(read)
     try:
         life = Life(files.sources(given), read)
+        logs.hear(life.exchanges)
         with contextlib.closing(bind(read)) as listener:
             names = ", ".join(one.name for one in given)
-            run(serve_life(life, listener, lambda: log.info("serving %s on %s", names, listener.url)))
+
+            def announce() -> None:
+                logs.heed_signals()
+                log.info("serving %s on %s", names, listener.url)
+
+            run(serve_life(life, listener, announce))
         if not (read.keep_going or read.reload) and nothing_served(life.engine):
             raise ModelLoadError(nothing_served(life.engine))
     finally:
         files.close()
+        logs.close()
 
 
 def _refuse_guests() -> None:

@@ -140,3 +140,6 @@ class ProcessSettings(ServerSettings, total=False):
 
     log_level: str
     log_file: str | None
+    log_format: str
+    access_log: str
+    access_log_file: str | None

@@ -1,33 +1,92 @@
-"""The log of a server that has the process to itself."""
+"""The logs of a server that has the process to itself."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 
 from modelport.settings import Settings
+from modelport.settings.checking import SettingsError
+from modelport.settings.groups.operations import AccessLog, LogFormat
+from modelport.telemetry.access_log import AccessLines
+from modelport.telemetry.exchanges import Exchange, Exchanges
+from modelport.telemetry.log_lines import JsonLine, OneLine
+from modelport.telemetry.log_writer import LogWriter
+
+# Whose records go to the log: ours, and what libraries say of what happens in the server.
+LOGGERS = ("modelport", "asyncio", "py.warnings", "opentelemetry")
 
 
-class _OneLine(logging.Formatter):
-    """Log lines that no text of a client can forge, or play tricks on a terminal with.
+class _Handler(logging.Handler):
+    """Makes lines of records, and has them written."""
 
-    What has several lines, such as a traceback, goes on indented, so that it starts no record.
+    def __init__(self, writer: LogWriter[Exchange]):
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._writer.say(self.format(record).encode("utf-8", "replace") + b"\n")
+        except Exception:  # as all handlers of logging do: who logs must not fail by it
+            self.handleError(record)
+
+
+class Logs:
+    """The log and the access log. `close` them when the process has nothing more to say.
+
+    Raises `OSError`, with the name of the file, for one that cannot be written, and `SettingsError` for
+    an access log that cannot stand where the log is.
     """
 
-    def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record).replace("\n", "\n    ")
-        return "".join(c if c.isprintable() or c in "\n\t" else f"\\x{ord(c):02x}" for c in text)
+    def __init__(self, settings: Settings):
+        access, own = AccessLog(settings.access_log), settings.access_log_file
+        is_json = settings.log_format == LogFormat.JSON
+        together = not own or own == settings.log_file
+        if access is AccessLog.LINE and is_json and together:
+            raise SettingsError(
+                "access_log: lines for people cannot stand among objects of log_format = json; say "
+                "access_log = json, or give it a file of its own by access_log_file"
+            )
+        encode = AccessLines(json=access is AccessLog.JSON).encode
+        self._log = LogWriter(settings.log_file, encode)
+        self._access = self._log if together else LogWriter(own, encode)
+        self._is_on = access is not AccessLog.OFF
+        self._files = [file for file in (settings.log_file, own) if file]
+        self._handle(JsonLine() if is_json else OneLine(), settings)
+
+    def _handle(self, formatter: logging.Formatter, settings: Settings) -> None:
+        handler = _Handler(self._log)
+        handler.setFormatter(formatter)
+        for name in LOGGERS:
+            logger = logging.getLogger(name)
+            logger.handlers[:] = [handler]
+            logger.propagate = False
+        logging.captureWarnings(True)
+        level = logging.DEBUG if settings.debug else getattr(logging, settings.log_level.upper())
+        logging.getLogger(LOGGERS[0]).setLevel(level)
+
+    def hear(self, exchanges: Exchanges) -> None:
+        """Log each request of a server, if that is asked for."""
+        if self._is_on:
+            exchanges.heard_by(self._access.put)
+
+    def heed_signals(self) -> None:
+        """Open the files anew by SIGHUP, where there are any; else that ends the process, as usual."""
+        if self._files:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reopen)
+
+    def reopen(self) -> None:
+        """Go on in files that are opened anew by their names."""
+        self._log.reopen()
+        self._access.reopen()
+
+    def close(self) -> None:
+        """Write what waits."""
+        self._access.close()
+        self._log.close()
 
 
-def set_up_logging(settings: Settings) -> None:
-    """Send the log to stderr or the log file."""
-    handler: logging.Handler
-    if settings.log_file:
-        handler = logging.FileHandler(settings.log_file, encoding="utf-8")
-    else:
-        handler = logging.StreamHandler()
-    handler.setFormatter(_OneLine("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
-    level = logging.DEBUG if settings.debug else getattr(logging, settings.log_level.upper())
-    root = logging.getLogger("modelport")
-    root.handlers[:] = [handler]
-    root.setLevel(level)
-    root.propagate = False
+def set_up_logging(settings: Settings) -> Logs:
+    """Send the log to stderr or its file. Raises `OSError` and `SettingsError`, as `Logs` does."""
+    return Logs(settings)

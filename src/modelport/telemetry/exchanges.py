@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextvars import ContextVar
 from time import perf_counter
 from typing import TypeAlias
 
@@ -25,7 +26,8 @@ class Exchange(msgspec.Struct, kw_only=True, gc=False):
     documents write it, empty where there is none. `principal` is the id of who asked, `who` the name: both
     are empty where nobody has to say who they are. What asks a model has its `model`, the `version` (0 is the
     model as its source has it), the `verb` and the `dialect`, and `model_seconds`, the time in a worker, if
-    a worker has answered.
+    a worker has answered. `client_request_id` is what the client calls the request in its own `X-Request-Id`,
+    and `number` that of our own id, `request_id`, where it is known before there is an answer.
     """
 
     began: float
@@ -41,11 +43,28 @@ class Exchange(msgspec.Struct, kw_only=True, gc=False):
     verb: str = ""
     dialect: str = ""
     request_id: str = ""
+    client_request_id: str = ""
+    trace_id: str = ""
+    number: int = 0
     status: int = 0
     seconds: float = 0.0
     model_seconds: float = 0.0
     bytes_in: int = 0
     bytes_out: int = 0
+
+
+_current: ContextVar[Exchange | None] = ContextVar("the exchange that this code belongs to", default=None)
+
+
+def current_exchange() -> Exchange | None:
+    """The exchange of the request whose task this is; `None` elsewhere, and once it is over."""
+    exchange = _current.get()
+    return exchange if exchange is not None and not exchange.seconds else None
+
+
+def set_current_exchange(exchange: Exchange) -> None:
+    """Let this task, and those that it starts, belong to an exchange."""
+    _current.set(exchange)
 
 
 Hear: TypeAlias = Callable[[Exchange], None]

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from modelport.api.bodies import ClientLeft
 from modelport.api.calls import CallHandler
 from modelport.api.credentials import principal_of
+from modelport.api.exchanges import request_number
 from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_submission import JobForm, JobSubmission, NotBound
@@ -53,7 +54,7 @@ class LongPredictions:
     ) -> None:
         """Answer a request to /predict with its id, once it is durable. Raises nothing."""
         name = str(predict_id)
-        request_id = self.calls.engine.request_id(self.calls.engine.next_id())
+        request_id = self.calls.engine.request_id(request_number(self.calls.engine))
         form = JobForm(self.dialect.name, predict_id, self.settings.ttl_predicted_data, CHECK_SECONDS)
         try:
             await self._check_room(pool)

@@ -8,6 +8,7 @@ import uuid
 from modelport.api.calls import CallHandler, Ends
 from modelport.api.direct import DirectDialect
 from modelport.api.endpoints.root import PREDICT_ROOT
+from modelport.api.exchanges import request_number
 from modelport.api.root.dialect import HEADER, TOO_MANY, RootDialect
 from modelport.api.root.long_predictions import LongPredictions
 from modelport.api.root.model import RootModel
@@ -94,7 +95,7 @@ class Predictions:
 
     def _call(self, predict_id: uuid.UUID) -> Call:
         return Call(
-            self.calls.engine.next_id(),
+            request_number(self.calls.engine),
             collect=self.dialect.collects,
             dialect=self.dialect.name,
             request_id=str(predict_id),

@@ -1,4 +1,4 @@
-"""Temporary files and the log."""
+"""Temporary files and the logs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,24 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class LogFormat(StrEnum):
+    """For whom a log is: for people, or for programs."""
+
+    LINE = "line"
+    JSON = "json"
+
+
+class AccessLog(StrEnum):
+    """Whether each request is logged, and how."""
+
+    OFF = "off"
+    LINE = "line"
+    JSON = "json"
+
+
 @dataclass(frozen=True, kw_only=True)
 class OperationSettings:
-    """Temporary files and the log."""
+    """Temporary files and the logs."""
 
     spool_dir: str | None = setting(
         None,
@@ -35,4 +50,21 @@ class OperationSettings:
         of="process",
     )
     log_file: str | None = setting(None, "write the log to this file", of="process", is_path=True)
+    log_format: str = setting(
+        LogFormat.LINE.value,
+        "line: for people; json: an object a line, for programs",
+        choices=words_of(LogFormat),
+        normal=str.lower,
+        of="process",
+    )
+    access_log: str = setting(
+        AccessLog.OFF.value,
+        "log each request: off, line or json",
+        choices=words_of(AccessLog),
+        normal=str.lower,
+        of="process",
+    )
+    access_log_file: str | None = setting(
+        None, "write the access log to this file (default: where the log goes)", of="process", is_path=True
+    )
     debug: bool = setting(False, "log more, and show tracebacks in the log at once", short="-d")

@@ -11,6 +11,7 @@ from modelport.api.answers import Delegated
 from modelport.api.calls import CallHandler
 from modelport.api.direct import DirectDialect
 from modelport.api.event_source import answer_get
+from modelport.api.exchanges import request_number
 from modelport.api.job_answers import JobAnswers
 from modelport.api.job_fields import JOB_FIELDS
 from modelport.api.named_models import find_pool
@@ -55,7 +56,7 @@ class ModelCalls:
 
     async def refuse(self, send: Send, problem: Problem) -> None:
         """Answer with a problem."""
-        await send_problem(send, problem, self.engine.request_id(self.engine.next_id()))
+        await send_problem(send, problem, self.engine.request_id(request_number(self.engine)))
 
     async def predict(self, request: Request) -> Response:
         """Predictions that the hot path does not take: by GET, unknown models, a disabled endpoint."""

@@ -1,0 +1,44 @@
+"""Models that print, log and fail with what they are told to."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import modelport
+
+
+class Talking(modelport.Model):
+    """Says a text on stdout, by `logging`, from a thread of its own and past Python's streams."""
+
+    def predict(self, text: str = "", fail: str = "") -> dict[str, Any]:
+        if text:
+            print("printed", end=" ")
+            print(text)
+            logging.getLogger("talking").warning("logged %s", text)
+            thread = threading.Thread(target=print, args=[f"threaded {text}"])
+            thread.start()
+            thread.join()
+            sys.stdout.write(f"half of {text}")
+            sys.stdout.flush()
+            os.write(1, f"\nwritten {text}\n".encode())
+        if fail:
+            raise ValueError(fail)
+        return {}
+
+
+class Together(modelport.Model):
+    """Takes several calls at once, and prints for each of them before and after it has waited for a file."""
+
+    async def predict(self, text: str = "", go_on: str = "") -> dict[str, Any]:
+        print(f"{text} begins", end="", flush=True)
+        while go_on and not Path(go_on).exists():  # noqa: ASYNC110 (tests/ tell it by a file)
+            await asyncio.sleep(0.01)
+        print()
+        print(f"{text} ends")
+        return {}

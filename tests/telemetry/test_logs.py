@@ -1,0 +1,158 @@
+"""What a server logs: lines that programs read, of each request one, which nobody forges."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving import MODELS, Server, serving, start, wait_until
+
+from modelport.cli.keys_store import DatabaseKeys
+from modelport.settings import Settings
+
+PREDICT = "/v2/models/echo/predict"
+SOURCE = f"echo={MODELS / 'talking.py'}:Talking"
+COMMON = re.compile(
+    r'(\S+) - (\S+) \[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000)\] "(.*?)" (\d{3}) (\d+) ([\d.]+) (.*)'
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def key(data: Path) -> str:
+    keys = DatabaseKeys(Settings(data_dir=str(data)))
+    return keys.create({"name": "ci", "scopes": ["admin"], "models": None, "expires": None})["key"]
+
+
+@pytest.fixture(scope="module")
+def server(data: Path, key: str) -> Iterator[Server]:
+    options = ("--log-format", "json", "--access-log", "json", "--access-log-file", str(data / "access"))
+    with serving(*options, "--auth", "on", "--data-dir", str(data), SOURCE) as made:
+        made.client.headers["x-api-key"] = key
+        yield made
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def accessed(data: Path, request_id: str) -> dict[str, Any]:
+    """The line of this request in the access log, once it is there."""
+    path = data / "access"
+
+    def found() -> list[dict[str, Any]]:
+        return [line for line in objects(path.read_text()) if line["request_id"] == request_id]
+
+    wait_until(lambda: len(found()) > 0, path.read_text)
+    [line] = found()
+    return line
+
+
+def test_each_request_is_a_line_with_who_asked_what_and_how_it_went(server: Server, data: Path) -> None:
+    answer = server.client.post(PREDICT, json={"text": ""}, headers={"x-request-id": "its-own"})
+    line = accessed(data, answer.headers["x-request-id"])
+    assert datetime.fromisoformat(line.pop("time")).tzinfo is not None
+    assert 0 < line.pop("seconds") < 30
+    assert line.pop("principal").startswith("key:")
+    del line["request_id"]
+    assert line == {
+        "logger": "modelport.access",
+        "level": "info",
+        "message": f"POST {PREDICT} 200",
+        "client": "127.0.0.1",
+        "method": "POST",
+        "path": PREDICT,
+        "status": 200,
+        "bytes": len(answer.content),
+        "name": "ci",
+        "route": "/v2/models/{model}/predict/",
+        "model": "echo",
+        "verb": "predict",
+        "dialect": "v2",
+        "bytes_in": len(answer.request.content),
+        "client_request_id": "its-own",
+    }
+
+
+@pytest.mark.parametrize("path", ["/v2/models", "/v2/nowhere", "/v2/models/echo", "/docs", "/v2/health/live"])
+def test_every_answer_has_the_id_of_its_line(server: Server, data: Path, path: str) -> None:
+    answer = server.client.get(f"{path}?token=a-secret")
+    line = accessed(data, answer.headers["x-request-id"])
+    assert (line["path"], line["status"]) == (path, answer.status_code)
+    assert "a-secret" not in (data / "access").read_text()
+
+
+def test_no_path_and_no_id_forges_a_line(server: Server, data: Path) -> None:
+    forged = '/a%22%0a{"time":0}%e2%80%a8%1b[31m%0d' + "x" * 3000
+    answer = server.client.get(forged, headers={"x-request-id": "no id, by its spaces"})
+    line = accessed(data, answer.headers["x-request-id"])
+    assert line["path"].startswith('/a"\\x0a{"time":0}\\x2028\\x1b[31m\\x0dxxx')
+    assert line["path"].endswith(" [cut]")
+    assert "client_request_id" not in line
+
+
+def test_the_log_is_an_object_a_line_and_names_request_and_principal(server: Server) -> None:
+    answer = server.client.post(PREDICT, json={"fail": "line one\nline two \u2028"})
+    assert answer.status_code == 500
+    request_id = answer.headers["x-request-id"]
+    server.wait_for_log(f'"request_id":"{request_id}"')
+    lines = objects(server.log)
+    [line] = [line for line in lines if line.get("request_id") == request_id]
+    assert (line["level"], line["logger"], line["model"]) == ("error", "modelport.api", "echo")
+    assert line["principal"].startswith("key:")
+    assert "line one\n" in line["message"]
+    assert "\u2028" not in line["message"]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", one["time"]) for one in lines)
+    assert any(one["message"].startswith("serving echo on") for one in lines)
+
+
+def test_the_access_log_is_opened_anew_by_a_signal(server: Server, data: Path) -> None:
+    path = data / "access"
+    wait_until(path.exists, lambda: "there is no access log")
+    path.rename(data / "access.1")
+    server.process.send_signal(signal.SIGHUP)
+    wait_until(path.exists, lambda: "it was not opened anew")
+    answer = server.client.get("/v2/models")
+    assert accessed(data, answer.headers["x-request-id"])["status"] == 200
+
+
+def test_lines_for_people_are_of_the_common_log_format() -> None:
+    with serving("--access-log", "line", SOURCE) as server:
+        server.client.get('/v2/models/"echo"')
+        answer = server.client.post(PREDICT, json={"text": ""})
+        server.wait_for_log("POST")
+        found = [COMMON.fullmatch(line.rstrip("\n")) for line in server.lines if '"POST' in line]
+    request_id = answer.headers["x-request-id"]
+    assert found[0] is not None, server.log
+    client, who, _, asked, status, size, _, rest = found[0].groups()
+    assert (client, who, asked, status) == ("127.0.0.1", "-", f"POST {PREDICT}", "200")
+    assert (int(size), rest) == (len(answer.content), f"echo 0 predict v2 {request_id} -")
+    assert '"GET /v2/models/\\"echo\\"" 404' in server.log
+
+
+def test_lines_for_people_do_not_stand_among_objects() -> None:
+    process = start("--access-log", "line", "--log-format", "json", SOURCE)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 2
+    assert "give it a file of its own by access_log_file" in said
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    process = start("--access-log", "json", "--access-log-file", str(tmp_path / "none" / "log"), SOURCE)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 4
+    assert "No such file or directory; --access-log-file names another" in said

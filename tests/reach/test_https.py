@@ -185,7 +185,7 @@ def test_what_cannot_be_used_is_named_at_the_start(authority: Authority, tmp_pat
     assert f"tls_cert: {empty} has no certificate in PEM form" in said(empty, one.key)
     assert f"tls_key: {one.cert} has no private key in PEM form; name the file" in said(one.cert)
     assert f"tls_key: {other.key} is not the key of the certificate" in said(one.cert, other.key)
-    assert "tls_key: it needs tls_cert" in said(None, one.key)
+    assert "tls_key is of no use without tls_cert" in said(None, one.key)
     assert "is encrypted: give its password" in said(locked.cert, locked.key)
     with_wrong = said(locked.cert, locked.key, "--tls-key-password-file", str(wrong))
     assert "is encrypted, and with another password" in with_wrong

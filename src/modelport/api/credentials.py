@@ -1,16 +1,19 @@
 """Who sends a request, by the key or token that it carries, and what they may do.
 
 `Authorization: Bearer mpk_…`, or `X-API-Key: mpk_…`; what is no key and comes as `Bearer` is a token, for the
-verifiers of the identity, where there are any. Answers to who may not come in are those of RFC 6750:
+verifiers of the identity, where there are any. Without either the certificate counts by which the client has
+shaken hands, if the server asks for one. Answers to who may not come in are those of RFC 6750:
 401 to somebody whom the server does not know, 403 to one who may not do this, both with `WWW-Authenticate`.
 Nothing that was sent is repeated.
 """
 
 from __future__ import annotations
 
+from time import time
 from typing import cast
 
 from modelport.http.asgi import Scope
+from modelport.http.client_certificate import ClientCertificate
 from modelport.identity.key_text import MARK
 from modelport.identity.principals import ANYBODY, AccessScope, Principal
 from modelport.identity.service import Identity
@@ -28,6 +31,10 @@ CHALLENGE = 'Bearer realm="modelport"'
 NO_KEY = "this server answers who has a key; send yours as Authorization: Bearer mpk_…, or as X-API-Key"
 NO_BEARER = "the Authorization header has another scheme than Bearer; send Authorization: Bearer mpk_…"
 WRONG_KEY = "the key is not valid: it is mistyped, unknown, revoked or expired"
+NO_HOLDER = (
+    "the certificate of this connection has expired, or tls_clients of the server names nobody who holds it; "
+    "send a key as Authorization: Bearer mpk_…, or as X-API-Key"
+)
 SEVERAL = "the request carries several keys; send one, as Authorization or as X-API-Key"
 
 
@@ -70,6 +77,7 @@ class Credentials:
         self.is_asked = identity.is_on
         self._keys = identity.known
         self._tokens = identity.tokens
+        self._holders = identity.holders
 
     def known(self, sent: bytes) -> Principal | None:
         """Who sends this credential, if that was found before and holds: the look-up of the hot path."""
@@ -81,7 +89,7 @@ class Credentials:
             return ANYBODY
         found = [(name, value) for name, value in scope["headers"] if name in CREDENTIALS]
         if not found:
-            raise unknown(NO_KEY)
+            return self._of_connection(scope)
         if len(found) > 1:
             raise unknown(SEVERAL, "invalid_request")
         name, value = found[0]
@@ -89,6 +97,25 @@ class Credentials:
         principal = self.known(sent)
         if principal is None:
             principal = await self._find(name, _credential_in(name, value), sent)
+        return principal
+
+    def held_by(self, certificate: ClientCertificate) -> Principal | None:
+        """Who asks on a connection that was begun with this certificate, as long as it holds."""
+        if certificate.ends < time():
+            return None
+        if certificate.holder is None:
+            certificate.holder = self._holders.find(certificate.names)
+        return certificate.holder
+
+    def _of_connection(self, scope: Scope) -> Principal:
+        """Who sends a request that says it only by its connection."""
+        connection = scope.get("extensions", {}).get("modelport")
+        certificate: ClientCertificate | None = getattr(connection, "certificate", None)
+        if certificate is None:
+            raise unknown(NO_KEY)
+        principal = self.held_by(certificate)
+        if principal is None:
+            raise unknown(NO_HOLDER)
         return principal
 
     async def _find(self, name: bytes, text: str, sent: bytes) -> Principal:

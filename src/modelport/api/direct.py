@@ -120,6 +120,8 @@ class DirectCalls:
         principal: Principal | None = ANYBODY
         if self.asks_who:
             principal = self._credentials.known(plan.credential)
+            if principal is None and cycle.line.certificate is not None and not plan.credential:
+                principal = self._credentials.held_by(cycle.line.certificate)
             if principal is None or not principal.may(AccessScope.PREDICT, plan.name):
                 return False
         pool = way.pool(plan.name) if plan.version is None else self._version_of(plan.name, plan.version)

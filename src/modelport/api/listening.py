@@ -27,6 +27,7 @@ from modelport.http.tls_files import Certificates, TlsFileError, TlsFiles
 from modelport.security.hosts import is_own_machine
 from modelport.settings import Settings, normal_base_path
 from modelport.settings.checking import SettingsError
+from modelport.settings.groups.tls import ClientCertificates
 from modelport.settings.together import check_together
 
 UNIX = "unix://"  # begins the URL of a server on a Unix socket; a base path stands after a colon
@@ -64,7 +65,7 @@ def bind(settings: Settings) -> Listener:
     """
     check_together(settings)
     if settings.uds is not None:
-        if settings.tls_cert is not None or settings.tls_key is not None:
+        if settings.tls_cert is not None:
             raise SettingsError("uds: a Unix socket has no TLS, which is for the network; leave tls_cert out")
         return _bind_path(expanded(settings.uds).absolute(), settings)
     if settings.auth is None and not is_own_machine(settings.host):
@@ -94,18 +95,21 @@ def address_of(settings: Settings) -> str:
 
 
 def tls_files_of(settings: Settings) -> TlsFiles | None:
-    """The files of TLS; `None` if there is to be none. Raises `SettingsError` for a key alone."""
+    """The files of TLS; `None` if there is to be none."""
     if settings.tls_cert is None:
-        alone = [name for name in ("tls_key", "tls_key_password_file") if getattr(settings, name)]
-        if alone:
-            raise SettingsError(f"{alone[0]}: it needs tls_cert, the certificate that it belongs to")
         return None
-    key, password_file = settings.tls_key, settings.tls_key_password_file
+    key, password_file, client_ca = (
+        settings.tls_key,
+        settings.tls_key_password_file,
+        settings.tls_client_ca,
+    )
     return TlsFiles(
         expanded(settings.tls_cert),
         None if key is None else expanded(key),
         settings.tls_key_password,
         None if password_file is None else expanded(password_file),
+        None if client_ca is None else expanded(client_ca),
+        needs_client=settings.tls_client_certs == ClientCertificates.REQUIRED,
     )
 
 

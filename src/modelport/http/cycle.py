@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 
 from modelport.http.addresses import Address
 from modelport.http.asgi import Headers, Message, Scope
+from modelport.http.client_certificate import ClientCertificate
 from modelport.http.flow import Flow
 from modelport.http.framing import is_token
 from modelport.http.heads import Head
@@ -39,6 +40,11 @@ class Connection:
         self._cycle = cycle
 
     @property
+    def certificate(self) -> ClientCertificate | None:
+        """By which the client has shaken hands, if it has one and the server asks for it."""
+        return self._cycle.line.certificate
+
+    @property
     def on_disconnect(self) -> Callable[[], None] | None:
         return self._cycle.on_disconnect
 
@@ -55,6 +61,7 @@ class Line(Protocol):
     client: tuple[str, int] | None
     address: Address | None
     scheme: str
+    certificate: ClientCertificate | None
 
     @property
     def default_headers(self) -> Headers:

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from modelport.http import refusals
 from modelport.http.addresses import client_address, scheme, send_at_once, server_address
+from modelport.http.client_certificate import ClientCertificate
 from modelport.http.crowd import close_idle, origin_of
 from modelport.http.cycle import Cycle, logger
 from modelport.http.flow import Flow
@@ -131,6 +132,10 @@ class HttpProtocol(RequestReader):
         if running is None or running.response_started:
             return False
         return running.head.http_version == "1.1"
+
+    def secured(self, certificate: ClientCertificate | None) -> None:
+        """TLS has begun."""
+        self.certificate = certificate
 
     def plain_was_sent(self) -> None:
         """Plain HTTP has come where TLS should have."""

@@ -16,6 +16,7 @@ import httptools
 from modelport.http import framing, refusals
 from modelport.http.addresses import Address
 from modelport.http.asgi import Headers
+from modelport.http.client_certificate import ClientCertificate
 from modelport.http.cycle import Cycle, logger
 from modelport.http.flow import MOST_UNREAD, Flow
 from modelport.http.heads import Head
@@ -39,6 +40,7 @@ class RequestReader(asyncio.Protocol):
     client: tuple[str, int] | None
     address: Address | None
     scheme: str
+    certificate: ClientCertificate | None = None  # of the client, by which it has shaken hands
 
     def __init__(self, server: ServerState) -> None:
         self.server = server

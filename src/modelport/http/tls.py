@@ -27,6 +27,8 @@ import logging
 import ssl
 from typing import Any, Protocol, cast
 
+from modelport.http.client_certificate import ClientCertificate, client_certificate
+
 logger = logging.getLogger("modelport.http")
 
 READ_BYTES = 256 << 10
@@ -42,6 +44,10 @@ class Secured(Protocol):
     def connection_lost(self, exc: Exception | None) -> None: ...
     def pause_writing(self) -> None: ...
     def resume_writing(self) -> None: ...
+    def secured(self, certificate: ClientCertificate | None) -> None:
+        """Hands were shaken; the client has this certificate."""
+        ...
+
     def plain_was_sent(self) -> None:
         """What has come is plain HTTP; what is written now goes out as plain, too."""
         ...
@@ -107,6 +113,7 @@ class TlsConnection(asyncio.Transport, asyncio.Protocol):
             self.close()
             return
         self._is_secure = True
+        self._above.secured(client_certificate(self._ssl) if self._context.verify_mode else None)
         self._flush()
         if self._early:
             early, self._early = bytes(self._early), bytearray()

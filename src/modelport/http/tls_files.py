@@ -42,6 +42,8 @@ class TlsFiles:
     key: Path | None = None
     password: str | None = field(default=None, repr=False)
     password_file: Path | None = None
+    client_ca: Path | None = None  # whose certificates clients have,
+    needs_client: bool = True  # and must have
 
     def context(self) -> ssl.SSLContext:
         """What new connections are spoken with. Reads the files. Raises `TlsFileError`."""
@@ -63,11 +65,14 @@ class TlsFiles:
             context.load_cert_chain(self.certificate, self.key, password=lambda: password)
         except (ssl.SSLError, OSError, ValueError) as error:
             raise TlsFileError(self._why(error, where, key, password)) from None
+        if self.client_ca is not None:
+            context.verify_mode = ssl.CERT_REQUIRED if self.needs_client else ssl.CERT_OPTIONAL
+            _trust(context, self.client_ca)
         return context
 
     def state(self) -> State:
         """Which files there are now, to see whether that has changed."""
-        paths = (self.certificate, self.key, self.password_file)
+        paths = (self.certificate, self.key, self.password_file, self.client_ca)
         return tuple(_state(path) for path in paths if path is not None)
 
     def _password(self) -> str:
@@ -92,6 +97,17 @@ class TlsFiles:
             return f"{where} is encrypted, and with another password than the one that was given"
         what = reason.lower().replace("_", " ") or str(error)
         return f"tls_cert: {self.certificate} and {where} cannot be used: {what}"
+
+
+def _trust(context: ssl.SSLContext, authorities: Path) -> None:
+    """Take certificates of these authorities. Raises `TlsFileError`."""
+    text = _read("tls_client_ca", authorities)
+    try:
+        context.load_verify_locations(cadata=text.decode("ascii"))
+    except (ssl.SSLError, ValueError):
+        raise TlsFileError(
+            f"tls_client_ca: {authorities} has no certificates of authorities in PEM form"
+        ) from None
 
 
 def _read(setting: str, path: Path) -> bytes:

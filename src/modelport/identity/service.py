@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from modelport.identity.certificate_holders import CertificateHolders
 from modelport.identity.keys import KeyStore
 from modelport.identity.known_keys import KnownKeys
 from modelport.identity.tokens import Tokens, Verifier
@@ -26,6 +27,7 @@ class Identity:
         self.is_on = settings.auth == Auth.ON
         self.known = KnownKeys()
         self.tokens = Tokens()
+        self.holders = CertificateHolders(settings.tls_clients)
         self._storage = storage
         self._running: asyncio.Task[None] | None = None
         self.oidc: Oidc | None = None

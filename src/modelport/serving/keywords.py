@@ -121,6 +121,9 @@ class ServerSettings(AppSettings, total=False):
     tls_key: str | None
     tls_key_password_file: str | None
     tls_key_password: str | None
+    tls_client_ca: str | None
+    tls_client_certs: str
+    tls_clients: dict[str, str]
     max_header_bytes: int
     max_headers: int
     max_request_line: int

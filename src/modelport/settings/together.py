@@ -13,6 +13,7 @@ OF_ISSUER = (
 
 def check_together(settings: Settings) -> None:
     """Raise `SettingsError` for settings of which one means nothing without another that is missing."""
+    _check_tls(settings)
     if settings.oidc_issuer is None:
         lonely = next((name for name in OF_ISSUER if getattr(settings, name)), None)
         if lonely is not None:
@@ -33,3 +34,19 @@ def check_together(settings: Settings) -> None:
         raise SettingsError(
             "oidc_login_scopes must have openid: without it the issuer does not say who it is"
         )
+
+
+def _check_tls(settings: Settings) -> None:
+    if settings.tls_cert is None:
+        of_tls = ("tls_key", "tls_key_password_file", "tls_client_ca")
+        lonely = next((name for name in of_tls if getattr(settings, name)), None)
+        if lonely is not None:
+            raise SettingsError(f"{lonely} is of no use without tls_cert, the certificate of the server")
+    if not settings.tls_clients:
+        return
+    if settings.tls_client_ca is None:
+        raise SettingsError(
+            "tls_clients is of no use without tls_client_ca, whose certificates clients must have"
+        )
+    if settings.auth != Auth.ON:
+        raise SettingsError("tls_clients is of no use unless who asks must say who they are: set auth on")

@@ -1,10 +1,19 @@
-"""TLS."""
+"""TLS: whom the server is, and whom its clients are, by certificates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from modelport.settings.declaring import setting
+from modelport.settings.certificate_holders import wrong_holders
+from modelport.settings.declaring import setting, words_of
+
+
+class ClientCertificates(StrEnum):
+    """Whether a client must have a certificate of `tls_client_ca`."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,4 +39,21 @@ class TlsSettings:
         "the password itself, best as the variable MODELPORT_TLS_KEY_PASSWORD: options are seen by others",
         of="server",
         secret=True,
+    )
+    tls_client_ca: str | None = setting(
+        None, "know clients by certificates of the authorities in this PEM file", of="server", is_path=True
+    )
+    tls_client_certs: str = setting(
+        ClientCertificates.REQUIRED.value,
+        "required: who has no such certificate cannot connect; optional: a key will do, too",
+        choices=words_of(ClientCertificates),
+        normal=str.lower,
+        of="server",
+    )
+    tls_clients: dict[str, str] = setting(
+        {},
+        "what holders of certificates may do, by a name in those (cn, dns, uri, email or ip), such as "
+        "dns:shop.example=predict read on iris; * is whoever has one",
+        of="server",
+        wrong=wrong_holders,
     )

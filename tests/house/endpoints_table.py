@@ -16,7 +16,7 @@ from modelport.api.endpoints.table import ENDPOINTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "http-api.md"
 HEAD = "| route | |\n|---|---|\n"
-ROUTE = re.compile(r"`((?:GET|POST|PUT|DELETE) /[^`]*)`")
+ROUTE = re.compile(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^`]*)`")
 
 
 def named(row: Endpoint) -> str:

@@ -23,6 +23,7 @@ from modelport.cli.keys_store import DatabaseKeys
 from modelport.http.asgi import Message
 from modelport.identity.key_text import new_key
 from modelport.identity.principals import GRANTED, AccessScope
+from modelport.identity.roles import SCOPES, Role
 from modelport.problems import Problem
 from modelport.settings import Settings
 
@@ -33,7 +34,7 @@ SERVERS: dict[str, tuple[str, ...]] = {
 }
 FILLED = {
     "model": "echo", "job": "0" * 32, "uuid": "0" * 32, "run_id": "none", "version": "0", "alias": "other",
-    "param": "a", "name": "a", "predict_id": "a", "path": "swagger/page.js", "key": "none",
+    "param": "a", "name": "a", "predict_id": "a", "path": "swagger/page.js", "key": "none", "user": "none",
 }  # fmt: skip
 # Ways in that are no row of their own: paths of nothing, slashes, and methods that there are not.
 BESIDE = (
@@ -41,6 +42,7 @@ BESIDE = (
     ("GET", "/v2/models/none/"), ("HEAD", "/v2/models/"), ("OPTIONS", "/v2/jobs"), ("POST", "//v2/keys"),
     ("POST", "/v2/models/echo/versions/0/predict"), ("GET", "/v2/%6beys"), ("GET", "/v2/health/live/../keys"),
 )  # fmt: skip
+PASSWORD = "correct horse battery"
 CLOSED = [one for one in ENDPOINTS if one.scope is not AccessScope.OPEN]
 OF_A_MODEL = [one for one in CLOSED if not one.owned and (one in OF_ROOT or "{model}" in one.path)]
 
@@ -61,6 +63,7 @@ class Site:
             issuer.token(groups=["admin"])[:-2],
             "eyJhbGciOiJub25lIn0." + issuer.token(groups=["admin"]).split(".")[1] + ".",
         ]
+        self.base = str(server.client.base_url).rstrip("/")
         self.store = DatabaseKeys(Settings(data_dir=str(data)))
         self.expired = self.key("expired", AccessScope.ADMIN, expires="1s")
         end = time.time() + 1
@@ -71,6 +74,26 @@ class Site:
         self.store.revoke("revoked")
         wait_until(lambda: self.status(self.admin) == 200 and time.time() > end, lambda: server.log)
         wait_until(lambda: self.status(self.revoked) == 401, lambda: server.log)
+
+        self.users = {role: self.user(str(role), role) for role in Role}
+        self.other = self.user("other", Role.ADMIN, models=["other"])
+        self.gone = self.user("gone", Role.ADMIN)
+        self.ask("PATCH", "/v2/users/gone", self.admin, json={"disabled": True})
+
+    def user(self, name: str, role: Role, models: list[str] | None = None) -> tuple[str, str]:
+        """The token of a new user, and the cookie of their page."""
+        asked = {"name": name, "password": PASSWORD, "role": role, "models": models}
+        assert self.ask("POST", "/v2/users", self.admin, json=asked).status_code == 201
+        given = {"username": name, "password": PASSWORD}
+        token = self.ask("POST", "/v2/token", json={"grant_type": "password", **given}).json()
+        answer = httpx.post(f"{self.base}/v2/login", json=given)
+        return token["access_token"], answer.cookies["modelport_session"]
+
+    def by_page(self, method: str, path: str, cookie: str, **headers: str) -> int:
+        """What a page is answered that is logged in by this cookie."""
+        sent: dict[str, object] = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
+        headers["cookie"] = f"modelport_session={cookie}"
+        return self.server.client.request(method, path, headers=headers, **sent).status_code  # pyright: ignore
 
     def key(self, name: str, *scopes: str, models: str = "", expires: str = "") -> str:
         """A key that another process than the server makes, while that runs."""
@@ -87,7 +110,7 @@ class Site:
 
     def ask(self, method: str, path: str, key: str | None = None, **sent: object) -> httpx.Response:
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
-        if method in ("POST", "PUT") and not sent:
+        if method in ("POST", "PUT", "PATCH") and not sent:
             sent["json"] = {}
         return self.server.client.request(method, path, headers=headers, **sent)  # pyright: ignore
 
@@ -144,10 +167,34 @@ def test_each_endpoint_takes_those_alone_who_may(site: Site, endpoint: Endpoint)
 
 
 @pytest.mark.parametrize(
-    "endpoint",
-    [one for one in CLOSED if not one.owned and (one in OF_ROOT or "{model}" in one.path)],
-    ids=named,
-)
+    "endpoint", [one for one in ENDPOINTS if one.path != "/v2/logout"], ids=named
+)  # which ends what the others need; `test_users` has it
+def test_each_endpoint_takes_those_users_alone_who_may(site: Site, endpoint: Endpoint) -> None:
+    method, path = endpoint.method, path_of(endpoint)
+    is_reading = method in ("GET", "OPTIONS") and not endpoint.calls
+    own = {"sec-fetch-site": "same-origin"}
+    gone, gone_page = site.gone
+    if endpoint.scope is AccessScope.OPEN:
+        for token, cookie in (*site.users.values(), site.gone, ("a.b.c", "a.b.c")):
+            assert site.ask(method, path, token).status_code not in (401, 403)
+            assert site.by_page(method, path, cookie, **own) not in (401, 403)
+        return
+    for wrong in (gone, gone[:-4], gone_page, site.users[Role.ADMIN][1], "a.b.c"):
+        assert is_refused(site.ask(method, path, wrong), 401)
+    for wrong in (gone_page, gone_page[:-4], gone, site.users[Role.ADMIN][0], site.admin, "a.b.c", ""):
+        assert site.by_page(method, path, wrong, **own) == 401
+    for role, (token, cookie) in site.users.items():
+        may = endpoint.owned or bool(SCOPES[role] & {endpoint.scope, AccessScope.ADMIN})
+        for status in (site.ask(method, path, token).status_code, site.by_page(method, path, cookie, **own)):
+            assert status not in (401, 403) if may else status == 403, (role, status)
+        if not is_reading:
+            assert site.by_page(method, path, cookie) == 403  # whose page asks, nobody has said
+    if endpoint in OF_A_MODEL or endpoint.scope is AccessScope.ADMIN:
+        assert is_refused(site.ask(method, path, site.other[0]), 403)
+        assert site.by_page(method, path, site.other[1], **own) == 403
+
+
+@pytest.mark.parametrize("endpoint", OF_A_MODEL, ids=named)
 def test_a_key_of_other_models_is_of_no_use(site: Site, endpoint: Endpoint) -> None:
     for foreign in (site.foreign, site.foreign_token):
         assert is_refused(site.ask(endpoint.method, path_of(endpoint), foreign), 403)

@@ -319,7 +319,7 @@ def test_documents_are_open_where_that_is_set_and_a_server_without_a_key_says_so
         assert server.client.get("/v2/models/").status_code == 401
         schemes = server.client.get("/openapi.json").json()["components"]["securitySchemes"]
         assert set(schemes) == {"bearer", "key"}
-        wait_until(lambda: "there is no key that can be used" in server.log, lambda: server.log)
+        wait_until(lambda: "there is no user and no key that can be used" in server.log, lambda: server.log)
 
 
 def test_servers_that_share_a_database_share_keys_and_revocations(postgres: Postgres, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class Admission:
             if not runs_model:
                 return None
             if is_browser and not (origins or sites):
-                origins = [_page(referer) for referer in referers] or [NO_PAGE]
+                origins = [page_of(referer) for referer in referers] or [NO_PAGE]
         if self._may_call(origins, sites, hosts):
             return None
         return Problem(403, OTHER_ORIGIN)
@@ -155,12 +155,12 @@ class Admission:
             return True
         if len(origins) > 1 or len(sites) > 1:
             return False
-        origin = _normal(origins[0]) if origins else None
+        origin = origin_of(origins[0]) if origins else None
         if origin in self.origins:
             return True
         if sites and sites[0].decode("latin-1").strip().lower() not in OWN_PAGES:
             return False
-        return not origins or (origin is not None and _is_same(origin, hosts))
+        return not origins or (origin is not None and is_same(origin, hosts))
 
 
 def _own_names(host: str) -> frozenset[str]:
@@ -180,7 +180,7 @@ def _is_loopback(server: Address) -> bool:
     return server is not None and is_own_machine(str(server[0]))
 
 
-def _normal(origin: bytes) -> str | None:
+def origin_of(origin: bytes) -> str | None:
     """An Origin header as an origin; `None` for `null` and everything else that names no page."""
     try:
         return normal_origin(origin.decode("ascii").strip(" \t"))
@@ -188,12 +188,12 @@ def _normal(origin: bytes) -> str | None:
         return None
 
 
-def _page(referer: bytes) -> bytes:
+def page_of(referer: bytes) -> bytes:
     """The origin in a Referer header."""
     return b"/".join(referer.strip().split(b"/")[:3])
 
 
-def _is_same(origin: str, hosts: list[bytes]) -> bool:
+def is_same(origin: str, hosts: list[bytes]) -> bool:
     """Whether the page came from where the request goes, by http or https: a proxy may speak TLS for us."""
     scheme, _, authority = origin.partition("://")
     usual = DEFAULT_PORTS.get(scheme, "")

@@ -40,7 +40,9 @@ from modelport.api.routing import EndpointRoute, gets_that_run, open_rows, paths
 from modelport.api.runs.predictions import RunPredictions
 from modelport.api.runs.run_routes import RunRoutes, problem_of
 from modelport.api.runs.version_routes import VersionRoutes
+from modelport.api.session_routes import SessionRoutes
 from modelport.api.taken import Taken
+from modelport.api.user_routes import UserRoutes
 from modelport.engine.ports import Engine
 from modelport.http.asgi import Receive, Scope, Send, header, send_problem
 from modelport.identity.principals import AccessScope
@@ -91,7 +93,9 @@ class Application:
         self._identity = identity
         self.credentials = Credentials(identity)
         self._runs_by_get = paths_of(gets_that_run(ENDPOINTS), self.base_path)
-        self._open = paths_of(open_rows(ENDPOINTS, settings), self.base_path)
+        self._open = {
+            method: paths_of(rows, self.base_path) for method, rows in open_rows(ENDPOINTS, settings).items()
+        }
         self._listings = Listings()
         self._job_routes = JobRoutes(jobs, self._listings, self.base_path)
         self._submission = JobSubmission(engine, jobs, settings, self._calls.memory)
@@ -170,7 +174,9 @@ class Application:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         runs_model = scope["method"] == "GET" and self._runs_by_get.fullmatch(scope["path"]) is not None
-        refused = self.admission.refusal(scope, runs_model=runs_model) or await self._unidentified(scope)
+        refused = self.admission.refusal(scope, runs_model=runs_model)
+        if refused is None:
+            refused = await self._unidentified(scope, runs_model=runs_model)
         if refused is None:
             await self._admitted(scope, receive, send)
         elif (taken := self._taken(_without_slashes(scope["path"]), scope["method"])) is not None:
@@ -178,10 +184,10 @@ class Application:
         else:
             await send_problem(send, refused, self._request_id())
 
-    async def _unidentified(self, scope: Scope) -> Problem | None:
+    async def _unidentified(self, scope: Scope, *, runs_model: bool) -> Problem | None:
         """Note who asks; why they may not come in, if nobody knows them and this is not open to all."""
         try:
-            scope[PRINCIPAL] = await self.credentials.identify(scope)
+            scope[PRINCIPAL] = await self.credentials.identify(scope, runs_model=runs_model)
         except Problem as problem:
             if not self._is_open(scope):
                 return problem
@@ -193,7 +199,8 @@ class Application:
         """Whether anybody may ask: for what says so in the table, and what browsers ask before they ask."""
         if scope["method"] == "OPTIONS" and self.settings.allow_origins:
             return bool(header(scope, b"access-control-request-method"))
-        return scope["method"] in SAFE_METHODS and self._open.fullmatch(scope["path"]) is not None
+        method = "GET" if scope["method"] in SAFE_METHODS else scope["method"]
+        return method in self._open and self._open[method].fullmatch(scope["path"]) is not None
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = _without_slashes(scope["path"])
@@ -247,6 +254,8 @@ class Application:
             batches=BatchRoutes(self.engine, self._job_answers, self.settings),
             documents=DocumentRoutes(self.engine, self.settings, self.base_path),
             identity=IdentityRoutes(self._identity, self.base_path),
+            users=UserRoutes(self._identity.accounts),
+            sessions=SessionRoutes(self._identity.accounts, self.base_path),
             root=self._root,
             dialects=self._dialects,
         )

@@ -1,4 +1,4 @@
-"""Who sends a request, by the key or token that it carries, and what they may do.
+"""Who sends a request, by the key, the token or the cookie that it carries, and what they may do.
 
 `Authorization: Bearer mpk_…`, or `X-API-Key: mpk_…`; what is no key and comes as `Bearer` is a token, for the
 verifiers of the identity, where there are any. Without either the certificate counts by which the client has
@@ -12,6 +12,8 @@ from __future__ import annotations
 from time import time
 from typing import cast
 
+from modelport.api.admission import SAFE_METHODS
+from modelport.api.cookies import NOT_OF_A_PAGE, is_of_own_page, session_in
 from modelport.http.asgi import Scope
 from modelport.http.client_certificate import ClientCertificate
 from modelport.identity.key_text import MARK
@@ -35,6 +37,7 @@ NO_HOLDER = (
     "the certificate of this connection has expired, or tls_clients of the server names nobody who holds it; "
     "send a key as Authorization: Bearer mpk_…, or as X-API-Key"
 )
+LOGGED_OUT = "you are not logged in any more: log in again"
 SEVERAL = "the request carries several keys; send one, as Authorization or as X-API-Key"
 
 
@@ -78,18 +81,24 @@ class Credentials:
         self._keys = identity.known
         self._tokens = identity.tokens
         self._holders = identity.holders
+        self._pages = identity.pages
 
     def known(self, sent: bytes) -> Principal | None:
         """Who sends this credential, if that was found before and holds: the look-up of the hot path."""
         return self._keys.remembered.get(sent) or self._tokens.known(sent)
 
-    async def identify(self, scope: Scope) -> Principal:
-        """Who sends a request. Raises `Problem` 401 for nobody that is known, 503 if that cannot be told."""
+    async def identify(self, scope: Scope, *, runs_model: bool = False) -> Principal:
+        """Who sends a request. Raises `Problem` 401 for nobody that is known, 503 if that cannot be told.
+
+        Without a key or a token it is who is logged in by the cookie of a page, where that counts (else 403).
+        What `runs_model` is no mere reading, whatever its method is.
+        """
         if not self.is_asked:
             return ANYBODY
         found = [(name, value) for name, value in scope["headers"] if name in CREDENTIALS]
         if not found:
-            return self._of_connection(scope)
+            is_reading = scope["method"] in SAFE_METHODS and not runs_model
+            return await self._of_page(scope, is_reading=is_reading)
         if len(found) > 1:
             raise unknown(SEVERAL, "invalid_request")
         name, value = found[0]
@@ -117,6 +126,19 @@ class Credentials:
         if principal is None:
             raise unknown(NO_HOLDER)
         return principal
+
+    async def _of_page(self, scope: Scope, *, is_reading: bool) -> Principal:
+        cookie = session_in(scope)
+        if cookie is None:
+            return self._of_connection(scope)
+        if not is_reading and not is_of_own_page(scope):
+            raise Problem(403, NOT_OF_A_PAGE)
+        try:
+            return self._pages.known(cookie) or await self._pages.find(cookie.decode("latin-1"), cookie)
+        except InvalidToken:
+            raise unknown(LOGGED_OUT) from None
+        except StoreError as error:
+            raise Problem(503, str(error), [("Retry-After", "1")]) from error
 
     async def _find(self, name: bytes, text: str, sent: bytes) -> Principal:
         is_token = name == AUTHORIZATION and self._tokens.verifiers and not text.startswith(MARK)

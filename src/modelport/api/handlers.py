@@ -15,6 +15,8 @@ from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
 from modelport.api.runs.run_routes import RunRoutes
 from modelport.api.runs.version_routes import VersionRoutes
+from modelport.api.session_routes import SessionRoutes
+from modelport.api.user_routes import UserRoutes
 
 Dialect = TypeVar("Dialect", bound=DialectServer)
 
@@ -30,6 +32,8 @@ class Handlers(NamedTuple):
     batches: BatchRoutes
     documents: DocumentRoutes
     identity: IdentityRoutes
+    users: UserRoutes
+    sessions: SessionRoutes
     root: Root
     dialects: Mapping[type[DialectServer], DialectServer]
 

@@ -46,9 +46,13 @@ def scope_of(row: Endpoint, settings: Settings) -> AccessScope:
     return AccessScope.OPEN if settings.open_documents and row in PAGES else row.scope
 
 
-def open_rows(table: Iterable[Endpoint], settings: Settings) -> list[Endpoint]:
-    """What anybody may ask."""
-    return [row for row in table if scope_of(row, settings) is AccessScope.OPEN]
+def open_rows(table: Iterable[Endpoint], settings: Settings) -> dict[str, list[Endpoint]]:
+    """What anybody may ask, by its method."""
+    found: dict[str, list[Endpoint]] = {}
+    for row in table:
+        if scope_of(row, settings) is AccessScope.OPEN:
+            found.setdefault(row.method, []).append(row)
+    return found
 
 
 def gets_that_run(table: Iterable[Endpoint]) -> list[Endpoint]:

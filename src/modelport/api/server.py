@@ -32,6 +32,7 @@ class Served(Protocol):
 
     settings: Settings
     engine: Engine
+    url: str
 
     def application(self) -> Application:
         """What answers requests."""
@@ -72,6 +73,7 @@ async def serve(
     server = HttpServer(app, _limits(settings), app.direct.take, normal_base_path(settings.root_path))
     stopping = _Stopping(server, life)
     watching: list[asyncio.Task[None]] = []
+    life.url = listener.url
     try:
         await life.start()
         stopping.listen(stop)

@@ -1,9 +1,10 @@
-"""Small JSON bodies of the server's own resources, read strictly and checked against a type."""
+"""Small bodies of the server's own resources, JSON and forms, read strictly and checked against a type."""
 
 from __future__ import annotations
 
 import json
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -13,15 +14,24 @@ from modelport.problems import Problem
 T = TypeVar("T", bound=msgspec.Struct)
 MAX_BYTES = 64 * 1024
 MAX_BRACKETS = 1000
+MAX_FIELDS = 100
+FORM = "application/x-www-form-urlencoded"
 
 
-async def json_body(request: Request, type: type[T], *, optional: bool = False) -> T:
+def media_type_of(request: Request) -> str:
+    """The media type of a request's body; JSON if it says none."""
+    return request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+
+
+async def json_body(request: Request, type: type[T], *, optional: bool = False, form: bool = False) -> T:
     """The JSON object of a request as a `type`, an empty one of a request without a body if it is `optional`.
 
+    With `form`, it may be an urlencoded form whose fields are texts.
     Raises `Problem`: 400, 413, 415, or 422 naming the field.
     """
-    media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if media != "application/json" and not media.endswith("+json"):
+    media = media_type_of(request)
+    is_form = form and media == FORM
+    if not is_form and media != "application/json" and not media.endswith("+json"):
         raise Problem(415, f"this resource takes application/json, not {media[:100]!r}")
     raw = bytearray()
     try:
@@ -33,6 +43,8 @@ async def json_body(request: Request, type: type[T], *, optional: bool = False) 
         raise Problem(400, "the request's body did not arrive whole") from None
     if optional and not raw:
         return type()
+    if is_form:
+        return _form(bytes(raw), type)
     _refuse_ambiguous(bytes(raw))
     try:
         return msgspec.json.decode(bytes(raw), type=type, strict=True)
@@ -40,6 +52,24 @@ async def json_body(request: Request, type: type[T], *, optional: bool = False) 
         raise Problem(422, f"the body does not fit: {error}") from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Problem(400, f"the body is not valid JSON: {error}") from None
+
+
+def _form(raw: bytes, type: type[T]) -> T:
+    """The fields of a form as a `type`. Raises `Problem` 400 or 422."""
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), errors="strict",
+            max_num_fields=MAX_FIELDS,
+        )  # fmt: skip
+    except ValueError:
+        raise Problem(400, f"the body is no urlencoded form of at most {MAX_FIELDS} fields") from None
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise Problem(400, "the form has a field twice")
+    try:
+        return msgspec.convert(fields, type)
+    except msgspec.ValidationError as error:
+        raise Problem(422, f"the body does not fit: {error}") from None
 
 
 def _refuse_ambiguous(raw: bytes) -> None:

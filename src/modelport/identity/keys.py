@@ -58,7 +58,7 @@ class Key(msgspec.Struct, kw_only=True, frozen=True):
     def principal(self) -> Principal:
         """Who asks with it."""
         models = None if self.models is None else frozenset(self.models)
-        return Principal(self.subject, self.name, frozenset(self.scopes), models)
+        return Principal(self.subject, self.name, frozenset(self.scopes), models, expires_at=self.expires_at)
 
 
 class KeyStore:

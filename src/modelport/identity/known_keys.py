@@ -37,10 +37,6 @@ MAX_AGE_SECONDS = 300.0
 USED_SECONDS = 60.0  # how often it is noted which keys were used
 MOST_REMEMBERED = 10_000
 MOST_BYTES = 256  # of a credential that is remembered: one key may be sent with any number of spaces
-NO_KEYS = (
-    "there is no key that can be used, so nobody is let in: `modelport keys create` makes one, with the "
-    "--data-dir or --database-url of this server"
-)
 
 
 class KnownKeys:
@@ -99,8 +95,6 @@ class KnownKeys:
             stamp = await store.stamp()
             if stamp != self._stamp:
                 self._keys = dict(await store.usable())
-                if not self._keys:
-                    log.warning(NO_KEYS)
                 self._stamp = stamp
                 self._forget()
             self._read_at = monotonic()

@@ -49,6 +49,8 @@ class Principal:
 
     They may do what `scopes` say with `models`, which are all models if that is `None`, and what `others`
     say, each for itself.
+    What they have shown holds until `expires_at` (seconds of the epoch), and `session` is where they are
+    logged in.
     """
 
     id: str
@@ -56,6 +58,8 @@ class Principal:
     scopes: frozenset[AccessScope]
     models: frozenset[str] | None = None
     others: tuple[Grant, ...] = ()
+    expires_at: float | None = None
+    session: str = ""
 
     @property
     def in_words(self) -> str:

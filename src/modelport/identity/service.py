@@ -1,23 +1,36 @@
-"""Who may come in, at one server: its keys, and tokens that its verifiers know, while `auth` is on."""
+"""Who may come in, at one server, while `auth` is on: its keys, its users, tokens that its verifiers know."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING
 
+from modelport.identity import first_link
+from modelport.identity.accounts import Accounts
 from modelport.identity.certificate_holders import CertificateHolders
 from modelport.identity.keys import KeyStore
 from modelport.identity.known_keys import KnownKeys
+from modelport.identity.signing_keys import VerifyingKeys
 from modelport.identity.tokens import Tokens, Verifier
+from modelport.identity.user_tokens import ACCESS, PAGE, UserTokens, Watch
 from modelport.settings import Settings
 from modelport.settings.groups.access import Auth
 from modelport.storage.database import Database
-from modelport.storage.errors import StoreUnavailable
+from modelport.storage.errors import StoreError, StoreUnavailable
 from modelport.storage.service import Storage
 
 if TYPE_CHECKING:
     from modelport.identity.oidc.service import Oidc
+
+log = logging.getLogger("modelport.identity")
+
+NOBODY = (
+    "there is no user and no key that can be used, so nobody is let in: within an hour, %s makes the first "
+    "administrator, once; or `modelport keys create` makes a key, with the --data-dir or --database-url of "
+    "this server"
+)
 
 
 class Identity:
@@ -28,8 +41,13 @@ class Identity:
         self.known = KnownKeys()
         self.tokens = Tokens()
         self.holders = CertificateHolders(settings.tls_clients)
+        self.pages = Tokens()  # those in the cookies of pages
+        self.accounts = Accounts(storage)
+        verifying = VerifyingKeys()
+        self.tokens.verifiers.append(UserTokens(ACCESS, storage, verifying))
+        self.pages.verifiers.append(UserTokens(PAGE, storage, verifying))
         self._storage = storage
-        self._running: asyncio.Task[None] | None = None
+        self._running: list[asyncio.Task[None]] = []
         self.oidc: Oidc | None = None
         if self.is_on and settings.oidc_issuer:
             from modelport.identity.oidc.service import Oidc  # and with it PyJWT and httpx
@@ -52,19 +70,38 @@ class Identity:
         return KeyStore(self.database)
 
     def begin(self) -> None:
-        """Know the keys that there are, if there is a database, and those of the issuer of tokens."""
+        """Know who may come in, if there is a database, and the keys of the issuer of tokens."""
         if not self.is_on:
             return
         if self.oidc is not None:
             self.oidc.issuer.begin()
         with contextlib.suppress(StoreUnavailable):  # nobody is let in, as whoever asks is told
-            self._running = asyncio.create_task(self.known.run(self.database))
+            database = self.database
+            watch = Watch((self.tokens, self.pages), self.accounts.tell_slowed)
+            self._running = [
+                asyncio.create_task(self.known.run(database)),
+                asyncio.create_task(watch.run(database)),
+            ]
+
+    async def invite(self, url: str) -> None:
+        """Tell in the log by which link the first administrator is made, if nobody can come in yet.
+
+        Where tokens of an issuer are taken, somebody can. `url` is where this server answers, with its base
+        path; empty if that is not known.
+        """
+        try:
+            token = await first_link.new_link(self.database) if self.is_on and self.oidc is None else None
+        except StoreError as error:
+            log.warning("it is not known now whether anybody can come in: %s", error)
+            return
+        if token is not None:
+            log.warning(NOBODY, f"{url}/v2/setup#{token}")
 
     async def stop(self) -> None:
         """Look for changes no longer."""
-        running, self._running = self._running, None
-        if running is not None:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+        running, self._running = self._running, []
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         if self.oidc is not None:
             await self.oidc.issuer.stop()

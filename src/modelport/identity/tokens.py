@@ -21,6 +21,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from time import time
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -89,7 +90,8 @@ class Tokens:
         if verifier is None:
             raise InvalidToken("its issuer is none that this server knows")
         forgotten = self._forgotten
-        verified = await verifier.verify(token)
+        principal, expires_at = await verifier.verify(token)
+        verified = Verified(replace(principal, expires_at=expires_at), expires_at)
         if verified.expires_at <= self._clock():
             raise InvalidToken("it has expired")
         if len(sent) <= MOST_BYTES and forgotten == self._forgotten:

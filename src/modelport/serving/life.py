@@ -52,6 +52,7 @@ class Life:
         self.runs = RunService(self.engine, self.storage, self.jobs.folders, settings)
         self.identity = Identity(self.storage, settings)
         self.exchanges = Exchanges()
+        self.url = ""  # where it answers, once that is known
         self._configurations = configurations
         self._calls_end: asyncio.Task[None] | None = None
         self._jobs_end: asyncio.Task[None] | None = None
@@ -78,6 +79,7 @@ class Life:
             self.engine.begin()  # which need not wait for the store
         await self._open_storage()
         self.identity.begin()
+        await self.identity.invite(self.url)
         await self.runs.own_names()
         self.jobs.begin()
         self.runs.start()

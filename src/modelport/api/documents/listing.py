@@ -190,6 +190,7 @@ def _resource(row: Endpoint, served: Served) -> Resource:
         plain=row.parameters,
         body=name_of(row.body) if row.body else None,
         needs_body=row.needs_body,
+        takes_form=row.takes_form,
         texts=row.answers[200].others if 200 in row.answers else (),
         needs_key=served.asks_who and row.scope is not AccessScope.OPEN,
     )

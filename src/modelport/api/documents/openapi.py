@@ -96,7 +96,8 @@ def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
     result["parameters"] = [_plain_parameter(plain) for plain in own]
     if resource.body is not None:
         schema = {"$ref": PREFIX + resource.body}
-        content = {JSON: {"schema": schema}}
+        kinds = (JSON, wire.URLENCODED) if resource.takes_form else (JSON,)
+        content = {kind: {"schema": schema} for kind in kinds}
         result["requestBody"] = {"required": resource.needs_body, "content": content}
     if resource.file_types:
         content = {kind: _bytes_of(kind) for kind in resource.file_types}

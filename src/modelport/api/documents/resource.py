@@ -26,7 +26,7 @@ class Resource(NamedTuple):
     `body` the name of the schema of a JSON body that is no model's. `may_be_job` is set where a header of
     the request turns the call into a job. `texts` are the media types of other forms
     of its 200. The body is a file of the media types `file_types`, if there are any. With `needs_key` it
-    answers who has a key.
+    answers who has a key; a form may come in the place of the JSON body if it `takes_form`.
     """
 
     path: str
@@ -47,3 +47,4 @@ class Resource(NamedTuple):
     texts: Sequence[str] = ()
     file_types: Sequence[str] = ()
     needs_key: bool = False
+    takes_form: bool = False

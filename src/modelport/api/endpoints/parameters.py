@@ -29,6 +29,7 @@ PARAM = Parameter("param", "path", "The parameter's name", TEXT)
 VERSION = Parameter("version", "path", "Its number, or an alias", TEXT)
 ALIAS = Parameter("alias", "path", "The alias; live is the version that answers", TEXT)
 KEY = Parameter("key", "path", "Its id, the begin of the key, or its name", TEXT)
+USER = Parameter("user", "path", "The name of a user, or the id", TEXT)
 PREDICTION = Parameter("predict_id", "path", "What /predict answered", TEXT)
 NEW_ALIAS = ALIAS._replace(schema={**TEXT, "pattern": "^(?!best$)[A-Za-z][A-Za-z0-9_-]{0,63}$"})
 

@@ -54,6 +54,7 @@ class BodyHandler(NamedTuple):
     body: type[msgspec.Struct]
     of: Callable[[Handlers], Handler]
     is_optional: bool = False
+    takes_form: bool = False
 
     def __call__(self, on: Handlers) -> Handler:
         return self.of(on)
@@ -64,17 +65,21 @@ def with_body(
     handler: Callable[[Handlers], Callable[[Request, ReadBody[T]], Awaitable[Response]]],
     *,
     optional: bool = False,
+    form: bool = False,
 ) -> BodyHandler:
     """A handler that takes a JSON body of this type, and reads it when it has looked at the path.
 
-    Reading raises `Problem` for what is no such body. Where it is `optional`, none is an empty one.
+    Reading raises `Problem` for what is no such body. Where it is `optional`, none is an empty one;
+    a `form` of texts may come in its place.
     """
 
     def of(on: Handlers) -> Handler:
         answer = handler(on)
-        return lambda request: answer(request, partial(json_body, request, body, optional=optional))
+        return lambda request: answer(
+            request, partial(json_body, request, body, optional=optional, form=form)
+        )
 
-    return BodyHandler(body, of, optional)
+    return BodyHandler(body, of, optional, form)
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -123,6 +128,11 @@ class Endpoint(msgspec.Struct, frozen=True):
     def needs_body(self) -> bool:
         """Whether a request without its JSON body is refused."""
         return isinstance(self.handler, BodyHandler) and not self.handler.is_optional
+
+    @property
+    def takes_form(self) -> bool:
+        """Whether an urlencoded form may come in the place of its JSON."""
+        return isinstance(self.handler, BodyHandler) and self.handler.takes_form
 
     @property
     def takes_body(self) -> bool:

@@ -17,6 +17,7 @@ from modelport.api.endpoints.repository import REPOSITORY
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.runs import RUNS
 from modelport.api.endpoints.server import SERVER
+from modelport.api.endpoints.users import USERS
 from modelport.api.endpoints.versions import VERSIONS
 
 OF_ROOT = tuple(chain.from_iterable(server.rows_of_root for server in servers()))
@@ -31,5 +32,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *VERSIONS,
     *JOBS,
     *IDENTITY,
+    *USERS,
     *PAGES,
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Integer, MetaData
 
-HEAD = "0007"
+HEAD = "0008"
 WHERE = "where"
 
 metadata = MetaData()

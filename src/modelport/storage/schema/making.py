@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, text
 
-from modelport.storage.schema import identity, jobs, runs
+from modelport.storage.schema import identity, jobs, runs, users
 from modelport.storage.schema.base import HEAD, WHERE, metadata
 
-__all__ = ["identity", "make_tables", "metadata", "runs"]  # `metadata` has the tables of what is imported
+__all__ = [
+    "identity",
+    "make_tables",
+    "metadata",
+    "runs",
+    "users",
+]  # `metadata` has the tables of what is imported
 
 # Alembic's table, as Alembic makes it: it says which migrations a database needs no more.
 versions = Table(
@@ -31,4 +37,5 @@ def make_tables(connection: Connection) -> None:
     metadata.create_all(connection, checkfirst=False)
     versions.create(connection, checkfirst=False)
     connection.execute(insert(jobs.tokens), {"last": 0})
+    connection.execute(insert(users.user_changes), {"id": 1, "number": 0})
     connection.execute(insert(versions), {"version_num": HEAD})

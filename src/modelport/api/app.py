@@ -32,6 +32,7 @@ from modelport.api.identity_routes import IdentityRoutes
 from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
+from modelport.api.metrics.routes import MetricsRoutes
 from modelport.api.named_models import find_pool
 from modelport.api.near_paths import near_path
 from modelport.api.repository_routes import RepositoryRoutes
@@ -54,6 +55,7 @@ from modelport.runs.service import RunService
 from modelport.settings import Settings, outer_path
 from modelport.storage.errors import StoreError
 from modelport.telemetry.exchanges import Exchanges
+from modelport.telemetry.metrics.scrapes import Metrics
 
 log = logging.getLogger("modelport.api")
 
@@ -66,6 +68,7 @@ class Services(NamedTuple):
     runs: RunService
     identity: Identity
     exchanges: Exchanges
+    metrics: Metrics
 
 
 class Application:
@@ -82,13 +85,14 @@ class Application:
         routes: Sequence[BaseRoute] = (),
         configurations: Mapping[str, Any] | None = None,
     ):
-        self.engine, self.jobs, self.runs, identity, self._exchanges = services
+        self.engine, self.jobs, self.runs, identity, self._exchanges, self._metrics = services
         engine, jobs, runs = self.engine, self.jobs, self.runs
         self.settings = settings
         self.base_path = outer_path(settings.root_path, settings.base_path)
         self.health = Health(engine)
         self._own_routes = list(routes)
         self._calls = CallHandler(engine, settings)
+        self._metrics.bodies.add(self._calls.memory)
         self.admission = Admission(settings)
         self._identity = identity
         self.credentials = Credentials(identity)
@@ -256,6 +260,7 @@ class Application:
             identity=IdentityRoutes(self._identity, self.base_path),
             users=UserRoutes(self._identity.accounts),
             sessions=SessionRoutes(self._identity.accounts, self.base_path),
+            metrics=MetricsRoutes(self._metrics, is_open=self.settings.open_metrics),
             root=self._root,
             dialects=self._dialects,
         )

@@ -99,7 +99,7 @@ class CallHandler:
             pending, answer = await _ask(pool, call, client, seconds)
             hold.change(0)
             if noted is not None:
-                noted.model_seconds = answer.micros / 1e6
+                noted.model_seconds, noted.streamed = answer.micros / 1e6, answer.stream
             await ends.respond(pending, answer)
         except Problem as problem:
             if has_files:  # before the answer: who hears of a full disk may try again at once

@@ -46,12 +46,14 @@ def principal_of(scope: Scope) -> Principal:
     return cast("Principal", scope[PRINCIPAL])
 
 
-def check(principal: Principal, needed: AccessScope, model: str | None = None) -> None:
+def check(
+    principal: Principal, needed: AccessScope, model: str | None = None, *, everywhere: bool = False
+) -> None:
     """Raise `Problem` 403, which names what is missing, or 401 for somebody unknown, unless they may do this.
 
-    What is for administrators, and of no model, is for those of all of them.
+    What is for administrators, and of no model, is for those of all of them, as is what is `everywhere`.
     """
-    is_all = model is None and needed is AccessScope.ADMIN
+    is_all = everywhere or (model is None and needed is AccessScope.ADMIN)
     if principal.may_everywhere(needed) if is_all else principal.may(needed, model):
         return
     if principal is NOBODY:

@@ -302,7 +302,7 @@ class _Exchange:
         noted = self._noted
         if noted is not None:
             noted.request_id = self._way.direct.request_id(answer.id)
-            noted.model_seconds = answer.micros / 1e6
+            noted.model_seconds, noted.streamed = answer.micros / 1e6, answer.stream
         if answer.is_plain and not cycle.flow.write_paused:
             way, direct = self._way, self._way.direct
             fields = f"x-request-id: {direct.request_id(answer.id)}\r\n"

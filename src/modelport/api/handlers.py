@@ -11,6 +11,7 @@ from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.health import Health
 from modelport.api.identity_routes import IdentityRoutes
 from modelport.api.job_routes import JobRoutes
+from modelport.api.metrics.routes import MetricsRoutes
 from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
 from modelport.api.runs.run_routes import RunRoutes
@@ -34,6 +35,7 @@ class Handlers(NamedTuple):
     identity: IdentityRoutes
     users: UserRoutes
     sessions: SessionRoutes
+    metrics: MetricsRoutes
     root: Root
     dialects: Mapping[type[DialectServer], DialectServer]
 

@@ -64,6 +64,7 @@ def bind(settings: Settings) -> Listener:
     cannot be used.
     """
     check_together(settings)
+    _check_metrics(settings)
     if settings.uds is not None:
         if settings.tls_cert is not None:
             raise SettingsError("uds: a Unix socket has no TLS, which is for the network; leave tls_cert out")
@@ -75,18 +76,34 @@ def bind(settings: Settings) -> Listener:
             "reaches the server may predict, train, cancel and promote"
         )
     certificates = _certificates(settings)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = bound(settings.host, settings.port)
+    host, port = sock.getsockname()[:2]
+    url = http_url(host, port, "http" if certificates is None else "https")
+    return Listener(sock, url + normal_base_path(settings.base_path), certificates, None)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that listens at an address. Raises `OSError` if that cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((settings.host, settings.port))
+        sock.bind((host, port))
         sock.listen(BACKLOG)
     except BaseException:
         sock.close()
         raise
-    host, port = sock.getsockname()[:2]
-    url = http_url(host, port, "http" if certificates is None else "https")
-    return Listener(sock, url + normal_base_path(settings.base_path), certificates, None)
+    return sock
+
+
+def _check_metrics(settings: Settings) -> None:
+    """Raise `SettingsError` if others could read the metrics and nobody has said that they may."""
+    host, is_said = settings.metrics_host, settings.auth is not None or settings.open_metrics
+    if settings.metrics_port is not None and not (is_said or is_own_machine(host)):
+        raise SettingsError(
+            f"listening on {host} lets others read the metrics: say open_metrics (--open-metrics) if anybody "
+            "may; or auth on (--auth on), and who reads them needs a key for it"
+        )
 
 
 def address_of(settings: Settings) -> str:

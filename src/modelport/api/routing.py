@@ -10,6 +10,7 @@ from starlette.routing import Route, compile_path
 
 from modelport.api.endpoints.pages import PAGES
 from modelport.api.endpoints.row import Endpoint
+from modelport.api.endpoints.server import METRICS
 from modelport.api.endpoints.table import OF_ROOT
 from modelport.api.handlers import Handlers
 from modelport.api.request_checks import CheckedEndpoint, Entry
@@ -43,7 +44,8 @@ def routes_of(table: Iterable[Endpoint], handlers: Handlers, settings: Settings)
 
 def scope_of(row: Endpoint, settings: Settings) -> AccessScope:
     """What who asks for this must be allowed to do on this server."""
-    return AccessScope.OPEN if settings.open_documents and row in PAGES else row.scope
+    is_open = (settings.open_documents and row in PAGES) or (settings.open_metrics and row is METRICS)
+    return AccessScope.OPEN if is_open else row.scope
 
 
 def open_rows(table: Iterable[Endpoint], settings: Settings) -> dict[str, list[Endpoint]]:

@@ -13,10 +13,13 @@ from typing import Protocol
 
 from modelport.api.app import Application
 from modelport.api.listening import Listener
+from modelport.api.metrics.port import metrics_port_of
+from modelport.api.metrics.server import watch_http
 from modelport.engine.ports import Engine
 from modelport.http.limits import HttpLimits
 from modelport.http.server import HttpServer
 from modelport.settings import Settings, normal_base_path
+from modelport.telemetry.metrics.scrapes import Metrics
 
 log = logging.getLogger("modelport.server")
 
@@ -33,6 +36,7 @@ class Served(Protocol):
     settings: Settings
     engine: Engine
     url: str
+    metrics: Metrics
 
     def application(self) -> Application:
         """What answers requests."""
@@ -67,10 +71,13 @@ async def serve(
     `on_start` is called once the engine has begun to load. Unless it is to `keep_going`, the server ends when
     no model could be loaded, too, which `nothing_served` tells. With `stop` it is that event, and not a
     signal, that ends the server, and nothing of the process is changed. Raises `OSError` if the spool folder
-    cannot be made, and `ModelLoadError` if runs and jobs that are kept are another model's.
+    cannot be made, `CannotListen` (one, too) if the metrics port cannot be had, and `ModelLoadError` if runs
+    and jobs that are kept are another model's.
     """
     app, settings = life.application(), life.settings
     server = HttpServer(app, _limits(settings), app.direct.take, normal_base_path(settings.root_path))
+    watch_http(life.metrics, server)
+    metrics_port = metrics_port_of(app, settings, _limits(settings))
     stopping = _Stopping(server, life)
     watching: list[asyncio.Task[None]] = []
     life.url = listener.url
@@ -84,6 +91,8 @@ async def serve(
         if listener.certificates is not None:
             watching.append(asyncio.create_task(listener.certificates.run()))
         await server.listen(listener.socket, listener.certificates)
+        if metrics_port is not None:
+            await metrics_port.open(listener.certificates)
         await stopping.asked.wait()
         await server.stop_listening()
         listener.close()
@@ -96,6 +105,8 @@ async def serve(
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
+        if metrics_port is not None:
+            await metrics_port.close()
         await life.end(at_once=stopping.at_once)
         stopping.listen_no_more()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelport.api.listening import OPEN_ADDRESSES, address_of, bind
+from modelport.api.metrics.port import CannotListen
 from modelport.api.server import nothing_served, serve
 from modelport.cli.loading import SourceError
 from modelport.cli.to_serve import sources_to_serve
@@ -90,7 +91,7 @@ def _serve(sources: list[Source], settings: Settings, mlup: MlupFile | None, log
         raise SourceError(str(error)) from None
     except OSError as error:
         click.echo(f"modelport: {error}", err=True)
-        return CANNOT_WRITE
+        return CANNOT_LISTEN if isinstance(error, CannotListen) else CANNOT_WRITE
     finally:
         listener.close()
     stays_up = settings.keep_going or settings.reload

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from modelport.contract.signature import Signature, VerbName
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
 from modelport.engine.spool import Spool
+from modelport.engine.tally import Tally
 from modelport.problems import Problem
 from modelport.settings import Settings
 from modelport.sources.source import Source
@@ -56,6 +57,9 @@ class PoolState(enum.StrEnum):
         return self not in gone
 
 
+ON_THE_WAY = (PoolState.LOADING, PoolState.WARMING, PoolState.WAKING)
+
+
 class Refused(Problem):
     """A call that is not taken: why, and the seconds after which to try again."""
 
@@ -70,6 +74,38 @@ class Observer(Protocol):
 
     def on_call(self, call: Call, deliver: Deliver) -> Deliver:
         """A call has been taken; returns who is to get its answer, `deliver` if that is all the same."""
+        ...
+
+
+class SeenWorker(Protocol):
+    """What may be seen of a worker. `pid` is 0 until it was started, and if it is no process of its own."""
+
+    pid: int
+    ready: bool
+    retiring: bool  # it gets no more calls, and its successor has been started
+
+    @property
+    def number(self) -> int:
+        """Its place among those of its pool, from 0: the successor of one that has ended gets the same."""
+        ...
+
+    @property
+    def in_flight(self) -> Sized:
+        """The calls that it has."""
+        ...
+
+
+class CallQueue(Protocol):
+    """The calls of a pool that are not answered yet."""
+
+    @property
+    def waiting(self) -> int:
+        """How many no worker has yet."""
+        ...
+
+    @property
+    def pending(self) -> Sized:
+        """All of them."""
         ...
 
 
@@ -93,6 +129,17 @@ class Pool(Protocol):
     output: Output
     settled: asyncio.Event  # set once the model is ready or has failed
     observers: tuple[Observer, ...]
+    tally: Tally  # of its model, which the pools of all versions share
+
+    @property
+    def workers(self) -> Sequence[SeenWorker]:
+        """The workers that there are now."""
+        ...
+
+    @property
+    def queue(self) -> CallQueue:
+        """Its calls."""
+        ...
 
     @property
     def workers_ready(self) -> int:
@@ -172,6 +219,10 @@ class Router(Protocol):
 
     def choose(self, live: Pool) -> Pool:
         """The pool for the next call."""
+        ...
+
+    def weights(self, live: Pool) -> Mapping[int, float]:
+        """The share of the calls that each version gets, from 0 to 1."""
         ...
 
 

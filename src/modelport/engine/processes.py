@@ -8,6 +8,8 @@ from pathlib import Path
 
 from modelport.variables import WORKER_MARK
 
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
 
 def kill_group(pid: int, number: int = signal.SIGKILL) -> None:
     """Signal the process group that `pid` leads; nothing happens if it is gone, or never was (0)."""
@@ -50,3 +52,12 @@ def start_time(pid: int) -> str:
     except OSError:
         return ""
     return stat.rpartition(")")[2].split()[19]
+
+
+def resident_bytes(pid: int) -> int:
+    """The resident memory of a process (RSS), shared pages included; 0 if it is gone (proc(5))."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:  # noqa: PTH123
+            return int(file.read().split()[1]) * PAGE_BYTES
+    except (OSError, IndexError):
+        return 0

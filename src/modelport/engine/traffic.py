@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from modelport.engine.ports import Pool
 
@@ -36,3 +36,7 @@ class Shares:
         chosen.owed -= 1.0
         pool = chosen.pool
         return pool if pool is not None and pool.state.answers else live
+
+    def weights(self, live: Pool) -> Mapping[int, float]:
+        """The share of the calls that each version gets, as it was asked for."""
+        return {(share.pool or live).version: share.weight for share in self._shares}

@@ -15,19 +15,19 @@ class BodyMemory:
 
     def __init__(self, most: int = 0):
         self._most = most or sys.maxsize
-        self._held = 0
+        self.held = 0  # bytes, now
         self.turn = asyncio.Lock()  # of the forms that are parsed, see `MultipartForm`
 
     def take(self, size: int) -> bool:
         """Count a body that is in memory already; false, and not counted, if that is too much."""
-        if self._held + size > self._most:
+        if self.held + size > self._most:
             return False
-        self._held += size
+        self.held += size
         return True
 
     def give(self, size: int) -> None:
         """A body that was counted is no longer there."""
-        self._held -= size
+        self.held -= size
 
     def hold(self) -> BodyHold:
         """A share for one request: `with memory.hold() as hold`."""

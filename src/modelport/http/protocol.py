@@ -66,6 +66,7 @@ class HttpProtocol(RequestReader):
         if refusal is None:
             self._origin = origin
         else:
+            self.server.refused[refusal.status] += 1
             self.server.crowd.turn_away(self, self.transport.abort)
             self.transport.write(refusal.wire(self.default_headers, head_only=False))
             self.linger()
@@ -298,6 +299,7 @@ class HttpProtocol(RequestReader):
     def _refuse(self, refusal: Refusal) -> None:
         """Answer `refusal`, in its turn, as the last thing on this connection."""
         logger.warning("refused a request of %s: %d %s", self._client_name(), refusal.status, refusal.detail)
+        self.server.refused[refusal.status] += 1
         self._discarding = True
         cycle = self.cycle
         if (

@@ -11,9 +11,9 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelport.http.addresses import keep_little_unsent
 from modelport.http.limits import HttpLimits
@@ -31,6 +31,16 @@ CANCEL_S = 1.0  # for what was cancelled to end
 Connect = Callable[[], asyncio.Protocol]
 
 
+class Seen(NamedTuple):
+    """What a server has seen: connections that are open, and were `accepted` so far; and how often a request
+    or a connection was `refused` by HTTP itself, by status.
+    """
+
+    connections: int
+    accepted: int
+    refused: Mapping[int, int]
+
+
 class HttpServer:
     """Answers HTTP/1.1 on sockets, in the running event loop. `take` is offered requests before `app`.
 
@@ -43,6 +53,12 @@ class HttpServer:
         self._clock: asyncio.TimerHandle | None = None
         self._waiting: asyncio.Timeout | None = None
         self._is_cut = False
+
+    @property
+    def seen(self) -> Seen:
+        """What it has seen so far."""
+        state = self._state
+        return Seen(len(state.connections), state.accepted, state.refused)
 
     async def listen(self, sock: socket.socket, certificates: Certificates | None = None) -> None:
         """Accept connections from a bound socket, which is closed when the server stops listening.

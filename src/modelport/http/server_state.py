@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
@@ -44,11 +45,14 @@ class ServerState:
         self.vacant.set()
         self.crowd = Crowd(limits.connections, limits.connections_of_one)
         self.heads = KnownHeads()
+        self.accepted = 0  # connections, so far
+        self.refused: Counter[int] = Counter()  # how often, by status, before anything was asked
         self._sweep = Sweep(self.loop, self.connections, limits)
 
     def enter(self, connection: Member) -> None:
         """A connection was made."""
         self.connections.add(connection)
+        self.accepted += 1
         self.vacant.clear()
         self._sweep.arm()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select, text, union_all
 
@@ -29,6 +30,16 @@ class Filter:
     kind: str | None = None
     state: State | None = None
     requested_by: str | None = None
+
+
+class Unended(NamedTuple):
+    """How many jobs of a model and kind stand in a state; if they wait, since when the `oldest` does."""
+
+    model: str
+    kind: str
+    state: str
+    jobs: int
+    oldest: float | None
 
 
 _BY_ID = select(*WHOLE).where(jobs.c.id == bindparam("job_id"))
@@ -245,6 +256,22 @@ def states(connection: Connection, job_ids: Collection[str]) -> dict[str, State]
 def requested_by(connection: Connection, job_id: str) -> str | None:
     """Who has asked for a job; `None` if there is none."""
     return connection.execute(select(jobs.c.requested_by).where(jobs.c.id == job_id)).scalar()
+
+
+def unended(connection: Connection, models: Collection[str]) -> list[Unended]:
+    """The jobs of these models that have not ended, by kind and state, without those that there are none of.
+    What has ended is not looked at, however much that is.
+    """
+    states = (State.QUEUED, State.RUNNING, State.INTERRUPTED)
+    fits = jobs.c.model.in_(models), jobs.c.kind.in_(KINDS), jobs.c.state.in_(states)
+    by = jobs.c.model, jobs.c.kind, jobs.c.state
+    rows = connection.execute(
+        select(*by, func.count(), func.min(jobs.c.created_at)).where(*fits).group_by(*by)
+    )
+    return [
+        Unended(model, kind, state, found, oldest if state == State.QUEUED else None)
+        for model, kind, state, found, oldest in rows
+    ]
 
 
 def counts(connection: Connection) -> dict[State, int]:

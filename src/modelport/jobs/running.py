@@ -105,6 +105,8 @@ class Running:
         """Run the attempt to its end and write down how it ended."""
         job = self.claim.job
         log.info("job %s (%s of %s) begins, attempt %d", job.id, job.kind, job.model, self.claim.attempt)
+        begun = monotonic()
+        self.store.tally.began(self.claim)
         self._attempt = asyncio.create_task(self.process.run())
         if job.cancel_requested:
             self.process.cancel()
@@ -114,8 +116,9 @@ class Running:
             self._said.set()
             if self._writer is not None:
                 await asyncio.wait([self._writer])  # which is not cancelled with us: it has still to write
+            took = monotonic() - begun
             if await self._is_ours():
-                await self._finish(self._outcome(self._attempt))
+                await self._finish(self._outcome(self._attempt), took)
         except asyncio.CancelledError:
             await self._give_back()
             raise
@@ -251,7 +254,7 @@ class Running:
             self.process.go_on()
         return True
 
-    async def _finish(self, outcome: Outcome) -> None:
+    async def _finish(self, outcome: Outcome, seconds: float) -> None:
         job_id, token = self.claim.job.id, self.claim.token
         if self.process.was_given_back:
             await self._until_reachable(lambda: self.store.unclaim(job_id, token))
@@ -271,6 +274,7 @@ class Running:
         if job is None:
             log.warning("job %s had been taken by another server; its outcome is dropped", job_id)
             return
+        self.store.tally.end(self.claim, outcome.state, seconds)
         failpoints.reach("end.stored")
         await self._attempts.tidied.do(job)
         log.info("job %s: %s after attempt %d (%s)", job_id, job.state, job.attempt, outcome.ended_by)

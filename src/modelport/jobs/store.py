@@ -34,6 +34,7 @@ from modelport.jobs.records import (
     QueueLimits,
 )
 from modelport.jobs.states import State
+from modelport.jobs.tally import JobTally
 from modelport.jobs.transitions import WhenTrained
 from modelport.storage.database import Clock, Database
 from modelport.storage.errors import StoreFull
@@ -51,6 +52,7 @@ class JobStore:
 
     def __init__(self, database: Database, when_trained: WhenTrained | None = None):
         self.database = database
+        self.tally = JobTally()
         self._when_trained = when_trained
         self._endings = Gathering(self._finish_together, ENDINGS)
 
@@ -247,6 +249,10 @@ class JobStore:
         """How many jobs stand in each state."""
         return await self.database.read(queries.counts)
 
+    async def unended(self, models: Sequence[str]) -> Sequence[queries.Unended]:
+        """How many jobs of these models have not ended, by kind and state."""
+        return await self.database.read(lambda connection: queries.unended(connection, models))
+
     def subscribe(self, job_id: str | None = None) -> AbstractAsyncContextManager[asyncio.Event]:
         """`async with store.subscribe(id) as changed`: an event that is set after each commit of this store
         that changed the job (any job without an id). Clear it before reading."""
@@ -271,10 +277,12 @@ class JobStore:
     async def delivered(self, delivery_id: str) -> None:
         """A webhook was accepted."""
         await self.database.write(lambda tx: deliveries.delivered(tx, delivery_id))
+        self.tally.webhooks["delivered"] += 1
 
     async def delivery_failed(self, delivery_id: str, error: str, next_at: float | None) -> None:
         """A webhook was not accepted: it is due again at `next_at` (seconds since the epoch), or never."""
         await self.database.write(lambda tx: deliveries.failed(tx, delivery_id, error, next_at))
+        self.tally.webhooks["given_up" if next_at is None else "failed"] += 1
 
     async def count(self, model: str, kind: str, state: State, at_most: int) -> int:
         """How many jobs of a model stand in a state; what is beyond `at_most` is not counted."""

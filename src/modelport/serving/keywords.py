@@ -37,6 +37,7 @@ class AppSettings(TypedDict, total=False):
     base_path: str
     auth: str | None
     open_documents: bool
+    open_metrics: bool
     oidc_issuer: str | None
     oidc_audience: list[str]
     oidc_scopes: dict[str, str]
@@ -107,6 +108,7 @@ class AppSettings(TypedDict, total=False):
     on_regression: str
     spool_dir: str | None
     debug: bool
+    metrics: bool
 
 
 class ServerSettings(AppSettings, total=False):
@@ -136,6 +138,8 @@ class ServerSettings(AppSettings, total=False):
     max_connections_per_address: int | None
     write_timeout: float
     keep_alive: float
+    metrics_port: int | None
+    metrics_host: str
 
 
 class ProcessSettings(ServerSettings, total=False):

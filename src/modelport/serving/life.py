@@ -22,6 +22,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from modelport.api.app import Application, Services
+from modelport.api.metrics.watching import watch
 from modelport.engine.local import make_engine
 from modelport.identity.service import Identity
 from modelport.jobs.service import JobService
@@ -32,6 +33,8 @@ from modelport.sources.source import Source
 from modelport.storage.errors import StoreError
 from modelport.storage.service import Storage
 from modelport.telemetry.exchanges import Exchanges
+from modelport.telemetry.metrics.requests import RequestCounts
+from modelport.telemetry.metrics.scrapes import Metrics
 
 log = logging.getLogger("modelport.server")
 
@@ -53,6 +56,8 @@ class Life:
         self.identity = Identity(self.storage, settings)
         self.exchanges = Exchanges()
         self.url = ""  # where it answers, once that is known
+        self.metrics = Metrics()
+        self._requests = RequestCounts()
         self._configurations = configurations
         self._calls_end: asyncio.Task[None] | None = None
         self._jobs_end: asyncio.Task[None] | None = None
@@ -61,7 +66,7 @@ class Life:
     def application(self, settings: Settings | None = None, routes: Sequence[BaseRoute] = ()) -> Application:
         """The application over what lives here; where it is mounted, settings of that place."""
         return Application(
-            Services(self.engine, self.jobs, self.runs, self.identity, self.exchanges),
+            Services(self.engine, self.jobs, self.runs, self.identity, self.exchanges, self.metrics),
             settings or self.settings,
             routes,
             self._configurations,
@@ -74,6 +79,9 @@ class Life:
         are kept under a model's name are those of another one.
         """
         await self.engine.open()
+        if self.settings.metrics:
+            self.exchanges.heard_by(self._requests.hear)
+            watch(self.metrics, self._requests, self.engine, self.runs, self.jobs)
         self.runs.observe()
         if not self.runs.may_have_versions():
             self.engine.begin()  # which need not wait for the store
@@ -116,6 +124,7 @@ class Life:
 
     async def end(self, *, at_once: bool = False) -> None:
         """Stop everything and remove every file; `drain` first where there is time. `at_once` asks nobody."""
+        await self.metrics.stop()
         await self.runs.stop()
         await self.jobs.stop(at_once=at_once)
         await self.identity.stop()

@@ -14,6 +14,8 @@ OF_ISSUER = (
 def check_together(settings: Settings) -> None:
     """Raise `SettingsError` for settings of which one means nothing without another that is missing."""
     _check_tls(settings)
+    if settings.metrics_port is not None and not settings.metrics:
+        raise SettingsError("metrics_port has nothing to show with metrics off: leave one of them away")
     if settings.oidc_issuer is None:
         lonely = next((name for name in OF_ISSUER if getattr(settings, name)), None)
         if lonely is not None:

@@ -41,11 +41,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from time import perf_counter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from modelport.histogram import Histogram
 from modelport.storage import failpoints
 from modelport.storage.errors import StoreError, StoreUnavailable
 from modelport.storage.postgres import worth_repeating
@@ -54,6 +56,7 @@ from modelport.storage.sqlite import fsync_failed, meaning
 T = TypeVar("T")
 MAX_GROUP = 256  # pieces of work in one commit
 MAX_REPEATS = 3
+COMMIT_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 
 
 @dataclass
@@ -101,8 +104,16 @@ class Writer:
         self._committed = committed
         self._queue: SimpleQueue[_Work | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._main, name="modelport jobs writer", daemon=True)
+        self.commits = Histogram(COMMIT_SECONDS)  # what they took, each with the work in it
+        self.committed = 0  # pieces of work
+        self.failed = 0  # others, which the database could not do
         self._closed = False
         self._broken: StoreUnavailable | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many pieces of work wait for the next commit."""
+        return self._queue.qsize()
 
     def start(self) -> None:
         """Start the thread."""
@@ -170,6 +181,7 @@ class Writer:
             return True
         if self._broken is not None:
             return self._failed(group, self._broken)
+        begun = perf_counter()
         for fresh in (False, True):
             committing = False
             try:
@@ -193,6 +205,7 @@ class Writer:
                     return False
                 return self._failed(group, error)
             break
+        self.commits.observe(perf_counter() - begun)
         failpoints.reach("commit.after")
         return True
 
@@ -230,6 +243,9 @@ class Writer:
         for work in group:
             if work.error is None:
                 touched |= work.touched
+                self.committed += 1
+            elif not (isinstance(work.error, StoreError) and work.error.status < 500):  # else it was refused
+                self.failed += 1
             loops.setdefault(work.loop, []).append(work)
         if touched:
             self._committed(touched)

@@ -26,8 +26,9 @@ class Exchange(msgspec.Struct, kw_only=True, gc=False):
     documents write it, empty where there is none. `principal` is the id of who asked, `who` the name: both
     are empty where nobody has to say who they are. What asks a model has its `model`, the `version` (0 is the
     model as its source has it), the `verb` and the `dialect`, and `model_seconds`, the time in a worker, if
-    a worker has answered. `client_request_id` is what the client calls the request in its own `X-Request-Id`,
-    and `number` that of our own id, `request_id`, where it is known before there is an answer.
+    a worker has answered; it was `streamed` if that is how it answers. `client_request_id` is what the client
+    calls the request in its own `X-Request-Id`, and `number` that of our own id, `request_id`, where it is
+    known before there is an answer.
     """
 
     began: float
@@ -49,6 +50,7 @@ class Exchange(msgspec.Struct, kw_only=True, gc=False):
     status: int = 0
     seconds: float = 0.0
     model_seconds: float = 0.0
+    streamed: bool = False
     bytes_in: int = 0
     bytes_out: int = 0
 

@@ -8,6 +8,12 @@ from __future__ import annotations
 from modelport.api.endpoints.row import AccessScope, Endpoint, data
 from modelport.api.resources.server import Live, Ready
 
+# Prometheus reads it, and knows it without a document.
+METRICS = Endpoint(
+    "GET", "/metrics", lambda on: on.metrics.get, AccessScope.READ, summary="What is counted, for Prometheus",
+    is_lenient=True, setting="metrics",
+)  # fmt: skip
+
 SERVER = (
     Endpoint(
         "GET", "/v2/health/live", lambda on: on.health.live, AccessScope.OPEN,
@@ -20,4 +26,5 @@ SERVER = (
         {200: data("Whether every model can answer", Ready), 503: data("Some model cannot answer", Ready)},
         is_lenient=True,
     ),
+    METRICS,
 )  # fmt: skip

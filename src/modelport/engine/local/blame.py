@@ -8,12 +8,14 @@ from typing import Protocol
 
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.pending import Pending
+from modelport.engine.tally import Tally
 
 
 class Owner(Protocol):
     """The workers of a model, as its pool has them at any moment, and the end of a call's files."""
 
     workers: list[Worker]
+    tally: Tally
 
     def retire(self, worker: Worker) -> None: ...
     def discard(self, call_id: int) -> None: ...

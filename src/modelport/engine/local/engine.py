@@ -22,6 +22,7 @@ from modelport.engine.local.worker_process import Worker, launch_job
 from modelport.engine.placing import placed
 from modelport.engine.ports import JobLauncher, JobOwner, JobWorker, Pool, PoolState, Router
 from modelport.engine.spool import Spool, check_path
+from modelport.engine.tally import Tally
 from modelport.settings import Settings, data_folder
 from modelport.sources.source import Source
 from modelport.worker.frames import Load
@@ -45,6 +46,7 @@ class LocalEngine:
         self.beside: set[ModelPool] = set()
         self.shares: dict[str, Router] = {}  # of models that have a canary
         self.instance = secrets.token_hex(4)  # part of every request id, so that restarts differ
+        self._tallies: dict[str, Tally] = {}  # by model
         self.draining = False  # true once the server has been told to stop
         self._numbers = itertools.count(1)
         self._jobs = itertools.count()  # which take the devices in turn
@@ -82,7 +84,8 @@ class LocalEngine:
         return pool
 
     def _pool(self, source: Source, version: int = 0) -> ModelPool:
-        pool = ModelPool(source, self.settings.of(source.name), self.spool, version)
+        tally = self._tallies.setdefault(source.name, Tally())
+        pool = ModelPool(source, self.settings.of(source.name), self.spool, tally, version)
         pool.asks_of = self._asks_of
         return pool
 

@@ -19,11 +19,13 @@ from modelport.engine.local.model_asks import ModelAsks
 from modelport.engine.local.scheduler import Scheduler
 from modelport.engine.local.served_words import log_served
 from modelport.engine.local.upkeep import Upkeep
+from modelport.engine.local.worker_ends import end_of
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
-from modelport.engine.ports import Observer, PoolState, Refused
+from modelport.engine.ports import ON_THE_WAY, Observer, PoolState, Refused
 from modelport.engine.spool import Spool
+from modelport.engine.tally import Tally
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
 from modelport.sources.source import Source
@@ -31,13 +33,11 @@ from modelport.worker.frames import FrameError, Kind, Load, Ready, State
 
 log = logging.getLogger("modelport.engine")
 
-ON_THE_WAY = (PoolState.LOADING, PoolState.WARMING, PoolState.WAKING)
-
 
 class ModelPool:
     """One model and its workers."""
 
-    def __init__(self, source: Source, settings: Settings, spool: Spool, version: int = 0):
+    def __init__(self, source: Source, settings: Settings, spool: Spool, tally: Tally, version: int = 0):
         self.source = source
         self.version = version  # 0 is the model as its source has it
         self.name = source.name
@@ -54,7 +54,8 @@ class ModelPool:
         self.files: Sequence[str] = ()  # that the model consists of, where they are watched
         self.reload_error = ""
         self.settled = asyncio.Event()  # set once the model is ready or has failed
-        self.scheduler = Scheduler(self.name, settings, self)
+        self.tally = tally
+        self.queue = self.scheduler = Scheduler(self.name, settings, self)
         self._spool = spool
         self._loop = asyncio.get_running_loop()
         self.output = Output(self.name, self._loop.time)
@@ -342,6 +343,7 @@ class ModelPool:
             return
         self.workers.remove(worker)
         self.own(worker.clean_up())
+        self.tally.ends[end_of(worker, reason)] += 1
         self.scheduler.on_lost(worker, reason, retry=self.state is not PoolState.STOPPED)
         if worker.retiring or self.state in (PoolState.STOPPED, PoolState.FAILED):
             return
@@ -352,6 +354,7 @@ class ModelPool:
             self._fail(reason if worker.kill_reason else died, worker.failed_at)
             return
         self.restarts += 1
+        self.tally.restarts += 1
         lived = self._loop.time() - worker.ready_at if worker.ready_at else 0.0
         delay = self._backoff.next_delay(lived)
         if delay is None:

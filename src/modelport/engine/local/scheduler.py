@@ -77,6 +77,7 @@ class Scheduler:
         self.pending: dict[int, Pending] = {}  # by age of the deadline
         self.last_asked = 0.0
         self._pool = pool
+        self._tally = pool.tally
         self._queue: deque[Pending] = deque()
         self._loop = asyncio.get_running_loop()
         self._dispatching = False
@@ -215,6 +216,7 @@ class Scheduler:
             taken = self._take(room)
             for pending in taken:
                 worker.in_flight[pending.call.id] = pending
+            self._tally.sent(taken, self._loop.time())
             self._send(worker, taken)
 
     def _send(self, worker: Worker, taken: list[Pending]) -> None:
@@ -302,6 +304,7 @@ class Scheduler:
                 )
             return pending
         worker.let_go(answer.id)
+        self._tally.answered(answer.micros)
         if answer.micros and self._batch_size == 1:
             self._service_micros += 0.2 * (answer.micros - self._service_micros)
         return pending
@@ -320,6 +323,7 @@ class Scheduler:
         pending = worker.in_flight.get(chunk.id)
         if pending is None:
             return
+        self._tally.pieces += bool(chunk.data)
         if chunk.failure:
             log.error("%s: a stream failed: %s\n%s", self.name, chunk.error, chunk.failure)
         if pending.stream is not None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
@@ -19,6 +18,8 @@ from modelport.engine.local.crew import Crew
 from modelport.engine.local.scheduler import Scheduler
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.ports import PoolState
+from modelport.engine.processes import resident_bytes
+from modelport.engine.tally import Tally
 from modelport.settings import Settings
 from modelport.settings.written import seconds_of, size_of
 
@@ -27,7 +28,6 @@ log = logging.getLogger("modelport.engine")
 LOOK_SECONDS = 0.25
 AGAIN_SECONDS = 0.01  # while a worker gets no calls, since it has to be measured again
 PATIENCE = 1.0  # for the calls of such a worker
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class Kept(Protocol):
@@ -37,6 +37,7 @@ class Kept(Protocol):
     state: PoolState
     memory_replacements: int
     scheduler: Scheduler
+    tally: Tally
 
     @property
     def is_at_rest(self) -> bool: ...
@@ -96,7 +97,7 @@ class Upkeep:
         if size > 2 * self.limit:
             if not worker.kill_reason:
                 worker.told = f"it took {shown(size)}, more than twice its memory_limit of {self.limit_text}"
-                self._pool.memory_replacements += 1
+                self._count()
                 worker.kill(worker.told)
         elif worker.retiring:
             if not worker.in_flight:
@@ -117,7 +118,7 @@ class Upkeep:
             worker.ready = True
             self._pool.scheduler.wake()
             return
-        self._pool.memory_replacements += 1
+        self._count()
         log.warning(
             "%s: a worker is replaced: it takes %s, and its memory_limit is %s",
             *(self._pool.name, shown(size), self.limit_text),
@@ -126,21 +127,16 @@ class Upkeep:
         if not worker.in_flight:
             self._crew.let_go(worker)
 
+    def _count(self) -> None:
+        self._pool.memory_replacements += 1
+        self._pool.tally.memory_replacements += 1
+
     def _look_for_calls(self) -> None:
         now = self._clock()
         if not self._pool.is_at_rest:
             self._rested_since = now
         elif now - max(self._rested_since, self._pool.scheduler.last_asked) >= self.idle_seconds:
             self._pool.go_idle()
-
-
-def resident_bytes(pid: int) -> int:
-    """The resident memory of a process (RSS), shared pages included; 0 if it is gone (proc(5))."""
-    try:
-        with open(f"/proc/{pid}/statm", "rb") as file:  # noqa: PTH123
-            return int(file.read().split()[1]) * PAGE_BYTES
-    except (OSError, IndexError):
-        return 0
 
 
 def shown(size: int) -> str:

@@ -261,6 +261,11 @@ class Worker(asyncio.Protocol):
             os.kill(self.pid, CANCEL_SIGNAL)
         return self._cancellations
 
+    @property
+    def number(self) -> int:
+        """Its place among the workers of its model."""
+        return self.load.worker.number
+
     def has_heard(self, cancellation: int) -> bool:
         """Whether its main thread has read so many cancellations."""
         return _number(self._marker, HEARD) >= cancellation

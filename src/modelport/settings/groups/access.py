@@ -27,3 +27,4 @@ class AccessSettings:
         normal=str.lower,
     )
     open_documents: bool = setting(False, "with auth on: show the API documents to anybody")
+    open_metrics: bool = setting(False, "with auth on: show /metrics to anybody")

@@ -1,4 +1,4 @@
-"""Temporary files and the logs."""
+"""Temporary files, the logs and metrics."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from modelport.settings.declaring import setting, words_of
+from modelport.settings.values import wrong_host
 
 
 class LogLevel(StrEnum):
@@ -34,7 +35,7 @@ class AccessLog(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class OperationSettings:
-    """Temporary files and the logs."""
+    """Temporary files, the logs and metrics."""
 
     spool_dir: str | None = setting(
         None,
@@ -68,3 +69,12 @@ class OperationSettings:
         None, "write the access log to this file (default: where the log goes)", of="process", is_path=True
     )
     debug: bool = setting(False, "log more, and show tracebacks in the log at once", short="-d")
+    metrics: bool = setting(
+        True, "count what is done, and show it at /metrics, as Prometheus reads it", heading="Metrics"
+    )
+    metrics_port: int | None = setting(
+        None, "show /metrics on this port, too; 0 takes a free one", most=65535, of="server"
+    )
+    metrics_host: str = setting(
+        "127.0.0.1", "address to listen on for metrics_port", of="server", wrong=wrong_host
+    )

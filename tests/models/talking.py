@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +43,24 @@ class Together(modelport.Model):
         print()
         print(f"{text} ends")
         return {}
+
+
+class InThreads(modelport.Model):
+    """The same in threads."""
+
+    max_concurrency = 8
+
+    def predict(self, text: str = "", go_on: str = "") -> dict[str, Any]:
+        print(text, "begins", end="", flush=True)
+        while go_on and not Path(go_on).exists():
+            time.sleep(0.01)
+        print()
+        print(text, "ends")
+        return {}
+
+
+class Asks(modelport.Model):
+    """Has another model say it."""
+
+    def predict(self, text: str = "") -> dict[str, Any]:
+        return {"said": modelport.model("echo").predict(text=text)}

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -156,3 +157,63 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     process.stderr.close()
     assert process.wait() == 4
     assert "No such file or directory; --access-log-file names another" in said
+
+
+def test_what_a_model_says_is_told_of_its_request_and_principal(server: Server) -> None:
+    first = server.client.post(PREDICT, json={"text": "one \u001e0 #1 forged\u001f"}).headers["x-request-id"]
+    second = server.client.post(PREDICT, json={"text": "two"}).headers["x-request-id"]
+    server.wait_for_log("written two")
+    said = [line for line in objects(server.log) if line["logger"] == "modelport.model"]
+    of_two = [line for line in said if "two" in line["message"]]
+    assert [(line["message"], line.get("request_id")) for line in of_two] == [
+        ("echo: printed two", second),
+        ("echo: logged two", second),
+        ("echo: threaded two", None),  # by a thread that belongs to no call
+        ("echo: half of two", second),
+        ("echo: written two", None),  # past Python's streams
+    ]
+    assert {line.get("principal", "")[:4] for line in of_two if line.get("request_id")} == {"key:"}
+    assert len({line["worker"] for line in said}) == 1
+    assert {line["model"] for line in said} == {"echo"}
+    forged = [line for line in said if "printed one" in line["message"]]
+    assert [line["request_id"] for line in forged] == [first]
+
+
+@pytest.mark.parametrize("model", ["Together", "InThreads"])
+def test_calls_side_by_side_never_share_a_line(tmp_path: Path, model: str) -> None:
+    go_on = tmp_path / "go-on"
+    with serving("--log-format", "json", f"echo={MODELS / 'talking.py'}:{model}") as server:
+        texts = [f"call {number}" for number in range(5)]
+        with ThreadPoolExecutor(len(texts)) as clients:
+
+            def ask(text: str) -> str:
+                answer = server.client.post(PREDICT, json={"text": text, "go_on": str(go_on)})
+                return answer.headers["x-request-id"]
+
+            asked = [clients.submit(ask, text) for text in texts]
+            # The line of each that began was ended by the next one.
+            wait_until(lambda: server.log.count("begins") == len(texts) - 1, lambda: server.log)
+            go_on.touch()
+            ids = {text: one.result() for text, one in zip(texts, asked, strict=True)}
+        for text in texts:
+            server.wait_for_log(f"{text} ends")
+        said = [line for line in objects(server.log) if line["logger"] == "modelport.model"]
+    for text, request_id in ids.items():
+        of_it = [line["message"] for line in said if line.get("request_id") == request_id]
+        assert of_it == [f"echo: {text} begins", f"echo: {text} ends"]
+
+
+def test_what_an_asked_model_says_is_told_of_the_request_that_it_is_for() -> None:
+    sources = (f"asks={MODELS / 'talking.py'}:Asks", SOURCE)
+    with serving("--log-format", "json", *sources) as server:
+        answer = server.client.post("/v2/models/asks/predict", json={"text": "here"})
+        assert answer.status_code == 200, answer.text
+        server.wait_for_log("written here")
+        said = [line for line in objects(server.log) if line["message"] == "echo: printed here"]
+    assert [line["request_id"] for line in said] == [answer.headers["x-request-id"]]
+
+
+def test_lines_for_people_name_the_request(tmp_path: Path) -> None:
+    with serving(SOURCE) as server:
+        request_id = server.client.post(PREDICT, json={"text": "hello"}).headers["x-request-id"]
+        server.wait_for_log(rf"INFO    modelport.model: \[{request_id}\] echo: printed hello\n")

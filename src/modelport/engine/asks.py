@@ -110,7 +110,7 @@ class Asks:
         return asking if any(pending.wanted for pending in asking) else None
 
     def _call(self, ask: Ask, asking: list[Pending], way: list[str]) -> Call:
-        first = asking[0].call if asking else None
+        first = asking[0].call if len(asking) == 1 else None
         if first is None:
             request_id = ""
         else:
@@ -125,6 +125,7 @@ class Asks:
             dialect="asked",
             request_id=request_id,
             way=way,
+            by=first.by if first is not None else "",
         )
 
     # -- what becomes of the calls -------------------------------------------------------------------
@@ -181,8 +182,10 @@ class Asks:
         pending, answer = await ask_pool(pool, question.call, seconds=self._seconds(question), within=True)
         if answer.failure:
             said = "%s: %s, which %s has asked for request %s, failed: %s\n%s"
-            own, root = self._engine.request_id(question.call.id), question.call.request_id or "of a job"
-            log.error(said, own, pool.name, self._model, root, answer.detail, answer.failure)
+            call, own = question.call, self._engine.request_id(question.call.id)
+            root = call.request_id or "of a job, or of a batch"
+            told = {"request_id": call.request_id or own, "principal": call.by, "model": pool.name}
+            log.error(said, own, pool.name, self._model, root, answer.detail, answer.failure, extra=told)
         answer = structs.replace(answer, id=question.ask.number)
         if not answer.stream:
             self._tell(answer)

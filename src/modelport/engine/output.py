@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import deque
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from modelport.contract.printed_marks import Printed, printed_of
 
 log = logging.getLogger("modelport.model")
 
 MAX_LINE = 4096
 KEPT_LINES = 2000
 LINES_A_SECOND = 500
+CALL = re.compile(r"#[0-9a-f]{1,16}")  # by its number
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Lines(Protocol):
@@ -31,7 +37,8 @@ class Output:
         self._in_second = 0
         self._dropped = 0
 
-    def add(self, line: bytes) -> None:
+    def add(self, line: bytes, told: Mapping[str, Any] = NOTHING) -> None:
+        """Take a line; `told` is what is known of the call that has printed it, for the log."""
         text = printable(line)
         if not text:
             return  # an empty line tells nothing among those of other workers and calls
@@ -43,12 +50,33 @@ class Output:
             self._second, self._in_second, self._dropped = second, 0, 0
         self._in_second += 1
         if self._in_second <= LINES_A_SECOND:
-            log.info("%s: %s", self.model, text)
+            log.info("%s: %s", self.model, text, extra={"model": self.model, **told})
         else:
             self._dropped += 1
 
     def tail(self, lines: int) -> str:
         return "\n".join(list(self.lines)[-lines:])
+
+
+class WorkerOutput:
+    """What one worker prints, for the output of its model: whose call it was, its marks tell.
+
+    `name_of_call` has the id of a request by the number of its call, `pid` the id of the process.
+    """
+
+    def __init__(
+        self, output: Output, token: str, name_of_call: Callable[[int], str], pid: Callable[[], int]
+    ):
+        self._output = output
+        self._token = token
+        self._name_of_call = name_of_call
+        self._pid = pid
+
+    def add(self, line: bytes) -> None:
+        for text, call, principal in printed_of(line, self._token) if self._token else [Printed(line)]:
+            name = self._name_of_call(int(call[1:], 16)) if CALL.fullmatch(call) else call
+            told = {"request_id": name, "principal": principal, "worker": self._pid()}
+            self._output.add(text, told)
 
 
 class LineCutter:

@@ -67,7 +67,8 @@ class Load(msgspec.Struct, array_like=True):
     dialects of the root; `tables` bounds the tables of every call. One that `may_ask` tells the settings of
     its model before it makes it. `worker` is what the process may use, and `variables` are those that it is
     started with, beside the server's. `watched` says that the files of the model are to be told. With
-    `has_others` the model may ask others of its server.
+    `has_others` the model may ask others of its server. What it prints is marked by `print_token`, if there
+    is one (see `worker.marked_lines`).
     """
 
     name: str
@@ -91,6 +92,7 @@ class Load(msgspec.Struct, array_like=True):
     variables: dict[str, str] = {}
     watched: bool = False
     has_others: bool = False
+    print_token: str = ""
 
 
 class Ready(msgspec.Struct, array_like=True):

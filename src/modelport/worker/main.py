@@ -35,6 +35,7 @@ from modelport.worker.cancellation import MARKER_BYTES, RunningCall, Terminated
 from modelport.worker.frames import Failed, FrameSocket, Kind, Load, Ready, State
 from modelport.worker.host import Host
 from modelport.worker.loop import run_calls
+from modelport.worker.marked_lines import MarkedLines, mark_lines
 from modelport.worker.model_frames import own_trace
 from modelport.worker.model_start import load_once, set_up, warm
 from modelport.worker.urgency import give_way, giving_way
@@ -83,6 +84,8 @@ def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool 
     if load.has_others:
         ask_through(link, in_thread=running.control is None)
     set_table_limits(load.tables)
+    if load.print_token:
+        mark_lines(load.print_token)
     if running.control is not None:  # a process of the model's own
         set_current_worker(load.worker)
         if load.may_ask:
@@ -173,6 +176,6 @@ def _die_if(terminated: list[bool]) -> None:
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            (stream.flush_all if isinstance(stream, MarkedLines) else stream.flush)()
         except (OSError, ValueError):
             pass

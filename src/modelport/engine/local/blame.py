@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from modelport.contract.calls import Call
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.pending import Pending
 from modelport.engine.tally import Tally
@@ -14,6 +15,8 @@ from modelport.engine.tally import Tally
 class Owner(Protocol):
     """The workers of a model, as its pool has them at any moment, and the end of a call's files."""
 
+    name: str
+    name_of_call: Callable[[int], str]
     workers: list[Worker]
     tally: Tally
 
@@ -50,6 +53,12 @@ def verdict_on(worker: Worker, hung: Pending, workers: Sequence[Worker]) -> Verd
     goes_on = any(pending.call.id in running or pending.stream is not None for pending in others)
     may_retire = worker.retiring or not any(other.retiring for other in workers)
     return Verdict.RETIRE if goes_on and may_retire else Verdict.KILL
+
+
+def told_of(call: Call, pool: Owner) -> dict[str, str]:
+    """What the log tells of a call beside a message."""
+    name = call.request_id if call.way and call.request_id else pool.name_of_call(call.id)
+    return {"request_id": name, "principal": call.by, "model": pool.name}
 
 
 def suspects(worker: Worker) -> set[int]:

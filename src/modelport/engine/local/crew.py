@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import secrets
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ from msgspec import structs
 from modelport.contract.current_worker import usable_cores
 from modelport.engine.asks import Asks
 from modelport.engine.local.worker_process import Worker
-from modelport.engine.output import Output
+from modelport.engine.output import Output, WorkerOutput
 from modelport.engine.placing import placed
 from modelport.engine.ports import PoolState
 from modelport.settings import Settings
@@ -32,6 +33,7 @@ class Owner(Protocol):
     state: PoolState
     settings: Settings
     asks_of: Callable[[Worker], Asks] | None
+    name_of_call: Callable[[int], str]
 
     @property
     def may_start(self) -> bool: ...
@@ -80,8 +82,10 @@ class Crew:
         in_thread = self._pool.settings.workers == 0
         taken = {worker.load.worker.number for worker in self.workers if not worker.retiring}
         number = next(number for number in itertools.count() if number not in taken)
-        load = self._placed(number)
-        worker = Worker(self._pool, load, self._output, self._temp, in_thread=in_thread)
+        token = "" if in_thread else secrets.token_hex(8)
+        load = structs.replace(self._placed(number), print_token=token)
+        output = WorkerOutput(self._output, token, self._pool.name_of_call, lambda: worker.pid)
+        worker = Worker(self._pool, load, output, self._temp, in_thread=in_thread)
         worker.asks_of = self._pool.asks_of
         self.workers.append(worker)
         self._pool.own(self._start(worker))

@@ -87,6 +87,7 @@ class LocalEngine:
         tally = self._tallies.setdefault(source.name, Tally())
         pool = ModelPool(source, self.settings.of(source.name), self.spool, tally, version)
         pool.asks_of = self._asks_of
+        pool.name_of_call = self.request_id
         return pool
 
     def _asks_of(self, worker: Worker, *, of_job: bool = False) -> Asks:

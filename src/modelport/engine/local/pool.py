@@ -71,6 +71,7 @@ class ModelPool:
         self._draining = False
         self._holders = 0
         self.observers: tuple[Observer, ...] = ()
+        self.name_of_call: Callable[[int], str] = "{:x}".format  # the id of its request
         self.asks_of: Callable[[Worker], Asks] | None = None  # without it, its model can ask no other
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -49,7 +49,7 @@ from collections import deque
 
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.signature import Operation
-from modelport.engine.local.blame import Owner, Verdict, suspects, verdict_on
+from modelport.engine.local.blame import Owner, Verdict, suspects, told_of, verdict_on
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.pending import BEFORE_IT_RAN, KILLED, STOPPED, ChunkStream, Deliver, Pending
 from modelport.settings import Settings
@@ -325,7 +325,8 @@ class Scheduler:
             return
         self._tally.pieces += bool(chunk.data)
         if chunk.failure:
-            log.error("%s: a stream failed: %s\n%s", self.name, chunk.error, chunk.failure)
+            said = "%s: a stream failed: %s\n%s"
+            log.error(said, self.name, chunk.error, chunk.failure, extra=told_of(pending.call, self._pool))
         if pending.stream is not None:
             pending.stream.put(chunk)
         else:
@@ -360,13 +361,15 @@ class Scheduler:
             return
         verdict = verdict_on(worker, pending, self._pool.workers)
         if verdict is Verdict.KILL:
-            log.error("%s: a prediction did not end when it was stopped; its worker is killed", self.name)
+            said = "%s: a prediction did not end when it was stopped; its worker is killed"
+            log.error(said, self.name, extra=told_of(pending.call, self._pool))
             worker.hung = pending.call.id
             worker.kill("a prediction hung")
             return
         if verdict is Verdict.RETIRE and not worker.retiring:
             said = "its worker gets no more calls, and ends after those that it has"
-            log.error("%s: a prediction did not end when it was stopped; %s", self.name, said)
+            told = told_of(pending.call, self._pool)
+            log.error("%s: a prediction did not end when it was stopped; %s", self.name, said, extra=told)
             self._pool.retire(worker)
         self._loop.call_later(self.settings.kill_grace, self._kill_if_hung, worker, pending)
 

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Any, cast
 
 from modelport.contract.calls import Answer, Call
+from modelport.contract.current_call import run_for
 from modelport.contract.signature import Operation
 from modelport.worker.binding import Bound
 from modelport.worker.cancellation import Terminated
@@ -25,6 +26,7 @@ def answers_of(host: Host, calls: list[Call]) -> list[Answer]:
     answers: list[Answer] = []
     operation = host.model.signature.predict
     host.asks.calls = tuple(call.id for call in calls)
+    run_for(calls[0] if len(calls) == 1 else None)
     bound = host.binding.together(calls, answers, host.failed)
     if bound:
         answers.extend(_predict_together(host, bound, operation))

@@ -28,6 +28,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
+from modelport.contract.current_call import run_for
 from modelport.sources.model_loop import END_SECONDS, awaited, is_awaitable
 from modelport.worker.answers import shown_arguments
 from modelport.worker.asks import asks_for
@@ -146,6 +147,7 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
         """The answer; `None` if it was streamed, and has gone out already."""
         host, running = self.host, self.running
         asks_for(call.id)
+        run_for(call)
         running.show(call.id)  # reading its arguments runs code of the model's, too
         bound, operation, _ = host.binding.bound(call)
         if call.only_check:

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Any, cast
 
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
+from modelport.contract.current_call import run_for
 from modelport.contract.signature import Operation
 from modelport.worker.answers import shown_arguments
 from modelport.worker.binding import Bound
@@ -78,6 +79,7 @@ class SerialRunner:
             begun = ended
         if answers:
             self._host.outgoing.answers(answers)
+        run_for(None)
         self._running.forget([call.id for call in calls])
 
     def _run_job(self, order: JobOrder) -> None:
@@ -95,6 +97,7 @@ class SerialRunner:
             if order.call.verb == "train" and answers and answers[0].status == 200:
                 reporter.report("environment", environment_of(self._host.load.target, self._host.load.kind))
         finally:
+            run_for(None)
             end()
         if answers:
             self._host.outgoing.answers(answers)
@@ -103,6 +106,7 @@ class SerialRunner:
         """The answer to one call; `None` if it was streamed, and has gone out already."""
         host = self._host
         host.asks.calls = (call.id,)
+        run_for(call)
         try:
             self._running.start(call.id)  # reading its arguments runs code of the model's, too
             bound, operation, is_plain = host.binding.bound(call)

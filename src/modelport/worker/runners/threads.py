@@ -31,6 +31,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
+from modelport.contract.current_call import run_for
 from modelport.sources.model_loop import END_SECONDS, awaited, is_awaitable
 from modelport.worker.answers import shown_arguments
 from modelport.worker.asks import asks_for
@@ -171,12 +172,14 @@ class _Answering:
         begun = perf_counter()
         self._own.show(call.id)
         asks_for(call.id)
+        run_for(call)
         answer = self._guarded(
             lambda: self._answered(call),
             lambda error: self._host.failed(call, error),
             Answer(call.id, GIVEN_UP),
         )
         self._own.show(0)
+        run_for(None)
         if answer is not None and not self._runner.is_cut:
             answer.micros = int((perf_counter() - begun) * 1e6)
             self._host.outgoing.answers([answer])

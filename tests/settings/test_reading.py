@@ -64,6 +64,10 @@ WRONG_FILES = {
     "a claim without a value": ('oidc_scopes = { groups = "read" }\n', "'groups' names no claim and value"),
     "no such scope": ('oidc_scopes = { "g:a" = "write" }\n', "'write' grants nothing that there is"),
     "no such models": ('oidc_scopes = { "g:a" = "read on" }\n', "'read on' grants nothing that there is"),
+    "no proxy": ('trusted_proxies = ["proxy"]\n', "has 'proxy', which is no address"),
+    "everybody a proxy": ('trusted_proxies = ["::/0"]\n', "has '::/0', which is everybody"),
+    "no header of proxies": ('proxy_headers = ["x-real-ip"]\n', "has 'x-real-ip', which is none of"),
+    "a user's name in a key": ('proxy_user_header = "X-API-Key"\n', "cannot be the header of a user's name"),
     "no queue": ("queue_size = 0\n", "queue_size: 0 is too small"),
 }  # fmt: skip
 

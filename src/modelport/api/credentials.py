@@ -1,9 +1,10 @@
 """Who sends a request, by the key, the token or the cookie that it carries, and what they may do.
 
 `Authorization: Bearer mpk_…`, or `X-API-Key: mpk_…`; what is no key and comes as `Bearer` is a token, for the
-verifiers of the identity, where there are any. Without either the certificate counts by which the client has
-shaken hands, if the server asks for one. Answers to who may not come in are those of RFC 6750:
-401 to somebody whom the server does not know, 403 to one who may not do this, both with `WWW-Authenticate`.
+verifiers of the identity, where there are any. Without either, who asks is the user whom a trusted proxy
+names; without that the certificate counts by which the client has shaken hands, if the server asks for one.
+Answers to who may not come in are those of RFC 6750: 401 to somebody whom the server does not know, 403 to
+one who may not do this, both with `WWW-Authenticate`.
 Nothing that was sent is repeated.
 """
 
@@ -16,6 +17,7 @@ from modelport.api.admission import SAFE_METHODS
 from modelport.api.cookies import NOT_OF_A_PAGE, is_of_own_page, session_in
 from modelport.http.asgi import Scope
 from modelport.http.client_certificate import ClientCertificate
+from modelport.http.cycle import PROXY_USER
 from modelport.identity.key_text import MARK
 from modelport.identity.principals import ANYBODY, AccessScope, Principal
 from modelport.identity.service import Identity
@@ -25,6 +27,7 @@ from modelport.storage.errors import StoreError
 
 AUTHORIZATION, API_KEY = b"authorization", b"x-api-key"
 CREDENTIALS = frozenset({AUTHORIZATION, API_KEY})
+OF_PROXY = b"a proxy's user:"  # no field is called so
 BEARER = "bearer"
 PRINCIPAL = "modelport.principal"  # in the scope of a request that came in
 NOBODY = Principal("", "nobody", frozenset())  # where nobody has to say who they are, on a server that asks
@@ -38,6 +41,7 @@ NO_HOLDER = (
     "send a key as Authorization: Bearer mpk_…, or as X-API-Key"
 )
 LOGGED_OUT = "you are not logged in any more: log in again"
+NO_USER = "the proxy before this server names no user, or several"
 SEVERAL = "the request carries several keys; send one, as Authorization or as X-API-Key"
 
 
@@ -84,10 +88,14 @@ class Credentials:
         self._tokens = identity.tokens
         self._holders = identity.holders
         self._pages = identity.pages
+        self._proxy_users = identity.proxy_users
 
     def known(self, sent: bytes) -> Principal | None:
         """Who sends this credential, if that was found before and holds: the look-up of the hot path."""
-        return self._keys.remembered.get(sent) or self._tokens.known(sent)
+        known = self._keys.remembered.get(sent) or self._tokens.known(sent)
+        if known is None and self._proxy_users is not None and sent.startswith(OF_PROXY):
+            known = self._proxy_users.find(sent[len(OF_PROXY) :])
+        return known
 
     async def identify(self, scope: Scope, *, runs_model: bool = False) -> Principal:
         """Who sends a request. Raises `Problem` 401 for nobody that is known, 503 if that cannot be told.
@@ -98,6 +106,9 @@ class Credentials:
         if not self.is_asked:
             return ANYBODY
         found = [(name, value) for name, value in scope["headers"] if name in CREDENTIALS]
+        user = scope.get(PROXY_USER)
+        if user is not None and not any(map(_is_own, found)):
+            return self._of_proxy(user)
         if not found:
             is_reading = scope["method"] in SAFE_METHODS and not runs_model
             return await self._of_page(scope, is_reading=is_reading)
@@ -142,6 +153,12 @@ class Credentials:
         except StoreError as error:
             raise Problem(503, str(error), [("Retry-After", "1")]) from error
 
+    def _of_proxy(self, user: bytes) -> Principal:
+        principal = self.known(OF_PROXY + user)
+        if principal is None:
+            raise unknown(NO_USER, "invalid_request")
+        return principal
+
     async def _find(self, name: bytes, text: str, sent: bytes) -> Principal:
         is_token = name == AUTHORIZATION and self._tokens.verifiers and not text.startswith(MARK)
         try:
@@ -158,6 +175,12 @@ class Credentials:
 def as_sent(name: bytes, value: bytes) -> bytes:
     """What a credential is remembered by: a key in one field says nothing of the same text in the other."""
     return name + b":" + value
+
+
+def _is_own(credential: tuple[bytes, bytes]) -> bool:
+    """Whether a client has sent this for us, and not a password for the proxy, as `Basic`."""
+    name, value = credential
+    return name == API_KEY or value.strip()[: len(BEARER)].lower() == BEARER.encode()
 
 
 def _credential_in(name: bytes, value: bytes) -> str:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from modelport.api.admission import OF_PAGES, Admission
 from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
-from modelport.api.credentials import CREDENTIALS, Credentials, as_sent
+from modelport.api.credentials import CREDENTIALS, OF_PROXY, Credentials, as_sent
 from modelport.api.endpoints.models import MODEL
 from modelport.api.exchanges import REQUEST_ID, clients_id, told
 from modelport.contract.calls import GIVEN_UP, Answer, Call
@@ -208,6 +208,8 @@ class _Way:
                 credential = as_sent(field, value)
             else:
                 return _LONG_WAY
+        if not credential and self.direct.asks_who and head.told is not None and head.told.user is not None:
+            credential = OF_PROXY + head.told.user
         way = self if self.dialect.reads(content_type) else None
         return _Plan(way, name, version, content_type, accept, host, credential, own_id)
 
@@ -255,7 +257,7 @@ class _Exchange:
 
     def note(self, cycle: Cycle, call: Call, principal: Principal, plan: _Plan) -> None:
         """Note what is asked, for those who hear of it."""
-        pool, client = self._pool, cycle.line.client
+        pool, client = self._pool, cycle.client
         self._noted = Exchange(
             began=time(),
             started=perf_counter(),

@@ -16,6 +16,7 @@ from modelport.api.listening import Listener
 from modelport.api.metrics.port import metrics_port_of
 from modelport.api.metrics.server import watch_http
 from modelport.engine.ports import Engine
+from modelport.http.forwarded import TrustedProxies
 from modelport.http.limits import HttpLimits
 from modelport.http.server import HttpServer
 from modelport.settings import Settings, normal_base_path
@@ -75,7 +76,8 @@ async def serve(
     and jobs that are kept are another model's.
     """
     app, settings = life.application(), life.settings
-    server = HttpServer(app, _limits(settings), app.direct.take, normal_base_path(settings.root_path))
+    root_path = normal_base_path(settings.root_path)
+    server = HttpServer(app, _limits(settings), app.direct.take, root_path, _proxies(settings))
     watch_http(life.metrics, server)
     metrics_port = metrics_port_of(app, settings, _limits(settings))
     stopping = _Stopping(server, life)
@@ -126,6 +128,14 @@ def nothing_served(engine: Engine) -> str:
     pools = engine.pools.values()
     failed = [pool.error for pool in pools if pool.signature is None and pool.error and not pool.version]
     return "; ".join(failed) if len(failed) == len(pools) else ""
+
+
+def _proxies(settings: Settings) -> TrustedProxies | None:
+    """Whom the server believes what they say of their clients, if anybody."""
+    if not settings.trusted_proxies:
+        return None
+    user = settings.proxy_user_header or ""
+    return TrustedProxies(settings.trusted_proxies, settings.proxy_headers, user)
 
 
 def _limits(settings: Settings) -> HttpLimits:

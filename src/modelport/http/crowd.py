@@ -26,13 +26,16 @@ class Crowd:
         self._of: Counter[str] = Counter()
         self._looked = 0.0
 
-    def enter(self, origin: str, now: float, make_room: Callable[[], bool]) -> Refusal | None:
+    def enter(
+        self, origin: str, now: float, make_room: Callable[[], bool], *, is_one: bool = True
+    ) -> Refusal | None:
         """Count a new connection from `origin`; if it cannot be taken, say why, and do not count it.
 
-        Without an origin, on a Unix socket, they count for no address. In a full house `make_room` is asked,
-        now and then, to close a connection that nobody uses.
+        Without an origin, on a Unix socket, they count for no address, and neither if it is not one, but a
+        proxy of many. In a full house `make_room` is asked, now and then, to close a connection that nobody
+        uses.
         """
-        if origin and self._of[origin] >= self.most_of_one:
+        if origin and is_one and self._of[origin] >= self.most_of_one:
             return ADDRESS_FULL
         if self._all >= self.most:
             if now - self._looked < LOOK_S:

@@ -53,6 +53,9 @@ class Connection:
         self._cycle.on_disconnect = callback
 
 
+PROXY_USER = "modelport.proxy_user"  # in the scope: as a trusted proxy names who has logged in there
+
+
 class Line(Protocol):
     """What a cycle asks of its connection."""
 
@@ -162,16 +165,23 @@ class Cycle:
         return self.line.address
 
     @property
+    def client(self) -> tuple[str, int] | None:
+        """Who asks: the one who has connected, or for whom a trusted proxy did; `None` for a Unix socket."""
+        told = self.head.told
+        return self.line.client if told is None or told.client is None else told.client
+
+    @property
     def scope(self) -> Scope:
         """The request as ASGI has it; a new one each time: it refers to this request, which keeps none."""
         head = self.head
+        told = head.told
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": head.http_version,
             "server": self.line.address,
-            "client": self.line.client,
-            "scheme": self.line.scheme,
+            "client": self.client,
+            "scheme": self.line.scheme if told is None else told.scheme or self.line.scheme,
             "method": head.method,
             "root_path": head.root_path,
             "path": head.path,
@@ -179,6 +189,7 @@ class Cycle:
             "query_string": head.query,
             "headers": list(head.headers),
             "extensions": {"modelport": Connection(self)},
+            PROXY_USER: None if told is None else told.user,
         }
 
     # --- the request -------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import urllib.parse
 from typing import Any
 
 from modelport.http.asgi import Headers
+from modelport.http.forwarded import Told
 
 MAX_HEAD = 1024  # bytes of one that is remembered
 MOST_HEADS = 512
@@ -22,8 +23,9 @@ class Head:
     """What a request says before its body. Requests that send the same bytes share it: nobody changes it.
 
     `path` is what the percent-escapes of `raw_path` stand for, `length` that of the body, once it is known.
-    Both paths begin with `root_path`, which a proxy has cut off. `plan` is for whoever is offered requests
-    before the application is: what it will do with each of them.
+    Both paths begin with `root_path`, which a proxy has cut off. `told` is what a trusted proxy says of the
+    request, `None` if it comes from no such one. `plan` is for whoever is offered requests before the
+    application is: what it will do with each of them.
     """
 
     __slots__ = (
@@ -36,6 +38,7 @@ class Head:
         "query",
         "raw_path",
         "root_path",
+        "told",
     )
 
     def __init__(self, method: str, version: str, target: bytes, headers: Headers, root_path: str = ""):
@@ -50,6 +53,7 @@ class Head:
         self.headers = headers
         self.length = 0
         self.plan: Any = None
+        self.told: Told | None = None
 
 
 class KnownHeads:

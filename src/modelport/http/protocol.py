@@ -55,6 +55,10 @@ class HttpProtocol(RequestReader):
         self.client = client_address(transport)
         self.address = server_address(transport)
         self.scheme = scheme(transport)
+        proxies = self.server.proxies
+        by_unix = self.address is not None and self.address[1] is None
+        if proxies is not None and proxies.trusts(self.client, by_unix=by_unix):
+            self.proxies, self.heads = proxies, self.server.heads_of_proxies
         send_at_once(transport)
         self.server.enter(self)
         self._enter_crowd()
@@ -62,7 +66,8 @@ class HttpProtocol(RequestReader):
     def _enter_crowd(self) -> None:
         """Take part, or be told that there is no room, and why."""
         origin = origin_of(self.client)
-        refusal = self.server.crowd.enter(origin, self.loop.time(), self._make_room)
+        is_one = self.proxies is None  # and not many, who come by the same address
+        refusal = self.server.crowd.enter(origin, self.loop.time(), self._make_room, is_one=is_one)
         if refusal is None:
             self._origin = origin
         else:

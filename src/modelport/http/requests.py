@@ -19,6 +19,7 @@ from modelport.http.asgi import Headers
 from modelport.http.client_certificate import ClientCertificate
 from modelport.http.cycle import Cycle, logger
 from modelport.http.flow import MOST_UNREAD, Flow
+from modelport.http.forwarded import TrustedProxies
 from modelport.http.heads import Head
 from modelport.http.refusals import Refusal, RequestRefused
 from modelport.http.server_state import ServerState
@@ -44,6 +45,8 @@ class RequestReader(asyncio.Protocol):
 
     def __init__(self, server: ServerState) -> None:
         self.server = server
+        self.heads = server.heads
+        self.proxies: TrustedProxies | None = None  # if the client is one of them
         self.limits = server.limits
         self.loop = server.loop
         # A head of no more bytes is neither too long a line nor too large.
@@ -150,7 +153,7 @@ class RequestReader(asyncio.Protocol):
 
     def _read_known(self, data: bytes) -> bool:
         """Take a request that came whole, and whose head is known; false, with nothing done, if it is not."""
-        head, end = self.server.heads.find(data)
+        head, end = self.heads.find(data)
         if head is None:
             return False
         self._has_begun = True
@@ -167,7 +170,7 @@ class RequestReader(asyncio.Protocol):
         """Remember the head of what was read, if it may be sent again and mean the same."""
         if self._chunked or self._expects_100 or cycle.head.http_version != "1.1" or self.url == b"*":
             return
-        self.server.heads.learn(bytes(data), cycle.head, self.body.bytes)
+        self.heads.learn(bytes(data), cycle.head, self.body.bytes)
 
     def _refusal(self, exc: httptools.HttpParserError, data: bytes | memoryview) -> Refusal:
         cause = exc.__context__
@@ -278,12 +281,26 @@ class RequestReader(asyncio.Protocol):
             size = len(target) + 32 + framing.header_size(self.headers)
             self._overhead, self._credit = 0, size if first else self._read_size
         self._goes_on = parser.should_keep_alive()
-        head = Head(method.decode("ascii"), version, target, self.headers, self.server.root_path)
+        head = self._head(method.decode("ascii"), version, target)
         cycle = Cycle(self, head, bytearray())
         cycle.keep_alive = version != "1.0" and self._goes_on and not self.server.is_ending
         cycle.waiting_for_100_continue = self._expects_100
         if self._enqueue(cycle, for_server=target == b"*"):
             self._is_unbegun = True
+
+    def _head(self, method: str, version: str, target: bytes) -> Head:
+        """The head that was read, as a trusted proxy explains it."""
+        if self.proxies is None:
+            return Head(method, version, target, self.headers, self.server.root_path)
+        told = self.proxies.told(self.headers)
+        if told.host:
+            host = told.host.encode("latin-1")
+            framing.check_host(host)
+            self.headers = [field for field in self.headers if field[0] != b"host"]
+            self.headers.append((b"host", host))
+        head = Head(method, version, target, self.headers, self.server.root_path)
+        head.told = told
+        return head
 
     def _check_head(self, version: str, method: bytes) -> None:
         limits = self.limits

@@ -16,6 +16,7 @@ from email.utils import formatdate
 from typing import Any, NamedTuple
 
 from modelport.http.addresses import keep_little_unsent
+from modelport.http.forwarded import TrustedProxies
 from modelport.http.limits import HttpLimits
 from modelport.http.protocol import HttpProtocol
 from modelport.http.server_state import ServerState, Take
@@ -44,11 +45,19 @@ class Seen(NamedTuple):
 class HttpServer:
     """Answers HTTP/1.1 on sockets, in the running event loop. `take` is offered requests before `app`.
 
-    What both see of a path begins with `root_path`, which a proxy has cut off.
+    What both see of a path begins with `root_path`, which a proxy has cut off. `proxies` are believed what
+    they say of their clients.
     """
 
-    def __init__(self, app: Any, limits: HttpLimits, take: Take | None = None, root_path: str = ""):
-        self._state = ServerState(app, limits, take, root_path)
+    def __init__(
+        self,
+        app: Any,
+        limits: HttpLimits,
+        take: Take | None = None,
+        root_path: str = "",
+        proxies: TrustedProxies | None = None,
+    ):
+        self._state = ServerState(app, limits, take, root_path, proxies)
         self._listeners: list[tuple[asyncio.Server, socket.socket, Connect]] = []
         self._clock: asyncio.TimerHandle | None = None
         self._waiting: asyncio.Timeout | None = None

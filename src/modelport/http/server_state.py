@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from modelport.http.crowd import Crowd
 from modelport.http.cycle import Cycle
+from modelport.http.forwarded import TrustedProxies
 from modelport.http.heads import KnownHeads
 from modelport.http.limits import HttpLimits
 from modelport.http.sweep import Sweep, Swept
@@ -31,7 +32,14 @@ class Member(Swept, Protocol):
 class ServerState:
     """The application, the limits, and what there is of connections and tasks. For one event loop."""
 
-    def __init__(self, app: Any, limits: HttpLimits, take: Take | None = None, root_path: str = ""):
+    def __init__(
+        self,
+        app: Any,
+        limits: HttpLimits,
+        take: Take | None = None,
+        root_path: str = "",
+        proxies: TrustedProxies | None = None,
+    ):
         self.app = app
         self.root_path = root_path  # that a proxy has cut off the path of each request
         self.limits = limits
@@ -44,7 +52,9 @@ class ServerState:
         self.vacant = asyncio.Event()  # set while there are neither connections nor tasks
         self.vacant.set()
         self.crowd = Crowd(limits.connections, limits.connections_of_one)
+        self.proxies = proxies
         self.heads = KnownHeads()
+        self.heads_of_proxies = KnownHeads()
         self.accepted = 0  # connections, so far
         self.refused: Counter[int] = Counter()  # how often, by status, before anything was asked
         self._sweep = Sweep(self.loop, self.connections, limits)

@@ -12,6 +12,7 @@ from modelport.identity.accounts import Accounts
 from modelport.identity.certificate_holders import CertificateHolders
 from modelport.identity.keys import KeyStore
 from modelport.identity.known_keys import KnownKeys
+from modelport.identity.proxy_users import ProxyUsers
 from modelport.identity.signing_keys import VerifyingKeys
 from modelport.identity.tokens import Tokens, Verifier
 from modelport.identity.user_tokens import ACCESS, PAGE, UserTokens, Watch
@@ -48,6 +49,9 @@ class Identity:
         self.pages.verifiers.append(UserTokens(PAGE, storage, verifying))
         self._storage = storage
         self._running: list[asyncio.Task[None]] = []
+        self.proxy_users: ProxyUsers | None = None
+        if settings.proxy_user_header and settings.proxy_user_scopes:
+            self.proxy_users = ProxyUsers(settings.proxy_user_scopes)
         self.oidc: Oidc | None = None
         if self.is_on and settings.oidc_issuer:
             from modelport.identity.oidc.service import Oidc  # and with it PyJWT and httpx

@@ -126,6 +126,10 @@ class ServerSettings(AppSettings, total=False):
     tls_client_ca: str | None
     tls_client_certs: str
     tls_clients: dict[str, str]
+    trusted_proxies: list[str]
+    proxy_headers: list[str]
+    proxy_user_header: str | None
+    proxy_user_scopes: str | None
     max_header_bytes: int
     max_headers: int
     max_request_line: int

@@ -16,6 +16,11 @@ def check_together(settings: Settings) -> None:
     _check_tls(settings)
     if settings.metrics_port is not None and not settings.metrics:
         raise SettingsError("metrics_port has nothing to show with metrics off: leave one of them away")
+    _check_issuer(settings)
+    _check_proxies(settings)
+
+
+def _check_issuer(settings: Settings) -> None:
     if settings.oidc_issuer is None:
         lonely = next((name for name in OF_ISSUER if getattr(settings, name)), None)
         if lonely is not None:
@@ -52,3 +57,18 @@ def _check_tls(settings: Settings) -> None:
         )
     if settings.auth != Auth.ON:
         raise SettingsError("tls_clients is of no use unless who asks must say who they are: set auth on")
+
+
+def _check_proxies(settings: Settings) -> None:
+    if settings.proxy_user_header is None:
+        if settings.proxy_user_scopes:
+            raise SettingsError("proxy_user_scopes is of no use without proxy_user_header, which names users")
+        return
+    if not settings.trusted_proxies:
+        raise SettingsError("proxy_user_header needs trusted_proxies: whom it is believed of")
+    if settings.auth != Auth.ON:
+        raise SettingsError(
+            "proxy_user_header is of no use unless who asks must say who they are: set auth on"
+        )
+    if not settings.proxy_user_scopes:
+        raise SettingsError("proxy_user_header needs proxy_user_scopes: what users may do whom a proxy names")

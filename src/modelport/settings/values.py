@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from ipaddress import ip_network
 from urllib.parse import urlsplit
 
 from modelport.settings.written import NO_DURATION, NO_ORDER, NO_SIZE, order_of, seconds_of, size_of
 from modelport.variables import OF_WORKERS, PREFIX
 
+FIELD = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,100}")  # the name of a header (RFC 9110, 5.1)
+PROXY_FIELDS = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded")
+# They mean something else; a name of a user there would be none, or a key of somebody else.
+NO_USER_FIELDS = (
+    "authorization", "x-api-key", "cookie", "host", "origin", "referer", "content-length", "content-type",
+    "transfer-encoding", "connection", "accept", *PROXY_FIELDS,
+)  # fmt: skip
 SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")  # of a path, as it stands in a link (RFC 3986, 3.3)
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 DEVICE = re.compile(r"auto|cpu|cuda:\d{1,4}|(GPU|MIG)-[A-Za-z0-9/-]+")  # the last as nvidia-smi has them
@@ -179,3 +187,30 @@ def wrong_algorithms(names: list[str]) -> str:
     if wrong is not None:
         return f"has {wrong!r}, which is none of {', '.join(ALGORITHMS)}"
     return "" if names else "names no algorithm"
+
+
+def wrong_networks(networks: list[str]) -> str:
+    """Of addresses of proxies that are believed: not everybody's."""
+    for text in networks:
+        if text == "unix":
+            continue
+        try:
+            network = ip_network(text, strict=False)
+        except ValueError:
+            return f"has {text!r}, which is no address; write for example 127.0.0.1, 10.0.0.0/8 or unix"
+        if not network.prefixlen:
+            return f"has {text!r}, which is everybody: then each client could say that it is another"
+    return ""
+
+
+def wrong_proxy_fields(names: list[str]) -> str:
+    """Of headers that proxies set."""
+    wrong = next((name for name in names if name not in PROXY_FIELDS), None)
+    return "" if wrong is None else f"has {wrong!r}, which is none of {', '.join(PROXY_FIELDS)}"
+
+
+def wrong_user_field(name: str) -> str:
+    """Of the header that says who has logged in at a proxy."""
+    if FIELD.fullmatch(name) and name not in NO_USER_FIELDS:
+        return ""
+    return "cannot be the header of a user's name; write for example X-Forwarded-User"

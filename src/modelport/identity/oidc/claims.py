@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
-from modelport.identity.principals import AccessScope, Grant, Principal
+from modelport.identity.granting import merged, principal_with
+from modelport.identity.principals import Grant, Principal
 from modelport.identity.tokens import Claims, InvalidToken
-from modelport.settings.grants import ClaimValue, Granted, claim_of, granted_of
+from modelport.settings.grants import ClaimValue, claim_of, granted_of
 
 NAMES = ("preferred_username", "email", "name")  # the first of them is what somebody is called
 MAX_NAME = 200
@@ -25,22 +26,6 @@ class Grants:
     def of(self, claims: Claims) -> list[Grant]:
         """What these claims grant: for all models first, and then for some."""
         return merged(granted for claim, granted in self._rows if claim is None or _has(claims, claim))
-
-
-def merged(granted: Iterable[Granted]) -> list[Grant]:
-    """Each set of models once, with all scopes that are granted with it."""
-    found: dict[frozenset[str] | None, frozenset[AccessScope]] = {}
-    for one in granted:
-        models = None if one.models is None else frozenset(one.models)
-        scopes = frozenset(AccessScope(scope) for scope in one.scopes)
-        found[models] = found.get(models, frozenset()) | scopes
-    return [Grant(found[models], models) for models in sorted(found, key=lambda one: one is not None)]
-
-
-def principal_with(principal_id: str, name: str, grants: list[Grant]) -> Principal:
-    """Somebody who may do what these grant."""
-    first = grants[0] if grants else Grant(frozenset())
-    return Principal(principal_id, name, first.scopes, first.models, tuple(grants[1:]))
 
 
 def principal_of(issuer: str, claims: Claims, grants: Grants) -> Principal:

@@ -20,7 +20,7 @@ from modelport.api.batch_routes import BatchRoutes
 from modelport.api.calls import CallHandler
 from modelport.api.credentials import NOBODY, PRINCIPAL, Credentials, check, principal_of
 from modelport.api.dialects import Parts, root_dialect, servers
-from modelport.api.direct import DirectCalls, DirectDialect
+from modelport.api.direct import DirectCalls, DirectDialect, Door
 from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.endpoints.root import PREDICT_ROOT
 from modelport.api.endpoints.row import Endpoint
@@ -32,6 +32,7 @@ from modelport.api.identity_routes import IdentityRoutes
 from modelport.api.job_answers import JobAnswers, store_problem
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
+from modelport.api.limiting import TURN, Limiter, begin_call
 from modelport.api.metrics.routes import MetricsRoutes
 from modelport.api.named_models import find_pool
 from modelport.api.near_paths import near_path
@@ -96,6 +97,7 @@ class Application:
         self.admission = Admission(settings)
         self._identity = identity
         self.credentials = Credentials(identity)
+        self.limiter = Limiter(identity.allowances)
         self._runs_by_get = paths_of(gets_that_run(ENDPOINTS), self.base_path)
         self._open = {
             method: paths_of(rows, self.base_path) for method, rows in open_rows(ENDPOINTS, settings).items()
@@ -143,7 +145,7 @@ class Application:
             dialects += dialect.direct()
         # Their own routes may be where a version answers.
         version_of = _of_no_version if self._own_routes else self.runs.versions.ready_pool
-        door = (self.admission, self.credentials)
+        door = Door(self.admission, self.credentials, self.limiter, self._may_be_open, self._refuse)
         return DirectCalls(self._calls, door, dialects, version_of, self._exchanges)
 
     def _is_replaced(self, path: str) -> bool:
@@ -180,13 +182,41 @@ class Application:
         runs_model = scope["method"] == "GET" and self._runs_by_get.fullmatch(scope["path"]) is not None
         refused = self.admission.refusal(scope, runs_model=runs_model)
         if refused is None:
-            refused = await self._unidentified(scope, runs_model=runs_model)
+            refused, send = await self._unwelcome(scope, send, runs_model=runs_model)
         if refused is None:
             await self._admitted(scope, receive, send)
-        elif (taken := self._taken(_without_slashes(scope["path"]), scope["method"])) is not None:
-            await taken.refuse(send, refused)
         else:
-            await send_problem(send, refused, self._request_id())
+            await self._refuse(refused, scope, receive, send)
+
+    async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+        """Tell who has asked that they may not, as the dialect does that has the path."""
+        taken = self._taken(_without_slashes(scope["path"]), scope["method"])
+        if taken is not None:
+            await taken.refuse(send, problem)
+        else:
+            await send_problem(send, problem, self._request_id())
+
+    async def _unwelcome(self, scope: Scope, send: Send, *, runs_model: bool) -> tuple[Problem | None, Send]:
+        """Why somebody may not come in now, if it is so; and how they are answered."""
+        client = scope.get("client")
+        if self.limiter.by_address and (turn := self.limiter.turn(None, client)) is not None:
+            try:
+                await turn.check()
+            except Problem as problem:
+                return problem, send
+        refused = await self._unidentified(scope, runs_model=runs_model)
+        by = None if refused is not None or self._is_open(scope) else principal_of(scope)
+        turn = self.limiter.turn(by, client)
+        if turn is None:
+            return refused, send
+        if refused is None:
+            try:
+                await turn.check()
+            except Problem as problem:
+                return problem, send
+        turn.count()
+        scope[TURN] = turn
+        return refused, turn.told(send)
 
     async def _unidentified(self, scope: Scope, *, runs_model: bool) -> Problem | None:
         """Note who asks; why they may not come in, if nobody knows them and this is not open to all."""
@@ -203,8 +233,11 @@ class Application:
         """Whether anybody may ask: for what says so in the table, and what browsers ask before they ask."""
         if scope["method"] == "OPTIONS" and self.settings.allow_origins:
             return bool(header(scope, b"access-control-request-method"))
-        method = "GET" if scope["method"] in SAFE_METHODS else scope["method"]
-        return method in self._open and self._open[method].fullmatch(scope["path"]) is not None
+        return self._may_be_open(scope["method"], scope["path"])
+
+    def _may_be_open(self, method: str, path: str) -> bool:
+        method = "GET" if method in SAFE_METHODS else method
+        return method in self._open and self._open[method].fullmatch(path) is not None
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = _without_slashes(scope["path"])
@@ -215,10 +248,12 @@ class Application:
                 noted.route, noted.model = taken.route, taken.model or ""
             try:
                 check(principal_of(scope), AccessScope.PREDICT, taken.model)
+                ending = begin_call(scope)
             except Problem as problem:
                 await taken.refuse(send, problem)
                 return
-            await taken.answer(scope, receive, send)
+            with ending:
+                await taken.answer(scope, receive, send)
             return
         await self._cold(scope, receive, send, path)
 

@@ -10,11 +10,13 @@ Nothing that was sent is repeated.
 
 from __future__ import annotations
 
+from math import ceil
 from time import time
 from typing import cast
 
 from modelport.api.admission import SAFE_METHODS
 from modelport.api.cookies import NOT_OF_A_PAGE, is_of_own_page, session_in
+from modelport.api.limiting import Client, origin
 from modelport.http.asgi import Scope
 from modelport.http.client_certificate import ClientCertificate
 from modelport.http.cycle import PROXY_USER
@@ -29,6 +31,7 @@ AUTHORIZATION, API_KEY = b"authorization", b"x-api-key"
 CREDENTIALS = frozenset({AUTHORIZATION, API_KEY})
 OF_PROXY = b"a proxy's user:"  # no field is called so
 BEARER = "bearer"
+KEY_FIELDS = (API_KEY, AUTHORIZATION + b":Bearer " + MARK.encode())  # how what can only be a key is sent
 PRINCIPAL = "modelport.principal"  # in the scope of a request that came in
 NOBODY = Principal("", "nobody", frozenset())  # where nobody has to say who they are, on a server that asks
 
@@ -42,6 +45,7 @@ NO_HOLDER = (
 )
 LOGGED_OUT = "you are not logged in any more: log in again"
 NO_USER = "the proxy before this server names no user, or several"
+TOO_MANY_WRONG = "the key or token was not accepted, and too many wrong ones have come from your address"
 SEVERAL = "the request carries several keys; send one, as Authorization or as X-API-Key"
 
 
@@ -89,6 +93,7 @@ class Credentials:
         self._holders = identity.holders
         self._pages = identity.pages
         self._proxy_users = identity.proxy_users
+        self._wrong = identity.wrong
 
     def known(self, sent: bytes) -> Principal | None:
         """Who sends this credential, if that was found before and holds: the look-up of the hot path."""
@@ -118,7 +123,7 @@ class Credentials:
         sent = as_sent(name, value)
         principal = self.known(sent)
         if principal is None:
-            principal = await self._find(name, _credential_in(name, value), sent)
+            principal = await self._find(name, _credential_in(name, value), sent, origin(scope.get("client")))
         return principal
 
     def held_by(self, certificate: ClientCertificate) -> Principal | None:
@@ -146,9 +151,15 @@ class Credentials:
             return self._of_connection(scope)
         if not is_reading and not is_of_own_page(scope):
             raise Problem(403, NOT_OF_A_PAGE)
+        known = self._pages.known(cookie)
+        if known is not None:
+            return known
+        where = origin(scope.get("client"))
+        self._check_proofs(where)
         try:
-            return self._pages.known(cookie) or await self._pages.find(cookie.decode("latin-1"), cookie)
+            return await self._pages.find(cookie.decode("latin-1"), cookie)
         except InvalidToken:
+            self._wrong.note(where)
             raise unknown(LOGGED_OUT) from None
         except StoreError as error:
             raise Problem(503, str(error), [("Retry-After", "1")]) from error
@@ -159,17 +170,53 @@ class Credentials:
             raise unknown(NO_USER, "invalid_request")
         return principal
 
-    async def _find(self, name: bytes, text: str, sent: bytes) -> Principal:
+    def is_refused_at_once(self, sent: bytes, client: Client) -> bool:
+        """Whether this is no key, and comes from where so many wrong ones come from that nobody is to spend
+        more on it. `refused_at_once` is the answer.
+        """
+        if self._tokens.verifiers and not sent.startswith(KEY_FIELDS):
+            return False
+        wait = self._wrong.seconds_left(origin(client))
+        if not wait:
+            return False
+        name, _, value = sent.partition(b":")
+        try:
+            return self._keys.find(_credential_in(name, value), sent) is None
+        except (Problem, StoreError):
+            return False  # as it is answered elsewhere
+
+    def refused_at_once(self, client: Client) -> Problem:
+        """429 for what `is_refused_at_once`."""
+        return _slow_down(self._wrong.seconds_left(origin(client)))
+
+    def _check_proofs(self, where: str) -> None:
+        """Raise `Problem` 429 if no more is looked at now of what costs more than a look-up."""
+        if not self._wrong.may_prove(where):
+            raise _slow_down(self._wrong.seconds_left(where))
+
+    async def _find(self, name: bytes, text: str, sent: bytes, where: str) -> Principal:
         is_token = name == AUTHORIZATION and self._tokens.verifiers and not text.startswith(MARK)
+        wait = self._wrong.seconds_left(where)
+        if is_token:
+            self._check_proofs(where)
         try:
             principal = await self._tokens.find(text, sent) if is_token else self._keys.find(text, sent)
         except InvalidToken as error:
+            self._wrong.note(where)
+            if wait:
+                raise _slow_down(wait) from None
             raise unknown(f"the token is not valid: {error}", "invalid_token") from None
         except (StoreError, VerifierUnavailable) as error:
             raise Problem(503, str(error), [("Retry-After", "1")]) from error
         if principal is None:
-            raise unknown(WRONG_KEY, "invalid_token")
+            self._wrong.note(where)
+            raise _slow_down(wait) if wait else unknown(WRONG_KEY, "invalid_token")
         return principal
+
+
+def _slow_down(wait: float) -> Problem:
+    seconds = max(ceil(wait), 1)
+    return Problem(429, f"{TOO_MANY_WRONG}; wait {seconds} s", [("Retry-After", str(seconds))])
 
 
 def as_sent(name: bytes, value: bytes) -> bytes:

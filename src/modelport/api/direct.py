@@ -19,7 +19,8 @@ from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
 from modelport.api.credentials import CREDENTIALS, OF_PROXY, Credentials, as_sent
 from modelport.api.endpoints.models import MODEL
-from modelport.api.exchanges import REQUEST_ID, clients_id, told
+from modelport.api.exchanges import REQUEST_ID, clients_id, noted_answer, told
+from modelport.api.limiting import Limiter, Turn
 from modelport.contract.calls import GIVEN_UP, Answer, Call
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
@@ -27,6 +28,7 @@ from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.cycle import Cycle
 from modelport.http.heads import Head
 from modelport.identity.principals import ANYBODY, AccessScope, Principal
+from modelport.problems import Problem
 from modelport.telemetry.exchanges import Exchange, Exchanges
 
 # Fields that mean something to the server, in every dialect. The first ones are read here, a request with
@@ -67,6 +69,26 @@ class DirectDialect(NamedTuple):
     ended: Callable[[], None] | None = None
 
 
+class Door(NamedTuple):
+    """Who looks at each request: at where it comes from, who sends it, and how much they use.
+
+    `is_open` tells by method and path what anybody may ask; `refuse` tells who has asked of a problem.
+    """
+
+    admission: Admission
+    credentials: Credentials
+    limiter: Limiter
+    is_open: Callable[[str, str], bool]
+    refuse: Callable[[Problem, Scope, Receive, Send], Awaitable[None]]
+
+
+class By(NamedTuple):
+    """Who asks, and the turn of their request, if they are limited."""
+
+    principal: Principal
+    turn: Turn | None
+
+
 class DirectCalls:
     """Takes plain predictions from the HTTP protocol. One for the application.
 
@@ -77,16 +99,17 @@ class DirectCalls:
     def __init__(
         self,
         calls: CallHandler,
-        door: tuple[Admission, Credentials],
+        door: Door,
         dialects: Iterable[DirectDialect],
         version_of: VersionOf,
         exchanges: Exchanges,
     ):
+        self._engine = calls.engine
         self.next_id = calls.engine.next_id
         self.request_id = calls.engine.request_id
         settings = calls.settings
         self.memory = calls.memory
-        self._admission, self._credentials = door
+        self._admission, self._credentials, self._limiter, self._is_open, self._refuse = door
         self.asks_who = self._credentials.is_asked
         self._version_of = version_of
         self.exchanges = exchanges
@@ -110,27 +133,50 @@ class DirectCalls:
         if plan is None:
             plan = cycle.head.plan = self._plan(cycle.head)
         way = plan.way
-        if way is None or cycle.waiting_for_100_continue or cycle.flow.write_paused:
+        principal: Principal | None = ANYBODY
+        if self.asks_who:
+            principal = self._credentials.known(plan.credential)
+            if principal is None and cycle.line.certificate is not None and not plan.credential:
+                principal = self._credentials.held_by(cycle.line.certificate)
+            if principal is None and self._is_refused(cycle, plan):
+                return True
+        if way is None or principal is None or cycle.waiting_for_100_continue or cycle.flow.write_paused:
             return False
         size = len(cycle.body)
         if size > self._max_body:
             return False
         if plan.host is not None and plan.host not in self._admission.known_hosts(cycle.server):
             return False
-        principal: Principal | None = ANYBODY
-        if self.asks_who:
-            principal = self._credentials.known(plan.credential)
-            if principal is None and cycle.line.certificate is not None and not plan.credential:
-                principal = self._credentials.held_by(cycle.line.certificate)
-            if principal is None or not principal.may(AccessScope.PREDICT, plan.name):
-                return False
+        if self.asks_who and not principal.may(AccessScope.PREDICT, plan.name):
+            return False
+        turn = self._limiter.turn(principal, cycle.client)
+        if turn is not None and not turn.is_open():
+            return False
         pool = way.pool(plan.name) if plan.version is None else self._version_of(plan.name, plan.version)
         if pool is None or pool.reads_headers or pool.takes_base64 or not self.memory.take(size):
             return False
-        return way.submit(cycle, pool, plan, principal)
+        return way.submit(cycle, pool, plan, By(principal, turn))
+
+    def _is_refused(self, cycle: Cycle, plan: _Plan) -> bool:
+        """Refuse a wrong key from where too many have come from, cheaply; false if it is none."""
+        sent, client = plan.credential, cycle.client
+        if not sent or cycle.flow.write_paused or not self._credentials.is_refused_at_once(sent, client):
+            return False
+        problem = self._credentials.refused_at_once(client)
+        app = partial(self._refuse, problem)
+        cycle.run_as_task(partial(noted_answer, self.exchanges, self._engine, app))
+        return True
 
     def _plan(self, head: Head) -> _Plan:
         """What to do with each request of this head."""
+        plan = self._plan_of_prediction(head)
+        if plan.way is None and self.asks_who:
+            sent = [as_sent(field, value) for field, value in head.headers if field in CREDENTIALS]
+            if len(sent) == 1 and not self._is_open(head.method, head.path):
+                plan = _Plan(None, credential=sent[0])
+        return plan
+
+    def _plan_of_prediction(self, head: Head) -> _Plan:
         version = None
         found = self._paths.get(head.path)
         if found is None:
@@ -213,7 +259,7 @@ class _Way:
         way = self if self.dialect.reads(content_type) else None
         return _Plan(way, name, version, content_type, accept, host, credential, own_id)
 
-    def submit(self, cycle: Cycle, pool: Pool, plan: _Plan, principal: Principal) -> bool:
+    def submit(self, cycle: Cycle, pool: Pool, plan: _Plan, by: By) -> bool:
         """Have the model asked; false if it takes no more."""
         dialect, direct = self.dialect, self.direct
         call = Call(
@@ -225,16 +271,19 @@ class _Way:
             collect=dialect.collects,
             dialect=dialect.name,
             request_id=dialect.new_id() if self.id_field else "",
-            by=principal.id,
+            by=by.principal.id,
         )
-        exchange = _Exchange(self, cycle, pool)
+        exchange = _Exchange(self, cycle, pool, by.turn)
         try:
             pending = pool.submit(call, exchange.on_answer)
         except Refused:
             direct.memory.give(len(call.body))
             return False
+        if by.turn is not None:
+            by.turn.count()
+            by.turn.begin_call()
         if direct.exchanges.hearers:
-            exchange.note(cycle, call, principal, plan)
+            exchange.note(cycle, call, by.principal, plan)
         if dialect.began is not None:
             dialect.began()
         cycle.on_disconnect = partial(pool.cancel, pending)
@@ -246,9 +295,10 @@ class _Way:
 class _Exchange:
     """One request between the model and its client."""
 
-    __slots__ = ("_cycle", "_noted", "_pool", "_timer", "_way")
+    __slots__ = ("_cycle", "_noted", "_pool", "_timer", "_turn", "_way")
 
-    def __init__(self, way: _Way, cycle: Cycle, pool: Pool):
+    def __init__(self, way: _Way, cycle: Cycle, pool: Pool, turn: Turn | None):
+        self._turn = turn
         self._way = way
         self._cycle: Cycle | None = cycle
         self._pool = pool
@@ -285,6 +335,8 @@ class _Exchange:
         if way.ended is not None:
             way.ended()
         way.memory.give(len(pending.call.body))  # needed no longer
+        if self._turn is not None:
+            self._turn.end_call()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -310,6 +362,8 @@ class _Exchange:
             fields = f"x-request-id: {direct.request_id(answer.id)}\r\n"
             if way.id_field:
                 fields = f"{way.id_field}: {pending.call.request_id}\r\n{fields}"
+            if self._turn is not None:
+                fields += "".join(f"{name}: {value}\r\n" for name, value in self._turn.fields())
             cycle.send_whole(direct.head_of(cycle) + fields.encode(), answer.body)
             if noted is not None:
                 noted.status, noted.bytes_out = answer.status, len(answer.body)
@@ -326,4 +380,5 @@ class _Exchange:
     async def _respond(
         self, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        await self._way.dialect.respond(send, self._pool, pending, answer)
+        told = send if self._turn is None else self._turn.told(send)
+        await self._way.dialect.respond(told, self._pool, pending, answer)

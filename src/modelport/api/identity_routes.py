@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from time import time
 from typing import Any
 
@@ -19,6 +20,7 @@ from modelport.http.asgi import Scope
 from modelport.identity import audit
 from modelport.identity.keys import Key, NewKey
 from modelport.identity.principals import AccessScope
+from modelport.identity.quotas import OwnQuotas
 from modelport.identity.service import Identity
 from modelport.jobs.views import utc
 from modelport.problems import Problem
@@ -87,6 +89,7 @@ def new_key(asked: resources.NewKey) -> NewKey:
         scopes=[AccessScope(scope) for scope in asked.scopes],
         models=asked.models,
         expires_at=None if asked.expires is None else time() + _seconds("expires", asked.expires),
+        quotas=OwnQuotas(**msgspec.structs.asdict(asked.quotas)) if asked.quotas is not None else OwnQuotas(),
     )
 
 
@@ -112,6 +115,7 @@ def key_body(key: Key, now: float) -> resources.Key:
         expires_at=utc(key.expires_at),
         revoked_at=utc(key.revoked_at),
         last_used_at=utc(key.last_used_at),
+        quotas=resources.Quotas(**asdict(key.quotas)),
     )
 
 

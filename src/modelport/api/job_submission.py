@@ -97,7 +97,7 @@ class JobSubmission:
         self, client: tuple[Scope, Receive], pool: Pool, call: Call, form: JobForm, hold: BodyHold
     ) -> Submitted:
         (scope, receive), verb = client, call.verb
-        key = idempotency_key(scope)
+        key, by = idempotency_key(scope), principal_of(scope)
         pool.check_open()
         assert pool.signature is not None  # check_open has refused otherwise
         store = self.jobs.store  # refuses at once where there are no jobs
@@ -105,13 +105,13 @@ class JobSubmission:
         job_id = (form.id or uuid.uuid4()).hex
         folder = self.jobs.folders.inputs(job_id)
         headers = CallHeaders(scope, operation.header_names())
-        has_files = form.is_batch or headers.may_need_files()
+        has_files, kept, unknown = form.is_batch or headers.may_need_files(), False, False
         own = self._options(call, headers, operation, form)
-        kept = unknown = False
         try:
             if has_files:
                 if key is None:  # with one it may be a job that is there already
-                    await store.check_room(pool.name, self.jobs.limits)  # before a body comes for nothing
+                    limits = self.jobs.limits_of(by)  # before a body comes for nothing
+                    await store.check_room(pool.name, by.id, limits)
                 await self.jobs.begin_upload(job_id)
             if form.of_version:
                 call.saved = pool.source.saved
@@ -120,7 +120,7 @@ class JobSubmission:
             arguments, warnings = await self._check(pool, call, form.check_seconds)
             new = NewJob(
                 id=job_id,
-                requested_by=principal_of(scope).id,
+                requested_by=by.id,
                 kind="batch" if call.batch else verb,
                 model=pool.name,
                 model_version=str(pool.signature.metadata.get("version") or ""),
@@ -137,7 +137,7 @@ class JobSubmission:
             if call.uploads or call.body_path:
                 await asyncio.to_thread(sync_tree, folder)
             unknown = True  # unless the store answers: it may have been stored, and then needs its files
-            job, kept = await self.jobs.submit(new)
+            job, kept = await self.jobs.submit(new, by)
             unknown = False
             return Submitted(job, kept, warnings)
         except (IdempotencyConflict, QueueFull, StoreFull):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
@@ -18,6 +19,7 @@ from starlette.responses import Response
 from modelport.api.credentials import NOBODY, check, principal_of
 from modelport.api.endpoints.row import Endpoint, Handler
 from modelport.api.exchanges import exchange_of
+from modelport.api.limiting import begin_call
 from modelport.contract.nearest import meant, nearest
 from modelport.contract.unknown_arguments import MAX_NAME, MAX_NAMES, MAX_WARNINGS, SUFFICIENT, warning_value
 from modelport.http.asgi import Message, Receive, Scope, Send, header
@@ -70,6 +72,13 @@ class CheckedEndpoint:
                 raise Problem(400, _no_body(endpoint))
             unread += [_no_body(endpoint)] if has_body else []
         headers = [("warning", _warnings(unread))] if unread else []
+        with begin_call(scope) if endpoint.calls else nullcontext():
+            await self._answer(scope, receive, send, headers)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, headers: list[tuple[str, str]]
+    ) -> None:
+        endpoint, entry = self.endpoint, self._entry
         try:
             response = await self._handler(Request(scope, receive, send))
         except Problem as problem:

@@ -13,10 +13,13 @@ from modelport.cli.server_options import ListingGroup, json_option, print_json
 from modelport.identity.principals import GRANTED
 from modelport.settings.checking import SettingsError
 from modelport.settings.reading import load_settings
-from modelport.settings.written import seconds_of
+from modelport.settings.written import rate_of, seconds_of, size_of
 
 if TYPE_CHECKING:
     from modelport.cli.keys_store import KeySource
+
+
+QUOTAS = ("rate", "calls_at_once", "queued_jobs", "bytes_per_day")
 
 
 def _source(url: str | None, **where: str | None) -> KeySource:
@@ -46,17 +49,20 @@ def _list(as_json: bool, **where: Any) -> None:
         print_keys(found)
 
 
-def _create(
-    name: str, scopes: str, models: str | None, expires: str | None, as_json: bool, **where: Any
-) -> None:
+def _create(as_json: bool, **given: Any) -> None:
+    models = given.pop("models")
     asked = {
-        "name": name,
-        "scopes": _words(scopes),
+        "name": given.pop("name"),
+        "scopes": _words(given.pop("scopes")),
         "models": None if models is None else _words(models),
-        "expires": expires,
+        "expires": given.pop("expires"),
     }
+    quotas = {name: given.pop(name) for name in QUOTAS}
+    quotas = {name: quota for name, quota in quotas.items() if quota is not None}
+    if quotas:
+        asked["quotas"] = quotas
     with interruptible():
-        made = _source(**where).create(asked)
+        made = _source(**given).create(asked)
     _show_made(made, as_json)
 
 
@@ -112,6 +118,50 @@ def _duration(ctx: click.Context, param: click.Parameter, value: str | None) -> 
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
     return value
+
+
+def _rate(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None:
+        try:
+            rate_of(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+    return value
+
+
+def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    try:
+        return None if value is None else size_of(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _quotas() -> list[click.Parameter]:
+    """The options that say what a key may use."""
+    return [
+        click.Option(
+            ["rate", "--rate"],
+            callback=_rate,
+            metavar="RATE",
+            help="requests that it may make, such as 100/m [default: the setting rate]",
+        ),
+        click.Option(
+            ["calls_at_once", "--calls-at-once"],
+            type=click.IntRange(0),
+            help="calls that it may have under way [default: the setting max_calls_at_once]",
+        ),
+        click.Option(
+            ["queued_jobs", "--queued-jobs"],
+            type=click.IntRange(0),
+            help="jobs of it that may wait [default: the setting max_queued_jobs_per_principal]",
+        ),
+        click.Option(
+            ["bytes_per_day", "--bytes-per-day"],
+            callback=_size,
+            metavar="SIZE",
+            help="bytes that it may send and be answered in a day, such as 10G [default: that setting]",
+        ),
+    ]
 
 
 def _where() -> list[click.Parameter]:
@@ -175,6 +225,7 @@ command = ListingGroup(
                     metavar="DURATION",
                     help="how long it can be used, such as 90d [default: for ever]",
                 ),
+                *_quotas(),
                 json_option("/v2/keys"),
             ],
             "Make a key. It is printed once, and nobody can have it again.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from dataclasses import asdict, fields
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, upd
 from modelport.identity import audit
 from modelport.identity.key_text import hash_of, new_key, prefix_of
 from modelport.identity.principals import GRANTED, OF_KEYS, AccessScope, Principal
+from modelport.identity.quotas import OwnQuotas, check_quotas
 from modelport.problems import Problem
 from modelport.storage.database import Database
 from modelport.storage.schema.identity import keys
@@ -34,6 +36,7 @@ class NewKey(msgspec.Struct, kw_only=True, frozen=True):
     scopes: Collection[AccessScope]
     models: Collection[str] | None = None
     expires_at: float | None = None
+    quotas: OwnQuotas = OwnQuotas()
 
 
 class Key(msgspec.Struct, kw_only=True, frozen=True):
@@ -53,12 +56,21 @@ class Key(msgspec.Struct, kw_only=True, frozen=True):
     expires_at: float | None
     revoked_at: float | None
     last_used_at: float | None
+    quotas: OwnQuotas
 
     @property
     def principal(self) -> Principal:
         """Who asks with it."""
         models = None if self.models is None else frozenset(self.models)
-        return Principal(self.subject, self.name, frozenset(self.scopes), models, expires_at=self.expires_at)
+        quotas = self.quotas if self.quotas != OwnQuotas() else None
+        return Principal(
+            self.subject,
+            self.name,
+            frozenset(self.scopes),
+            models,
+            expires_at=self.expires_at,
+            quotas=quotas,
+        )
 
 
 class KeyStore:
@@ -77,6 +89,7 @@ class KeyStore:
                 _check_seconds("expires", new.expires_at - tx.now)
             key = _insert(tx, new, text, by)
             details = {"name": key.name, "scopes": list(key.scopes), "models": key.models}
+            details |= {name: one for name, one in asdict(key.quotas).items() if one is not None}
             audit.note(tx, by, "keys.create", key.id, **details, expires_at=key.expires_at)
             return key
 
@@ -121,7 +134,13 @@ class KeyStore:
                 raise Problem(
                     409, f"the key {old.name!r} ({old.prefix}…) cannot be used any more; create one"
                 )
-            new = NewKey(name=old.name, scopes=old.scopes, models=old.models, expires_at=old.expires_at)
+            new = NewKey(
+                name=old.name,
+                scopes=old.scopes,
+                models=old.models,
+                expires_at=old.expires_at,
+                quotas=old.quotas,
+            )
             key = _insert(tx, new, text, by, old.subject)
             ends = until if old.expires_at is None else min(until, old.expires_at)
             _change(tx, old.id, expires_at=ends)
@@ -147,6 +166,7 @@ def _check(new: NewKey) -> None:
         raise Problem(422, f"scopes: a key needs one at least, of {', '.join(GRANTED)}")
     if new.models is not None and not new.models:
         raise Problem(422, "models: name one at least, or leave it out for all of them")
+    check_quotas(new.quotas)
     wrong = next((name for name in new.models or () if "," in name or not name.isprintable()), None)
     if wrong is not None:
         raise Problem(422, f"models: {wrong[:MAX_NAME]!r} cannot be a model's name")
@@ -174,6 +194,7 @@ def _insert(tx: Transaction, new: NewKey, text: str, by: Principal, subject: str
         "created_at": tx.now,
         "created_by": by.id,
         "expires_at": new.expires_at,
+        **asdict(new.quotas),
     }
     tx.connection.execute(insert(keys).values(row))
     tx.touched.add(CHANGED)
@@ -218,4 +239,5 @@ def _key_of(row: dict[str, Any]) -> Key:
     granted = row["scopes"].split(",")  # perhaps by a later version, with more than there is here
     row["scopes"] = [scope for scope in GRANTED if scope in granted]
     row["models"] = None if row["models"] is None else row["models"].split(",")
-    return Key(**row)
+    quotas = OwnQuotas(**{one.name: row.pop(one.name) for one in fields(OwnQuotas)})
+    return Key(**row, quotas=quotas)

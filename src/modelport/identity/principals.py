@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from modelport.identity.quotas import OwnQuotas
+
 
 class AccessScope(StrEnum):
     """What somebody must be allowed to do who asks. Who asks whether the server lives needs no leave."""
@@ -50,7 +52,7 @@ class Principal:
     They may do what `scopes` say with `models`, which are all models if that is `None`, and what `others`
     say, each for itself.
     What they have shown holds until `expires_at` (seconds of the epoch), and `session` is where they are
-    logged in.
+    logged in. What they may use is what the settings say, where they have no `quotas` of their own.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Principal:
     others: tuple[Grant, ...] = ()
     expires_at: float | None = None
     session: str = ""
+    quotas: OwnQuotas | None = None
 
     @property
     def in_words(self) -> str:

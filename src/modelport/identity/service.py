@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from modelport.identity import first_link
 from modelport.identity.accounts import Accounts
+from modelport.identity.allowances import Allowances
 from modelport.identity.certificate_holders import CertificateHolders
 from modelport.identity.keys import KeyStore
 from modelport.identity.known_keys import KnownKeys
@@ -16,6 +17,7 @@ from modelport.identity.proxy_users import ProxyUsers
 from modelport.identity.signing_keys import VerifyingKeys
 from modelport.identity.tokens import Tokens, Verifier
 from modelport.identity.user_tokens import ACCESS, PAGE, UserTokens, Watch
+from modelport.identity.wrong_credentials import WrongCredentials
 from modelport.settings import Settings
 from modelport.settings.groups.access import Auth
 from modelport.storage.database import Database
@@ -47,6 +49,8 @@ class Identity:
         verifying = VerifyingKeys()
         self.tokens.verifiers.append(UserTokens(ACCESS, storage, verifying))
         self.pages.verifiers.append(UserTokens(PAGE, storage, verifying))
+        self.allowances = Allowances(settings)
+        self.wrong = WrongCredentials(settings.max_wrong_credentials)
         self._storage = storage
         self._running: list[asyncio.Task[None]] = []
         self.proxy_users: ProxyUsers | None = None

@@ -126,8 +126,14 @@ def count(connection: Connection, fits: Filter, at_most: int) -> int:
     return connection.execute(select(func.count()).select_from(numbers)).scalar_one()
 
 
-def check_room(connection: Connection, model: str, limits: QueueLimits) -> None:
-    """Raise `QueueFull` if as many jobs wait as may: none is to be added."""
+def check_room(connection: Connection, model: str, by: str, limits: QueueLimits) -> None:
+    """Raise `QueueFull` if as many jobs wait as may: none is to be added for who asks by this id."""
+    own = limits.of_principal
+    if own and _waiting(connection, own, jobs.c.requested_by == by) >= own:
+        raise QueueFull(
+            f"{own} of your jobs wait already, and no more may (queued jobs of who asks): "
+            "try again later, or cancel some"
+        )
     if limits.of_model and _waiting(connection, limits.of_model, jobs.c.model == model) >= limits.of_model:
         raise QueueFull(
             f"{limits.of_model} jobs of {model!r} wait already, and no more may (max_queued_jobs): "

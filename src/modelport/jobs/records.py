@@ -40,10 +40,11 @@ class NewJob(msgspec.Struct, kw_only=True):
 
 
 class QueueLimits(msgspec.Struct, frozen=True):
-    """How many jobs may wait: of one model, and in all; 0 for any number."""
+    """How many jobs may wait: of one model, in all, and of who asks; 0 for any number."""
 
     of_model: int = 0
     in_all: int = 0
+    of_principal: int = 0
 
 
 class Outcome(msgspec.Struct, kw_only=True):

@@ -11,8 +11,11 @@ from collections.abc import Awaitable, Callable
 from time import time
 from urllib.parse import urlsplit
 
+import msgspec
+
 from modelport.engine.ports import Engine
 from modelport.engine.spool import check_path
+from modelport.identity.principals import Principal
 from modelport.jobs.feeds import Feeds
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.presence import Presence
@@ -55,7 +58,9 @@ class JobService:
         self._running: asyncio.Task[None] | None = None
         self._sender: WebhookSender | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self.limits = QueueLimits(settings.max_queued_jobs, settings.max_queued_jobs_in_all)
+        self._limits = QueueLimits(
+            settings.max_queued_jobs, settings.max_queued_jobs_in_all, settings.max_queued_jobs_per_principal
+        )
         self._lock = -1
         self._secret = ""
         self.base_path = outer_path(settings.root_path, settings.base_path)
@@ -233,9 +238,17 @@ class JobService:
 
         await asyncio.shield(asyncio.to_thread(end))
 
-    async def submit(self, new: NewJob) -> tuple[Job, bool]:
-        """Store a job; it is durable when this returns. Raises the store's errors, `QueueFull` for one."""
-        job, created = await self.store.submit(new, self.limits)
+    def limits_of(self, by: Principal) -> QueueLimits:
+        """How many jobs may wait, if one more is asked for by this one."""
+        own = by.quotas.queued_jobs if by.quotas is not None else None
+        return self._limits if own is None else msgspec.structs.replace(self._limits, of_principal=own)
+
+    async def submit(self, new: NewJob, by: Principal) -> tuple[Job, bool]:
+        """Store a job that this one has asked for; it is durable when this returns.
+
+        Raises the store's errors, `QueueFull` for one.
+        """
+        job, created = await self.store.submit(new, self.limits_of(by))
         if not created:
             return await self.store.get(job.id) or job, False  # with its result, if it has one already
         if self._runner is not None:

@@ -79,9 +79,9 @@ class JobStore:
             raise ValueError(f"kind {new.kind!r} is none of {', '.join(KINDS)}")
         return await self.database.write(lambda tx: transitions.submit(tx, new, limits))
 
-    async def check_room(self, model: str, limits: QueueLimits) -> None:
-        """Raise `QueueFull` if no further job may wait now."""
-        await self.database.read(lambda connection: queries.check_room(connection, model, limits))
+    async def check_room(self, model: str, by: str, limits: QueueLimits) -> None:
+        """Raise `QueueFull` if no further job of who asks by this id may wait now."""
+        await self.database.read(lambda connection: queries.check_room(connection, model, by, limits))
 
     async def request_cancel(self, job_id: str) -> Job | None:
         """Cancel a job that waits, ask a running one to stop, leave one that has ended. `None`: unknown."""

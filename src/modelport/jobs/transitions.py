@@ -55,13 +55,13 @@ def submit(tx: Transaction, new: NewJob, limits: QueueLimits) -> tuple[Job, bool
     failpoints.reach("submit.before_insert")
     row = row_of_new(new, tx.now)
     if new.idempotency_key is None:
-        check_room(tx.connection, new.model, limits)
+        check_room(tx.connection, new.model, new.requested_by, limits)
         number = tx.connection.execute(_INSERT_JOB, row).scalar_one()
     else:
         first = _same_request(tx, row)
         if first is not None:
             return first, False
-        check_room(tx.connection, new.model, limits)
+        check_room(tx.connection, new.model, new.requested_by, limits)
         number = tx.connection.execute(_insert_once(tx.postgres), row).scalar()
         if number is None:  # another server was faster
             first = _same_request(tx, row)

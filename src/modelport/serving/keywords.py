@@ -38,6 +38,13 @@ class AppSettings(TypedDict, total=False):
     auth: str | None
     open_documents: bool
     open_metrics: bool
+    rate: str | None
+    max_calls_at_once: int
+    max_queued_jobs_per_principal: int
+    bytes_per_day: str | None
+    rate_per_address: str | None
+    max_wrong_credentials: int
+    keep_usage: str
     oidc_issuer: str | None
     oidc_audience: list[str]
     oidc_scopes: dict[str, str]

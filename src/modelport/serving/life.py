@@ -58,6 +58,8 @@ class Life:
         self.url = ""  # where it answers, once that is known
         self.metrics = Metrics()
         self._requests = RequestCounts()
+        if self.identity.is_on or settings.bytes_per_day:
+            self.exchanges.heard_by(self.identity.allowances.hear)
         self._configurations = configurations
         self._calls_end: asyncio.Task[None] | None = None
         self._jobs_end: asyncio.Task[None] | None = None

@@ -21,6 +21,7 @@ from modelport.settings.groups.offers import OfferSettings
 from modelport.settings.groups.oidc import OidcSettings
 from modelport.settings.groups.operations import OperationSettings
 from modelport.settings.groups.proxies import ProxySettings
+from modelport.settings.groups.quotas import QuotaSettings
 from modelport.settings.groups.runs import RunSettings
 from modelport.settings.groups.tls import TlsSettings
 from modelport.settings.groups.workers import WorkerSettings
@@ -41,6 +42,7 @@ class Settings(  # the last one first: so a dataclass has its fields in the orde
     WorkerSettings,
     ProxySettings,
     OidcSettings,
+    QuotaSettings,
     AccessSettings,
     TlsSettings,
     AddressSettings,

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
-from modelport.settings.written import NO_DURATION, NO_ORDER, NO_SIZE, order_of, seconds_of, size_of
+from modelport.settings.written import (
+    NO_DURATION,
+    NO_ORDER,
+    NO_RATE,
+    NO_SIZE,
+    order_of,
+    rate_of,
+    seconds_of,
+    size_of,
+)
 from modelport.variables import OF_WORKERS, PREFIX
 
 FIELD = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,100}")  # the name of a header (RFC 9110, 5.1)
@@ -75,6 +84,15 @@ def wrong_size(text: str) -> str:
         size_of(text)
     except ValueError:
         return f"{NO_SIZE}, and 0 for no limit"
+    return ""
+
+
+def wrong_rate(text: str) -> str:
+    """Of a rate of requests."""
+    try:
+        rate_of(text)
+    except ValueError:
+        return f"{NO_RATE}, and 0 for no limit"
     return ""
 
 

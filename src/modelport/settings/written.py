@@ -11,6 +11,8 @@ NO_DURATION = "is no duration; write for example 30d, 12h, 45m or 90s"
 SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 WRITTEN_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:(?<=[kmgt])i)?b?")
 NO_SIZE = "is no size; write for example 2G, 512M or a number of bytes"
+RATE = re.compile(r"([0-9]{1,12})\s*/\s*(s|sec|second|m|min|minute|h|hour|d|day)")
+NO_RATE = "is no rate; write for example 100/m, 10/s, 5000/h or 100000/d"
 NO_ORDER = "is no order of runs; write NAME:max or NAME:min, such as f1:max"
 
 
@@ -28,6 +30,24 @@ def size_of(text: str) -> int:
     if found is None:
         raise ValueError(f"{text!r} {NO_SIZE}")
     return int(float(found[1]) * SIZES[found[2]])
+
+
+class Rate(NamedTuple):
+    """So many requests in each stretch of so many seconds: a second, a minute, an hour or a day."""
+
+    requests: int
+    seconds: int
+
+
+def rate_of(text: str) -> Rate | None:
+    """Read `100/m`; `None` for `0`, which is no limit. Raises `ValueError`."""
+    written = text.strip().lower()
+    if written == "0":
+        return None
+    found = RATE.fullmatch(written)
+    if found is None or not int(found[1]):
+        raise ValueError(f"{text!r} {NO_RATE}")
+    return Rate(int(found[1]), int(UNITS[found[2][0]]))
 
 
 class Order(NamedTuple):

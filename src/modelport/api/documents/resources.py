@@ -76,8 +76,13 @@ ERRORS = {
         ErrorAnswer(
             429,
             "TooMany",
-            "As many jobs wait, or connections are open, as may. Try again later.",
-            {"Retry-After": ("Seconds to wait.", SECONDS_SCHEMA)},
+            "Who asks, or their address, has used what they may; or as many jobs wait, or connections are "
+            "open, as may. Try again later.",
+            {
+                "Retry-After": ("Seconds to wait.", SECONDS_SCHEMA),
+                "RateLimit-Policy": ("What may be used, and in how many seconds.", {"type": "string"}),
+                "RateLimit": ("What is left of it, and when it is whole again.", {"type": "string"}),
+            },
         ),
         ErrorAnswer(431, "HeadersTooLarge", "The headers are larger than the server takes."),
         ErrorAnswer(500, "InternalError", "The model or the server failed."),

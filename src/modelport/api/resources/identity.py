@@ -9,9 +9,30 @@ from msgspec import Meta
 
 from modelport.api.resources.described import Cursor, words
 from modelport.jobs.views import Time
+from modelport.settings.declaring import MOST
 
 GrantedScope = Literal["predict", "train", "read", "promote", "admin"]
 Ends = Annotated[str | None, words("A duration such as 90d, from now; null for a key without an end")]
+
+
+Count = Annotated[int, Meta(ge=0, le=MOST)]
+
+
+class Quotas(msgspec.Struct, forbid_unknown_fields=True):
+    """What a key may use, where that is not what the server's settings say; 0 is no limit."""
+
+    rate: Annotated[str | None, words("Requests, such as 100/m, 10/s, 5000/h; null for the setting rate")] = (
+        None
+    )
+    calls_at_once: Annotated[
+        Count | None, words("Calls of models under way; null for the setting max_calls_at_once")
+    ] = None
+    queued_jobs: Annotated[
+        Count | None, words("Jobs that wait; null for the setting max_queued_jobs_per_principal")
+    ] = None
+    bytes_per_day: Annotated[
+        Count | None, words("Bytes of bodies in a day (UTC); null for the setting bytes_per_day")
+    ] = None
 
 
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -21,6 +42,7 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     scopes: list[GrantedScope]
     models: Annotated[list[str] | None, words("The models that it is for; null for all")] = None
     expires: Ends = None
+    quotas: Quotas | None = None
 
 
 class Rotation(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,6 +66,7 @@ class Key(msgspec.Struct):
     expires_at: Time
     revoked_at: Time
     last_used_at: Time
+    quotas: Quotas
 
 
 class MadeKey(msgspec.Struct):

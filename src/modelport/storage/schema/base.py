@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Integer, MetaData
 
-HEAD = "0008"
+HEAD = "0009"
 WHERE = "where"
 
 metadata = MetaData()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, Table, Text
 
 from modelport.storage.schema.base import metadata, number
 
@@ -22,6 +22,10 @@ keys = Table(
     Column("expires_at", Float(53)),  # null: never
     Column("revoked_at", Float(53)),
     Column("last_used_at", Float(53)),
+    Column("rate", Text),  # of the quotas of its own; null: what the settings say
+    Column("calls_at_once", BigInteger),
+    Column("queued_jobs", BigInteger),
+    Column("bytes_per_day", BigInteger),
 )
 Index("keys_by_name", keys.c.name)
 
@@ -37,3 +41,29 @@ audit = Table(
     Column("details", LargeBinary, nullable=False),  # as msgpack
     sqlite_autoincrement=True,
 )
+
+# What is left of the rates of those who ask, which the servers of a database have together.
+allowances = Table(
+    "allowances",
+    metadata,
+    Column("principal", Text, primary_key=True),
+    Column("ends_at", Float(53), nullable=False),  # the stretch of time that it is for
+    Column("used", BigInteger, nullable=False),
+)
+
+# What was used, by whom and of which model, on each day (UTC), which is a number of days since 1970.
+usage = Table(
+    "usage",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("principal", Text, primary_key=True),
+    Column("model", Text, primary_key=True),  # empty: of no model
+    Column("requests", BigInteger, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    Column("jobs", BigInteger, nullable=False),
+    Column("bytes_in", BigInteger, nullable=False),
+    Column("bytes_out", BigInteger, nullable=False),
+    Column("model_seconds", Float(53), nullable=False),
+)
+Index("usage_by_principal", usage.c.principal, usage.c.day)

@@ -90,7 +90,7 @@ class Application:
         engine, jobs, runs = self.engine, self.jobs, self.runs
         self.settings = settings
         self.base_path = outer_path(settings.root_path, settings.base_path)
-        self.health = Health(engine)
+        self.health = Health(engine, jobs.storage)
         self._own_routes = list(routes)
         self._calls = CallHandler(engine, settings)
         self._metrics.bodies.add(self._calls.memory)

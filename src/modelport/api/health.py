@@ -1,4 +1,8 @@
-"""Probes: is the server alive, and can it answer for every model?"""
+"""Probes: is the server alive, and can it answer for every model? If not, why not.
+
+Anybody may ask. Where who asks must say who they are, strangers see the state of each model; reasons, which
+have paths and what a model's code said, see those who may read it.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,32 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.answers import json_response
+from modelport.api.credentials import principal_of
+from modelport.api.disk_space import DiskSpace
 from modelport.api.named_models import find_pool
 from modelport.api.resources.server import Live, ModelReady, ModelState, Ready
-from modelport.engine.ports import Engine, Pool
+from modelport.engine.ports import Engine, Pool, PoolState
+from modelport.identity.principals import AccessScope, Principal
+from modelport.jobs.views import utc
+from modelport.storage.service import Storage
+
+WAITS_FOR = {
+    PoolState.WAITING: "the start of the server, which has not come to it yet",
+    PoolState.LOADING: "its workers, which load it",
+    PoolState.WARMING: "its warm-up",
+    PoolState.WAKING: "its first worker, which loads it again",
+    PoolState.UNLOADING: "the calls that it still runs",
+    PoolState.FAILED: "a load by POST /v2/repository/models/{model}/load, or a restart",
+}
 
 
 class Health:
     """The handlers of the probes."""
 
-    def __init__(self, engine: Engine):
+    def __init__(self, engine: Engine, storage: Storage):
         self.engine = engine
+        self._storage = storage
+        self._disks = DiskSpace((storage.folder, engine.spool.root))
 
     async def live(self, request: Request) -> Response:
         """`GET /v2/health/live` (Open Inference Protocol): 200 from the first moment."""
@@ -23,10 +43,25 @@ class Health:
 
     async def ready(self, request: Request) -> Response:
         """`GET /v2/health/ready`: 200 if every model answers, else 503; either way it says which do."""
-        ready = self.engine.ready() and not self.engine.draining
-        models = {name: _state(pool) for name, pool in self.engine.pools.items()}
-        body = Ready(ready, models, draining=self.engine.draining)
+        engine, principal = self.engine, principal_of(request.scope)
+        ready = engine.ready() and not engine.draining
+        models = {name: _state(pool, principal) for name, pool in engine.pools.items()}
+        body = Ready(ready, models, draining=engine.draining)
+        if principal.may_everywhere(AccessScope.READ):
+            body.reasons = [] if ready else self._reasons()
+            body.database = self._storage.unavailable
+            body.disk = await self._disks.problem()
         return json_response(body, status=200 if ready else 503)
+
+    def _reasons(self) -> list[str]:
+        """Why the server is not ready."""
+        said = ["the server is stopping"] if self.engine.draining else []
+        for name, pool in self.engine.pools.items():
+            if pool.state is PoolState.FAILED:
+                said.append(f"the model {name!r} has failed: {pool.error}")
+            elif not (pool.state.answers or pool.state.is_unloaded):
+                said.append(f"the model {name!r} waits for {WAITS_FOR.get(pool.state, 'nothing any more')}")
+        return said
 
     async def model_ready(self, request: Request) -> Response:
         """`GET /v2/models/{model}/ready` (Open Inference Protocol)."""
@@ -35,15 +70,17 @@ class Health:
         return json_response(ModelReady(pool.name, ready), status=200 if ready else 503)
 
 
-def _state(pool: Pool) -> ModelState:
-    if pool.ready_seconds is None:
-        return ModelState(pool.state, pool.error)
-    return ModelState(
-        pool.state,
-        pool.error,
-        round(pool.ready_seconds, 3),
-        pool.workers_ready,
-        pool.restarts,
-        reload_error=pool.reload_error,
-        memory_replacements=pool.memory_replacements,
-    )
+def _state(pool: Pool, principal: Principal) -> ModelState:
+    if not principal.may(AccessScope.READ, pool.name):
+        return ModelState(pool.state)
+    found = ModelState(pool.state, pool.error)
+    if pool.ready_seconds is not None:
+        found.seconds_to_ready = round(pool.ready_seconds, 3)
+        found.workers_ready = pool.workers_ready
+        found.restarts = pool.restarts
+        found.reload_error = pool.reload_error
+        found.memory_replacements = pool.memory_replacements
+    if pool.state is not PoolState.READY:
+        found.since = utc(pool.state_since) or ""
+        found.waits_for = WAITS_FOR.get(pool.state, "").replace("{model}", pool.name)
+    return found

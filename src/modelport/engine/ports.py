@@ -116,7 +116,7 @@ class Pool(Protocol):
     version: int  # 0 is the model as its source has it
     source: Source
     settings: Settings
-    state: PoolState
+    state_since: float  # when its state has begun, in seconds of the epoch
     error: str  # why it has failed
     signature: Signature | None  # None until it was ready once
     reads_headers: bool  # true if an argument of predict() is a request header
@@ -139,6 +139,11 @@ class Pool(Protocol):
     @property
     def queue(self) -> CallQueue:
         """Its calls."""
+        ...
+
+    @property
+    def state(self) -> PoolState:
+        """Where the model is in its life."""
         ...
 
     @property

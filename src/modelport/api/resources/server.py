@@ -39,9 +39,14 @@ class ModelState(msgspec.Struct, omit_defaults=True):
     restarts: int | UnsetType = UNSET
     reload_error: Annotated[str, words("Why its files, which have changed, cannot be loaded")] = ""
     memory_replacements: Annotated[int, words("Workers that were over memory_limit")] = 0
+    since: Annotated[str, words("When it has come into this state, if it is not ready")] = ""
+    waits_for: Annotated[str, words("What has to happen before it is ready")] = ""
 
 
 class Ready(msgspec.Struct, omit_defaults=True):
     ready: bool
     models: Annotated[dict[str, ModelState], words("The state of each model")]
     draining: bool = False
+    reasons: Annotated[list[str], words("Why the server is not ready, for who may read")] = []
+    database: Annotated[str, words("Why there are no jobs and runs, for who may read")] = ""
+    disk: Annotated[str, words("What is wrong with the room on its disks, for who may read")] = ""

@@ -18,6 +18,7 @@ from modelport.engine.local.load_rules import rules_of
 from modelport.engine.local.model_asks import ModelAsks
 from modelport.engine.local.scheduler import Scheduler
 from modelport.engine.local.served_words import log_served
+from modelport.engine.local.state_since import StateSince
 from modelport.engine.local.upkeep import Upkeep
 from modelport.engine.local.worker_ends import end_of
 from modelport.engine.local.worker_process import Worker
@@ -34,15 +35,15 @@ from modelport.worker.frames import FrameError, Kind, Load, Ready, State
 log = logging.getLogger("modelport.engine")
 
 
-class ModelPool:
+class ModelPool(StateSince):
     """One model and its workers."""
 
     def __init__(self, source: Source, settings: Settings, spool: Spool, tally: Tally, version: int = 0):
+        super().__init__()
         self.source = source
         self.version = version  # 0 is the model as its source has it
         self.name = source.name
         self.settings = settings
-        self.state = PoolState.WAITING
         self.error = ""
         self.signature: Signature | None = None
         self.reads_headers = False  # true if an argument of predict() is a request header

@@ -233,6 +233,7 @@ COMMANDS = (
     "audit",
     "metadata",
     "check",
+    "doctor",
     "config",
     "init",
     "deepaas-run",

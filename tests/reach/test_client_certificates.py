@@ -38,8 +38,25 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("data")
 
 
+def on_folder(data: Path, *command: str) -> str:
+    """What a command prints that works on the data folder."""
+    arguments = [sys.executable, "-m", "modelport", *command, "--data-dir", str(data)]
+    done = subprocess.run(
+        arguments, env=environment(), capture_output=True, timeout=60, check=True, text=True
+    )
+    return done.stdout.strip()
+
+
 @pytest.fixture(scope="module")
-def server(authority: Authority, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def reader(data: Path) -> str:
+    """A key that may read."""
+    return on_folder(data, "keys", "create", "--name", "reader", "--scopes", "read")
+
+
+@pytest.fixture(scope="module")
+def server(
+    authority: Authority, data: Path, reader: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     pair = authority.pair()
     file = tmp_path_factory.mktemp("settings") / "service.toml"
     file.write_text(
@@ -109,21 +126,15 @@ def test_strangers_see_no_more_of_readiness_than_states(client_of: Make, authori
     assert "seconds_to_ready" in lab.get("/v2/health/ready").json()["models"]["Twice"]
 
 
-def test_a_key_goes_before_it(client_of: Make, authority: Authority, data: Path) -> None:
+def test_a_key_goes_before_it(client_of: Make, authority: Authority, data: Path, reader: str) -> None:
     ops = client_of(authority.pair("ops", x509.UniformResourceIdentifier("spiffe://here/ops")))
-    made = ops.post("/v2/keys", json={"name": "reader", "scopes": ["read"]})
-    assert made.status_code == 201
-    key = made.json()["key"]
-    assert client_of(None).get("/v2/models/", headers={"x-api-key": key}).status_code == 200
+    assert ops.post("/v2/keys", json={"name": "lab", "scopes": ["read"]}).status_code == 201
+    key = {"x-api-key": reader}
+    assert client_of(None).get("/v2/models/", headers=key).status_code == 200
     assert ops.post(PREDICT, json={"number": 1}).status_code == 200
-    assert ops.post(PREDICT, json={"number": 1}, headers={"x-api-key": key}).status_code == 403
-    audit = ops.get("/v2/audit").json()
-    assert "uri:spiffe://here/ops" in str(audit)
-    told = subprocess.run(
-        [sys.executable, "-m", "modelport", "audit", "--data-dir", str(data), "--json"],
-        env=environment(), capture_output=True, timeout=60, check=True, text=True,
-    )  # fmt: skip
-    assert "uri:spiffe://here/ops" in told.stdout
+    assert ops.post(PREDICT, json={"number": 1}, headers=key).status_code == 403
+    assert "uri:spiffe://here/ops" in str(ops.get("/v2/audit").json())
+    assert "uri:spiffe://here/ops" in on_folder(data, "audit", "--json")
 
 
 def test_another_authority_s_certificate_is_none(

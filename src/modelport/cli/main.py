@@ -22,6 +22,7 @@ COMMANDS = {
     "audit": "modelport.cli.keys:audit",
     "metadata": "modelport.cli.metadata",
     "check": "modelport.cli.check",
+    "doctor": "modelport.cli.doctor.command",
     "config": "modelport.cli.config_command",
     "init": "modelport.cli.init",
     "deepaas-run": "modelport.cli.deepaas_run",

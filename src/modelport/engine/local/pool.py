@@ -44,7 +44,6 @@ class ModelPool(StateSince):
         self.version = version  # 0 is the model as its source has it
         self.name = source.name
         self.settings = settings
-        self.error = ""
         self.signature: Signature | None = None
         self.reads_headers = False  # true if an argument of predict() is a request header
         self.takes_base64 = False  # true if JSON may hold files of predict()

@@ -1,4 +1,4 @@
-"""The state of a pool, and since when it is so."""
+"""The state of a pool, since when it is so, and why, if it has failed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from modelport.engine.ports import PoolState
 
 
 class StateSince:
-    """Has a `state`, which anybody below changes, and `state_since`, in seconds of the epoch."""
+    """Has a `state`, which anybody below changes, `state_since`, in seconds of the epoch, and an `error`."""
 
     def __init__(self) -> None:
         self._state = PoolState.WAITING
         self.state_since = time()
+        self.error = ""  # why it has failed
 
     @property
     def state(self) -> PoolState:

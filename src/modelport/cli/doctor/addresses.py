@@ -1,0 +1,131 @@
+"""Can the server listen where it is to, and if not, who does?"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+
+from modelport.api.listening import MOST_PATH, answers
+from modelport.cli.doctor.seen import Seen
+from modelport.home import expanded
+from modelport.http.addresses import http_url
+from modelport.settings import Settings, normal_base_path
+
+SUBJECT = "address"
+ASK_SECONDS = 1.0
+LISTENING = "0A"  # the state in /proc/net/tcp (include/net/tcp_states.h)
+TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+PRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+
+
+def seen_of_address(settings: Settings) -> Iterator[Seen]:
+    """What there is to say of the address and port, or of the Unix socket."""
+    if settings.uds is not None:
+        yield from _seen_of_path(expanded(settings.uds).absolute())
+        return
+    place = f"{settings.host}:{settings.port}"
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((settings.host, settings.port))
+        except (OSError, OverflowError) as error:
+            yield _why(error, settings, place)
+            return
+    taken = "a free port is taken" if settings.port == 0 else "nobody listens there"
+    yield Seen(SUBJECT, "ok", f"{place}: {taken}")
+
+
+def _why(error: Exception, settings: Settings, place: str) -> Seen:
+    number = getattr(error, "errno", None)
+    if number == errno.EADDRINUSE:
+        holder = holder_of(settings.port)
+        if _is_ours(settings):
+            by = f" ({holder})" if holder else ""
+            return Seen(SUBJECT, "note", f"{place}: a server of modelport listens there{by}")
+        who = holder or "a process of another user or container"
+        return Seen(
+            SUBJECT, "error", f"{place}: it is taken by {who}", "stop that, or name another port: --port"
+        )
+    if number == errno.EACCES:
+        first = _text(PRIVILEGED).strip() or "1024"
+        return Seen(
+            SUBJECT, "error", f"{place}: ports below {first} are for root",
+            "name a higher port with --port and put a proxy before it, or give the process "
+            "CAP_NET_BIND_SERVICE (AmbientCapabilities of systemd)",
+        )  # fmt: skip
+    reason = getattr(error, "strerror", None) or error
+    return Seen(SUBJECT, "error", f"{place}: {reason}", "--host names an address of this machine")
+
+
+def _is_ours(settings: Settings) -> bool:
+    """Whether what listens there says that it lives, as these servers do."""
+    scheme = "https" if settings.tls_cert else "http"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    url = http_url(host, settings.port, scheme) + normal_base_path(settings.base_path)
+    try:
+        # Whoever it is: nothing is sent to it, and nothing that it says is believed but this.
+        answer = httpx.get(f"{url}/v2/health/live", timeout=ASK_SECONDS, verify=False, trust_env=False)
+        return answer.json() == {"live": True}
+    except (httpx.HTTPError, ValueError):
+        return False
+
+
+def holder_of(port: int) -> str | None:
+    """Who listens at a port, as far as this user may see it: process and command line."""
+    inodes: set[str] = set()
+    for table in TABLES:
+        for line in _text(table).splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                inodes.add(f"socket:[{fields[9]}]")
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(str(opened.readlink()) in inodes for opened in (process / "fd").iterdir()):
+                command = _text(process / "cmdline").replace("\0", " ").strip()[:100]
+                return f"process {process.name} ({command})"
+    return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def _seen_of_path(path: Path) -> Iterator[Seen]:
+    if len(os.fsencode(path)) > MOST_PATH:
+        yield Seen(
+            SUBJECT, "error", f"{path}: a Unix socket's path has {MOST_PATH} bytes at most",
+            "name a shorter one with --uds",
+        )  # fmt: skip
+        return
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        yield Seen(
+            SUBJECT, "error", f"{path}: its folder is missing, or this user cannot write it",
+            "make the folder, or name another path with --uds (RuntimeDirectory= of systemd makes one)",
+        )  # fmt: skip
+        return
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            yield Seen(
+                SUBJECT, "error", f"{path}: it is there, and no socket", "name another path with --uds"
+            )
+        elif answers(path):
+            yield Seen(SUBJECT, "note", f"{path}: a server answers there; another one would be refused")
+        else:
+            yield Seen(SUBJECT, "ok", f"{path}: a server that is gone has left it; it is replaced")
+    except FileNotFoundError:
+        yield Seen(SUBJECT, "ok", f"{path}: it can be made")
+    except OSError as error:
+        yield Seen(
+            SUBJECT, "error", f"{path}: {error.strerror}", "let this user reach it, or name another path"
+        )

@@ -1,0 +1,72 @@
+"""A server that runs: what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from time import time
+from typing import Any, cast
+
+import httpx
+
+from modelport.cli.doctor.seen import Seen
+from modelport.client.reaching import reaching
+
+SUBJECT = "server"
+CALL_SECONDS = 10.0
+SKEW_SECONDS = 5.0  # of a time that is told in whole seconds
+
+
+def seen_of_server(url: str) -> Iterator[Seen]:
+    """What the server at `url` says, with the key and certificates of the variables. Raises `ValueError`."""
+    with httpx.Client(**reaching(url, {"timeout": CALL_SECONDS}, None, httpx.HTTPTransport)) as client:
+        try:
+            answer = client.get("/v2/health/ready")
+            body: Any = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            yield Seen(
+                SUBJECT, "error", f"{url}: no server of modelport answers ({error})",
+                "start one, or name another with --url",
+            )  # fmt: skip
+            return
+    if not isinstance(body, dict) or "models" not in body:
+        yield Seen(
+            SUBJECT, "error", f"{url}: it is no server of modelport, or does not let this one in",
+            "give a key in MODELPORT_KEY, or name another server with --url",
+        )  # fmt: skip
+        return
+    yield from _said(url, cast("dict[str, Any]", body))
+    yield from _skew(answer)
+
+
+def _said(url: str, body: dict[str, Any]) -> Iterator[Seen]:
+    models: dict[str, Any] = body["models"]
+    if body["ready"]:
+        yield Seen(SUBJECT, "ok", f"{url}: it is ready, with {', '.join(models) or 'no model'}")
+    for reason in body.get("reasons", []):
+        yield Seen(SUBJECT, "error", f"{url}: {reason}", "see the log of the server")
+    if not body["ready"] and not body.get("reasons"):
+        states = ", ".join(f"{name} is {model['state']}" for name, model in models.items())
+        yield Seen(
+            SUBJECT, "error", f"{url}: it is not ready: {states}",
+            "a key that may read, in MODELPORT_KEY, is told why",
+        )  # fmt: skip
+    for what in ("database", "disk"):
+        if body.get(what):
+            yield Seen(SUBJECT, "warning", f"{url}: {body[what]}", f"see to its {what}")
+    for name, model in models.items():
+        if model.get("reload_error"):
+            said = f"{url}: the files of {name} have changed and cannot be loaded: {model['reload_error']}"
+            yield Seen(SUBJECT, "warning", said, "correct the files; the one before answers until then")
+
+
+def _skew(answer: httpx.Response) -> Iterator[Seen]:
+    try:
+        skew = parsedate_to_datetime(answer.headers["date"]).timestamp() - time()
+    except (KeyError, ValueError):
+        return
+    if abs(skew) > SKEW_SECONDS:
+        yield Seen(
+            SUBJECT, "warning", f"its clock differs by {skew:+.0f} s from the one here",
+            "have both set by NTP",
+        )  # fmt: skip

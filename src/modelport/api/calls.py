@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from modelport.api.bodies import CallHeaders, ClientLeft, limit_of, read_body
+from modelport.api.credentials import PRINCIPAL, principal_of
 from modelport.api.exchanges import exchange_of, request_number
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.signature import VerbName
@@ -84,7 +85,8 @@ class CallHandler:
         if noted is not None:
             noted.model, noted.version = pool.name, pool.version
             noted.verb, noted.dialect = call.verb, call.dialect
-            call.by = noted.principal
+        if PRINCIPAL in scope:
+            call.by = principal_of(scope).id
         request_id = self.engine.request_id(call.id)
         folder = self.engine.spool.folder_of(call.id)
         has_files = False

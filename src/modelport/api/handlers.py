@@ -12,6 +12,7 @@ from modelport.api.health import Health
 from modelport.api.identity_routes import IdentityRoutes
 from modelport.api.job_routes import JobRoutes
 from modelport.api.metrics.routes import MetricsRoutes
+from modelport.api.monitoring_routes import MonitoringRoutes
 from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
 from modelport.api.runs.run_routes import RunRoutes
@@ -28,6 +29,7 @@ class Handlers(NamedTuple):
     health: Health
     runs: RunRoutes
     versions: VersionRoutes
+    monitoring: MonitoringRoutes
     repository: RepositoryRoutes
     jobs: JobRoutes
     batches: BatchRoutes

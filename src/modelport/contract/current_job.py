@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Protocol, cast
 from modelport.contract.plain import plain
 
 PICKLED = "model.pkl"
+REFERENCE = "modelport-reference.json"  # the artifact of a training that reports on drift compare with
 # The report that the code has asked for its job, and so may look whether to stop.
 KNOWS_JOB: Final = "knows-job"
 # The report that something goes on which the job has started: its process is fit for no other job.
@@ -136,6 +137,21 @@ class CurrentJob:
             raise ValueError(f"log_performance: {type(performance).__name__} is no dictionary")
         if self._reporter is not None:
             self._reporter.report("performance", {"performance": performance})
+
+    def reference(self, inputs: Any, answers: Any = None) -> None:
+        """Record what this training was made with: reports on drift compare predictions of its version with
+        it.
+
+        `inputs` is a table of the columns that predictions are asked for with: a DataFrame, a list of
+        dictionaries, a dictionary of lists, an array. `answers` are what the model answers to such inputs, or
+        the targets. Of more than 10,000 rows a sample is kept, as an artifact of the job. Raises `TypeError`
+        for what has no form in JSON.
+        """
+        if self._reporter is not None:
+            from modelport.contract.recorded_reference import written
+
+            with tempfile.TemporaryDirectory(prefix="modelport-reference-") as folder:
+                _keep(written(inputs, answers, Path(folder) / REFERENCE), REFERENCE, self._reporter)
 
 
 def _keep(source: Path, name: str | Path, reporter: JobReporter) -> Path:

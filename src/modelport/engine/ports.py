@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from modelport.contract.calls import Call
+from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import Signature, VerbName
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
@@ -109,6 +109,21 @@ class CallQueue(Protocol):
         ...
 
 
+class CallLog(Protocol):
+    """Keeps some of the calls with their answers."""
+
+    def of_pool(self, pool: Pool) -> Observer | None:
+        """What sees the calls to this version of a model; `None` if none of them are kept."""
+        ...
+
+    def of_job(self, live: Pool, call: Call, job_id: str) -> Callable[[Answer], None] | None:
+        """What is to be given the answer to the call of a job, which its own worker makes, if it is kept.
+
+        `live` is the pool of its model that is live.
+        """
+        ...
+
+
 class Pool(Protocol):
     """The workers of one version of a model, and the queue of its calls."""
 
@@ -128,7 +143,8 @@ class Pool(Protocol):
     reload_error: str  # why its files, which have changed, cannot be loaded
     output: Output
     settled: asyncio.Event  # set once the model is ready or has failed
-    observers: tuple[Observer, ...]
+    observers: tuple[Observer, ...]  # of the calls to what is live
+    logged_by: Observer | None  # that stays with this version
     tally: Tally  # of its model, which the pools of all versions share
 
     @property
@@ -183,10 +199,11 @@ class Pool(Protocol):
         """Raise `Refused` if a call would not be taken now. One that is idle begins to load."""
         ...
 
-    def submit(self, call: Call, deliver: Deliver, *, within: bool = False) -> Pending:
+    def submit(self, call: Call, deliver: Deliver, *, within: bool = False, is_copy: bool = False) -> Pending:
         """Queue a call; `deliver` gets its answer, once. Raises `Refused`.
 
-        What is part of another call (`within`) is taken while the server drains, too.
+        What is part of another call (`within`) is taken while the server drains, too. One that `is_copy` of
+        another one is not logged.
         """
         ...
 
@@ -318,6 +335,7 @@ class Engine(Protocol):
     shares: dict[str, Router]
     launch_job: JobLauncher
     draining: bool  # true once the server has been told to stop
+    call_log: CallLog | None  # set before `open`
 
     @property
     def pools(self) -> Mapping[str, Pool]:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from modelport.contract.calls import unpacked
+from modelport.contract.calls import Answer, unpacked
 from modelport.engine.pending import BEFORE_IT_RAN
 from modelport.engine.ports import Engine, JobWorker
 from modelport.jobs.attempt import JobAttempt, not_started
@@ -61,6 +61,7 @@ class WarmJob(JobAttempt):
         self._engine = engine
         self._workers = workers
         self._error: Exception | None = None
+        self._logged: Callable[[Answer], None] | None = None
         self._is_shared = False  # its worker runs others at the same time, which nobody has cancelled
         workers.expect(place)
 
@@ -106,6 +107,15 @@ class WarmJob(JobAttempt):
         self._worker = worker
         self._is_shared = is_shared
         self.has_begun = True
+        call_log, job = self._engine.call_log, self.claim.job
+        if call_log is not None:
+            self._logged = call_log.of_job(self._engine.pools[job.model], self.call, job.id)
+
+    def on_answer(self, answer: Answer) -> None:
+        """The call has ended."""
+        if self._logged is not None:
+            self._logged(answer)
+        super().on_answer(answer)
 
     def give_back(self) -> None:
         """No worker was free in time."""

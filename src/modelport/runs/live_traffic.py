@@ -70,7 +70,7 @@ class Shadow:
         pair = _Pair(self, deliver)
         copied = msgspec.structs.replace(call, id=self._next_id(), collect=True)
         try:
-            self.pool.submit(copied, pair.on_copy)
+            self.pool.submit(copied, pair.on_copy, is_copy=True)
         except Refused:
             self.dropped += 1
             return deliver

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from modelport.contract.current_job import REFERENCE
 from modelport.contract.errors import ModelLoadError
 from modelport.engine.ports import Engine, Pool, PoolState
 from modelport.jobs.folders import JobFolders
@@ -46,6 +48,7 @@ class RunService:
         self.engine = engine
         self.settings = settings
         self.storage = storage
+        self._folders = folders
         self.store = RunStore(storage)
         self.versions = Versions(engine, self.store, folders)
         self.promotions = Promotions(engine, self.store, self.versions, self._moved)
@@ -76,6 +79,10 @@ class RunService:
         except StoreError as error:
             if not self.storage.unavailable:
                 log.warning("whose runs and jobs are kept cannot be looked up: %s", error)
+
+    def recorded_reference(self, run: Run) -> Path | None:
+        """Where the training of a run made here has recorded what it was made with, if it has."""
+        return self._folders.artifacts(run.id) / REFERENCE if run.source == "job" else None
 
     def may_have_versions(self) -> bool:
         """False if no model can have a version, since there is no database yet."""

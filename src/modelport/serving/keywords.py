@@ -24,6 +24,8 @@ class ModelSettings(TypedDict, total=False):
     memory_limit: str
     idle_unload: str
     job_workers: int
+    log_payloads: float
+    payload_hide: list[str]
 
 
 class AppSettings(TypedDict, total=False):
@@ -116,6 +118,14 @@ class AppSettings(TypedDict, total=False):
     spool_dir: str | None
     debug: bool
     metrics: bool
+    log_payloads: float
+    payload_dir: str
+    payload_format: str
+    payload_hide: list[str]
+    payload_max_size: str
+    payload_file_size: str
+    payload_keep_size: str
+    payload_keep: str
 
 
 class ServerSettings(AppSettings, total=False):

@@ -35,6 +35,7 @@ from modelport.storage.service import Storage
 from modelport.telemetry.exchanges import Exchanges
 from modelport.telemetry.metrics.requests import RequestCounts
 from modelport.telemetry.metrics.scrapes import Metrics
+from modelport.telemetry.payloads.log import PayloadLog
 
 log = logging.getLogger("modelport.server")
 
@@ -60,6 +61,8 @@ class Life:
         self._requests = RequestCounts()
         if self.identity.is_on or settings.bytes_per_day:
             self.exchanges.heard_by(self.identity.allowances.hear)
+        self.payloads = PayloadLog(settings, self.storage.folder, self.engine.request_id)
+        self.engine.call_log = self.payloads
         self._configurations = configurations
         self._calls_end: asyncio.Task[None] | None = None
         self._jobs_end: asyncio.Task[None] | None = None
@@ -68,7 +71,15 @@ class Life:
     def application(self, settings: Settings | None = None, routes: Sequence[BaseRoute] = ()) -> Application:
         """The application over what lives here; where it is mounted, settings of that place."""
         return Application(
-            Services(self.engine, self.jobs, self.runs, self.identity, self.exchanges, self.metrics),
+            Services(
+                engine=self.engine,
+                jobs=self.jobs,
+                runs=self.runs,
+                identity=self.identity,
+                exchanges=self.exchanges,
+                metrics=self.metrics,
+                payloads=self.payloads,
+            ),
             settings or self.settings,
             routes,
             self._configurations,
@@ -84,6 +95,7 @@ class Life:
         if self.settings.metrics:
             self.exchanges.heard_by(self._requests.hear)
             watch(self.metrics, self._requests, self.engine, self.runs, self.jobs)
+        await asyncio.to_thread(self._keep_payloads)
         self.runs.observe()
         if not self.runs.may_have_versions():
             self.engine.begin()  # which need not wait for the store
@@ -93,6 +105,10 @@ class Life:
         await self.runs.own_names()
         self.jobs.begin()
         self.runs.start()
+
+    def _keep_payloads(self) -> None:
+        if self.payloads.is_kept():
+            self.payloads.begin()
 
     async def _open_storage(self) -> None:
         """Open what outlives this server. Predictions go on without it."""
@@ -136,3 +152,4 @@ class Life:
             self._calls_end.cancel()
         await self.drained()
         await self.engine.stop(at_once=at_once)
+        await asyncio.to_thread(self.payloads.close)

@@ -20,6 +20,7 @@ from modelport.settings.groups.mlup import MlupSettings
 from modelport.settings.groups.offers import OfferSettings
 from modelport.settings.groups.oidc import OidcSettings
 from modelport.settings.groups.operations import OperationSettings
+from modelport.settings.groups.payloads import PayloadSettings
 from modelport.settings.groups.proxies import ProxySettings
 from modelport.settings.groups.quotas import QuotaSettings
 from modelport.settings.groups.runs import RunSettings
@@ -33,6 +34,7 @@ ENVIRONMENT = "environment"  # the setting that is a table itself
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(  # the last one first: so a dataclass has its fields in the order of the groups
+    PayloadSettings,
     OperationSettings,
     RunSettings,
     JobSettings,

@@ -21,6 +21,7 @@ TAGS = {
     "model versions": "The versions of models, and which of them is live",
     "repository": "Which models are in memory",
     "jobs": "Long work, and what has become of it",
+    "monitoring": "How inputs and answers have drifted, and how right answers were",
     "identity": "Keys: who may come in, and what was done by whom",
     "health": "Whether the server and its models can answer",
     "versions": "Which versions of the API there are",

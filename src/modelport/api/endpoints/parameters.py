@@ -37,6 +37,17 @@ CURSOR = Parameter("cursor", "query", "The next_cursor of the page before", CURS
 LIMIT = Parameter("limit", "query", "At most so many", _most(1000))
 OF_RUN = Parameter("run_id", "query", "Another run than the live one", TEXT)
 FILTER = Parameter("filter", "query", "A part of it, such as overall or class.cat", TEXT)
+OF_REPORT = (
+    Parameter("window", "query", "How long until now, such as 24h", {**TEXT, "default": "24h"}),
+    Parameter("version", "query", "One version alone, by its number or an alias", TEXT),
+    Parameter(
+        "reference",
+        "query",
+        "training; or 7d, the time of that length before the window; or FROM/TO, two times of ISO 8601",
+        {**TEXT, "default": "training"},
+    ),
+)
+OLDER_THAN = Parameter("older_than", "query", "Only what is older, such as 30d", TEXT)
 FOLLOW = Parameter("follow", "query", "Go on until the job has ended", {"type": "boolean"})
 LAST_EVENT = (
     Parameter("Last-Event-ID", "header", "Go on after this event", CURSOR_SCHEMA),

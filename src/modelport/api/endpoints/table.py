@@ -12,6 +12,7 @@ from modelport.api.dialects import servers
 from modelport.api.endpoints.batches import BATCHES
 from modelport.api.endpoints.identity import IDENTITY
 from modelport.api.endpoints.jobs import JOBS
+from modelport.api.endpoints.monitoring import MONITORING
 from modelport.api.endpoints.pages import PAGES
 from modelport.api.endpoints.repository import REPOSITORY
 from modelport.api.endpoints.row import Endpoint
@@ -30,6 +31,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *BATCHES,
     *RUNS,
     *VERSIONS,
+    *MONITORING,
     *JOBS,
     *IDENTITY,
     *USERS,

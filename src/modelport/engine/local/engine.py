@@ -20,7 +20,7 @@ from modelport.engine.local.load_rules import rules_of
 from modelport.engine.local.pool import ModelPool
 from modelport.engine.local.worker_process import Worker, launch_job
 from modelport.engine.placing import placed
-from modelport.engine.ports import JobLauncher, JobOwner, JobWorker, Pool, PoolState, Router
+from modelport.engine.ports import CallLog, JobLauncher, JobOwner, JobWorker, Pool, PoolState, Router
 from modelport.engine.spool import Spool, check_path
 from modelport.engine.tally import Tally
 from modelport.settings import Settings, data_folder
@@ -48,6 +48,7 @@ class LocalEngine:
         self.instance = secrets.token_hex(4)  # part of every request id, so that restarts differ
         self._tallies: dict[str, Tally] = {}  # by model
         self.draining = False  # true once the server has been told to stop
+        self.call_log: CallLog | None = None
         self._numbers = itertools.count(1)
         self._jobs = itertools.count()  # which take the devices in turn
 
@@ -88,6 +89,7 @@ class LocalEngine:
         pool = ModelPool(source, self.settings.of(source.name), self.spool, tally, version)
         pool.asks_of = self._asks_of
         pool.name_of_call = self.request_id
+        pool.logged_by = None if self.call_log is None else self.call_log.of_pool(pool)
         return pool
 
     def _asks_of(self, worker: Worker, *, of_job: bool = False) -> Asks:

@@ -72,6 +72,7 @@ class ModelPool(StateSince):
         self._holders = 0
         self.observers: tuple[Observer, ...] = ()
         self.name_of_call: Callable[[int], str] = "{:x}".format  # the id of its request
+        self.logged_by: Observer | None = None
         self.asks_of: Callable[[Worker], Asks] | None = None  # without it, its model can ask no other
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -237,18 +238,16 @@ class ModelPool(StateSince):
         if self.signature is None:
             raise Refused(503, f"the model {self.name!r} is {self.state}", 1)
 
-    def submit(self, call: Call, deliver: Deliver, *, within: bool = False) -> Pending:
-        """Queue a call; `deliver` gets its answer, once.
-
-        Raises `Refused` at once if the model takes no calls or its queue is full. What is part of another
-        call (`within`) is taken while the server drains, too.
-        """
+    def submit(self, call: Call, deliver: Deliver, *, within: bool = False, is_copy: bool = False) -> Pending:
+        """Queue a call; see `Pool`. `Refused` at once if the model takes no calls or its queue is full."""
         if not within or self.state is PoolState.STOPPED:
             self.check_open()
         else:
             self._check_able()
         for observer in self.observers:
             deliver = observer.on_call(call, deliver)
+        if self.logged_by is not None and not is_copy:
+            deliver = self.logged_by.on_call(call, deliver)
         return self.scheduler.submit(call, deliver)
 
     def submit_aside(self, call: Call, deliver: Deliver) -> Pending:

@@ -1,0 +1,148 @@
+"""Which predictions are in the payload log, and what their answers should have been.
+
+A database of its own beside the files, of which the keeper is the only writer: jobs must not wait for what
+is a sample. What it has goes with the files that it is about.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from time import time
+from typing import Any, NamedTuple
+
+import msgspec
+
+from modelport.telemetry.payloads.messages import Truth
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS predictions (
+    request_id TEXT PRIMARY KEY, model TEXT NOT NULL, by TEXT NOT NULL, segment TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS predictions_by_segment ON predictions (segment);
+CREATE TABLE IF NOT EXISTS feedback (
+    request_id TEXT PRIMARY KEY, truth BLOB NOT NULL, by TEXT NOT NULL, at REAL NOT NULL
+) WITHOUT ROWID;
+"""
+MOST_TRUTH = 64 << 10  # bytes of one
+
+
+class Kept(NamedTuple):
+    """What became of truths: the ids of those that are kept, that were so before, and that are not."""
+
+    kept: list[str]
+    known: list[str]
+    unknown: list[str]
+    of_others: list[str]
+    too_large: list[str]
+
+
+class Index:
+    """Open it in one process alone. It writes when told to `commit`."""
+
+    def __init__(self, path: Path):
+        self._database = sqlite3.connect(path, isolation_level=None)
+        path.chmod(0o600)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=NORMAL")
+        self._database.executescript(SCHEMA)
+        self._is_writing = False
+
+    def _begin(self) -> None:
+        if not self._is_writing:
+            self._database.execute("BEGIN")
+            self._is_writing = True
+
+    def add(self, request_id: str, model: str, by: str, segment: str) -> None:
+        """A prediction is in this file."""
+        self._begin()
+        self._database.execute(
+            "INSERT OR REPLACE INTO predictions VALUES (?, ?, ?, ?)", (request_id, model, by, segment)
+        )
+
+    def give(self, model: str, truths: Sequence[Truth], by: str | None, giver: str) -> Kept:
+        """Keep truths. `by` None may give those of anybody's predictions. The last one of each counts."""
+        self._begin()
+        found = Kept([], [], [], [], [])
+        for one in truths:
+            row = self._database.execute(
+                "SELECT by FROM predictions WHERE request_id = ? AND model = ?", (one.request_id, model)
+            ).fetchone()
+            truth = msgspec.json.encode(one.truth)
+            if row is None:
+                found.unknown.append(one.request_id)
+            elif by is not None and row[0] != by:
+                found.of_others.append(one.request_id)
+            elif len(truth) > MOST_TRUTH:
+                found.too_large.append(one.request_id)
+            else:
+                self._keep(one.request_id, truth, giver, found)
+        return found
+
+    def _keep(self, request_id: str, truth: bytes, giver: str, found: Kept) -> None:
+        before = self._database.execute(
+            "SELECT truth FROM feedback WHERE request_id = ?", (request_id,)
+        ).fetchone()
+        if before is not None and before[0] == truth:
+            found.known.append(request_id)
+            return
+        self._database.execute(
+            "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?)", (request_id, truth, giver, time())
+        )
+        found.kept.append(request_id)
+
+    def forget(self, segment: str) -> None:
+        """A file is removed, and with it what is known of its predictions."""
+        self._begin()
+        self._database.execute(
+            "DELETE FROM feedback WHERE request_id IN (SELECT request_id FROM predictions WHERE segment = ?)",
+            (segment,),
+        )
+        self._database.execute("DELETE FROM predictions WHERE segment = ?", (segment,))
+
+    def known_segments(self) -> list[str]:
+        """The files that it has predictions of."""
+        return [row[0] for row in self._database.execute("SELECT DISTINCT segment FROM predictions")]
+
+    def counts(self) -> tuple[int, int]:
+        """How many predictions, and how many truths, there are."""
+        query = "SELECT (SELECT count(*) FROM predictions), (SELECT count(*) FROM feedback)"
+        predictions, truths = self._database.execute(query).fetchone()
+        return predictions, truths
+
+    def commit(self) -> None:
+        """Write what was done since the last time. Raises `sqlite3.Error`, and then it is undone."""
+        if self._is_writing:
+            self._is_writing = False
+            try:
+                self._database.execute("COMMIT")
+            except sqlite3.Error:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+
+    def roll_back(self) -> None:
+        """Undo what was done since the last commit."""
+        self._is_writing = False
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def truths_of(path: Path, request_ids: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """What is known of these predictions, as who reads the log in another process looks it up."""
+    if not path.exists():
+        return
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10.0)
+    try:
+        for begin in range(0, len(request_ids), 500):
+            some = request_ids[begin : begin + 500]
+            marks = ",".join("?" * len(some))
+            query = f"SELECT request_id, truth FROM feedback WHERE request_id IN ({marks})"
+            for request_id, truth in database.execute(query, some):
+                yield request_id, msgspec.json.decode(truth)
+    finally:
+        database.close()

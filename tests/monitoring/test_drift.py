@@ -1,0 +1,133 @@
+"""What a report says of real predictions: nothing where nothing has changed, and what where something has."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import job_calls
+import pytest
+from serving import MODELS, ROOT, Server, serving
+from sklearn.datasets import load_iris
+
+sys.path.insert(0, str(MODELS))
+
+from monitored import customers, risk
+
+CALLS = 150
+COLUMNS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    models = (f"iris={ROOT / 'examples' / 'iris' / 'iris.py'}", f"risk={MODELS / 'monitored.py'}:Risk")
+    with serving(*models, "--log-payloads", "1") as running:
+        yield running
+
+
+def flowers(count: int, seed: int, **shift: float) -> list[dict[str, float]]:
+    """Flowers of the data that the model is trained on, measured anew; some columns are shifted."""
+    measured = load_iris().data
+    chosen = random.Random(seed)
+    rows = [measured[chosen.randrange(len(measured))] for _ in range(count)]
+    return [
+        {
+            name: max(value + chosen.gauss(0, 0.05) + shift.get(name, 0.0), 0.05)
+            for name, value in zip(COLUMNS, map(float, row), strict=True)
+        }
+        for row in rows
+    ]
+
+
+def report_of(server: Server, model: str, **query: str) -> dict[str, Any]:
+    answer = server.client.get(f"/v2/models/{model}/monitoring", params=query, timeout=120.0)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def verdicts(features: list[dict[str, Any]]) -> dict[str, str]:
+    return {feature["name"]: feature["verdict"] for feature in features}
+
+
+def predicted(server: Server, rows: list[dict[str, float]]) -> tuple[str, str]:
+    """Ask for each flower; returns the times from before to after."""
+    begin = datetime.now(UTC)
+    for row in rows:
+        answer = server.client.post("/v2/models/iris/predict/", json={"flowers": [row]})
+        assert answer.status_code == 200, answer.text
+    return begin.isoformat(), datetime.now(UTC).isoformat()
+
+
+def test_shifted_inputs_are_a_drift_in_the_columns_that_are_shifted(server: Server) -> None:
+    usual = "/".join(predicted(server, flowers(CALLS, 1)))
+    predicted(server, flowers(CALLS, 2))
+    quiet = report_of(server, "iris", reference=usual)
+    [version] = quiet["versions"]
+    assert quiet["verdict"] == version["verdict"] == "ok"
+    assert verdicts(version["inputs"]) == dict.fromkeys(COLUMNS, "ok")
+    assert (version["calls"], version["errors"], version["version"]) == (2 * CALLS, 0, 0)
+    assert 0 < version["latency"]["p50"] <= version["latency"]["p99"]
+    between = datetime.now(UTC)
+    predicted(server, flowers(CALLS, 3, petal_width=0.9))
+    seconds = (datetime.now(UTC) - between).total_seconds()
+    loud = report_of(server, "iris", reference=usual, window=f"{seconds:.3f}s")
+    [version] = loud["versions"]
+    found = verdicts(version["inputs"])
+    assert loud["verdict"] == "drift"
+    assert {name for name, verdict in found.items() if verdict != "ok"} == {"petal_width"}
+    assert verdicts(version["answers"])["species"] == "drift"  # and so the answers are others
+    shifted = version["inputs"][COLUMNS.index("petal_width")]
+    assert shifted["psi"] > 0.25
+    assert shifted["out_of_range"] > 0.1
+    assert shifted["ks_p_value"] < 0.001
+    assert shifted["reference_rows"] == CALLS
+
+
+def test_a_training_records_what_its_version_is_compared_with(server: Server) -> None:
+    client = server.client
+    job = client.post("/v2/models/risk/train/", json={}).json()["uuid"]
+    assert job_calls.ended(client, job)["state"] == "succeeded"
+    ids: list[tuple[str, dict[str, Any]]] = []
+    for row in customers(CALLS, seed=2):
+        answer = client.post("/v2/models/risk/versions/1/predict", json=row)
+        assert answer.status_code == 200, answer.text
+        ids.append((answer.headers["x-request-id"], row))
+    few = client.post("/v2/models/risk/predict/", json={"amount": 100.0, "colour": "red"})
+    assert few.status_code == 200
+    right = [{"request_id": one, "truth": risk(row["amount"])} for one, row in ids[:40]]
+    right += [{"request_id": one, "truth": "wrong"} for one, _ in ids[40:50]]
+    assert client.post("/v2/models/risk/feedback", json={"feedback": right}).json()["kept"] == 50
+    report = report_of(server, "risk")
+    first, base = report["versions"]
+    assert (first["version"], base["version"]) == (1, 0)
+    assert first["reference"]["kind"] == "training"
+    assert verdicts(first["inputs"]) == {"amount": "ok", "colour": "ok"}
+    assert verdicts(first["answers"]) == {"risk": "ok", "score": "ok"}
+    assert first["inputs"][1]["reference_rows"] == 2000
+    assert (first["feedback"]["count"], first["feedback"]["accuracy"]) == (50, 0.8)
+    assert sum(part["count"] for part in first["feedback"]["over_time"]) == 50
+    assert (base["calls"], base["verdict"], base["reference"]["kind"]) == (1, "unknown", "none")
+    assert "too few" in base["words"]
+    for row in customers(CALLS, seed=3):
+        sent = {"amount": row["amount"] * 1.5, "colour": random.Random(row["amount"]).choice(["pink", "red"])}
+        assert client.post("/v2/models/risk/versions/1/predict", json=sent).status_code == 200
+    [alone] = report_of(server, "risk", version="1")["versions"]
+    amount, colour = alone["inputs"]
+    assert (amount["verdict"], colour["verdict"]) == ("drift", "drift")
+    assert colour["unseen_values"] == ["pink"]
+    assert colour["chi_square_p_value"] < 0.001
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"window": "yesterday"}, {"window": "0"}, {"window": "999d"}, {"reference": "never"},
+        {"reference": "2026-01-02/2026-01-01"}, {"reference": "a/b"}, {"version": "none"}, {"reference": "/"},
+    ],
+)  # fmt: skip
+def test_what_is_no_window_is_refused(server: Server, query: dict[str, str]) -> None:
+    answer = server.client.get("/v2/models/iris/monitoring", params=query)
+    assert answer.status_code == (404 if "version" in query else 422), answer.text

@@ -230,6 +230,7 @@ COMMANDS = (
     "jobs",
     "runs",
     "keys",
+    "users",
     "audit",
     "metadata",
     "check",

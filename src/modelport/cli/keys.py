@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from modelport.cli.identity_options import source_of, where_options, words_in
 from modelport.cli.loading import interruptible
 from modelport.cli.server_options import ListingGroup, json_option, print_json
 from modelport.identity.principals import GRANTED
-from modelport.settings.checking import SettingsError
-from modelport.settings.reading import load_settings
 from modelport.settings.written import rate_of, seconds_of, size_of
 
 if TYPE_CHECKING:
@@ -22,18 +20,10 @@ if TYPE_CHECKING:
 QUOTAS = ("rate", "calls_at_once", "queued_jobs", "bytes_per_day")
 
 
-def _source(url: str | None, **where: str | None) -> KeySource:
+def _source(**where: str | None) -> KeySource:
     from modelport.cli.keys_store import DatabaseKeys, ServerKeys
 
-    given = {name: str(value) for name, value in where.items() if value is not None}
-    if url is not None:
-        if given:
-            raise click.UsageError("--url asks a server, the others open its database: give one of them")
-        return ServerKeys(url)
-    try:
-        return DatabaseKeys(load_settings(given))
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
+    return source_of(ServerKeys, DatabaseKeys, **where)
 
 
 def _list(as_json: bool, **where: Any) -> None:
@@ -53,8 +43,8 @@ def _create(as_json: bool, **given: Any) -> None:
     models = given.pop("models")
     asked = {
         "name": given.pop("name"),
-        "scopes": _words(given.pop("scopes")),
-        "models": None if models is None else _words(models),
+        "scopes": words_in(given.pop("scopes")),
+        "models": None if models is None else words_in(models),
         "expires": given.pop("expires"),
     }
     quotas = {name: given.pop(name) for name in QUOTAS}
@@ -100,12 +90,8 @@ def _show_made(made: dict[str, Any], as_json: bool) -> None:
     click.echo(made["key"])
 
 
-def _words(text: str) -> list[str]:
-    return [word for part in text.split(",") if (word := part.strip())]
-
-
 def _scopes(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    wrong = [word for word in _words(value) if word not in GRANTED]
+    wrong = [word for word in words_in(value) if word not in GRANTED]
     if wrong:
         raise click.BadParameter(f"{wrong[0]!r} is none of {', '.join(GRANTED)}")
     return value
@@ -164,27 +150,6 @@ def _quotas() -> list[click.Parameter]:
     ]
 
 
-def _where() -> list[click.Parameter]:
-    """The options that say whose keys."""
-    return [
-        click.Option(
-            ["url", "--url"],
-            envvar="MODELPORT_URL",
-            metavar="URL",
-            help="ask this server, with an administrator's key in MODELPORT_KEY",
-        ),
-        click.Option(
-            ["data_dir", "--data-dir"],
-            type=click.Path(file_okay=False, path_type=Path),
-            metavar="DIR",
-            help="the data folder [default: the setting data_dir]",
-        ),
-        click.Option(
-            ["database_url", "--database-url"], metavar="URL", help="the PostgreSQL of servers that share one"
-        ),
-    ]
-
-
 def _which() -> click.Argument:
     return click.Argument(["which"], metavar="KEY")
 
@@ -192,7 +157,7 @@ def _which() -> click.Argument:
 def _command(
     name: str, callback: Callable[..., None], params: list[click.Parameter], help: str
 ) -> click.Command:
-    return click.Command(name, callback=callback, params=[*params, *_where()], help=help)
+    return click.Command(name, callback=callback, params=[*params, *where_options()], help=help)
 
 
 command = ListingGroup(

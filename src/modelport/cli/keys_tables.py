@@ -1,4 +1,4 @@
-"""Keys, and what was done, as tables for people."""
+"""Keys, users, and what was done, as tables for people."""
 
 from __future__ import annotations
 
@@ -41,5 +41,22 @@ def print_audit(records: Sequence[dict[str, Any]]) -> None:
         who = record["principal"] or "-"
         table.add_row(
             local_time(record["at"]), safe(who), record["action"], safe(record["target"]), safe(details)
+        )
+    console().print(table)
+
+
+def print_users(users: Sequence[dict[str, Any]]) -> None:
+    """One line for each user."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("id", "name", "role", "models", "state", "last login"):
+        table.add_column(column, no_wrap=column == "id", overflow="fold")
+    for user in users:
+        table.add_row(
+            user["id"],
+            safe(user["name"]),
+            user["role"],
+            "all" if user["models"] is None else safe(", ".join(user["models"])),
+            user["state"],
+            local_time(user["last_login_at"]),
         )
     console().print(table)

@@ -19,6 +19,7 @@ COMMANDS = {
     "jobs": "modelport.cli.jobs",
     "runs": "modelport.cli.runs",
     "keys": "modelport.cli.keys",
+    "users": "modelport.cli.users",
     "audit": "modelport.cli.keys:audit",
     "metadata": "modelport.cli.metadata",
     "check": "modelport.cli.check",

@@ -17,7 +17,8 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -34,9 +35,6 @@ from modelport.storage.database import Database
 from modelport.storage.schema.users import user_addresses, users
 from modelport.storage.upserts import insert_into
 from modelport.storage.writer import Transaction
-
-if TYPE_CHECKING:
-    from modelport.storage.service import Storage
 
 log = logging.getLogger("modelport.identity")
 
@@ -64,10 +62,13 @@ class _Kept(NamedTuple):
 
 
 class Accounts:
-    """One for a server. Every method raises the store's errors, and `Problem`."""
+    """One for a server. Every method raises the store's errors, and `Problem`.
 
-    def __init__(self, storage: Storage):
-        self._storage = storage
+    `database` gives the database, or raises `StoreUnavailable` with the reason if there is none.
+    """
+
+    def __init__(self, database: Callable[[], Database]):
+        self._database = database
         self.passwords = Passwords()
         self.attempts = LoginAttempts()
         self._slowed: deque[tuple[User, str]] = deque(maxlen=MOST_SLOWED)
@@ -75,7 +76,7 @@ class Accounts:
     @property
     def database(self) -> Database:
         """The database. Raises `StoreUnavailable` with the reason if this server has none."""
-        return self._storage.database
+        return self._database()
 
     @property
     def users(self) -> UserStore:

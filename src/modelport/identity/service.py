@@ -31,8 +31,8 @@ log = logging.getLogger("modelport.identity")
 
 NOBODY = (
     "there is no user and no key that can be used, so nobody is let in: within an hour, %s makes the first "
-    "administrator, once; or `modelport keys create` makes a key, with the --data-dir or --database-url of "
-    "this server"
+    "administrator, once; or `modelport users create` and `modelport keys create`, with the --data-dir or "
+    "--database-url of this server"
 )
 
 
@@ -45,7 +45,7 @@ class Identity:
         self.tokens = Tokens()
         self.holders = CertificateHolders(settings.tls_clients)
         self.pages = Tokens()  # those in the cookies of pages
-        self.accounts = Accounts(storage)
+        self.accounts = Accounts(lambda: storage.database)
         verifying = VerifyingKeys()
         self.tokens.verifiers.append(UserTokens(ACCESS, storage, verifying))
         self.pages.verifiers.append(UserTokens(PAGE, storage, verifying))

@@ -196,7 +196,8 @@ def _values(change: Change, user: User, now: float) -> tuple[dict[str, Any], dic
     if change.role is not msgspec.UNSET and change.role != user.role:
         values["role"] = told["role"] = str(change.role)
     if change.models is not msgspec.UNSET and _joined(change.models) != _joined(user.models):
-        values["models"] = told["models"] = _joined(change.models)
+        values["models"] = _joined(change.models)
+        told["models"] = values["models"] or "all"
     if change.password is not msgspec.UNSET:
         values["password"] = change.password
         told["password"] = "changed"

@@ -307,7 +307,7 @@ def test_what_is_owned_is_nothing_for_nobody(endpoint: Endpoint) -> None:
     async def never(request: Request) -> Response:
         raise AssertionError("it was answered")
 
-    checked = CheckedEndpoint(endpoint, never, Entry(endpoint.scope, None, None))
+    checked = CheckedEndpoint(endpoint, never, Entry(endpoint.scope, (), None, None))
     scope = {"type": "http", "headers": [], "query_string": b"", "path_params": {}, PRINCIPAL: NOBODY}
     with pytest.raises(Problem) as refused:
         asyncio.run(checked(scope, no_receive, no_send))

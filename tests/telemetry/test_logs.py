@@ -130,6 +130,8 @@ def test_the_access_log_is_opened_anew_by_a_signal(server: Server, data: Path) -
 def test_lines_for_people_are_of_the_common_log_format() -> None:
     with serving("--access-log", "line", SOURCE) as server:
         server.client.get('/v2/models/"echo"')
+        server.client.get("/v2/models/x%0a10.0.0.9%20-%20root%1b[31m/ready?a=1")  # which is open to anybody
+        server.client.get("/v2/models/mpr_a-b.c_d/eyJhbGciO.eyJzdWI.x-y/mpk_01234567890/whsec_ab%2fc=")
         answer = server.client.post(PREDICT, json={"text": ""})
         server.wait_for_log("POST")
         found = [COMMON.fullmatch(line.rstrip("\n")) for line in server.lines if '"POST' in line]
@@ -139,6 +141,10 @@ def test_lines_for_people_are_of_the_common_log_format() -> None:
     assert (client, who, asked, status) == ("127.0.0.1", "-", f"POST {PREDICT}", "200")
     assert (int(size), rest) == (len(answer.content), f"echo 0 predict v2 {request_id} -")
     assert '"GET /v2/models/\\"echo\\"" 404' in server.log
+    assert '"GET /v2/models/x\\\\x0a10.0.0.9 - root\\\\x1b[31m/ready" 404' in server.log
+    assert not any(line.startswith("10.") for line in server.lines)
+    assert "\x1b" not in server.log
+    assert '"GET /v2/models/mpr_***/eyJhbGc***/mpk_01234567***/whsec_***" 404' in server.log
 
 
 def test_lines_for_people_do_not_stand_among_objects() -> None:

@@ -8,7 +8,7 @@ clients send what they always sent; a `Warning` header says so. What a model tak
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from contextlib import nullcontext
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -33,9 +33,11 @@ class Entry(NamedTuple):
     """Who may come in: who has `scope`, with the model that the path names or the one `at_root`.
 
     Whether something is theirs, its handler looks. `note` tells the audit what was done, if there is one.
+    `models` are those that there are: what else a client names is no model, in no log and no count.
     """
 
     scope: AccessScope
+    models: Container[str]
     at_root: str | None
     note: Callable[[str, Scope, Response], Awaitable[None]] | None
 
@@ -59,7 +61,8 @@ class CheckedEndpoint:
         model = scope["path_params"].get("model", entry.at_root)
         exchange = exchange_of(scope)
         if exchange is not None:
-            exchange.route, exchange.model = endpoint.path, model or ""
+            known = model if model in entry.models else None
+            exchange.route, exchange.model = endpoint.path, known or ""
         by = principal_of(scope)
         if not endpoint.owned or by is NOBODY:
             check(by, entry.scope, model)

@@ -23,7 +23,8 @@ class EndpointRoute(Route):
 
     def __init__(self, endpoint: Endpoint, handlers: Handlers, scope: AccessScope):
         at_root = handlers.root.model.name if endpoint in OF_ROOT else None
-        entry = Entry(scope, at_root, handlers.identity.note if handlers.identity.is_on else None)
+        note = handlers.identity.note if handlers.identity.is_on else None
+        entry = Entry(scope, handlers.health.engine.pools, at_root, note)
         answering: Any = CheckedEndpoint(endpoint, endpoint.handler(handlers), entry)
         super().__init__(endpoint.route, answering, methods=[endpoint.method])
         self.row = endpoint

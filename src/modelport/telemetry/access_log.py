@@ -93,10 +93,10 @@ class AccessLines:
             exchange.request_id,
             exchange.trace_id,
         )
-        of_model = " ".join(str(field) if field != "" else "-" for field in fields)
-        who = harmless(exchange.who).replace(" ", "_") or "-"
+        of_model = " ".join(map(_word, fields))
+        who = f"{_word(exchange.client)} - {_word(exchange.who)}"
         return (
-            f'{exchange.client or "-"} - {who} [{self._second_of(exchange)}] "{asked}" {exchange.status} '
+            f'{who} [{self._second_of(exchange)}] "{asked}" {exchange.status} '
             f"{exchange.bytes_out} {exchange.seconds:.6f} {of_model}\n"
         ).encode("utf-8", "replace")
 
@@ -120,4 +120,13 @@ def _path(path: str) -> str:
     """A path as the log has it: in one line, and not endless."""
     if len(path) > MOST_OF_PATH:
         path = path[:MOST_OF_PATH] + CUT
-    return harmless(masked(path)).replace("\n", "\\x0a").replace("\t", "\\x09")
+    return _in_one_line(masked(path))
+
+
+def _word(field: str | int) -> str:
+    """A field between two spaces: whoever has named something, it is one word of one line."""
+    return _in_one_line(str(field)).replace(" ", "_") or "-"
+
+
+def _in_one_line(text: str) -> str:
+    return harmless(text).replace("\n", "\\x0a").replace("\t", "\\x09")

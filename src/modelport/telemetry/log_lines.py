@@ -23,19 +23,24 @@ MOST_CHARACTERS = 64 << 10  # of a text; a traceback of a deep recursion is long
 CUT = " [cut]"
 IN_REQUESTS = ("modelport.api", "modelport.http")  # what logs by these does so in the task of a request
 OF_CALL = ("request_id", "principal", "model", "worker")
-# Keys as `identity.key_text` makes them, but for the part that lists show; JWTs; passwords in URLs.
+# Keys as `identity.key_text` makes them, but for the part that lists show; refresh tokens; JWTs; secrets of
+# webhooks; passwords in URLs.
+MARKS = ("mpk_", "mpr_", "eyJ", "whsec_", "://")
 SECRETS = re.compile(
     r"(?P<key>mpk_[0-9A-Za-z]{8})[0-9A-Za-z]+"
-    r"|(?P<token>eyJ[\w-]{4})[\w-]*\.[\w-]+(\.[\w-]*)?"
+    r"|(?P<mark>mpr_|whsec_)[\w+/=-]+(?:\.[\w-]*)?"
+    r"|(?P<token>eyJ[\w-]{4})[\w-]*\.[\w-]+(?:\.[\w-]*)?"
     r"|(?P<user>://[^\s/:@]*:)[^\s/@]+(?=@)"
 )
 
 
 def masked(text: str) -> str:
     """The text without the keys, tokens and passwords of URLs that are in it."""
-    if "mpk_" not in text and "://" not in text and "eyJ" not in text:
+    if not any(mark in text for mark in MARKS):
         return text
-    return SECRETS.sub(lambda found: f"{found['key'] or found['token'] or found['user']}***", text)
+    return SECRETS.sub(
+        lambda found: f"{found['key'] or found['mark'] or found['token'] or found['user']}***", text
+    )
 
 
 def harmless(text: str) -> str:

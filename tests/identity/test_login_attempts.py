@@ -62,6 +62,34 @@ def test_strangers_of_many_addresses_wait_and_the_owner_does_not() -> None:
     assert attempts.begin("anna", "10.0.2.2", is_familiar=False) == STRANGERS_SECONDS
 
 
+def test_one_address_that_tries_many_names_waits_and_who_is_familiar_there_does_not() -> None:
+    clock = Clock()
+    attempts = LoginAttempts(clock)
+    for number in range(FREE_OF_STRANGERS):
+        assert attempts.begin(f"name {number}", "10.0.0.1", is_familiar=False) == 0.0
+    assert attempts.begin("another", "10.0.0.1", is_familiar=False) == STRANGERS_SECONDS
+    assert attempts.begin("anna", "10.0.0.1", is_familiar=True) == 0.0
+    assert attempts.begin("another", "10.0.0.2", is_familiar=False) == 0.0
+    clock.now += STRANGERS_SECONDS
+    assert attempts.begin("another", "10.0.0.1", is_familiar=False) == 0.0
+    assert attempts.begin("a third", "10.0.0.1", is_familiar=False) == STRANGERS_SECONDS
+
+
+def test_an_attempt_that_was_not_looked_at_counts_for_nothing() -> None:
+    clock = Clock()
+    attempts = LoginAttempts(clock)
+    for _ in range(FREE_OF_STRANGERS * 2):
+        assert attempts.begin("anna", "10.0.0.1", is_familiar=False) == 0.0
+        attempts.undone("anna", "10.0.0.1", is_familiar=False)
+    for _ in range(FREE):
+        attempts.begin("anna", "10.0.0.1", is_familiar=True)
+    clock.now += 1.0
+    assert attempts.begin("anna", "10.0.0.1", is_familiar=True) == 0.0
+    attempts.undone("anna", "10.0.0.1", is_familiar=True)
+    assert attempts.begin("anna", "10.0.0.1", is_familiar=True) == 0.0
+    assert attempts.begin("anna", "10.0.0.1", is_familiar=True) == 2.0
+
+
 def test_the_right_password_clears_what_was_wrong() -> None:
     clock = Clock()
     attempts = LoginAttempts(clock)

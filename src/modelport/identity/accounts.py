@@ -24,7 +24,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from modelport.identity import audit, first_link, sessions
 from modelport.identity.login_attempts import FREE, LoginAttempts, near_address
-from modelport.identity.passwords import Passwords, check_new
+from modelport.identity.passwords import MOST, Passwords, check_new
 from modelport.identity.principals import Principal
 from modelport.identity.sessions import Renewed, Reused, Session
 from modelport.identity.signing_keys import signing_key
@@ -163,6 +163,8 @@ class Accounts:
 
     async def _checked(self, name: str, password: str, address: str) -> _Kept:
         """The user who has this password."""
+        if len(password) > MOST:  # nobody has it, and to count it would cost less than it takes from others
+            raise Problem(401, WRONG)
         kept = await self._find(name, address)
         is_familiar = kept is not None and kept.is_familiar
         account = folded(name[:1000])
@@ -171,7 +173,11 @@ class Accounts:
             retry = [("Retry-After", str(int(wait) + 1))]
             raise Problem(429, "too many wrong passwords: wait, and try again", retry)
         may = kept is not None and kept.user.disabled_at is None
-        is_right = await self.passwords.is_right(password, kept.password if kept is not None else None)
+        try:
+            is_right = await self.passwords.is_right(password, kept.password if kept is not None else None)
+        except Problem:  # too many are being checked
+            self.attempts.undone(account, address, is_familiar=is_familiar)
+            raise
         if kept is not None and may and is_right:
             self.attempts.right(account, address, is_familiar=is_familiar)
             return kept

@@ -10,9 +10,14 @@ What can go wrong, and what answers it:
   count for themselves alone. Keys, tokens and sessions that there are go on, and so does an administrator,
   who may set another password. An attempt that has to wait counts for nothing, so that nobody makes a wait
   longer by trying meanwhile.
+- *Somebody tries one password with many names*, or has names checked that there are not, which costs as much.
+  Those that are strange to their address share `FREE_OF_STRANGERS` there, too, and then one attempt in
+  `STRANGERS_SECONDS`. Who has logged in from there before is not among them.
 - *A name that there is not is slowed down less.* Names are counted whether there is such a user or not.
 - *Many attempts come at once.* Each counts as a wrong one from its beginning, and the right one clears that.
-- *Counting costs memory.* `MOST_COUNTED` are, and the one that was tried longest ago is forgotten.
+- *One that was not looked at counts as wrong*, since too many were being checked: it is `undone`.
+- *Counting costs memory.* `MOST_COUNTED` are, and the one that was tried longest ago is forgotten. So that
+  nobody has his own forgotten, each one that is counted costs the check of a password.
 
 It is counted in each server for itself: with several, so many times as much can be tried.
 """
@@ -20,7 +25,7 @@ It is counted in each server for itself: with several, so many times as much can
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
 
@@ -30,6 +35,9 @@ FREE_OF_STRANGERS = 50
 STRANGERS_SECONDS = 5.0
 FORGOTTEN_SECONDS = 3600.0
 MOST_COUNTED = 10_000
+
+
+_Of = tuple[str | None, str | None]  # an account and an address; None: any
 
 
 class Count(NamedTuple):
@@ -45,43 +53,51 @@ class LoginAttempts:
 
     def __init__(self, clock: Callable[[], float] = monotonic):
         self._clock = clock
-        self._counts: dict[Hashable, Count] = {}
+        self._counts: dict[_Of, Count] = {}
 
     def begin(self, account: str, address: str, *, is_familiar: bool) -> float:
         """Count an attempt, and return 0; or the seconds to wait, and count nothing."""
         now = self._clock()
-        near = near_address(address)
-        own = self._count((account, near), now)
-        strangers = Count() if is_familiar else self._count(account, now)
-        wait = max(own.next_at, strangers.next_at) - now
+        counts = {of: self._count(of, now) for of in _counted(account, address, is_familiar=is_familiar)}
+        wait = max(count.next_at for count in counts.values()) - now
         if wait > 0:
             return wait
-        self._add((account, near), own, now, _doubling)
-        if not is_familiar:
-            self._add(account, strangers, now, _steady)
+        for of, count in counts.items():
+            self._add(of, count, now)
         return 0.0
 
     def right(self, account: str, address: str, *, is_familiar: bool) -> None:
         """The attempt that was begun last was right."""
-        self._counts.pop((account, near_address(address)), None)
-        strangers = self._counts.get(account)
-        if strangers is not None and not is_familiar:
-            self._counts[account] = strangers._replace(wrong=max(strangers.wrong - 1, 0))
+        own, *strangers = _counted(account, address, is_familiar=is_familiar)
+        self._counts.pop(own, None)
+        for of in strangers:
+            found = self._counts.get(of)
+            if found is not None:
+                self._counts[of] = found._replace(wrong=max(found.wrong - 1, 0))
+
+    def undone(self, account: str, address: str, *, is_familiar: bool) -> None:
+        """The attempt that was begun last was not looked at: who has waited for it need not wait again."""
+        for of in _counted(account, address, is_familiar=is_familiar):
+            found = self._counts.get(of)
+            if found is not None:
+                self._counts[of] = found._replace(wrong=max(found.wrong - 1, 0), next_at=float("-inf"))
 
     def wrong(self, account: str, address: str) -> int:
         """How many were wrong from this address."""
-        return self._counts.get((account, near_address(address)), Count()).wrong
+        own, *_ = _counted(account, address, is_familiar=True)
+        return self._counts.get(own, Count()).wrong
 
-    def _count(self, of: Hashable, now: float) -> Count:
+    def _count(self, of: _Of, now: float) -> Count:
         found = self._counts.get(of, Count())
         return found if now - found.last_at < FORGOTTEN_SECONDS else Count()
 
-    def _add(self, of: Hashable, count: Count, now: float, wait: Callable[[int], float]) -> None:
+    def _add(self, of: _Of, count: Count, now: float) -> None:
         self._counts.pop(of, None)  # it goes to the end: the first is the one that was tried longest ago
         if len(self._counts) >= MOST_COUNTED:
             del self._counts[next(iter(self._counts))]
         wrong = count.wrong + 1
-        self._counts[of] = Count(wrong, now + wait(wrong), now)
+        wait = _steady(wrong) if None in of else _doubling(wrong)
+        self._counts[of] = Count(wrong, now + wait, now)
 
 
 def near_address(address: str) -> str:
@@ -95,6 +111,15 @@ def near_address(address: str) -> str:
     if found.ipv4_mapped is not None:
         return str(found.ipv4_mapped)
     return str(ipaddress.ip_network((found, 64), strict=False))
+
+
+def _counted(account: str, address: str, *, is_familiar: bool) -> tuple[_Of, ...]:
+    """What an attempt counts for: this account from this address, and, where they are strange to each other,
+    all strangers of the account, and all of the address.
+    """
+    near = near_address(address)
+    own = (account, near)
+    return (own,) if is_familiar else (own, (account, None), (None, near))
 
 
 def _doubling(wrong: int) -> float:

@@ -113,9 +113,7 @@ class Issuer:
 
     def document(self) -> dict[str, Any]:
         doors = {"jwks_uri": "keys", "authorization_endpoint": "authorize", "token_endpoint": "token"}
-        doors |= {"end_session_endpoint": "logout"}
-        if self.user_info:
-            doors["userinfo_endpoint"] = "userinfo"
+        doors |= {"end_session_endpoint": "logout", "userinfo_endpoint": "userinfo"}
         said: dict[str, Any] = {name: f"{self.url}/{path}" for name, path in doors.items()}
         said |= {"issuer": self.url, "authorization_response_iss_parameter_supported": True}
         return said | self.changes

@@ -68,6 +68,8 @@ WRONG_FILES = {
     "everybody a proxy": ('trusted_proxies = ["::/0"]\n', "has '::/0', which is everybody"),
     "no header of proxies": ('proxy_headers = ["x-real-ip"]\n', "has 'x-real-ip', which is none of"),
     "a user's name in a key": ('proxy_user_header = "X-API-Key"\n', "cannot be the header of a user's name"),
+    "a public path": ('public_url = "https://a.example/models"\n', "has more than a name; what a path"),
+    "a public name": ('public_url = "a.example"\n', "is no URL of a server"),
     "no queue": ("queue_size = 0\n", "queue_size: 0 is too small"),
 }  # fmt: skip
 

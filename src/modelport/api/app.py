@@ -37,6 +37,7 @@ from modelport.api.metrics.routes import MetricsRoutes
 from modelport.api.monitoring_routes import MonitoringRoutes
 from modelport.api.named_models import find_pool
 from modelport.api.near_paths import near_path
+from modelport.api.oidc_routes import OidcRoutes
 from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
 from modelport.api.routing import EndpointRoute, gets_that_run, open_rows, paths_of, routes_of
@@ -301,6 +302,7 @@ class Application:
             identity=IdentityRoutes(self._identity, self.base_path),
             users=UserRoutes(self._identity.accounts),
             sessions=SessionRoutes(self._identity.accounts, self.base_path),
+            oidc=OidcRoutes(self._identity, self.settings.public_url, self.base_path),
             metrics=MetricsRoutes(self._metrics, is_open=self.settings.open_metrics),
             root=self._root,
             dialects=self._dialects,

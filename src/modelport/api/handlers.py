@@ -13,6 +13,7 @@ from modelport.api.identity_routes import IdentityRoutes
 from modelport.api.job_routes import JobRoutes
 from modelport.api.metrics.routes import MetricsRoutes
 from modelport.api.monitoring_routes import MonitoringRoutes
+from modelport.api.oidc_routes import OidcRoutes
 from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
 from modelport.api.runs.run_routes import RunRoutes
@@ -37,6 +38,7 @@ class Handlers(NamedTuple):
     identity: IdentityRoutes
     users: UserRoutes
     sessions: SessionRoutes
+    oidc: OidcRoutes
     metrics: MetricsRoutes
     root: Root
     dialects: Mapping[type[DialectServer], DialectServer]

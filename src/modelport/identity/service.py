@@ -60,7 +60,8 @@ class Identity:
         if self.is_on and settings.oidc_issuer:
             from modelport.identity.oidc.service import Oidc  # and with it PyJWT and httpx
 
-            self.oidc = Oidc(settings, self.tokens)
+            self.oidc = Oidc(settings, self.tokens, storage, verifying)
+            self.pages.verifiers.append(self.oidc.page_tokens)
 
     @property
     def verifiers(self) -> list[Verifier]:

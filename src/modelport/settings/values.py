@@ -175,9 +175,10 @@ def wrong_issuer(url: str) -> str:
 
 def wrong_public_url(url: str) -> str:
     """Of where people reach a server."""
-    if "?" in url or "#" in url:
-        return "has a query or a fragment; write for example https://models.example.org"
-    return wrong_secure_url(url)
+    wrong = wrong_secure_url(url)
+    if wrong or urlsplit(url.rstrip("/"))[2:] == ("", "", ""):
+        return wrong
+    return "has more than a name; what a path begins with is base_path or root_path"
 
 
 def wrong_secure_url(url: str) -> str:

@@ -13,6 +13,7 @@ from modelport.api.endpoints.batches import BATCHES
 from modelport.api.endpoints.identity import IDENTITY
 from modelport.api.endpoints.jobs import JOBS
 from modelport.api.endpoints.monitoring import MONITORING
+from modelport.api.endpoints.oidc import OIDC
 from modelport.api.endpoints.pages import PAGES
 from modelport.api.endpoints.repository import REPOSITORY
 from modelport.api.endpoints.row import Endpoint
@@ -35,5 +36,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *JOBS,
     *IDENTITY,
     *USERS,
+    *OIDC,
     *PAGES,
 )

@@ -13,6 +13,7 @@ from benchmarks import (
     memory_measures,
     mlup_measures,
     run_measures,
+    tls_measures,
 )
 from benchmarks.measures import Row
 
@@ -24,6 +25,7 @@ def main() -> None:
     options = parser.parse_args()
     runs = {
         "throughput": lambda: measures.throughput(options.seconds),
+        "tls": lambda: tls_measures.predictions(options.seconds),
         "batching": lambda: measures.batching(options.seconds),
         "waiting": lambda: concurrent_measures.waiting(options.seconds),
         "threads": lambda: concurrent_measures.threads(options.seconds),

@@ -1,14 +1,16 @@
 """A load generator: keep-alive connections that send the same request again and again.
 
-    python -m benchmarks.load PORT CONNECTIONS SECONDS < REQUEST
+    python -m benchmarks.load PORT CONNECTIONS SECONDS [AUTHORITY] < REQUEST
 
-REQUEST is the raw HTTP request. Prints JSON: answers a second, and the status codes but 200 and 202.
+REQUEST is the raw HTTP request; with a file of an AUTHORITY it goes over TLS. Prints JSON: answers a
+second, and the status codes but 200 and 202.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
 import time
 
@@ -56,14 +58,16 @@ class Connection(asyncio.Protocol):
         self.done.set()
 
 
-async def run(port: int, connections: int, seconds: float, request: bytes) -> dict[str, object]:
+async def run(
+    port: int, connections: int, seconds: float, request: bytes, tls: ssl.SSLContext | None
+) -> dict[str, object]:
     """Drive the server at `port` for so many seconds."""
     loop = asyncio.get_running_loop()
     began = time.perf_counter()
     clients: list[Connection] = []
     for _ in range(connections):
         client = Connection(request, began + seconds, asyncio.Event())
-        await loop.create_connection(lambda client=client: client, "127.0.0.1", port)
+        await loop.create_connection(lambda client=client: client, "127.0.0.1", port, ssl=tls)
         clients.append(client)
     async with asyncio.timeout(seconds + 120):
         for client in clients:
@@ -79,6 +83,7 @@ async def run(port: int, connections: int, seconds: float, request: bytes) -> di
 
 def main() -> None:
     port, connections, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    tls = ssl.create_default_context(cafile=sys.argv[4]) if sys.argv[4:] else None
     request = sys.stdin.buffer.read()
     try:
         import uvloop
@@ -87,7 +92,7 @@ def main() -> None:
     except ImportError:
         runner = asyncio.Runner()
     with runner:
-        print(json.dumps(runner.run(run(port, connections, seconds, request))))
+        print(json.dumps(runner.run(run(port, connections, seconds, request, tls))))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -32,9 +33,18 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running(
-    command: list[str], port: int, ready_path: str, environment: dict[str, str], *, pinned: bool = True
+    command: list[str],
+    port: int,
+    ready_path: str,
+    environment: dict[str, str],
+    *,
+    pinned: bool = True,
+    authority: Path | None = None,
 ) -> Iterator[int]:
-    """Run a server, pinned to the first core or not; yields its process id once `ready_path` answers 200."""
+    """Run a server, pinned to the first core or not; yields its process id once `ready_path` answers 200.
+
+    It speaks TLS if `authority`, a file, is that of its certificate.
+    """
     process = subprocess.Popen(
         command,
         env=os.environ | environment,
@@ -44,7 +54,8 @@ def running(
         preexec_fn=lambda: os.sched_setaffinity(0, SERVER_CORE if pinned else set(CORES)),
     )
     try:
-        wait_for(f"http://127.0.0.1:{port}{ready_path}", process)
+        scheme = "http" if authority is None else "https"
+        wait_for(f"{scheme}://127.0.0.1:{port}{ready_path}", process, authority=authority)
         yield process.pid
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -56,14 +67,17 @@ def running(
             process.wait()
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 60.0) -> None:
+def wait_for(
+    url: str, process: subprocess.Popen[bytes], seconds: float = 60.0, authority: Path | None = None
+) -> None:
     """Wait until `url` answers 200. Raises `RuntimeError` if the server ends or does not come up."""
     deadline = time.monotonic() + seconds
+    context = None if authority is None else ssl.create_default_context(cafile=authority)
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with {process.returncode}: {process.args}")
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=5, context=context) as answer:
                 if answer.status == 200:
                     return
         except urllib.error.HTTPError:
@@ -81,23 +95,25 @@ def modelport(
     ready: str = "/v2/health/ready",
     data_dir: str | None = None,
     pinned: bool = True,
+    authority: Path | None = None,
 ) -> Iterator[tuple[int, int]]:
     """Our server; yields its port and process id. Its jobs lie in `data_dir`, or in a folder of its own."""
     port = free_port()
     command = [sys.executable, "-m", "modelport", "serve", "--port", str(port), *arguments]
     with tempfile.TemporaryDirectory(prefix="modelport-bench-") as folder:
         variables = {"PYTHONPATH": str(ROOT / "src"), "MODELPORT_DATA_DIR": data_dir or folder}
-        with running(command, port, ready, variables, pinned=pinned) as pid:
+        with running(command, port, ready, variables, pinned=pinned, authority=authority) as pid:
             yield port, pid
 
 
 @contextlib.contextmanager
-def asgi(application: str) -> Iterator[int]:
+def asgi(application: str, *arguments: str, authority: Path | None = None) -> Iterator[int]:
     """An ASGI application of `benchmarks/models` on uvicorn; yields its port."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--loop", "uvloop"]
     command += ["--http", "httptools", "--no-access-log", "--log-level", "warning"]
-    with running(command, port, "/", {"PYTHONPATH": str(MODELS)}):
+    command += arguments
+    with running(command, port, "/", {"PYTHONPATH": str(MODELS)}, authority=authority):
         yield port
 
 
@@ -134,10 +150,11 @@ def request(path: str, body: object, fields: str = "") -> bytes:
     return head.encode() + data
 
 
-def load(port: int, raw: bytes, connections: int, seconds: float) -> float:
+def load(port: int, raw: bytes, connections: int, seconds: float, authority: Path | None = None) -> float:
     """Answers a second to this request, from the second core. Raises `RuntimeError` if any was not 200."""
+    tls = [] if authority is None else [str(authority)]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load", str(port), str(connections), str(seconds)],
+        [sys.executable, "-m", "benchmarks.load", str(port), str(connections), str(seconds), *tls],
         input=raw,
         capture_output=True,
         check=True,

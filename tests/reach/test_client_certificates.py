@@ -203,5 +203,6 @@ def test_what_cannot_be_used_is_named(authority: Authority, tmp_path: Path) -> N
     table = ("--tls-clients", "cn:a=predict")
     assert "tls_clients is of no use without tls_client_ca" in said(*tls, *table, "--auth", "on")
     assert "set auth on" in said(*tls, *ca, *table)
+    assert "without tls_client_ca, whose certificates" in said(*tls, "--tls-client-certs", "optional")
     assert "'a' names no holder of a certificate" in said(*tls, *ca, "--tls-clients", "a=predict")
     assert "'fly' grants nothing" in said(*tls, *ca, "--tls-clients", "cn:a=fly")

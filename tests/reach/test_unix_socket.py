@@ -113,6 +113,8 @@ def test_a_path_that_is_too_long_and_tls_are_refused(tmp_path: Path) -> None:
     assert (status, "is too long: the path of a Unix socket has 107 bytes at most" in said) == (2, True)
     status, said = refused("--uds", str(tmp_path / "s"), "--tls-cert", "cert.pem")
     assert (status, "a Unix socket has no TLS" in said) == (2, True)
+    status, said = refused("--uds-mode", "660")
+    assert (status, "uds_mode is of no use without uds" in said) == (2, True)
 
 
 def test_a_dead_ones_path_is_taken_and_removed_at_the_end(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_its_tables_and_its_clock_are_looked_at(postgres: Postgres) -> None:
     found = said(url, "ok")
     assert "is empty: the first start makes its tables" in found
     assert "its clock differs by" in found
-    assert "there is no key that can be used" in said(url, "note")
+    assert "there is neither a key that can be used nor a user" in said(url, "note")
 
 
 def test_one_that_does_not_answer_is_told_without_its_password() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import ssl
 import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack
@@ -158,6 +159,8 @@ def _delay_when_lost(
     error: httpx.TransportError, request: Request, tries: int, deadline: Deadline
 ) -> float | None:
     """Seconds until the next try, `None` for no other: if it cannot have had an effect, or none twice."""
+    if _is_distrusted(error):
+        return None
     safe = isinstance(error, NOT_SENT) or (
         request.repeatable and isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError))
     )
@@ -165,6 +168,13 @@ def _delay_when_lost(
         return None
     delay = backoff(tries)
     return delay if deadline.allows(delay) else None
+
+
+def _is_distrusted(error: BaseException | None) -> bool:
+    """Whether it is the server's certificate that was refused, as it would be again."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def failure_of(error: httpx.TransportError, request: Request, deadline: Deadline) -> ModelportError:

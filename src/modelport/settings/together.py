@@ -45,10 +45,16 @@ def _check_issuer(settings: Settings) -> None:
 
 def _check_tls(settings: Settings) -> None:
     if settings.tls_cert is None:
-        of_tls = ("tls_key", "tls_key_password_file", "tls_client_ca")
+        of_tls = ("tls_key", "tls_key_password", "tls_key_password_file", "tls_client_ca")
         lonely = next((name for name in of_tls if getattr(settings, name)), None)
         if lonely is not None:
             raise SettingsError(f"{lonely} is of no use without tls_cert, the certificate of the server")
+    if settings.tls_client_ca is None and "tls_client_certs" in settings.written:
+        raise SettingsError(
+            "tls_client_certs is of no use without tls_client_ca, whose certificates they are"
+        )
+    if settings.uds is None and "uds_mode" in settings.written:
+        raise SettingsError("uds_mode is of no use without uds, the path of the Unix socket that it is for")
     if not settings.tls_clients:
         return
     if settings.tls_client_ca is None:

@@ -30,39 +30,46 @@ def seen_of_address(settings: Settings) -> Iterator[Seen]:
     if settings.uds is not None:
         yield from _seen_of_path(expanded(settings.uds).absolute())
         return
-    place = f"{settings.host}:{settings.port}"
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    yield _seen_of_port("", settings.host, settings.port, settings)
+    if settings.metrics_port is not None:
+        yield _seen_of_port("metrics-", settings.metrics_host, settings.metrics_port, settings)
+
+
+def _seen_of_port(which: str, host: str, port: int, settings: Settings) -> Seen:
+    """What there is to say of an address and port; `which` begins the names of their options."""
+    place = f"{which.rstrip('-')} {host}:{port}".strip()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            sock.bind((settings.host, settings.port))
+            sock.bind((host, port))
         except (OSError, OverflowError) as error:
-            yield _why(error, settings, place)
-            return
-    taken = "a free port is taken" if settings.port == 0 else "nobody listens there"
-    yield Seen(SUBJECT, "ok", f"{place}: {taken}")
+            number = getattr(error, "errno", None)
+            if number == errno.EADDRINUSE:
+                return _taken(which, place, port, settings)
+            if number == errno.EACCES:
+                first = _text(PRIVILEGED).strip() or "1024"
+                return Seen(
+                    SUBJECT, "error", f"{place}: ports below {first} are for root",
+                    f"name a higher port with --{which}port and put a proxy before it, or give the process "
+                    "CAP_NET_BIND_SERVICE (AmbientCapabilities of systemd)",
+                )  # fmt: skip
+            reason = getattr(error, "strerror", None) or error
+            return Seen(
+                SUBJECT, "error", f"{place}: {reason}", f"--{which}host names an address of this machine"
+            )
+    return Seen(SUBJECT, "ok", f"{place}: {'nobody listens there' if port else 'a free port is taken'}")
 
 
-def _why(error: Exception, settings: Settings, place: str) -> Seen:
-    number = getattr(error, "errno", None)
-    if number == errno.EADDRINUSE:
-        holder = holder_of(settings.port)
-        if _is_ours(settings):
-            by = f" ({holder})" if holder else ""
-            return Seen(SUBJECT, "note", f"{place}: a server of modelport listens there{by}")
-        who = holder or "a process of another user or container"
-        return Seen(
-            SUBJECT, "error", f"{place}: it is taken by {who}", "stop that, or name another port: --port"
-        )
-    if number == errno.EACCES:
-        first = _text(PRIVILEGED).strip() or "1024"
-        return Seen(
-            SUBJECT, "error", f"{place}: ports below {first} are for root",
-            "name a higher port with --port and put a proxy before it, or give the process "
-            "CAP_NET_BIND_SERVICE (AmbientCapabilities of systemd)",
-        )  # fmt: skip
-    reason = getattr(error, "strerror", None) or error
-    return Seen(SUBJECT, "error", f"{place}: {reason}", "--host names an address of this machine")
+def _taken(which: str, place: str, port: int, settings: Settings) -> Seen:
+    holder = holder_of(port)
+    if _is_ours(settings):
+        by = f" ({holder})" if holder else ""
+        return Seen(SUBJECT, "note", f"{place}: a server of modelport listens there{by}")
+    who = holder or "a process of another user or container"
+    return Seen(
+        SUBJECT, "error", f"{place}: it is taken by {who}", f"stop that, or name another port: --{which}port"
+    )
 
 
 def _is_ours(settings: Settings) -> bool:

@@ -57,7 +57,7 @@ def _of_here(settings: Settings, mlup: MlupFile | None, *, load: bool) -> Iterat
     from modelport.cli.doctor.certificates import seen_of_certificates
     from modelport.cli.doctor.clock import seen_of_clock
     from modelport.cli.doctor.databases import seen_of_database
-    from modelport.cli.doctor.folders import seen_of_folders
+    from modelport.cli.doctor.folders import seen_of_folders, seen_of_logs
     from modelport.cli.doctor.limits import seen_of_limits
     from modelport.cli.doctor.models import seen_of_models
     from modelport.cli.doctor.packages import seen_of_packages
@@ -79,6 +79,7 @@ def _of_here(settings: Settings, mlup: MlupFile | None, *, load: bool) -> Iterat
     yield from seen_of_access(settings)
     yield from seen_of_certificates(settings)
     yield from seen_of_folders(settings)
+    yield from seen_of_logs(settings)
     yield from seen_of_database(settings)
     yield from seen_of_clock()
     yield from seen_of_limits(settings, sources)

@@ -26,7 +26,8 @@ LOCKS = Path("/proc/locks")
 WAIT_SECONDS = 5.0
 SLOW_SECONDS = 0.05  # for a question that needs no work
 SKEW_SECONDS = 2.0
-NO_KEY = "SELECT 1 FROM keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now) LIMIT 1"
+A_USER = "SELECT 1 FROM users WHERE disabled_at IS NULL LIMIT 1"
+A_KEY = "SELECT 1 FROM keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now) LIMIT 1"
 
 
 def seen_of_database(settings: Settings) -> Iterator[Seen]:
@@ -113,15 +114,18 @@ def _seen_of_postgres(connection: Connection, began: float) -> Iterator[Seen]:
 
 
 def _has_key(connection: Connection) -> bool:
-    if not inspect(connection).has_table("keys"):
-        return False
-    return connection.execute(text(NO_KEY), {"now": time()}).first() is not None
+    """Whether there is a key that can be used, or a user who can log in."""
+    there = inspect(connection)
+    if there.has_table("users") and connection.execute(text(A_USER)).first() is not None:
+        return True
+    return there.has_table("keys") and connection.execute(text(A_KEY), {"now": time()}).first() is not None
 
 
 def _no_key() -> Seen:
     return Seen(
-        SUBJECT, "note", "auth is on, and there is no key that can be used",
-        "make one, with the same --data-dir or --database-url: modelport keys create --name … --scopes admin",
+        SUBJECT, "note", "auth is on, and there is neither a key that can be used nor a user",
+        "make a key, with the same --data-dir or --database-url (modelport keys create --name … --scopes "
+        "admin), or open the link that the server prints when it starts",
     )  # fmt: skip
 
 

@@ -43,6 +43,23 @@ def seen_of_folders(settings: Settings) -> Iterator[Seen]:
             )  # fmt: skip
 
 
+def seen_of_logs(settings: Settings) -> Iterator[Seen]:
+    """What there is to say of the files that are written to."""
+    for name in ("log_file", "access_log_file"):
+        given: str | None = getattr(settings, name)
+        if not given:
+            continue
+        file = expanded(given)
+        able = os.access(file if file.exists() else file.absolute().parent, os.W_OK)
+        if able and not file.is_dir():
+            yield Seen(SUBJECT, "ok", f"{name}: {file} can be written")
+        else:
+            yield Seen(
+                SUBJECT, "error", f"{name}: {file} cannot be written",
+                f"let this user write it, or name another with --{name.replace('_', '-')}",
+            )  # fmt: skip
+
+
 def _kept_on(folder: Path, kind: str, settings: Settings) -> Iterator[Seen]:
     """Whether what is kept there will be there."""
     if kind in NETWORK and not settings.database_url:

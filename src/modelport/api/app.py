@@ -46,9 +46,11 @@ from modelport.api.runs.run_routes import RunRoutes, problem_of
 from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.session_routes import SessionRoutes
 from modelport.api.taken import Taken
+from modelport.api.usage_routes import UsageRoutes
 from modelport.api.user_routes import UserRoutes
 from modelport.engine.ports import Engine
 from modelport.http.asgi import Receive, Scope, Send, header, send_problem
+from modelport.identity.accounting import Accounting
 from modelport.identity.principals import AccessScope
 from modelport.identity.service import Identity
 from modelport.jobs.service import JobService
@@ -71,6 +73,7 @@ class Services(NamedTuple):
     jobs: JobService
     runs: RunService
     identity: Identity
+    accounting: Accounting
     exchanges: Exchanges
     metrics: Metrics
     payloads: PayloadLog
@@ -92,7 +95,7 @@ class Application:
     ):
         self.engine, self.jobs, self.runs = services.engine, services.jobs, services.runs
         self._exchanges, self._metrics = services.exchanges, services.metrics
-        self._payloads, identity = services.payloads, services.identity
+        self._payloads, identity, accounting = services.payloads, services.identity, services.accounting
         engine, jobs, runs = self.engine, self.jobs, self.runs
         self.settings = settings
         self.base_path = outer_path(settings.root_path, settings.base_path)
@@ -101,7 +104,7 @@ class Application:
         self._calls = CallHandler(engine, settings)
         self._metrics.bodies.add(self._calls.memory)
         self.admission = Admission(settings)
-        self._identity = identity
+        self._identity, self._accounting = identity, accounting
         self.credentials = Credentials(identity)
         self.limiter = Limiter(identity.allowances)
         self._runs_by_get = paths_of(gets_that_run(ENDPOINTS), self.base_path)
@@ -303,6 +306,7 @@ class Application:
             users=UserRoutes(self._identity.accounts),
             sessions=SessionRoutes(self._identity.accounts, self.base_path),
             oidc=OidcRoutes(self._identity, self.settings.public_url, self.base_path),
+            usage=UsageRoutes(self._accounting),
             metrics=MetricsRoutes(self._metrics, is_open=self.settings.open_metrics),
             root=self._root,
             dialects=self._dialects,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter, time
 from typing import NamedTuple
@@ -147,9 +148,11 @@ class DirectCalls:
             return False
         if plan.host is not None and plan.host not in self._admission.known_hosts(cycle.server):
             return False
-        if self.asks_who and not principal.may(AccessScope.PREDICT, plan.name):
-            return False
-        turn = self._limiter.turn(principal, cycle.client)
+        if principal is not plan.allowed:
+            if not principal.may(AccessScope.PREDICT, plan.name):
+                return False
+            plan.allowed, plan.turn = principal, self._limiter.turn(principal, None)
+        turn = self._limiter.turn(principal, cycle.client) if self._limiter.by_address else plan.turn
         if turn is not None and not turn.is_open():
             return False
         pool = way.pool(plan.name) if plan.version is None else self._version_of(plan.name, plan.version)
@@ -202,11 +205,12 @@ class DirectCalls:
         return self._head
 
 
-class _Plan(NamedTuple):
+@dataclass(slots=True)
+class _Plan:
     """What to do with each request of one head: by which way to ask which model, if it is plain.
 
     `host` is the value of its `Host`, which must be known; so must be, where it is asked, who sends the
-    `credential`.
+    `credential`. `allowed` is who may ask the model, as was found for the last request, and `turn` theirs.
     """
 
     way: _Way | None
@@ -217,6 +221,8 @@ class _Plan(NamedTuple):
     host: bytes | None = None
     credential: bytes = b""
     clients_id: str = ""
+    allowed: Principal | None = None
+    turn: Turn | None = None
 
 
 _LONG_WAY = _Plan(None)
@@ -354,16 +360,17 @@ class _Exchange:
 
     def _send(self, cycle: Cycle, pending: Pending, answer: Answer) -> None:
         noted = self._noted
+        request_id = self._way.direct.request_id(answer.id)
         if noted is not None:
-            noted.request_id = self._way.direct.request_id(answer.id)
+            noted.request_id = request_id
             noted.model_seconds, noted.streamed = answer.micros / 1e6, answer.stream
         if answer.is_plain and not cycle.flow.write_paused:
             way, direct = self._way, self._way.direct
-            fields = f"x-request-id: {direct.request_id(answer.id)}\r\n"
+            fields = f"x-request-id: {request_id}\r\n"
             if way.id_field:
                 fields = f"{way.id_field}: {pending.call.request_id}\r\n{fields}"
             if self._turn is not None:
-                fields += "".join(f"{name}: {value}\r\n" for name, value in self._turn.fields())
+                fields += self._turn.lines()
             cycle.send_whole(direct.head_of(cycle) + fields.encode(), answer.body)
             if noted is not None:
                 noted.status, noted.bytes_out = answer.status, len(answer.body)

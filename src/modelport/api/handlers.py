@@ -19,6 +19,7 @@ from modelport.api.root.root import Root
 from modelport.api.runs.run_routes import RunRoutes
 from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.session_routes import SessionRoutes
+from modelport.api.usage_routes import UsageRoutes
 from modelport.api.user_routes import UserRoutes
 
 Dialect = TypeVar("Dialect", bound=DialectServer)
@@ -39,6 +40,7 @@ class Handlers(NamedTuple):
     users: UserRoutes
     sessions: SessionRoutes
     oidc: OidcRoutes
+    usage: UsageRoutes
     metrics: MetricsRoutes
     root: Root
     dialects: Mapping[type[DialectServer], DialectServer]

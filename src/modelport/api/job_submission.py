@@ -13,7 +13,7 @@ import msgspec
 from modelport.api.batch_requests import BATCH_ARGUMENTS, batch_of, source_of
 from modelport.api.bodies import CallHeaders, keep_body, limit_of, read_body
 from modelport.api.credentials import principal_of
-from modelport.api.exchanges import request_number
+from modelport.api.exchanges import exchange_of, request_number
 from modelport.api.job_fields import callback_of, idempotency_key, own_arguments, priority_of
 from modelport.contract.calls import Answer, Call, packed
 from modelport.contract.signature import Operation, VerbName
@@ -91,7 +91,11 @@ class JobSubmission:
         """
         call = Call(request_number(self.engine), verb, dialect=form.dialect, request_id=str(form.id or ""))
         with pool.held(), self.memory.hold() as hold:
-            return await self._submit((scope, receive), pool, call, form, hold)
+            submitted = await self._submit((scope, receive), pool, call, form, hold)
+        exchange = exchange_of(scope)
+        if exchange is not None:
+            exchange.model, exchange.jobs = pool.name, int(submitted.is_new)
+        return submitted
 
     async def _submit(
         self, client: tuple[Scope, Receive], pool: Pool, call: Call, form: JobForm, hold: BodyHold

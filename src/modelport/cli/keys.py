@@ -1,4 +1,4 @@
-"""The commands `modelport keys …`, and `modelport audit`: who may ask a server, and what was done by whom."""
+"""The commands `modelport keys …`, `audit` and `usage`: who may ask a server, and what was done and used."""
 
 from __future__ import annotations
 
@@ -77,6 +77,19 @@ def _audit(limit: int, as_json: bool, **where: Any) -> None:
     from modelport.cli.keys_tables import print_audit
 
     print_audit(found)
+
+
+def _usage(days: int, as_json: bool, **where: Any) -> None:
+    with interruptible():
+        found = _source(**where).usage(days)
+    if as_json:
+        print_json(found)
+    elif not found:
+        click.echo("nothing was used, or it was not counted: that is done with --auth on", err=True)
+    else:
+        from modelport.cli.keys_tables import print_usage
+
+        print_usage(found)
 
 
 def _show_made(made: dict[str, Any], as_json: bool) -> None:
@@ -227,4 +240,17 @@ audit = _command(
         json_option("/v2/audit"),
     ],
     "Show what was done to keys, versions, runs and jobs, and by whom, the newest first.",
+)  # fmt: skip
+
+usage = _command(
+    "usage",
+    _usage,
+    [
+        click.Option(
+            ["days", "--days"], type=click.IntRange(1, 4000), default=30, show_default=True,
+            help="of so many days, the last of which is today (UTC)",
+        ),
+        json_option("/v2/usage"),
+    ],
+    "Show who has used what of each model, day by day: one's own with a key, that of all for administrators.",
 )  # fmt: skip

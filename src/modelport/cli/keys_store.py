@@ -11,10 +11,13 @@ from msgspec import to_builtins
 
 from modelport.api.identity_routes import key_body, made_body, new_key, record_body
 from modelport.api.resources import identity as resources
+from modelport.api.usage_routes import MAX_PAGE, usage_body
 from modelport.cli.identity_sources import AskedServer, OpenedDatabase
 from modelport.identity import audit
 from modelport.identity.keys import Key, KeyStore
 from modelport.settings.written import seconds_of
+from modelport.telemetry.usage import Asked
+from modelport.telemetry.usage import page as usage_page
 
 
 class KeySource(Protocol):
@@ -40,6 +43,10 @@ class KeySource(Protocol):
         """What was done, the newest first."""
         ...
 
+    def usage(self, days: int) -> list[dict[str, Any]]:
+        """Who has used what, the newest day first."""
+        ...
+
 
 class ServerKeys(AskedServer):
     """Those of a server."""
@@ -58,6 +65,15 @@ class ServerKeys(AskedServer):
 
     def audit(self, limit: int) -> list[dict[str, Any]]:
         return self.ask("GET", "/v2/audit", query={"limit": str(limit)})["records"]
+
+    def usage(self, days: int) -> list[dict[str, Any]]:
+        query, found = {"days": str(days), "limit": str(MAX_PAGE)}, list[dict[str, Any]]()
+        while True:
+            page = self.ask("GET", "/v2/usage", query=query)
+            found += page["usage"]
+            if page["next_cursor"] is None:
+                return found
+            query["cursor"] = page["next_cursor"]
 
 
 class DatabaseKeys(OpenedDatabase):
@@ -82,6 +98,11 @@ class DatabaseKeys(OpenedDatabase):
     def audit(self, limit: int) -> list[dict[str, Any]]:
         page = self.run(lambda database: audit.page(database, limit))
         return [to_builtins(record_body(record)) for record in page.records]
+
+    def usage(self, days: int) -> list[dict[str, Any]]:
+        most = 1 << 31
+        page = self.run(lambda database: usage_page(database, Asked(days=days), most))
+        return [to_builtins(usage_body(row)) for row in page.rows]
 
 
 def _plain(key: Key, now: float) -> dict[str, Any]:

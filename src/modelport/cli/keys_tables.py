@@ -60,3 +60,17 @@ def print_users(users: Sequence[dict[str, Any]]) -> None:
             local_time(user["last_login_at"]),
         )
     console().print(table)
+
+
+def print_usage(rows: Sequence[dict[str, Any]]) -> None:
+    """One line for each day, who has asked, and model."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("day", "who", "model"):
+        table.add_column(column, no_wrap=column == "day", overflow="fold")
+    numbers = ("requests", "calls", "errors", "jobs", "bytes_in", "bytes_out", "model_seconds")
+    for column in numbers:
+        table.add_column(column.replace("_", " "), justify="right", no_wrap=True)
+    for row in rows:
+        shown = (f"{row[name]:.3f}" if name == "model_seconds" else str(row[name]) for name in numbers)
+        table.add_row(row["day"], safe(row["principal"] or "-"), safe(row["model"] or "-"), *shown)
+    console().print(table)

@@ -21,6 +21,7 @@ COMMANDS = {
     "keys": "modelport.cli.keys",
     "users": "modelport.cli.users",
     "audit": "modelport.cli.keys:audit",
+    "usage": "modelport.cli.keys:usage",
     "metadata": "modelport.cli.metadata",
     "check": "modelport.cli.check",
     "doctor": "modelport.cli.doctor.command",

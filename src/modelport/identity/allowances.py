@@ -75,6 +75,7 @@ class Allowances:
         self._of: dict[str, Allowance] = {}
         self._addresses: dict[str, Window] = {}
         self.lender: Lender | None = None
+        self.count_bytes = False  # of anybody
 
     @property
     def by_address(self) -> bool:
@@ -116,6 +117,7 @@ class Allowances:
         if found is not None and found.quotas == quotas:
             found.own = own
             return found
+        self.count_bytes = self.count_bytes or bool(quotas.bytes_per_day)
         window = None
         if quotas.rate is not None and self.lender is None:
             window = Window(REQUESTS, quotas.rate)

@@ -48,16 +48,18 @@ class Lender(Protocol):
 
 
 class Window:
-    """The requests of one subject, against its rate. `name` is what it is called in answers.
+    """The requests of one subject, against its rate. `name` is what it is called in answers, and `policy` its
+    item of the RateLimit-Policy field.
 
     Times are those of `monotonic`. Ask `is_open` before `use`.
     """
 
-    __slots__ = ("_ends", "left", "name", "rate")
+    __slots__ = ("_ends", "left", "name", "policy", "rate")
 
     def __init__(self, name: str, rate: Rate):
         self.name = name
         self.rate = rate
+        self.policy = f'"{name}";q={rate.requests};w={rate.seconds}'
         self.left = 0  # what may be used here and now
         self._ends = 0.0
 
@@ -77,11 +79,6 @@ class Window:
     def seconds_left(self, now: float) -> int:
         """Seconds until the next stretch, at least one."""
         return max(ceil(self._ends - now), 1)
-
-    @property
-    def policy(self) -> str:
-        """An item of the RateLimit-Policy field."""
-        return f'"{self.name}";q={self.rate.requests};w={self.rate.seconds}'
 
     def standing(self, now: float) -> str:
         """An item of the RateLimit field."""

@@ -24,6 +24,7 @@ from starlette.routing import BaseRoute
 from modelport.api.app import Application, Services
 from modelport.api.metrics.watching import watch
 from modelport.engine.local import make_engine
+from modelport.identity.accounting import Accounting
 from modelport.identity.service import Identity
 from modelport.jobs.service import JobService
 from modelport.runs.recording import record_run
@@ -59,10 +60,13 @@ class Life:
         self.url = ""  # where it answers, once that is known
         self.metrics = Metrics()
         self._requests = RequestCounts()
-        if self.identity.is_on or settings.bytes_per_day:
-            self.exchanges.heard_by(self.identity.allowances.hear)
         self.payloads = PayloadLog(settings, self.storage.folder, self.engine.request_id)
         self.engine.call_log = self.payloads
+        self.accounting = Accounting(
+            self.storage, settings, self.identity.allowances, lambda name: name in self.engine.pools
+        )
+        if self.accounting.is_on:
+            self.exchanges.heard_by(self.accounting.hear)
         self._configurations = configurations
         self._calls_end: asyncio.Task[None] | None = None
         self._jobs_end: asyncio.Task[None] | None = None
@@ -76,6 +80,7 @@ class Life:
                 jobs=self.jobs,
                 runs=self.runs,
                 identity=self.identity,
+                accounting=self.accounting,
                 exchanges=self.exchanges,
                 metrics=self.metrics,
                 payloads=self.payloads,
@@ -101,6 +106,7 @@ class Life:
             self.engine.begin()  # which need not wait for the store
         await self._open_storage()
         self.identity.begin()
+        self.accounting.begin()
         await self.identity.invite(self.url)
         await self.runs.own_names()
         self.jobs.begin()
@@ -146,6 +152,7 @@ class Life:
         await self.runs.stop()
         await self.jobs.stop(at_once=at_once)
         await self.identity.stop()
+        await self.accounting.stop()
         await self.storage.close()
         await self.jobs.leave()
         if self._calls_end is not None and not self._gave_up:

@@ -28,7 +28,7 @@ class Exchange(msgspec.Struct, kw_only=True, gc=False):
     model as its source has it), the `verb` and the `dialect`, and `model_seconds`, the time in a worker, if
     a worker has answered; it was `streamed` if that is how it answers. `client_request_id` is what the client
     calls the request in its own `X-Request-Id`, and `number` that of our own id, `request_id`, where it is
-    known before there is an answer.
+    known before there is an answer. `jobs` have begun by it.
     """
 
     began: float
@@ -53,6 +53,7 @@ class Exchange(msgspec.Struct, kw_only=True, gc=False):
     streamed: bool = False
     bytes_in: int = 0
     bytes_out: int = 0
+    jobs: int = 0
 
 
 _current: ContextVar[Exchange | None] = ContextVar("the exchange that this code belongs to", default=None)

@@ -35,6 +35,13 @@ NEW_ALIAS = ALIAS._replace(schema={**TEXT, "pattern": "^(?!best$)[A-Za-z][A-Za-z
 
 CURSOR = Parameter("cursor", "query", "The next_cursor of the page before", CURSOR_SCHEMA)
 LIMIT = Parameter("limit", "query", "At most so many", _most(1000))
+OF_USAGE = (
+    Parameter("days", "query", "Of so many days, the last of which is today", _most(4000, default=30)),
+    Parameter("principal", "query", "Of this one who asks, by the id", TEXT),
+    Parameter("model", "query", "Of this model", TEXT),
+    LIMIT,
+    CURSOR,
+)
 OF_RUN = Parameter("run_id", "query", "Another run than the live one", TEXT)
 FILTER = Parameter("filter", "query", "A part of it, such as overall or class.cat", TEXT)
 OF_REPORT = (

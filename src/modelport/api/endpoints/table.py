@@ -19,6 +19,7 @@ from modelport.api.endpoints.repository import REPOSITORY
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.runs import RUNS
 from modelport.api.endpoints.server import SERVER
+from modelport.api.endpoints.usage import USAGE
 from modelport.api.endpoints.users import USERS
 from modelport.api.endpoints.versions import VERSIONS
 
@@ -37,5 +38,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *IDENTITY,
     *USERS,
     *OIDC,
+    *USAGE,
     *PAGES,
 )

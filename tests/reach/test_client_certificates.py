@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import socket
 import ssl
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from serving import Server, environment, serving, start, wait_until
 import modelport
 
 Make = Callable[[Pair | None], httpx.Client]
+HOST = "127.0.0.1"
 PREDICT = "/v2/models/Twice/predict"
 
 
@@ -157,6 +159,21 @@ def test_it_holds_no_longer_than_it_says(client_of: Make, authority: Authority) 
         return answers[-1].status_code == 401
 
     wait_until(is_over, lambda: str(answers[-1:]), 20)
+
+
+def test_a_session_that_is_resumed_has_the_same_holder(server: Server, authority: Authority) -> None:
+    context = trusting(authority, authority.pair("a shop", x509.DNSName("shop.example")))
+    body = b'{"number": 4}'
+    request = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" % PREDICT.encode()
+    request += b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    session: ssl.SSLSession | None = None
+    for is_resumed in (False, True):
+        with socket.create_connection((HOST, int(server.url.rpartition(":")[2])), 10) as sock:
+            with context.wrap_socket(sock, server_hostname="localhost", session=session) as spoken:
+                spoken.sendall(request)
+                assert spoken.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+                assert spoken.session_reused is is_resumed
+                session = spoken.session
 
 
 def test_the_python_client_has_one(server: Server, authority: Authority) -> None:

@@ -43,7 +43,8 @@ class LiveView:
         table = Table.grid(padding=(0, 2))
         for pool in self.engine.pools.values():
             table.add_row(*self._row(pool))
-        table.add_row("", f"[bold]{self.url}[/]  (docs at {self.url}/docs)", "")
+        docs = f"  (docs at {self.url}/docs)" if self.url.startswith("http") else ""
+        table.add_row("", f"[bold]{self.url}[/]{docs}", "")
         return table
 
     def _row(self, pool: Pool) -> tuple[Spinner | str, str, str]:

@@ -57,13 +57,15 @@ class TlsConnection(asyncio.Transport, asyncio.Protocol):
     """The transport of the protocol above, and the protocol of the connection below."""
 
     _below: asyncio.Transport
+    # Once TLS has begun: who only connects costs none of it
     _ssl: ssl.SSLObject
+    _incoming: ssl.MemoryBIO
+    _outgoing: ssl.MemoryBIO
 
     def __init__(self, context: ssl.SSLContext, above: Secured):
         super().__init__()
         self._context = context
         self._above = above
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._early = bytearray()  # written before the handshake was done
         self._has_begun = self._is_secure = self._is_plain = False
         self._is_paused = self._is_deaf = self._is_closing = self._is_lost = False
@@ -72,7 +74,6 @@ class TlsConnection(asyncio.Transport, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._below = cast(asyncio.Transport, transport)
-        self._ssl = self._context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._above.connection_made(self)
 
     def data_received(self, data: bytes) -> None:
@@ -84,7 +85,7 @@ class TlsConnection(asyncio.Transport, asyncio.Protocol):
             self._read()
         elif self._is_plain:
             self._above.data_received(data)
-        elif self._has_begun or self._begins_with(data):
+        elif not self._is_closing and (self._has_begun or self._begins_with(data)):
             self._incoming.write(data)
             self._shake_hands()
 
@@ -92,6 +93,8 @@ class TlsConnection(asyncio.Transport, asyncio.Protocol):
         """Whether this is TLS, which the first byte tells."""
         self._has_begun = True
         if data[0] == HANDSHAKE:
+            self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            self._ssl = self._context.wrap_bio(self._incoming, self._outgoing, server_side=True)
             return True
         if data[:1].isupper():  # a method
             self._is_plain = True

@@ -289,6 +289,11 @@ def test_a_key_of_one_model_sees_that_one_alone(site: Site) -> None:
     indexed = site.ask("POST", "/v2/repository/index", site.foreign).json()
     assert [model["name"] for model in indexed] == ["other"]
     assert len(site.ask("POST", "/v2/repository/index", site.admin).json()) == 2
+    for document in ("/openapi.json", "/swagger.json"):
+        for key, told in ((site.foreign, False), (site.admin, True), (site.foreign, False)):
+            paths = site.ask("GET", document, key).json()["paths"]
+            assert any("/models/other/" in path for path in paths)
+            assert any("/models/echo/" in path for path in paths) is told
 
 
 def test_a_key_that_is_revoked_by_another_process_is_of_no_use_soon(site: Site) -> None:

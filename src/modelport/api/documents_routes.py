@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 import modelport
+from modelport.api.credentials import principal_of
 from modelport.api.dialects import root_dialect
 from modelport.api.documents import STATIC_DIR
 from modelport.api.root.model import RootModel
 from modelport.engine.ports import Engine
+from modelport.identity.principals import AccessScope, Principal
 from modelport.settings import Settings
 from modelport.settings.groups.access import Auth
 
@@ -25,9 +27,22 @@ if TYPE_CHECKING:
     from modelport.api.documents.listing import Served
 
 
+MOST_KEPT = 16  # documents, since not everybody may read of the same models
+_Kind = Literal["openapi", "swagger"]
+
+
+class _Told(NamedTuple):
+    """What a document tells of: the model at the root, and the models with their versions."""
+
+    kind: _Kind
+    root: str | None
+    models: tuple[tuple[str, int], ...]
+
+
 class DocumentRoutes:
-    """`/openapi.json`, `/swagger.json` and their pages. A document is made anew when a model gets ready
-    or another version of it becomes live."""
+    """`/openapi.json`, `/swagger.json` and their pages. A document tells of the models that somebody may
+    read, and, with `open_documents`, of all. It is made anew when a model gets ready or another version of it
+    becomes live."""
 
     def __init__(self, engine: Engine, settings: Settings, base_path: str):
         self.engine = engine
@@ -35,24 +50,33 @@ class DocumentRoutes:
         self.base_path = base_path
         self._root = RootModel(engine, settings)
         self._assets = StaticFiles(directory=STATIC_DIR)
-        self._kept: dict[str, tuple[tuple[tuple[str, int], ...], dict[str, Any]]] = {}
+        self._kept: dict[_Told, dict[str, Any]] = {}
 
     async def openapi(self, request: Request) -> Response:
-        return JSONResponse(await asyncio.to_thread(self._document, "openapi"))
+        by = principal_of(request.scope)
+        return JSONResponse(await asyncio.to_thread(self._document, "openapi", by))
 
     async def swagger(self, request: Request) -> Response:
-        return JSONResponse(await asyncio.to_thread(self._document, "swagger"))
+        by = principal_of(request.scope)
+        return JSONResponse(await asyncio.to_thread(self._document, "swagger", by))
 
-    def _document(self, kind: Literal["openapi", "swagger"]) -> dict[str, Any]:
+    def _document(self, kind: _Kind, by: Principal) -> dict[str, Any]:
         pools = [pool for pool in self.engine.pools.values() if pool.signature is not None]
-        names = tuple((pool.name, pool.version) for pool in pools)
-        kept = self._kept.get(kind)
-        if kept is None or kept[0] != names:
-            document = _maker(kind)([pool.signature for pool in pools], self._served())
-            self._kept[kind] = kept = (names, document)
-        return kept[1]
+        root, is_open = self._root.name, self.settings.open_documents
+        if not is_open:
+            pools = [pool for pool in pools if by.may(AccessScope.READ, pool.name)]
+        if not (is_open or by.may(AccessScope.READ, root)):
+            root = None
+        told = _Told(kind, root, tuple((pool.name, pool.version) for pool in pools))
+        document = self._kept.get(told)
+        if document is None:
+            document = _maker(kind)([pool.signature for pool in pools], self._served(root))
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
+            self._kept[told] = document
+        return document
 
-    def _served(self) -> Served:
+    def _served(self, root: str | None) -> Served:
         from modelport.api.documents.listing import Served
         from modelport.api.documents.root import RootApi
 
@@ -61,7 +85,7 @@ class DocumentRoutes:
             base_path=self.base_path,
             predict=settings.predict_endpoint,
             train=settings.train_endpoint,
-            root=RootApi(self._root.name, root_dialect(settings).name, settings.is_long_predict),
+            root=RootApi(root, root_dialect(settings).name, settings.is_long_predict),
             stringify_predictions=settings.stringify_predictions,
             version=modelport.__version__,
             asks_who=settings.auth == Auth.ON,
@@ -91,7 +115,7 @@ class _WholeFile(FileResponse):
         await super().__call__({**scope, "headers": headers}, receive, send)
 
 
-def _maker(kind: Literal["openapi", "swagger"]) -> Callable[..., dict[str, Any]]:
+def _maker(kind: _Kind) -> Callable[..., dict[str, Any]]:
     if kind == "openapi":
         from modelport.api.documents.openapi import openapi_document
 

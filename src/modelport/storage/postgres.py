@@ -58,8 +58,24 @@ def postgres_engine(address: Address, pool_size: int, pool_seconds: float) -> En
     engine.dialect.use_insertmanyvalues_wo_returning = True
     engine.dialect.do_close = close
     event.listen(engine, "do_connect", connect)
+    event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
     event.listen(engine, "handle_error", failed, retval=True)
     return engine
+
+
+def _without_nul(
+    _connection: object, _cursor: object, statement: str, sent: Any, _context: object, many: bool
+) -> tuple[str, Any]:
+    """PostgreSQL has no NUL in a text, and fails where it is sent one. As it is kept, so it is looked for."""
+    rows: Any = sent if many else [sent]
+    if not any(isinstance(value, str) and "\0" in value for row in rows for value in row):
+        return statement, sent
+    found = [tuple(map(_plain, row)) for row in rows]
+    return statement, found if many else found[0]
+
+
+def _plain(value: Any) -> Any:
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
 # -- connecting ------------------------------------------------------------------------------------

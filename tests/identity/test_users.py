@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,16 @@ def test_a_server_with_a_key_prints_no_link(tmp_path: Path) -> None:
         assert "/v2/setup#" not in server.log
 
 
+def test_a_link_is_worth_nothing_once_there_is_a_key(tmp_path: Path) -> None:
+    with serving(MODEL, "--auth", "on", "--data-dir", str(tmp_path)) as server:
+        link_of(server)
+        keys = DatabaseKeys(Settings(data_dir=str(tmp_path)))
+        keys.create({"name": "a", "scopes": ["read"]})
+        assert first_admin(server).status_code == 403
+        keys.revoke("a")
+        assert first_admin(server).status_code == 201
+
+
 def test_somebody_is_told_who_they_are(site: Site) -> None:
     site.user("mine", models=["echo", "other"])
     tokens = logged_in(site.server, "MINE")
@@ -132,6 +143,19 @@ def test_jobs_are_of_a_user_however_they_come(site: Site) -> None:
         assert job["requested_by"] == about["subject"]
         assert program.get(f"/v2/jobs/{job['id']}").status_code == 200
         assert stranger.get(f"/v2/jobs/{job['id']}").status_code == 404
+
+
+def test_who_may_not_ask_any_more_has_no_job_of_theirs_run_again(site: Site) -> None:
+    site.user("rita")
+    with client_of(site.server, logged_in(site.server, "rita")["access_token"]) as rita:
+        job = rita.post(PREDICT, json=NUMBER, headers=JOB).json()["id"]
+        assert rita.post(f"/v2/jobs/{job}/retry").status_code == 409  # it was not interrupted
+    site.admin.patch("/v2/users/rita", json={"models": ["another"]})
+    with client_of(site.server, logged_in(site.server, "rita")["access_token"]) as rita:
+        assert rita.get(f"/v2/jobs/{job}").status_code == 200
+        again = rita.post(f"/v2/jobs/{job}/retry")
+        assert again.status_code == 403
+        assert "predict on the model 'echo'" in again.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -287,6 +311,19 @@ def test_passwords_are_in_no_answer_no_log_and_no_file(site: Site) -> None:
     assert b"$argon2id$v=19$m=65536,t=3,p=1$" in kept
 
 
+def test_a_password_that_an_administrator_has_set_meanwhile_holds(site: Site) -> None:
+    user = site.user("ines")["id"]
+    with client_of(site.server, logged_in(site.server, "ines")["access_token"]) as ines:
+        asked = {"old": PASSWORD, "new": "what ines wanted"}
+        with ThreadPoolExecutor(1) as threads:
+            own = threads.submit(ines.post, "/v2/me/password", json=asked)
+            of_admin = site.admin.patch(f"/v2/users/{user}", json={"password": OTHER})
+            assert own.result().status_code in (204, 401, 403, 409)
+    assert of_admin.status_code == 200
+    assert log_in(site.server, "ines", OTHER).status_code == 200
+    assert log_in(site.server, "ines", "what ines wanted").status_code == 401
+
+
 def test_users_are_made_changed_and_removed(site: Site) -> None:
     made = site.user("Björk", "developer", models=["echo"])
     assert (made["role"], made["models"], made["state"]) == ("developer", ["echo"], "active")
@@ -310,6 +347,7 @@ def test_users_are_made_changed_and_removed(site: Site) -> None:
         ({"password": PASSWORD}, "name"),
         ({"name": " a", "password": PASSWORD}, "name"),
         ({"name": "a/b", "password": PASSWORD}, "name"),
+        ({"name": "user\uff1aa", "password": PASSWORD}, "name"),
         ({"name": "a" * 101, "password": PASSWORD}, "name"),
         ({"name": "a", "password": "short"}, "password"),
         ({"name": "correct horse", "password": "Correct Horse"}, "password"),
@@ -368,6 +406,10 @@ def test_servers_that_share_a_database_share_users_and_what_ends(postgres: Postg
             ):
                 for _ in range(2):
                     assert two.post(PREDICT, json=NUMBER).status_code == 200
+                assert log_in(second, "an\0na").status_code == 401  # PostgreSQL takes no NUL in a text
+                for path in ("jobs/%00", "users/%00", "jobs/%00/log", "models/echo/train/%00"):
+                    assert two.get(f"/v2/{path}").status_code == 404
+                assert two.get("/v2/jobs?model=%00").json()["jobs"] == []
                 new = renewed(second, tokens["refresh_token"]).json()
                 assert one.post("/v2/logout").status_code == 204
                 wait_until(lambda: two.post(PREDICT, json=NUMBER).status_code == 401, lambda: second.log)

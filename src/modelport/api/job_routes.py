@@ -14,7 +14,7 @@ from modelport.api.credentials import principal_of
 from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_metrics import MAX_POINTS, metrics_page, metrics_table
 from modelport.api.job_streams import WholeStream, followed_events, followed_log
-from modelport.api.ownership import check_change, is_seen, whose
+from modelport.api.ownership import check_change, check_retry, is_seen, whose
 from modelport.api.query_values import (
     MAX_CURSOR,
     cursor_in,
@@ -96,7 +96,7 @@ class JobRoutes:
     async def retry(self, request: Request) -> Response:
         """`POST /v2/jobs/{job}/retry`: queue an interrupted job again."""
         job = await self.find(request)
-        check_change(job, principal_of(request.scope))
+        check_retry(job, principal_of(request.scope))
         again = await self.jobs.retry(job.id) if job.state is State.INTERRUPTED else None
         if again is None:
             raise Problem(409, f"the job is {job.state}; only an interrupted one can be retried")

@@ -1,6 +1,7 @@
 """Whose jobs they are: who has asked for one sees it and may end it, whatever else they may do.
 
-Others see it who may read everything, and end it who are administrators.
+Others see it who may read everything, and end it who are administrators. To have it run again needs, beside
+that, what it has needed the first time: the scope may have been taken from them since.
 """
 
 from __future__ import annotations
@@ -21,6 +22,12 @@ def whose(by: Principal) -> str | None:
 
 
 def check_change(job: Job, by: Principal) -> None:
-    """Raise `Problem` 403 unless somebody may end this job, or have it run again."""
+    """Raise `Problem` 403 unless somebody may end this job."""
     if job.requested_by != by.id:
         check(by, AccessScope.ADMIN)
+
+
+def check_retry(job: Job, by: Principal) -> None:
+    """Raise `Problem` 403 unless somebody may have this job run again."""
+    check_change(job, by)
+    check(by, AccessScope.PREDICT if job.kind == "predict" else AccessScope.TRAIN, job.model)

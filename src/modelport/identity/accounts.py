@@ -4,8 +4,10 @@ What can go wrong, and what answers it:
 
 - *An answer tells whether there is such a user.* A name that there is not, one that may not come in and a
   wrong password take as long, count alike, and are answered alike.
-- *A password is changed, or its user disabled, while it is checked.* The session is made in a transaction
-  that looks again at what was compared.
+- *A password is changed, or its user disabled, while it is checked.* The session is made, and a new password
+  kept, in a transaction that looks again at what was compared.
+- *Somebody sends refresh tokens that are none.* They are looked up by who reads, and never wait among what is
+  written.
 - *Somebody who sits down at a page that was left changes its password.* The old one is needed for that, and
   counts as an attempt like any other.
 - *Who tries passwords fills the audit.* It has the first attempt that was slowed down, of a user that there
@@ -114,7 +116,8 @@ class Accounts:
                 return found
             return LoggedIn(found.session, *token_of(found.session, signing_key(tx), tx.now), found.refresh)
 
-        found = await self.database.write(write)
+        is_known = await sessions.is_known(self.database, refresh)
+        found = await self.database.write(write) if is_known else None
         if isinstance(found, LoggedIn):
             return found
         if found is not None:
@@ -126,12 +129,13 @@ class Accounts:
         user = await self.users.find(by.id)
         check_new(new, user.name)
         try:
-            await self._checked(user.name, old, address)
+            kept = await self._checked(user.name, old, address)
         except Problem as problem:
             if problem.status != 401:
                 raise
             raise Problem(403, "old: this is not your password") from None
-        await self.users.change(user.id, Change(password=await self.passwords.hash(new)), by)
+        change = Change(password=await self.passwords.hash(new), was=kept.password)
+        await self.users.change(user.id, change, by)
 
     async def kept(self, password: str | None, name: str) -> str | None:
         """What is kept of a new password of a user. 422 for one that nobody should have."""

@@ -1,7 +1,8 @@
 """The link by which the first administrator is made: it works once, and only while there is nobody.
 
 It is made when a server starts that asks who one is, and there are no users and no keys. Each server that
-starts so makes one, and once one of them was used, all are worth nothing.
+starts so makes one, and once one of them was used, or there is a key or a user by another way, all are worth
+nothing: a log is read by more people than may make an administrator.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import secrets
 from time import time
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from modelport.identity import audit
 from modelport.identity.principals import Principal
@@ -32,13 +33,7 @@ async def new_link(database: Database) -> str | None:
     token = secrets.token_urlsafe(32)
 
     def write(tx: Transaction) -> bool:
-        is_known = (
-            count(tx.connection)
-            or tx.connection.execute(
-                select(func.count()).select_from(keys).where(keys.c.revoked_at.is_(None))
-            ).scalar_one()
-        )
-        if is_known:
+        if _is_anybody(tx.connection):
             return False
         tx.connection.execute(delete(first_links).where(first_links.c.expires_at <= tx.now))
         row = {"hash": _hash(token), "expires_at": tx.now + HOLDS_SECONDS}
@@ -65,7 +60,7 @@ async def use(database: Database, token: str, name: str, password: str) -> User:
         count_change(tx)  # servers that do this at once take turns
         here = first_links.c.hash == _hash(token)
         ends = tx.connection.execute(select(first_links.c.expires_at).where(here)).scalar()
-        if ends is None or ends <= tx.now or count(tx.connection):
+        if ends is None or ends <= tx.now or _is_anybody(tx.connection):
             raise Problem(403, WORTHLESS)
         user = add(tx, NewUser(name=name, password=password, role=Role.ADMIN), LINK)
         audit.note(tx, user.principal, "users.first_link", user.id, name=user.name)
@@ -73,6 +68,12 @@ async def use(database: Database, token: str, name: str, password: str) -> User:
         return user
 
     return await database.write(write)
+
+
+def _is_anybody(connection: Connection) -> bool:
+    """Whether there is a user, or a key that was not revoked."""
+    usable = select(func.count()).select_from(keys).where(keys.c.revoked_at.is_(None))
+    return bool(count(connection) or connection.execute(usable).scalar_one())
 
 
 def _hash(token: str) -> bytes:

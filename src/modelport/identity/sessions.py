@@ -72,6 +72,13 @@ def begin(tx: Transaction, user: User, address: str, *, is_page: bool) -> tuple[
     return Session(row["id"], user, row["expires_at"], is_page), refresh
 
 
+async def is_known(database: Database, refresh: str) -> bool:
+    """Whether a refresh token is one of a session, used or not. Raises the store's errors."""
+    family, _ = _hashes(refresh)
+    query = select(sessions.c.id).where(sessions.c.family == family)
+    return bool(family) and await database.read(lambda one: one.execute(query).first() is not None)
+
+
 def renew(tx: Transaction, refresh: str) -> Renewed | Reused | None:
     """Put a refresh token in the place of another one, in the transaction of the caller.
 

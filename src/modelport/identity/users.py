@@ -57,12 +57,17 @@ class NewUser(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Change(msgspec.Struct, kw_only=True, frozen=True):
-    """What of a user is to be another; what is left out stays. `password` is as argon2 keeps it."""
+    """What of a user is to be another; what is left out stays. `password` is as argon2 keeps it.
+
+    With `was`, which is what was kept of the password, nothing is changed if that is another one by now, or
+    if the user may not come in any more.
+    """
 
     role: Role | msgspec.UnsetType = msgspec.UNSET
     models: Collection[str] | msgspec.UnsetType | None = msgspec.UNSET
     password: str | msgspec.UnsetType = msgspec.UNSET
     disabled: bool | msgspec.UnsetType = msgspec.UNSET
+    was: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class UserStore:
@@ -103,6 +108,8 @@ class UserStore:
 
         def write(tx: Transaction) -> User:
             user = _find(tx.connection, which)
+            if change.was is not msgspec.UNSET and not _is_still(tx, user, change.was):
+                raise Problem(409, "the password was changed by somebody else meanwhile")
             values, told = _values(change, user, tx.now)
             if by.id == f"{OF_USERS}{user.id}" and told.keys() - {"password"}:
                 raise Problem(409, "nobody changes their own role or models, or disables themselves")
@@ -207,6 +214,11 @@ def _values(change: Change, user: User, now: float) -> tuple[dict[str, Any], dic
     return values, told
 
 
+def _is_still(tx: Transaction, user: User, password: str | None) -> bool:
+    kept = tx.connection.execute(select(users.c.password).where(users.c.id == user.id)).scalar_one()
+    return kept == password and user.disabled_at is None
+
+
 def _find(connection: Connection, which: str) -> User:
     """The user of this name; if there is none, of this id."""
     for condition in (users.c.folded == folded(which), users.c.id == which.removeprefix(OF_USERS)):
@@ -221,7 +233,8 @@ def _joined(models: Collection[str] | None) -> str | None:
 
 
 def _check_name(name: str) -> None:
-    is_plain = name.isprintable() and name == name.strip() and not set(name) & set("/:,")
+    # Also as it is compared: a wide colon would make it the id of somebody else.
+    is_plain = name.isprintable() and name == name.strip() and not set(name + folded(name)) & set("/:,")
     if not 0 < len(name) <= MAX_NAME or not is_plain:
         raise Problem(
             422, f"name: 1 to {MAX_NAME} printable characters, without spaces at the ends and none of / : ,"

@@ -36,7 +36,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     key = DatabaseKeys(Settings(data_dir=str(data))).create(asked)["key"]
     own = ("--auth", "on", "--data-dir", str(data), "--trusted-proxies", "127.0.0.1")
     users = ("--proxy-user-header", "X-Forwarded-User", "--proxy-user-scopes", "predict on echo")
-    with serving(f"echo={MODELS / 'echoes.py'}:Echo", *own, *users) as server:
+    logged = ("--access-log", "json")
+    with serving(f"echo={MODELS / 'echoes.py'}:Echo", *own, *users, *logged) as server:
         site = Site(server, key)
         wait_until(lambda: site.statuses(server.client, [("x-api-key", key)]) == {403}, lambda: server.log)
         yield site
@@ -49,6 +50,22 @@ def test_a_user_whom_the_proxy_names_may_do_what_its_users_may(site: Site) -> No
     assert site.server.client.get("/v2/keys", headers=ada).status_code == 403
     basic = [*ada, ("authorization", "Basic YWRhOnNlY3JldA==")]
     assert site.statuses(site.server.client, basic) == {200}
+
+
+def test_the_log_has_the_client_whom_the_proxy_has_seen(site: Site) -> None:
+    forged = ("x-forwarded-for", "198.51.100.1")
+    sent = [forged, ("x-forwarded-for", "203.0.113.7"), ("x-forwarded-user", "grace")]
+    for number in range(3):  # by the long way and the fast one
+        begin = len(site.server.lines)
+        assert site.statuses(site.server.client, [*sent, ("x-request-id", f"seen-{number}")]) == {200}
+        line = site.server.wait_for_log(f".*seen-{number}.*", start=begin).group(0)
+        assert '"203.0.113.7"' in line
+        assert '"proxy:grace"' in line
+    begin = len(site.server.lines)
+    assert site.statuses(site.neighbour, [*sent, ("x-request-id", "seen-directly")]) == {401}
+    line = site.server.wait_for_log(".*seen-directly.*", start=begin).group(0)
+    assert '"127.0.0.2"' in line
+    assert "grace" not in line
 
 
 def test_jobs_are_of_the_user(site: Site) -> None:

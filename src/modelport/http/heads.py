@@ -14,7 +14,7 @@ from typing import Any
 from modelport.http.asgi import Headers
 from modelport.http.forwarded import Told
 
-MAX_HEAD = 1024  # bytes of one that is remembered
+MAX_HEAD = 4096  # bytes of one that is remembered: with a token, most are longer than 1024
 MOST_HEADS = 512
 END = b"\r\n\r\n"
 

@@ -105,6 +105,7 @@ docs: setup
 	@$(BIN)/python tests/house/settings_table.py --write
 	@$(BIN)/python tests/house/settings_keywords.py --write
 	@$(BIN)/python tests/house/endpoints_table.py --write
+	@$(BIN)/python tests/house/metrics_table.py --write
 	@$(BIN)/python -m pytest tests/docs tests/house
 
 bench: setup

@@ -27,6 +27,7 @@ WORKER_SECONDS = (
     5.0,
     30.0,
 )
+ENDS: tuple[str, ...] = ("hung", "memory", "killed", "signal", "exit", "stopped")
 
 
 class Tally:
@@ -48,7 +49,9 @@ class Tally:
         self.pieces = 0
         self.restarts = 0
         self.memory_replacements = 0
-        self.ends: Counter[str] = Counter()
+        self.ends = Counter(
+            dict.fromkeys(ENDS, 0)
+        )  # all of them: from no number to 1 is no rise to Prometheus
 
     def sent(self, calls: Sequence[Pending], now: float) -> None:
         """These were given to a worker, at this time of the loop."""

@@ -16,7 +16,7 @@ from modelport.telemetry.metrics.scrapes import Metrics
 from modelport.telemetry.metrics.slow import SlowReading
 from modelport.telemetry.metrics.text import Page
 
-READ_SECONDS = 5.0
+READ_SECONDS = 2.0
 
 
 def watch_jobs(metrics: Metrics, jobs: JobService, engine: Engine) -> None:

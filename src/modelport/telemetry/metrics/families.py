@@ -8,7 +8,6 @@ who asks is a label.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from modelport.engine.tally import BATCH_CALLS, QUEUE_SECONDS, WORKER_SECONDS
@@ -30,8 +29,8 @@ class Family(NamedTuple):
     name: str
     kind: Kind
     help: str
-    labels: Sequence[str] = ()
-    bounds: Sequence[float] = ()
+    labels: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -47,7 +46,7 @@ def _gauge(name: str, help: str, *labels: str) -> Family:
     return Family(f"modelport_{name}", "gauge", help, labels)
 
 
-def _histogram(name: str, help: str, bounds: Sequence[float], *labels: str) -> Family:
+def _histogram(name: str, help: str, bounds: tuple[float, ...], *labels: str) -> Family:
     return Family(f"modelport_{name}", "histogram", help, labels, bounds)
 
 

@@ -50,10 +50,10 @@ async def _measure_lag(lag: Histogram) -> None:
 
 
 async def _of_process() -> list[Metric]:
-    return await asyncio.to_thread(_collected)
+    return await asyncio.to_thread(collected)
 
 
-def _collected() -> list[Metric]:
+def collected() -> list[Metric]:
     """`process_*` and `python_*`, as prometheus-client collects them, in a registry that nobody shares."""
     from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 

@@ -3,15 +3,15 @@
 Sources: https://prometheus.io/docs/instrumenting/exposition_formats/ and
 https://prometheus.io/docs/specs/om/open_metrics_spec/.
 
-prometheus-client writes both, too. It takes some 10 µs for each line, which for fifty models is 5 % of a
-processor at a scrape a second; here a line is one concatenation. The tests read what is written by its
-parsers. What that library itself collects, of the process and of Python, it gives us as data.
+prometheus-client writes both, too. It takes 6 µs a line, which for fifty models (4,700 lines) is 3 % of a
+processor at a scrape a second; here it is half a microsecond. The tests read what is written by its parsers.
+What that library itself collects, of the process and of Python, it gives us as data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from modelport.telemetry.metrics.families import Family
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
+MOST_LABELS = 1 << 14  # combinations of them that are remembered from one scrape to the next
 UNITS = ("seconds", "bytes", "ratio")
 
 
@@ -29,25 +30,23 @@ class Page:
 
     def __init__(self, *, open_metrics: bool):
         self.open_metrics = open_metrics
-        self._lines: dict[Family, list[str]] = {}
+        self._lines: dict[str, list[str]] = {}  # by family
         self._foreign: list[str] = []
 
-    def add(self, family: Family, values: Sequence[str], value: float) -> None:
+    def add(self, family: Family, values: tuple[str, ...], value: float) -> None:
         """The value of a counter or gauge, for these values of its labels."""
         labels = labelled(family.labels, values)
         self._of(family).append(
             f"{family.shown}{{{labels}}} {value!r}\n" if labels else f"{family.shown} {value!r}\n"
         )
 
-    def histogram(self, family: Family, values: Sequence[str], histogram: Histogram) -> None:
+    def histogram(self, family: Family, values: tuple[str, ...], histogram: Histogram) -> None:
         """What a histogram of the family's bounds has counted, for these values of its labels."""
         labels = labelled(family.labels, values)
         begin = f"{family.name}_bucket{{{labels}," if labels else f"{family.name}_bucket{{"
         counts = list(accumulate(histogram.counts))
         lines = self._of(family)
-        lines += [
-            f"{begin}{end}{count}\n" for end, count in zip(_ends(tuple(family.bounds)), counts, strict=True)
-        ]
+        lines += [f"{begin}{end}{count}\n" for end, count in zip(_ends(family.bounds), counts, strict=True)]
         braces = f"{{{labels}}}" if labels else ""
         lines.append(
             f"{family.name}_sum{braces} {histogram.total!r}\n{family.name}_count{braces} {counts[-1]}\n"
@@ -58,7 +57,7 @@ class Page:
         for metric in metrics:
             self._foreign.append(self._head(metric.name, metric.type, metric.documentation))
             for sample in metric.samples:
-                labels = labelled(list(sample.labels), list(sample.labels.values()))
+                labels = labelled(tuple(sample.labels), tuple(sample.labels.values()))
                 self._foreign.append(
                     f"{sample.name}{{{labels}}} {sample.value!r}\n"
                     if labels
@@ -66,9 +65,9 @@ class Page:
                 )
 
     def _of(self, family: Family) -> list[str]:
-        lines = self._lines.get(family)
+        lines = self._lines.get(family.name)
         if lines is None:
-            lines = self._lines[family] = [self._head(family.name, family.kind, family.help)]
+            lines = self._lines[family.name] = [self._head(family.name, family.kind, family.help)]
         return lines
 
     def _head(self, name: str, kind: str, words: str) -> str:
@@ -98,7 +97,8 @@ class Page:
 Source = Callable[[Page], None]
 
 
-def labelled(names: Sequence[str], values: Sequence[str]) -> str:
+@lru_cache(MOST_LABELS)
+def labelled(names: tuple[str, ...], values: tuple[str, ...]) -> str:
     """Labels as they stand between the braces."""
     return ",".join([f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True)])
 

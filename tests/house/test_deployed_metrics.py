@@ -1,0 +1,156 @@
+"""What is deployed beside the server to watch it names nothing that the server does not show."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import metrics_table
+import pytest
+import yaml
+
+from modelport.telemetry.metrics.families import FAMILIES
+from modelport.telemetry.metrics.process import collected
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+ALERTS = DEPLOY / "prometheus" / "alerts.yml"
+CONFIGURATION = DEPLOY / "prometheus" / "prometheus.yml"
+DASHBOARD = DEPLOY / "grafana" / "modelport.json"
+OF_TARGETS = {"instance", "job"}  # labels that Prometheus adds
+METRIC = re.compile(r"\b((?:modelport|process|python)_\w+|up\b)(?:\{([^}]*)\})?")
+MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"')
+GROUPED = re.compile(r"\b(?:by|without|on|ignoring) \(([^)]*)\)")
+SPAN = re.compile(r"\[(?:\d+[smh]|\$__rate_interval)\]")
+PANELS = {"row", "stat", "timeseries"}
+
+
+def labels_of_each() -> dict[str, set[str]]:
+    """The labels of each series that the server shows, by its name."""
+    found: dict[str, set[str]] = {"up": set()}
+    for family in FAMILIES:
+        labels = set(family.labels)
+        if family.kind == "histogram":
+            found[f"{family.name}_bucket"] = labels | {"le"}
+            found |= {f"{family.name}_{end}": labels for end in ("sum", "count")}
+        else:
+            found[family.shown] = labels
+    for metric in collected():
+        found |= {sample.name: set(sample.labels) for sample in metric.samples}
+    return found
+
+
+SHOWN = labels_of_each()
+RULES: list[dict[str, Any]] = [
+    rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]
+]
+BOARD: dict[str, Any] = json.loads(DASHBOARD.read_text())
+TARGETS = [
+    (f"{panel['title']} {target['refId']}", target["expr"])
+    for panel in BOARD["panels"]
+    for target in panel.get("targets", ())
+]
+
+
+def wrong_in(expression: str) -> list[str]:
+    """What an expression names that there is not: metrics, and labels of those that it names."""
+    wrong: list[str] = []
+    known: set[str] = set(OF_TARGETS)
+    for name, matchers in METRIC.findall(expression):
+        if name not in SHOWN:
+            wrong.append(name)
+            continue
+        known |= SHOWN[name]
+        has = SHOWN[name] | OF_TARGETS
+        wrong += [f"{name}{{{label}}}" for label in MATCHER.findall(matchers) if label not in has]
+    for group in GROUPED.findall(expression):
+        wrong += [f"by {label}" for label in re.findall(r"\w+", group) if label not in known]
+    if re.search(r"\b(?:rate|increase)\(", expression) and not SPAN.search(expression):
+        wrong.append("a rate over no time")
+    if not METRIC.search(expression) or expression.count("(") != expression.count(")"):
+        wrong.append("no expression")
+    return wrong
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_an_alert_names_what_there_is_and_says_what_to_do(rule: dict[str, Any]) -> None:
+    assert wrong_in(rule["expr"]) == []
+    assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+    assert re.fullmatch(r"\d+[smh]", rule.get("for", "1m"))
+    assert rule["labels"]["severity"] in ("warning", "critical")
+    assert set(rule["annotations"]) == {"summary", "action"}
+    assert len(rule["annotations"]["action"]) > 40
+    grouped = GROUPED.findall(rule["expr"])
+    has = {label for name, _ in METRIC.findall(rule["expr"]) for label in SHOWN[name]} | OF_TARGETS
+    kept = set(re.findall(r"\w+", grouped[0])) if grouped else has
+    assert set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"]))) <= kept
+
+
+@pytest.mark.parametrize("expression", [expr for _, expr in TARGETS], ids=[name for name, _ in TARGETS])
+def test_a_panel_names_what_there_is(expression: str) -> None:
+    assert wrong_in(expression) == []
+
+
+def test_what_is_checked_can_fail() -> None:
+    assert wrong_in("sum by (modle) (rate(modelport_requests_total[5m]))") == ["by modle"]
+    assert wrong_in('modelport_requests_total{status="200"}') == ["modelport_requests_total{status}"]
+    assert wrong_in("modelport_request_total") == ["modelport_request_total"]
+    assert wrong_in("rate(modelport_requests_total)") == ["a rate over no time"]
+
+
+def test_every_alert_has_a_name_of_its_own() -> None:
+    assert [name for name, count in Counter(rule["alert"] for rule in RULES).items() if count > 1] == []
+
+
+def test_the_dashboard_is_one_that_grafana_can_lay_out() -> None:
+    panels = BOARD["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    cells: set[tuple[int, int]] = set()
+    variables = {one["name"] for one in BOARD["templating"]["list"]}
+    for panel in panels:
+        assert panel["type"] in PANELS
+        assert panel["title"]
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        own = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not own & cells, panel["title"]
+        cells |= own
+        targets = panel.get("targets", [])
+        assert bool(targets) == (panel["type"] != "row")
+        assert len({target["refId"] for target in targets}) == len(targets)
+        for target in targets:
+            used = set(re.findall(r"\$\{?(\w+)", json.dumps([target, panel["datasource"]])))
+            assert used - {"__rate_interval"} <= variables
+    for variable in BOARD["templating"]["list"][1:]:
+        assert wrong_in(variable["query"]["query"].partition("(")[2].rpartition(",")[0] or "up") == []
+
+
+def test_the_configuration_of_prometheus_reads_the_alerts_and_keeps_its_key_in_a_file() -> None:
+    configuration = yaml.safe_load(CONFIGURATION.read_text())
+    [scrape] = configuration["scrape_configs"]
+    assert [(CONFIGURATION.parent / name).exists() for name in configuration["rule_files"]] == [True]
+    assert scrape["metrics_path"] == "/metrics"
+    assert set(scrape["authorization"]) == {"type", "credentials_file"}
+    assert f'job="{scrape["job_name"]}"' in ALERTS.read_text()
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_prometheus_itself_takes_the_alerts() -> None:
+    checked = subprocess.run(
+        ["promtool", "check", "rules", str(ALERTS)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_the_docs_have_every_metric() -> None:
+    page = metrics_table.PAGE.read_text(encoding="utf-8")
+    assert metrics_table.table() in page, "run `make docs`"

@@ -77,7 +77,6 @@ class Scheduler:
         self.pending: dict[int, Pending] = {}  # by age of the deadline
         self.last_asked = 0.0
         self._pool = pool
-        self._tally = pool.tally
         self._queue: deque[Pending] = deque()
         self._loop = asyncio.get_running_loop()
         self._dispatching = False
@@ -185,8 +184,7 @@ class Scheduler:
         if self._grows():
             self._loop.call_soon(self._look)
             return
-        self._dispatching = False
-        self._turns = self._seen = 0
+        self._dispatching, self._turns, self._seen = False, 0, 0
         self._dispatch()
 
     def _grows(self) -> bool:
@@ -214,9 +212,8 @@ class Scheduler:
             if worker.in_flight and (queue[0].call.alone or worker.holds_alone):
                 return
             taken = self._take(room)
-            for pending in taken:
-                worker.in_flight[pending.call.id] = pending
-            self._tally.sent(taken, self._loop.time())
+            worker.in_flight.update((pending.call.id, pending) for pending in taken)
+            self._pool.tally.sent(taken, self._loop.time())
             self._send(worker, taken)
 
     def _send(self, worker: Worker, taken: list[Pending]) -> None:
@@ -304,7 +301,7 @@ class Scheduler:
                 )
             return pending
         worker.let_go(answer.id)
-        self._tally.answered(answer.micros)
+        self._pool.tally.answered(answer.micros)
         if answer.micros and self._batch_size == 1:
             self._service_micros += 0.2 * (answer.micros - self._service_micros)
         return pending
@@ -323,7 +320,7 @@ class Scheduler:
         pending = worker.in_flight.get(chunk.id)
         if pending is None:
             return
-        self._tally.pieces += bool(chunk.data)
+        self._pool.tally.pieces += bool(chunk.data)
         if chunk.failure:
             said = "%s: a stream failed: %s\n%s"
             log.error(said, self.name, chunk.error, chunk.failure, extra=told_of(pending.call, self._pool))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import Signature, VerbName
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
+from modelport.engine.seen import CallQueue, SeenWorker
 from modelport.engine.spool import Spool
 from modelport.engine.tally import Tally
 from modelport.problems import Problem
@@ -74,38 +75,6 @@ class Observer(Protocol):
 
     def on_call(self, call: Call, deliver: Deliver) -> Deliver:
         """A call has been taken; returns who is to get its answer, `deliver` if that is all the same."""
-        ...
-
-
-class SeenWorker(Protocol):
-    """What may be seen of a worker. `pid` is 0 until it was started, and if it is no process of its own."""
-
-    pid: int
-    ready: bool
-    retiring: bool  # it gets no more calls, and its successor has been started
-
-    @property
-    def number(self) -> int:
-        """Its place among those of its pool, from 0: the successor of one that has ended gets the same."""
-        ...
-
-    @property
-    def in_flight(self) -> Sized:
-        """The calls that it has."""
-        ...
-
-
-class CallQueue(Protocol):
-    """The calls of a pool that are not answered yet."""
-
-    @property
-    def waiting(self) -> int:
-        """How many no worker has yet."""
-        ...
-
-    @property
-    def pending(self) -> Sized:
-        """All of them."""
         ...
 
 

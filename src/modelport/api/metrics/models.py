@@ -6,8 +6,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from modelport.engine.ports import Engine, Pool, SeenWorker
+from modelport.engine.ports import Engine, Pool
 from modelport.engine.processes import resident_bytes
+from modelport.engine.seen import SeenWorker
 from modelport.runs.service import RunService
 from modelport.telemetry.metrics import families as of
 from modelport.telemetry.metrics.requests import RequestCounts

@@ -1,0 +1,38 @@
+"""What may be seen of the workers of a pool and of its queue, by who shows them and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import Protocol
+
+
+class SeenWorker(Protocol):
+    """What may be seen of a worker. `pid` is 0 until it was started, and if it is no process of its own."""
+
+    pid: int
+    ready: bool
+    retiring: bool  # it gets no more calls, and its successor has been started
+
+    @property
+    def number(self) -> int:
+        """Its place among those of its pool, from 0: the successor of one that has ended gets the same."""
+        ...
+
+    @property
+    def in_flight(self) -> Sized:
+        """The calls that it has."""
+        ...
+
+
+class CallQueue(Protocol):
+    """The calls of a pool that are not answered yet."""
+
+    @property
+    def waiting(self) -> int:
+        """How many no worker has yet."""
+        ...
+
+    @property
+    def pending(self) -> Sized:
+        """All of them."""
+        ...

@@ -76,6 +76,30 @@ async def test_the_same_request_gets_the_first_job(store: JobStore) -> None:
     assert (await store.counts())[State.QUEUED] == 2
 
 
+async def test_what_has_not_ended_is_counted_by_model_kind_and_state(store: JobStore) -> None:
+    ended = await running(store)
+    await store.finish(ended.job.id, ended.token, Outcome(state=State.SUCCEEDED))
+    lost = await running(store, max_attempts=1)
+    await store.finish(lost.job.id, lost.token, Outcome(state=State.INTERRUPTED))
+    runs = await running(store)
+    oldest, _ = await store.submit(new_job())
+    await store.submit(new_job())
+    await store.submit(new_job(kind="train", model="other"))
+    await store.submit(new_job(model="not asked about"))
+    found = {
+        (one.model, one.kind, one.state): one for one in await store.unended(["digits", "other", "none"])
+    }
+    assert {key: one.jobs for key, one in found.items()} == {
+        ("digits", "predict", "interrupted"): 1,
+        ("digits", "predict", "running"): 1,
+        ("digits", "predict", "queued"): 2,
+        ("other", "train", "queued"): 1,
+    }
+    assert found["digits", "predict", "queued"].oldest == oldest.created_at
+    assert found["digits", "predict", "running"].oldest is None
+    assert runs.job.started_at is not None
+
+
 async def test_the_same_request_at_once_on_two_servers_makes_one_job(store: JobStore, where: str) -> None:
     other = await JobStore.open(where)
     same = {"requested_by": "ann", "idempotency_key": "k", "request_hash": "h"}

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import pytest
 from asgi_clients import TestClient, prediction, workers
 from fastapi import FastAPI
 from own_models import Broken, Plain, Typed, double
+from prometheus_client.parser import text_string_to_metric_families
+from serving import wait_until
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -78,6 +81,28 @@ def test_the_parent_keeps_its_own_paths(client: Any) -> None:
     assert client.get("/v2/models/Plain").status_code == 404
 
 
+def test_what_is_counted_is_shown_below_the_mount_without_the_connections_of_another_server(
+    client: Any,
+) -> None:
+    before = metrics(client)
+    assert prediction(client, "Plain", "/ml", x=1) == {"status": "OK", "predictions": 2}
+    after = metrics(client)
+    counted = ("modelport_requests_total", "Plain")
+    assert after[counted] == before.get(counted, 0) + 1
+    assert after["modelport_ready", ""] == 1
+    assert not any(name.startswith("modelport_http_connections") for name, _ in after)
+
+
+def metrics(client: Any) -> dict[tuple[str, str], float]:
+    """What `/metrics` shows, by name and model; with several labels more, all of them together."""
+    text = client.get("/ml/metrics").text
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    found: Counter[tuple[str, str]] = Counter()
+    for sample in samples:
+        found[sample.name, sample.labels.get("model", "")] += sample.value
+    return found
+
+
 def test_links_have_the_path_of_the_mount(client: Any) -> None:
     versions = client.get("/ml").json()
     assert [link["href"] for link in versions["links"]] == ["/ml/api", "/ml/swagger.json"]
@@ -116,6 +141,8 @@ def test_a_webhook_has_the_link_below_the_mount(tmp_path: Path) -> None:
             length = next(int(field.partition(b":")[2]) for field in fields if b"content-length" in field)
             told = json.loads(stream.read(length))
             connection.sendall(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
+        delivered = ("modelport_webhooks_total", "")
+        wait_until(lambda: metrics(client)[delivered] == 1, lambda: str(metrics(client)))
     assert told["data"]["links"]["self"] == started.headers["location"]
 
 

@@ -268,7 +268,7 @@ def unended(connection: Connection, models: Collection[str]) -> list[Unended]:
     """The jobs of these models that have not ended, by kind and state, without those that there are none of.
     What has ended is not looked at, however much that is.
     """
-    states = (State.QUEUED, State.RUNNING, State.INTERRUPTED)
+    states = [state.value for state in (State.QUEUED, State.RUNNING, State.INTERRUPTED)]
     fits = jobs.c.model.in_(models), jobs.c.kind.in_(KINDS), jobs.c.state.in_(states)
     by = jobs.c.model, jobs.c.kind, jobs.c.state
     rows = connection.execute(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +9,7 @@ from typing import Any
 
 import pytest
 from postgres_server import Postgres
-from serving import environment, serving, wait_until
+from serving import serving, wait_until
 from user_site import (
     MODEL,
     NUMBER,
@@ -414,72 +411,3 @@ def test_servers_that_share_a_database_share_users_and_what_ends(postgres: Postg
                 assert one.post("/v2/logout").status_code == 204
                 wait_until(lambda: two.post(PREDICT, json=NUMBER).status_code == 401, lambda: second.log)
             assert renewed(first, new["refresh_token"]).status_code == 400
-
-
-def users(*arguments: str, data: Path | None = None, typed: str = "", **variables: str) -> Any:
-    """How `modelport users …` ended, with what was typed."""
-    command = [sys.executable, "-m", "modelport", "users", *arguments]
-    command += ["--data-dir", str(data)] if data is not None else []
-    return subprocess.run(
-        command,
-        env=environment(**variables),
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def test_users_are_made_and_changed_by_commands_while_a_server_runs(site: Site) -> None:
-    made = users(
-        "create", "typed", "--role", "developer", "--models", "echo", data=site.data, typed=f"{PASSWORD}\n"
-    )
-    assert made.returncode == 0, made.stderr
-    assert made.stdout == "typed: developer on echo, active\n"
-    tokens = logged_in(site.server, "typed")
-    with client_of(site.server, tokens["access_token"]) as typed:
-        assert typed.post(PREDICT, json=NUMBER).status_code == 200
-        assert users("disable", "typed", data=site.data).returncode == 0
-        wait_until(lambda: typed.post(PREDICT, json=NUMBER).status_code == 401, lambda: site.server.log)
-    assert users("enable", "typed", data=site.data).returncode == 0
-    assert users("passwd", "typed", data=site.data, typed=f"{OTHER}\n").returncode == 0
-    assert logged_in(site.server, "typed", OTHER)["scope"] == "predict promote read train"
-    listed = json.loads(users("--json", data=site.data).stdout)
-    assert {"anna", "typed"} <= {user["name"] for user in listed}
-    assert "typed" in users(data=site.data).stdout
-    assert {("users.change", ""), ("users.create", "")} <= set(site.actions())
-
-
-def test_commands_ask_a_server_with_an_administrators_key(site: Site) -> None:
-    key = site.admin.post("/v2/keys", json={"name": "for commands", "scopes": ["admin"]}).json()["key"]
-    with client_of(site.server, key) as client:
-        wait_until(lambda: client.get("/v2/me").status_code == 200, lambda: site.server.log)
-    asked = {"MODELPORT_KEY": key, "MODELPORT_URL": site.server.url}
-    assert users("create", "remote", typed=f"{PASSWORD}\n", **asked).returncode == 0
-    done = users("role", "remote", "developer", "--models", "echo", **asked)
-    assert done.stdout == "remote: developer on echo, active\n"
-    assert "every session" in done.stderr
-    assert users("delete", "remote", **asked).returncode == 0
-    gone = users("delete", "remote", **asked)
-    assert (gone.returncode, "there is no user 'remote'" in gone.stderr) == (1, True)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "typed", "words"),
-    [
-        (("create", "a"), "", "first line of the input"),
-        (("create", "a"), "short\n", "10 to 1000 characters"),
-        (("create", "a/b"), f"{PASSWORD}\n", "name"),
-        (("create", "a", "--role", "king"), f"{PASSWORD}\n", "'king' is not one of"),
-        (("role", "a", "user", "--models", "b", "--all-models"), "", "give one of them"),
-        (("disable", "none"), "", "there is no user 'none'"),
-    ],
-)
-def test_wrong_commands_say_what_is_wrong(
-    tmp_path: Path, arguments: tuple[str, ...], typed: str, words: str
-) -> None:
-    done = users(*arguments, data=tmp_path, typed=typed)
-    assert done.returncode in (1, 2)
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr

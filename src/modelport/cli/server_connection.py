@@ -13,7 +13,7 @@ import httpx
 from modelport.client.calls import Calls, ModelNotNamed
 from modelport.client.errors import ConnectionFailed, PromotionRefused
 from modelport.client.exchange import Flow
-from modelport.client.reaching import reaching
+from modelport.client.reaching import Asker, reaching
 from modelport.client.sync_connection import SyncConnection
 from modelport.contract.errors import ModelportError
 
@@ -30,7 +30,7 @@ class ServerConnection:
         self.url = url or DEFAULT_URL
         self._hint = hint
         try:
-            http = httpx.Client(**reaching(self.url, {}, None, httpx.HTTPTransport))
+            http = httpx.Client(**reaching(self.url, {}, Asker(), httpx.HTTPTransport))
         except (ValueError, httpx.InvalidURL) as error:
             raise click.UsageError(f"Invalid value for '--url': {error}") from None
         self.calls = Calls(call_seconds)

@@ -13,7 +13,7 @@ from modelport.client.async_connection import AsyncConnection
 from modelport.client.async_job import AsyncJob
 from modelport.client.calls import Calls, JobOptions, PredictOptions
 from modelport.client.fitting import Given, given_of
-from modelport.client.reaching import reaching
+from modelport.client.reaching import Asker, reaching
 from modelport.client.records import Kind, State
 from modelport.client.run_calls import RunCalls
 from modelport.client.run_records import OnRegression, Promotion, Run, Version
@@ -23,10 +23,12 @@ class AsyncClient:
     """A client of the server at `url`: http://…, https://… or unix:///path.
     Tasks may share it; `aclose` it, or use it in an `async with` block.
 
-    `key` is sent to a server that asks who one is; by default it is that in MODELPORT_KEY. `timeout` are the
-    seconds that a call may take, retries included; `lost_for` the seconds that the server may be away while a
-    job is followed. Other options are those of `httpx.AsyncClient`, such as `headers`,
-    `verify` (also a file of authorities), `cert` or `proxy`. Raises `ValueError` for a `url` that is none.
+    `key` is sent to a server that asks who one is, and may be a token; by default it is what is in
+    MODELPORT_KEY. With `user` and `password` the client logs in when it first asks, and again when that has
+    ended. `timeout` are the seconds that a call may take, retries included; `lost_for` the seconds that the
+    server may be away while a job is followed. Other options are those of `httpx.AsyncClient`, such as
+    `headers`, `verify` (also a file of authorities), `cert` or `proxy`. Raises `ValueError` for a `url` that
+    is none.
     """
 
     def __init__(
@@ -34,13 +36,17 @@ class AsyncClient:
         url: str,
         *,
         key: str | None = None,
+        user: str | None = None,
+        password: str | None = None,
         timeout: float | None = 300.0,
         lost_for: float = 300.0,
         **options: Any,
     ):
         self._calls = Calls(timeout)
         self._runs = RunCalls(self._calls)
-        http = httpx.AsyncClient(**reaching(url, options, key, httpx.AsyncHTTPTransport))
+        http = httpx.AsyncClient(
+            **reaching(url, options, Asker(key, user, password), httpx.AsyncHTTPTransport)
+        )
         self._connection = AsyncConnection(http, self._calls, lost_for)
 
     async def models(self) -> list[dict[str, Any]]:

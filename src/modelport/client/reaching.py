@@ -6,18 +6,30 @@ import os
 import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import httpx
 
 from modelport.client.calls import checked_url, with_key
+from modelport.client.login import Login
 from modelport.variables import CA_FILE, CLIENT_CERT, CLIENT_KEY
 
 UNIX = "unix://"  # then the path of the socket; and after a colon the base path, if the server has one
 
 
+class Asker(NamedTuple):
+    """Who asks: by a key, or by a user's name and password. Without either it is the key in MODELPORT_KEY."""
+
+    key: str | None = None
+    user: str | None = None
+    password: str | None = None
+
+
 def reaching(
-    url: str, options: Mapping[str, Any], key: str | None, transport: Callable[..., Any]
+    url: str,
+    options: Mapping[str, Any],
+    who: Asker,
+    transport: Callable[..., Any],
 ) -> dict[str, Any]:
     """The arguments of an httpx client for the server at `url`; `transport` is that of its kind.
 
@@ -25,7 +37,19 @@ def reaching(
     certificate, key and perhaps a password, else MODELPORT_CLIENT_CERT and MODELPORT_CLIENT_KEY are.
     Raises `ValueError` for what cannot be used.
     """
-    given = with_key(dict(options), key)
+    user, password = who.user, who.password
+    if (user is None) is not (password is None) or (user is not None and who.key is not None):
+        raise ValueError("who asks is told by a key, or by user and password together")
+    given = dict(options) if user is not None else with_key(dict(options), who.key)
+    given = _place(url, given, transport)
+    if user is not None and password is not None:
+        given["auth"] = Login(given["base_url"], user, password)
+    return given
+
+
+def _place(url: str, options: Mapping[str, Any], transport: Callable[..., Any]) -> dict[str, Any]:
+    """The options that say where it is, and how TLS is spoken there."""
+    given = dict(options)
     if url.startswith(UNIX):
         path, _, base = url.removeprefix(UNIX).partition(":/")
         if not path.startswith("/"):

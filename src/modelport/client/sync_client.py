@@ -11,7 +11,7 @@ import httpx
 
 from modelport.client.calls import Calls, JobOptions, PredictOptions
 from modelport.client.fitting import Given, given_of
-from modelport.client.reaching import reaching
+from modelport.client.reaching import Asker, reaching
 from modelport.client.records import Kind, State
 from modelport.client.run_calls import RunCalls
 from modelport.client.run_records import OnRegression, Promotion, Run, Version
@@ -23,9 +23,10 @@ class Client:
     """A client of the server at `url`: http://…, https://… or unix:///path.
     Threads may share it; `close` it, or use it in a `with` block.
 
-    `key` is sent to a server that asks who one is; by default it is that in MODELPORT_KEY. `timeout` are the
-    seconds that a call may take, retries included; `lost_for` the seconds that the server may be away while a
-    job is followed. Other options are those of `httpx.Client`, such as `headers`,
+    `key` is sent to a server that asks who one is, and may be a token; by default it is what is in
+    MODELPORT_KEY. With `user` and `password` the client logs in when it first asks, and again when that has
+    ended. `timeout` are the seconds that a call may take, retries included; `lost_for` the seconds that the
+    server may be away while a job is followed. Other options are those of `httpx.Client`, such as `headers`,
     `verify` (also a file of authorities), `cert` or `proxy`. Raises `ValueError` for a `url` that is none.
     """
 
@@ -34,13 +35,15 @@ class Client:
         url: str,
         *,
         key: str | None = None,
+        user: str | None = None,
+        password: str | None = None,
         timeout: float | None = 300.0,
         lost_for: float = 300.0,
         **options: Any,
     ):
         self._calls = Calls(timeout)
         self._runs = RunCalls(self._calls)
-        http = httpx.Client(**reaching(url, options, key, httpx.HTTPTransport))
+        http = httpx.Client(**reaching(url, options, Asker(key, user, password), httpx.HTTPTransport))
         self._connection = SyncConnection(http, self._calls, lost_for)
 
     def models(self) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import httpx
 
 from modelport.cli.doctor.seen import Seen
-from modelport.client.reaching import reaching
+from modelport.client.reaching import Asker, reaching
 
 SUBJECT = "server"
 CALL_SECONDS = 10.0
@@ -19,7 +19,7 @@ SKEW_SECONDS = 5.0  # of a time that is told in whole seconds
 
 def seen_of_server(url: str) -> Iterator[Seen]:
     """What the server at `url` says, with the key and certificates of the variables. Raises `ValueError`."""
-    with httpx.Client(**reaching(url, {"timeout": CALL_SECONDS}, None, httpx.HTTPTransport)) as client:
+    with httpx.Client(**reaching(url, {"timeout": CALL_SECONDS}, Asker(), httpx.HTTPTransport)) as client:
         try:
             answer = client.get("/v2/health/ready")
             body: Any = answer.json()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from modelport.client.async_client import AsyncClient
     from modelport.client.sync_client import Client
+    from modelport.contract.current_call import current_call
     from modelport.contract.current_job import current_job
     from modelport.contract.current_worker import current_worker
     from modelport.contract.errors import HTTPError, ModelError, ModelLoadError
@@ -36,6 +37,7 @@ __all__ = [
     "UploadedFile",
     "__version__",
     "create_app",
+    "current_call",
     "current_job",
     "current_worker",
     "model",
@@ -55,6 +57,7 @@ _HOMES = {
     "Table": "modelport.contract.table",
     "UploadedFile": "modelport.contract.uploaded_file",
     "create_app": "modelport.serving.application",
+    "current_call": "modelport.contract.current_call",
     "current_job": "modelport.contract.current_job",
     "current_worker": "modelport.contract.current_worker",
     "model": "modelport.worker.asked_model",

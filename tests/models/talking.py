@@ -64,3 +64,34 @@ class Asks(modelport.Model):
 
     def predict(self, text: str = "") -> dict[str, Any]:
         return {"said": modelport.model("echo").predict(text=text)}
+
+
+class Measures(modelport.Model):
+    """Measures parts of its work, and asks another model in one of them."""
+
+    def predict(self, text: str = "", fail: str = "", many: int = 0) -> dict[str, Any]:
+        with modelport.current_call().span("outer", rows=3, odd=[1], ratio=0.5, right=True) as span:
+            with modelport.current_call().span("inner"):
+                if text:
+                    modelport.model("echo").predict(text=text)
+            span.set(said=text)
+            if fail:
+                raise ValueError(fail)
+        for number in range(many):
+            with modelport.current_call().span("one of many", number=number):
+                pass
+        return {}
+
+
+class Batches(modelport.Model):
+    """Takes several calls together, and measures what belongs to none of them."""
+
+    max_batch_size = 8
+    max_wait_ms = 300
+
+    def predict(self, text: str = "") -> str:
+        raise NotImplementedError
+
+    def predict_batch(self, calls: list[dict[str, Any]]) -> list[str]:
+        with modelport.current_call().span("of nobody"):
+            return [call["text"] for call in calls]

@@ -14,6 +14,7 @@ from modelport.api.credentials import PRINCIPAL, principal_of
 from modelport.api.exchanges import exchange_of, request_number
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.signature import VerbName
+from modelport.contract.traces import below
 from modelport.engine.asking import ask
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Engine, Pool
@@ -85,6 +86,7 @@ class CallHandler:
         if noted is not None:
             noted.model, noted.version = pool.name, pool.version
             noted.verb, noted.dialect = call.verb, call.dialect
+            call.trace = below(noted.trace)
         if PRINCIPAL in scope:
             call.by = principal_of(scope).id
         request_id = self.engine.request_id(call.id)

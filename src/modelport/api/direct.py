@@ -12,7 +12,6 @@ import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from time import perf_counter, time
 from typing import NamedTuple
 
 from modelport.api.admission import OF_PAGES, Admission
@@ -20,11 +19,14 @@ from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
 from modelport.api.credentials import CREDENTIALS, OF_PROXY, Credentials, as_sent
 from modelport.api.endpoints.models import MODEL
-from modelport.api.exchanges import REQUEST_ID, clients_id, noted_answer, told
+from modelport.api.exchanges import REQUEST_ID, clients_id, exchange_of_call, noted_answer, told
 from modelport.api.limiting import Limiter, Turn
+from modelport.api.trace_context import OF_TRACES, context_of
 from modelport.contract.calls import GIVEN_UP, Answer, Call
+from modelport.contract.traces import Place, TraceContext, below, id_of
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
+from modelport.engine.spans import CallSpans, spans_of
 from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.cycle import Cycle
 from modelport.http.heads import Head
@@ -34,7 +36,7 @@ from modelport.telemetry.exchanges import Exchange, Exchanges
 
 # Fields that mean something to the server, in every dialect. The first ones are read here, a request with
 # another one goes the long way; all other fields mean nothing to it.
-READ = frozenset({b"host", b"content-type", b"accept", REQUEST_ID})
+READ = frozenset({b"host", b"content-type", b"accept", REQUEST_ID}) | OF_TRACES
 MEANINGFUL = READ | {b"content-encoding", b"prefer"} | OF_PAGES
 NO_FIELDS: frozenset[bytes] = frozenset()
 # `/versions/7/predict` after the path of a model; an alias goes the long way.
@@ -223,6 +225,7 @@ class _Plan:
     clients_id: str = ""
     allowed: Principal | None = None
     turn: Turn | None = None
+    trace: TraceContext | None = None
 
 
 _LONG_WAY = _Plan(None)
@@ -245,6 +248,7 @@ class _Way:
         content_type = accept = own_id = ""
         host: bytes | None = None
         credential = b""
+        trace: TraceContext | None = None
         for field, value in head.headers:
             if field not in self._fields:
                 continue
@@ -256,6 +260,8 @@ class _Way:
                 host = value
             elif field == REQUEST_ID:
                 own_id = own_id or clients_id(value)
+            elif field in OF_TRACES:
+                trace = context_of(head.headers)
             elif field in CREDENTIALS and not credential:
                 credential = as_sent(field, value)
             else:
@@ -263,7 +269,7 @@ class _Way:
         if not credential and self.direct.asks_who and head.told is not None and head.told.user is not None:
             credential = OF_PROXY + head.told.user
         way = self if self.dialect.reads(content_type) else None
-        return _Plan(way, name, version, content_type, accept, host, credential, own_id)
+        return _Plan(way, name, version, content_type, accept, host, credential, own_id, trace=trace)
 
     def submit(self, cycle: Cycle, pool: Pool, plan: _Plan, by: By) -> bool:
         """Have the model asked; false if it takes no more."""
@@ -279,7 +285,12 @@ class _Way:
             request_id=dialect.new_id() if self.id_field else "",
             by=by.principal.id,
         )
+        place = direct.exchanges.place_of(plan.trace)
+        if place:
+            call.trace = below(place)
         exchange = _Exchange(self, cycle, pool, by.turn)
+        if direct.exchanges.hearers or place:
+            exchange.note(cycle, call, by.principal, plan, place)
         try:
             pending = pool.submit(call, exchange.on_answer)
         except Refused:
@@ -288,8 +299,6 @@ class _Way:
         if by.turn is not None:
             by.turn.count()
             by.turn.begin_call()
-        if direct.exchanges.hearers:
-            exchange.note(cycle, call, by.principal, plan)
         if dialect.began is not None:
             dialect.began()
         cycle.on_disconnect = partial(pool.cancel, pending)
@@ -301,7 +310,7 @@ class _Way:
 class _Exchange:
     """One request between the model and its client."""
 
-    __slots__ = ("_cycle", "_noted", "_pool", "_timer", "_turn", "_way")
+    __slots__ = ("_cycle", "_noted", "_pool", "_spans", "_timer", "_turn", "_way")
 
     def __init__(self, way: _Way, cycle: Cycle, pool: Pool, turn: Turn | None):
         self._turn = turn
@@ -310,26 +319,15 @@ class _Exchange:
         self._pool = pool
         self._timer: asyncio.TimerHandle | None = None
         self._noted: Exchange | None = None
+        self._spans: CallSpans | None = None
 
-    def note(self, cycle: Cycle, call: Call, principal: Principal, plan: _Plan) -> None:
+    def note(self, cycle: Cycle, call: Call, principal: Principal, plan: _Plan, place: Place) -> None:
         """Note what is asked, for those who hear of it."""
-        pool, client = self._pool, cycle.client
-        self._noted = Exchange(
-            began=time(),
-            started=perf_counter(),
-            method="POST",
-            path=cycle.head.path,
-            client=client[0] if client else "",
-            route=self._way.dialect.route if plan.version is None else VERSION_ROUTE,
-            principal=principal.id,
-            who=principal.name if principal.id else "",
-            model=pool.name,
-            version=pool.version,
-            verb=call.verb,
-            dialect=call.dialect,
-            client_request_id=plan.clients_id,
-            bytes_in=len(call.body),
-        )
+        self._noted = noted = exchange_of_call(cycle, self._pool, call, principal)
+        noted.route = self._way.dialect.route if plan.version is None else VERSION_ROUTE
+        noted.client_request_id = plan.clients_id
+        noted.trace, noted.trace_id = place, id_of(plan.trace, place)
+        self._spans = spans_of(call, self._pool)
 
     def wait(self, pending: Pending, seconds: float) -> None:
         """Answer the client that has waited so long."""
@@ -343,6 +341,8 @@ class _Exchange:
         way.memory.give(len(pending.call.body))  # needed no longer
         if self._turn is not None:
             self._turn.end_call()
+        if self._spans is not None:
+            self._spans.over(pending, answer)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

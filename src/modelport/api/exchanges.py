@@ -6,9 +6,12 @@ import re
 from time import perf_counter, time
 from typing import Any, cast
 
-from modelport.contract.calls import GIVEN_UP
-from modelport.engine.ports import Engine
+from modelport.api.trace_context import context_of
+from modelport.contract.calls import GIVEN_UP, Call
+from modelport.contract.traces import id_of
+from modelport.engine.ports import Engine, Pool
 from modelport.http.asgi import Message, Receive, Scope, Send
+from modelport.http.cycle import Cycle
 from modelport.identity.principals import Principal
 from modelport.telemetry.exchanges import Exchange, Exchanges, current_exchange, set_current_exchange
 
@@ -34,6 +37,25 @@ def clients_id(value: bytes) -> str:
     return value.decode("ascii") if CLIENTS_ID.fullmatch(value) else ""
 
 
+def exchange_of_call(cycle: Cycle, pool: Pool, call: Call, principal: Principal) -> Exchange:
+    """What is noted of a prediction that takes the shortest way, when it begins."""
+    client = cycle.client
+    return Exchange(
+        began=time(),
+        started=perf_counter(),
+        method=cycle.head.method,
+        path=cycle.head.path,
+        client=client[0] if client else "",
+        principal=principal.id,
+        who=principal.name if principal.id else "",
+        model=pool.name,
+        version=pool.version,
+        verb=call.verb,
+        dialect=call.dialect,
+        bytes_in=len(call.body),
+    )
+
+
 def request_number(engine: Engine) -> int:
     """The number of the request whose task this is: of the call that it becomes, and in its id."""
     exchange = current_exchange()
@@ -56,6 +78,10 @@ async def noted_answer(
         client_request_id=next((clients_id(v) for name, v in scope["headers"] if name == REQUEST_ID), ""),
         number=number,
     )
+    if exchanges.traces is not None:
+        parent = context_of(scope["headers"])
+        exchange.trace = exchanges.traces.begin(parent)
+        exchange.trace_id = id_of(parent, exchange.trace)
     scope[EXCHANGE] = exchange
     await told(exchanges, exchange, app, scope, receive, send)
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import uuid
 from pathlib import Path
+from time import time_ns
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,10 +18,12 @@ from modelport.api.exchanges import exchange_of, request_number
 from modelport.api.job_fields import callback_of, idempotency_key, own_arguments, priority_of
 from modelport.contract.calls import Answer, Call, packed
 from modelport.contract.signature import Operation, VerbName
+from modelport.contract.traces import NOWHERE, Place, Span, below
 from modelport.engine.asking import ask
 from modelport.engine.ports import Engine, Pool
 from modelport.http.asgi import Receive, Scope, header
 from modelport.http.body_memory import BodyHold, BodyMemory
+from modelport.identity.principals import Principal
 from modelport.jobs.errors import IdempotencyConflict, QueueFull
 from modelport.jobs.folders import sync_tree
 from modelport.jobs.records import Job, NewJob
@@ -90,6 +93,9 @@ class JobSubmission:
         store's errors.
         """
         call = Call(request_number(self.engine), verb, dialect=form.dialect, request_id=str(form.id or ""))
+        noted = exchange_of(scope)
+        if noted is not None:
+            call.by, call.trace = noted.principal, below(noted.trace)
         with pool.held(), self.memory.hold() as hold:
             submitted = await self._submit((scope, receive), pool, call, form, hold)
         exchange = exchange_of(scope)
@@ -141,7 +147,7 @@ class JobSubmission:
             if call.uploads or call.body_path:
                 await asyncio.to_thread(sync_tree, folder)
             unknown = True  # unless the store answers: it may have been stored, and then needs its files
-            job, kept = await self.jobs.submit(new, by)
+            job, kept = await self._store(new, call, by)
             unknown = False
             return Submitted(job, kept, warnings)
         except (IdempotencyConflict, QueueFull, StoreFull):
@@ -150,6 +156,16 @@ class JobSubmission:
         finally:
             if has_files and not unknown:
                 await self.jobs.end_upload(job_id, kept=kept)
+
+    async def _store(self, new: NewJob, call: Call, by: Principal) -> tuple[Job, bool]:
+        """Have a job stored, which is a part of the trace of its request."""
+        start = time_ns()
+        stored = await self.jobs.submit(new, by)
+        if call.trace and self.engine.spans is not None:
+            place = below(_of_request(call))
+            said = {"modelport.model": new.model, "modelport.job.id": new.id}
+            self.engine.spans(Span(place, "storage", start, time_ns(), attributes=said))
+        return stored
 
     def _options(
         self, call: Call, headers: CallHeaders, operation: Operation, form: JobForm
@@ -210,7 +226,12 @@ def asks_for_job(scope: Scope, pool: Pool) -> bool:
 
 def _stored(call: Call) -> bytes:
     """The call as the job keeps it: its process has it for its only call."""
-    return packed(msgspec.structs.replace(call, id=1, collect=True, request_id=""))
+    return packed(msgspec.structs.replace(call, id=1, collect=True, request_id="", trace=_of_request(call)))
+
+
+def _of_request(call: Call) -> Place:
+    """Where the request of a call stands in a trace: it outlives its request, and a restart of the server."""
+    return (call.trace[0], "", call.trace[1], call.trace[3]) if call.trace else NOWHERE
 
 
 def _hash(model: str, call: Call, callback: str | None) -> str:

@@ -89,6 +89,8 @@ def _serve(sources: list[Source], settings: Settings, mlup: MlupFile | None, log
             run(serve(life, listener, announce))
     except ModelLoadError as error:
         raise SourceError(str(error)) from None
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
     except OSError as error:
         click.echo(f"modelport: {error}", err=True)
         return CANNOT_LISTEN if isinstance(error, CannotListen) else CANNOT_WRITE

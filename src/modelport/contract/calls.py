@@ -9,6 +9,7 @@ import msgspec
 
 from modelport.contract.signature import VerbName
 from modelport.contract.table_forms import TableForm
+from modelport.contract.traces import NOWHERE, Place
 
 OnError = Literal["keep", "fail"]
 ON_ERROR: tuple[OnError, ...] = get_args(OnError)
@@ -49,7 +50,8 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     the version of the model that it is for; without it, that is the live one. `way` are the models that have
     asked for it, the first one first, where it is a model that asks.
     `headers` are those that arguments are read from; what came several times has a line for each.
-    With `batch` the body is rows, each a call of its own. `by` is the id of who has asked, if that is known.
+    With `batch` the body is rows, each a call of its own. `by` is the id of who has asked, if that is known;
+    `trace` says where it stands in a trace (`contract.traces`), if it is in one.
     """
 
     id: int
@@ -71,6 +73,7 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     way: Sequence[str] = ()
     batch: Batch | None = None
     by: str = ""
+    trace: Place = NOWHERE
 
     @property
     def size(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from modelport.contract.calls import Answer, Call
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool
+from modelport.engine.spans import spans_of
 
 
 async def ask(
@@ -25,11 +26,14 @@ async def ask(
     hear what becomes of it. A call that is `aside` is no client's: observers do not see it. One `within`
     another call is taken while the server drains, too. Raises `Refused` at once if the pool takes no calls.
     """
+    spans = spans_of(call, pool) if call.trace else None
     answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
 
     def deliver(pending: Pending, answer: Answer) -> None:
         if not answered.done():
             answered.set_result(answer)
+        if spans is not None:
+            spans.over(pending, answer)
 
     pending = pool.submit_aside(call, deliver) if aside else pool.submit(call, deliver, within=within)
     if begun is not None:

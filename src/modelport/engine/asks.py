@@ -28,6 +28,7 @@ from msgspec import structs
 from modelport.contract.ask_ways import LOOP_DETECTED, wrong_way
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.nearest import did_you_mean
+from modelport.contract.traces import NOWHERE, is_place
 from modelport.engine.asking import ask as ask_pool
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Engine, Pool, Refused
@@ -126,6 +127,7 @@ class Asks:
             request_id=request_id,
             way=way,
             by=first.by if first is not None else "",
+            trace=ask.trace if is_place(ask.trace) else NOWHERE,
         )
 
     # -- what becomes of the calls -------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from modelport.contract.calls import Answer, Call, Chunk
 
@@ -27,6 +27,7 @@ class Pending:
     wanted = True  # False once the client has left or the deadline has passed
     stream: ChunkStream | None = None
     lost = ""
+    sent: Any = None  # of one that is traced: when it went to a worker (`engine.spans`)
     on_let_go: Callable[[str], None] | None = None
 
     def __init__(self, call: Call, deliver: Deliver, enqueued: float, deadline: float):

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import Signature, VerbName
+from modelport.contract.traces import TakeSpan
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
 from modelport.engine.seen import CallQueue, SeenWorker
@@ -114,6 +115,7 @@ class Pool(Protocol):
     settled: asyncio.Event  # set once the model is ready or has failed
     observers: tuple[Observer, ...]  # of the calls to what is live
     logged_by: Observer | None  # that stays with this version
+    spans: TakeSpan | None  # who hears of the parts of traces
     tally: Tally  # of its model, which the pools of all versions share
 
     @property
@@ -305,6 +307,7 @@ class Engine(Protocol):
     launch_job: JobLauncher
     draining: bool  # true once the server has been told to stop
     call_log: CallLog | None  # set before `open`
+    spans: TakeSpan | None  # who hears of the parts of traces
 
     @property
     def pools(self) -> Mapping[str, Pool]:

@@ -9,10 +9,11 @@ from typing import TypeAlias
 from modelport.engine.ports import Engine, PoolState
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.gathering import Gathering
-from modelport.jobs.in_pool import PoolAttempt, call_of, runs_in_pool
+from modelport.jobs.in_pool import PoolAttempt, runs_in_pool
 from modelport.jobs.process import JobProcess, StartFrom
 from modelport.jobs.records import Claim, Job, NewEvent
 from modelport.jobs.room import Place
+from modelport.jobs.spans import call_of
 from modelport.jobs.states import TERMINAL
 from modelport.jobs.warm_job import WarmJob
 from modelport.jobs.warm_workers import WarmWorkers
@@ -29,6 +30,7 @@ class Attempts:
         self.folders = folders
         self.warm = WarmWorkers(engine, wake)
         self.tidied = Gathering(self._tidy, TIDIED)
+        self.spans = engine.spans
         self._engine = engine
         self._grace = cancel_grace
 

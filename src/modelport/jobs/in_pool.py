@@ -10,13 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-from modelport.contract.calls import GIVEN_UP, HIDDEN, Answer, Call, unpacked
+from modelport.contract.calls import GIVEN_UP, HIDDEN, Answer
+from modelport.contract.traces import below
 from modelport.engine.asking import ask
 from modelport.engine.pending import BEFORE_IT_RAN, Pending
 from modelport.engine.ports import Engine, Pool, PoolState, Refused
 from modelport.jobs.attempt import refused
 from modelport.jobs.folders import keep_result
 from modelport.jobs.records import Claim, Outcome, cancelled_as
+from modelport.jobs.spans import call_of
 from modelport.jobs.states import State
 
 log = logging.getLogger("modelport.jobs")
@@ -31,11 +33,6 @@ def runs_in_pool(claim: Claim) -> bool:
     Their clients wait for them. They are made in the order in which they come, as those at once are.
     """
     return claim.job.kind == "predict" and claim.job.keep_seconds is not None
-
-
-def call_of(claim: Claim) -> Call:
-    """The call that a job consists of."""
-    return unpacked(claim.job.call)
 
 
 class PoolAttempt:
@@ -73,7 +70,9 @@ class PoolAttempt:
 
     async def _asked(self, begun: Callable[[Pending], None], let_go: asyncio.Future[str]) -> Outcome:
         """Give the call to the workers, once they have room, and wait for what becomes of it."""
-        call = msgspec.structs.replace(call_of(self.claim), id=self._engine.next_id())
+        call = msgspec.structs.replace(
+            call_of(self.claim), id=self._engine.next_id(), trace=below(self.claim.trace)
+        )
         while not self._to_stop.is_set():
             # Another version may have become live, and this pool may be gone for good.
             self._pool = self._engine.pools[self.claim.job.model]

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from modelport.contract.calls import unpacked
 from modelport.engine.pending import BEFORE_IT_RAN
 from modelport.engine.ports import JobLauncher, JobWorker
 from modelport.jobs.attempt import JobAttempt, not_started
 from modelport.jobs.folders import sync_job, sync_tree
 from modelport.jobs.records import Claim, NewEvent, Outcome, cancelled_as
+from modelport.jobs.spans import call_of
 from modelport.storage import failpoints
 from modelport.worker.frames import FrameError, JobOrder, Kind, Load
 
@@ -57,7 +57,7 @@ class JobProcess(JobAttempt):
             if self._to_stop.is_set():  # its code has not begun, and never will
                 worker.kill("cancelled")
                 return
-            call = unpacked(self.claim.job.call)
+            call = call_of(self.claim)
             order = JobOrder(call, self.claim.job.id, self.claim.attempt, str(self.folder))
             worker.send(Kind.JOB, order)
             self.has_begun = True

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from modelport.contract.calls import GIVEN_UP
+from modelport.contract.traces import NOWHERE, Place
 from modelport.jobs.states import KINDS as KINDS
 from modelport.jobs.states import EventType, JobKind, State
 
@@ -110,11 +111,15 @@ class Job(msgspec.Struct, kw_only=True):
 
 
 class Claim(msgspec.Struct, kw_only=True):
-    """The right to run a job: its attempt, and the token that each write of the attempt must carry."""
+    """The right to run a job: its attempt, and the token that each write of the attempt must carry.
+
+    `trace` is where the attempt stands in the trace of the request that has asked for the job.
+    """
 
     job: Job
     token: int
     attempt: int
+    trace: Place = NOWHERE
 
 
 class NewEvent(msgspec.Struct, kw_only=True):

@@ -17,6 +17,7 @@ from typing import TypeVar
 from modelport.jobs.attempts import Attempts
 from modelport.jobs.records import Claim, NewEvent, Outcome
 from modelport.jobs.room import Place
+from modelport.jobs.spans import AttemptSpan
 from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
 from modelport.jobs.warm_job import WarmJob
@@ -45,6 +46,7 @@ class Running:
     def __init__(self, store: JobStore, attempts: Attempts, claim: Claim, place: Place):
         self.store = store
         self.claim = claim
+        self._span = AttemptSpan(attempts.spans, claim)
         self._attempts = attempts
         self.process = attempts.make(claim, place, self._hear)
         self._waiting: deque[NewEvent] = deque()
@@ -118,7 +120,9 @@ class Running:
                 await asyncio.wait([self._writer])  # which is not cancelled with us: it has still to write
             took = monotonic() - begun
             if await self._is_ours():
-                await self._finish(self._outcome(self._attempt), took)
+                outcome = self._outcome(self._attempt)
+                self._span.over(outcome)
+                await self._finish(outcome, took)
         except asyncio.CancelledError:
             await self._give_back()
             raise
@@ -163,6 +167,7 @@ class Running:
             outcome = self._outcome(self._attempt)
         else:
             outcome = await self._stop(self._attempt)
+        self._span.over(outcome)
         self._ended.set()
         self._said.set()
         try:

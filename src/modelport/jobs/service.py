@@ -118,6 +118,7 @@ class JobService:
             base_path=self.base_path,
             limits=post_limits(settings.allow_private_callbacks, settings.callback_ports),
         )
+        sender.spans = self.engine.spans
         self._running = asyncio.create_task(self._kept_alive(self._runner.run))
         for work in (sender.run, self._prune, self._tidy):
             self._tasks.append(asyncio.create_task(self._kept_alive(work)))

@@ -9,13 +9,14 @@ from typing import Protocol
 
 import msgspec
 
-from modelport.contract.calls import Answer, unpacked
+from modelport.contract.calls import Answer
 from modelport.engine.pending import BEFORE_IT_RAN
 from modelport.engine.ports import Engine, JobWorker
 from modelport.jobs.attempt import JobAttempt, not_started
 from modelport.jobs.folders import keep_result
 from modelport.jobs.records import Claim, NewEvent, Outcome, cancelled_as
 from modelport.jobs.room import Place
+from modelport.jobs.spans import call_of
 from modelport.storage import failpoints
 
 
@@ -55,7 +56,7 @@ class WarmJob(JobAttempt):
         report: Callable[[NewEvent], None],
     ):
         super().__init__(claim, folder, report, engine.settings.cancel_grace)
-        self.call = msgspec.structs.replace(unpacked(claim.job.call), id=engine.next_id())
+        self.call = msgspec.structs.replace(call_of(claim), id=engine.next_id())
         self.load = engine.job_load(claim.job.model, "predict", self.call.saved)
         self.is_alone = claim.attempt > 1  # it may be what ended a worker
         self._engine = engine

@@ -18,8 +18,10 @@ from typing import Protocol
 
 import msgspec
 
+from modelport.contract.traces import TakeSpan, context_fields
 from modelport.jobs.deliveries import WEBHOOKS
 from modelport.jobs.records import Delivery, Job
+from modelport.jobs.spans import WebhookSpan
 from modelport.jobs.views import job_view, utc
 from modelport.jobs.webhook_targets import Targets, target_of
 from modelport.security.addresses import is_public_address, is_public_or_private_address
@@ -111,7 +113,8 @@ class WebhookSender:
     """Sends what is owed, a few at a time. `run` it as a task; nothing ever waits for it.
 
     `secret` is `whsec_<base64>`, or several of them, separated by spaces, while one replaces another.
-    `owner` names this server to the store. Raises `ValueError` for a secret that is none.
+    `owner` names this server to the store; whoever is its `spans` hears of deliveries that
+    belong to a trace. Raises `ValueError` for a secret that is none.
     """
 
     def __init__(
@@ -129,6 +132,7 @@ class WebhookSender:
         self.base_path = base_path
         self.limits = limits or post_limits(allow_private=False)
         self.clock = clock
+        self.spans: TakeSpan | None = None
         self.targets = Targets()
         self._keys = keys_of(secret)
         self._changed = asyncio.Event()
@@ -198,19 +202,23 @@ class WebhookSender:
         job = await self.store.get(delivery.job_id)
         if job is None:
             raise _Failed("the job was removed", final=True)
+        span = WebhookSpan(self.spans, job, delivery)
         from modelport.security.post import post_bytes  # and an HTTP client, for those that have webhooks
 
         try:
             body = message(delivery, job, self.base_path)
             failpoints.reach("webhook.before_send")
-            status = await post_bytes(delivery.url, body, self._headers(delivery.id, body), self.limits)
+            headers = self._headers(delivery.id, body) | dict(context_fields(span.place))
+            status = await post_bytes(delivery.url, body, headers, self.limits)
         except UrlError as error:
+            span.over(0, "no answer")
             self.targets.stayed_silent(target, now())
             log.debug("webhook %s: %s", delivery.id, error.why)
             raise _Failed("no allowed address answered in time") from error
         except Exception as error:  # one odd message must not stop the others
             log.exception("webhook %s of job %s cannot be sent", delivery.id, delivery.job_id)
             raise _Failed(f"a bug: {type(error).__name__}") from error
+        span.over(status)
         self.targets.answered(target)
         failpoints.reach("webhook.answered")
         if not 200 <= status <= 299:

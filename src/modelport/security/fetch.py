@@ -11,7 +11,7 @@ import functools
 import re
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -174,6 +174,8 @@ def _plain_name(text: str) -> str:
     return cut.decode("utf-8", "ignore").strip(" .")
 
 
+Fields = Sequence[tuple[str, str]]
+
 # --- the fetch -------------------------------------------------------------------------------------
 
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -195,12 +197,14 @@ def _redirect_target(url: FetchUrl, response: httpcore.Response, limits: FetchLi
     return target
 
 
-async def _follow(url: FetchUrl, path: Path, limits: FetchLimits, resolve: Resolve) -> FetchedFile:
+async def _follow(
+    url: FetchUrl, path: Path, limits: FetchLimits, resolve: Resolve, headers: Fields
+) -> FetchedFile:
     """Fetch `url` through its redirects, each a new look-up, check and connection."""
     here = url
     for _ in range(limits.max_redirects + 1):
         addresses = await checked_addresses(here, limits.allow_addresses, resolve)
-        async with opened(here, addresses) as response:
+        async with opened(here, addresses, "GET", headers) as response:
             if response.status in _REDIRECTS:
                 here = _redirect_target(here, response, limits)
                 continue
@@ -212,22 +216,33 @@ async def _follow(url: FetchUrl, path: Path, limits: FetchLimits, resolve: Resol
 
 
 async def fetch_to_file(
-    url: str, path: Path, limits: FetchLimits, *, resolve: Resolve | None = None
+    url: str,
+    path: Path,
+    limits: FetchLimits,
+    *,
+    resolve: Resolve | None = None,
+    headers: Fields = (),
 ) -> FetchedFile:
     """Fetch a client's URL into a new file at `path`, within `limits`.
 
     Raises `UrlNotAllowed` or `UrlFetchFailed`, and `OSError` if the file cannot be written (`path`
     must not exist). The file is there only if the fetch succeeded. `resolve` replaces the system's
-    name look-up; its answers are checked all the same.
+    name look-up; its answers are checked all the same. `headers` are sent, too, wherever it leads.
     """
     checked = check_url(url, limits.allowed_ports)
     with anyio.move_on_after(limits.total_deadline_s):
-        return await _follow(checked, path, limits, resolve or system_resolve)
+        return await _follow(checked, path, limits, resolve or system_resolve, headers)
     raise UrlFetchFailed(f"not done after {limits.total_deadline_s} s")
 
 
 def fetch_to_file_sync(
-    url: str, path: Path, limits: FetchLimits, *, resolve: Resolve | None = None
+    url: str,
+    path: Path,
+    limits: FetchLimits,
+    *,
+    resolve: Resolve | None = None,
+    headers: Fields = (),
 ) -> FetchedFile:
     """`fetch_to_file` for a thread that runs no event loop."""
-    return anyio.run(functools.partial(fetch_to_file, url, path, limits, resolve=resolve))
+    fetch = functools.partial(fetch_to_file, url, path, limits, resolve=resolve, headers=headers)
+    return anyio.run(fetch)

@@ -118,6 +118,8 @@ class AppSettings(TypedDict, total=False):
     spool_dir: str | None
     debug: bool
     metrics: bool
+    traces: str | None
+    trace_sample: float | None
     log_payloads: float
     payload_dir: str
     payload_format: str

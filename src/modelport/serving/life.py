@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,8 +39,13 @@ from modelport.telemetry.exchanges import Exchanges
 from modelport.telemetry.metrics.requests import RequestCounts
 from modelport.telemetry.metrics.scrapes import Metrics
 from modelport.telemetry.payloads.log import PayloadLog
+from modelport.telemetry.traces.choosing import chosen_traces
+from modelport.telemetry.traces.export import Export
+from modelport.telemetry.traces.requests import Traces
 
 log = logging.getLogger("modelport.server")
+
+TRACE_SECONDS = 3.0  # for the last spans, at the end
 
 
 class Life:
@@ -59,6 +66,8 @@ class Life:
         self.exchanges = Exchanges()
         self.url = ""  # where it answers, once that is known
         self.metrics = Metrics()
+        self._export: Export | None = None
+        self._choose_traces()
         self._requests = RequestCounts()
         self.payloads = PayloadLog(settings, self.storage.folder, self.engine.request_id)
         self.engine.call_log = self.payloads
@@ -71,6 +80,17 @@ class Life:
         self._calls_end: asyncio.Task[None] | None = None
         self._jobs_end: asyncio.Task[None] | None = None
         self._gave_up = False
+
+    def _choose_traces(self) -> None:
+        """Have requests traced, if that is wanted. Raises `SettingsError` if what it needs is missing."""
+        chosen = chosen_traces(self.settings, os.environ)
+        if chosen is None:
+            return
+        self._export = Export(chosen.endpoint, uuid.uuid4().hex)
+        self.engine.spans = take = self._export.take
+        scheme = "https" if self.settings.tls_cert else "http"
+        follows = chosen.follows_parent
+        self.exchanges.traces = Traces(take, chosen.ratio, follows_parent=follows, scheme=scheme)
 
     def application(self, settings: Settings | None = None, routes: Sequence[BaseRoute] = ()) -> Application:
         """The application over what lives here; where it is mounted, settings of that place."""
@@ -97,6 +117,8 @@ class Life:
         are kept under a model's name are those of another one.
         """
         await self.engine.open()
+        if self._export is not None:
+            self._export.open()
         if self.settings.metrics:
             self.exchanges.heard_by(self._requests.hear)
             watch(self.metrics, self._requests, self.engine, self.runs, self.jobs)
@@ -160,3 +182,5 @@ class Life:
         await self.drained()
         await self.engine.stop(at_once=at_once)
         await asyncio.to_thread(self.payloads.close)
+        if self._export is not None:
+            await self._export.close(0.0 if at_once else TRACE_SECONDS)

@@ -63,6 +63,7 @@ class Logs:
             logger.handlers[:] = [handler]
             logger.propagate = False
         logging.captureWarnings(True)
+        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # `telemetry.traces` says it shorter
         level = logging.DEBUG if settings.debug else getattr(logging, settings.log_level.upper())
         logging.getLogger(LOGGERS[0]).setLevel(level)
 

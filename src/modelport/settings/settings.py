@@ -25,6 +25,7 @@ from modelport.settings.groups.proxies import ProxySettings
 from modelport.settings.groups.quotas import QuotaSettings
 from modelport.settings.groups.runs import RunSettings
 from modelport.settings.groups.tls import TlsSettings
+from modelport.settings.groups.traces import TraceSettings
 from modelport.settings.groups.workers import WorkerSettings
 
 SOURCE = "source"  # of one model, beside its settings
@@ -35,6 +36,7 @@ ENVIRONMENT = "environment"  # the setting that is a table itself
 @dataclass(frozen=True, kw_only=True)
 class Settings(  # the last one first: so a dataclass has its fields in the order of the groups
     PayloadSettings,
+    TraceSettings,
     OperationSettings,
     RunSettings,
     JobSettings,

@@ -112,6 +112,13 @@ def wrong_database(url: str) -> str:
     return "is no address of a PostgreSQL; write postgresql://user:password@host:5432/name"
 
 
+def wrong_collector(url: str) -> str:
+    """Of the address of a collector of traces."""
+    if url in ("on", "off") or re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):
+        return ""
+    return "is no address of a collector; write http://localhost:4318, on or off"
+
+
 def wrong_origins(origins: Iterable[str]) -> str:
     """Of origins of web pages."""
     from modelport.security.hosts import normal_origin

@@ -9,9 +9,11 @@ import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from time import perf_counter
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import msgspec
+
+from modelport.contract.traces import NOWHERE, Place, TraceContext
 
 log = logging.getLogger("modelport.telemetry")
 
@@ -27,8 +29,9 @@ class Exchange(msgspec.Struct, kw_only=True, gc=False):
     are empty where nobody has to say who they are. What asks a model has its `model`, the `version` (0 is the
     model as its source has it), the `verb` and the `dialect`, and `model_seconds`, the time in a worker, if
     a worker has answered; it was `streamed` if that is how it answers. `client_request_id` is what the client
-    calls the request in its own `X-Request-Id`, and `number` that of our own id, `request_id`, where it is
-    known before there is an answer. `jobs` have begun by it.
+    calls the request in its own `X-Request-Id`, `trace_id` is that of its trace, and `trace` where it stands
+    there, if it is traced; `number` is that of our own id, `request_id`, where it is known before there is an
+    answer. `jobs` have begun by it.
     """
 
     began: float
@@ -46,6 +49,7 @@ class Exchange(msgspec.Struct, kw_only=True, gc=False):
     request_id: str = ""
     client_request_id: str = ""
     trace_id: str = ""
+    trace: Place = NOWHERE
     number: int = 0
     status: int = 0
     seconds: float = 0.0
@@ -73,15 +77,32 @@ def set_current_exchange(exchange: Exchange) -> None:
 Hear: TypeAlias = Callable[[Exchange], None]
 
 
+class RequestTraces(Protocol):
+    """Decides which requests are traced."""
+
+    def begin(self, parent: TraceContext | None) -> Place:
+        """Where a request stands in a trace; nowhere if it is not traced."""
+        ...
+
+    def over(self, exchange: Exchange) -> None:
+        """One that is traced is over."""
+        ...
+
+
 class Exchanges:
     """Tells of each exchange when it is over. Who hears must be quick: it runs in the hot path."""
 
     def __init__(self) -> None:
         self.hearers: tuple[Hear, ...] = ()
+        self.traces: RequestTraces | None = None
 
     def heard_by(self, hear: Hear) -> None:
         """Tell this one, too, of every exchange from now on."""
         self.hearers = (*self.hearers, hear)
+
+    def place_of(self, parent: TraceContext | None) -> Place:
+        """Where a new request stands in a trace; nowhere if it is not traced."""
+        return self.traces.begin(parent) if self.traces is not None else NOWHERE
 
     def over(self, exchange: Exchange) -> None:
         """An exchange is over. What goes wrong with who hears of it is logged, and costs nobody an answer."""
@@ -91,3 +112,5 @@ class Exchanges:
                 hear(exchange)
             except Exception:
                 log.exception("an exchange could not be noted")
+        if exchange.trace and self.traces is not None:
+            self.traces.over(exchange)

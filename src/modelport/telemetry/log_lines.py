@@ -22,7 +22,7 @@ from modelport.telemetry.exchanges import current_exchange
 MOST_CHARACTERS = 64 << 10  # of a text; a traceback of a deep recursion is longer
 CUT = " [cut]"
 IN_REQUESTS = ("modelport.api", "modelport.http")  # what logs by these does so in the task of a request
-OF_CALL = ("request_id", "principal", "model", "worker")
+OF_CALL = ("request_id", "trace_id", "principal", "model", "worker")
 # Keys as `identity.key_text` makes them, but for the part that lists show; refresh tokens; JWTs; secrets of
 # webhooks; passwords in URLs.
 MARKS = ("mpk_", "mpr_", "eyJ", "whsec_", "://")
@@ -57,7 +57,7 @@ def told_of_call(record: logging.LogRecord) -> dict[str, Any]:
     told: dict[str, Any] = {}
     exchange = current_exchange() if record.name.startswith(IN_REQUESTS) else None
     if exchange is not None:
-        told = {"request_id": exchange.request_id, "principal": exchange.principal, "model": exchange.model}
+        told = {name: getattr(exchange, name) for name in OF_CALL[:-1]}
     told |= {name: getattr(record, name) for name in OF_CALL if hasattr(record, name)}
     return {name: told[name] for name in OF_CALL if told.get(name)}
 
@@ -82,7 +82,7 @@ class OneLine(logging.Formatter):
 
 class JsonLine(logging.Formatter):
     """One object a line: `time` (ISO 8601, UTC), `level`, `logger`, `message`, what is known of the call
-    (`request_id`, `principal`, `model`, `worker`), and `exception`, a traceback.
+    (`request_id`, `trace_id`, `principal`, `model`, `worker`), and `exception`, a traceback.
     """
 
     def format(self, record: logging.LogRecord) -> str:

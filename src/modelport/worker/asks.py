@@ -26,6 +26,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modelport.contract.calls import GIVEN_UP, Answer, Chunk
+from modelport.contract.current_call import place_of, running_call
+from modelport.contract.traces import below
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import Acknowledge, Ask, FrameError, FrameSocket, Kind
 
@@ -80,6 +82,9 @@ class Asks:
         """
         ask.calls = list(self._asking())
         ask.number = next(self._numbers)
+        call = running_call()
+        if call is not None and call.trace:
+            ask.trace = list(below(place_of(call)))
         with self._lock:
             self._waiting[ask.number] = tell
             if not self._is_reading:

@@ -24,6 +24,7 @@ from modelport.contract.current_job import ReportType
 from modelport.contract.current_worker import CurrentWorker
 from modelport.contract.model_options import ModelOptions
 from modelport.contract.signature import Signature
+from modelport.contract.traces import Span
 from modelport.guards.table_limits import TableLimits
 from modelport.sources.source import SourceKind
 
@@ -52,6 +53,7 @@ class Kind(IntEnum):
     ASK = 20  # worker: its model asks another one
     ASK_TAKEN = 21  # worker: chunks of an answer that were taken
     ASK_GIVEN_UP = 22  # worker: nobody waits for this answer any more
+    SPANS = 17  # worker: parts of a trace that are over
     SETTINGS = 16  # worker: those that the model asks for, before it is made; it waits for GO_ON
 
 
@@ -159,7 +161,8 @@ class Ask(msgspec.Struct, array_like=True, omit_defaults=True):
 
     The answer has `number` in place of a call's id. `body`, or the file `body_path`, has the arguments but
     for files, as the dialect `asked` reads them; `uploads` are the files. With `streams` a stream comes in
-    chunks, otherwise as a list. After `seconds` nobody waits any more.
+    chunks, otherwise as a list. After `seconds` nobody waits any more. `trace` is
+    where it stands in the trace of who asks.
     """
 
     number: int
@@ -171,6 +174,7 @@ class Ask(msgspec.Struct, array_like=True, omit_defaults=True):
     uploads: list[Upload] = []
     streams: bool = False
     seconds: float | None = None
+    trace: list[str] = []
 
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -193,6 +197,7 @@ _TYPES: dict[int, Any] = {
     Kind.ASK_TAKEN: Acknowledge,
     Kind.ASK_GIVEN_UP: int,
     Kind.SETTINGS: dict[str, Any],
+    Kind.SPANS: list[Span],
 }
 _DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {
     k: msgspec.msgpack.Decoder(t) for k, t in _TYPES.items()

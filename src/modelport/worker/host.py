@@ -19,6 +19,7 @@ from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameSocket, Load
 from modelport.worker.job import keep_returned_model
 from modelport.worker.outgoing import Outgoing
+from modelport.worker.spans import SpanSender
 from modelport.worker.streams import stream_types
 from modelport.worker.world import end_if_forked
 
@@ -34,6 +35,7 @@ class Host:
         self.outgoing = Outgoing(channel, load.spool)
         self.binding = Binding(model, load, self.outgoing.warn)
         self.asks = Asks(channel, running)
+        self.spans = SpanSender(channel, self.asks)
         self.encoder = AnswerEncoder(model, load)
         self.process = os.getpid()
 

@@ -21,6 +21,7 @@ import sys
 from time import perf_counter
 from typing import Any
 
+from modelport.contract.current_call import tell_spans_to
 from modelport.contract.current_worker import set_current_worker
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.own_settings import set_host
@@ -96,6 +97,7 @@ def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool 
             return 3
         host = Host(model, load, frames, running)
         link.asks = host.asks
+        tell_spans_to(host.spans.send)
         run_calls(host)
         return 0
     finally:

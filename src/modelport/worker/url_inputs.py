@@ -8,9 +8,11 @@ from time import monotonic
 from typing import Any, cast
 
 from modelport.contract.calls import Call
+from modelport.contract.current_call import CurrentCall, place_of
 from modelport.contract.errors import ArgumentErrors, BadRequest
 from modelport.contract.places import Places
 from modelport.contract.signature import Argument, Operation
+from modelport.contract.traces import context_fields
 from modelport.contract.uploaded_file import UploadedFile
 from modelport.worker.frames import Load
 
@@ -48,6 +50,7 @@ class _Fetches:
     """The fetches of one request, and what is left for them."""
 
     def __init__(self, call: Call, load: Load):
+        self._call = call
         self._folder = Path(load.spool) / f"{call.id:x}"
         self._deadline = monotonic() + TOTAL_SECONDS
         self._bytes = load.max_url_bytes
@@ -63,7 +66,9 @@ class _Fetches:
                 raise UrlFetchFailed(f"the URLs of one request took more than {TOTAL_SECONDS} s")
             self._folder.mkdir(mode=0o700, exist_ok=True)
             limits = FetchLimits(max_bytes=self._bytes, total_deadline_s=seconds)
-            fetched = fetch_to_file_sync(url, path, limits)
+            with CurrentCall(self._call).span("GET", **{"http.request.method": "GET"}):
+                fields = context_fields(place_of(self._call))
+                fetched = fetch_to_file_sync(url, path, limits, headers=fields)
         except UrlError as error:
             # For the operator only, in one line, and without the URL, which may hold a secret.
             print(f"the URL for {name!r} was not fetched: {' '.join(error.why.split())}", file=sys.stderr)

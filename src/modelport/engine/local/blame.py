@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import enum
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from modelport.contract.calls import Call
+from modelport.contract.calls import Call, Chunk
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.pending import Pending
 from modelport.engine.tally import Tally
+
+log = logging.getLogger("modelport.engine")
 
 
 class Owner(Protocol):
@@ -59,6 +62,18 @@ def told_of(call: Call, pool: Owner) -> dict[str, str]:
     """What the log tells of a call beside a message."""
     name = call.request_id if call.way and call.request_id else pool.name_of_call(call.id)
     return {"request_id": name, "principal": call.by, "model": pool.name}
+
+
+def say_hung(call: Call, pool: Owner, then: str) -> None:
+    """Log that a call did not end when it was given up."""
+    said = "%s: a prediction did not end when it was stopped; %s"
+    log.error(said, pool.name, then, extra=told_of(call, pool))
+
+
+def say_stream_failed(call: Call, chunk: Chunk, pool: Owner) -> None:
+    """Log what ended a stream."""
+    said = "%s: a stream failed: %s\n%s"
+    log.error(said, pool.name, chunk.error, chunk.failure, extra=told_of(call, pool))
 
 
 def suspects(worker: Worker) -> set[int]:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from msgspec import structs
 
 from modelport.contract.current_worker import usable_cores
+from modelport.contract.traces import TakeSpan
 from modelport.engine.asks import Asks
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output, WorkerOutput
@@ -34,6 +35,7 @@ class Owner(Protocol):
     settings: Settings
     asks_of: Callable[[Worker], Asks] | None
     name_of_call: Callable[[int], str]
+    spans: TakeSpan | None
 
     @property
     def may_start(self) -> bool: ...
@@ -87,6 +89,7 @@ class Crew:
         output = WorkerOutput(self._output, token, self._pool.name_of_call, lambda: worker.pid)
         worker = Worker(self._pool, load, output, self._temp, in_thread=in_thread)
         worker.asks_of = self._pool.asks_of
+        worker.spans = self._pool.spans
         self.workers.append(worker)
         self._pool.own(self._start(worker))
 

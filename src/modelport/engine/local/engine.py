@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import structs
 
 from modelport.contract.signature import VerbName
+from modelport.contract.traces import TakeSpan
 from modelport.engine.after_death import DeathWatch
 from modelport.engine.asks import Asks
 from modelport.engine.local.load_rules import rules_of
@@ -47,6 +48,7 @@ class LocalEngine:
         self.shares: dict[str, Router] = {}  # of models that have a canary
         self.instance = secrets.token_hex(4)  # part of every request id, so that restarts differ
         self._tallies: dict[str, Tally] = {}  # by model
+        self.spans: TakeSpan | None = None  # who hears of the parts of traces
         self.draining = False  # true once the server has been told to stop
         self.call_log: CallLog | None = None
         self._numbers = itertools.count(1)
@@ -90,6 +92,7 @@ class LocalEngine:
         pool.asks_of = self._asks_of
         pool.name_of_call = self.request_id
         pool.logged_by = None if self.call_log is None else self.call_log.of_pool(pool)
+        pool.spans = self.spans
         return pool
 
     def _asks_of(self, worker: Worker, *, of_job: bool = False) -> Asks:
@@ -100,6 +103,7 @@ class LocalEngine:
         settings = self.pools[load.name].settings
         worker = launch_job(owner, placed(load, settings, next(self._jobs), of_jobs=True), temp)
         worker.asks_of = partial(self._asks_of, of_job=True)
+        worker.spans = self.spans
         return worker
 
     def drop(self, pool: Pool) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from modelport.contract.calls import Call
 from modelport.contract.signature import Signature, VerbName
+from modelport.contract.traces import TakeSpan
 from modelport.engine.asks import Asks
 from modelport.engine.local.backoff import LONGEST_DELAY, Backoff
 from modelport.engine.local.crew import Crew
@@ -71,6 +72,7 @@ class ModelPool(StateSince):
         self._draining = False
         self._holders = 0
         self.observers: tuple[Observer, ...] = ()
+        self.spans: TakeSpan | None = None
         self.name_of_call: Callable[[int], str] = "{:x}".format  # the id of its request
         self.logged_by: Observer | None = None
         self.asks_of: Callable[[Worker], Asks] | None = None  # without it, its model can ask no other
@@ -345,9 +347,8 @@ class ModelPool(StateSince):
         self.own(worker.clean_up())
         self.tally.ends[end_of(worker, reason)] += 1
         self.scheduler.on_lost(worker, reason, retry=self.state is not PoolState.STOPPED)
-        if worker.retiring or self.state in (PoolState.STOPPED, PoolState.FAILED):
-            return
-        if self.state is PoolState.UNLOADING and not self.scheduler.pending:
+        unloads = self.state is PoolState.UNLOADING and not self.scheduler.pending
+        if worker.retiring or unloads or self.state in (PoolState.STOPPED, PoolState.FAILED):
             return
         if not self._is_up and (self.signature is None or worker.kill_reason):
             died = f"{self.source}: its process died of loading it: {reason}"
@@ -355,15 +356,14 @@ class ModelPool(StateSince):
             return
         self.restarts += 1
         self.tally.restarts += 1
-        lived = self._loop.time() - worker.ready_at if worker.ready_at else 0.0
-        delay = self._backoff.next_delay(lived)
+        delay = self._backoff.next_delay(self._loop.time() - worker.ready_at if worker.ready_at else 0.0)
         if delay is None:
             if not self.workers:
                 self._fail(f"its workers keep ending: {reason}", worker.failed_at)
                 return
             delay = LONGEST_DELAY
-        said = f"a worker ended ({reason}); another starts in {delay:.1f} s{worker.failed_at}"
-        log.error("%s: %s", self.name, said)
+        said = "%s: a worker ended (%s); another starts in %.1f s%s"
+        log.error(said, self.name, reason, delay, worker.failed_at)
         if not self.workers_ready and self.state is PoolState.READY:
             self.state = PoolState.LOADING
         self._crew.replace(delay)

@@ -44,19 +44,17 @@ flag: `Pending` gives its receiver away with the first answer.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.signature import Operation
-from modelport.engine.local.blame import Owner, Verdict, suspects, told_of, verdict_on
+from modelport.engine.local.blame import Owner, Verdict, say_hung, say_stream_failed, suspects, verdict_on
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.pending import BEFORE_IT_RAN, KILLED, STOPPED, ChunkStream, Deliver, Pending
+from modelport.engine.spans import note_sent
 from modelport.settings import Settings
 from modelport.settings.groups.mlup import Mode
 from modelport.worker.frames import Acknowledge, FrameError, Kind
-
-log = logging.getLogger("modelport.engine")
 
 FRAME_MICROS = 2000  # how much work one frame to a fast model may carry
 MAX_CREDIT = 64
@@ -218,6 +216,7 @@ class Scheduler:
 
     def _send(self, worker: Worker, taken: list[Pending]) -> None:
         try:
+            note_sent(taken, worker.pid)
             worker.send(Kind.CALLS, [pending.call for pending in taken])
         except FrameError as error:  # each by itself, so that only the one fails that cannot be sent
             for pending in taken:
@@ -322,8 +321,7 @@ class Scheduler:
             return
         self._pool.tally.pieces += bool(chunk.data)
         if chunk.failure:
-            said = "%s: a stream failed: %s\n%s"
-            log.error(said, self.name, chunk.error, chunk.failure, extra=told_of(pending.call, self._pool))
+            say_stream_failed(pending.call, chunk, self._pool)
         if pending.stream is not None:
             pending.stream.put(chunk)
         else:
@@ -358,15 +356,13 @@ class Scheduler:
             return
         verdict = verdict_on(worker, pending, self._pool.workers)
         if verdict is Verdict.KILL:
-            said = "%s: a prediction did not end when it was stopped; its worker is killed"
-            log.error(said, self.name, extra=told_of(pending.call, self._pool))
+            say_hung(pending.call, self._pool, "its worker is killed")
             worker.hung = pending.call.id
             worker.kill("a prediction hung")
             return
         if verdict is Verdict.RETIRE and not worker.retiring:
             said = "its worker gets no more calls, and ends after those that it has"
-            told = told_of(pending.call, self._pool)
-            log.error("%s: a prediction did not end when it was stopped; %s", self.name, said, extra=told)
+            say_hung(pending.call, self._pool, said)
             self._pool.retire(worker)
         self._loop.call_later(self.settings.kill_grace, self._kill_if_hung, worker, pending)
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from modelport.contract.traces import TakeSpan, take_spans
 from modelport.engine.asks import Asks
 from modelport.engine.local.output_pipe import OutputPipe
 from modelport.engine.output import Lines
@@ -73,6 +74,7 @@ class Worker(asyncio.Protocol):
         self.temp = spool_root / f"tmp-{self.mark}"
         self.in_flight: dict[int, Pending] = {}
         self.asks_of: Callable[[Worker], Asks] | None = None
+        self.spans: TakeSpan | None = None
         self._asks: Asks | None = None  # of other models, once its model has asked one
         self.ready = False
         self.ready_at = 0.0
@@ -208,6 +210,8 @@ class Worker(asyncio.Protocol):
                 if kind >= FIRST_ASK and self.asks_of is not None:
                     self._asks = self._asks or self.asks_of(self)
                     self._asks.on_frame(kind, decode(kind, message))
+                elif kind == Kind.SPANS:
+                    take_spans(self.spans, decode(kind, message))
                 else:
                     self.owner.on_frame(self, kind, decode(kind, message))
         except FrameError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Any, cast
 
 from modelport.contract.calls import Answer, Call
@@ -11,6 +11,7 @@ from modelport.contract.signature import Operation
 from modelport.worker.binding import Bound
 from modelport.worker.cancellation import Terminated
 from modelport.worker.host import Host
+from modelport.worker.spans import tell_batch
 from modelport.worker.world import end_if_forked
 
 
@@ -27,10 +28,12 @@ def answers_of(host: Host, calls: list[Call]) -> list[Answer]:
     operation = host.model.signature.predict
     host.asks.calls = tuple(call.id for call in calls)
     run_for(calls[0] if len(calls) == 1 else None)
+    start = time_ns()
     bound = host.binding.together(calls, answers, host.failed)
     if bound:
         answers.extend(_predict_together(host, bound, operation))
     micros = int((perf_counter() - begun) * 1e6)
+    tell_batch(host.spans.send, calls, start)
     for answer in answers:
         answer.micros = micros
     return answers

@@ -28,7 +28,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
-from modelport.contract.current_call import run_for
+from modelport.contract.current_call import CurrentCall, run_for
 from modelport.sources.model_loop import END_SECONDS, awaited, is_awaitable
 from modelport.worker.answers import shown_arguments
 from modelport.worker.asks import asks_for
@@ -132,7 +132,7 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
     async def _answer(self, call: Call) -> None:
         host = self.host
         try:
-            answer = await self._answered(call)
+            answer = await (self._traced(call) if call.trace else self._answered(call))
         except asyncio.CancelledError as error:
             answer = Answer(call.id, GIVEN_UP) if self._is_given_up(call) else host.failed(call, error)
         except BaseException as error:  # the border to the model's code: anything may come
@@ -142,6 +142,10 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
             self.running.show(0)
         if answer is not None:
             self._send(answer)
+
+    async def _traced(self, call: Call) -> Answer | None:
+        with CurrentCall(call).span("model"):
+            return await self._answered(call)
 
     async def _answered(self, call: Call) -> Answer | None:
         """The answer; `None` if it was streamed, and has gone out already."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from modelport.worker.host import Host
 from modelport.worker.job import Jobs
 from modelport.worker.plain_calls import is_json_type
 from modelport.worker.runners.batch import answer_batch, answers_of
+from modelport.worker.spans import in_span
 from modelport.worker.streams import Encoded, Window, is_stream, last_of_failed, pieces
 from modelport.worker.world import end_if_forked
 
@@ -71,7 +73,7 @@ class SerialRunner:
                 self._host.outgoing.answers(answers)
                 answers = []
                 started = begun
-            answer = self._answer(call)
+            answer = in_span(call, "model", partial(self._answer, call)) if call.trace else self._answer(call)
             ended = perf_counter()
             if answer is not None:
                 answer.micros = int((ended - begun) * 1e6)
@@ -88,11 +90,12 @@ class SerialRunner:
             if order.call.batch is not None:
                 from modelport.worker.batch_jobs.running import run_batch  # few workers need it
 
-                answers = [run_batch(self._host, order.call, reporter)]
+                run = partial(run_batch, self._host, order.call, reporter)
+                answers = [in_span(order.call, "model", run)]
             elif order.together:
                 answers = answers_of(self._host, [order.call, *order.together])
             else:
-                answer = self._answer(order.call)
+                answer = in_span(order.call, "model", partial(self._answer, order.call))
                 answers = [] if answer is None else [answer]
             if order.call.verb == "train" and answers and answers[0].status == 200:
                 reporter.report("environment", environment_of(self._host.load.target, self._host.load.kind))

@@ -26,6 +26,7 @@ import contextvars
 import threading
 from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import CancelledError, Future
+from functools import partial
 from queue import SimpleQueue
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -37,6 +38,7 @@ from modelport.worker.answers import shown_arguments
 from modelport.worker.asks import asks_for
 from modelport.worker.cancellation import FIRST_SLOT, CallCancelled
 from modelport.worker.runners.loop_frames import LoopRunner
+from modelport.worker.spans import in_span
 from modelport.worker.streams import Encoded, Window, is_stream, last_of_failed
 from modelport.worker.thread_call import ThreadCall
 from modelport.worker.world import end_if_forked
@@ -173,8 +175,9 @@ class _Answering:
         self._own.show(call.id)
         asks_for(call.id)
         run_for(call)
+        answered = partial(self._answered, call)
         answer = self._guarded(
-            lambda: self._answered(call),
+            partial(in_span, call, "model", answered) if call.trace else answered,
             lambda error: self._host.failed(call, error),
             Answer(call.id, GIVEN_UP),
         )

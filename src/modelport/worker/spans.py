@@ -1,0 +1,65 @@
+"""Spans of a model's code on their way to the server, which exports them: bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from time import monotonic, time_ns
+from typing import TypeVar
+
+from modelport.contract.calls import Answer, Call
+from modelport.contract.current_call import CurrentCall
+from modelport.contract.traces import Span, below
+from modelport.worker.asks import Asks
+from modelport.worker.frames import FrameError, FrameSocket, Kind
+
+SPANS_A_SECOND = 1000  # of one process; a loop that opens one for each row is told of by a part of them
+DROPPED = "modelport.dropped_spans"
+AnswerT = TypeVar("AnswerT", bound=Answer | None)
+
+
+class SpanSender:
+    """Sends spans as frames, as they end. Any thread may use it."""
+
+    def __init__(self, channel: FrameSocket, asks: Asks):
+        self._channel = channel
+        self._asks = asks
+        self._process = os.getpid()
+        self._second = 0
+        self._sent = 0
+        self._dropped = 0
+
+    def send(self, span: Span) -> None:
+        """Send a span, unless there are too many; the next one says how many are missing."""
+        if os.getpid() != self._process:  # forked by the model: it would write into its parent's frames
+            return
+        second = int(monotonic())
+        if second != self._second:
+            self._second, self._sent = second, 0
+        self._sent += 1
+        if self._sent > SPANS_A_SECOND:
+            self._dropped += 1
+            return
+        if self._dropped:
+            span.attributes = {**span.attributes, DROPPED: self._dropped}
+            self._dropped = 0
+        with contextlib.suppress(OSError, FrameError), self._asks.undisturbed():  # the server has gone
+            self._channel.send(Kind.SPANS, [span])
+
+
+def in_span(call: Call, name: str, work: Callable[[], AnswerT]) -> AnswerT:
+    """Answer a call that is traced within a span of its own."""
+    with CurrentCall(call).span(name) as span:
+        answer = work()
+        if answer is not None:
+            span.set(**{"modelport.status": answer.status})
+        return answer
+
+
+def tell_batch(sender: Callable[[Span], None], calls: list[Call], start: int) -> None:
+    """Tell of calls that the model has taken together: each that is traced has a span of its own."""
+    for call in calls:
+        if call.trace:
+            said = {"modelport.batch.size": len(calls)}
+            sender(Span(below(call.trace), "batch", start, time_ns(), attributes=said))

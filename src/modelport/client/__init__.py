@@ -7,6 +7,7 @@ knows nothing of the server's code.
 from modelport.client.answers import Content
 from modelport.client.async_client import AsyncClient
 from modelport.client.async_job import AsyncArtifact, AsyncJob
+from modelport.client.calls import Prediction
 from modelport.client.errors import (
     ArgumentsRefused,
     ConnectionFailed,
@@ -40,6 +41,7 @@ __all__ = [
     "ModelFailed",
     "ModelportError",
     "NotFound",
+    "Prediction",
     "Progress",
     "Promotion",
     "PromotionRefused",

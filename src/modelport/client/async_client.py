@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from os import PathLike
 from types import TracebackType
 from typing import Any
@@ -11,8 +11,9 @@ import httpx
 
 from modelport.client.async_connection import AsyncConnection
 from modelport.client.async_job import AsyncJob
-from modelport.client.calls import Calls, JobOptions, PredictOptions
+from modelport.client.calls import Calls, JobOptions, Prediction, PredictOptions
 from modelport.client.fitting import Given, given_of
+from modelport.client.monitoring_calls import MonitoringCalls
 from modelport.client.reaching import Asker, reaching
 from modelport.client.records import Kind, State
 from modelport.client.run_calls import RunCalls
@@ -47,6 +48,7 @@ class AsyncClient:
         http = httpx.AsyncClient(
             **reaching(url, options, Asker(key, user, password), httpx.AsyncHTTPTransport)
         )
+        self._monitoring = MonitoringCalls(self._calls)
         self._connection = AsyncConnection(http, self._calls, lost_for)
 
     async def models(self) -> list[dict[str, Any]]:
@@ -78,6 +80,22 @@ class AsyncClient:
         given = given_of(arguments, more)
         options = PredictOptions(accept, timeout, version)
         return await self._connection.run(self._calls.predict(model, given, options))
+
+    async def predict_with_id(
+        self,
+        model: str | None = None,
+        arguments: Any = None,
+        /,
+        *,
+        accept: str | None = None,
+        timeout: float | None = None,
+        version: int | str | None = None,
+        **more: Any,
+    ) -> Prediction:
+        """`predict`, with the id of its request, by which `feedback` names it: `value` and `request_id`."""
+        given = given_of(arguments, more)
+        options = PredictOptions(accept, timeout, version)
+        return await self._connection.run(self._calls.predict_with_id(model, given, options))
 
     async def stream(
         self,
@@ -241,6 +259,29 @@ class AsyncClient:
     async def roll_back(self, model: str | None = None) -> Promotion:
         """Make the version live again that was so before the last promotion, without checks."""
         return await self._connection.run(self._runs.roll_back(model))
+
+    async def feedback(self, truths: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
+        """Tell what answers should have been, by the ids of their requests or jobs.
+
+        To tell the same again changes nothing. Returns how many are `kept` now, how many were `known`, and
+        those `refused` with the `reason`: unknown where the payload log of the server has no such prediction.
+        """
+        return await self._connection.run(self._monitoring.feedback(model, truths))
+
+    async def monitoring(
+        self,
+        model: str | None = None,
+        *,
+        window: str | None = None,
+        version: int | str | None = None,
+        reference: str | None = None,
+    ) -> dict[str, Any]:
+        """How inputs and answers have drifted, and how right answers were, as the server reports it.
+
+        `window` is how long until now (`24h`), `reference` what it is compared with: `training`, a duration
+        before the window such as `7d`, or two times `FROM/TO`.
+        """
+        return await self._connection.run(self._monitoring.monitoring(model, window, version, reference))
 
     async def aclose(self) -> None:
         """Close its connections. What was submitted goes on."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from types import NoneType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote, unquote
 
 import httpx
@@ -69,6 +69,13 @@ class JobOptions:
         return {name: value for name, value in given.items() if value is not None}
 
 
+class Prediction(NamedTuple):
+    """What a model's `predict` has returned, and the id of its request."""
+
+    value: Any
+    request_id: str
+
+
 def checked_url(url: str) -> str:
     """The address of a server. Raises `ValueError` saying what is wrong with it."""
     if not url.startswith(("http://", "https://")) or not httpx.URL(url).host:
@@ -117,6 +124,11 @@ class Calls:
     def predict(self, model: str | None, given: Given, options: PredictOptions) -> Flow[Any]:
         """A prediction, waited for."""
         return prediction_of((yield from self._predict(model, given, options)))
+
+    def predict_with_id(self, model: str | None, given: Given, options: PredictOptions) -> Flow[Prediction]:
+        """A prediction, waited for, and the id by which feedback names it."""
+        response = yield from self._predict(model, given, options)
+        return Prediction(prediction_of(response), response.headers.get("x-request-id", ""))
 
     def stream(self, model: str | None, given: Given, options: PredictOptions) -> Flow[httpx.Response]:
         """A prediction whose answer has begun; whoever asked reads it and closes it."""

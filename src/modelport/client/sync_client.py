@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os import PathLike
 from types import TracebackType
 from typing import Any
 
 import httpx
 
-from modelport.client.calls import Calls, JobOptions, PredictOptions
+from modelport.client.calls import Calls, JobOptions, Prediction, PredictOptions
 from modelport.client.fitting import Given, given_of
+from modelport.client.monitoring_calls import MonitoringCalls
 from modelport.client.reaching import Asker, reaching
 from modelport.client.records import Kind, State
 from modelport.client.run_calls import RunCalls
@@ -44,6 +45,7 @@ class Client:
         self._calls = Calls(timeout)
         self._runs = RunCalls(self._calls)
         http = httpx.Client(**reaching(url, options, Asker(key, user, password), httpx.HTTPTransport))
+        self._monitoring = MonitoringCalls(self._calls)
         self._connection = SyncConnection(http, self._calls, lost_for)
 
     def models(self) -> list[dict[str, Any]]:
@@ -75,6 +77,22 @@ class Client:
         given = given_of(arguments, more)
         options = PredictOptions(accept, timeout, version)
         return self._connection.run(self._calls.predict(model, given, options))
+
+    def predict_with_id(
+        self,
+        model: str | None = None,
+        arguments: Any = None,
+        /,
+        *,
+        accept: str | None = None,
+        timeout: float | None = None,
+        version: int | str | None = None,
+        **more: Any,
+    ) -> Prediction:
+        """`predict`, with the id of its request, by which `feedback` names it: `value` and `request_id`."""
+        given = given_of(arguments, more)
+        options = PredictOptions(accept, timeout, version)
+        return self._connection.run(self._calls.predict_with_id(model, given, options))
 
     def stream(
         self,
@@ -234,6 +252,29 @@ class Client:
     def roll_back(self, model: str | None = None) -> Promotion:
         """Make the version live again that was so before the last promotion, without checks."""
         return self._connection.run(self._runs.roll_back(model))
+
+    def feedback(self, truths: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
+        """Tell what answers should have been, by the ids of their requests or jobs.
+
+        To tell the same again changes nothing. Returns how many are `kept` now, how many were `known`, and
+        those `refused` with the `reason`: unknown where the payload log of the server has no such prediction.
+        """
+        return self._connection.run(self._monitoring.feedback(model, truths))
+
+    def monitoring(
+        self,
+        model: str | None = None,
+        *,
+        window: str | None = None,
+        version: int | str | None = None,
+        reference: str | None = None,
+    ) -> dict[str, Any]:
+        """How inputs and answers have drifted, and how right answers were, as the server reports it.
+
+        `window` is how long until now (`24h`), `reference` what it is compared with: `training`, a duration
+        before the window such as `7d`, or two times `FROM/TO`.
+        """
+        return self._connection.run(self._monitoring.monitoring(model, window, version, reference))
 
     def close(self) -> None:
         """Close its connections. What was submitted goes on."""

@@ -18,8 +18,10 @@ from modelport.http.framing import is_token
 from modelport.http.heads import Head
 from modelport.http.refusals import SERVER_ERROR, STOPPING, Refusal
 from modelport.problems import PHRASES
+from modelport.security.log_floods import Sparingly
 
 logger = logging.getLogger("modelport.http")
+logger.addFilter(Sparingly())
 
 MAX_REASON = 200
 MAX_KNOWN_NAMES = 512

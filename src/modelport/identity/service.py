@@ -18,6 +18,7 @@ from modelport.identity.signing_keys import VerifyingKeys
 from modelport.identity.tokens import Tokens, Verifier
 from modelport.identity.user_tokens import ACCESS, PAGE, UserTokens, Watch
 from modelport.identity.wrong_credentials import WrongCredentials
+from modelport.security.log_floods import Sparingly
 from modelport.settings import Settings
 from modelport.settings.groups.access import Auth
 from modelport.storage.database import Database
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from modelport.identity.oidc.service import Oidc
 
 log = logging.getLogger("modelport.identity")
+log.addFilter(Sparingly())
 
 NOBODY = (
     "there is no user and no key that can be used, so nobody is let in: within an hour, %s makes the first "

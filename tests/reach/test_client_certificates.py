@@ -148,6 +148,7 @@ def test_another_authority_s_certificate_is_none(
             client.get("/v2/health/live")
 
 
+@pytest.mark.slow
 def test_it_holds_no_longer_than_it_says(client_of: Make, authority: Authority) -> None:
     lasts = datetime.timedelta(seconds=3)
     shop = client_of(authority.pair("a shop", x509.DNSName("shop.example"), lasts=lasts))

@@ -142,6 +142,7 @@ def test_a_new_pair_is_taken_and_nothing_is_dropped(
         assert fresh.get(f"{server.url}/v2/health/live").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_broken_pair_leaves_the_old_one(server: Server, authority: Authority, live: Live) -> None:
     before = serial_of(server, authority)
     one, other = authority.pair(), authority.pair()

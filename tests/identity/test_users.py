@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from postgres_server import Postgres
 from serving import serving, wait_until
 from user_site import (
     MODEL,
@@ -388,26 +387,3 @@ def test_a_form_is_read_strictly(site: Site) -> None:
     answer = site.server.client.post("/v2/users", content="name=a", headers=form)
     assert answer.status_code == 401
     assert site.admin.post("/v2/users", content="name=a", headers=form).status_code == 415
-
-
-def test_servers_that_share_a_database_share_users_and_what_ends(postgres: Postgres, tmp_path: Path) -> None:
-    url = postgres.new_database()
-    shared = ("--auth", "on", "--database-url", url)
-    with serving(MODEL, *shared, "--data-dir", str(tmp_path / "a")) as first:
-        assert first_admin(first).status_code == 201
-        with serving(MODEL, *shared, "--data-dir", str(tmp_path / "b")) as second:
-            tokens = logged_in(first, "anna")
-            with (
-                client_of(first, tokens["access_token"]) as one,
-                client_of(second, tokens["access_token"]) as two,
-            ):
-                for _ in range(2):
-                    assert two.post(PREDICT, json=NUMBER).status_code == 200
-                assert log_in(second, "an\0na").status_code == 401  # PostgreSQL takes no NUL in a text
-                for path in ("jobs/%00", "users/%00", "jobs/%00/log", "models/echo/train/%00"):
-                    assert two.get(f"/v2/{path}").status_code == 404
-                assert two.get("/v2/jobs?model=%00").json()["jobs"] == []
-                new = renewed(second, tokens["refresh_token"]).json()
-                assert one.post("/v2/logout").status_code == 204
-                wait_until(lambda: two.post(PREDICT, json=NUMBER).status_code == 401, lambda: second.log)
-            assert renewed(first, new["refresh_token"]).status_code == 400

@@ -6,6 +6,7 @@ import argparse
 import platform
 
 from benchmarks import (
+    access_measures,
     concurrent_measures,
     job_measures,
     job_peers,
@@ -25,6 +26,7 @@ def main() -> None:
     options = parser.parse_args()
     runs = {
         "throughput": lambda: measures.throughput(options.seconds),
+        "keys": lambda: access_measures.predictions(options.seconds),
         "tls": lambda: tls_measures.predictions(options.seconds),
         "batching": lambda: measures.batching(options.seconds),
         "waiting": lambda: concurrent_measures.waiting(options.seconds),

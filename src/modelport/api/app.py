@@ -38,6 +38,7 @@ from modelport.api.monitoring_routes import MonitoringRoutes
 from modelport.api.named_models import find_pool
 from modelport.api.near_paths import near_path
 from modelport.api.oidc_routes import OidcRoutes
+from modelport.api.quick_refusals import REFUSED, QuickRefusals
 from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
 from modelport.api.routing import EndpointRoute, gets_that_run, open_rows, paths_of, routes_of
@@ -154,7 +155,14 @@ class Application:
             dialects += dialect.direct()
         # Their own routes may be where a version answers.
         version_of = _of_no_version if self._own_routes else self.runs.versions.ready_pool
-        door = Door(self.admission, self.credentials, self.limiter, self._may_be_open, self._refuse)
+        refusals = QuickRefusals(
+            self._answered,
+            self._may_be_open,
+            self.credentials,
+            (self.engine, self._exchanges),
+            self.base_path,
+        )
+        door = Door(self.admission, self.credentials, self.limiter, refusals)
         return DirectCalls(self._calls, door, dialects, version_of, self._exchanges)
 
     def _is_replaced(self, path: str) -> bool:
@@ -187,9 +195,12 @@ class Application:
         origins = ["*"] if "*" in self.settings.allow_origins else self.admission.origins
         return CORSMiddleware(app, allow_origins=origins, allow_methods=["*"])
 
+    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._answer(scope, receive, send)
+
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         runs_model = scope["method"] == "GET" and self._runs_by_get.fullmatch(scope["path"]) is not None
-        refused = self.admission.refusal(scope, runs_model=runs_model)
+        refused = scope.get(REFUSED) or self.admission.refusal(scope, runs_model=runs_model)
         if refused is None:
             refused, send = await self._unwelcome(scope, send, runs_model=runs_model)
         if refused is None:

@@ -170,24 +170,21 @@ class Credentials:
             raise unknown(NO_USER, "invalid_request")
         return principal
 
-    def is_refused_at_once(self, sent: bytes, client: Client) -> bool:
-        """Whether this is no key, and comes from where so many wrong ones come from that nobody is to spend
-        more on it. `refused_at_once` is the answer.
+    def refused_at_once(self, sent: bytes, client: Client) -> Problem | None:
+        """429 for what is no key, and comes from where so many wrong ones come from that no more is to be
+        spent on it; else `None`.
         """
         if self._tokens.verifiers and not sent.startswith(KEY_FIELDS):
-            return False
+            return None
         wait = self._wrong.seconds_left(origin(client))
         if not wait:
-            return False
+            return None
         name, _, value = sent.partition(b":")
         try:
-            return self._keys.find(_credential_in(name, value), sent) is None
+            known = self._keys.find(_credential_in(name, value), sent)
         except (Problem, StoreError):
-            return False  # as it is answered elsewhere
-
-    def refused_at_once(self, client: Client) -> Problem:
-        """429 for what `is_refused_at_once`."""
-        return _slow_down(self._wrong.seconds_left(origin(client)))
+            return None  # as it is answered elsewhere
+        return _slow_down(wait) if known is None else None
 
     def _check_proofs(self, where: str) -> None:
         """Raise `Problem` 429 if no more is looked at now of what costs more than a look-up."""

@@ -19,8 +19,9 @@ from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
 from modelport.api.credentials import CREDENTIALS, OF_PROXY, Credentials, as_sent
 from modelport.api.endpoints.models import MODEL
-from modelport.api.exchanges import REQUEST_ID, clients_id, exchange_of_call, noted_answer, told
+from modelport.api.exchanges import REQUEST_ID, clients_id, exchange_of_call, told
 from modelport.api.limiting import Limiter, Turn
+from modelport.api.quick_refusals import QuickRefusals
 from modelport.api.trace_context import OF_TRACES, context_of
 from modelport.contract.calls import GIVEN_UP, Answer, Call
 from modelport.contract.traces import Place, TraceContext, below, id_of
@@ -31,7 +32,6 @@ from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.cycle import Cycle
 from modelport.http.heads import Head
 from modelport.identity.principals import ANYBODY, AccessScope, Principal
-from modelport.problems import Problem
 from modelport.telemetry.exchanges import Exchange, Exchanges
 
 # Fields that mean something to the server, in every dialect. The first ones are read here, a request with
@@ -73,16 +73,12 @@ class DirectDialect(NamedTuple):
 
 
 class Door(NamedTuple):
-    """Who looks at each request: at where it comes from, who sends it, and how much they use.
-
-    `is_open` tells by method and path what anybody may ask; `refuse` tells who has asked of a problem.
-    """
+    """Who looks at each request: at where it comes from, who sends it, and how much they use."""
 
     admission: Admission
     credentials: Credentials
     limiter: Limiter
-    is_open: Callable[[str, str], bool]
-    refuse: Callable[[Problem, Scope, Receive, Send], Awaitable[None]]
+    refusals: QuickRefusals
 
 
 class By(NamedTuple):
@@ -107,12 +103,11 @@ class DirectCalls:
         version_of: VersionOf,
         exchanges: Exchanges,
     ):
-        self._engine = calls.engine
         self.next_id = calls.engine.next_id
         self.request_id = calls.engine.request_id
         settings = calls.settings
         self.memory = calls.memory
-        self._admission, self._credentials, self._limiter, self._is_open, self._refuse = door
+        self._admission, self._credentials, self._limiter, self._refusals = door
         self.asks_who = self._credentials.is_asked
         self._version_of = version_of
         self.exchanges = exchanges
@@ -141,7 +136,7 @@ class DirectCalls:
             principal = self._credentials.known(plan.credential)
             if principal is None and cycle.line.certificate is not None and not plan.credential:
                 principal = self._credentials.held_by(cycle.line.certificate)
-            if principal is None and self._is_refused(cycle, plan):
+            if principal is None and self._refusals.take(cycle, plan.credential):
                 return True
         if way is None or principal is None or cycle.waiting_for_100_continue or cycle.flow.write_paused:
             return False
@@ -162,23 +157,11 @@ class DirectCalls:
             return False
         return way.submit(cycle, pool, plan, By(principal, turn))
 
-    def _is_refused(self, cycle: Cycle, plan: _Plan) -> bool:
-        """Refuse a wrong key from where too many have come from, cheaply; false if it is none."""
-        sent, client = plan.credential, cycle.client
-        if not sent or cycle.flow.write_paused or not self._credentials.is_refused_at_once(sent, client):
-            return False
-        problem = self._credentials.refused_at_once(client)
-        app = partial(self._refuse, problem)
-        cycle.run_as_task(partial(noted_answer, self.exchanges, self._engine, app))
-        return True
-
     def _plan(self, head: Head) -> _Plan:
         """What to do with each request of this head."""
         plan = self._plan_of_prediction(head)
         if plan.way is None and self.asks_who:
-            sent = [as_sent(field, value) for field, value in head.headers if field in CREDENTIALS]
-            if len(sent) == 1 and not self._is_open(head.method, head.path):
-                plan = _Plan(None, credential=sent[0])
+            plan = _Plan(None, credential=self._refusals.credential_of(head))
         return plan
 
     def _plan_of_prediction(self, head: Head) -> _Plan:

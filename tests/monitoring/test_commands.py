@@ -39,6 +39,7 @@ def modelport(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[s
     return done
 
 
+@pytest.mark.slow
 def test_feedback_is_told_from_a_terminal_and_seen_there(server: Server, tmp_path: Path) -> None:
     with Client(server.url) as client:
         ids = [client.predict_with_id("risk", ONE).request_id for _ in range(3)]
@@ -73,6 +74,7 @@ def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...], words: str) 
     assert words in modelport(*arguments, status=2).stderr
 
 
+@pytest.mark.slow
 def test_payloads_are_pruned_by_the_server_that_keeps_them(server: Server, data: Path) -> None:
     with Client(server.url) as client:
         kept = client.feedback({client.predict_with_id("risk", ONE).request_id: "low"}, "risk")

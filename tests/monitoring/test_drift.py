@@ -61,6 +61,7 @@ def predicted(server: Server, rows: list[dict[str, float]]) -> tuple[str, str]:
     return begin.isoformat(), datetime.now(UTC).isoformat()
 
 
+@pytest.mark.slow
 def test_shifted_inputs_are_a_drift_in_the_columns_that_are_shifted(server: Server) -> None:
     usual = "/".join(predicted(server, flowers(CALLS, 1)))
     predicted(server, flowers(CALLS, 2))
@@ -86,6 +87,7 @@ def test_shifted_inputs_are_a_drift_in_the_columns_that_are_shifted(server: Serv
     assert shifted["reference_rows"] == CALLS
 
 
+@pytest.mark.slow
 def test_a_training_records_what_its_version_is_compared_with(server: Server) -> None:
     client = server.client
     job = client.post("/v2/models/risk/train/", json={}).json()["uuid"]

@@ -193,6 +193,7 @@ def test_payloads_are_removed_by_administrators(site: Site) -> None:
     assert records[0]["action"] == "payloads.prune"
 
 
+@pytest.mark.slow
 def test_a_killed_server_has_kept_what_was_answered(tmp_path: Path) -> None:
     with serving(SERVED[0], "--log-payloads", "1", "--data-dir", str(tmp_path)) as server:
         ids = [asked(server.client, json=ONE)]

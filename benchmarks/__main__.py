@@ -12,6 +12,7 @@ from benchmarks import (
     job_peers,
     measures,
     memory_measures,
+    metric_measures,
     mlup_measures,
     run_measures,
     tls_measures,
@@ -27,6 +28,7 @@ def main() -> None:
     runs = {
         "throughput": lambda: measures.throughput(options.seconds),
         "keys": lambda: access_measures.predictions(options.seconds),
+        "metrics": metric_measures.scrapes,
         "tls": lambda: tls_measures.predictions(options.seconds),
         "batching": lambda: measures.batching(options.seconds),
         "waiting": lambda: concurrent_measures.waiting(options.seconds),

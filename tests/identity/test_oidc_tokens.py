@@ -10,6 +10,7 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -17,10 +18,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from issuer import AUDIENCE, Issuer, Key, issuing
+from serving import MODELS, serving, wait_until
 
 from modelport.identity.oidc import issuer as issuers
 from modelport.identity.oidc.claims import Grants
-from modelport.identity.oidc.fetching import Fetcher
+from modelport.identity.oidc.fetching import Fetcher, IssuerFailed
 from modelport.identity.oidc.verifier import OidcVerifier, Rules
 from modelport.identity.principals import AccessScope, Principal
 from modelport.identity.tokens import InvalidToken, Tokens, VerifierUnavailable
@@ -440,10 +442,47 @@ def test_a_document_that_leads_elsewhere_is_not_taken(own: Issuer, changes: dict
 
 
 def test_an_issuer_elsewhere_leads_to_nothing_on_this_machine() -> None:
-    from modelport.identity.oidc.fetching import IssuerFailed
-
     fetcher = Fetcher("https://login.example.org")
     assert fetcher.check("https://keys.example.com/a", "jwks_uri")
     for url in ("https://127.0.0.1/keys", "https://localhost:1/", "http://127.0.0.1:6379/", "https://[::1]/"):
         with pytest.raises(IssuerFailed):
             fetcher.check(url, "jwks_uri")
+
+
+def test_certificates_that_cannot_be_read_are_a_reason_and_no_failure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+
+    async def asked() -> None:
+        fetcher = Fetcher("https://login.example.org")
+        for _ in range(2):
+            with pytest.raises(IssuerFailed, match="certificates"):
+                await fetcher.get("https://login.example.org/keys")
+        await fetcher.close()
+
+    asyncio.run(asked())
+
+
+@pytest.mark.slow
+def test_a_server_starts_without_its_issuer_and_learns_its_keys_later(own: Issuer, tmp_path: Path) -> None:
+    own.end()
+    issuer = ("--oidc-issuer", own.url, "--oidc-audience", AUDIENCE, "--oidc-scopes", "*=predict")
+    model = f"echo={MODELS / 'echoes.py'}:Echo"
+    with serving(model, "--auth", "on", "--data-dir", str(tmp_path), *issuer) as server:
+
+        def status(token: str) -> int:
+            headers = {"authorization": f"Bearer {token}"}
+            return server.client.post("/v2/models/echo/predict", json={}, headers=headers).status_code
+
+        token = own.token()
+        assert status(token) == 503
+        own.begin()
+        wait_until(lambda: status(token) == 200, lambda: server.log, 20)
+        assert status(token) == 200  # by the fast path
+        own.end()
+        assert status(token) == status(own.token(sub="u-2")) == 200
+        own.begin()
+        own.rotate()
+        wait_until(lambda: status(own.token()) == 200, lambda: server.log, 20)
+        assert status(token) == 401  # its key was withdrawn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any, cast
@@ -59,7 +60,8 @@ class Fetcher:
         """End the connections."""
         making, self._client = self._client, None
         if making is not None:
-            await (await making).aclose()
+            with contextlib.suppress(OSError, ValueError):  # it could not be made
+                await (await making).aclose()
 
     async def _ask(
         self, method: str, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None
@@ -79,7 +81,11 @@ class Fetcher:
         """The client, which reads the certificates of the system when it is made."""
         if self._client is None:
             self._client = asyncio.create_task(asyncio.to_thread(self._make))
-        return await asyncio.shield(self._client)
+        try:
+            return await asyncio.shield(self._client)
+        except (OSError, ValueError) as error:
+            self._client = None
+            raise IssuerFailed(f"the certificates that it is judged by cannot be read: {error}") from None
 
     def _make(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,7 @@ from user_site import (
 )
 
 from modelport.cli.keys_store import DatabaseKeys
+from modelport.identity.accounts import MOST_OF_STRANGERS
 from modelport.settings import Settings
 
 OF_A_PAGE = {"sec-fetch-site": "same-origin"}
@@ -289,6 +291,17 @@ def test_wrong_passwords_are_answered_alike_and_slower(site: Site) -> None:
     answer = log_in(site.server, "locked")
     assert {(answer.status_code, answer.json()["detail"])} == texts
     wait_until(lambda: "users.login_slowed" in [action for action, _ in site.actions()], lambda: "")
+
+
+def test_one_address_that_sends_many_at_once_shuts_nobody_out_who_is_familiar_there(site: Site) -> None:
+    site.user("otto")
+    assert log_in(site.server, "otto").status_code == 200
+    with ThreadPoolExecutor(MOST_OF_STRANGERS * 4) as threads:
+        sent = [threads.submit(log_in, site.server, f"nobody {number}") for number in range(32)]
+        assert log_in(site.server, "otto").status_code == 200
+        found = Counter(one.result().status_code for one in sent)
+    assert set(found) == {401, 429}
+    assert found[401] < 32
 
 
 def test_passwords_are_in_no_answer_no_log_and_no_file(site: Site) -> None:

@@ -8,6 +8,7 @@ What can go wrong, and what answers it:
   kept, in a transaction that looks again at what was compared.
 - *Somebody sends refresh tokens that are none.* They are looked up by who reads, and never wait among what is
   written.
+- *One address sends many at once*, and nobody else's turn comes: of strangers there a few wait, and no more.
 - *Somebody who sits down at a page that was left changes its password.* The old one is needed for that, and
   counts as an attempt like any other.
 - *Who tries passwords fills the audit.* It has the first attempt that was slowed down, of a user that there
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -43,6 +44,7 @@ log = logging.getLogger("modelport.identity")
 WRONG = "the name or the password is wrong"
 WORTHLESS = "the refresh token is not valid: it was used, has expired, or its session has ended; log in again"
 FAMILIAR_SECONDS = 90 * 86400.0
+MOST_OF_STRANGERS = 4  # passwords that are checked, or wait for it, for those who are strange to an address
 MOST_SLOWED = 100  # that wait to be told to the audit
 
 
@@ -73,6 +75,7 @@ class Accounts:
         self._database = database
         self.passwords = Passwords()
         self.attempts = LoginAttempts()
+        self._being_checked = Counter[str]()  # by their address
         self._slowed: deque[tuple[User, str]] = deque(maxlen=MOST_SLOWED)
 
     @property
@@ -172,16 +175,23 @@ class Accounts:
         kept = await self._find(name, address)
         is_familiar = kept is not None and kept.is_familiar
         account = folded(name[:1000])
-        wait = self.attempts.begin(account, address, is_familiar=is_familiar)
+        near = near_address(address)
+        is_crowd = not is_familiar and self._being_checked[near] >= MOST_OF_STRANGERS
+        wait = 1.0 if is_crowd else self.attempts.begin(account, address, is_familiar=is_familiar)
         if wait:
             retry = [("Retry-After", str(int(wait) + 1))]
             raise Problem(429, "too many wrong passwords: wait, and try again", retry)
         may = kept is not None and kept.user.disabled_at is None
+        self._being_checked[near] += 1
         try:
             is_right = await self.passwords.is_right(password, kept.password if kept is not None else None)
         except Problem:  # too many are being checked
             self.attempts.undone(account, address, is_familiar=is_familiar)
             raise
+        finally:
+            self._being_checked[near] -= 1
+            if not self._being_checked[near]:
+                del self._being_checked[near]
         if kept is not None and may and is_right:
             self.attempts.right(account, address, is_familiar=is_familiar)
             return kept

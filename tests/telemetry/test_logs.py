@@ -238,3 +238,57 @@ def test_lines_for_people_name_the_request(tmp_path: Path) -> None:
     with serving(SOURCE) as server:
         request_id = server.client.post(PREDICT, json={"text": "hello"}).headers["x-request-id"]
         server.wait_for_log(rf"INFO    modelport.model: \[{request_id}\] echo: printed hello\n")
+
+
+def test_no_secret_that_a_server_was_given_is_in_what_it_says(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    keys = DatabaseKeys(Settings(data_dir=str(data)))
+    own = keys.create({"name": "own", "scopes": ["admin"], "models": None, "expires": None})["key"]
+    secrets = [
+        own[12:],
+        "dGhlIHNlY3JldCBvZiB0aGVzZSB3ZWJob29rcywgMzI=",
+        "a-session-cookie",
+        "a-query-token",
+        "a-password-of-a-url",
+        "a-password-of-basic",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"[20:],
+        "a-variable-of-models",
+    ]
+    access = tmp_path / "access"
+    options = ("--debug", "--log-format", "json", "--access-log", "json", "--access-log-file", str(access))
+    settings = (
+        "--auth",
+        "on",
+        "--data-dir",
+        str(data),
+        "--environment",
+        f"TOKEN={secrets[7]}",
+        "--traces",
+        "off",
+    )
+    with serving(*options, *settings, SOURCE, MODELPORT_WEBHOOK_SECRET=f"whsec_{secrets[1]}") as server:
+        key = {"x-api-key": own}
+        tried = [
+            key,
+            {"authorization": f"Bearer {own}"},
+            {"authorization": f"Bearer {own[:-1]}0"},
+            {"authorization": "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"},
+            {"authorization": f"Basic {secrets[5]}"},
+            {**key, "cookie": f"session={secrets[2]}"},
+        ]
+        url = f"http://someone:{secrets[4]}@127.0.0.1:1/hook"
+        for headers in tried:
+            server.client.get(f"/v2/models?token={secrets[3]}", headers=headers)
+            server.client.get(f"/v2/{own}", headers=headers)
+            server.client.post(PREDICT, json={"text": own, "fail": f"{own} at {url}"}, headers=headers)
+            server.client.post(PREDICT, data={"text": url}, headers=headers)
+            server.client.post(
+                f"{PREDICT}?token={secrets[3]}", json={}, headers={**headers, "job-callback-url": url}
+            )
+        answer = server.client.get("/v2/models", headers=key)
+        server.wait_for_log("written http")
+        server.stop()
+    said = server.log + access.read_text()
+    assert answer.headers["x-request-id"] in said
+    assert '"level":"error"' in said
+    assert [secret for secret in secrets if secret in said] == []

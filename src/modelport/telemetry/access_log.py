@@ -19,6 +19,7 @@ from modelport.telemetry.exchanges import Exchange
 from modelport.telemetry.log_lines import CUT, harmless, masked
 
 MOST_OF_PATH = 2048  # characters
+MOST_PATHS = 256  # that are remembered as they are shown
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -52,13 +53,14 @@ class AccessLines:
 
     def __init__(self, *, json: bool):
         self.encode = self._json if json else self._line
+        self._paths: dict[str, str] = {}
         self._second = -1
         self._time = ""  # of that second
         self._clock = _iso if json else _common
         self._encode = msgspec.json.Encoder().encode
 
     def _json(self, exchange: Exchange) -> bytes:
-        path = _path(exchange.path)
+        path = self._path_of(exchange)
         line = AccessLine(
             f"{self._second_of(exchange)}.{int(exchange.began % 1 * 1000):03d}Z",
             "info",
@@ -71,7 +73,7 @@ class AccessLines:
             round(exchange.seconds, 6),
             exchange.request_id,
             exchange.principal,
-            harmless(exchange.who),
+            exchange.who and harmless(exchange.who),
             exchange.route,
             exchange.model,
             exchange.version,
@@ -84,7 +86,7 @@ class AccessLines:
         return self._encode(line) + b"\n"
 
     def _line(self, exchange: Exchange) -> bytes:
-        asked = f"{exchange.method} {_path(exchange.path)}".replace("\\", "\\\\").replace('"', '\\"')
+        asked = f"{exchange.method} {self._path_of(exchange)}".replace("\\", "\\\\").replace('"', '\\"')
         fields = (
             exchange.model,
             exchange.version if exchange.model else "",
@@ -99,6 +101,15 @@ class AccessLines:
             f'{who} [{self._second_of(exchange)}] "{asked}" {exchange.status} '
             f"{exchange.bytes_out} {exchange.seconds:.6f} {of_model}\n"
         ).encode("utf-8", "replace")
+
+    def _path_of(self, exchange: Exchange) -> str:
+        """The path as the log has it. Clients ask for the same ones again and again."""
+        shown = self._paths.get(exchange.path)
+        if shown is None:
+            if len(self._paths) >= MOST_PATHS:
+                self._paths.clear()
+            shown = self._paths[exchange.path] = _path(exchange.path)
+        return shown
 
     def _second_of(self, exchange: Exchange) -> str:
         second = int(exchange.began)

@@ -36,9 +36,15 @@ PRINCIPAL = "modelport.principal"  # in the scope of a request that came in
 NOBODY = Principal("", "nobody", frozenset())  # where nobody has to say who they are, on a server that asks
 
 CHALLENGE = 'Bearer realm="modelport"'
-NO_KEY = "this server answers who has a key; send yours as Authorization: Bearer mpk_…, or as X-API-Key"
+NO_KEY = (
+    "this server answers who has a key; send yours as Authorization: Bearer mpk_…, or as X-API-Key; "
+    "users get a token at /v2/token, and send it as Authorization: Bearer"
+)
 NO_BEARER = "the Authorization header has another scheme than Bearer; send Authorization: Bearer mpk_…"
-WRONG_KEY = "the key is not valid: it is mistyped, unknown, revoked or expired"
+WRONG_KEY = (
+    "the key is not valid: it is mistyped, unknown, revoked or expired; a token is sent as Authorization: "
+    "Bearer, never as X-API-Key"
+)
 NO_HOLDER = (
     "the certificate of this connection has expired, or tls_clients of the server names nobody who holds it; "
     "send a key as Authorization: Bearer mpk_…, or as X-API-Key"

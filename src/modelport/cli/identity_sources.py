@@ -76,6 +76,8 @@ class OpenedDatabase:
     def _turn(self) -> Generator[None]:
         """The folder is this command's; or a server's, whose tables are then to be those of this version."""
         folder = self._folder
+        if not (folder / DATABASE).exists():
+            click.echo(f"{folder} had no database: one is made, for a server of that data_dir", err=True)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             lock = lock_folder(folder)

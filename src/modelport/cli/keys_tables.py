@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, cast
 
 from rich.table import Table
 
@@ -36,13 +37,21 @@ def print_audit(records: Sequence[dict[str, Any]]) -> None:
         table.add_column(column, no_wrap=column == "at", overflow="fold")
     for record in records:
         details = ", ".join(
-            f"{name}={value}" for name, value in record["details"].items() if value is not None
+            f"{name}={_detail(name, value)}" for name, value in record["details"].items() if value is not None
         )
         who = record["principal"] or "-"
         table.add_row(
             local_time(record["at"]), safe(who), record["action"], safe(record["target"]), safe(details)
         )
     console().print(table)
+
+
+def _detail(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(str(one) for one in cast("list[Any]", value))
+    if name.endswith("_at") and isinstance(value, float):  # seconds since 1970
+        return local_time(datetime.fromtimestamp(value, UTC).isoformat())
+    return str(value)
 
 
 def print_users(users: Sequence[dict[str, Any]]) -> None:

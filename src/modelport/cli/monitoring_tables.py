@@ -52,7 +52,10 @@ def _print_version(out: Any, version: dict[str, Any]) -> None:
     if feedback is not None:
         names = ("accuracy", "f1", "mae", "rmse")
         scores = [f"{name} {feedback[name]:.3g}" for name in names if feedback[name] is not None]
-        out.print(f"feedback on {feedback['count']}: {', '.join(scores) or 'none could be compared'}")
+        unlike = (
+            f"; {feedback['unmatched']} have not the shape of their answers" if feedback["unmatched"] else ""
+        )
+        out.print(f"feedback on {feedback['count']}: {', '.join(scores) or 'none could be compared'}{unlike}")
 
 
 def _reference(reference: dict[str, Any]) -> str:

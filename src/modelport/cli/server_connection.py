@@ -16,9 +16,12 @@ from modelport.client.exchange import Flow
 from modelport.client.reaching import Asker, reaching
 from modelport.client.sync_connection import SyncConnection
 from modelport.contract.errors import ModelportError
+from modelport.variables import CA_FILE
 
 DEFAULT_URL = "http://127.0.0.1:5000"
 CALL_SECONDS = 30.0
+NOT_TRUSTED = "certificate verify failed"  # as OpenSSL says it
+HOW_TO_TRUST = f"name the file of its authority in {CA_FILE}"
 LOST_SECONDS = 300.0  # how long a server may be away while a job is followed
 T = TypeVar("T")
 
@@ -57,6 +60,10 @@ class ServerConnection:
         except PromotionRefused:
             raise
         except ConnectionFailed as error:
+            if NOT_TRUSTED in f"{error.__cause__ or error}":
+                raise click.ClickException(
+                    f"{self.url}: {error.__cause__ or error}; {HOW_TO_TRUST}"
+                ) from None
             raise click.ClickException(
                 f"no server answers at {self.url} ({error.__cause__ or error}): start one with `modelport "
                 f"serve`, name another with --url or MODELPORT_URL{self._hint}"

@@ -157,7 +157,7 @@ def _of_training(order: Order, number: int | None) -> tuple[Sides, Reference]:
     if path is None:
         words = (
             "no training of this version has recorded a reference (current_job().reference); "
-            "a time of the log can be one: reference=7d"
+            "a time of the log can be one: reference=7d, or --reference 7d"
         )
         return Sides(), Reference("none", None, words)
     sides = Sides()

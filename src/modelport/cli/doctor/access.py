@@ -23,7 +23,7 @@ def seen_of_access(settings: Settings) -> Iterator[Seen]:
     is_here = settings.uds is not None or is_own_machine(settings.host)
     place = settings.uds or settings.host
     if settings.auth == Auth.ON:
-        yield Seen(SUBJECT, "ok", "who asks needs a key, or what else is set")
+        yield Seen(SUBJECT, "ok", "who asks needs a key, a log-in, or what else the settings take")
         if not is_here and settings.tls_cert is None:
             yield Seen(
                 SUBJECT, "warning", f"{settings.host} is reached by others, and keys go there in the clear",

@@ -10,6 +10,7 @@ from typing import Any, cast
 import httpx
 
 from modelport.cli.doctor.seen import Seen
+from modelport.cli.server_connection import HOW_TO_TRUST, NOT_TRUSTED
 from modelport.client.reaching import Asker, reaching
 
 SUBJECT = "server"
@@ -24,10 +25,8 @@ def seen_of_server(url: str) -> Iterator[Seen]:
             answer = client.get("/v2/health/ready")
             body: Any = answer.json()
         except (httpx.HTTPError, ValueError) as error:
-            yield Seen(
-                SUBJECT, "error", f"{url}: no server of modelport answers ({error})",
-                "start one, or name another with --url",
-            )  # fmt: skip
+            remedy = HOW_TO_TRUST if NOT_TRUSTED in str(error) else "start one, or name another with --url"
+            yield Seen(SUBJECT, "error", f"{url}: no server of modelport answers ({error})", remedy)
             return
     if not isinstance(body, dict) or "models" not in body:
         yield Seen(

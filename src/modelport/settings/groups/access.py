@@ -21,10 +21,11 @@ class AccessSettings:
 
     auth: str | None = setting(
         None,
-        "on: who asks needs a key (modelport keys); off: whoever reaches the server may use it, which must "
-        "be said aloud to listen elsewhere than on this machine",
+        "on: who asks needs a key (modelport keys), or logs in (modelport users); off: whoever reaches the "
+        "server may use it, which must be said aloud to listen elsewhere than on this machine",
         choices=words_of(Auth),
         normal=str.lower,
+        heading="Who may ask",
     )
     open_documents: bool = setting(False, "with auth on: show the API documents to anybody")
     open_metrics: bool = setting(False, "with auth on: show /metrics to anybody")

@@ -18,6 +18,7 @@ class OidcSettings:
         "with auth on: who issues the tokens that are taken, as it names itself (https://…); its keys are "
         "found by OpenID Connect Discovery",
         wrong=wrong_issuer,
+        heading="Tokens of another issuer",
     )
     oidc_audience: list[str] = setting(
         [], "what tokens must be meant for, one of these in their aud; oidc_client_id if there are none"

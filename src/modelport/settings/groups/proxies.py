@@ -19,6 +19,7 @@ class ProxySettings:
         "127.0.0.1 or 10.0.0.0/8; unix for those that come by a Unix socket",
         wrong=wrong_networks,
         of="server",
+        heading="Proxies",
     )
     proxy_headers: list[str] = setting(
         ["x-forwarded-for", "x-forwarded-proto"],

@@ -32,6 +32,8 @@ def known_values(server: Server) -> dict[str, list[str]]:
         ids.append(job["id"])
     kept = {"name": "kept", "scopes": ["read"]}
     server.client.post("/v2/keys", json=kept).raise_for_status()
+    user = {"name": "kept", "password": "kept for the fuzz", "role": "user"}
+    server.client.post("/v2/users", json=user).raise_for_status()
     return {
         "model": ["fuzzed"],
         "job": ids[:1],
@@ -43,6 +45,7 @@ def known_values(server: Server) -> dict[str, list[str]]:
         "name": ["kept.txt"],
         "predict_id": ["there-is-none"],
         "key": ["kept"],
+        "user": ["kept"],
     }
 
 

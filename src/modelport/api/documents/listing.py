@@ -66,7 +66,7 @@ class Served(NamedTuple):
 
     def errors(self) -> list[ErrorAnswer]:
         """Every error that this server has a name for."""
-        return [error for error in ERRORS.values() if self.asks_who or error.status != UNKNOWN]
+        return list(ERRORS.values())
 
     def info(self) -> dict[str, str]:
         """Title, version and description."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
+import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -75,6 +80,23 @@ def test_the_first_link_works_once_and_by_a_form(tmp_path: Path) -> None:
     with serving(MODEL, "--auth", "on", "--data-dir", str(tmp_path)) as server:
         assert logged_in(server, "<b>")["scope"] == "admin"
         assert "/v2/setup#" not in server.log
+
+
+def test_the_link_is_where_people_reach_the_server(tmp_path: Path) -> None:
+    outside = ("--public-url", "https://models.example.org/", "--root-path", "/ml", "--base-path", "/base")
+    with serving(MODEL, "--auth", "on", "--data-dir", str(tmp_path), *outside) as server:
+        server.wait_for_log(re.compile(r" https://models\.example\.org/ml/base/v2/setup#\S+ makes"))
+
+
+def test_on_a_unix_socket_a_command_makes_the_first_administrator(tmp_path: Path) -> None:
+    folders = ("--uds", str(tmp_path / "s"), "--data-dir", str(tmp_path / "data"))
+    with serving(MODEL, "--auth", "on", *folders, "--base-path", "/base") as server:
+        found = server.wait_for_log(re.compile(r"within an hour, (curl .*) makes the first"))
+        command = shlex.split(found[1].replace("NAME", "anna").replace("PASSWORD", PASSWORD))
+        if shutil.which(command[0]) is None:
+            pytest.skip("curl is not installed")
+        made = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert json.loads(made.stdout)["role"] == "admin"
 
 
 def test_a_server_with_a_key_prints_no_link(tmp_path: Path) -> None:

@@ -41,9 +41,10 @@ def modelport(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[s
 
 @pytest.mark.slow
 def test_feedback_is_told_from_a_terminal_and_seen_there(server: Server, tmp_path: Path) -> None:
+    url = ("--url", server.url)
+    modelport("payloads", "prune", *url)  # what the tests before have told
     with Client(server.url) as client:
         ids = [client.predict_with_id("risk", ONE).request_id for _ in range(3)]
-    url = ("--url", server.url)
     assert modelport("feedback", "risk", ids[0], '"low"', *url).stdout == "1 kept, 0 known before\n"
     lines = tmp_path / "truths.jsonl"
     lines.write_text("".join(json.dumps({"request_id": one, "truth": "high"}) + "\n" for one in ids[1:]))

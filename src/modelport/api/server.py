@@ -82,7 +82,7 @@ async def serve(
     metrics_port = metrics_port_of(app, settings, _limits(settings))
     stopping = _Stopping(server, life)
     watching: list[asyncio.Task[None]] = []
-    life.url = listener.url
+    life.url = _reached_at(settings, listener.url)
     try:
         await life.start()
         stopping.listen(stop)
@@ -111,6 +111,14 @@ async def serve(
             await metrics_port.close()
         await life.end(at_once=stopping.at_once)
         stopping.listen_no_more()
+
+
+def _reached_at(settings: Settings, url: str) -> str:
+    """Where people reach the server: at its own URL, if nobody has said another one."""
+    if settings.public_url is None:
+        return url
+    paths = normal_base_path(settings.root_path) + normal_base_path(settings.base_path)
+    return settings.public_url.rstrip("/") + paths
 
 
 async def _end_without_model(engine: Engine, stopping: _Stopping) -> None:

@@ -106,7 +106,7 @@ class Identity:
             log.warning("it is not known now whether anybody can come in: %s", error)
             return
         if token is not None:
-            log.warning(NOBODY, f"{url}/v2/setup#{token}")
+            log.warning(NOBODY, _first_way(url, token))
 
     async def stop(self) -> None:
         """Look for changes no longer."""
@@ -116,3 +116,12 @@ class Identity:
         await asyncio.gather(*running, return_exceptions=True)
         if self.oidc is not None:
             await self.oidc.issuer.stop()
+
+
+def _first_way(url: str, token: str) -> str:
+    """A link for a browser; for a Unix socket, which no browser opens, a command."""
+    if not url.startswith("unix://"):
+        return f"{url}/v2/setup#{token}"
+    socket, _, base_path = url.removeprefix("unix://").partition(":")
+    body = f'{{"token": "{token}", "username": "NAME", "password": "PASSWORD"}}'
+    return f"curl --unix-socket {socket} --json '{body}' http://localhost{base_path}/v2/setup"

@@ -23,6 +23,13 @@ class Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 
+    def observe_all(self, values: Sequence[float]) -> None:
+        """Count all of these."""
+        counts, bounds = self.counts, self.bounds
+        for value in values:
+            counts[bisect_left(bounds, value)] += 1
+        self.total += sum(values)
+
     def add(self, other: Histogram) -> None:
         """Count what another one of the same bounds has counted, too."""
         for place, count in enumerate(other.counts):

@@ -23,8 +23,8 @@ from modelport.identity.rate_windows import LentWindow
 from modelport.settings import Settings
 from modelport.settings.written import Rate
 from modelport.storage.service import Storage
-from modelport.telemetry.exchanges import Exchange
-from modelport.telemetry.usage import MOST_ROWS, Usage
+from modelport.telemetry.exchanges import Alike, Exchange
+from modelport.telemetry.usage import MOST_ROWS, Usage, Used
 
 PREDICT = "/v2/models/echo/predict"
 
@@ -125,6 +125,29 @@ def test_what_waits_while_the_database_is_away_is_bounded() -> None:
         usage.hear(exchange(f"key:{number}", "echo"))
     assert len(usage._waiting) <= MOST_ROWS + 1
     assert sum(one.requests for one in usage._waiting.values()) == MOST_ROWS + 100
+
+
+def test_what_is_alike_is_counted_on_the_day_that_it_began_and_not_into_what_is_written() -> None:
+    usage = Usage(0, lambda name: name == "echo")
+    known, unknown = (usage.of(Alike("key:a", model, 0, "predict", "v2")) for model in ("echo", "gone"))
+    day = today()
+    known(1, 2, 0.0, 0.25)
+    known(1, 2, 86400.0, 0.25)
+    known(1, 2, 0.0, 0.25)
+    unknown(4, 8, 0.0, 0.25)
+    assert {(place[0] - day, *place[1:]): one.requests for place, one in usage._waiting.items()} == {
+        (0, "key:a", "echo"): 2,
+        (-1, "key:a", "echo"): 1,
+        (0, "key:a", ""): 1,
+    }
+    written, usage._waiting = usage._waiting, {}
+    known(1, 2, 0.0, 0.25)
+    assert written[day, "key:a", "echo"] == Used(
+        requests=2, calls=2, bytes_in=2, bytes_out=4, model_seconds=0.5
+    )
+    assert list(usage._waiting.values()) == [
+        Used(requests=1, calls=1, bytes_in=1, bytes_out=2, model_seconds=0.25)
+    ]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from modelport.engine.tally import BATCH_CALLS
 from modelport.histogram import Histogram
-from modelport.telemetry.exchanges import Exchange
+from modelport.telemetry.exchanges import Alike, Exchange
 from modelport.telemetry.metrics import families as of
 from modelport.telemetry.metrics import slow
 from modelport.telemetry.metrics.requests import MOST_VERSIONS, RequestCounts
@@ -87,6 +87,19 @@ def test_a_version_that_is_not_loaded_is_not_shown_and_goes_on_where_it_was() ->
     assert ("modelport_version_requests_total", "1", "200") not in shown(counts, 2)
     counts.hear(exchange(version=1))
     assert shown(counts, 1)["modelport_version_requests_total", "1", "200"] == 2
+
+
+def test_predictions_that_are_alike_are_counted_as_others_and_where_others_are() -> None:
+    """Also when the version that they asked is counted with others before it meanwhile."""
+    counts, by_records = RequestCounts(), RequestCounts()
+    count = counts.of(Alike("", "m", 0, "predict", "v2"))
+    for version in range(2 * MOST_VERSIONS):
+        for each in (counts, by_records):
+            each.hear(exchange(version=version))
+        count(2, 5, 0.02, 0.01)
+        by_records.hear(exchange(version=0, seconds=0.02, bytes_in=2, bytes_out=5))
+    assert shown(counts, 0, 1) == shown(by_records, 0, 1)
+    assert shown(counts)["modelport_requests_total", "", "200"] == 4 * MOST_VERSIONS
 
 
 def test_scrapes_that_overlap_share_one() -> None:

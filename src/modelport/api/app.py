@@ -20,7 +20,8 @@ from modelport.api.batch_routes import BatchRoutes
 from modelport.api.calls import CallHandler
 from modelport.api.credentials import NOBODY, PRINCIPAL, Credentials, check, principal_of
 from modelport.api.dialects import Parts, root_dialect, servers
-from modelport.api.direct import DirectCalls, DirectDialect, Door
+from modelport.api.direct import DirectCalls, Door
+from modelport.api.direct_dialect import DirectDialect
 from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.endpoints.root import PREDICT_ROOT
 from modelport.api.endpoints.row import Endpoint

@@ -10,6 +10,7 @@ Nothing that was sent is repeated.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import ceil
 from time import time
 from typing import cast
@@ -95,6 +96,7 @@ class Credentials:
     def __init__(self, identity: Identity):
         self.is_asked = identity.is_on
         self._keys = identity.known
+        self.remembered_keys: Mapping[bytes, Principal] = identity.known.remembered  # of which most are
         self._tokens = identity.tokens
         self._holders = identity.holders
         self._pages = identity.pages

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 
 from modelport.api.answers import Listings
 from modelport.api.calls import CallHandler
-from modelport.api.direct import DirectDialect
+from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.job_answers import JobAnswers
 from modelport.api.root.dialect import RootDialect

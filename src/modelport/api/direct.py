@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import NamedTuple
 
 from modelport.api.admission import OF_PAGES, Admission
 from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
 from modelport.api.credentials import CREDENTIALS, OF_PROXY, Credentials, as_sent
+from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.models import MODEL
 from modelport.api.exchanges import REQUEST_ID, clients_id, exchange_of_call, told
 from modelport.api.limiting import Limiter, Turn
 from modelport.api.quick_refusals import QuickRefusals
 from modelport.api.trace_context import OF_TRACES, context_of
 from modelport.contract.calls import GIVEN_UP, Answer, Call
-from modelport.contract.traces import Place, TraceContext, below, id_of
+from modelport.contract.traces import NOWHERE, Place, TraceContext, below, id_of
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
 from modelport.engine.spans import CallSpans, spans_of
@@ -32,7 +34,7 @@ from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.cycle import Cycle
 from modelport.http.heads import Head
 from modelport.identity.principals import ANYBODY, AccessScope, Principal
-from modelport.telemetry.exchanges import Exchange, Exchanges
+from modelport.telemetry.exchanges import NOT_NOTED, Alike, Count, Exchange, Exchanges, Hear, log
 
 # Fields that mean something to the server, in every dialect. The first ones are read here, a request with
 # another one goes the long way; all other fields mean nothing to it.
@@ -45,33 +47,6 @@ VERSION_ROUTE = f"{MODEL}/versions/{{version}}/predict/"  # what it is in the ta
 VersionOf = Callable[[str, int], Pool | None]
 
 
-class DirectDialect(NamedTuple):
-    """What a dialect says of its plain predictions.
-
-    `paths` names the model that answers at each path, and `pool` has its workers, `None` if they are not to
-    be asked so; `has_versions` says that its versions answer below. `reads` tells by its Content-Type whether
-    a body is read here, and with one of `fields`, beside `MEANINGFUL`, no request is. `respond` sends an
-    answer that is not plain; a client that has waited for `seconds` gets a 504 by it. `id_field` is the
-    header in which an answer has the id of its prediction, from `new_id`. `route` is its endpoint's path as
-    the documents write it. `began` and `ended` hear of each.
-    """
-
-    paths: dict[str, str]
-    pool: Callable[[str], Pool | None]
-    reads: Callable[[str], bool]
-    respond: Callable[[Send, Pool, Pending, Answer], Awaitable[None]]
-    fields: frozenset[bytes] = frozenset()
-    has_versions: bool = False
-    name: str = "v2"
-    collects: bool = False
-    seconds: float | None = None
-    id_field: str = ""
-    route: str = ""
-    new_id: Callable[[], str] = str
-    began: Callable[[], None] | None = None
-    ended: Callable[[], None] | None = None
-
-
 class Door(NamedTuple):
     """Who looks at each request: at where it comes from, who sends it, and how much they use."""
 
@@ -79,13 +54,6 @@ class Door(NamedTuple):
     credentials: Credentials
     limiter: Limiter
     refusals: QuickRefusals
-
-
-class By(NamedTuple):
-    """Who asks, and the turn of their request, if they are limited."""
-
-    principal: Principal
-    turn: Turn | None
 
 
 class DirectCalls:
@@ -109,6 +77,8 @@ class DirectCalls:
         self.memory = calls.memory
         self._admission, self._credentials, self._limiter, self._refusals = door
         self.asks_who = self._credentials.is_asked
+        self._keys = self._credentials.remembered_keys
+        self._by_address = self._limiter.by_address
         self._version_of = version_of
         self.exchanges = exchanges
         limits = (settings.json_max_size, settings.client_max_size, MEMORY_BYTES)
@@ -133,7 +103,7 @@ class DirectCalls:
         way = plan.way
         principal: Principal | None = ANYBODY
         if self.asks_who:
-            principal = self._credentials.known(plan.credential)
+            principal = self._keys.get(plan.credential) or self._credentials.known(plan.credential)
             if principal is None and cycle.line.certificate is not None and not plan.credential:
                 principal = self._credentials.held_by(cycle.line.certificate)
             if principal is None and self._refusals.take(cycle, plan.credential):
@@ -143,19 +113,20 @@ class DirectCalls:
         size = len(cycle.body)
         if size > self._max_body:
             return False
-        if plan.host is not None and plan.host not in self._admission.known_hosts(cycle.server):
+        if plan.host is not None and plan.host not in self._admission.known_hosts(cycle.line.address):
             return False
         if principal is not plan.allowed:
             if not principal.may(AccessScope.PREDICT, plan.name):
                 return False
             plan.allowed, plan.turn = principal, self._limiter.turn(principal, None)
-        turn = self._limiter.turn(principal, cycle.client) if self._limiter.by_address else plan.turn
+            plan.heard_by = None
+        turn = self._limiter.turn(principal, cycle.client) if self._by_address else plan.turn
         if turn is not None and not turn.is_open():
             return False
         pool = way.pool(plan.name) if plan.version is None else self._version_of(plan.name, plan.version)
         if pool is None or pool.reads_headers or pool.takes_base64 or not self.memory.take(size):
             return False
-        return way.submit(cycle, pool, plan, By(principal, turn))
+        return way.submit(cycle, pool, plan, principal, turn)
 
     def _plan(self, head: Head) -> _Plan:
         """What to do with each request of this head."""
@@ -183,9 +154,10 @@ class DirectCalls:
 
     def head_of(self, cycle: Cycle) -> bytes:
         """The begin of the head of a plain answer."""
-        if cycle.default_headers is not self._default_headers:  # a new list each second: it has the date
-            self._default_headers = cycle.default_headers
-            fields = b"".join(b"%b: %b\r\n" % field for field in cycle.default_headers)
+        default_headers = cycle.line.default_headers
+        if default_headers is not self._default_headers:  # a new list each second: it has the date
+            self._default_headers = default_headers
+            fields = b"".join(b"%b: %b\r\n" % field for field in default_headers)
             self._head = b"HTTP/1.1 200 OK\r\n%bcontent-type: application/json\r\n" % fields
         return self._head
 
@@ -196,6 +168,8 @@ class _Plan:
 
     `host` is the value of its `Host`, which must be known; so must be, where it is asked, who sends the
     `credential`. `allowed` is who may ask the model, as was found for the last request, and `turn` theirs.
+    `counts` are who counts its answers, if nobody has to hear of each: for as long as it is this one who is
+    `allowed`, the version that is `counted`, and these who hear.
     """
 
     way: _Way | None
@@ -209,6 +183,14 @@ class _Plan:
     allowed: Principal | None = None
     turn: Turn | None = None
     trace: TraceContext | None = None
+    counted: int = 0
+    heard_by: tuple[Hear, ...] | None = None
+    counts: tuple[Count, ...] | None = None
+
+    def count_by(self, exchanges: Exchanges, pool: Pool, call: Call) -> None:
+        """Find who counts answers to such a call."""
+        self.counted, self.heard_by = pool.version, exchanges.hearers
+        self.counts = exchanges.counts_of(Alike(call.by, pool.name, pool.version, call.verb, call.dialect))
 
 
 _LONG_WAY = _Plan(None)
@@ -254,9 +236,9 @@ class _Way:
         way = self if self.dialect.reads(content_type) else None
         return _Plan(way, name, version, content_type, accept, host, credential, own_id, trace=trace)
 
-    def submit(self, cycle: Cycle, pool: Pool, plan: _Plan, by: By) -> bool:
+    def submit(self, cycle: Cycle, pool: Pool, plan: _Plan, principal: Principal, turn: Turn | None) -> bool:
         """Have the model asked; false if it takes no more."""
-        dialect, direct = self.dialect, self.direct
+        dialect, direct, exchanges = self.dialect, self.direct, self.direct.exchanges
         call = Call(
             direct.next_id(),
             query=cycle.head.query,
@@ -266,22 +248,26 @@ class _Way:
             collect=dialect.collects,
             dialect=dialect.name,
             request_id=dialect.new_id() if self.id_field else "",
-            by=by.principal.id,
+            by=principal.id,
         )
-        place = direct.exchanges.place_of(plan.trace)
-        if place:
+        exchange = _Exchange(self, cycle, pool, plan, principal)
+        place = NOWHERE if exchanges.traces is None else exchanges.traces.begin(plan.trace)
+        if plan.counted != pool.version or plan.heard_by is not exchanges.hearers:
+            plan.count_by(exchanges, pool, call)
+        if place or plan.counts is None:
             call.trace = below(place)
-        exchange = _Exchange(self, cycle, pool, by.turn)
-        if direct.exchanges.hearers or place:
-            exchange.note(cycle, call, by.principal, plan, place)
+            exchange.note(cycle, call, place)
+        elif plan.counts:
+            exchange.counts, exchange.started = plan.counts, perf_counter()
         try:
             pending = pool.submit(call, exchange.on_answer)
         except Refused:
             direct.memory.give(len(call.body))
             return False
-        if by.turn is not None:
-            by.turn.count()
-            by.turn.begin_call()
+        if turn is not None:
+            exchange.turn = turn
+            turn.count()
+            turn.begin_call()
         if dialect.began is not None:
             dialect.began()
         cycle.on_disconnect = partial(pool.cancel, pending)
@@ -291,26 +277,43 @@ class _Way:
 
 
 class _Exchange:
-    """One request between the model and its client."""
+    """One request between the model and its client.
 
-    __slots__ = ("_cycle", "_noted", "_pool", "_spans", "_timer", "_turn", "_way")
+    `counts` are who counts it, and by `perf_counter` it has `started` then; without them it is noted at once,
+    if anybody hears of it.
+    """
 
-    def __init__(self, way: _Way, cycle: Cycle, pool: Pool, turn: Turn | None):
-        self._turn = turn
+    # Most of these stay as they are: an attribute is written where one changes.
+    turn: Turn | None = None
+    counts: tuple[Count, ...] = ()
+    started = 0.0
+    _timer: asyncio.TimerHandle | None = None
+    _noted: Exchange | None = None
+    _spans: CallSpans | None = None
+
+    def __init__(self, way: _Way, cycle: Cycle, pool: Pool, plan: _Plan, principal: Principal):
         self._way = way
         self._cycle: Cycle | None = cycle
         self._pool = pool
-        self._timer: asyncio.TimerHandle | None = None
-        self._noted: Exchange | None = None
-        self._spans: CallSpans | None = None
+        self._plan = plan
+        self._principal = principal
 
-    def note(self, cycle: Cycle, call: Call, principal: Principal, plan: _Plan, place: Place) -> None:
+    def note(self, cycle: Cycle, call: Call, place: Place) -> Exchange:
         """Note what is asked, for those who hear of it."""
-        self._noted = noted = exchange_of_call(cycle, self._pool, call, principal)
+        plan = self._plan
+        self._noted = noted = exchange_of_call(cycle, self._pool, call, self._principal)
         noted.route = self._way.dialect.route if plan.version is None else VERSION_ROUTE
         noted.client_request_id = plan.clients_id
         noted.trace, noted.trace_id = place, id_of(plan.trace, place)
         self._spans = spans_of(call, self._pool)
+        return noted
+
+    def _note_late(self, cycle: Cycle, call: Call) -> Exchange:
+        """Note what was asked, since the answer is more than a count."""
+        noted = self.note(cycle, call, NOWHERE)
+        noted.began -= noted.started - self.started
+        noted.started = self.started
+        return noted
 
     def wait(self, pending: Pending, seconds: float) -> None:
         """Answer the client that has waited so long."""
@@ -322,8 +325,8 @@ class _Exchange:
         if way.ended is not None:
             way.ended()
         way.memory.give(len(pending.call.body))  # needed no longer
-        if self._turn is not None:
-            self._turn.end_call()
+        if self.turn is not None:
+            self.turn.end_call()
         if self._spans is not None:
             self._spans.over(pending, answer)
         if self._timer is not None:
@@ -342,33 +345,42 @@ class _Exchange:
             self._pool.cancel(pending)
 
     def _send(self, cycle: Cycle, pending: Pending, answer: Answer) -> None:
-        noted = self._noted
-        request_id = self._way.direct.request_id(answer.id)
+        way, direct, noted = self._way, self._way.direct, self._noted
+        request_id = direct.request_id(answer.id)
+        is_plain = answer.is_plain and not cycle.flow.write_paused
+        if self.counts and not is_plain:
+            noted = self._note_late(cycle, pending.call)
         if noted is not None:
             noted.request_id = request_id
             noted.model_seconds, noted.streamed = answer.micros / 1e6, answer.stream
-        if answer.is_plain and not cycle.flow.write_paused:
-            way, direct = self._way, self._way.direct
+        if is_plain:
             fields = f"x-request-id: {request_id}\r\n"
             if way.id_field:
                 fields = f"{way.id_field}: {pending.call.request_id}\r\n{fields}"
-            if self._turn is not None:
-                fields += self._turn.lines()
+            if self.turn is not None:
+                fields += self.turn.lines()
             cycle.send_whole(direct.head_of(cycle) + fields.encode(), answer.body)
-            if noted is not None:
+            if self.counts:
+                seconds, of_model = perf_counter() - self.started, answer.micros / 1e6
+                for count in self.counts:
+                    try:
+                        count(len(pending.call.body), len(answer.body), seconds, of_model)
+                    except Exception:
+                        log.exception(NOT_NOTED)
+            elif noted is not None:
                 noted.status, noted.bytes_out = answer.status, len(answer.body)
                 direct.exchanges.over(noted)
         elif not cycle.disconnected:
             app = partial(self._respond, pending, answer)
             if noted is not None:
-                app = partial(told, self._way.direct.exchanges, noted, app)
+                app = partial(told, direct.exchanges, noted, app)
             cycle.run_as_task(app)
         elif noted is not None:
             noted.status = GIVEN_UP
-            self._way.direct.exchanges.over(noted)
+            direct.exchanges.over(noted)
 
     async def _respond(
         self, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        told = send if self._turn is None else self._turn.told(send)
+        told = send if self.turn is None else self.turn.told(send)
         await self._way.dialect.respond(told, self._pool, pending, answer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from modelport.contract.calls import Answer
 from modelport.engine.pending import Pending
 from modelport.histogram import Histogram
 
@@ -56,10 +57,9 @@ class Tally:
     def sent(self, calls: Sequence[Pending], now: float) -> None:
         """These were given to a worker, at this time of the loop."""
         self.batches.observe(len(calls))
-        for pending in calls:
-            self.queued.observe(now - pending.enqueued)
+        self.queued.observe_all([now - pending.enqueued for pending in calls])
 
-    def answered(self, micros: int) -> None:
-        """A worker has answered a call, which took it so long; 0 for one that did not reach the model."""
-        if micros:
-            self.worked.observe(micros / 1e6)
+    def answered(self, answers: Sequence[Answer]) -> None:
+        """A worker has answered these. Streams are not counted, nor what did not reach the model (0)."""
+        took = [answer.micros / 1e6 for answer in answers if answer.micros and not answer.stream]
+        self.worked.observe_all(took)

@@ -379,7 +379,8 @@ class Cycle:
             raise RuntimeError("the response body is shorter than its Content-Length")
         self.response_complete = True
         self.on_disconnect = None  # it refers to this request: no work for the garbage collector
-        self.wake()
+        if self._event is not None:
+            self._event.set()
         if not self.keep_alive:
             if self.more_body:
                 self.line.linger()

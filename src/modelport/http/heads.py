@@ -17,6 +17,7 @@ from modelport.http.forwarded import Told
 MAX_HEAD = 4096  # bytes of one that is remembered: with a token, most are longer than 1024
 MOST_HEADS = 512
 END = b"\r\n\r\n"
+END_BYTES = len(END)
 
 
 class Head:
@@ -64,7 +65,7 @@ class KnownHeads:
 
     def find(self, data: bytes) -> tuple[Head | None, int]:
         """The head of the whole request that `data` is, and where its body begins; `None` if not known."""
-        end = data.find(END) + len(END)
+        end = data.find(END) + END_BYTES
         head = self._heads.get(data[:end])
         if head is not None and len(data) - end != head.length:
             head = None
@@ -72,7 +73,7 @@ class KnownHeads:
 
     def learn(self, data: bytes, head: Head, length: int) -> None:
         """Remember the head of a request that was read, if `data` is all of it, with a body of `length`."""
-        end = data.find(END) + len(END)
+        end = data.find(END) + END_BYTES
         if end + length != len(data) or end > MAX_HEAD:
             return
         if len(self._heads) >= MOST_HEADS:

@@ -20,7 +20,7 @@ from modelport.storage.schema.identity import allowances as kept
 from modelport.storage.service import Storage
 from modelport.storage.upserts import insert_into
 from modelport.storage.writer import Transaction
-from modelport.telemetry.exchanges import Exchange
+from modelport.telemetry.exchanges import Alike, Count, Exchange
 from modelport.telemetry.usage import Asked, Usage, UsagePage, bytes_used, page
 
 log = logging.getLogger("modelport.identity")
@@ -54,7 +54,19 @@ class Accounting:
         """Count a request that is over."""
         self.usage.hear(exchange)
         if self._allowances.count_bytes:
-            self._allowances.hear(exchange)
+            self._allowances.count(exchange.principal, exchange.bytes_in + exchange.bytes_out)
+
+    def of(self, alike: Alike) -> Count:
+        """What counts each one of these."""
+        allowances, use, principal = self._allowances, self.usage.of(alike), alike.principal
+        if not allowances.has(principal):  # whose quotas change is somebody else to whom this is not given
+            return use
+
+        def count(bytes_in: int, bytes_out: int, seconds: float, model_seconds: float) -> None:
+            use(bytes_in, bytes_out, seconds, model_seconds)
+            allowances.count(principal, bytes_in + bytes_out)
+
+        return count
 
     def begin(self) -> None:
         """Write what is counted from now on, if there is a database."""

@@ -23,7 +23,6 @@ from modelport.identity.quotas import OwnQuotas, Quotas
 from modelport.identity.rate_windows import Lender, LentWindow, Window
 from modelport.settings import Settings
 from modelport.settings.written import rate_of
-from modelport.telemetry.exchanges import Exchange
 
 MOST_PRINCIPALS = 20_000
 MOST_ADDRESSES = 20_000
@@ -102,11 +101,15 @@ class Allowances:
             _keep(self._addresses, origin, found, MOST_ADDRESSES)
         return found
 
-    def hear(self, exchange: Exchange) -> None:
-        """Count the bytes of a request and its answer."""
-        found = self._of.get(exchange.principal)
+    def has(self, principal: str) -> bool:
+        """Whether anything limits somebody who has asked."""
+        return principal in self._of
+
+    def count(self, principal: str, size: int) -> None:
+        """Count the bytes of a request of somebody, and of its answer."""
+        found = self._of.get(principal)
         if found is not None and found.quotas.bytes_per_day:
-            found.add_bytes(exchange.bytes_in + exchange.bytes_out)
+            found.add_bytes(size)
 
     def by_bytes(self) -> Iterable[tuple[str, Allowance]]:
         """Those whose bytes count, by the id of who asks."""

@@ -75,7 +75,7 @@ class Life:
             self.storage, settings, self.identity.allowances, lambda name: name in self.engine.pools
         )
         if self.accounting.is_on:
-            self.exchanges.heard_by(self.accounting.hear)
+            self.exchanges.counted_by(self.accounting)
         self._configurations = configurations
         self._calls_end: asyncio.Task[None] | None = None
         self._jobs_end: asyncio.Task[None] | None = None
@@ -120,7 +120,7 @@ class Life:
         if self._export is not None:
             self._export.open()
         if self.settings.metrics:
-            self.exchanges.heard_by(self._requests.hear)
+            self.exchanges.counted_by(self._requests)
             watch(self.metrics, self._requests, self.engine, self.runs, self.jobs)
         await asyncio.to_thread(self._keep_payloads)
         self.runs.observe()

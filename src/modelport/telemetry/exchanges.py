@@ -1,6 +1,8 @@
 """One record for each HTTP request and its answer, whichever way it came, and who hears of it.
 
 Metrics, the access log, the counts of usage and traces all read this record, so that they agree.
+Where nobody does more than count, predictions that are alike have none, which would cost as much as all that
+is counted: who counts is given their numbers.
 """
 
 from __future__ import annotations
@@ -9,13 +11,14 @@ import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from time import perf_counter
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
 from modelport.contract.traces import NOWHERE, Place, TraceContext
 
 log = logging.getLogger("modelport.telemetry")
+NOT_NOTED = "an exchange could not be noted"
 
 
 class Exchange(msgspec.Struct, kw_only=True, gc=False):
@@ -77,6 +80,32 @@ def set_current_exchange(exchange: Exchange) -> None:
 Hear: TypeAlias = Callable[[Exchange], None]
 
 
+class Alike(NamedTuple):
+    """What predictions have in common that were answered 200 and whole, and are counted together."""
+
+    principal: str
+    model: str
+    version: int
+    verb: str
+    dialect: str
+
+
+# Counts one of them: bytes in, bytes out, seconds, seconds in a worker.
+Count: TypeAlias = Callable[[int, int, float, float], None]
+
+
+class Counts(Protocol):
+    """Who only counts: it hears of most predictions without a record of each."""
+
+    def hear(self, exchange: Exchange) -> None:
+        """Count one."""
+        ...
+
+    def of(self, alike: Alike) -> Count:
+        """What counts each one of these, as `hear` does. It is kept for long."""
+        ...
+
+
 class RequestTraces(Protocol):
     """Decides which requests are traced."""
 
@@ -94,15 +123,23 @@ class Exchanges:
 
     def __init__(self) -> None:
         self.hearers: tuple[Hear, ...] = ()
+        self._counts: tuple[Counts, ...] = ()
         self.traces: RequestTraces | None = None
 
     def heard_by(self, hear: Hear) -> None:
         """Tell this one, too, of every exchange from now on."""
         self.hearers = (*self.hearers, hear)
 
-    def place_of(self, parent: TraceContext | None) -> Place:
-        """Where a new request stands in a trace; nowhere if it is not traced."""
-        return self.traces.begin(parent) if self.traces is not None else NOWHERE
+    def counted_by(self, counts: Counts) -> None:
+        """Tell this one, too, of every exchange from now on; of those that are alike only what differs."""
+        self._counts = (*self._counts, counts)
+        self.heard_by(counts.hear)
+
+    def counts_of(self, alike: Alike) -> tuple[Count, ...] | None:
+        """Who counts each of these, while the `hearers` are the same; `None` if one must hear of each."""
+        if len(self._counts) < len(self.hearers):
+            return None
+        return tuple(counts.of(alike) for counts in self._counts)
 
     def over(self, exchange: Exchange) -> None:
         """An exchange is over. What goes wrong with who hears of it is logged, and costs nobody an answer."""
@@ -111,6 +148,6 @@ class Exchanges:
             try:
                 hear(exchange)
             except Exception:
-                log.exception("an exchange could not be noted")
+                log.exception(NOT_NOTED)
         if exchange.trace and self.traces is not None:
             self.traces.over(exchange)

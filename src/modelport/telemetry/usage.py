@@ -24,7 +24,7 @@ from modelport.storage.database import Database
 from modelport.storage.schema.identity import usage
 from modelport.storage.upserts import InsertInto, made_once
 from modelport.storage.writer import Transaction
-from modelport.telemetry.exchanges import Exchange
+from modelport.telemetry.exchanges import Alike, Count, Exchange
 
 DAY = 86400
 MOST_ROWS = 10_000  # that wait to be written
@@ -81,9 +81,7 @@ class Usage:
     def hear(self, exchange: Exchange) -> None:
         """Count a request that is over."""
         day, principal, model = int(exchange.began) // DAY, exchange.principal, exchange.model
-        used = self._waiting.get((day, principal, model))
-        if used is None:
-            used = self._used((day, principal, model if self._is_model(model) else ""))
+        used = self._of_day(day, principal, model)
         used.requests += 1
         used.calls += bool(exchange.verb)
         used.errors += exchange.status >= 400
@@ -91,6 +89,27 @@ class Usage:
         used.bytes_in += exchange.bytes_in
         used.bytes_out += exchange.bytes_out
         used.model_seconds += exchange.model_seconds
+
+    def of(self, alike: Alike) -> Count:
+        """What counts each one of these: where, is looked up once a day, and after each writing."""
+        principal, model = alike.principal, alike.model
+        waiting: dict[Place, Used] | None = None  # where `used` is
+        used = Used()
+        begins = 0.0  # the day of it
+
+        def count(bytes_in: int, bytes_out: int, seconds: float, model_seconds: float) -> None:
+            nonlocal waiting, used, begins
+            began = time() - seconds
+            if waiting is not self._waiting or not 0 <= began - begins < DAY:
+                day = int(began) // DAY
+                used, waiting, begins = self._of_day(day, principal, model), self._waiting, float(day * DAY)
+            used.requests += 1
+            used.calls += 1
+            used.bytes_in += bytes_in
+            used.bytes_out += bytes_out
+            used.model_seconds += model_seconds
+
+        return count
 
     def bytes_waiting(self, day: int, principal: str) -> int:
         """Bytes that one has used on a day, and that the database does not know yet."""
@@ -111,6 +130,10 @@ class Usage:
                 _sum_up(self._used(place), used)
             raise
         self._pruned = today
+
+    def _of_day(self, day: int, principal: str, model: str) -> Used:
+        used = self._waiting.get((day, principal, model))
+        return used or self._used((day, principal, model if self._is_model(model) else ""))
 
     def _used(self, place: Place) -> Used:
         used = self._waiting.get(place)

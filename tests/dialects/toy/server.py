@@ -11,7 +11,7 @@ from starlette.responses import Response
 from modelport.api.answers import Delegated
 from modelport.api.calls import Ends
 from modelport.api.dialects import DialectServer
-from modelport.api.direct import DirectDialect
+from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.row import AccessScope, Endpoint, data
 from modelport.api.named_models import find_pool
 from modelport.contract.calls import Answer, Call

@@ -6,7 +6,7 @@ import os
 import uuid
 
 from modelport.api.calls import CallHandler, Ends
-from modelport.api.direct import DirectDialect
+from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.root import PREDICT_ROOT
 from modelport.api.exchanges import request_number
 from modelport.api.root.dialect import HEADER, TOO_MANY, RootDialect

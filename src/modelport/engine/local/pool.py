@@ -219,7 +219,7 @@ class ModelPool(StateSince):
         self._check_able()
 
     def _check_able(self) -> None:
-        if self.state is not PoolState.READY:
+        if self._state is not PoolState.READY:
             self._check_state()
         if self.scheduler.waiting >= self.settings.queue_size:
             waiting = f"{self.scheduler.waiting} calls wait for the model {self.name!r} already"
@@ -242,10 +242,9 @@ class ModelPool(StateSince):
 
     def submit(self, call: Call, deliver: Deliver, *, within: bool = False, is_copy: bool = False) -> Pending:
         """Queue a call; see `Pool`. `Refused` at once if the model takes no calls or its queue is full."""
-        if not within or self.state is PoolState.STOPPED:
+        if self._draining and (not within or self.state is PoolState.STOPPED):
             self.check_open()
-        else:
-            self._check_able()
+        self._check_able()
         for observer in self.observers:
             deliver = observer.on_call(call, deliver)
         if self.logged_by is not None and not is_copy:

@@ -117,7 +117,8 @@ class Scheduler:
             self._empty.clear()
         self.pending[call.id] = pending
         self._queue.append(pending)
-        self.wake()
+        if not self._dispatching:
+            self.wake()
         if self._deadline_timer is None:
             self._deadline_timer = self._loop.call_at(pending.deadline, self._on_deadline)
         return pending
@@ -210,7 +211,8 @@ class Scheduler:
             if worker.in_flight and (queue[0].call.alone or worker.holds_alone):
                 return
             taken = self._take(room)
-            worker.in_flight.update((pending.call.id, pending) for pending in taken)
+            for pending in taken:
+                worker.in_flight[pending.call.id] = pending
             self._pool.tally.sent(taken, self._loop.time())
             self._send(worker, taken)
 
@@ -263,18 +265,21 @@ class Scheduler:
             room = min(room, -(-len(queue) // ready))  # leave some for the other workers
         taken: list[Pending] = []
         size = 0
-        while queue and len(taken) < room and not (taken and taken[-1].call.alone):
+        while queue and len(taken) < room:
             call = queue[0].call
             size += call.size
             if taken and (call.alone or size > MAX_FRAME_BYTES):
                 break
             taken.append(queue.popleft())
+            if call.alone:
+                break
         return taken
 
     # -- from workers to those who wait ------------------------------------------------------------
 
     def on_answers(self, worker: Worker, answers: list[Answer]) -> None:
         """Deliver what a worker has answered, and give it more. Raises `FrameError` for a foreign answer."""
+        self._pool.tally.answered(answers)
         if len(self._queue) >= self._batch_size > 1:  # it predicts the next batch while these are delivered
             ended = [(answer, self._settle(worker, answer)) for answer in answers]
             self._dispatch()
@@ -300,7 +305,6 @@ class Scheduler:
                 )
             return pending
         worker.let_go(answer.id)
-        self._pool.tally.answered(answer.micros)
         if answer.micros and self._batch_size == 1:
             self._service_micros += 0.2 * (answer.micros - self._service_micros)
         return pending

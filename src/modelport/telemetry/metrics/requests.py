@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from modelport.histogram import Histogram
-from modelport.telemetry.exchanges import Exchange
+from modelport.telemetry.exchanges import Alike, Count, Exchange
 from modelport.telemetry.metrics import families as of
 from modelport.telemetry.metrics.text import Page
 
@@ -31,11 +31,12 @@ class _Key(NamedTuple):
 class _Slot(Histogram):
     """What was counted of them: the seconds, and the bytes of bodies."""
 
-    __slots__ = ("bytes_in", "bytes_out")
+    __slots__ = ("bytes_in", "bytes_out", "is_merged")
 
     def __init__(self, streamed: bool):
         super().__init__(of.STREAM_BOUNDS if streamed else of.REQUEST_BOUNDS)
         self.bytes_in = self.bytes_out = 0
+        self.is_merged = False  # into another one, which counts in its place
 
 
 class RequestCounts:
@@ -67,6 +68,22 @@ class RequestCounts:
         slot.bytes_in += exchange.bytes_in
         slot.bytes_out += exchange.bytes_out
 
+    def of(self, alike: Alike) -> Count:
+        """What counts each one of these: no slot is looked up for it."""
+        key = _Key(alike.model, alike.version, alike.verb, alike.dialect, 200, False)
+        slot: _Slot | None = None
+
+        def count(bytes_in: int, bytes_out: int, seconds: float, model_seconds: float) -> None:
+            nonlocal slot
+            if slot is None or slot.is_merged:
+                slot = self._slots.get(key) or self._new(key)
+            slot.counts[bisect_left(slot.bounds, seconds)] += 1
+            slot.total += seconds
+            slot.bytes_in += bytes_in
+            slot.bytes_out += bytes_out
+
+        return count
+
     def _new(self, key: _Key) -> _Slot:
         """A slot for what was not heard of before."""
         known = list(dict.fromkeys(version for model, version, *_ in self._slots if model == key.model))
@@ -80,6 +97,7 @@ class RequestCounts:
         """Count what was counted of a version with that of others before it."""
         for key in [_Key(*key) for key in self._slots if key[:2] == (model, version)]:
             slot = self._slots.pop(key)
+            slot.is_merged = True
             into = self._slots.setdefault(key._replace(version=OF_BEFORE), _Slot(key.streamed))
             into.add(slot)
             into.bytes_in += slot.bytes_in

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from modelport.api.dialects import DialectServer, Parts
-from modelport.api.direct import DirectDialect
+from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints import parameters as of
 from modelport.api.endpoints.models import MODEL, STREAM_ENDED, STREAM_RULES
 from modelport.api.endpoints.row import AccessScope, Answer, Endpoint, Handler, data

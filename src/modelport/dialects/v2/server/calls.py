@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from modelport.api.answers import Delegated
 from modelport.api.calls import CallHandler
-from modelport.api.direct import DirectDialect
+from modelport.api.direct_dialect import DirectDialect
 from modelport.api.event_source import answer_get
 from modelport.api.exchanges import request_number
 from modelport.api.job_answers import JobAnswers

@@ -101,5 +101,5 @@ def test_the_documents_tell_of_it(client: httpx.Client) -> None:
         said = document["paths"]["/v2/models/works/train/"]["post"]["responses"]["429"]
         for name in said["$ref"].removeprefix("#/").split("/"):
             document = document[name]
-        assert "As many jobs wait" in document["description"]
+        assert "as many jobs wait" in document["description"]
         assert "Retry-After" in document["headers"]

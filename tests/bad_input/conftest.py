@@ -27,7 +27,7 @@ def _undisturbed(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     site: Target = request.getfixturevalue("site")
-    start = len(site.server.lines)
+    start = site.log_position()
     yield
     marker = request.node.get_closest_marker("log_lines")
     site.assert_undisturbed(start, marker.args[0] if marker else 2)

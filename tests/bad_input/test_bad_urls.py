@@ -187,4 +187,4 @@ def test_without_the_option_a_url_is_no_file(closed: Target, inner: Listener, ur
     for reply in asked(closed, url.replace("PORT", str(inner.port))):
         assert (reply.status, reply.json) == (422, NO_FILE)
     assert inner.reached == 0
-    closed.assert_undisturbed(len(closed.server.lines), 0)
+    closed.assert_undisturbed(closed.log_position(), 0)

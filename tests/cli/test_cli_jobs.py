@@ -148,7 +148,7 @@ def test_where_no_server_of_ours_answers() -> None:
     assert "name another with --url or MODELPORT_URL" in done.stderr
     done = jobs("list", "--url", "127.0.0.1:5000")
     assert done.returncode == 2
-    assert "write http://… or https://…" in done.stderr
+    assert "write http://…, https://… or unix:///path" in done.stderr
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def runner(store: JobStore, folder: Path) -> JobRunner:
     signature = SimpleNamespace(predict=SimpleNamespace(max_batch_size=1))
     settings, state = SimpleNamespace(job_workers=1), PoolState.READY
     pool = SimpleNamespace(name="digits", signature=signature, settings=settings, state=state)
-    engine: Any = SimpleNamespace(pools={"digits": pool})
+    engine: Any = SimpleNamespace(pools={"digits": pool}, spans=None)
     return JobRunner(store, engine, JobFolders(folder), Presence(folder, "test"), 1, 1.0)
 
 

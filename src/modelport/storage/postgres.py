@@ -67,11 +67,13 @@ def _without_nul(
     _connection: object, _cursor: object, statement: str, sent: Any, _context: object, many: bool
 ) -> tuple[str, Any]:
     """PostgreSQL has no NUL in a text, and fails where it is sent one. As it is kept, so it is looked for."""
-    rows: Any = sent if many else [sent]
+    # Of many rows that one statement inserts, the driver is sent the values one after another.
+    are_rows = many and bool(sent) and isinstance(sent[0], tuple | list)
+    rows: Any = sent if are_rows else [sent]
     if not any(isinstance(value, str) and "\0" in value for row in rows for value in row):
         return statement, sent
     found = [tuple(map(_plain, row)) for row in rows]
-    return statement, found if many else found[0]
+    return statement, found if are_rows else found[0]
 
 
 def _plain(value: Any) -> Any:

@@ -33,7 +33,7 @@ OPTIONS = (
     f"--webhook-secret={SECRET}", "n=noting_models:Noting",
 )  # fmt: skip
 SETTLE_SECONDS = 60.0
-TOLD_SECONDS = 100.0  # a kill in the middle of a webhook leaves it to whoever finds its lease over
+TOLD_SECONDS = 180.0  # a kill in the middle of a webhook leaves it to whoever finds its lease over
 
 
 class Site:

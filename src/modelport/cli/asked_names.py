@@ -14,6 +14,7 @@ from modelport.home import expanded
 from modelport.sources.source import Source
 
 Found = dict[str, str]  # where each name stands, as `file.py:12`
+INSTALLED = frozenset({"site-packages", "dist-packages"})  # folders where beside a package stand strangers
 
 
 def asked_names(source: Source) -> Found:
@@ -24,7 +25,7 @@ def asked_names(source: Source) -> Found:
     found: Found = {}
     file = _file_of(source)
     if file is not None:
-        _read(file, source.attribute.partition(".")[0], found, set())
+        _read(file, source.attribute.partition(".")[0], found, {})
     return found
 
 
@@ -52,20 +53,30 @@ def _file_of(source: Source) -> Path | None:
     return Path(file) if source.kind == "module" and file else None
 
 
-def _read(file: Path, attribute: str, found: Found, seen: set[tuple[Path, str]]) -> None:
-    """Look at what of a file belongs to the class, function or object `attribute`, or at all of it."""
-    if (file, attribute) in seen:
+def _read(file: Path, attribute: str, found: Found, seen: dict[Path, tuple[ast.Module, set[str]]]) -> None:
+    """Look at what of a file belongs to the class, function or object `attribute`, or at all of it.
+
+    `seen` has each file that was read, with what of it was looked at.
+    """
+    if file not in seen:
+        seen[file] = _tree(file), set()
+    tree, parts = seen[file]
+    if attribute in parts:
         return
-    seen.add((file, attribute))
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return
+    parts.add(attribute)
     nodes = _used(tree, attribute)
     for name, line in _names(tree, nodes):
         found.setdefault(name, f"{file.name}:{line}")
     for other, part in _imported(nodes, file):
         _read(other, part, found, seen)
+
+
+def _tree(file: Path) -> ast.Module:
+    """The code of a file; none, if it cannot be read."""
+    try:
+        return ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return ast.Module([], [])
 
 
 def _used(tree: ast.Module, attribute: str) -> list[ast.stmt]:
@@ -124,16 +135,25 @@ def _imported(nodes: list[ast.stmt], file: Path) -> Iterator[tuple[Path, str]]:
     top = file.parent
     while (top / "__init__.py").exists():
         top = top.parent
+    own = file.relative_to(top).with_suffix("").parts[0] if top.name in INSTALLED else ""
     for node in (node for one in nodes for node in ast.walk(one)):
         if isinstance(node, ast.Import):
             for one in node.names:
-                yield from _files(top, one.name, "")
+                if _is_own(one.name, own):
+                    yield from _files(top, one.name, "")
         elif isinstance(node, ast.ImportFrom):
             level, module = node.level, node.module or ""
+            if not (level or _is_own(module, own)):
+                continue
             place = file.parents[level - 1] if 0 < level <= len(file.parents) else top
             for one in node.names:
                 yield from _files(place, module, one.name)
                 yield from _files(place, f"{module}.{one.name}".strip("."), "")
+
+
+def _is_own(module: str, own: str) -> bool:
+    """Whether a module belongs to the package `own`, beside which are those of others; any, without one."""
+    return not own or module.partition(".")[0] == own
 
 
 def _files(place: Path, module: str, part: str) -> Iterator[tuple[Path, str]]:

@@ -31,6 +31,7 @@ from modelport.telemetry.payloads.tables import table_records
 RULES = Rules("m", 0, [], 1 << 16)
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+ASIDE = b'{"columns": ["a"], "rows": [[{"secret": %b}]], "secret": %b}'
 ROWS = b'{"columns": ["a", "secret"], "rows": [[1, %b]]}'
 SECONDS = 30.0
 
@@ -113,6 +114,11 @@ def rows(secret: str) -> dict[str, Any]:
     return {"t": {"columns": ["a", "secret"], "rows": [[1, secret]]}}
 
 
+def aside(within: str, beside: str) -> dict[str, Any]:
+    """A table in JSON, with more in its cells and beside it."""
+    return {"columns": ["a"], "rows": [[{"secret": within}]], "secret": beside}
+
+
 @pytest.mark.parametrize(
     ("body", "content_type", "kept", "hidden"),
     [
@@ -124,6 +130,7 @@ def rows(secret: str) -> dict[str, Any]:
         (csv(2), "text/csv", table([0, 1], ["t", "t"]), table([0, 1], HIDDEN)),
         (parquet(), "application/vnd.apache.parquet", table([1, None], ["t", "u"]), table([1, None], HIDDEN)),
         (b'{"t": %b}' % (ROWS % b'"u"'), JSON, rows("u"), rows(HIDDEN)),
+        (ASIDE % (b'"t"', b'"u"'), JSON, aside("t", "u"), aside(HIDDEN, HIDDEN)),
         (b'{"a": [[1, "t"]]}', JSON, {"a": [[1, "t"]]}, None),  # which of them is the secret?
         (b'{"a": "{\\"secret\\": 1}"}', JSON, {"a": '{"secret": 1}'}, None),
         (b"\x89PNG\x00", "image/png", None, None),
@@ -209,6 +216,14 @@ def test_a_killed_keeper_is_started_again(
     assert [line["request_id"] for line in log.lines()] == ["id-1", "id-2"]
     answer = log.log.feedback("m", [Truth("id-1", 1), Truth("id-2", 1)], None, "").result(SECONDS)
     assert answer["kept"] == ["id-1", "id-2"]
+
+
+def test_a_truth_that_cannot_be_told_is_refused_and_costs_nothing_else(opened: Callable[..., Log]) -> None:
+    log = opened()
+    log.keep(1)
+    with pytest.raises(PayloadsUnavailable, match="cannot be asked that"):
+        log.log.feedback("m", [Truth("id-1", 1 << 70)], None, "").result(SECONDS)
+    assert log.log.feedback("m", [Truth("id-1", 1)], None, "").result(SECONDS)["kept"] == ["id-1"]
 
 
 def test_half_a_line_is_set_aside(opened: Callable[..., Log]) -> None:

@@ -199,10 +199,15 @@ class PayloadLog:
             self._put(message(number))
         return future
 
-    def _fail(self, number: int, why: str) -> None:
+    def _taken(self, number: int) -> Future[dict[str, Any]] | None:
+        """The future of a question, which nobody can cancel any more; `None` if nobody waits for it."""
         with self._lock:
             future = self._asked.pop(number, None)
-        if future is not None and not future.cancelled():
+        return future if future is not None and future.set_running_or_notify_cancel() else None
+
+    def _fail(self, number: int, why: str) -> None:
+        future = self._taken(number)
+        if future is not None:
             future.set_exception(PayloadsUnavailable(why))
 
     # -- in the thread -----------------------------------------------------------------------------
@@ -216,6 +221,9 @@ class PayloadLog:
                 self._send(what)
             except OSError as error:
                 self._fail(what.number, f"the payload log cannot be kept: {error}")
+            except Exception as error:  # the border of the thread: what has no form to be sent in, as 2**64
+                log.exception("the payload log could not be asked")
+                self._fail(what.number, f"the payload log cannot be asked that: {error}")
         if self._keeper is not None:
             self._keeper.end()
 
@@ -288,9 +296,8 @@ class PayloadLog:
         elif told.error:
             self._fail(told.number, told.error)
         else:
-            with self._lock:
-                future = self._asked.pop(told.number, None)
-            if future is not None and not future.cancelled():
+            future = self._taken(told.number)
+            if future is not None:
                 future.set_result(told.found)
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qsl
 
@@ -18,7 +19,7 @@ from modelport.contract.arrays.arrow_tables import read_arrow, read_parquet
 from modelport.contract.arrays.csv_tables import read_csv, typed
 from modelport.contract.arrays.sent_table import ALL, Table
 from modelport.contract.errors import BadRequest
-from modelport.contract.table_forms import ENDINGS, TableForm, form_of_media_type
+from modelport.contract.table_forms import TableForm, form_of_file, form_of_media_type
 from modelport.guards.arrow import FILE_MARK
 from modelport.guards.errors import TableInvalid
 from modelport.telemetry.payloads.messages import Sample, SentFile
@@ -90,15 +91,9 @@ def _file_of(file: SentFile, hide: Sequence[str]) -> dict[str, Any]:
         return found | {"left_out": "it is no table or JSON, or larger than payload_max_size"}
     if file.field in hide:
         return found | {"left_out": "its values are hidden"}
-    form = form_of_media_type(file.content_type) or form_of_name(file.name)
+    form = form_of_media_type(file.content_type) or form_of_file(Path(file.name))
     media = "application/json" if file.name.lower().endswith(".json") else _media(file.content_type)
     return found | _told(_meant(lambda: _value_of(content, media, form), hide))
-
-
-def form_of_name(name: str) -> TableForm | None:
-    """The form of a table that a file's name says; `None` if it says none."""
-    dot = name.rfind(".")
-    return ENDINGS.get(name[dot:].lower()) if dot >= 0 else None
 
 
 def _told(meant: Meant) -> dict[str, Any]:
@@ -210,9 +205,16 @@ def hidden(value: Any, names: Collection[str], *, strict: bool) -> Any:
 def _hidden(value: Any, names: frozenset[str], strict: bool) -> Any:
     if isinstance(value, dict):
         found = cast("dict[str, Any]", value)
-        if isinstance(found.get("columns"), list) and isinstance(found.get("rows"), list):
-            return _hidden_rows(found, names)
-        return {key: HIDDEN if key in names else _hidden(item, names, strict) for key, item in found.items()}
+        is_table = isinstance(found.get("columns"), list) and isinstance(found.get("rows"), list)
+        made: dict[str, Any] = {}
+        for key, item in found.items():
+            if key in names:
+                made[key] = HIDDEN
+            elif is_table and key == "rows":
+                made[key] = _hidden_rows(found, names, strict)
+            else:
+                made[key] = _hidden(item, names, strict)
+        return made
     if isinstance(value, list):
         items = cast("list[Any]", value)
         if strict and any(isinstance(item, list) for item in items):
@@ -223,13 +225,15 @@ def _hidden(value: Any, names: frozenset[str], strict: bool) -> Any:
     return value
 
 
-def _hidden_rows(table: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    """A table in JSON, `{"columns": names, "rows": lists}`."""
+def _hidden_rows(table: dict[str, Any], names: frozenset[str], strict: bool) -> list[Any]:
+    """The rows of a table in JSON, `{"columns": names, "rows": lists}`."""
     places = [place for place, name in enumerate(table["columns"]) if name in names]
     rows: list[Any] = []
     for row in table["rows"]:
         if not isinstance(row, list):
             raise Unread("fields are hidden, and a row of the table is none")
         cells = cast("list[Any]", row)
-        rows.append([HIDDEN if place in places else cell for place, cell in enumerate(cells)])
-    return {**table, "rows": rows}
+        rows.append(
+            [HIDDEN if place in places else _hidden(cell, names, strict) for place, cell in enumerate(cells)]
+        )
+    return rows

@@ -16,7 +16,7 @@ from time import perf_counter, time
 from typing import NamedTuple, Protocol
 
 from modelport.contract.calls import Answer, Call, Upload
-from modelport.contract.table_forms import ENDINGS, form_of_media_type
+from modelport.contract.table_forms import form_of_file, form_of_media_type
 from modelport.engine.pending import Deliver, Pending
 from modelport.telemetry.payloads.messages import Sample, SentFile
 
@@ -156,9 +156,7 @@ def _opened(call: Call, most: int, room: int) -> list[OpenFile]:
 
 def _may_be_read(file: Upload) -> bool:
     """Whether it is a table or JSON, by what is said of it."""
-    name = file.filename.lower()
-    dot = name.rfind(".")
-    is_named = dot >= 0 and (name[dot:] in ENDINGS or name[dot:] == ".json")
+    is_named = form_of_file(Path(file.filename)) is not None or file.filename.lower().endswith(".json")
     return is_named or "json" in file.content_type or form_of_media_type(file.content_type) is not None
 
 

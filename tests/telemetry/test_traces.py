@@ -119,6 +119,14 @@ def test_a_model_measures_parts_of_its_work_and_the_models_that_it_asks(
     assert said == {"rows": 3, "odd": "[1]", "ratio": 0.5, "right": True, "said": "hi"}
 
 
+def test_the_span_of_an_awaited_answer_says_how_it_was_answered(server: Server, collector: Collector) -> None:
+    trace = "0a" * 16
+    server.client.post(path("together"), json={"text": "a"}, headers=traced(trace)).raise_for_status()
+    spans_of(collector, trace, ROUTE, "model")
+    [model] = [span for span in collector.spans if span.trace_id == trace and span.name == "model"]
+    assert model.attributes["modelport.status"] == 200
+
+
 def test_what_fails_is_marked(server: Server, collector: Collector) -> None:
     trace = "03" * 16
     answer = server.client.post(path("measures"), json={"fail": "no"}, headers=traced(trace))

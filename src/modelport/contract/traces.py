@@ -75,9 +75,9 @@ def id_of(parent: TraceContext | None, place: Place) -> str:
     return place[0] if place else ""
 
 
-def root(state: str = "") -> Place:
+def root() -> Place:
     """The first span of a new trace."""
-    return (f"{getrandbits(128) or 1:032x}", "", new_span_id(), state)
+    return (f"{getrandbits(128) or 1:032x}", "", new_span_id(), "")
 
 
 def below(place: Place) -> Place:

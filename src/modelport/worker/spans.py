@@ -9,7 +9,7 @@ from time import monotonic, time_ns
 from typing import TypeVar
 
 from modelport.contract.calls import Answer, Call
-from modelport.contract.current_call import CurrentCall
+from modelport.contract.current_call import CurrentCall, OpenSpan
 from modelport.contract.traces import Span, below
 from modelport.worker.asks import Asks
 from modelport.worker.frames import FrameError, FrameSocket, Kind
@@ -51,10 +51,14 @@ class SpanSender:
 def in_span(call: Call, name: str, work: Callable[[], AnswerT]) -> AnswerT:
     """Answer a call that is traced within a span of its own."""
     with CurrentCall(call).span(name) as span:
-        answer = work()
-        if answer is not None:
-            span.set(**{"modelport.status": answer.status})
-        return answer
+        return told_in(span, work())
+
+
+def told_in(span: OpenSpan, answer: AnswerT) -> AnswerT:
+    """Say in the span of a call how that was answered."""
+    if answer is not None:
+        span.set(**{"modelport.status": answer.status})
+    return answer
 
 
 def tell_batch(sender: Callable[[Span], None], calls: list[Call], start: int) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("modelport.telemetry")
 
-MOST_EARLY = 2048  # spans that wait for the package to be imported
+MOST_EARLY = 2048  # spans that wait, also for the package to be imported
 SAY_SECONDS = 60.0  # from one word about lost spans to the next
 SDK, EXPORTER = "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"
 
@@ -79,7 +79,7 @@ class Export:
     def _made(self) -> tuple[Resource, BatchSpanProcessor]:
         from modelport.telemetry.traces.sdk import made
 
-        return made(self._endpoint, self._instance, self._on_sent)
+        return made(self._endpoint, self._instance, self._on_sent, MOST_EARLY)
 
     def take(self, span: Span) -> None:
         """Have a span sent. In the hot path of what is traced: it never waits."""

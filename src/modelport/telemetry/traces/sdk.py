@@ -39,12 +39,15 @@ class _Counted(SpanExporter):
         self._exporter.shutdown()
 
 
-def made(endpoint: str, instance: str, sent: Sent) -> tuple[Resource, BatchSpanProcessor]:
-    """What sends spans, and what it says of this server. OpenTelemetry's variables say the rest."""
+def made(endpoint: str, instance: str, sent: Sent, most: int) -> tuple[Resource, BatchSpanProcessor]:
+    """What sends spans, of which `most` may wait, and what it says of this server. OpenTelemetry's variables
+    say the rest.
+    """
     own = {"service.name": "modelport", "service.version": __version__, "service.instance.id": instance}
     resource = Resource.create(own).merge(OTELResourceDetector().detect())
     exporter = _Counted(OTLPSpanExporter(endpoint=endpoint or None), sent)
-    return resource, BatchSpanProcessor(exporter)
+    # The caller bounds what waits: a smaller queue would drop spans that nobody counts.
+    return resource, BatchSpanProcessor(exporter, max_queue_size=most)
 
 
 def readable(span: Span, resource: Resource) -> ReadableSpan:

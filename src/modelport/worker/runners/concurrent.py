@@ -36,6 +36,7 @@ from modelport.worker.awaited_window import AwaitedWindow
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.runners.block_watch import BlockWatch
 from modelport.worker.runners.loop_frames import LoopRunner
+from modelport.worker.spans import told_in
 from modelport.worker.streams import Encoded, is_stream, last_of_failed
 from modelport.worker.world import end_if_forked
 
@@ -144,8 +145,8 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
             self._send(answer)
 
     async def _traced(self, call: Call) -> Answer | None:
-        with CurrentCall(call).span("model"):
-            return await self._answered(call)
+        with CurrentCall(call).span("model") as span:
+            return told_in(span, await self._answered(call))
 
     async def _answered(self, call: Call) -> Answer | None:
         """The answer; `None` if it was streamed, and has gone out already."""

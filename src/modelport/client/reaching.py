@@ -44,6 +44,7 @@ def reaching(
     given = _place(url, given, transport)
     if user is not None and password is not None:
         given["auth"] = Login(given["base_url"], user, password)
+        given["follow_redirects"] = False  # httpx would send the password wherever they lead
     return given
 
 

@@ -97,6 +97,18 @@ def test_who_has_the_port_is_named() -> None:
         other.communicate("")
 
 
+def test_a_stranger_at_the_metrics_port_is_not_taken_for_the_server(server: Server, folder: Path) -> None:
+    command = [sys.executable, "-c", LISTENS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        taken = other.stdout.readline().strip()
+        ports = ("--port", str(urlsplit(server.url).port), "--metrics-port", taken)
+        seen = doctor(MODEL, *ports, "--data-dir", str(folder / "data"), status=1)
+        assert f"it is taken by process {other.pid} (" in said_of(seen, "address", "error")
+        assert "a server of modelport listens there" in said_of(seen, "address", "note")
+        other.communicate("")
+
+
 def test_what_the_settings_say_is_looked_at(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     file = tmp_path / "service.toml"

@@ -13,9 +13,9 @@ from modelport.engine.output import printable
 PIPE_WIDTH = 200
 
 
-def console() -> Console:
+def console(pipe_width: int = PIPE_WIDTH) -> Console:
     """The console on stdout. Without a terminal lines are wide: programs that read them need them whole."""
-    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else pipe_width)
 
 
 def plain(text: str) -> str:

@@ -63,7 +63,7 @@ def _seen_of_port(which: str, host: str, port: int, settings: Settings) -> Seen:
 
 def _taken(which: str, place: str, port: int, settings: Settings) -> Seen:
     holder = holder_of(port)
-    if _is_ours(settings):
+    if holder == holder_of(settings.port) and _is_ours(settings):  # one process has both ports
         by = f" ({holder})" if holder else ""
         return Seen(SUBJECT, "note", f"{place}: a server of modelport listens there{by}")
     who = holder or "a process of another user or container"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modelport.sources.source import Source
 
 WELL, FOUND = 0, 1
+PIPE_WIDTH = 1000  # sentences are long, and a line that a program reads must not be broken
 MARKS = {"ok": "[green]✔[/]", "note": "[cyan]i[/]", "warning": "[yellow]![/]", "error": "[red]✘[/]"}
 
 
@@ -40,7 +41,9 @@ def _doctor(
     if as_json:
         print(json.dumps({"well": not found, "seen": [asdict(one) for one in shown]}, indent=2))
     else:
-        _console().print(_verdict(found), style="bold")
+        from modelport.cli.tables import console
+
+        console(PIPE_WIDTH).print(_verdict(found), style="bold")
     sys.exit(FOUND if found else WELL)
 
 
@@ -98,25 +101,18 @@ def _sources(settings: Settings, mlup: MlupFile | None) -> list[Source]:
 
 def _printed(seen: Iterator[Seen]) -> Iterator[Seen]:
     """Print each as soon as it is known."""
-    from rich.markup import escape
+    from modelport.cli.tables import console, safe
 
-    console = _console()
+    out = console(PIPE_WIDTH)
     subject = ""
     for one in seen:
         if one.subject != subject:
             subject = one.subject
-            console.print(f"[bold]{subject}[/]")
-        console.print(f"  {MARKS[one.level]} {escape(one.said)}")
+            out.print(f"[bold]{subject}[/]")
+        out.print(f"  {MARKS[one.level]} {safe(one.said)}")
         if one.remedy:
-            console.print(f"    [dim]→[/] {escape(one.remedy)}")
+            out.print(f"    [dim]→[/] {safe(one.remedy)}")
         yield one
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    # No terminal, no width: lines that a program reads must not be broken.
-    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 1000)
 
 
 def _verdict(found: int) -> str:

@@ -9,8 +9,8 @@ from modelport.identity.login_attempts import (
     MOST_COUNTED,
     STRANGERS_SECONDS,
     LoginAttempts,
-    near_address,
 )
+from modelport.security.hosts import near_address
 
 
 class Clock:

@@ -98,9 +98,8 @@ class JobSubmission:
             call.by, call.trace = noted.principal, below(noted.trace)
         with pool.held(), self.memory.hold() as hold:
             submitted = await self._submit((scope, receive), pool, call, form, hold)
-        exchange = exchange_of(scope)
-        if exchange is not None:
-            exchange.model, exchange.jobs = pool.name, int(submitted.is_new)
+        if noted is not None:
+            noted.model, noted.jobs = pool.name, int(submitted.is_new)
         return submitted
 
     async def _submit(

@@ -17,11 +17,11 @@ from time import monotonic, time
 from typing import cast
 
 from modelport.http.asgi import Message, Scope, Send
-from modelport.http.crowd import origin_of
-from modelport.identity.allowances import ADDRESS, DAY, REQUESTS, Allowance, Allowances
+from modelport.identity.allowances import ADDRESS, DAY, Allowance, Allowances
 from modelport.identity.principals import Principal
 from modelport.identity.rate_windows import Window
 from modelport.problems import Problem
+from modelport.security.hosts import near_address
 
 TURN = "modelport.turn"  # in the scope of a request that is limited
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
@@ -153,7 +153,7 @@ def origin(client: Client) -> str:
 
 @lru_cache(maxsize=4096)
 def _network(host: str) -> str:
-    return origin_of((host, 0))
+    return near_address(host)
 
 
 def _too_many(window: Window, now: float) -> Problem:
@@ -161,8 +161,7 @@ def _too_many(window: Window, now: float) -> Problem:
     requests, seconds = window.rate
     wait = window.seconds_left(now)
     detail = f"{requests} requests in {seconds} s may come from {who}, and no more; wait {wait} s"
-    name = ADDRESS if window.name == ADDRESS else REQUESTS
-    return _exceeded(name, detail, wait, window.policy, window.standing(now))
+    return _exceeded(window.name, detail, wait, window.policy, window.standing(now))
 
 
 def _too_many_bytes(allowance: Allowance) -> Problem:

@@ -19,7 +19,7 @@ from modelport.engine.ports import Engine
 from modelport.http.forwarded import TrustedProxies
 from modelport.http.limits import HttpLimits
 from modelport.http.server import HttpServer
-from modelport.settings import Settings, normal_base_path
+from modelport.settings import Settings, normal_base_path, outer_path
 from modelport.telemetry.metrics.scrapes import Metrics
 
 log = logging.getLogger("modelport.server")
@@ -77,9 +77,10 @@ async def serve(
     """
     app, settings = life.application(), life.settings
     root_path = normal_base_path(settings.root_path)
-    server = HttpServer(app, _limits(settings), app.direct.take, root_path, _proxies(settings))
+    limits = _limits(settings)
+    server = HttpServer(app, limits, app.direct.take, root_path, _proxies(settings))
     watch_http(life.metrics, server)
-    metrics_port = metrics_port_of(app, settings, _limits(settings))
+    metrics_port = metrics_port_of(app, settings, limits)
     stopping = _Stopping(server, life)
     watching: list[asyncio.Task[None]] = []
     life.url = _reached_at(settings, listener.url)
@@ -117,8 +118,7 @@ def _reached_at(settings: Settings, url: str) -> str:
     """Where people reach the server: at its own URL, if nobody has said another one."""
     if settings.public_url is None:
         return url
-    paths = normal_base_path(settings.root_path) + normal_base_path(settings.base_path)
-    return settings.public_url.rstrip("/") + paths
+    return settings.public_url.rstrip("/") + outer_path(settings.root_path, settings.base_path)
 
 
 async def _end_without_model(engine: Engine, stopping: _Stopping) -> None:

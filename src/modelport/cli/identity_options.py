@@ -51,6 +51,13 @@ def where_options() -> list[click.Parameter]:
     ]
 
 
+def identity_command(
+    name: str, callback: Callable[..., None], params: list[click.Parameter], help: str
+) -> click.Command:
+    """A command that is also told whose keys or users."""
+    return click.Command(name, callback=callback, params=[*params, *where_options()], help=help)
+
+
 def words_in(text: str) -> list[str]:
     """The words of a list with commas."""
     return [word for part in text.split(",") if (word := part.strip())]

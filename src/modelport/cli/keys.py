@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelport.cli.identity_options import source_of, where_options, words_in
+from modelport.cli.identity_options import identity_command, source_of, words_in
 from modelport.cli.loading import interruptible
-from modelport.cli.server_options import ListingGroup, json_option, print_json
+from modelport.cli.server_options import ListingGroup, json_option, print_json, written
 from modelport.identity.principals import GRANTED
 from modelport.settings.written import rate_of, seconds_of, size_of
 
@@ -110,24 +109,6 @@ def _scopes(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
-def _duration(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is not None:
-        try:
-            seconds_of(value)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
-    return value
-
-
-def _rate(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is not None:
-        try:
-            rate_of(value)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
-    return value
-
-
 def _size(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
     try:
         return None if value is None else size_of(value)
@@ -140,7 +121,7 @@ def _quotas() -> list[click.Parameter]:
     return [
         click.Option(
             ["rate", "--rate"],
-            callback=_rate,
+            callback=written(rate_of),
             metavar="RATE",
             help="requests that it may make, such as 100/m [default: the setting rate]",
         ),
@@ -167,20 +148,14 @@ def _which() -> click.Argument:
     return click.Argument(["which"], metavar="KEY")
 
 
-def _command(
-    name: str, callback: Callable[..., None], params: list[click.Parameter], help: str
-) -> click.Command:
-    return click.Command(name, callback=callback, params=[*params, *where_options()], help=help)
-
-
 command = ListingGroup(
     "keys",
     short_help="Make, list, revoke and replace the keys of a server.",
     help="The keys of who may ask a server that runs with --auth on. Without a command it lists. A KEY is "
     "named by its id, its prefix or its name.",
     commands=[
-        _command("list", _list, [json_option("/v2/keys")], "List keys: never the keys themselves."),
-        _command(
+        identity_command("list", _list, [json_option("/v2/keys")], "List keys: never the keys themselves."),
+        identity_command(
             "create",
             _create,
             [
@@ -199,7 +174,7 @@ command = ListingGroup(
                 ),
                 click.Option(
                     ["expires", "--expires"],
-                    callback=_duration,
+                    callback=written(seconds_of),
                     metavar="DURATION",
                     help="how long it can be used, such as 90d [default: for ever]",
                 ),
@@ -208,8 +183,8 @@ command = ListingGroup(
             ],
             "Make a key. It is printed once, and nobody can have it again.",
         ),
-        _command("revoke", _revoke, [_which()], "Let a key be used no more."),
-        _command(
+        identity_command("revoke", _revoke, [_which()], "Let a key be used no more."),
+        identity_command(
             "rotate",
             _rotate,
             [
@@ -218,7 +193,7 @@ command = ListingGroup(
                     ["grace", "--grace"],
                     default="24h",
                     show_default=True,
-                    callback=_duration,
+                    callback=written(seconds_of),
                     metavar="DURATION",
                     help="how long the old key can be used still",
                 ),
@@ -229,7 +204,7 @@ command = ListingGroup(
     ],
 )
 
-audit = _command(
+audit = identity_command(
     "audit",
     _audit,
     [
@@ -242,7 +217,7 @@ audit = _command(
     "Show what was done to keys, versions, runs and jobs, and by whom, the newest first.",
 )  # fmt: skip
 
-usage = _command(
+usage = identity_command(
     "usage",
     _usage,
     [

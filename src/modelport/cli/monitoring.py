@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from modelport.cli.loading import interruptible
-from modelport.cli.server_options import json_option, print_json, url_option
+from modelport.cli.server_options import json_option, print_json, url_option, written
 from modelport.settings.checking import SettingsError
 from modelport.settings.written import seconds_of
 
@@ -34,13 +34,14 @@ def _monitoring(
 def _feedback(
     url: str | None, model: str, request_id: str | None, truth: str | None, file: Path | None
 ) -> None:
-    from modelport.cli.server_connection import ServerConnection
-    from modelport.client.monitoring_calls import MonitoringCalls
+    from modelport.cli.server_connection import CALL_SECONDS, ServerConnection
+    from modelport.client.monitoring_calls import AT_ONCE, MonitoringCalls
 
     if (file is None) == (request_id is None or truth is None):
         raise click.UsageError("name a REQUEST_ID and a TRUTH, or a --file of them")
     truths = _truths_in(file) if file is not None else {str(request_id): _value(str(truth))}
-    with interruptible(), ServerConnection(url) as server:
+    seconds = CALL_SECONDS * (1 + len(truths) // AT_ONCE)  # for each part that is sent
+    with interruptible(), ServerConnection(url, call_seconds=seconds) as server:
         found = server.run(MonitoringCalls(server.calls).feedback(model, truths))
     click.echo(f"{found['kept']} kept, {found['known']} known before")
     for one in found["refused"][:20]:
@@ -122,15 +123,6 @@ def _prune_folder(data_dir: str | None, model: str | None, older_than: str | Non
         raise click.ClickException(f"{folder}: {error}") from None
 
 
-def _duration(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is not None:
-        try:
-            seconds_of(value)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
-    return value
-
-
 command = click.Command(
     "monitoring",
     callback=_monitoring,
@@ -139,7 +131,8 @@ command = click.Command(
     params=[
         click.Argument(["model"], metavar="MODEL", required=False),
         click.Option(
-            ["window", "--window"], default="24h", show_default=True, callback=_duration, metavar="DURATION",
+            ["window", "--window"], default="24h", show_default=True, callback=written(seconds_of),
+            metavar="DURATION",
             help="how long until now",
         ),
         click.Option(["version", "--version"], metavar="VERSION", help="one version alone [default: each]"),
@@ -186,7 +179,7 @@ payloads = click.Group(
             params=[
                 click.Option(["model", "--model"], metavar="NAME", help="of this model alone"),
                 click.Option(
-                    ["older_than", "--older-than"], callback=_duration, metavar="DURATION",
+                    ["older_than", "--older-than"], callback=written(seconds_of), metavar="DURATION",
                     help="only files to which nothing was added for so long, such as 30d",
                 ),
                 click.Option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -16,6 +17,23 @@ def url_option() -> click.Option:
         metavar="URL",
         help="the server [default: http://127.0.0.1:5000]",
     )
+
+
+Checked = Callable[[click.Context, click.Parameter, str | None], str | None]
+
+
+def written(read: Callable[[str], object]) -> Checked:
+    """The callback of an option whose text must be one that `read` takes; it stays as it was written."""
+
+    def checked(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                read(value)
+            except ValueError as error:
+                raise click.BadParameter(str(error)) from None
+        return value
+
+    return checked
 
 
 def json_option(resource: str) -> click.Option:

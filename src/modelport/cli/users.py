@@ -7,12 +7,11 @@ else is the first line of the input.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from modelport.cli.identity_options import source_of, where_options, words_in
+from modelport.cli.identity_options import identity_command, source_of, words_in
 from modelport.cli.loading import interruptible
 from modelport.cli.server_options import ListingGroup, json_option, print_json
 from modelport.identity.roles import Role
@@ -112,20 +111,14 @@ def _models(help: str) -> click.Option:
     return click.Option(["models", "--models"], metavar="NAMES", help=help)
 
 
-def _command(
-    name: str, callback: Callable[..., None], params: list[click.Parameter], help: str
-) -> click.Command:
-    return click.Command(name, callback=callback, params=[*params, *where_options()], help=help)
-
-
 command = ListingGroup(
     "users",
     short_help="Make, list, change and remove the users of a server.",
     help="The people who may log in, with a password, to a server that runs with --auth on. Without a "
     "command it lists. A USER is named by the name or the id.",
     commands=[
-        _command("list", _list, [json_option("/v2/users")], "List users."),
-        _command(
+        identity_command("list", _list, [json_option("/v2/users")], "List users."),
+        identity_command(
             "create",
             _create,
             [
@@ -143,13 +136,13 @@ command = ListingGroup(
             ],
             "Make a user. The password is asked for, or is the first line of the input.",
         ),
-        _command("disable", _disable, [_which()], "Let a user come in no more."),
-        _command("enable", _enable, [_which()], "Let a user come in again."),
-        _command(
+        identity_command("disable", _disable, [_which()], "Let a user come in no more."),
+        identity_command("enable", _enable, [_which()], "Let a user come in again."),
+        identity_command(
             "passwd", _passwd, [_which()],
             "Give a user another password: it is asked for, or is the first line of the input.",
         ),
-        _command(
+        identity_command(
             "role",
             _role,
             [
@@ -160,6 +153,6 @@ command = ListingGroup(
             ],
             "Give a user another role.",
         ),
-        _command("delete", _delete, [_which()], "Remove a user. Their jobs stay."),
+        identity_command("delete", _delete, [_which()], "Remove a user. Their jobs stay."),
     ],
 )  # fmt: skip

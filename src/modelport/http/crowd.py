@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
-from ipaddress import IPv6Address, ip_network
 
 from modelport.http.refusals import ADDRESS_FULL, SERVER_FULL, Refusal
+from modelport.security.hosts import near_address
 
 MOST_TURNED_AWAY = 64  # that are told so at a time
-NETWORK_BITS = 64  # of an IPv6 address: who has one of a network has all of them
 IDLE_S = 1.0  # a connection on which nothing is asked for so long may give way to a new one
 LOOK_S = 0.1  # between two searches for connections that could give way
 
@@ -80,14 +79,4 @@ def close_idle(connections: Iterable[tuple[float, Callable[[], None]]], now: flo
 
 def origin_of(client: tuple[str, int] | None) -> str:
     """Whom a connection is counted for: its address, the network of an IPv6 one; empty for a Unix socket."""
-    if client is None:
-        return ""
-    host = client[0]
-    if ":" not in host:
-        return host
-    try:
-        address = IPv6Address(host.partition("%")[0])
-    except ValueError:
-        return host
-    mapped = address.ipv4_mapped
-    return str(mapped) if mapped else str(ip_network((address, NETWORK_BITS), strict=False))
+    return near_address(client[0]) if client is not None else ""

@@ -26,7 +26,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, delete, select, update
 
 from modelport.identity import audit, first_link, sessions
-from modelport.identity.login_attempts import FREE, LoginAttempts, near_address
+from modelport.identity.login_attempts import FREE, LoginAttempts
 from modelport.identity.passwords import MOST, Passwords, check_new
 from modelport.identity.principals import Principal
 from modelport.identity.sessions import Renewed, Reused, Session
@@ -34,6 +34,7 @@ from modelport.identity.signing_keys import signing_key
 from modelport.identity.user_tokens import token_of
 from modelport.identity.users import Change, NewUser, User, UserStore, folded, user_of
 from modelport.problems import Problem
+from modelport.security.hosts import near_address
 from modelport.storage.database import Database
 from modelport.storage.schema.users import user_addresses, users
 from modelport.storage.upserts import insert_into

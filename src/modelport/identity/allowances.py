@@ -29,8 +29,6 @@ MOST_ADDRESSES = 20_000
 DAY = 86400
 REQUESTS, ADDRESS = "requests", "address"  # what the rates are called in answers
 
-AS_SETTINGS_SAY = OwnQuotas()  # as most keys have them
-
 T = TypeVar("T")
 
 
@@ -86,7 +84,7 @@ class Allowances:
     def of(self, principal: Principal) -> Allowance | None:
         """That of somebody; `None` if nothing limits them."""
         own = principal.quotas
-        if not self._are_limited and (own is None or own == AS_SETTINGS_SAY):
+        if own is None and not self._are_limited:
             return None
         found = self._of.get(principal.id)
         if found is None or found.own is not own:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from modelport.identity.principals import AccessScope, Principal
+from modelport.identity.granting import merged, principal_with
+from modelport.identity.principals import Principal
 from modelport.settings.certificate_holders import holders_of
 from modelport.settings.grants import EVERYBODY, Granted
 
@@ -37,6 +38,4 @@ class CertificateHolders:
 
 
 def _principal(name: str, granted: Granted) -> Principal:
-    scopes = frozenset(map(AccessScope, granted.scopes))
-    models = None if granted.models is None else frozenset(granted.models)
-    return Principal(OF_CERTIFICATES + name, name, scopes, models)
+    return principal_with(OF_CERTIFICATES + name, name, merged([granted]))

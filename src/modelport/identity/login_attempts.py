@@ -24,10 +24,11 @@ It is counted in each server for itself: with several, so many times as much can
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
+
+from modelport.security.hosts import near_address
 
 FREE = 5
 LONGEST_SECONDS = 300.0
@@ -98,19 +99,6 @@ class LoginAttempts:
         wrong = count.wrong + 1
         wait = _steady(wrong) if None in of else _doubling(wrong)
         self._counts[of] = Count(wrong, now + wait, now)
-
-
-def near_address(address: str) -> str:
-    """An address, or the network of an IPv6 one: who has one of /64 has all of it."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv4Address):
-        return address
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, 64), strict=False))
 
 
 def _counted(account: str, address: str, *, is_familiar: bool) -> tuple[_Of, ...]:

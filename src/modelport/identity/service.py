@@ -15,7 +15,7 @@ from modelport.identity.keys import KeyStore
 from modelport.identity.known_keys import KnownKeys
 from modelport.identity.proxy_users import ProxyUsers
 from modelport.identity.signing_keys import VerifyingKeys
-from modelport.identity.tokens import Tokens, Verifier
+from modelport.identity.tokens import Tokens
 from modelport.identity.user_tokens import ACCESS, PAGE, UserTokens, Watch
 from modelport.identity.wrong_credentials import WrongCredentials
 from modelport.security.log_floods import Sparingly
@@ -64,11 +64,6 @@ class Identity:
 
             self.oidc = Oidc(settings, self.tokens, storage, verifying)
             self.pages.verifiers.append(self.oidc.page_tokens)
-
-    @property
-    def verifiers(self) -> list[Verifier]:
-        """Who verifies tokens; whoever can adds itself."""
-        return self.tokens.verifiers
 
     @property
     def database(self) -> Database:

@@ -55,8 +55,7 @@ class Reused(NamedTuple):
 
 def begin(tx: Transaction, user: User, address: str, *, is_page: bool) -> tuple[Session, str]:
     """Log somebody in, in the transaction of the caller; with a refresh token, empty for a page."""
-    tx.connection.execute(delete(sessions).where(sessions.c.expires_at <= tx.now))
-    _end_oldest(tx, user.id)
+    leave_room(tx, user.id)
     refresh = "" if is_page else _new_refresh(secrets.token_urlsafe(32))
     family, current = (None, None) if is_page else _hashes(refresh)
     row: dict[str, Any] = {
@@ -137,8 +136,9 @@ def _find(connection: Connection, condition: Any, now: float) -> Session | None:
     return Session(row["session"], user_of(dict(row)), row["expires_at"], row["family"] is None)
 
 
-def _end_oldest(tx: Transaction, user_id: str) -> None:
-    """Leave room for one more."""
+def leave_room(tx: Transaction, user_id: str) -> None:
+    """Remove the sessions that have expired, and the oldest of somebody who has many."""
+    tx.connection.execute(delete(sessions).where(sessions.c.expires_at <= tx.now))
     query = (
         select(sessions.c.id)
         .where(sessions.c.user_id == user_id)

@@ -92,36 +92,40 @@ class UserTokens:
 
     async def verify(self, token: str) -> Verified:
         """Who sends a token. Raises `InvalidToken`, and the store's errors."""
-        import jwt
-
         database = self._storage.database
-        try:
-            header = jwt.get_unverified_header(token)
-        except jwt.InvalidTokenError:
-            raise InvalidToken(NOT_OURS) from None
-        named = header.get("kid")
-        if header.get("typ") != self._use.type or header.get("alg") != ALGORITHM or not _is_id(named):
-            raise InvalidToken(NOT_OURS)
-        key = await self._keys.find(cast("str", named), database)
-        if key is None:
-            raise InvalidToken(NOT_OURS)
-        try:
-            claims: dict[str, Any] = jwt.decode(
-                token,
-                key,
-                [ALGORITHM],
-                {"require": REQUIRED},
-                audience=self._use.audience,
-                issuer=ISSUER,
-                leeway=LEEWAY_SECONDS,
-            )
-        except jwt.InvalidTokenError:
-            raise InvalidToken(NOT_OURS) from None
+        claims = await signed_claims(token, self._use, ISSUER, self._keys, database)
         session = await sessions.find(database, str(claims["sid"]))
         if session is None or session.user.principal.id != claims["sub"]:
             raise InvalidToken(LOGGED_OUT)
         principal = replace(session.user.principal, session=session.id)
         return Verified(principal, min(float(claims["exp"]), session.expires_at))
+
+
+async def signed_claims(
+    token: str, use: Use, issuer: str, keys: VerifyingKeys, database: Database
+) -> dict[str, Any]:
+    """What a token of ours says, once it is verified. Raises `InvalidToken`, and the store's errors."""
+    import jwt
+
+    try:
+        header = jwt.get_unverified_header(token)
+        named = header.get("kid")
+        if header.get("typ") != use.type or header.get("alg") != ALGORITHM or not _is_id(named):
+            raise InvalidToken(NOT_OURS)
+        key = await keys.find(cast("str", named), database)
+        if key is None:
+            raise InvalidToken(NOT_OURS)
+        return jwt.decode(
+            token,
+            key,
+            [ALGORITHM],
+            {"require": REQUIRED},
+            audience=use.audience,
+            issuer=issuer,
+            leeway=LEEWAY_SECONDS,
+        )
+    except jwt.InvalidTokenError:
+        raise InvalidToken(NOT_OURS) from None
 
 
 class Watch:

@@ -91,16 +91,6 @@ class UserStore:
         """The user of this id or name."""
         return await self._database.read(lambda one: _find(one, which))
 
-    async def kept_password(self, name: str) -> tuple[User, str | None] | None:
-        """The user of this name, and what is kept of the password; `None` if there is none."""
-        query = select(users).where(users.c.folded == folded(name))
-
-        def read(connection: Connection) -> tuple[User, str | None] | None:
-            row = connection.execute(query).mappings().one_or_none()
-            return None if row is None else (user_of(dict(row)), row["password"])
-
-        return await self._database.read(read)
-
     async def change(self, which: str, change: Change, by: Principal) -> User:
         """Change a user, and end every session of theirs."""
         if change.models is not msgspec.UNSET:
@@ -176,9 +166,9 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 
-def end_sessions(tx: Transaction, user_id: str, *, but: str = "") -> None:
-    """End every session of a user, in the transaction of the caller, `but` for one."""
-    tx.connection.execute(delete(sessions).where(sessions.c.user_id == user_id, sessions.c.id != but))
+def end_sessions(tx: Transaction, user_id: str) -> None:
+    """End every session of a user, in the transaction of the caller."""
+    tx.connection.execute(delete(sessions).where(sessions.c.user_id == user_id))
     count_change(tx)
 
 

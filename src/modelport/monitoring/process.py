@@ -67,15 +67,3 @@ async def _made(order: Order) -> Report:
         log.error("a report on %s failed:\n%s", order.model, words.decode("utf-8", "replace")[-4000:])
         raise ReportFailed("the report could not be made; the log of the server says more")
     return msgspec.json.decode(made, type=Report)
-
-
-def drift_values(report: Report) -> list[tuple[dict[str, str], float]]:
-    """PSI of each column by its labels `model`, `version`, `side` and `column`, for a gauge of metrics."""
-    found: list[tuple[dict[str, str], float]] = []
-    for version in report.versions:
-        for side, features in (("input", version.inputs), ("answer", version.answers)):
-            for feature in features:
-                if feature.psi is not None:
-                    labels = {"model": report.model, "version": str(version.version)}
-                    found.append(({**labels, "side": side, "column": feature.name}, feature.psi))
-    return found

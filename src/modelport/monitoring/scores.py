@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from math import isfinite, sqrt
 from typing import Any, NamedTuple, TypeAlias, cast
 
+import msgspec
+
 from modelport.monitoring.reports import Feedback, Score, ScoreThen
 from modelport.monitoring.values import one_value, without_envelope
 
@@ -106,13 +108,5 @@ def feedback_of(pairs: Sequence[Pair], unmatched: int, parts: Sequence[ScoreThen
     """How right answers were, in all and over time; `None` if there is no feedback."""
     if not pairs and not unmatched:
         return None
-    whole = score(pairs)
-    return Feedback(
-        count=whole.count,
-        accuracy=whole.accuracy,
-        f1=whole.f1,
-        mae=whole.mae,
-        rmse=whole.rmse,
-        unmatched=unmatched,
-        over_time=list(parts),
-    )
+    whole = msgspec.structs.asdict(score(pairs))
+    return Feedback(**whole, unmatched=unmatched, over_time=list(parts))

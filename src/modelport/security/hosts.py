@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 DEFAULT_PORTS = {"http": "80", "https": "443"}
+NETWORK_BITS = 64  # of an IPv6 address: who has one of a network has all of them
 
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~-]{1,255})(?::([0-9]{0,5}))?")
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_][a-z0-9_-]{0,62}(?:\.[a-z0-9_][a-z0-9_-]{0,62})*")
@@ -90,3 +91,15 @@ def _ascii(authority: str) -> str:
 
     name, colon, port = authority.partition(":")
     return idna.encode(name, uts46=True).decode("ascii") + colon + port
+
+
+def near_address(address: str) -> str:
+    """An address, or the network of an IPv6 one: who has one of a /64 has all of it. Other texts stay."""
+    if ":" not in address:
+        return address
+    try:
+        found = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    mapped = found.ipv4_mapped
+    return str(mapped) if mapped else str(ip_network((found, NETWORK_BITS), strict=False))

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jwt
 import msgspec
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 
 from modelport.identity import audit
 from modelport.identity.granting import principal_with
 from modelport.identity.principals import AccessScope, Grant, Principal
-from modelport.identity.sessions import MOST_OF_ONE, PAGE_SECONDS, end
+from modelport.identity.sessions import PAGE_SECONDS, leave_room
 from modelport.identity.signing_keys import VerifyingKeys, signing_key
 from modelport.identity.tokens import Claims, InvalidToken, Verified
-from modelport.identity.user_tokens import ALGORITHM, LEEWAY_SECONDS, PAGE, REQUIRED
+from modelport.identity.user_tokens import ALGORITHM, PAGE, signed_claims
 from modelport.settings import Settings
 from modelport.storage.database import Database
 from modelport.storage.schema.users import sessions
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from modelport.storage.service import Storage
 
 ISSUER = "urn:modelport:oidc"
-MAX_KEY_ID = 64
 LOGGED_OUT = "it is none of this server's, has expired, or its session has ended"
 
 
@@ -53,7 +52,7 @@ async def begin(database: Database, who: Principal, rules: str, address: str) ->
     """Log somebody in at a page. Raises the store's errors."""
 
     def write(tx: Transaction) -> PageSession:
-        _leave_room(tx, who.id)
+        leave_room(tx, who.id)
         expires_at = tx.now + PAGE_SECONDS
         row = {"id": uuid.uuid4().hex, "user_id": who.id, "created_at": tx.now, "expires_at": expires_at}
         tx.connection.execute(insert(sessions).values(**row, address=address))
@@ -93,7 +92,7 @@ class PageTokens:
     async def verify(self, token: str) -> Verified:
         """Who sends a token. Raises `InvalidToken`, and the store's errors."""
         database = self._storage.database
-        claims = await self._signed(token, database)
+        claims = await signed_claims(token, PAGE, ISSUER, self._keys, database)
         query = select(sessions.c.expires_at).where(
             sessions.c.id == claims["sid"], sessions.c.user_id == claims["sub"]
         )
@@ -107,40 +106,6 @@ class PageTokens:
         principal = principal_with(claims["sub"], claims["name"], grants)
         ends = min(float(claims["exp"]), expires_at)
         return Verified(replace(principal, expires_at=ends, session=claims["sid"]), ends)
-
-    async def _signed(self, token: str, database: Database) -> dict[str, Any]:
-        try:
-            header = jwt.get_unverified_header(token)
-            named = header.get("kid")
-            if header.get("typ") != PAGE.type or not isinstance(named, str) or len(named) > MAX_KEY_ID:
-                raise InvalidToken(LOGGED_OUT)
-            key = await self._keys.find(named, database)
-            if key is None:
-                raise InvalidToken(LOGGED_OUT)
-            return jwt.decode(
-                token,
-                key,
-                [ALGORITHM],
-                {"require": REQUIRED},
-                audience=PAGE.audience,
-                issuer=ISSUER,
-                leeway=LEEWAY_SECONDS,
-            )
-        except jwt.InvalidTokenError:
-            raise InvalidToken(LOGGED_OUT) from None
-
-
-def _leave_room(tx: Transaction, user_id: str) -> None:
-    """Remove the sessions that have expired, and the oldest of somebody who has many."""
-    tx.connection.execute(delete(sessions).where(sessions.c.expires_at <= tx.now))
-    query = (
-        select(sessions.c.id)
-        .where(sessions.c.user_id == user_id)
-        .order_by(sessions.c.created_at.desc())
-        .offset(MOST_OF_ONE - 1)
-    )
-    for session_id in tx.connection.execute(query).scalars().all():
-        end(tx, session_id)
 
 
 def _listed(grant: Grant) -> list[str] | None:

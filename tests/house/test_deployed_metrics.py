@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections import Counter
 from pathlib import Path
@@ -13,9 +12,12 @@ from typing import Any
 import metrics_table
 import pytest
 import yaml
+from debian_programs import program
 
+from modelport.histogram import Histogram
 from modelport.telemetry.metrics.families import FAMILIES
 from modelport.telemetry.metrics.process import collected
+from modelport.telemetry.metrics.text import Page
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -143,12 +145,45 @@ def test_the_configuration_of_prometheus_reads_the_alerts_and_keeps_its_key_in_a
     assert f'job="{scrape["job_name"]}"' in ALERTS.read_text()
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
-def test_prometheus_itself_takes_the_alerts() -> None:
-    checked = subprocess.run(
-        ["promtool", "check", "rules", str(ALERTS)], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert checked.returncode == 0, checked.stderr
+@pytest.fixture(scope="module")
+def promtool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What Prometheus checks its files with."""
+    return program("prometheus", "promtool", tmp_path_factory.mktemp("prometheus"))
+
+
+def checked(promtool: Path, kind: str, *arguments: str, sent: str = "") -> str:
+    """What `promtool check` says; it must say that it is right, or say nothing."""
+    done = subprocess.run(
+        [promtool, "check", kind, *arguments],
+        input=sent, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_prometheus_itself_takes_the_alerts(promtool: Path) -> None:
+    assert f"SUCCESS: {len(RULES)} rules found" in checked(promtool, "rules", str(ALERTS))
+
+
+def test_prometheus_itself_takes_its_configuration(promtool: Path, tmp_path: Path) -> None:
+    key = tmp_path / "modelport.key"
+    key.write_text("mpk_key\n")
+    text = CONFIGURATION.read_text()
+    assert "/etc/prometheus/modelport.key" in text
+    (tmp_path / CONFIGURATION.name).write_text(text.replace("/etc/prometheus/modelport.key", str(key)))
+    (tmp_path / ALERTS.name).write_text(ALERTS.read_text())
+    assert "is valid prometheus config" in checked(promtool, "config", str(tmp_path / CONFIGURATION.name))
+
+
+def test_prometheus_itself_has_nothing_to_say_of_the_names_of_metrics(promtool: Path) -> None:
+    page = Page(open_metrics=False)
+    for family in FAMILIES:
+        labels = tuple("a" for _ in family.labels)
+        if family.kind == "histogram":
+            page.histogram(family, labels, Histogram(family.bounds))
+        else:
+            page.add(family, labels, 1)
+    assert checked(promtool, "metrics", sent=page.text().decode()) == ""
 
 
 def test_the_docs_have_every_metric() -> None:

@@ -149,14 +149,3 @@ def test_every_target_of_the_makefile_that_the_docs_name_exists() -> None:
     named = set(re.findall(r"(?:`|^\$ |^)make ([a-z]+)", text, re.MULTILINE))
     assert named <= targets
     assert {"run", "test"} <= named
-
-
-def test_every_link_within_the_docs_leads_somewhere() -> None:
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
-    dead = [
-        (page.name, target)
-        for page in pages
-        for target in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
-        if not (page.parent / target).exists()
-    ]
-    assert dead == []

@@ -22,7 +22,7 @@ def source_of(
     given = {name: str(value) for name, value in where.items() if value is not None}
     if url is not None:
         if given:
-            raise click.UsageError("--url asks a server, the others open its database: give one of them")
+            raise click.UsageError("--url asks a server, the others open what it has: give one of them")
         return server(url)
     try:
         return database(load_settings(given))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from modelport.cli.loading import interruptible
 from modelport.cli.server_options import json_option, print_json, url_option, written
-from modelport.settings.checking import SettingsError
 from modelport.settings.written import seconds_of
+
+if TYPE_CHECKING:
+    from modelport.settings import Settings
 
 
 def _monitoring(
@@ -80,13 +83,14 @@ def _value(text: str) -> Any:
         return text
 
 
-def _prune(url: str | None, data_dir: str | None, model: str | None, older_than: str | None) -> None:
-    if url is not None and data_dir is not None:
-        raise click.UsageError("--url asks a server, --data-dir opens its folder: give one of them")
+def _prune(url: str | None, model: str | None, older_than: str | None, **where: str | None) -> None:
+    from modelport.cli.identity_options import source_of
+
+    prune = source_of(
+        lambda url: partial(_prune_server, url), lambda has: partial(_prune_folder, has), url, **where
+    )
     with interruptible():
-        found = _prune_server(url, model, older_than) if url is not None else None
-        if found is None:
-            found = _prune_folder(data_dir, model, older_than)
+        found = prune(model, older_than)
     click.echo(f"{found['files']} files are removed, {found['bytes']} bytes")
 
 
@@ -98,19 +102,14 @@ def _prune_server(url: str, model: str | None, older_than: str | None) -> dict[s
         return server.run(MonitoringCalls(server.calls).prune(model, older_than))
 
 
-def _prune_folder(data_dir: str | None, model: str | None, older_than: str | None) -> dict[str, Any]:
+def _prune_folder(settings: Settings, model: str | None, older_than: str | None) -> dict[str, Any]:
     import sqlite3
     from time import time
 
     from modelport.settings import data_folder
-    from modelport.settings.reading import load_settings
     from modelport.telemetry.payloads.log import payload_folder
     from modelport.telemetry.payloads.pruning import prune_unused
 
-    try:
-        settings = load_settings({} if data_dir is None else {"data_dir": data_dir})
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
     folder = payload_folder(settings, data_folder(settings.data_dir))
     before = time() - (seconds_of(older_than) if older_than else 0.0)
     try:

@@ -21,13 +21,13 @@ SHARED = {
 }
 # Kills, cuts of power and of networks, faults of the machine, what clients may cost in memory; models that
 # are loaded anew, ask each other or hang in threads, and batch jobs, each of which starts processes; the fuzz
-# of the documents; pages of the docs; the frameworks and MLflow.
+# of the documents; pages of the docs; the frameworks and MLflow; a proxy.
 SECOND = re.compile(
     r"tests/((docs|faults|frameworks|batches)/"
     r"|(sources|runs)/test_mlflow\w*\.py|api/test_(memory_of_\w+|upload_memory)\.py"
     r"|examples/test_(digits_training|generator)\.py|worker/test_(threads|asking_models)\.py"
     r"|engine/test_(idle|memory_limit|model_asks)\.py|cli/test_cli_predict_tables\.py"
-    r"|client/test_client_batches\.py|api/test_document_fuzz\.py"
+    r"|client/test_client_batches\.py|api/test_document_fuzz\.py|reach/test_nginx\.py"
     r"|(jobs|runs|storage)/test_(\w*kills|kill_cycles|\w+_cuts|histories|chaos|black_hole|frozen|two_servers"
     r"|live_restarts|reloads|model_repository)\.py)"
 )

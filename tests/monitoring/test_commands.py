@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from serving import MODELS, Server, environment, serving
@@ -53,7 +54,7 @@ def test_feedback_is_told_from_a_terminal_and_seen_there(server: Server, tmp_pat
     table.write_text(f"request_id,truth\n{ids[0]},low\nnone,high\n")
     refused = modelport("feedback", "risk", "--file", str(table), *url, status=1)
     assert refused.stdout == "0 kept, 1 known before\n"
-    assert "none: unknown" in refused.stderr
+    assert "none: the payload log has no prediction" in refused.stderr
     shown = modelport("monitoring", "risk", *url).stdout
     assert "version 0: unknown, " in shown
     assert "too few calls" in shown
@@ -68,6 +69,7 @@ def test_feedback_is_told_from_a_terminal_and_seen_there(server: Server, tmp_pat
         (("feedback", "risk", "an-id"), "REQUEST_ID and a TRUTH"),
         (("feedback", "risk", "--file", "none.csv"), "none.csv cannot be read"),
         (("monitoring", "risk", "--window", "soon"), "is no duration"),
+        (("monitoring", "risk", "--reference", __file__), "is a file, and no file is read"),
         (("payloads", "prune", "--url", "http://127.0.0.1:1", "--data-dir", "d"), "give one of them"),
     ],
 )
@@ -87,7 +89,7 @@ def test_payloads_are_pruned_by_the_server_that_keeps_them(server: Server, data:
 
 
 def test_a_client_that_awaits_does_the_same(server: Server) -> None:
-    async def told() -> tuple[dict[str, object], dict[str, object]]:
+    async def told() -> tuple[dict[str, Any], dict[str, Any]]:
         async with AsyncClient(server.url) as client:
             made = await client.predict_with_id("risk", ONE)
             assert made.value == {"risk": "high", "score": 0.6}
@@ -95,5 +97,6 @@ def test_a_client_that_awaits_does_the_same(server: Server) -> None:
             return kept, await client.monitoring(window="1h", version=0)
 
     kept, report = asyncio.run(told())
-    assert kept == {"kept": 1, "known": 0, "refused": [{"request_id": "none", "reason": "unknown"}]}
+    assert (kept["kept"], kept["known"]) == (1, 0)
+    assert [(one["request_id"], one["reason"]) for one in kept["refused"]] == [("none", "unknown")]
     assert report["model"] == "risk"

@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import job_calls
@@ -22,9 +23,14 @@ COLUMNS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def server(data: Path) -> Iterator[Server]:
     models = (f"iris={ROOT / 'examples' / 'iris' / 'iris.py'}", f"risk={MODELS / 'monitored.py'}:Risk")
-    with serving(*models, "--log-payloads", "1") as running:
+    with serving(*models, "--log-payloads", "1", "--data-dir", str(data)) as running:
         yield running
 
 
@@ -88,7 +94,7 @@ def test_shifted_inputs_are_a_drift_in_the_columns_that_are_shifted(server: Serv
 
 
 @pytest.mark.slow
-def test_a_training_records_what_its_version_is_compared_with(server: Server) -> None:
+def test_a_training_records_what_its_version_is_compared_with(server: Server, data: Path) -> None:
     client = server.client
     job = client.post("/v2/models/risk/train/", json={}).json()["uuid"]
     assert job_calls.ended(client, job)["state"] == "succeeded"
@@ -121,6 +127,11 @@ def test_a_training_records_what_its_version_is_compared_with(server: Server) ->
     assert (amount["verdict"], colour["verdict"]) == ("drift", "drift")
     assert colour["unseen_values"] == ["pink"]
     assert colour["chi_square_p_value"] < 0.001
+    [recorded] = data.rglob("modelport-reference.json")
+    recorded.write_bytes(b"")
+    [alone] = report_of(server, "risk", version="1", window="23h")["versions"]
+    assert (alone["verdict"], alone["reference"]["kind"]) == ("unknown", "none")
+    assert "modelport-reference.json) cannot be read: Input data was truncated" in alone["reference"]["words"]
 
 
 @pytest.mark.parametrize(
@@ -128,8 +139,10 @@ def test_a_training_records_what_its_version_is_compared_with(server: Server) ->
     [
         {"window": "yesterday"}, {"window": "0"}, {"window": "999d"}, {"reference": "never"},
         {"reference": "2026-01-02/2026-01-01"}, {"reference": "a/b"}, {"version": "none"}, {"reference": "/"},
+        {"reference": ""}, {"reference": "customers.csv"}, {"window": ""}, {"reference": "999d"},
     ],
 )  # fmt: skip
 def test_what_is_no_window_is_refused(server: Server, query: dict[str, str]) -> None:
     answer = server.client.get("/v2/models/iris/monitoring", params=query)
     assert answer.status_code == (404 if "version" in query else 422), answer.text
+    assert next(iter(query)) in answer.json()["detail"]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from modelport.monitoring.scores import Pair, pairs_of, score
+from modelport.monitoring.scores import Pair, score
 from modelport.monitoring.values import Row, rows_of_answer, rows_of_input, rows_of_recorded
+from modelport.telemetry.payloads.truths import form_of, pairs_of, why_unlike
 
 ONE_ROW = Row("[x]", {"a": 1.0, "b": "t"})
 NAMED = {"x": ["a", "b"]}
@@ -81,6 +82,32 @@ def test_what_a_training_recorded_has_the_same_columns(recorded: Any) -> None:
 )
 def test_truths_are_compared_with_what_they_are_about(answer: Any, truth: Any, pairs: list[Any]) -> None:
     assert pairs_of(answer, truth) == pairs
+    why = why_unlike(form_of(200, {"bytes": 50, "value": answer}), truth)
+    assert (why == "") == bool(pairs)
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "why"),
+    [
+        ([1, 2], [1, 2, 3], "it is a list of 3, and the answer is a list of 2"),
+        ({"flowers": [{"s": "x"}, {"s": "y"}]}, ["x"], "it is a list of 1, and the answer is a list of 2"),
+        (["a", "b"], ["a", 2], "its row 1 is a number, and that of the answer is a text"),
+        ({"a": 1, "b": 2}, {"c": 1}, "it is an object of c, and the answer is an object of a, b"),
+        ({"risk": "[hidden]"}, "low", "it is a text, and the answer is null"),
+        (True, 1, "it is a number, and the answer is true or false"),
+        (1, [], "it holds no value"),
+        ([0.5] * 9000, [0.5] * 8999, "it is a list of 8999, and the answer is a list of 9000"),
+    ],
+)
+def test_a_truth_that_can_never_be_compared_is_told_why(answer: Any, truth: Any, why: str) -> None:
+    assert why_unlike(form_of(200, {"bytes": 50, "value": answer}), truth) == why
+
+
+def test_a_truth_of_an_answer_that_is_not_there_is_told_why() -> None:
+    assert "has failed (500)" in why_unlike(form_of(500, {"bytes": 2, "value": {}}), 1)
+    assert why_unlike(form_of(200, {"bytes": 9, "left_out": "it is not JSON"}), 1).endswith("it is not JSON")
+    assert form_of(200, {"bytes": 1 << 20, "value": 1}) is None
+    assert why_unlike(None, 1) == ""
 
 
 def test_classes_are_scored_by_accuracy_and_f1() -> None:

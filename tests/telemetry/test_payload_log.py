@@ -182,6 +182,20 @@ def test_what_is_no_feedback_is_refused(site: Site, body: Any, status: int, word
     assert words in answer.text
 
 
+def test_a_truth_of_another_shape_than_its_answer_is_refused_in_words(site: Site) -> None:
+    right, wrong = (asked(site.ann, json=ONE) for _ in range(2))
+    refused = give(site.ann, {"request_id": wrong, "truth": ["low", "high"]})
+    assert refused.status_code == 422
+    said = "it is a list of 2, and the answer is an object of risk, score"
+    assert said in refused.json()["detail"]
+    given = [{"request_id": right, "truth": "low"}, {"request_id": wrong, "truth": {"rsik": "low"}}]
+    many = give(site.ann, {"feedback": given}).json()
+    assert many["kept"] == 1
+    [one] = many["refused"]
+    assert (one["request_id"], one["reason"]) == (wrong, "unlike the answer")
+    assert "it is an object of rsik, and the answer is an object of risk, score" in one["words"]
+
+
 def test_payloads_are_removed_by_administrators(site: Site) -> None:
     path = "/v2/models/rows/payloads"
     asked(site.ann, "/v2/models/rows/predict/", files={"table": ("table.csv", b"a\n1\n")})

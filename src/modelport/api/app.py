@@ -35,6 +35,7 @@ from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
 from modelport.api.limiting import TURN, Limiter, begin_call
 from modelport.api.metrics.routes import MetricsRoutes
+from modelport.api.model_reports import ModelReports
 from modelport.api.monitoring_routes import MonitoringRoutes
 from modelport.api.named_models import find_pool
 from modelport.api.near_paths import near_path
@@ -63,7 +64,6 @@ from modelport.settings import Settings, outer_path
 from modelport.storage.errors import StoreError
 from modelport.telemetry.exchanges import Exchanges
 from modelport.telemetry.metrics.scrapes import Metrics
-from modelport.telemetry.payloads.log import PayloadLog
 
 log = logging.getLogger("modelport.api")
 
@@ -78,7 +78,7 @@ class Services(NamedTuple):
     accounting: Accounting
     exchanges: Exchanges
     metrics: Metrics
-    payloads: PayloadLog
+    reports: ModelReports
 
 
 class Application:
@@ -97,7 +97,7 @@ class Application:
     ):
         self.engine, self.jobs, self.runs = services.engine, services.jobs, services.runs
         self._exchanges, self._metrics = services.exchanges, services.metrics
-        self._payloads, identity, accounting = services.payloads, services.identity, services.accounting
+        self._reports, identity, accounting = services.reports, services.identity, services.accounting
         engine, jobs, runs = self.engine, self.jobs, self.runs
         self.settings = settings
         self.base_path = outer_path(settings.root_path, settings.base_path)
@@ -311,7 +311,7 @@ class Application:
             versions=VersionRoutes(self.runs, predictions, listings, self.base_path),
             repository=RepositoryRoutes(self.runs.repository),
             jobs=self._job_routes,
-            monitoring=MonitoringRoutes(self.runs, self._payloads),
+            monitoring=MonitoringRoutes(self.runs, self._reports),
             batches=BatchRoutes(self.engine, self._job_answers, self.settings),
             documents=DocumentRoutes(self.engine, self.settings, self.base_path),
             identity=IdentityRoutes(self._identity, self.base_path),

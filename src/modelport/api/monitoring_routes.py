@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from time import time
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -18,6 +17,7 @@ from starlette.responses import Response
 from modelport.api.answers import json_response
 from modelport.api.credentials import principal_of
 from modelport.api.endpoints.row import ReadBody
+from modelport.api.model_reports import AskedReport, ModelReports, told
 from modelport.api.named_models import find_pool
 from modelport.api.ownership import whose
 from modelport.api.resources.monitoring import (
@@ -25,38 +25,42 @@ from modelport.api.resources.monitoring import (
     GivenFeedback,
     KeptFeedback,
     PrunedPayloads,
+    Refusal,
     RefusedTruth,
 )
-from modelport.contract.signature import Signature
 from modelport.engine.ports import Pool
-from modelport.monitoring.process import ReportFailed, Reports
-from modelport.monitoring.report import Order
+from modelport.monitoring.process import ReportFailed
 from modelport.monitoring.reports import Times
 from modelport.problems import Problem
 from modelport.runs.service import RunService
 from modelport.settings.written import seconds_of
-from modelport.storage.errors import StoreError
-from modelport.telemetry.payloads.log import PayloadLog, PayloadsUnavailable
-from modelport.telemetry.payloads.messages import Truth
+from modelport.telemetry.payloads.log import PayloadsUnavailable
+from modelport.telemetry.payloads.messages import MOST_TRUTH, Truth
 
 TRAINING = "training"
 LONGEST = 366 * 86400.0
-ASK_SECONDS = 30.0  # that the keeper of the log may take
-MOST_VERSIONS = 100  # of a model, the newest, whose references are looked for
-MOST_DEPTH = 6
+NO_REFERENCE = (
+    "reference {text!r} is none: write training, a duration such as 7d (the time of that length before the "
+    "window), or two times of which the second is later, such as 2026-11-01T00:00Z/2026-11-08T00:00Z"
+)
 UNKNOWN = (
     "the payload log has no prediction {id!r} of the model {model!r}: it was not among those that are kept "
     "(log_payloads), or is too old (payload_keep, payload_keep_size)"
 )
 
 
+REFUSALS: dict[Refusal, int] = {
+    "unknown": 404, "not yours": 403, "too large": 413, "unlike the answer": 422,
+}  # fmt: skip
+
+
 class MonitoringRoutes:
     """The handlers, one method a resource."""
 
-    def __init__(self, runs: RunService, payloads: PayloadLog):
+    def __init__(self, runs: RunService, reports: ModelReports):
         self.runs = runs
-        self.payloads = payloads
-        self._reports = Reports()
+        self.payloads = reports.payloads
+        self._reports = reports
 
     def _pool(self, request: Request) -> Pool:
         return find_pool(self.runs.engine, request.path_params["model"])
@@ -73,9 +77,10 @@ class MonitoringRoutes:
             kept_none = f"this server keeps no predictions of {model!r} to be told about: log_payloads is 0"
             raise Problem(404, kept_none)
         found = await self._told(self.payloads.feedback(model, truths, whose(by), by.id))
-        if given.feedback is UNSET:
-            _check_single(found, model)
-        return json_response(_kept(found))
+        refused = _refused(found, model)
+        if given.feedback is UNSET and refused:  # the one that was sent
+            raise Problem(REFUSALS[refused[0].reason], refused[0].words)
+        return json_response(KeptFeedback(len(found["kept"]), len(found["known"]), refused))
 
     def _is_kept(self, model: str) -> bool:
         return bool(self.payloads.share(model)) or self.payloads.folder.is_dir()
@@ -91,12 +96,9 @@ class MonitoringRoutes:
 
     async def _told(self, asked: Future[dict[str, Any]]) -> dict[str, Any]:
         try:
-            async with asyncio.timeout(ASK_SECONDS):
-                return await asyncio.wrap_future(asked)
+            return await told(asked)
         except PayloadsUnavailable as error:
             raise Problem(503, str(error), [("Retry-After", "5")]) from None
-        except TimeoutError:
-            raise Problem(503, "the payload log does not answer", [("Retry-After", "5")]) from None
 
     # -- reports -----------------------------------------------------------------------------------
 
@@ -104,50 +106,17 @@ class MonitoringRoutes:
         """`GET …/monitoring?window&version&reference`."""
         pool = self._pool(request)
         query = request.query_params
-        texts = [query.get(name) or "" for name in ("window", "version", "reference")]
-        window, reference_window = _windows(query)
+        window, reference = _windows(query)
         version = None
-        if texts[1]:
-            version = await self.runs.resolve(pool.name, texts[1])
+        if "version" in query:
+            version = await self.runs.resolve(pool.name, query["version"])
             await self.runs.check_version(pool.name, version)
-        share = self.payloads.share(pool.name)
-        order = Order(
-            folder=str(self.payloads.folder.absolute()),
-            model=pool.name,
-            window=window,
-            version=version,
-            reference_window=reference_window,
-            trainings={} if reference_window is not None else await self._trainings(pool.name),
-            columns={} if pool.signature is None else columns_of(pool.signature),
-            share=share,
-        )
+        texts = [query.get(name, "") for name in ("window", "version", "reference")]
+        asked = AskedReport(window, reference, version, msgspec.json.encode([pool.name, *texts]))
         try:
-            if share:
-                await self._told(self.payloads.state())  # what was handed over until now is in it
-            report = await self._reports.report(order, msgspec.json.encode([pool.name, *texts]))
-        except ReportFailed as error:
-            raise Problem(503, str(error)) from None
-        report.log.dropped, report.log.lost = self.payloads.dropped, self.payloads.lost
-        if not share:
-            report.log.words = "log_payloads is 0: no predictions are kept now"
-        return json_response(report)
-
-    async def _trainings(self, model: str) -> dict[int, str]:
-        """Where the trainings of versions have recorded what they were made with."""
-        try:
-            page = await self.runs.store.versions(model, MOST_VERSIONS, None)
-        except StoreError:
-            return {}
-        runs = [(run.version, self.runs.recorded_reference(run)) for run in page.runs]
-
-        def existing() -> dict[int, str]:
-            return {
-                version: str(path)
-                for version, path in runs
-                if version is not None and path is not None and Path(path).is_file()
-            }
-
-        return await asyncio.to_thread(existing)
+            return json_response(await self._reports.report(pool, asked))
+        except (ReportFailed, PayloadsUnavailable) as error:
+            raise Problem(503, str(error), [("Retry-After", "5")]) from None
 
 
 def _truths(given: GivenFeedback) -> list[Truth]:
@@ -162,52 +131,53 @@ def _truths(given: GivenFeedback) -> list[Truth]:
     return [Truth(given.request_id, given.truth)]
 
 
-def _check_single(found: Mapping[str, list[str]], model: str) -> None:
-    """Raise `Problem` for one truth that is not kept."""
-    for one in found["unknown"]:
-        raise Problem(404, UNKNOWN.format(id=one, model=model))
-    for one in found["of_others"]:
-        raise Problem(403, f"somebody else has asked for the prediction {one!r}: it needs read on all models")
-    for one in found["too_large"]:
-        raise Problem(413, f"the truth of {one!r} is too large")
-
-
-def _kept(found: Mapping[str, list[str]]) -> KeptFeedback:
-    reasons: tuple[tuple[Literal["unknown", "not yours", "too large"], str], ...] = (
-        ("unknown", "unknown"),
-        ("not yours", "of_others"),
-        ("too large", "too_large"),
+def _refused(found: Mapping[str, Any], model: str) -> list[RefusedTruth]:
+    """What was not kept, with the reasons."""
+    others = "somebody else has asked for the prediction {id!r}: it needs read on all models"
+    large = f"the truth of {{id!r}} is larger than {MOST_TRUTH} bytes"
+    reasons: tuple[tuple[Refusal, list[str], str], ...] = (
+        ("unknown", found["unknown"], UNKNOWN),
+        ("not yours", found["of_others"], others),
+        ("too large", found["too_large"], large),
     )
-    refused = [RefusedTruth(one, reason) for reason, name in reasons for one in found[name]]
-    return KeptFeedback(len(found["kept"]), len(found["known"]), refused)
+    refused = [
+        RefusedTruth(one, reason, words.format(id=one, model=model))
+        for reason, ids, words in reasons
+        for one in ids
+    ]
+    return refused + [
+        RefusedTruth(one, "unlike the answer", f"the truth of {one!r} cannot be compared: {why}")
+        for one, why in found["unlike"].items()
+    ]
 
 
 def _windows(query: Mapping[str, str]) -> tuple[Times, Times | None]:
     """The window, and that of the reference, if it is one."""
     now = datetime.now(UTC)
-    seconds = _seconds("window", query.get("window") or "24h")
+    seconds = _seconds("window", query.get("window", "24h"))
     window = Times(now - timedelta(seconds=seconds), now)
-    text = query.get("reference") or TRAINING
+    text = query.get("reference", TRAINING)
     if text == TRAINING:
         return window, None
-    if "/" in text:
-        return window, _interval(text)
+    interval = _interval(text)
+    if interval is not None:
+        return window, interval
+    try:
+        seconds_of(text)
+    except ValueError:
+        raise Problem(422, NO_REFERENCE.format(text=text[:60])) from None
     before = _seconds("reference", text)
     return window, Times(window.begin - timedelta(seconds=before), window.begin)
 
 
-def _interval(text: str) -> Times:
+def _interval(text: str) -> Times | None:
+    """The time from one to a later one, if that is what it is."""
     try:
         begin, end = (datetime.fromisoformat(part.strip()) for part in text.split("/"))
     except ValueError:
-        begin = end = datetime.now(UTC)
+        return None
     begin, end = (one if one.tzinfo else one.replace(tzinfo=UTC) for one in (begin, end))
-    if begin >= end:
-        raise Problem(
-            422, f"reference {text[:60]!r} is no time from one to a later one; write for example "
-            "2026-11-01T00:00Z/2026-11-08T00:00Z, 7d or training",
-        )  # fmt: skip
-    return Times(begin, end)
+    return Times(begin, end) if begin < end else None
 
 
 def _seconds(name: str, text: str) -> float:
@@ -218,28 +188,3 @@ def _seconds(name: str, text: str) -> float:
     if not 0 < seconds <= LONGEST:
         raise Problem(422, f"{name}: {text[:40]!r} is not more than 0 and up to 366d")
     return seconds
-
-
-def columns_of(signature: Signature) -> dict[str, list[str]]:
-    """The columns of the arguments of predict that are rows, as the model's schemas name them."""
-    found: dict[str, list[str]] = {}
-    for argument in signature.predict.arguments:
-        names = _columns_in(argument.schema, signature.definitions, MOST_DEPTH)
-        if names:
-            found[argument.name] = names
-    return found
-
-
-def _columns_in(schema: Any, definitions: Mapping[str, Any], depth: int) -> list[str]:
-    if not isinstance(schema, dict) or not depth:
-        return []
-    known: dict[str, Any] = schema  # pyright: ignore[reportUnknownVariableType] - JSON
-    if "$ref" in known:
-        return _columns_in(definitions.get(str(known["$ref"]).rpartition("/")[2]), definitions, depth - 1)
-    if isinstance(known.get("properties"), dict) and not {"columns", "rows"} <= known["properties"].keys():
-        return list(known["properties"])
-    for part in (known.get("items"), *known.get("anyOf", ()), *known.get("oneOf", ())):
-        names = _columns_in(part, definitions, depth - 1)
-        if names:
-            return names
-    return []

@@ -24,6 +24,11 @@ def _monitoring(
     from modelport.cli.server_connection import ServerConnection
     from modelport.client.monitoring_calls import REPORT_SECONDS, MonitoringCalls
 
+    if reference is not None and Path(reference).is_file():
+        raise click.UsageError(
+            f"Invalid value for '--reference': {reference} is a file, and no file is read: a reference is "
+            "a time of the payload log, such as 7d, or what its training recorded (current_job().reference)"
+        )
     with interruptible(), ServerConnection(url, call_seconds=REPORT_SECONDS) as server:
         report = server.run(MonitoringCalls(server.calls).monitoring(model, window, version, reference))
     if as_json:
@@ -48,12 +53,10 @@ def _feedback(
         found = server.run(MonitoringCalls(server.calls).feedback(model, truths))
     click.echo(f"{found['kept']} kept, {found['known']} known before")
     for one in found["refused"][:20]:
-        click.echo(f"{one['request_id']}: {one['reason']}", err=True)
+        click.echo(f"{one['request_id']}: {one['words']}", err=True)
     if found["refused"]:
         count = len(found["refused"])
-        raise click.ClickException(
-            f"{count} of {len(truths)} were not kept: unknown ones are not in the payload log"
-        )
+        raise click.ClickException(f"{count} of {len(truths)} were not kept")
 
 
 def _truths_in(file: Path) -> dict[str, Any]:

@@ -30,12 +30,13 @@ from modelport.monitoring.reports import (
     worst,
 )
 from modelport.monitoring.samples import Columns
-from modelport.monitoring.scores import Pair, feedback_of, pairs_of, score
+from modelport.monitoring.scores import Pair, feedback_of, score
 from modelport.monitoring.values import rows_of_answer, rows_of_input, rows_of_recorded
 from modelport.telemetry.payloads.index import truths_of
 from modelport.telemetry.payloads.reading import Reading
 from modelport.telemetry.payloads.records import Record
 from modelport.telemetry.payloads.segments import INDEX
+from modelport.telemetry.payloads.truths import pairs_of
 
 MEMORY = 4 << 30
 MOST_RECORDS = 50_000  # of a window
@@ -162,9 +163,14 @@ def _of_training(order: Order, number: int | None) -> tuple[Sides, Reference]:
         return Sides(), Reference("none", None, words)
     sides = Sides()
     place = Path(path)
-    if place.stat().st_size > MOST_REFERENCE:
-        return sides, Reference("none", None, "what its training has recorded is too large")
-    recorded = msgspec.json.decode(place.read_bytes(), type=Recorded)
+    try:
+        if place.stat().st_size > MOST_REFERENCE:
+            return sides, Reference("none", None, "what its training has recorded is too large")
+        recorded = msgspec.json.decode(place.read_bytes(), type=Recorded)
+    except (OSError, msgspec.DecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        said = f"what its training has recorded ({place.name}) cannot be read: {why}"
+        return sides, Reference("none", None, said)
     sides.inputs.add(rows_of_recorded(recorded.inputs, order.columns))
     if recorded.answers is not None:
         sides.answers.add(rows_of_recorded(recorded.answers, {}, "answer"))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import isfinite, sqrt
-from typing import Any, NamedTuple, TypeAlias, cast
+from math import sqrt
+from typing import NamedTuple, cast
 
 import msgspec
 
 from modelport.monitoring.reports import Feedback, Score, ScoreThen
-from modelport.monitoring.values import one_value, without_envelope
+from modelport.telemetry.payloads.truths import Plain
 
-Plain: TypeAlias = "str | float | int | bool"
 MOST_CLASSES = 1000
 FEW = 20  # different whole numbers, which may be classes
 
@@ -23,55 +22,6 @@ class Pair(NamedTuple):
     at: float
     predicted: Plain
     true: Plain
-
-
-def pairs_of(answer: Any, truth: Any) -> list[tuple[Plain, Plain]]:
-    """What was predicted and what is true, as they belong together; none if that cannot be told.
-
-    A truth belongs to the whole answer, if that holds one value; a list to the rows of an answer; an object
-    to parts of the same names; else to the one part of the answer that is of its kind.
-    """
-    found = without_envelope(answer)
-    if isinstance(truth, dict):
-        return _named(found, cast("dict[str, Any]", truth))
-    if isinstance(found, dict) and len(cast("dict[str, Any]", found)) == 1:
-        found = next(iter(cast("dict[str, Any]", found).values()))
-    if isinstance(truth, list):
-        truths = cast("list[Any]", truth)
-        rows = cast("list[Any]", found if isinstance(found, list) else [found])
-        if len(rows) != len(truths):
-            return []
-        each = [pairs_of(row, one) for row, one in zip(rows, truths, strict=True)]
-        return [pair for pairs in each for pair in pairs] if all(each) else []
-    return _one(one_value(found), truth)
-
-
-def _named(found: Any, truth: dict[str, Any]) -> list[tuple[Plain, Plain]]:
-    while isinstance(found, list | dict) and not (isinstance(found, dict) and truth.keys() & found.keys()):
-        inner = cast("Any", list(found.values()) if isinstance(found, dict) else found)
-        if len(inner) != 1:
-            return []
-        found = inner[0]
-    if not isinstance(found, dict):
-        return []
-    parts = cast("dict[str, Any]", found)
-    each = [pairs_of(parts[name], one) if name in parts else [] for name, one in truth.items()]
-    return [pair for pairs in each for pair in pairs] if all(each) else []
-
-
-def _one(found: Any, truth: Any) -> list[tuple[Plain, Plain]]:
-    if isinstance(found, dict):
-        like = [one for one in cast("dict[str, Any]", found).values() if _is_like(one, truth)]
-        found = like[0] if len(like) == 1 else None
-    return [(found, truth)] if _is_like(found, truth) else []
-
-
-def _is_like(one: Any, other: Any) -> bool:
-    if isinstance(other, bool) or isinstance(one, bool):
-        return isinstance(one, bool) and isinstance(other, bool)
-    if isinstance(other, int | float):
-        return isinstance(one, int | float) and isfinite(one) and isfinite(other)
-    return isinstance(other, str) and isinstance(one, str)
 
 
 def score(pairs: Sequence[Pair]) -> Score:

@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
+from modelport.telemetry.payloads.truths import without_envelope
+
 Value: TypeAlias = "float | str | bool | None"
 MOST_DEPTH = 4
 MOST_COLUMNS = 200
 MOST_ROWS = 10_000  # of one call, and of what a training has recorded
 MOST_TEXT = 100  # characters
 ANSWER = "answer"  # what has no name
-ENVELOPE = {"status", "predictions"}
 
 
 class Row(NamedTuple):
@@ -52,12 +53,6 @@ def rows_of_recorded(value: Any, columns: Mapping[str, Sequence[str]], name: str
     names = max(columns.values(), key=len, default=())
     recorded = cast("dict[str, Any]", value if isinstance(value, dict) else {name: value})
     yield from _rows(recorded, {**columns, name: names})
-
-
-def without_envelope(value: Any) -> Any:
-    """The predictions of `{"status": "OK", "predictions": …}`; any other value as it is."""
-    body = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-    return body["predictions"] if body.keys() == ENVELOPE else cast("Any", value)
 
 
 def _named(value: Any) -> Mapping[str, Any]:
@@ -164,15 +159,3 @@ def _value(value: Any) -> Value:
     if isinstance(value, int):
         return float(value) if abs(value) < 1 << 1000 else None
     return str(value)[:MOST_TEXT]
-
-
-def one_value(value: Any) -> Any:
-    """What is in lists and objects that hold one thing only."""
-    found = value
-    while isinstance(found, list | dict):
-        is_object = isinstance(found, dict)
-        items = list(cast("dict[str, Any]", found).values()) if is_object else cast("list[Any]", found)
-        if len(items) != 1:
-            break
-        found = items[0]
-    return cast("Any", found)

@@ -25,6 +25,7 @@ from starlette.routing import BaseRoute
 
 from modelport.api.app import Application, Services
 from modelport.api.metrics.watching import watch
+from modelport.api.model_reports import ModelReports
 from modelport.engine.local import make_engine
 from modelport.identity.accounting import Accounting
 from modelport.identity.service import Identity
@@ -71,6 +72,7 @@ class Life:
         self._requests = RequestCounts()
         self.payloads = PayloadLog(settings, self.storage.folder, self.engine.request_id)
         self.engine.call_log = self.payloads
+        self.reports = ModelReports(self.runs, self.payloads)
         self.accounting = Accounting(
             self.storage, settings, self.identity.allowances, lambda name: name in self.engine.pools
         )
@@ -103,7 +105,7 @@ class Life:
                 accounting=self.accounting,
                 exchanges=self.exchanges,
                 metrics=self.metrics,
-                payloads=self.payloads,
+                reports=self.reports,
             ),
             settings or self.settings,
             routes,

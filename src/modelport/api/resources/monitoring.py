@@ -29,11 +29,15 @@ class GivenFeedback(msgspec.Struct, forbid_unknown_fields=True):
     feedback: Annotated[list[GivenTruth], Meta(max_length=MOST_TRUTHS)] | UnsetType = UNSET
 
 
+Refusal = Literal["unknown", "not yours", "too large", "unlike the answer"]
+
+
 class RefusedTruth(msgspec.Struct):
-    """What was not kept."""
+    """What was not kept, and why."""
 
     request_id: str
-    reason: Literal["unknown", "not yours", "too large"]
+    reason: Refusal
+    words: str
 
 
 class KeptFeedback(msgspec.Struct):

@@ -14,28 +14,30 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from modelport.telemetry.payloads.messages import Truth
+from modelport.telemetry.payloads.messages import MOST_TRUTH, Truth
+from modelport.telemetry.payloads.records import Record
+from modelport.telemetry.payloads.truths import form_of, why_unlike
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS predictions (
-    request_id TEXT PRIMARY KEY, model TEXT NOT NULL, by TEXT NOT NULL, segment TEXT NOT NULL
+    request_id TEXT PRIMARY KEY, model TEXT NOT NULL, by TEXT NOT NULL, segment TEXT NOT NULL, form BLOB
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS predictions_by_segment ON predictions (segment);
 CREATE TABLE IF NOT EXISTS feedback (
     request_id TEXT PRIMARY KEY, truth BLOB NOT NULL, by TEXT NOT NULL, at REAL NOT NULL
 ) WITHOUT ROWID;
 """
-MOST_TRUTH = 64 << 10  # bytes of one
 
 
 class Kept(NamedTuple):
-    """What became of truths: the ids of those that are kept, that were so before, and that are not."""
+    """What became of truths, by ids: those that are kept, that were so before, and that are not."""
 
     kept: list[str]
     known: list[str]
     unknown: list[str]
     of_others: list[str]
     too_large: list[str]
+    unlike: dict[str, str]  # with the reason
 
 
 class Index:
@@ -47,6 +49,8 @@ class Index:
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.executescript(SCHEMA)
+        if "form" not in {row[1] for row in self._database.execute("PRAGMA table_info(predictions)")}:
+            self._database.execute("ALTER TABLE predictions ADD COLUMN form BLOB")
         self._is_writing = False
 
     def _begin(self) -> None:
@@ -54,20 +58,22 @@ class Index:
             self._database.execute("BEGIN")
             self._is_writing = True
 
-    def add(self, request_id: str, model: str, by: str, segment: str) -> None:
+    def add(self, record: Record, segment: str) -> None:
         """A prediction is in this file."""
         self._begin()
+        form = form_of(record.status, record.answer)
         self._database.execute(
-            "INSERT OR REPLACE INTO predictions VALUES (?, ?, ?, ?)", (request_id, model, by, segment)
+            "INSERT OR REPLACE INTO predictions VALUES (?, ?, ?, ?, ?)",
+            (record.request_id, record.model, record.principal, segment, form),
         )
 
     def give(self, model: str, truths: Sequence[Truth], by: str | None, giver: str) -> Kept:
         """Keep truths. `by` None may give those of anybody's predictions. The last one of each counts."""
         self._begin()
-        found = Kept([], [], [], [], [])
+        found = Kept([], [], [], [], [], {})
         for one in truths:
             row = self._database.execute(
-                "SELECT by FROM predictions WHERE request_id = ? AND model = ?", (one.request_id, model)
+                "SELECT by, form FROM predictions WHERE request_id = ? AND model = ?", (one.request_id, model)
             ).fetchone()
             truth = msgspec.json.encode(one.truth)
             if row is None:
@@ -76,21 +82,23 @@ class Index:
                 found.of_others.append(one.request_id)
             elif len(truth) > MOST_TRUTH:
                 found.too_large.append(one.request_id)
+            elif why := why_unlike(row[1], one.truth):
+                found.unlike[one.request_id] = why
             else:
-                self._keep(one.request_id, truth, giver, found)
+                self._keep(one, truth, giver, found)
         return found
 
-    def _keep(self, request_id: str, truth: bytes, giver: str, found: Kept) -> None:
-        before = self._database.execute(
-            "SELECT truth FROM feedback WHERE request_id = ?", (request_id,)
-        ).fetchone()
-        if before is not None and before[0] == truth:
-            found.known.append(request_id)
+    def _keep(self, one: Truth, truth: bytes, giver: str, found: Kept) -> None:
+        query = "SELECT truth, at FROM feedback WHERE request_id = ?"
+        before = self._database.execute(query, (one.request_id,)).fetchone()
+        at = one.at or time()
+        if before is not None and (before[0] == truth or before[1] > at):
+            found.known.append(one.request_id)
             return
         self._database.execute(
-            "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?)", (request_id, truth, giver, time())
+            "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?)", (one.request_id, truth, giver, at)
         )
-        found.kept.append(request_id)
+        found.kept.append(one.request_id)
 
     def forget(self, segment: str) -> None:
         """A file is removed, and with it what is known of its predictions."""

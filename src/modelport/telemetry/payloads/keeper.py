@@ -117,7 +117,7 @@ class Keeper:
         try:
             segment = self._segment(record.model, record.at.timestamp())
             segment.add(line)
-            self._index.add(record.request_id, record.model, record.principal, segment.segment.name)
+            self._index.add(record, segment.segment.name)
         except (OSError, sqlite3.Error) as error:
             self.unwritten += 1
             self._say_unwritten(error)

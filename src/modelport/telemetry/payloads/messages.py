@@ -12,6 +12,7 @@ import msgspec
 
 MOST_BYTES = 1 << 30  # of a frame
 LENGTH = 4
+MOST_TRUTH = 64 << 10  # bytes of one
 
 
 class Rules(msgspec.Struct, tag="rules"):
@@ -65,10 +66,11 @@ class Sample(msgspec.Struct, tag="sample"):
 
 
 class Truth(msgspec.Struct):
-    """What the answer to a prediction should have been: any JSON."""
+    """What the answer to a prediction should have been: any JSON. `at` is when it was told; 0 is now."""
 
     request_id: str
     truth: Any
+    at: float = 0.0
 
 
 class Feedback(msgspec.Struct, tag="feedback"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 from starlette.applications import Starlette
@@ -48,6 +49,7 @@ from modelport.api.runs.predictions import RunPredictions
 from modelport.api.runs.run_routes import RunRoutes, problem_of
 from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.session_routes import SessionRoutes
+from modelport.api.standing import send_while_standing
 from modelport.api.taken import Taken
 from modelport.api.usage_routes import UsageRoutes
 from modelport.api.user_routes import UserRoutes
@@ -205,7 +207,8 @@ class Application:
         if refused is None:
             refused, send = await self._unwelcome(scope, send, runs_model=runs_model)
         if refused is None:
-            await self._admitted(scope, receive, send)
+            answer = partial(self._admitted, scope, receive)
+            await send_while_standing(self.credentials.open_answers, principal_of(scope), send, answer)
         else:
             await self._refuse(refused, scope, receive, send)
 

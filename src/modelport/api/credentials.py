@@ -95,6 +95,7 @@ class Credentials:
 
     def __init__(self, identity: Identity):
         self.is_asked = identity.is_on
+        self.open_answers = identity.open_answers
         self._keys = identity.known
         self.remembered_keys: Mapping[bytes, Principal] = identity.known.remembered  # of which most are
         self._tokens = identity.tokens

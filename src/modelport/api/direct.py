@@ -24,6 +24,7 @@ from modelport.api.endpoints.models import MODEL
 from modelport.api.exchanges import REQUEST_ID, clients_id, exchange_of_call, told
 from modelport.api.limiting import Limiter, Turn
 from modelport.api.quick_refusals import QuickRefusals
+from modelport.api.standing import send_while_standing
 from modelport.api.trace_context import OF_TRACES, context_of
 from modelport.contract.calls import GIVEN_UP, Answer, Call
 from modelport.contract.traces import NOWHERE, Place, TraceContext, below, id_of
@@ -77,6 +78,7 @@ class DirectCalls:
         self.memory = calls.memory
         self._admission, self._credentials, self._limiter, self._refusals = door
         self.asks_who = self._credentials.is_asked
+        self.open_answers = self._credentials.open_answers
         self._keys = self._credentials.remembered_keys
         self._by_address = self._limiter.by_address
         self._version_of = version_of
@@ -383,4 +385,8 @@ class _Exchange:
         self, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
     ) -> None:
         told = send if self.turn is None else self.turn.told(send)
-        await self._way.dialect.respond(told, self._pool, pending, answer)
+
+        async def respond(send: Send) -> None:
+            await self._way.dialect.respond(send, self._pool, pending, answer)
+
+        await send_while_standing(self._way.direct.open_answers, self._principal, told, respond)

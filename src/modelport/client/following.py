@@ -83,6 +83,8 @@ class Following:
         self._failures = 0
         self._since_contact = Deadline(self._lost_for)
         for received in self._parser.feed(chunk):
+            if received.name == "error":
+                continue  # the server says why it ends the stream, and says it again when it is asked anew
             sequence = int(received.id)
             if sequence <= self.last:
                 continue

@@ -69,6 +69,7 @@ class Key(msgspec.Struct, kw_only=True, frozen=True):
             frozenset(self.scopes),
             models,
             expires_at=self.expires_at,
+            key=self.id,
             quotas=quotas,
         )
 

@@ -6,7 +6,8 @@ What can go wrong, and what answers it:
   that was found is remembered as it was sent, so that the hot path neither hashes nor reads. What is
   remembered is bounded, and forgotten with each change and when a key expires.
 - *A key is revoked on another server.* Each looks every second whether keys have changed, and at once where
-  it was itself that changed them: a revocation holds within two seconds.
+  it was itself that changed them: a revocation holds within two seconds. Answers that are still being sent
+  to who came in by it are ended then (`open_answers`).
 - *The database goes away.* What is known goes on for `MAX_AGE_SECONDS`, since a restart of a database is no
   reason to refuse everybody; then nobody is let in (503), since nobody knows what was revoked meanwhile. A
   server that could never read its keys lets nobody in from the start. A bug in reading them is the same.
@@ -26,6 +27,7 @@ from time import monotonic, time
 
 from modelport.identity.key_text import hash_of, is_key
 from modelport.identity.keys import CHANGED, Key, KeyStore
+from modelport.identity.open_answers import OpenAnswers
 from modelport.identity.principals import Principal
 from modelport.storage.database import Database
 from modelport.storage.errors import StoreError, StoreUnavailable
@@ -45,6 +47,8 @@ class KnownKeys:
     def __init__(self, clock: Callable[[], float] = time):
         self._clock = clock
         self._keys: dict[bytes, Key] = {}
+        self._by_id: dict[str, Key] = {}
+        self.open_answers = OpenAnswers()
         self._stamp: tuple[int, int] | None = None
         self._read_at: float | None = None
         self._next_end = float("inf")  # when the first of them expires
@@ -62,7 +66,7 @@ class KnownKeys:
             raise StoreUnavailable("the database cannot say now which keys there are: try again later")
         key = self._keys.get(hash_of(text))
         now = self._clock()
-        if key is None or (key.expires_at is not None and key.expires_at <= now):
+        if key is None or _has_expired(key, now):
             return None
         if len(self.remembered) < MOST_REMEMBERED and len(sent) <= MOST_BYTES:
             self.remembered[sent] = key.principal
@@ -79,6 +83,7 @@ class KnownKeys:
                 await self._look(store)
                 if self._clock() >= self._next_end or self._is_old:
                     self._forget()
+                self._end_answers()
                 if self._used and monotonic() - noted > USED_SECONDS:
                     noted = monotonic()
                     await self._note_used(store)
@@ -95,6 +100,7 @@ class KnownKeys:
             stamp = await store.stamp()
             if stamp != self._stamp:
                 self._keys = dict(await store.usable())
+                self._by_id = {key.id: key for key in self._keys.values()}
                 self._stamp = stamp
                 self._forget()
             self._read_at = monotonic()
@@ -110,6 +116,14 @@ class KnownKeys:
         ends = [key.expires_at for key in self._keys.values() if key.expires_at is not None]
         self._next_end = min((end for end in ends if end > now), default=float("inf"))
 
+    def _end_answers(self) -> None:
+        """End what is still being sent to who may not come in any longer."""
+        asked, now = self.open_answers.look(), self._clock()
+        if asked:
+            found = (self._by_id.get(name) for name in asked)
+            standing = {key.id for key in found if key is not None and not _has_expired(key, now)}
+            self.open_answers.end_all_but(() if self._is_old else standing, asked)
+
     async def _note_used(self, store: KeyStore) -> None:
         used, self._used = self._used, {}
         self.remembered.clear()  # who goes on asking is found again, and so noted again
@@ -117,3 +131,7 @@ class KnownKeys:
             await store.used(used)
         except StoreError as error:
             log.warning("it cannot be noted now which keys are used: %s", error)
+
+
+def _has_expired(key: Key, now: float) -> bool:
+    return key.expires_at is not None and key.expires_at <= now

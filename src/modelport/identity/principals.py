@@ -51,8 +51,9 @@ class Principal:
 
     They may do what `scopes` say with `models`, which are all models if that is `None`, and what `others`
     say, each for itself.
-    What they have shown holds until `expires_at` (seconds of the epoch), and `session` is where they are
-    logged in. What they may use is what the settings say, where they have no `quotas` of their own.
+    What they have shown holds until `expires_at` (seconds of the epoch): it is the `key` with this id, or a
+    token of the `session` where they are logged in. What they may use is what the settings say, where they
+    have no `quotas` of their own.
     """
 
     id: str
@@ -62,6 +63,7 @@ class Principal:
     others: tuple[Grant, ...] = ()
     expires_at: float | None = None
     session: str = ""
+    key: str = ""
     quotas: OwnQuotas | None = None
 
     @property

@@ -13,6 +13,8 @@ from modelport.identity.allowances import Allowances
 from modelport.identity.certificate_holders import CertificateHolders
 from modelport.identity.keys import KeyStore
 from modelport.identity.known_keys import KnownKeys
+from modelport.identity.open_answers import OpenAnswers
+from modelport.identity.principals import Principal
 from modelport.identity.proxy_users import ProxyUsers
 from modelport.identity.signing_keys import VerifyingKeys
 from modelport.identity.tokens import Tokens
@@ -51,6 +53,7 @@ class Identity:
         verifying = VerifyingKeys()
         self.tokens.verifiers.append(UserTokens(ACCESS, storage, verifying))
         self.pages.verifiers.append(UserTokens(PAGE, storage, verifying))
+        self._watch = Watch((self.tokens, self.pages), self.accounts.tell_slowed)
         self.allowances = Allowances(settings)
         self.wrong = WrongCredentials(settings.max_wrong_credentials)
         self._storage = storage
@@ -83,11 +86,16 @@ class Identity:
             self.oidc.issuer.begin()
         with contextlib.suppress(StoreUnavailable):  # nobody is let in, as whoever asks is told
             database = self.database
-            watch = Watch((self.tokens, self.pages), self.accounts.tell_slowed)
             self._running = [
                 asyncio.create_task(self.known.run(database)),
-                asyncio.create_task(watch.run(database)),
+                asyncio.create_task(self._watch.run(database)),
             ]
+
+    def open_answers(self, by: Principal) -> tuple[OpenAnswers, str] | None:
+        """Where answers to somebody are entered, and under which name; `None` if nothing ends them."""
+        if by.key:
+            return self.known.open_answers, by.key
+        return (self._watch.open_answers, by.session) if by.session else None
 
     async def invite(self, url: str) -> None:
         """Tell in the log by which link the first administrator is made, if nobody can come in yet.

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from collections.abc import Collection
 from time import time
 from typing import Any, NamedTuple
 
@@ -117,6 +118,12 @@ async def end_one(database: Database, session_id: str, by: Principal) -> None:
 async def find(database: Database, session_id: str) -> Session | None:
     """The session, if somebody is logged in by it who may be. Raises the store's errors."""
     return await database.read(lambda one: _find(one, sessions.c.id == session_id, time()))
+
+
+async def still_there(database: Database, session_ids: Collection[str]) -> set[str]:
+    """Those of these sessions that have not ended. Raises the store's errors."""
+    query = select(sessions.c.id).where(sessions.c.id.in_(session_ids), sessions.c.expires_at > time())
+    return set(await database.read(lambda one: one.execute(query).scalars().all()))
 
 
 def _find(connection: Connection, condition: Any, now: float) -> Session | None:

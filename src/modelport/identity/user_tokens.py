@@ -25,6 +25,7 @@ from uuid import uuid4
 
 from modelport.identity import sessions
 from modelport.identity.known_keys import LOOK_SECONDS, MAX_AGE_SECONDS
+from modelport.identity.open_answers import OpenAnswers
 from modelport.identity.sessions import Session
 from modelport.identity.signing_keys import SigningKey, VerifyingKeys
 from modelport.identity.tokens import Claims, InvalidToken, Tokens, Verified
@@ -40,6 +41,7 @@ log = logging.getLogger("modelport.identity")
 ISSUER = "urn:modelport:users"
 ALGORITHM = "EdDSA"
 TOKEN_SECONDS = 900.0
+ANSWERS_SECONDS = 60.0  # how often it is looked whether sessions with open answers have reached their end
 MOST_SECONDS = 30.0  # that a look may take: a network that is cut says nothing
 LEEWAY_SECONDS = 10  # by which the clocks of two servers may differ
 REQUIRED = ["exp", "nbf", "iat", "iss", "aud", "sub", "sid", "jti"]
@@ -131,7 +133,8 @@ async def signed_claims(
 class Watch:
     """Looks every second whether something was taken from a user, and has it forgotten who they are then.
 
-    What else is to be written `then` is done beside.
+    Answers that are under way to sessions which have ended are ended, too. What else is to be written `then`
+    is done beside.
     """
 
     def __init__(self, remembered: tuple[Tokens, ...], then: Callable[[], Awaitable[None]]):
@@ -139,6 +142,8 @@ class Watch:
         self._then = then
         self._number: int | None = None
         self._read_at = monotonic()
+        self._looked_at = monotonic()  # at the sessions of open answers
+        self.open_answers = OpenAnswers()
 
     async def run(self, database: Database) -> None:
         """Look until this is cancelled."""
@@ -146,16 +151,17 @@ class Watch:
         async with database.changes.subscribe(CHANGED) as changed:
             while True:
                 changed.clear()
-                await self._look(store)
+                await self._look(store, database)
                 await self._do_then()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_SECONDS):
                         await changed.wait()
 
-    async def _look(self, store: UserStore) -> None:
+    async def _look(self, store: UserStore, database: Database) -> None:
         try:
             async with asyncio.timeout(MOST_SECONDS):
                 number = await store.stamp()
+                await self._end_answers(database, changed=number != self._number)
         except (StoreError, TimeoutError) as error:
             log.warning("it cannot be read now who may come in: %s", error)
         except Exception:  # a bug: what is remembered grows old, and is forgotten; never for ever
@@ -167,6 +173,22 @@ class Watch:
                 self._forget()
         if monotonic() - self._read_at > MAX_AGE_SECONDS:
             self._forget()
+            self.open_answers.end_all_but((), self.open_answers.look())
+
+    async def _end_answers(self, database: Database, *, changed: bool) -> None:
+        """End what is still being sent to sessions that have ended."""
+        answers = self.open_answers
+        is_due = monotonic() - self._looked_at > ANSWERS_SECONDS
+        if not (changed or is_due or answers.is_new):
+            return
+        asked = answers.look()
+        try:
+            standing = await sessions.still_there(database, asked) if asked else ()
+        except BaseException:
+            answers.is_new = True  # it is to be looked again
+            raise
+        self._looked_at = monotonic()
+        answers.end_all_but(standing, asked)
 
     async def _do_then(self) -> None:
         try:

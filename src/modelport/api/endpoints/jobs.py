@@ -13,6 +13,10 @@ TAG = "jobs"
 JOB = "/v2/jobs/{job}"
 CONFLICT = (*STORED, 409)
 PART = Answer("The part of it that Range asks for", media_type="*/*")
+FOLLOWED = (
+    "Server-sent events, until the job has ended; or until who follows may come in no longer, which an event "
+    "`error` says"
+)
 UNCHANGED = Answer("The client has it already")
 OF_FILE = {206: PART, 304: UNCHANGED}
 
@@ -42,7 +46,7 @@ JOBS = (
     Endpoint(
         "GET", f"{JOB}/events", lambda on: on.jobs.events, READ,
         TAG, "job_events", "Follow a job",
-        {200: Answer("Server-sent events, until the job has ended", media_type="text/event-stream")}, STORED,
+        {200: Answer(FOLLOWED, media_type="text/event-stream")}, STORED,
         parameters=(of.JOB, *of.LAST_EVENT), owned=True,
     ),
     Endpoint(

@@ -127,6 +127,7 @@ def environment(**extra: str) -> dict[str, str]:
     own = {
         "PYTHONPATH": os.pathsep.join([str(MODELS), str(ROOT / "src")]),
         "MODELPORT_DATA_DIR": str(Path(_data.name) / str(next(_numbers))),
+        "XDG_CONFIG_HOME": str(Path(_data.name) / "config"),  # where nobody has logged in
         "MODELPORT_MAX_WRONG_CREDENTIALS": "0",  # all tests ask from one address, some with wrong keys alone
     }
     return kept | own | extra

@@ -134,6 +134,7 @@ class Reader:
             HOME=str(
                 self._outside / "home"
             ),  # where the data folder is, the same for each server of the page
+            XDG_CONFIG_HOME=str(self._outside / "config"),
             CURL_HOME=str(self._outside),
             XDG_CACHE_HOME=str(self._outside.parent.parent / "docs-cache"),
             # `pip install ./a-package` of a page goes to a folder of the test, and asks no registry.

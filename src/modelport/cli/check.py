@@ -32,7 +32,9 @@ def _check(ctx: click.Context, source: tuple[str, ...], strict: bool, debug: boo
     with answers_only(), interruptible():
         results = [examined(one) for one in sources]
         process.loaded()
-    console = _console()
+    from modelport.cli.tables import console as console_of
+
+    console = console_of()
     failed = [_told(console, one, result, debug) for one, result in zip(sources, results, strict=True)]
     warnings = list(problems_of_circles(sources))
     for finding in warnings:
@@ -57,13 +59,6 @@ def _told(console: Console, source: Source, result: Examined, debug: bool) -> tu
     counts = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
     console.print(f"[bold]{source.name}[/] {verdict}: {counts}")
     return errors, warnings
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    # No terminal, no width: lines that a program reads must not be broken.
-    return Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else 200)
 
 
 def _print_signature(console: Console, signature: Signature) -> None:

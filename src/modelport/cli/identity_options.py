@@ -37,7 +37,7 @@ def where_options() -> list[click.Parameter]:
             ["url", "--url"],
             envvar="MODELPORT_URL",
             metavar="URL",
-            help="ask this server, with an administrator's key in MODELPORT_KEY",
+            help="ask this server, as an administrator: with a key in MODELPORT_KEY, or logged in",
         ),
         click.Option(
             ["data_dir", "--data-dir"],

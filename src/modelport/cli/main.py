@@ -18,6 +18,8 @@ COMMANDS = {
     "validate": "modelport.cli.job_command:validate",
     "jobs": "modelport.cli.jobs",
     "runs": "modelport.cli.runs",
+    "login": "modelport.cli.login:login",
+    "logout": "modelport.cli.login:logout",
     "keys": "modelport.cli.keys",
     "users": "modelport.cli.users",
     "audit": "modelport.cli.keys:audit",

@@ -12,7 +12,7 @@ import httpx
 
 from modelport.client.calls import Calls, ModelNotNamed
 from modelport.client.errors import ConnectionFailed, PromotionRefused
-from modelport.client.exchange import Flow
+from modelport.client.exchange import Flow, is_distrusted
 from modelport.client.reaching import Asker, reaching
 from modelport.client.sync_connection import SyncConnection
 from modelport.contract.errors import ModelportError
@@ -20,8 +20,8 @@ from modelport.variables import CA_FILE
 
 DEFAULT_URL = "http://127.0.0.1:5000"
 CALL_SECONDS = 30.0
-NOT_TRUSTED = "certificate verify failed"  # as OpenSSL says it
 HOW_TO_TRUST = f"name the file of its authority in {CA_FILE}"
+OF_THE_USER = Asker()  # the key in MODELPORT_KEY, or what is kept for the server
 LOST_SECONDS = 300.0  # how long a server may be away while a job is followed
 T = TypeVar("T")
 
@@ -29,13 +29,22 @@ T = TypeVar("T")
 class ServerConnection:
     """Asks a server. Use it in a `with` block. `hint` is what else a user could do without a server."""
 
-    def __init__(self, url: str | None, *, call_seconds: float = CALL_SECONDS, hint: str = ""):
+    def __init__(
+        self,
+        url: str | None,
+        *,
+        call_seconds: float = CALL_SECONDS,
+        hint: str = "",
+        who: Asker = OF_THE_USER,
+    ):
         self.url = url or DEFAULT_URL
         self._hint = hint
         try:
-            http = httpx.Client(**reaching(self.url, {}, Asker(), httpx.HTTPTransport))
+            http = httpx.Client(**reaching(self.url, {}, who, httpx.HTTPTransport))
         except (ValueError, httpx.InvalidURL) as error:
             raise click.UsageError(f"Invalid value for '--url': {error}") from None
+        except ModelportError as error:  # what is kept for it
+            raise click.ClickException(str(error)) from None
         self.calls = Calls(call_seconds)
         self.connection = SyncConnection(http, self.calls, LOST_SECONDS)
 
@@ -60,7 +69,7 @@ class ServerConnection:
         except PromotionRefused:
             raise
         except ConnectionFailed as error:
-            if NOT_TRUSTED in f"{error.__cause__ or error}":
+            if is_distrusted(error):
                 raise click.ClickException(
                     f"{self.url}: {error.__cause__ or error}; {HOW_TO_TRUST}"
                 ) from None

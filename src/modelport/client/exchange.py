@@ -159,7 +159,7 @@ def _delay_when_lost(
     error: httpx.TransportError, request: Request, tries: int, deadline: Deadline
 ) -> float | None:
     """Seconds until the next try, `None` for no other: if it cannot have had an effect, or none twice."""
-    if _is_distrusted(error):
+    if is_distrusted(error):
         return None
     safe = isinstance(error, NOT_SENT) or (
         request.repeatable and isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError))
@@ -170,7 +170,7 @@ def _delay_when_lost(
     return delay if deadline.allows(delay) else None
 
 
-def _is_distrusted(error: BaseException | None) -> bool:
+def is_distrusted(error: BaseException | None) -> bool:
     """Whether it is the server's certificate that was refused, as it would be again."""
     while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         error = error.__cause__ or error.__context__
@@ -219,7 +219,12 @@ def error_of(response: httpx.Response) -> ModelportError:
 def _key_wanted(response: httpx.Response) -> str:
     """How a client and a command send the key that a server of ours asks for."""
     is_wanted = response.status_code == 401 and "modelport" in response.headers.get("www-authenticate", "")
-    return " (a client takes key=…; clients and commands send what is in MODELPORT_KEY)" if is_wanted else ""
+    if not is_wanted:
+        return ""
+    return (
+        " (a client takes key=…; clients and commands send what is in MODELPORT_KEY, or what "
+        "`modelport login` has kept)"
+    )
 
 
 def _too_much(response: httpx.Response, body: dict[str, Any]) -> str:

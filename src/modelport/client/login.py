@@ -25,10 +25,12 @@ from modelport.client.errors import RequestRefused
 EARLY_SECONDS = 30.0  # before a token expires, another one is asked for
 PATH = "/v2/token"
 OK, UNAUTHORIZED = 200, 401
-UNREADABLE = "the server has answered a password with something that is no token"
+UNREADABLE = "the server has answered a password or a refresh token with something that is no token"
 
 
-class _Token(msgspec.Struct):
+class Token(msgspec.Struct):
+    """What a server gives for a password or a refresh token; `expires_in` seconds."""
+
     access_token: str
     refresh_token: str
     expires_in: float
@@ -61,7 +63,7 @@ class Login(httpx.Auth):
                 token = self._token
             request.headers["authorization"] = f"Bearer {token}"
             response = yield request
-            if is_last or not _is_worth_another(request, response):
+            if is_last or not is_worth_another(request, response):
                 return
             with self._lock:
                 self._forget(token)
@@ -77,7 +79,7 @@ class Login(httpx.Auth):
                 token = self._token
             request.headers["authorization"] = f"Bearer {token}"
             response = yield request
-            if is_last or not _is_worth_another(request, response):
+            if is_last or not is_worth_another(request, response):
                 return
             async with self._turn:
                 self._forget(token)
@@ -94,10 +96,7 @@ class Login(httpx.Auth):
         """Keep the token of an answer. Raises `RequestRefused` if the password has been refused."""
         renewed, self._refresh, self._token = bool(self._refresh), "", ""
         if answer.status_code == OK:
-            try:
-                found = msgspec.json.decode(answer.content, type=_Token)
-            except msgspec.DecodeError:
-                raise RequestRefused(answer.status_code, UNREADABLE, "") from None
+            found = token_in(answer)
             self._token, self._refresh = found.access_token, found.refresh_token
             self._old_at = monotonic() + max(found.expires_in - EARLY_SECONDS, 1.0)
         elif not renewed:  # else the password is sent next
@@ -109,7 +108,15 @@ class Login(httpx.Auth):
             self._token = self._refresh = ""
 
 
-def _is_worth_another(request: httpx.Request, response: httpx.Response) -> bool:
+def token_in(answer: httpx.Response) -> Token:
+    """The token of an answer. Raises `RequestRefused` if it has none."""
+    try:
+        return msgspec.json.decode(answer.content, type=Token)
+    except msgspec.DecodeError:
+        raise RequestRefused(answer.status_code, UNREADABLE, "") from None
+
+
+def is_worth_another(request: httpx.Request, response: httpx.Response) -> bool:
     """Whether the token was refused, and the body of the request is in memory, to be sent again."""
     return response.status_code == UNAUTHORIZED and isinstance(request.stream, httpx.ByteStream)
 

@@ -11,18 +11,25 @@ from typing import Any, NamedTuple, cast
 import httpx
 
 from modelport.client.calls import checked_url, with_key
+from modelport.client.kept_login import KeptLogin
 from modelport.client.login import Login
+from modelport.client.login_files import LoginFile
 from modelport.variables import CA_FILE, CLIENT_CERT, CLIENT_KEY
 
 UNIX = "unix://"  # then the path of the socket; and after a colon the base path, if the server has one
 
 
 class Asker(NamedTuple):
-    """Who asks: by a key, or by a user's name and password. Without either it is the key in MODELPORT_KEY."""
+    """Who asks: by a key, or by a user's name and password.
+
+    Without either it is the key in MODELPORT_KEY, else what `modelport login` has kept for the server: that
+    alone if it `is_kept`. An empty key is nobody.
+    """
 
     key: str | None = None
     user: str | None = None
     password: str | None = None
+    is_kept: bool = False
 
 
 def reaching(
@@ -35,17 +42,38 @@ def reaching(
 
     `verify` may be a file or folder of authorities, else MODELPORT_CA_FILE is; `cert` a file, or those of
     certificate, key and perhaps a password, else MODELPORT_CLIENT_CERT and MODELPORT_CLIENT_KEY are.
-    Raises `ValueError` for what cannot be used.
+    Raises `ValueError` for what cannot be used, `ModelportError` if what is kept cannot be read.
     """
     user, password = who.user, who.password
     if (user is None) is not (password is None) or (user is not None and who.key is not None):
         raise ValueError("who asks is told by a key, or by user and password together")
-    given = dict(options) if user is not None else with_key(dict(options), who.key)
+    is_by_key = user is None and not who.is_kept
+    given = with_key(dict(options), who.key) if is_by_key else dict(options)
     given = _place(url, given, transport)
     if user is not None and password is not None:
         given["auth"] = Login(given["base_url"], user, password)
-        given["follow_redirects"] = False  # httpx would send the password wherever they lead
+    elif who.key is None and not _says_who_asks(given):
+        given = _with_kept(url, given)
+    if isinstance(given.get("auth"), (Login, KeptLogin)):
+        given["follow_redirects"] = False  # httpx would send password and refresh token wherever they lead
     return given
+
+
+def _says_who_asks(options: Mapping[str, Any]) -> bool:
+    """Whether requests have something by which who asks is known, other than a certificate."""
+    headers = httpx.Headers(options.get("headers"))
+    return "auth" in options or "authorization" in headers or "x-api-key" in headers
+
+
+def _with_kept(url: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The options, with what is kept for the server at `url`, if anything is."""
+    file = LoginFile(url)
+    kept = file.read()
+    if kept is None:
+        return options
+    if not kept.refresh_token:
+        return with_key(options, kept.token)
+    return options | {"auth": KeptLogin(options["base_url"], file, kept)}
 
 
 def _place(url: str, options: Mapping[str, Any], transport: Callable[..., Any]) -> dict[str, Any]:

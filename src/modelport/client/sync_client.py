@@ -25,9 +25,10 @@ class Client:
     Threads may share it; `close` it, or use it in a `with` block.
 
     `key` is sent to a server that asks who one is, and may be a token; by default it is what is in
-    MODELPORT_KEY. With `user` and `password` the client logs in when it first asks, and again when that has
-    ended. `timeout` are the seconds that a call may take, retries included; `lost_for` the seconds that the
-    server may be away while a job is followed. Other options are those of `httpx.Client`, such as `headers`,
+    MODELPORT_KEY, else what `modelport login` has kept for `url` (an empty one is neither). With `user` and
+    `password` the client logs in when it first asks, and again when that has ended.
+    `timeout` are the seconds that a call may take, retries included; `lost_for` the seconds that the server
+    may be away while a job is followed. Other options are those of `httpx.Client`, such as `headers`,
     `verify` (also a file of authorities), `cert` or `proxy`. Raises `ValueError` for a `url` that is none.
     """
 

@@ -10,24 +10,34 @@ from typing import Any, cast
 import httpx
 
 from modelport.cli.doctor.seen import Seen
-from modelport.cli.server_connection import HOW_TO_TRUST, NOT_TRUSTED
+from modelport.cli.server_connection import HOW_TO_TRUST
+from modelport.client.exchange import is_distrusted
 from modelport.client.reaching import Asker, reaching
+from modelport.contract.errors import ModelportError
 
 SUBJECT = "server"
 CALL_SECONDS = 10.0
+OTHERS = "start one, or name another with --url"
 SKEW_SECONDS = 5.0  # of a time that is told in whole seconds
 
 
 def seen_of_server(url: str) -> Iterator[Seen]:
-    """What the server at `url` says, with the key and certificates of the variables. Raises `ValueError`."""
-    with httpx.Client(**reaching(url, {"timeout": CALL_SECONDS}, Asker(), httpx.HTTPTransport)) as client:
-        try:
+    """What the server at `url` says to whoever commands ask as. Raises `ValueError`."""
+    try:
+        with httpx.Client(**reaching(url, {"timeout": CALL_SECONDS}, Asker(), httpx.HTTPTransport)) as client:
             answer = client.get("/v2/health/ready")
-            body: Any = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            remedy = HOW_TO_TRUST if NOT_TRUSTED in str(error) else "start one, or name another with --url"
-            yield Seen(SUBJECT, "error", f"{url}: no server of modelport answers ({error})", remedy)
-            return
+    except httpx.HTTPError as error:
+        remedy = HOW_TO_TRUST if is_distrusted(error) else OTHERS
+        yield Seen(SUBJECT, "error", f"{url}: no server of modelport answers ({error})", remedy)
+        return
+    except ModelportError as error:  # of what is kept for it
+        yield Seen(SUBJECT, "error", str(error), "log in again, or give a key in MODELPORT_KEY")
+        return
+    try:
+        body: Any = answer.json()
+    except ValueError as error:
+        yield Seen(SUBJECT, "error", f"{url}: no server of modelport answers ({error})", OTHERS)
+        return
     if not isinstance(body, dict) or "models" not in body:
         yield Seen(
             SUBJECT, "error", f"{url}: it is no server of modelport, or does not let this one in",

@@ -12,9 +12,12 @@ INSTALLED := $(VENV)/.installed
 FRAMEWORKS := .venv-frameworks
 # schemathesis pins what many others use.
 SOAK := .venv-soak
+# The page, as the wheel holds it, and what it is built from.
+PAGE := src/modelport/api/page/index.html
+PAGE_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-fast test-pythons test-frameworks test-packages lint docs bench soak fuzz lock clean
+.PHONY: help setup demo run test test-fast test-pythons test-frameworks test-packages lint ui ui-types chromium docs bench soak fuzz lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
@@ -23,6 +26,7 @@ help:
 	@echo 'make test-pythons     run every test with each Python that modelport is for and this machine has'
 	@echo 'make test-frameworks  set up the large frameworks too (3 GB), and run the tests of all of them'
 	@echo 'make test-packages    install old packages beside modelport (DEEPaaS 2.6 and mlup 0.4 among them), and serve there'
+	@echo 'make ui     build the page for people out of ui/ (it needs npm)'
 	@echo 'make lint   the checks of make test without its tests'
 	@echo 'make docs   write the generated parts of the docs, and run every code block in them'
 	@echo 'make bench  measure, side by side with the peers that are installed'
@@ -48,17 +52,43 @@ $(INSTALLED): $(DEMO) requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
 
-run: demo
+# A checkout without npm serves everything but the page; an installed modelport holds it.
+ui:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(PAGE); \
+		else echo 'npm is not on this machine, so the page at / is not built (Debian: apt-get install npm); the API is served'; fi
+
+$(PAGE): $(PAGE_SOURCES) ui/node_modules/.installed
+	@echo 'building the page, which takes some seconds'
+	@cd ui && npm run --silent build -- --logLevel warn
+	@touch $@
+
+ui/node_modules/.installed: ui/package-lock.json
+	@cd ui && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# The types of the API, for the page.
+ui-types: setup ui/node_modules/.installed
+	@$(BIN)/python tests/house/page_types.py >$(VENV)/openapi.json
+	@cd ui && npx openapi-typescript ../$(VENV)/openapi.json --output src/api/schema.d.ts >/dev/null
+	@$(BIN)/python tests/house/page_types.py --mark
+
+# What the tests of the page drive.
+chromium:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
+		echo 'chromium is not on this machine, and its tests will say so (Debian: apt-get install chromium)'
+
+run: demo ui
 	@echo 'Serving two models on http://127.0.0.1:5000 until Ctrl-C. In another terminal:'
 	@echo
 	@echo "  curl -F image=@examples/digits/pictures/7.png 'http://127.0.0.1:5000/v2/models/digits/predict/?top=2'"
 	@echo '  curl -F flowers=@examples/iris/flowers.csv http://127.0.0.1:5000/v2/models/iris/predict/'
 	@echo
-	@echo 'and in a browser: http://127.0.0.1:5000/docs'
+	@echo 'and in a browser: http://127.0.0.1:5000'
 	@echo
 	@exec $(BIN)/modelport serve examples/digits/digits.py examples/iris/iris.py
 
-test: lint
+test: lint ui chromium
 	@$(BIN)/python -m pytest -m 'not second_lane'
 	@$(BIN)/python -m pytest -m second_lane
 	@$(MAKE) --no-print-directory test-packages
@@ -96,6 +126,8 @@ $(FRAMEWORKS)/.installed: requirements.lock requirements-frameworks.lock pyproje
 	@touch $@
 
 lint: setup
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory ui/node_modules/.installed && cd ui && \
+		npm run --silent check && npm test --silent; fi
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
@@ -145,6 +177,6 @@ lock: setup
 	@mv $(VENV)/frameworks.new requirements-frameworks.lock
 
 clean:
-	rm -rf $(VENV) .venv-3.* $(FRAMEWORKS) .venv-packages $(SOAK) dist build .pytest_cache .ruff_cache .hypothesis \
+	rm -rf ui/node_modules src/modelport/api/page $(VENV) .venv-3.* $(FRAMEWORKS) .venv-packages $(SOAK) dist build .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

@@ -23,7 +23,7 @@ SHARED = {
 # are loaded anew, ask each other or hang in threads, and batch jobs, each of which starts processes; the fuzz
 # of the documents; pages of the docs; the frameworks and MLflow; a proxy.
 SECOND = re.compile(
-    r"tests/((docs|faults|frameworks|batches)/"
+    r"tests/((browser|docs|faults|frameworks|batches)/"
     r"|(sources|runs)/test_mlflow\w*\.py|api/test_(memory_of_\w+|upload_memory)\.py"
     r"|examples/test_(digits_training|generator)\.py|worker/test_(threads|asking_models)\.py"
     r"|engine/test_(idle|memory_limit|model_asks)\.py|cli/test_cli_predict_tables\.py"

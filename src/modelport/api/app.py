@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import BaseRoute, Match
 
 from modelport.api.admission import SAFE_METHODS, Admission
 from modelport.api.answers import Listings
@@ -25,13 +22,12 @@ from modelport.api.direct import DirectCalls, Door
 from modelport.api.direct_dialect import DirectDialect
 from modelport.api.documents_routes import DocumentRoutes
 from modelport.api.endpoints.root import PREDICT_ROOT
-from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.table import ENDPOINTS
 from modelport.api.exchanges import exchange_of, note_principal, noted_answer, request_number
 from modelport.api.handlers import Handlers
 from modelport.api.health import Health
 from modelport.api.identity_routes import IdentityRoutes
-from modelport.api.job_answers import JobAnswers, store_problem
+from modelport.api.job_answers import JobAnswers
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
 from modelport.api.limiting import TURN, Limiter, begin_call
@@ -39,16 +35,18 @@ from modelport.api.metrics.routes import MetricsRoutes
 from modelport.api.model_reports import ModelReports
 from modelport.api.monitoring_routes import MonitoringRoutes
 from modelport.api.named_models import find_pool
-from modelport.api.near_paths import near_path
 from modelport.api.oidc_routes import OidcRoutes
+from modelport.api.page_routes import HOME, PageRoutes
 from modelport.api.quick_refusals import REFUSED, QuickRefusals
 from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
-from modelport.api.routing import EndpointRoute, gets_that_run, open_rows, paths_of, routes_of
+from modelport.api.route_errors import RouteErrors
+from modelport.api.routing import gets_that_run, open_rows, paths_of, routes_of
 from modelport.api.runs.predictions import RunPredictions
-from modelport.api.runs.run_routes import RunRoutes, problem_of
+from modelport.api.runs.run_routes import RunRoutes
 from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.session_routes import SessionRoutes
+from modelport.api.signature_routes import SignatureRoutes
 from modelport.api.standing import send_while_standing
 from modelport.api.taken import Taken
 from modelport.api.usage_routes import UsageRoutes
@@ -59,11 +57,9 @@ from modelport.identity.accounting import Accounting
 from modelport.identity.principals import AccessScope
 from modelport.identity.service import Identity
 from modelport.jobs.service import JobService
-from modelport.problems import PROBLEM_JSON, Problem, problem_body
-from modelport.runs.errors import RunError
+from modelport.problems import Problem
 from modelport.runs.service import RunService
 from modelport.settings import Settings, outer_path
-from modelport.storage.errors import StoreError
 from modelport.telemetry.exchanges import Exchanges
 from modelport.telemetry.metrics.scrapes import Metrics
 
@@ -116,6 +112,7 @@ class Application:
             method: paths_of(rows, self.base_path) for method, rows in open_rows(ENDPOINTS, settings).items()
         }
         self._listings = Listings()
+        self.page = PageRoutes(settings, self.base_path)
         self._job_routes = JobRoutes(jobs, self._listings, self.base_path)
         self._submission = JobSubmission(engine, jobs, settings, self._calls.memory)
         self._job_answers = JobAnswers(self._submission, self._job_routes, self._calls, self.base_path)
@@ -168,27 +165,23 @@ class Application:
         door = Door(self.admission, self.credentials, self.limiter, refusals)
         return DirectCalls(self._calls, door, dialects, version_of, self._exchanges)
 
-    def _is_replaced(self, path: str) -> bool:
+    def _is_replaced(self, path: str, method: str = "POST") -> bool:
         """True if a route of somebody else takes the predictions at this path."""
-        scope = {"type": "http", "method": "POST", "path": path, "root_path": ""}
+        scope = {"type": "http", "method": method, "path": path, "root_path": ""}
         return any(route.matches(scope)[0] is Match.FULL for route in self._own_routes)
 
     def _cold_routes(self) -> Starlette:
         routes = [*self._own_routes, *routes_of(ENDPOINTS, self._handlers(), self.settings)]
-        errors: Any = {
-            HTTPException: self._on_http_exception,
-            Problem: self._on_problem,
-            StoreError: self._on_store_error,
-            RunError: self._on_run_error,
-            Exception: self._on_exception,
-        }
-        app = Starlette(routes=routes, exception_handlers=errors)
+        errors = RouteErrors(self.engine, routes, self.base_path)
+        app = Starlette(routes=routes, exception_handlers=errors.handlers())
         app.router.redirect_slashes = False
         return app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        if self.page.belongs_to(scope) and not self._is_replaced(scope["path"], "GET"):
+            scope = dict(scope) | {"path": self.base_path + HOME}
         await noted_answer(self._exchanges, self.engine, self._answer, scope, receive, send)
 
     def _with_cors(self, app: Any) -> Any:
@@ -290,6 +283,9 @@ class Application:
             taken = dialect.taken(path, method)
         return taken
 
+    def _request_id(self) -> str:
+        return self.engine.request_id(request_number(self.engine))
+
     async def _cold(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         if self.base_path:
             if path != self.base_path and not path.startswith(self.base_path + "/"):
@@ -313,10 +309,12 @@ class Application:
             runs=RunRoutes(self.runs, predictions, listings, of_path, self.base_path),
             versions=VersionRoutes(self.runs, predictions, listings, self.base_path),
             repository=RepositoryRoutes(self.runs.repository),
+            signatures=SignatureRoutes(self.engine),
             jobs=self._job_routes,
             monitoring=MonitoringRoutes(self.runs, self._reports),
             batches=BatchRoutes(self.engine, self._job_answers, self.settings),
             documents=DocumentRoutes(self.engine, self.settings, self.base_path),
+            page=self.page,
             identity=IdentityRoutes(self._identity, self.base_path),
             users=UserRoutes(self._identity.accounts),
             sessions=SessionRoutes(self._identity.accounts, self.base_path),
@@ -326,64 +324,6 @@ class Application:
             root=self._root,
             dialects=self._dialects,
         )
-
-    # -- errors of the cold routes -----------------------------------------------------------------
-
-    def _request_id(self) -> str:
-        return self.engine.request_id(request_number(self.engine))
-
-    def _problem_response(self, problem: Problem) -> Response:
-        request_id = self._request_id()
-        headers = dict(problem.headers) | {"x-request-id": request_id}
-        body = problem_body(problem.status, problem.detail, request_id, extra=problem.extra)
-        return Response(body, problem.status, headers, media_type=PROBLEM_JSON)
-
-    async def _on_problem(self, request: Request, error: Problem) -> Response:
-        return self._problem_response(error)
-
-    async def _on_http_exception(self, request: Request, error: HTTPException) -> Response:
-        headers = dict(error.headers or {})
-        if error.status_code == 405 and "Allow" in headers:
-            headers["Allow"] = ", ".join(sorted(self._methods(request)))
-            if request.method == "OPTIONS":
-                return Response(status_code=204, headers=headers)
-            detail = f"{request.method} is not possible here; possible: {headers['Allow']}"
-        elif error.status_code == 404:
-            path = request.scope["path"].removeprefix(self.base_path)
-            known = (route.path for route in self._others.routes if isinstance(route, Route))
-            near = near_path(path, known, self.base_path) or ";"
-            detail = f"there is nothing at this path{near} {self.base_path}/openapi.json lists what there is"
-        else:
-            detail = error.detail
-        return self._problem_response(Problem(error.status_code, detail, headers.items()))
-
-    def _methods(self, request: Request) -> set[str]:
-        """Every method that some route offers at the request's path; GET of a model only if it streams."""
-        methods: set[str] = set()
-        path = request.scope["path"][len(self.base_path) :]
-        for route in self._others.routes:
-            found = route.path_regex.match(path) if isinstance(route, Route) else None
-            if found is None or (isinstance(route, EndpointRoute) and not self._offers(route.row, found)):
-                continue
-            methods |= set(cast("Route", route).methods or ())
-        return methods
-
-    def _offers(self, row: Endpoint, found: re.Match[str]) -> bool:
-        if row.method != "GET" or not row.calls:
-            return True
-        signature = (
-            self.engine.route(found["model"]).signature if found["model"] in self.engine.pools else None
-        )
-        return signature is None or signature.predict.streams
-
-    async def _on_store_error(self, request: Request, error: StoreError) -> Response:
-        return self._problem_response(store_problem(error))
-
-    async def _on_run_error(self, request: Request, error: RunError) -> Response:
-        return self._problem_response(problem_of(error))
-
-    async def _on_exception(self, request: Request, error: Exception) -> Response:
-        return self._problem_response(Problem(500, "the server failed; its log says more"))
 
 
 def _without_slashes(path: str) -> str:

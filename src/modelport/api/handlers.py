@@ -14,11 +14,13 @@ from modelport.api.job_routes import JobRoutes
 from modelport.api.metrics.routes import MetricsRoutes
 from modelport.api.monitoring_routes import MonitoringRoutes
 from modelport.api.oidc_routes import OidcRoutes
+from modelport.api.page_routes import PageRoutes
 from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
 from modelport.api.runs.run_routes import RunRoutes
 from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.session_routes import SessionRoutes
+from modelport.api.signature_routes import SignatureRoutes
 from modelport.api.usage_routes import UsageRoutes
 from modelport.api.user_routes import UserRoutes
 
@@ -33,9 +35,11 @@ class Handlers(NamedTuple):
     versions: VersionRoutes
     monitoring: MonitoringRoutes
     repository: RepositoryRoutes
+    signatures: SignatureRoutes
     jobs: JobRoutes
     batches: BatchRoutes
     documents: DocumentRoutes
+    page: PageRoutes
     identity: IdentityRoutes
     users: UserRoutes
     sessions: SessionRoutes

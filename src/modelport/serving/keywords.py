@@ -83,12 +83,14 @@ class AppSettings(TypedDict, total=False):
     predict_endpoint: bool
     train_endpoint: bool
     doc_endpoint: bool
+    page_endpoint: bool
     debug_endpoint: bool
     stringify_predictions: bool
     allow_nan: bool
     hide_model_errors: bool
     allow_url_inputs: bool
     allow_origins: list[str]
+    frame_origins: list[str]
     allow_hosts: list[str]
     envelope: bool
     mode: str

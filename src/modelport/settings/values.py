@@ -126,6 +126,13 @@ def wrong_origins(origins: Iterable[str]) -> str:
     return _wrong_names((name for name in origins if name != "*"), normal_origin, "https://example.org")
 
 
+def wrong_frames(origins: Iterable[str]) -> str:
+    """Of origins of web pages that may show another in a frame: each is said."""
+    if "*" in origins:
+        return "cannot be *: any page could have people click in this one; name the origins"
+    return wrong_origins(origins)
+
+
 def wrong_hosts(hosts: Iterable[str]) -> str:
     """Of names of hosts."""
     from modelport.security.hosts import host_pattern

@@ -1,4 +1,4 @@
-"""The API documents, and the pages that show them; they stand in no document."""
+"""The API documents, the pages that show them, and the page for people; they stand in no document."""
 
 from __future__ import annotations
 
@@ -26,3 +26,15 @@ PAGES = (
     _page("/redoc", lambda on: on.documents.redoc_page),
     _page("/static/{path:path}", lambda on: on.documents.asset),
 )
+
+# Open: who logs in must see it. What it shows, the API gives, to who may have it.
+ROOMS = (
+    Endpoint(
+        "GET", "/ui/assets/{file:path}", lambda on: on.page.asset, AccessScope.OPEN,
+        is_lenient=True, setting="page_endpoint",
+    ),
+    Endpoint(
+        "GET", "/ui/{room:path}", lambda on: on.page.room, AccessScope.OPEN,
+        is_lenient=True, setting="page_endpoint",
+    ),
+)  # fmt: skip

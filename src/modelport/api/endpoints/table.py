@@ -12,9 +12,10 @@ from modelport.api.dialects import servers
 from modelport.api.endpoints.batches import BATCHES
 from modelport.api.endpoints.identity import IDENTITY
 from modelport.api.endpoints.jobs import JOBS
+from modelport.api.endpoints.models import OF_MODELS
 from modelport.api.endpoints.monitoring import MONITORING
 from modelport.api.endpoints.oidc import OIDC
-from modelport.api.endpoints.pages import PAGES
+from modelport.api.endpoints.pages import PAGES, ROOMS
 from modelport.api.endpoints.repository import REPOSITORY
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.runs import RUNS
@@ -30,6 +31,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *REPOSITORY,
     *OF_ROOT,
     *chain.from_iterable(server.rows_of_models for server in servers()),
+    *OF_MODELS,
     *BATCHES,
     *RUNS,
     *VERSIONS,
@@ -40,4 +42,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *OIDC,
     *USAGE,
     *PAGES,
+    *ROOMS,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelport.settings.declaring import setting
-from modelport.settings.values import wrong_hosts, wrong_origins
+from modelport.settings.values import wrong_frames, wrong_hosts, wrong_origins
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +15,7 @@ class OfferSettings:
     predict_endpoint: bool = setting(True, "offer predictions; 402 otherwise", heading="What is served")
     train_endpoint: bool = setting(True, "offer trainings; 402 otherwise")
     doc_endpoint: bool = setting(True, "serve the documentation pages")
+    page_endpoint: bool = setting(True, "serve the page for people at / and /ui/models")
     debug_endpoint: bool = setting(False, "serve stdout and stderr of the models at /v2/debug/")
     stringify_predictions: bool = setting(
         False, "answer predictions without schema as one string, as DEEPaaS documents"
@@ -28,6 +29,11 @@ class OfferSettings:
         [],
         "origins whose web pages may call this server (CORS), such as https://example.org; * for any",
         wrong=wrong_origins,
+    )
+    frame_origins: list[str] = setting(
+        [],
+        "origins whose web pages may show a model's page in a frame, such as https://example.org",
+        wrong=wrong_frames,
     )
     allow_hosts: list[str] = setting(
         [],

@@ -1,0 +1,109 @@
+"""The page for people: its rooms at `/ui/…`, and at the root for browsers; its files below `/ui/assets/`.
+
+`make ui` builds it from the folder `ui/` of the project into `page/` beside this file, and the wheel holds
+what was built. What it shows comes from the API, which asks who asks; the page itself is for anybody, since
+it must be there to log in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import html
+from functools import cached_property
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+
+from modelport.contract.media_types import parse_accept
+from modelport.http.asgi import Scope, header
+from modelport.problems import Problem
+from modelport.settings import Settings
+
+FOLDER = Path(__file__).parent / "page"
+ROOMS = "/ui"
+HOME = f"{ROOMS}/models"
+BASE = '<base href="/ui/" />'  # in the page as it is built: where its own links begin
+NOT_BUILT = "the page was not built here; `make ui` in the project's folder does it (it needs npm)"
+HTML, JSON, ANY = "text/html", "application/json", "*/*"
+YEAR = "public, max-age=31536000, immutable"  # a file's name says what is in it
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
+
+
+class PageRoutes:
+    """The handlers, one method a resource."""
+
+    def __init__(self, settings: Settings, base_path: str):
+        self.base_path = base_path
+        self._is_offered = settings.page_endpoint
+        self._frame_origins = settings.frame_origins
+
+    def belongs_to(self, scope: Scope) -> bool:
+        """Whether a request of the root is a browser's, which gets the page where a program gets JSON."""
+        return (
+            scope["method"] in ("GET", "HEAD")
+            and scope["path"].rstrip("/") == self.base_path
+            and self._is_offered
+            and prefers_page(header(scope, b"accept"))
+            and bool(self._built)
+        )
+
+    async def room(self, request: Request) -> Response:
+        """`GET /ui/{room}`: the page, which looks at its own address to find the room."""
+        built = await asyncio.to_thread(lambda: self._built)
+        if not built:
+            raise Problem(404, NOT_BUILT)
+        headers = {"content-security-policy": self._policy, "cache-control": "no-cache", "vary": "accept"}
+        return HTMLResponse(built, headers=headers)
+
+    async def asset(self, request: Request) -> Response:
+        """`GET /ui/assets/{file}`: a script, a style or a picture, compressed for who takes it."""
+        name = request.path_params["file"]
+        if name not in await asyncio.to_thread(lambda: self._files):
+            raise Problem(404, f"the page has no file {name!r}; load the page again")
+        headers = {"cache-control": YEAR, "vary": "accept-encoding", "x-content-type-options": "nosniff"}
+        file = FOLDER / "assets" / name
+        if f"{name}.gz" in self._files and "gzip" in request.headers.get("accept-encoding", ""):
+            headers["content-encoding"] = "gzip"
+            file = file.with_name(f"{name}.gz")
+        return FileResponse(file, headers=headers, media_type=TYPES.get(Path(name).suffix))
+
+    @cached_property
+    def _built(self) -> str:
+        """The page, with its links where this server has it; empty where it was not built."""
+        try:
+            found = (FOLDER / "index.html").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+        return found.replace(BASE, f'<base href="{html.escape(self.base_path + ROOMS)}/" />')
+
+    @cached_property
+    def _files(self) -> frozenset[str]:
+        return frozenset(file.name for file in (FOLDER / "assets").glob("*"))
+
+    @cached_property
+    def _policy(self) -> str:
+        """What the page may do: nothing of another server, and no code but its own files."""
+        frames = " ".join(self._frame_origins) or "'none'"
+        return "; ".join(
+            (
+                "default-src 'none'",
+                "script-src 'self'",
+                "style-src 'self'",
+                "img-src 'self' data: blob:",
+                "media-src 'self' data: blob:",
+                "font-src 'self'",
+                "connect-src 'self' data: blob:",
+                "worker-src 'self' blob:",
+                "manifest-src 'self'",
+                "base-uri 'self'",
+                "form-action 'self'",
+                f"frame-ancestors {frames}",
+            )
+        )
+
+
+def prefers_page(accept: str) -> bool:
+    """Whether who sends this would rather have HTML than JSON. Who has no preference gets JSON."""
+    weights = dict(parse_accept(accept)) if accept else {}
+    return weights.get(HTML, 0.0) > weights.get(JSON, weights.get(ANY, 0.0))

@@ -1,0 +1,44 @@
+"""A model as data: what it takes and gives."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from modelport.api.resources.described import words
+
+Schema = dict[str, Any]
+
+
+class ModelArgument(msgspec.Struct, rename={"schema_": "schema"}):
+    """One argument of a verb."""
+
+    name: str
+    schema_: Annotated[Schema, words("JSON Schema (2020-12) of its value")]
+    required: bool
+    kind: Annotated[str, words("value, file, files, or accept for what the Accept header says")]
+    location: Annotated[str, words("Where it may stand: any, query, form, json, headers, cookies, files")]
+    delimiter: Annotated[str | None, words("What parts a list that is written as one text")]
+
+
+class ModelVerb(msgspec.Struct):
+    """What predict, train or validate takes and answers."""
+
+    arguments: list[ModelArgument]
+    answer: Annotated[Schema | None, words("JSON Schema of the answer, if the model says it")]
+    wrapped: Annotated[bool, words("Whether the answer stands under predictions")]
+    media_types: Annotated[list[str], words("What can be answered, the default first")]
+    streams: bool
+    takes_base64: Annotated[bool, words("Whether files may stand in JSON")]
+
+
+class ModelSignature(msgspec.Struct):
+    """A model as data: every form, document and client is made from it."""
+
+    name: str
+    contract: Annotated[str, words("deepaas, typed, object or array")]
+    metadata: dict[str, Any]
+    verbs: Annotated[dict[str, ModelVerb], words("The verbs that it has")]
+    definitions: Annotated[Schema, words("What #/$defs/… in the schemas point at")]
+    resumable: Annotated[bool, words("Whether an interrupted training may be run again")]

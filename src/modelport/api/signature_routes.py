@@ -1,0 +1,66 @@
+"""What a model takes and gives, as data: what the page makes its forms from."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from modelport.api.answers import json_response
+from modelport.api.named_models import find_pool
+from modelport.api.resources.models import ModelArgument, ModelSignature, ModelVerb
+from modelport.contract.signature import VERBS, Operation
+from modelport.engine.ports import Engine
+from modelport.problems import Problem
+
+
+class SignatureRoutes:
+    """The handler."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+
+    async def get(self, request: Request) -> Response:
+        """`GET /v2/models/{model}/signature`; 503 until it was loaded once."""
+        from modelport.api.documents.schemas import plain
+
+        pool = find_pool(self.engine, request.path_params["model"])
+        signature = pool.signature
+        if signature is None:
+            why = pool.error or pool.state
+            raise Problem(503, f"what {pool.name!r} takes is not known before it is loaded: {why}")
+        verbs = {verb: signature.operation(verb) for verb in VERBS}
+        return json_response(
+            ModelSignature(
+                name=signature.name,
+                contract=signature.contract,
+                metadata=plain(signature.metadata),
+                verbs={verb: _told(found) for verb, found in verbs.items() if found.implemented},
+                definitions=plain(signature.definitions),
+                resumable=signature.resumable,
+            )
+        )
+
+
+def _told(operation: Operation) -> ModelVerb:
+    from modelport.api.documents.arguments import described
+    from modelport.api.documents.schemas import plain
+
+    arguments = [
+        ModelArgument(
+            name=argument.name,
+            schema_=plain(described(argument)),
+            required=argument.required,
+            kind=argument.kind,
+            location=argument.location,
+            delimiter=argument.delimiter,
+        )
+        for argument in operation.arguments
+    ]
+    return ModelVerb(
+        arguments=arguments,
+        answer=None if operation.answer is None else plain(operation.answer),
+        wrapped=operation.wrapped,
+        media_types=operation.media_types,
+        streams=operation.streams,
+        takes_base64=operation.takes_base64,
+    )

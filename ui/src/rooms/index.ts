@@ -1,0 +1,24 @@
+/** The rooms of the page: where each is, who may come in, and what loads it. One line a room. */
+
+import type { RouteRecordRaw } from "vue-router";
+import type { Scope } from "@/api/session";
+import type { TextKey } from "@/texts";
+
+export interface Room {
+  /** Its routes, below the root of the page. */
+  routes: RouteRecordRaw[];
+  /** Its name in the navigation and where that leads, if it stands there. */
+  link?: { text: TextKey; to: string };
+  /** What one must be allowed to do, with any model, to see it there. */
+  scope?: Scope;
+}
+
+export const rooms: Room[] = [
+  {
+    routes: [
+      { path: "/", name: "home", component: () => import("./models/ModelsRoom.vue") },
+      { path: "/ui/models", name: "models", component: () => import("./models/ModelsRoom.vue") },
+    ],
+    link: { text: "models.title", to: "/ui/models" },
+  },
+];

@@ -1,4 +1,4 @@
-"""What routes answer when they cannot: errors of handlers, of stores and of runs, and paths that are not there."""
+"""What routes answer when they cannot: errors of handlers, stores and runs, and paths that are not there."""
 
 from __future__ import annotations
 

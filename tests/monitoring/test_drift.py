@@ -7,16 +7,20 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from time import time
+from typing import Any, get_args
 
 import job_calls
 import pytest
-from serving import MODELS, ROOT, Server, serving
+from serving import MODELS, ROOT, Server, serving, wait_until
 from sklearn.datasets import load_iris
 
 sys.path.insert(0, str(MODELS))
 
 from monitored import customers, risk
+
+from modelport.api.metrics.drift import Drift, drift_of
+from modelport.monitoring.reports import Feature, Reference, Verdict, VersionReport
 
 CALLS = 150
 COLUMNS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
@@ -127,11 +131,47 @@ def test_a_training_records_what_its_version_is_compared_with(server: Server, da
     assert (amount["verdict"], colour["verdict"]) == ("drift", "drift")
     assert colour["unseen_values"] == ["pink"]
     assert colour["chi_square_p_value"] < 0.001
+    see_drift_in_metrics(server, [one["psi"] for one in (*alone["inputs"], *alone["answers"])])
     [recorded] = data.rglob("modelport-reference.json")
     recorded.write_bytes(b"")
     [alone] = report_of(server, "risk", version="1", window="23h")["versions"]
     assert (alone["verdict"], alone["reference"]["kind"]) == ("unknown", "none")
     assert "modelport-reference.json) cannot be read: Input data was truncated" in alone["reference"]["words"]
+
+
+def test_columns_of_which_nothing_is_said_do_not_count() -> None:
+    told: list[tuple[Verdict, float | None]] = [("drift", 0.3), ("ok", 0.4), ("watch", 0.1), ("unknown", 9.0)]
+    columns = [
+        Feature(name="", kind="number", rows=9, missing=0, verdict=verdict, psi=psi, psi_by_chance=0.35)
+        for verdict, psi in told
+    ]
+    parts: dict[str, Any] = {"version": 1, "calls": 9, "errors": 0, "error_rate": 0.0, "latency": None}
+    parts |= {"reference": Reference("training"), "feedback": None, "verdict": "drift"}
+    found = drift_of(VersionReport(inputs=columns[:2], answers=columns[2:], **parts))
+    assert found == Drift("drift", 1 / 3, 0.4)
+    assert drift_of(VersionReport(inputs=columns[3:], answers=[], **parts)) == Drift("drift", None, None)
+
+
+def see_drift_in_metrics(server: Server, psis: list[float]) -> None:
+    """No scrape waits for a report; the one after it shows what that has said."""
+    seen: list[dict[str, float]] = [{}]
+
+    def look() -> bool:
+        lines = server.client.get("/metrics").text.splitlines()
+        found = (line.rpartition(" ") for line in lines if line.startswith("modelport_drift"))
+        seen[0] = {name.removeprefix("modelport_"): float(value) for name, _, value in found}
+        return bool(seen[0])
+
+    wait_until(look, lambda: server.log, 60.0)
+    first = 'model="risk",version="1"'
+    verdicts = {one: seen[0][f'drift_verdict{{{first},verdict="{one}"}}'] for one in get_args(Verdict)}
+    assert verdicts == {"ok": 0, "watch": 0, "drift": 1, "unknown": 0}
+    assert seen[0][f"drifted_columns_ratio{{{first}}}"] == 1.0
+    assert seen[0][f"drift_largest_psi{{{first}}}"] == max(psis) > 0.25
+    assert seen[0]['drift_report_timestamp_seconds{model="risk"}'] <= time()
+    base = 'model="risk",version="0"'
+    assert seen[0][f'drift_verdict{{{base},verdict="unknown"}}'] == 1
+    assert f"drifted_columns_ratio{{{base}}}" not in seen[0]
 
 
 @pytest.mark.parametrize(

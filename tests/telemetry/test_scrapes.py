@@ -169,3 +169,27 @@ def test_what_was_just_read_is_not_read_again() -> None:
         assert (part.value, len(read)) == (1, 1)
 
     asyncio.run(scrapes())
+
+
+def test_nobody_waits_for_what_takes_minutes() -> None:
+    async def run() -> list[tuple[int | None, int]]:
+        gate = asyncio.Event()
+
+        async def reading() -> int:
+            await gate.wait()
+            return 7
+
+        part = SlowReading("drift", 0.0, reading, deadline=None)
+        seen: list[tuple[int | None, int]] = []
+        for _ in range(2):
+            await part.renew()
+            seen.append((part.value, part.failures))
+        gate.set()
+        while part.value is None:
+            await part.renew()
+            await asyncio.sleep(0)
+        seen.append((part.value, part.failures))
+        await part.stop()
+        return seen
+
+    assert asyncio.run(asyncio.wait_for(run(), 20.0)) == [(None, 0), (None, 0), (7, 0)]

@@ -23,7 +23,8 @@ MOST_DEPTH = 6
 
 
 class AskedReport(NamedTuple):
-    """What a report is to be on: without `version` each, without `reference` what trainings have recorded.
+    """What a report is to be on: without `version` each, without `reference` what trainings have recorded,
+    `otherwise` a time of the log.
 
     One that was made a moment ago for the same `key` will do.
     """
@@ -32,6 +33,7 @@ class AskedReport(NamedTuple):
     reference: Times | None
     version: int | None
     key: bytes
+    otherwise: Times | None = None
 
 
 async def told(asked: Future[dict[str, Any]]) -> dict[str, Any]:
@@ -63,6 +65,7 @@ class ModelReports:
             window=asked.window,
             version=asked.version,
             reference_window=asked.reference,
+            otherwise=asked.otherwise,
             trainings={} if asked.reference is not None else await self.trainings(pool.name),
             columns={} if pool.signature is None else columns_of(pool.signature),
             share=share,

@@ -49,8 +49,9 @@ PARTS = 12  # of the window, for scores over time
 class Order(msgspec.Struct, kw_only=True):
     """What a report is to be on. Without `version` it is on each that has answered.
 
-    `trainings` has by version the file in which its training has recorded its reference; with a
-    `reference_window` that counts instead. `columns` are those of arguments whose rows do not name them.
+    `trainings` has by version the file in which its training has recorded its reference, `otherwise` is for
+    versions that have none; with a `reference_window` that counts instead. `columns` are those of arguments
+    whose rows do not name them.
     """
 
     folder: str
@@ -58,6 +59,7 @@ class Order(msgspec.Struct, kw_only=True):
     window: Times
     version: int | None = None
     reference_window: Times | None = None
+    otherwise: Times | None = None
     trainings: dict[int, str] = {}
     columns: dict[str, list[str]] = {}
     share: float = 0.0
@@ -116,9 +118,9 @@ def report_of(order: Order) -> Report:
             words = f"more than {MOST_VERSIONS} versions have answered: name one"
             continue
         versions.setdefault(record.version, Version()).add(record, order.columns)
-    reference = _of_window(order)
+    references = References(order)
     made = [
-        _version_report(order, number, version, reference)
+        _version_report(order, number, version, references)
         for number, version in sorted(versions.items(), key=lambda item: -1 if item[0] is None else -item[0])
     ]
     log = ReadLog(
@@ -138,11 +140,31 @@ def report_of(order: Order) -> Report:
     )
 
 
-def _of_window(order: Order) -> tuple[Sides, Reference] | None:
-    """The reference that is a time of the log; `None` if that is not asked for."""
-    window = order.reference_window
-    if window is None:
-        return None
+class References:
+    """What versions are compared with. The log is read for it once."""
+
+    def __init__(self, order: Order):
+        self._order = order
+        self._read: tuple[Sides, Reference] | None = None
+
+    def of(self, number: int | None) -> tuple[Sides, Reference]:
+        """That of a version."""
+        order = self._order
+        if order.reference_window is not None:
+            return self._of_window(order.reference_window)
+        sides, said = _of_training(order, number)
+        if said.kind == "none" and order.otherwise is not None:
+            return self._of_window(order.otherwise)
+        return sides, said
+
+    def _of_window(self, window: Times) -> tuple[Sides, Reference]:
+        if self._read is None:
+            self._read = _of_window(self._order, window)
+        return self._read
+
+
+def _of_window(order: Order, window: Times) -> tuple[Sides, Reference]:
+    """The reference that is a time of the log."""
     sides = Sides()
     reading = Reading(Path(order.folder), order.model, MOST_RECORDS, MOST_BYTES)
     for record in reading.records(window.begin, window.end):
@@ -178,9 +200,9 @@ def _of_training(order: Order, number: int | None) -> tuple[Sides, Reference]:
 
 
 def _version_report(
-    order: Order, number: int | None, version: Version, reference: tuple[Sides, Reference] | None
+    order: Order, number: int | None, version: Version, references: References
 ) -> VersionReport:
-    sides, said = reference or _of_training(order, number)
+    sides, said = references.of(number)
     inputs = _features(version.sides.inputs, sides.inputs)
     answers = _features(version.sides.answers, sides.answers)
     calls = len(version.seconds)

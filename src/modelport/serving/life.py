@@ -123,7 +123,7 @@ class Life:
             self._export.open()
         if self.settings.metrics:
             self.exchanges.counted_by(self._requests)
-            watch(self.metrics, self._requests, self.engine, self.runs, self.jobs)
+            watch(self.metrics, self._requests, self.engine, self.runs, self.jobs, self.reports)
         await asyncio.to_thread(self._keep_payloads)
         self.runs.observe()
         if not self.runs.may_have_versions():

@@ -190,6 +190,29 @@ WEBHOOKS = _counter(
     "result",
 )
 
+# -- drift -----------------------------------------------------------------------------------------
+DRIFT = _gauge(
+    "drift_verdict",
+    "1 for what is said of the columns of inputs and answers together: ok, watch, drift or unknown. Of the "
+    "last 24 hours, against what the training of the version has recorded, else the 7 days before; where "
+    "log_payloads keeps predictions",
+    *POOL,
+    "verdict",
+)
+DRIFTED = _gauge(
+    "drifted_columns_ratio",
+    "The share of these columns that have drifted, of those of which anything can be said, from 0 to 1",
+    *POOL,
+)
+LARGEST_PSI = _gauge(
+    "drift_largest_psi",
+    "The largest population stability index of one of them, 0 where it is no more than by chance",
+    *POOL,
+)
+DRIFT_SEEN = _gauge(
+    "drift_report_timestamp_seconds", "When this was looked at, in seconds since 1970", "model"
+)
+
 # -- the server ------------------------------------------------------------------------------------
 DATABASE_UP = _gauge("database_up", "1 if the database is open")
 DATABASE_QUEUE = _gauge("database_queue_writes", "Writes that wait for the next commit")
@@ -207,7 +230,7 @@ LAG = _histogram(
 BUILD = _gauge("build_info", "1: which modelport this is", "version", "python")
 SCRAPE_FAILURES = _counter(
     "scrape_failures",
-    "Parts of scrapes that could not be read in time: memory, jobs, spool, process, oom",
+    "Parts of scrapes that could not be read in time: memory, jobs, spool, drift, process, oom",
     "part",
 )
 

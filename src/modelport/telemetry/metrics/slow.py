@@ -18,15 +18,26 @@ SHARE = 20.0  # what took long is read that much more seldom, so that it takes 5
 class SlowReading(Generic[T]):
     """Reads by `read`, at most once in so many seconds. `value` is `None` where nothing is known.
 
-    `failures` counts how often that could not be read, or not in time.
+    `failures` counts how often that could not be read, or not in time. Where the `deadline` is `None` nobody
+    waits for it: what was read before is shown, if that is not `stale`.
     """
 
-    def __init__(self, part: str, seconds: float, read: Callable[[], Awaitable[T]]):
+    def __init__(
+        self,
+        part: str,
+        seconds: float,
+        read: Callable[[], Awaitable[T]],
+        *,
+        deadline: float | None = DEADLINE,
+        stale: float = STALE,
+    ):
         self.part = part
         self.failures = 0
         self.value: T | None = None
         self._seconds = seconds
         self._read = read
+        self._deadline = deadline
+        self._stale = stale
         self._clock = asyncio.get_running_loop().time
         self._read_at = 0.0  # when the value was read
         self._next_at = 0.0
@@ -38,10 +49,10 @@ class SlowReading(Generic[T]):
             return
         if self._reading is None:
             self._reading = asyncio.create_task(self._renew())
-        _, late = await asyncio.wait([self._reading], timeout=DEADLINE)
-        if late:
-            self.failures += 1
-        if self._clock() > self._read_at + STALE:
+        if self._deadline is not None:
+            _, late = await asyncio.wait([self._reading], timeout=self._deadline)
+            self.failures += bool(late)
+        if self._clock() > self._read_at + self._stale:
             self.value = None
 
     async def _renew(self) -> None:

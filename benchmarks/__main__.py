@@ -15,6 +15,7 @@ from benchmarks import (
     metric_measures,
     mlup_measures,
     run_measures,
+    telemetry_measures,
     tls_measures,
 )
 from benchmarks.measures import Row
@@ -29,6 +30,7 @@ def main() -> None:
         "throughput": lambda: measures.throughput(options.seconds),
         "keys": lambda: access_measures.predictions(options.seconds),
         "metrics": metric_measures.scrapes,
+        "telemetry": lambda: telemetry_measures.predictions(options.seconds),
         "tls": lambda: tls_measures.predictions(options.seconds),
         "batching": lambda: measures.batching(options.seconds),
         "waiting": lambda: concurrent_measures.waiting(options.seconds),

@@ -67,6 +67,17 @@ def running(
             process.wait()
 
 
+@contextlib.contextmanager
+def beside(command: list[str]) -> Iterator[None]:
+    """Run what belongs to the load, on the second core."""
+    process = subprocess.Popen(command, cwd=ROOT, preexec_fn=lambda: os.sched_setaffinity(0, CLIENT_CORE))
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
 def wait_for(
     url: str, process: subprocess.Popen[bytes], seconds: float = 60.0, authority: Path | None = None
 ) -> None:

@@ -35,12 +35,22 @@ class Span:
 
 
 @dataclass
+class Asked:
+    """A request as it arrived."""
+
+    path: str
+    headers: dict[str, str]
+    status: int
+
+
+@dataclass
 class Collector:
-    """What has arrived. It is where `url` says."""
+    """What has arrived. It is where `url` says, and answers with `statuses`, and then with 200."""
 
     url: str
+    statuses: list[int] = field(default_factory=list[int])
     spans: list[Span] = field(default_factory=list[Span])
-    bodies: list[bytes] = field(default_factory=list[bytes])
+    asked: list[Asked] = field(default_factory=list[Asked])
 
     def wait_for(self, *names: str, seconds: float = 15.0) -> dict[str, Span]:
         """Wait for spans of all these names; returns the last one of each."""
@@ -61,10 +71,12 @@ def collecting() -> Iterator[Collector]:
             body = self.rfile.read(int(self.headers["content-length"]))
             if self.headers.get("content-encoding") == "gzip":
                 body = gzip.decompress(body)
-            made.bodies.append(body)
-            if self.path == "/v1/traces":
+            status = made.statuses.pop(0) if made.statuses else 200
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            made.asked.append(Asked(self.path, headers, status))
+            if status == 200 and self.path == "/v1/traces":
                 made.spans.extend(_spans(body))
-            self.send_response(200 if self.path == "/v1/traces" else 404)
+            self.send_response(status)
             self.send_header("content-type", "application/x-protobuf")
             answer = ExportTraceServiceResponse().SerializeToString()
             self.send_header("content-length", str(len(answer)))

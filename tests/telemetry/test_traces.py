@@ -204,6 +204,55 @@ def test_a_trace_follows_a_job_over_a_restart(collector: Collector, tmp_path: Pa
         wait_until(lambda: job.span_id in {s.parent_id for s in collector.spans}, collector.shown)
 
 
+def test_a_webhook_carries_the_trace_of_its_job(collector: Collector, tmp_path: Path) -> None:
+    trace, private = "0b" * 16, ("--allow-private-callbacks", "--callback-ports", "1-65535")
+    with serving(
+        "--data-dir", str(tmp_path), "--traces", collector.url, *private, SOURCES[0], **SOON
+    ) as server:
+        headers = {**traced(trace), "prefer": "respond-async"}
+        hook = {"callback_url": f"{collector.url}/hook"}
+        answer = server.client.post(path("echo"), params=hook, json={"text": ""}, headers=headers)
+        assert answer.status_code == 202, answer.text
+        found = spans_of(collector, trace, ROUTE, "webhook")
+    [sent] = [asked for asked in collector.asked if asked.path == "/hook"]
+    assert sent.headers["traceparent"] == f"00-{trace}-{found['webhook'].span_id}-01"
+    assert sent.headers["tracestate"] == "vendor=1,other=x:y"
+    assert (found["webhook"].parent_id, found["webhook"].kind) == (found[ROUTE].span_id, 3)
+
+
+def test_what_variables_say_of_sending_is_heeded() -> None:
+    variables = {
+        "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+        "OTEL_EXPORTER_OTLP_HEADERS": "api-key=a%20b, x-team = vision",
+        "OTEL_SERVICE_NAME": "pictures",
+        "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "2",
+        "OTEL_BSP_SCHEDULE_DELAY": "600000",
+    }
+    with collecting() as own:
+        own.statuses = [503, 429]
+        own_url = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"{own.url}/"}
+        with serving(SOURCES[0], **variables, **own_url) as server:
+            server.client.post(path("echo"), json={"text": ""}, headers=traced()).raise_for_status()
+            found = own.wait_for("queue", "worker")
+            assert server.stop() == 0
+        assert {"request", "model"} <= {"request" if s.name == ROUTE else s.name for s in own.spans}
+    assert [asked.status for asked in own.asked][:3] == [503, 429, 200]
+    assert {asked.path for asked in own.asked} == {"/v1/traces"}
+    first = own.asked[0].headers
+    assert (first["api-key"], first["x-team"], first["content-encoding"]) == ("a b", "vision", "gzip")
+    assert found["queue"].resource["service.name"] == "pictures"
+
+
+def test_a_collector_that_refuses_is_told_of() -> None:
+    with collecting() as own:
+        own.statuses = [401]
+        with serving("--traces", own.url, SOURCES[0], **SOON) as server:
+            server.client.post(path("echo"), json={"text": ""}, headers=traced())
+            wait_until(lambda: own.asked != [], own.shown, 15.0)
+            assert server.stop() == 0
+    assert "spans are lost: the collector does not take them: it answers 401" in server.log
+
+
 def test_a_collector_that_is_away_costs_nothing_but_its_spans() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))

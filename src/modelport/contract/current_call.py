@@ -115,6 +115,11 @@ def place_of(call: Call) -> Place:
     return place if of == call.id and place and place[0] == call.trace[0] else call.trace
 
 
+def span_of(call: Call, name: str, take: TakeSpan) -> _Measured:
+    """A span of a call that is traced, which this one is told of."""
+    return _Measured(call, name, {}, take)
+
+
 def tell_spans_to(take: TakeSpan | None) -> None:
     """Have spans told in this process, or no longer."""
     global _take

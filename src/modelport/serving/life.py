@@ -43,6 +43,7 @@ from modelport.telemetry.payloads.log import PayloadLog
 from modelport.telemetry.traces.choosing import chosen_traces
 from modelport.telemetry.traces.export import Export
 from modelport.telemetry.traces.requests import Traces
+from modelport.telemetry.traces.variables import resource, sending
 
 log = logging.getLogger("modelport.server")
 
@@ -84,11 +85,11 @@ class Life:
         self._gave_up = False
 
     def _choose_traces(self) -> None:
-        """Have requests traced, if that is wanted. Raises `SettingsError` if what it needs is missing."""
+        """Have requests traced, if that is wanted."""
         chosen = chosen_traces(self.settings, os.environ)
         if chosen is None:
             return
-        self._export = Export(chosen.endpoint, uuid.uuid4().hex)
+        self._export = Export(sending(chosen.endpoint, os.environ), resource(uuid.uuid4().hex, os.environ))
         self.engine.spans = take = self._export.take
         scheme = "https" if self.settings.tls_cert else "http"
         follows = chosen.follows_parent

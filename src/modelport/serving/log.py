@@ -15,7 +15,7 @@ from modelport.telemetry.log_lines import JsonLine, OneLine
 from modelport.telemetry.log_writer import LogWriter
 
 # Whose records go to the log: ours, and what libraries say of what happens in the server.
-LOGGERS = ("modelport", "asyncio", "py.warnings", "opentelemetry")
+LOGGERS = ("modelport", "asyncio", "py.warnings")
 
 
 class _Handler(logging.Handler):
@@ -63,7 +63,6 @@ class Logs:
             logger.handlers[:] = [handler]
             logger.propagate = False
         logging.captureWarnings(True)
-        logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # `telemetry.traces` says it shorter
         level = logging.DEBUG if settings.debug else getattr(logging, settings.log_level.upper())
         logging.getLogger(LOGGERS[0]).setLevel(level)
 

@@ -276,6 +276,7 @@ class FrameSocket:
         self._buffer = FrameBuffer()
         self._waiting: list[tuple[int, bytes]] = []
         self._sending = threading.Lock()  # a job's own threads report, too
+        self._held = b""  # frames that go with the next one
         # One for all reads: a new one each time would be mapped and unmapped by the system. What no read has
         # filled of it takes no memory.
         self._read = memoryview(mmap.mmap(-1, READ_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
@@ -283,7 +284,22 @@ class FrameSocket:
     def send(self, kind: Kind, message: Any) -> None:
         frame = encode(kind, message)
         with self._sending:
+            if self._held:
+                frame, self._held = self._held + frame, b""
             self._sock.sendall(frame)
+
+    def hold(self, kind: Kind, message: Any) -> None:
+        """Send a frame with the next one, which follows soon."""
+        frame = encode(kind, message)
+        with self._sending:
+            self._held += frame
+
+    def flush(self) -> None:
+        """Send what is held, since nothing follows."""
+        with self._sending:
+            held, self._held = self._held, b""
+            if held:
+                self._sock.sendall(held)
 
     def receive(self) -> tuple[int, Any] | None:
         while not self._waiting:

@@ -9,12 +9,13 @@ from time import monotonic, time_ns
 from typing import TypeVar
 
 from modelport.contract.calls import Answer, Call
-from modelport.contract.current_call import CurrentCall, OpenSpan
+from modelport.contract.current_call import OpenSpan, span_of
 from modelport.contract.traces import Span, below
 from modelport.worker.asks import Asks
 from modelport.worker.frames import FrameError, FrameSocket, Kind
 
 SPANS_A_SECOND = 1000  # of one process; a loop that opens one for each row is told of by a part of them
+MODEL = "model"  # the span of a call that the model has for itself
 DROPPED = "modelport.dropped_spans"
 AnswerT = TypeVar("AnswerT", bound=Answer | None)
 
@@ -32,26 +33,50 @@ class SpanSender:
 
     def send(self, span: Span) -> None:
         """Send a span, unless there are too many; the next one says how many are missing."""
+        if self._has_room(span):
+            with contextlib.suppress(OSError, FrameError), self._asks.undisturbed():  # the server has gone
+                self._channel.send(Kind.SPANS, [span])
+
+    def hold(self, span: Span) -> None:
+        """The same, together with the answer to its call, which follows: a read less for the server."""
+        if self._has_room(span):
+            with contextlib.suppress(FrameError), self._asks.undisturbed():
+                self._channel.hold(Kind.SPANS, [span])
+
+    def flush(self) -> None:
+        """Send what is held: no answer follows."""
+        if os.getpid() == self._process:
+            with contextlib.suppress(OSError), self._asks.undisturbed():
+                self._channel.flush()
+
+    def _has_room(self, span: Span) -> bool:
         if os.getpid() != self._process:  # forked by the model: it would write into its parent's frames
-            return
+            return False
         second = int(monotonic())
         if second != self._second:
             self._second, self._sent = second, 0
         self._sent += 1
         if self._sent > SPANS_A_SECOND:
             self._dropped += 1
-            return
+            return False
         if self._dropped:
             span.attributes = {**span.attributes, DROPPED: self._dropped}
             self._dropped = 0
-        with contextlib.suppress(OSError, FrameError), self._asks.undisturbed():  # the server has gone
-            self._channel.send(Kind.SPANS, [span])
+        return True
 
 
-def in_span(call: Call, name: str, work: Callable[[], AnswerT]) -> AnswerT:
-    """Answer a call that is traced within a span of its own."""
-    with CurrentCall(call).span(name) as span:
-        return told_in(span, work())
+def in_span(spans: SpanSender, call: Call, work: Callable[[], AnswerT]) -> AnswerT:
+    """Answer a call within a span of its own, if it is traced."""
+    if not call.trace:
+        return work()
+    answer: Answer | None = None
+    try:
+        with span_of(call, MODEL, spans.hold) as span:
+            answer = made = told_in(span, work())
+        return made
+    finally:
+        if answer is None:  # a stream, or it has failed
+            spans.flush()
 
 
 def told_in(span: OpenSpan, answer: AnswerT) -> AnswerT:

@@ -12,15 +12,12 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from modelport.settings import Settings
-from modelport.settings.checking import SettingsError
 from modelport.settings.groups.traces import OFF, ON
-from modelport.telemetry.traces.export import is_installed
+from modelport.telemetry.traces.variables import PATH
 
 log = logging.getLogger("modelport.telemetry")
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-PATH = "/v1/traces"
-INSTALL = "pip install 'modelport[traces]'"
 ALWAYS, NEVER, RATIO, PARENT = "always_on", "always_off", "traceidratio", "parentbased_"
 
 
@@ -33,7 +30,7 @@ class Chosen(NamedTuple):
 
 
 def chosen_traces(settings: Settings, variables: Mapping[str, str]) -> Chosen | None:
-    """How a server traces; `None` if it does not. Raises `SettingsError` if what it needs is missing."""
+    """How a server traces; `None` if it does not."""
     wanted = settings.traces
     if wanted == OFF or variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return None
@@ -41,11 +38,6 @@ def chosen_traces(settings: Settings, variables: Mapping[str, str]) -> Chosen | 
         exporters = variables.get("OTEL_TRACES_EXPORTER", "otlp").strip() or "otlp"
         if exporters != "otlp" or not any(variables.get(name) for name in ENDPOINTS):
             return None
-    if not is_installed():
-        if wanted is not None:
-            raise SettingsError(f"traces: OpenTelemetry is not installed: {INSTALL}")
-        log.warning("there are no traces, for which OTEL_EXPORTER_OTLP_ENDPOINT asks: %s", INSTALL)
-        return None
     ratio, follows_parent = _sampler(variables)
     if settings.trace_sample is not None:
         ratio, follows_parent = settings.trace_sample, True
@@ -55,7 +47,7 @@ def chosen_traces(settings: Settings, variables: Mapping[str, str]) -> Chosen | 
 def _posted_to(url: str) -> str:
     """Where spans are posted: below a collector's address, or at the path that is written."""
     parts = urlsplit(url)
-    return url if parts.path.strip("/") else parts._replace(path=PATH).geturl()
+    return url if parts.path.strip("/") else parts._replace(path=f"/{PATH}").geturl()
 
 
 def _sampler(variables: Mapping[str, str]) -> tuple[float, bool]:

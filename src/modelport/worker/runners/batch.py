@@ -33,7 +33,7 @@ def answers_of(host: Host, calls: list[Call]) -> list[Answer]:
     if bound:
         answers.extend(_predict_together(host, bound, operation))
     micros = int((perf_counter() - begun) * 1e6)
-    tell_batch(host.spans.send, calls, start)
+    tell_batch(host.spans.hold, calls, start)
     for answer in answers:
         answer.micros = micros
     return answers

@@ -28,7 +28,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
-from modelport.contract.current_call import CurrentCall, run_for
+from modelport.contract.current_call import run_for, span_of
 from modelport.sources.model_loop import END_SECONDS, awaited, is_awaitable
 from modelport.worker.answers import shown_arguments
 from modelport.worker.asks import asks_for
@@ -36,7 +36,7 @@ from modelport.worker.awaited_window import AwaitedWindow
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.runners.block_watch import BlockWatch
 from modelport.worker.runners.loop_frames import LoopRunner
-from modelport.worker.spans import told_in
+from modelport.worker.spans import MODEL, told_in
 from modelport.worker.streams import Encoded, is_stream, last_of_failed
 from modelport.worker.world import end_if_forked
 
@@ -145,8 +145,14 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
             self._send(answer)
 
     async def _traced(self, call: Call) -> Answer | None:
-        with CurrentCall(call).span("model") as span:
-            return told_in(span, await self._answered(call))
+        spans, answer = self.host.spans, None
+        try:
+            with span_of(call, MODEL, spans.hold) as span:
+                answer = told_in(span, await self._answered(call))
+            return answer
+        finally:
+            if answer is None:  # a stream, or it has failed
+                spans.flush()
 
     async def _answered(self, call: Call) -> Answer | None:
         """The answer; `None` if it was streamed, and has gone out already."""

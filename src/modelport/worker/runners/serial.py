@@ -67,13 +67,14 @@ class SerialRunner:
 
     def _answer_each(self, calls: list[Call]) -> None:
         answers: list[Answer] = []
+        spans = self._host.spans
         started = begun = perf_counter()
         for call in calls:
             if answers and begun - started > FLUSH_SECONDS:
                 self._host.outgoing.answers(answers)
                 answers = []
                 started = begun
-            answer = in_span(call, "model", partial(self._answer, call)) if call.trace else self._answer(call)
+            answer = in_span(spans, call, partial(self._answer, call)) if call.trace else self._answer(call)
             ended = perf_counter()
             if answer is not None:
                 answer.micros = int((ended - begun) * 1e6)
@@ -91,11 +92,11 @@ class SerialRunner:
                 from modelport.worker.batch_jobs.running import run_batch  # few workers need it
 
                 run = partial(run_batch, self._host, order.call, reporter)
-                answers = [in_span(order.call, "model", run)]
+                answers = [in_span(self._host.spans, order.call, run)]
             elif order.together:
                 answers = answers_of(self._host, [order.call, *order.together])
             else:
-                answer = in_span(order.call, "model", partial(self._answer, order.call))
+                answer = in_span(self._host.spans, order.call, partial(self._answer, order.call))
                 answers = [] if answer is None else [answer]
             if order.call.verb == "train" and answers and answers[0].status == 200:
                 reporter.report("environment", environment_of(self._host.load.target, self._host.load.kind))

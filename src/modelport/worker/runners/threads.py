@@ -177,7 +177,7 @@ class _Answering:
         run_for(call)
         answered = partial(self._answered, call)
         answer = self._guarded(
-            partial(in_span, call, "model", answered) if call.trace else answered,
+            partial(in_span, self._host.spans, call, answered) if call.trace else answered,
             lambda error: self._host.failed(call, error),
             Answer(call.id, GIVEN_UP),
         )

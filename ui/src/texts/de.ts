@@ -28,6 +28,14 @@ export const de: Record<TextKey, string> = {
   "parts.request": "Anfrage {id}",
   "parts.none": "Noch nichts.",
 
+  "chart.curves": "Kurven",
+  "chart.label": "{label}: ein Diagramm; seine Werte stehen in der Tabelle darunter",
+  "chart.table": "Als Tabelle",
+  "chart.whole": "Alles zeigen",
+  "chart.step": "Schritt",
+  "chart.time": "Zeit",
+  "chart.ends": "min {min} bei {minAt}, max {max} bei {maxAt}",
+
   "models.title": "Modelle",
   "models.search": "Modelle suchen",
   "models.none": "Auf diesem Server ist kein Modell, das Sie sehen dürfen.",

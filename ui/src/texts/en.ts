@@ -28,6 +28,15 @@ export const en = {
   "parts.request": "Request {id}",
   "parts.none": "Nothing yet.",
 
+  // parts: curves
+  "chart.curves": "Curves",
+  "chart.label": "{label}: a chart; its values are in the table below",
+  "chart.table": "As a table",
+  "chart.whole": "Show all of it",
+  "chart.step": "step",
+  "chart.time": "time",
+  "chart.ends": "min {min} at {minAt}, max {max} at {maxAt}",
+
   // room: models
   "models.title": "Models",
   "models.search": "Search models",

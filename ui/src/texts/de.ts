@@ -35,6 +35,8 @@ export const de: Record<TextKey, string> = {
   "chart.step": "Schritt",
   "chart.time": "Zeit",
   "chart.ends": "min {min} bei {minAt}, max {max} bei {maxAt}",
+  "tables.rows": "{count} Zeilen",
+  "tables.csv": "CSV herunterladen",
 
   "models.title": "Modelle",
   "models.search": "Modelle suchen",

@@ -36,6 +36,9 @@ export const en = {
   "chart.step": "step",
   "chart.time": "time",
   "chart.ends": "min {min} at {minAt}, max {max} at {maxAt}",
+  // part: tables
+  "tables.rows": "{count} rows",
+  "tables.csv": "Download CSV",
 
   // room: models
   "models.title": "Models",

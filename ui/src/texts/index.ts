@@ -30,7 +30,24 @@ export function written(value: number, digits = 4): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-4 || size >= 1e12)) return value.toExponential(Math.max(digits - 1, 0));
-  return new Intl.NumberFormat(language.value, { maximumSignificantDigits: Math.max(digits, integerDigits(size)) }).format(value);
+  return formatOfNumbers(language.value, Math.max(digits, integerDigits(size))).format(value);
+}
+
+// Making a format costs more than a hundred uses of it, and a table writes thousands of numbers.
+const formats = new Map<string, Intl.NumberFormat>();
+const formatsOfMoments = new Map<string, Intl.DateTimeFormat>();
+
+function formatOfNumbers(code: Language, maximumSignificantDigits: number): Intl.NumberFormat {
+  const key = `${code} ${maximumSignificantDigits}`;
+  const format = formats.get(key) ?? new Intl.NumberFormat(code, { maximumSignificantDigits });
+  formats.set(key, format);
+  return format;
+}
+
+function formatOfMoments(code: Language): Intl.DateTimeFormat {
+  const format = formatsOfMoments.get(code) ?? new Intl.DateTimeFormat(code, { dateStyle: "medium", timeStyle: "medium" });
+  formatsOfMoments.set(code, format);
+  return format;
 }
 
 const integerDigits = (size: number): number => (size < 1 ? 1 : Math.min(Math.floor(Math.log10(size)) + 1, 21));
@@ -38,7 +55,7 @@ const integerDigits = (size: number): number => (size < 1 ? 1 : Math.min(Math.fl
 /** A moment as the reader writes it: `at` in the API's form, or milliseconds of the epoch. */
 export function moment(at: string | number | null | undefined): string {
   if (at === null || at === undefined || at === "") return "";
-  return new Intl.DateTimeFormat(language.value, { dateStyle: "medium", timeStyle: "medium" }).format(new Date(at));
+  return formatOfMoments(language.value).format(new Date(at));
 }
 
 /** A length of time: `seconds` as 1.2 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */

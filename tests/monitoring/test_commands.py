@@ -81,7 +81,7 @@ def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...], words: str) 
 def test_payloads_are_pruned_by_the_server_that_keeps_them(server: Server, data: Path) -> None:
     with Client(server.url) as client:
         kept = client.feedback({client.predict_with_id("risk", ONE).request_id: "low"}, "risk")
-        assert kept == {"kept": 1, "known": 0, "refused": []}
+        assert kept == {"kept": 1, "known": 0, "waiting": 0, "refused": []}
     assert "ask it, with --url" in modelport("payloads", "prune", "--data-dir", str(data), status=1).stderr
     said = modelport("payloads", "prune", "--url", server.url, "--older-than", "1d").stdout
     assert said == "0 files are removed, 0 bytes\n"

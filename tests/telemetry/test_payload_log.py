@@ -150,8 +150,8 @@ def give(client: httpx.Client, body: Any, model: str = "risk") -> httpx.Response
 
 def test_a_truth_is_kept_once(site: Site) -> None:
     truth = {"request_id": asked(site.ann, json=ONE), "truth": "low"}
-    assert give(site.ann, truth).json() == {"kept": 1, "known": 0, "refused": []}
-    assert give(site.ann, truth).json() == {"kept": 0, "known": 1, "refused": []}
+    assert give(site.ann, truth).json() == {"kept": 1, "known": 0, "waiting": 0, "refused": []}
+    assert give(site.ann, truth).json() == {"kept": 0, "known": 1, "waiting": 0, "refused": []}
     assert give(site.ann, truth | {"truth": "high"}).json()["kept"] == 1  # a correction
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -16,7 +17,11 @@ from modelport.monitoring.reports import Report, Times
 from modelport.runs.service import RunService
 from modelport.storage.errors import StoreError
 from modelport.telemetry.payloads.log import PayloadLog, PayloadsUnavailable
+from modelport.telemetry.payloads.waiting import WaitingTruth, WaitingTruths
 
+log = logging.getLogger("modelport.payloads")
+
+AT_ONCE = 500  # truths that are told
 ASK_SECONDS = 30.0  # that the keeper of the log may take
 MOST_VERSIONS = 100  # of a model, the newest, whose references are looked for
 MOST_DEPTH = 6
@@ -36,6 +41,13 @@ class AskedReport(NamedTuple):
     otherwise: Times | None = None
 
 
+def _say_refused(model: str, giver: str, found: Mapping[str, Any]) -> None:
+    """Say in the log what nobody waits for any more."""
+    refused = [(one, "somebody else has asked for it") for one in found["of_others"]]
+    for one, why in [*refused, *found["unlike"].items()]:
+        log.warning("%s: feedback of %s on %s is not kept: %s", model, giver or "somebody", one, why)
+
+
 async def told(asked: Future[dict[str, Any]]) -> dict[str, Any]:
     """What the payload log says. Raises `PayloadsUnavailable`."""
     try:
@@ -48,17 +60,21 @@ async def told(asked: Future[dict[str, Any]]) -> dict[str, Any]:
 class ModelReports:
     """Makes reports out of the payload log, one at a time. One for a server."""
 
-    def __init__(self, runs: RunService, payloads: PayloadLog):
+    def __init__(self, runs: RunService, payloads: PayloadLog, waiting: WaitingTruths):
         self._runs = runs
         self.payloads = payloads
+        self.waiting = waiting
         self._reports = Reports()
 
     async def report(self, pool: Pool, asked: AskedReport) -> Report:
         """The report on a model. Raises `ReportFailed`, `PayloadsUnavailable`."""
         payloads = self.payloads
         share = payloads.share(pool.name)
+        words = ""
         if share:
             await told(payloads.state())  # what was handed over until now is in it
+        if self.waiting.is_shared and await asyncio.to_thread(self.is_kept, pool.name):
+            words = await self._take_over(pool.name)
         order = Order(
             folder=str(payloads.folder.absolute()),
             model=pool.name,
@@ -74,7 +90,33 @@ class ModelReports:
         report.log.dropped, report.log.lost = payloads.dropped, payloads.lost
         if not share:
             report.log.words = "log_payloads is 0: no predictions are kept now"
+        if words:
+            report.log.words = "; ".join(filter(None, (report.log.words, words)))
         return report
+
+    def is_kept(self, model: str) -> bool:
+        """Whether there may be predictions of a model in the log. It looks at the disk."""
+        return bool(self.payloads.share(model)) or self.payloads.folder.is_dir()
+
+    async def _take_over(self, model: str) -> str:
+        """Keep what other servers were told of predictions of this one; why not, if that cannot be."""
+        try:
+            waiting = await self.waiting.of(model)
+            by_giver: dict[tuple[str | None, str], list[WaitingTruth]] = {}
+            for one in waiting:
+                by_giver.setdefault((one.owner, one.giver), []).append(one)
+            for (owner, giver), truths in by_giver.items():
+                for begin in range(0, len(truths), AT_ONCE):
+                    some = truths[begin : begin + AT_ONCE]
+                    found = await told(
+                        self.payloads.feedback(model, [one.truth for one in some], owner, giver)
+                    )
+                    unknown = set(found["unknown"])
+                    await self.waiting.remove(model, [x for x in some if x.truth.request_id not in unknown])
+                    _say_refused(model, giver, found)
+        except StoreError as error:
+            return f"what other servers were told of its predictions cannot be read: {error}"
+        return ""
 
     async def trainings(self, model: str) -> dict[int, str]:
         """Where the trainings of versions have recorded what they were made with."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from time import time
 from typing import Any
@@ -29,6 +28,7 @@ from modelport.api.resources.monitoring import (
     RefusedTruth,
 )
 from modelport.engine.ports import Pool
+from modelport.identity.principals import Principal
 from modelport.monitoring.process import ReportFailed
 from modelport.monitoring.reports import Times
 from modelport.problems import Problem
@@ -50,8 +50,19 @@ UNKNOWN = (
 
 
 REFUSALS: dict[Refusal, int] = {
-    "unknown": 404, "not yours": 403, "too large": 413, "unlike the answer": 422,
+    "unknown": 404, "not yours": 403, "too large": 413, "too many": 429,
+    "unlike the answer": 422,
 }  # fmt: skip
+
+
+EMPTY: Mapping[str, Any] = {
+    "kept": (), "known": (), "waiting": (), "unknown": (), "of_others": (), "too_large": (), "too_many": (),
+    "unlike": {},
+}  # fmt: skip
+TOO_MANY = (
+    "the prediction {id!r} is none of this server, and too much feedback of yours waits for others already: "
+    "ask the servers that have the predictions for reports, or tell them"
+)
 
 
 class MonitoringRoutes:
@@ -73,17 +84,37 @@ class MonitoringRoutes:
         given = await read()
         truths = _truths(given)
         by = principal_of(request.scope)
-        if not await asyncio.to_thread(self._is_kept, model):
-            kept_none = f"this server keeps no predictions of {model!r} to be told about: log_payloads is 0"
-            raise Problem(404, kept_none)
-        found = await self._told(self.payloads.feedback(model, truths, whose(by), by.id))
+        found = {**EMPTY, **await self._known_here(model, truths, by)}
+        if self._reports.waiting.is_shared and found["unknown"]:
+            await self._let_wait(model, truths, by, found)
         refused = _refused(found, model)
         if given.feedback is UNSET and refused:  # the one that was sent
             raise Problem(REFUSALS[refused[0].reason], refused[0].words)
-        return json_response(KeptFeedback(len(found["kept"]), len(found["known"]), refused))
+        kept, known, waiting = (len(found[name]) for name in ("kept", "known", "waiting"))
+        return json_response(KeptFeedback(kept, known, waiting, refused))
 
-    def _is_kept(self, model: str) -> bool:
-        return bool(self.payloads.share(model)) or self.payloads.folder.is_dir()
+    async def _known_here(self, model: str, truths: list[Truth], by: Principal) -> dict[str, Any]:
+        """What became of the truths in the log of this server."""
+        is_shared = self._reports.waiting.is_shared
+        if await asyncio.to_thread(self._reports.is_kept, model):
+            try:
+                return await told(self.payloads.feedback(model, truths, whose(by), by.id))
+            except PayloadsUnavailable as error:
+                if not is_shared:
+                    raise unavailable(error) from None
+        elif not is_shared:
+            kept_none = f"this server keeps no predictions of {model!r} to be told about: log_payloads is 0"
+            raise Problem(404, kept_none)
+        return {"unknown": [one.request_id for one in truths]}  # which can be looked at by another, or later
+
+    async def _let_wait(self, model: str, truths: list[Truth], by: Principal, found: dict[str, Any]) -> None:
+        """Have the truths of unknown predictions wait for another server which has them."""
+        unknown = set(found["unknown"])
+        others = [one for one in truths if one.request_id in unknown]
+        placed = await self._reports.waiting.put(model, others, whose(by), by.id)
+        found["unknown"] = []
+        found["waiting"], found["too_many"] = placed.waiting, placed.too_many
+        found["too_large"] = [*found["too_large"], *placed.too_large]
 
     async def prune(self, request: Request) -> Response:
         """`DELETE …/payloads?older_than`: remove what the payload log has of a model."""
@@ -92,13 +123,10 @@ class MonitoringRoutes:
         before = time() - (_seconds("older_than", text) if text else 0.0)
         if not await asyncio.to_thread(self.payloads.folder.is_dir):
             return json_response(PrunedPayloads(0, 0))
-        return json_response(PrunedPayloads(**await self._told(self.payloads.prune(model, before))))
-
-    async def _told(self, asked: Future[dict[str, Any]]) -> dict[str, Any]:
         try:
-            return await told(asked)
+            return json_response(PrunedPayloads(**await told(self.payloads.prune(model, before))))
         except PayloadsUnavailable as error:
-            raise Problem(503, str(error), [("Retry-After", "5")]) from None
+            raise unavailable(error) from None
 
     # -- reports -----------------------------------------------------------------------------------
 
@@ -116,7 +144,12 @@ class MonitoringRoutes:
         try:
             return json_response(await self._reports.report(pool, asked))
         except (ReportFailed, PayloadsUnavailable) as error:
-            raise Problem(503, str(error), [("Retry-After", "5")]) from None
+            raise unavailable(error) from None
+
+
+def unavailable(error: Exception) -> Problem:
+    """What is said where the payload log, or a report on it, cannot be had now."""
+    return Problem(503, str(error), [("Retry-After", "5")])
 
 
 def _truths(given: GivenFeedback) -> list[Truth]:
@@ -139,6 +172,7 @@ def _refused(found: Mapping[str, Any], model: str) -> list[RefusedTruth]:
         ("unknown", found["unknown"], UNKNOWN),
         ("not yours", found["of_others"], others),
         ("too large", found["too_large"], large),
+        ("too many", found["too_many"], TOO_MANY),
     )
     refused = [
         RefusedTruth(one, reason, words.format(id=one, model=model))

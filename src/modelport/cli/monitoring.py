@@ -51,7 +51,8 @@ def _feedback(
     seconds = CALL_SECONDS * (1 + len(truths) // AT_ONCE)  # for each part that is sent
     with interruptible(), ServerConnection(url, call_seconds=seconds) as server:
         found = server.run(MonitoringCalls(server.calls).feedback(model, truths))
-    click.echo(f"{found['kept']} kept, {found['known']} known before")
+    waiting = f", {found['waiting']} wait for the server that has them" if found["waiting"] else ""
+    click.echo(f"{found['kept']} kept, {found['known']} known before{waiting}")
     for one in found["refused"][:20]:
         click.echo(f"{one['request_id']}: {one['words']}", err=True)
     if found["refused"]:

@@ -28,7 +28,7 @@ class MonitoringCalls:
             raise ValueError("feedback: there are no truths to tell")
         deadline = self.calls.deadline()
         path = yield from self.calls.model_path(model, deadline)
-        found: dict[str, Any] = {"kept": 0, "known": 0, "refused": []}
+        found: dict[str, Any] = {"kept": 0, "known": 0, "waiting": 0, "refused": []}
         for some in _parts(truths):
             sent = [{"request_id": request_id, "truth": truth} for request_id, truth in some]
             body = Body(json=msgspec.json.encode({"feedback": sent}))

@@ -40,6 +40,7 @@ from modelport.telemetry.exchanges import Exchanges
 from modelport.telemetry.metrics.requests import RequestCounts
 from modelport.telemetry.metrics.scrapes import Metrics
 from modelport.telemetry.payloads.log import PayloadLog
+from modelport.telemetry.payloads.waiting import WaitingTruths
 from modelport.telemetry.traces.choosing import chosen_traces
 from modelport.telemetry.traces.export import Export
 from modelport.telemetry.traces.requests import Traces
@@ -73,7 +74,7 @@ class Life:
         self._requests = RequestCounts()
         self.payloads = PayloadLog(settings, self.storage.folder, self.engine.request_id)
         self.engine.call_log = self.payloads
-        self.reports = ModelReports(self.runs, self.payloads)
+        self.reports = ModelReports(self.runs, self.payloads, WaitingTruths(self.storage, settings))
         self.accounting = Accounting(
             self.storage, settings, self.identity.allowances, lambda name: name in self.engine.pools
         )

@@ -29,7 +29,7 @@ class GivenFeedback(msgspec.Struct, forbid_unknown_fields=True):
     feedback: Annotated[list[GivenTruth], Meta(max_length=MOST_TRUTHS)] | UnsetType = UNSET
 
 
-Refusal = Literal["unknown", "not yours", "too large", "unlike the answer"]
+Refusal = Literal["unknown", "not yours", "too large", "too many", "unlike the answer"]
 
 
 class RefusedTruth(msgspec.Struct):
@@ -45,6 +45,12 @@ class KeptFeedback(msgspec.Struct):
 
     kept: Count
     known: Annotated[Count, words("Of predictions of which the same was given before")]
+    waiting: Annotated[
+        Count,
+        words(
+            "Of predictions that another server has, or none: till a report is asked of the one that has them"
+        ),
+    ]
     refused: Annotated[list[RefusedTruth], words("Unknown: it is not in the payload log, or not any more")]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Integer, MetaData
 
-HEAD = "0009"
+HEAD = "0010"
 WHERE = "where"
 
 metadata = MetaData()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, text
 
-from modelport.storage.schema import identity, jobs, runs, users
+from modelport.storage.schema import feedback, identity, jobs, runs, users
 from modelport.storage.schema.base import HEAD, WHERE, metadata
 
 __all__ = [
+    "feedback",
     "identity",
     "make_tables",
     "metadata",

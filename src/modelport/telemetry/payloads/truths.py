@@ -2,7 +2,7 @@
 
 A truth is looked at when it is given, and so one that could never be compared is refused, with what is wrong.
 The answer is in a file by then, perhaps among thousands of others; so its form is kept where predictions are
-found by their ids: the answer, with one value of each kind in the place of all, compressed.
+found by their ids: the answer, with one value of each kind in the place of all, compressed where it is large.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from modelport.telemetry.payloads.meaning import HIDDEN
 Plain: TypeAlias = "str | float | int | bool"
 ENVELOPE = {"status", "predictions"}
 MOST_ANSWER = 64 << 10  # bytes, of which the form is kept
+SMALL = 512  # bytes of a form that is not compressed: that would cost ten times as much
 MOST_FORM = 4 << 10  # bytes of it
 MOST_NAMES = 5  # of parts, that are told
 
@@ -44,7 +45,9 @@ def form_of(status: int, answer: dict[str, Any]) -> bytes | None:
             return None
         else:
             form = Form(_formed(answer["value"]))
-        found = zlib.compress(msgspec.json.encode(form), 1)
+        found = msgspec.json.encode(form)
+        if len(found) > SMALL:
+            found = zlib.compress(found, 1)
     except RecursionError:
         return None
     return found if len(found) <= MOST_FORM else None
@@ -68,7 +71,7 @@ def why_unlike(form: bytes | None, truth: Any) -> str:
         return ""
     if truth in ([], {}):
         return "it holds no value"
-    known = _decode(zlib.decompress(form))
+    known = _decode(form if form.startswith(b"{") else zlib.decompress(form))
     if known.why or pairs_of(known.answer, truth):
         return known.why
     answer = without_envelope(known.answer)

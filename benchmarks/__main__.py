@@ -8,6 +8,7 @@ import platform
 from benchmarks import (
     access_measures,
     concurrent_measures,
+    flood_measures,
     job_measures,
     job_peers,
     measures,
@@ -29,6 +30,7 @@ def main() -> None:
     runs = {
         "throughput": lambda: measures.throughput(options.seconds),
         "keys": lambda: access_measures.predictions(options.seconds),
+        "flood": lambda: flood_measures.floods(options.seconds),
         "metrics": metric_measures.scrapes,
         "telemetry": lambda: telemetry_measures.predictions(options.seconds),
         "tls": lambda: tls_measures.predictions(options.seconds),

@@ -21,7 +21,7 @@ WAYS = {"without": "", "with": "", "limited": "1000000000/h"}  # by the rate of 
 def predictions(seconds: float) -> list[Row]:
     """Small predictions, in turns: of who is not asked, of who has a key, and of who is limited by a rate."""
     with tempfile.TemporaryDirectory() as data:
-        keys = {way: _key(data, way, rate) for way, rate in WAYS.items() if way != "without"}
+        keys = {way: new_key(data, way, rate) for way, rate in WAYS.items() if way != "without"}
         with servers.modelport(SMALL) as plain, servers.modelport(SMALL, "--auth", "on", data_dir=data) as on:
             rates: dict[str, list[float]] = {way: [] for way in WAYS}
             costs: dict[str, list[float]] = {way: [] for way in WAYS}
@@ -60,7 +60,8 @@ def _measured(port: int, pid: int, raw: bytes, seconds: float) -> tuple[float, f
     return rate, (sum(server.cpu_times()[:2]) - before) / (rate * seconds) * 1e6
 
 
-def _key(data: str, name: str, rate: str) -> str:
+def new_key(data: str, name: str, rate: str) -> str:
+    """A new key that may predict, as often as `rate` says."""
     command = [sys.executable, "-m", "modelport", "keys", "create", "--name", name, "--scopes", "predict"]
     command += ["--data-dir", data, *(["--rate", rate] if rate else [])]
     made = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -165,6 +165,37 @@ def test_wrong_keys_slow_down_themselves_alone(site: Site) -> None:
     assert site.ask(right).status_code == 200
 
 
+def test_who_is_slowed_down_is_answered_by_the_quick_way_as_by_the_long_one(site: Site) -> None:
+    """What the quick way leaves to the long one are several credentials, and those that come by a cookie."""
+    for _ in range(6):
+        site.ask("none", "GET", "/v2/models/")
+    same = ("title", "message", "method", "url", "status-code", "type")
+    for method, path in (("POST", PREDICT), ("POST", "/predict"), ("GET", "/info"), ("GET", "/nowhere"),
+                         ("HEAD", "/v2/models/"), ("HEAD", "/info"), ("DELETE", "/v2/keys/a")):  # fmt: skip
+        quick = [site.ask(key, method, path) for key in ("none", "none", new_key())]
+        token = site.server.client.request(method, path, headers={"authorization": "Bearer a.b.c"})
+        cookie = {"cookie": "modelport_session=a.b.c"}
+        for _ in range(12):  # a few are looked at, each of which would be answered 429, too
+            long = site.server.client.request(
+                method, path, headers=cookie | {"sec-fetch-site": "same-origin"}
+            )
+        for answer in (*quick, token):
+            assert answer.status_code == long.status_code == 429, (method, path, answer.text, long.text)
+            assert answer.headers.keys() - {"connection"} == long.headers.keys() - {"connection"}
+            assert answer.headers["content-type"] == long.headers["content-type"]
+            assert len(answer.headers["x-request-id"]) > 5
+            assert "<" not in answer.text + str(answer.headers)
+            assert bool(answer.content) == bool(long.content) == (method != "HEAD")
+            if answer.content:
+                said, told = answer.json(), long.json()
+                assert said.keys() == told.keys()
+                assert {name: said[name] for name in same if name in said} == {
+                    name: told[name] for name in same if name in told
+                }
+                assert str(said.get("request_id", "")) in answer.headers["x-request-id"]
+                assert str(said.get("predict_id", "")) in answer.headers.get("x-predict-id", "")
+
+
 @pytest.mark.parametrize(
     ("quotas", "said"),
     [

@@ -37,7 +37,8 @@ from modelport.api.monitoring_routes import MonitoringRoutes
 from modelport.api.named_models import find_pool
 from modelport.api.oidc_routes import OidcRoutes
 from modelport.api.page_routes import HOME, PageRoutes
-from modelport.api.quick_refusals import REFUSED, QuickRefusals
+from modelport.api.quick_refusals import QuickRefusals, Wrap
+from modelport.api.refusal_form import PROBLEM_DETAILS, RefusalForm
 from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
 from modelport.api.route_errors import RouteErrors
@@ -156,11 +157,7 @@ class Application:
         # Their own routes may be where a version answers.
         version_of = _of_no_version if self._own_routes else self.runs.versions.ready_pool
         refusals = QuickRefusals(
-            self._answered,
-            self._may_be_open,
-            self.credentials,
-            (self.engine, self._exchanges),
-            self.base_path,
+            self.form_at, self._may_be_open, self.credentials, (self.engine, self._exchanges)
         )
         door = Door(self.admission, self.credentials, self.limiter, refusals)
         return DirectCalls(self._calls, door, dialects, version_of, self._exchanges)
@@ -191,27 +188,26 @@ class Application:
         origins = ["*"] if "*" in self.settings.allow_origins else self.admission.origins
         return CORSMiddleware(app, allow_origins=origins, allow_methods=["*"])
 
-    async def _answered(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._answer(scope, receive, send)
-
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         runs_model = scope["method"] == "GET" and self._runs_by_get.fullmatch(scope["path"]) is not None
-        refused = scope.get(REFUSED) or self.admission.refusal(scope, runs_model=runs_model)
+        refused = self.admission.refusal(scope, runs_model=runs_model)
         if refused is None:
             refused, send = await self._unwelcome(scope, send, runs_model=runs_model)
         if refused is None:
             answer = partial(self._admitted, scope, receive)
             await send_while_standing(self.credentials.open_answers, principal_of(scope), send, answer)
         else:
-            await self._refuse(refused, scope, receive, send)
+            await self._form_at(scope).send(send, refused, self._request_id())
 
-    async def _refuse(self, problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
-        """Tell who has asked that they may not, as the dialect does that has the path."""
+    def _form_at(self, scope: Scope) -> RefusalForm:
+        """In which form somebody is told that they may not ask this: by the dialect whose path it is."""
         taken = self._taken(_without_slashes(scope["path"]), scope["method"])
-        if taken is not None:
-            await taken.refuse(send, problem)
-        else:
-            await send_problem(send, problem, self._request_id())
+        return PROBLEM_DETAILS if taken is None else taken.form
+
+    def form_at(self, scope: Scope) -> tuple[RefusalForm, Wrap | None]:
+        """The same, with what is put around it on its way out."""
+        wraps = (dialect.around_refusal(scope) for dialect in self._dialects.values())
+        return self._form_at(scope), next((wrap for wrap in wraps if wrap is not None), None)
 
     async def _unwelcome(self, scope: Scope, send: Send, *, runs_model: bool) -> tuple[Problem | None, Send]:
         """Why somebody may not come in now, if it is so; and how they are answered."""
@@ -267,7 +263,7 @@ class Application:
                 check(principal_of(scope), AccessScope.PREDICT, taken.model)
                 ending = begin_call(scope)
             except Problem as problem:
-                await taken.refuse(send, problem)
+                await taken.form.send(send, problem, self._request_id())
                 return
             with ending:
                 await taken.answer(scope, receive, send)

@@ -32,7 +32,6 @@ AUTHORIZATION, API_KEY = b"authorization", b"x-api-key"
 CREDENTIALS = frozenset({AUTHORIZATION, API_KEY})
 OF_PROXY = b"a proxy's user:"  # no field is called so
 BEARER = "bearer"
-KEY_FIELDS = (API_KEY, AUTHORIZATION + b":Bearer " + MARK.encode())  # how what can only be a key is sent
 PRINCIPAL = "modelport.principal"  # in the scope of a request that came in
 NOBODY = Principal("", "nobody", frozenset())  # where nobody has to say who they are, on a server that asks
 
@@ -179,29 +178,37 @@ class Credentials:
             raise unknown(NO_USER, "invalid_request")
         return principal
 
-    def refused_at_once(self, sent: bytes, client: Client) -> Problem | None:
-        """429 for what is no key, and comes from where so many wrong ones come from that no more is to be
-        spent on it; else `None`.
+    def seconds_to_wait(self, client: Client) -> int:
+        """How long wrong ones from there are not answered as usual, in whole seconds; 0 if they are."""
+        return ceil(self._wrong.seconds_left(origin(client)))
+
+    def wrong_at(self, sent: bytes, client: Client, wrong_at: int) -> int | None:
+        """The state of the keys in which a credential is wrong; `None` if it is not, or if that takes long.
+
+        It is for who is slowed down. `wrong_at` is what this has said before, -1 if it has not.
         """
-        if self._tokens.verifiers and not sent.startswith(KEY_FIELDS):
-            return None
-        wait = self._wrong.seconds_left(origin(client))
-        if not wait:
-            return None
+        state = self._keys.state
+        if wrong_at == state:
+            return state
         name, _, value = sent.partition(b":")
         try:
-            known = self._keys.find(_credential_in(name, value), sent)
+            text = _credential_in(name, value) if name in CREDENTIALS else ""
+            if self._is_token(name, text):
+                return None if self._wrong.has_proofs(origin(client)) else -1
+            return state if text and self._keys.find(text, sent) is None else None
         except (Problem, StoreError):
             return None  # as it is answered elsewhere
-        return _slow_down(wait) if known is None else None
 
     def _check_proofs(self, where: str) -> None:
         """Raise `Problem` 429 if no more is looked at now of what costs more than a look-up."""
         if not self._wrong.may_prove(where):
             raise _slow_down(self._wrong.seconds_left(where))
 
+    def _is_token(self, name: bytes, text: str) -> bool:
+        return name == AUTHORIZATION and bool(self._tokens.verifiers) and not text.startswith(MARK)
+
     async def _find(self, name: bytes, text: str, sent: bytes, where: str) -> Principal:
-        is_token = name == AUTHORIZATION and self._tokens.verifiers and not text.startswith(MARK)
+        is_token = self._is_token(name, text)
         wait = self._wrong.seconds_left(where)
         if is_token:
             self._check_proofs(where)
@@ -221,7 +228,11 @@ class Credentials:
 
 
 def _slow_down(wait: float) -> Problem:
-    seconds = max(ceil(wait), 1)
+    return too_many_wrong(max(ceil(wait), 1))
+
+
+def too_many_wrong(seconds: int) -> Problem:
+    """What is answered to wrong credentials from where too many have come from, and who is to wait."""
     return Problem(429, f"{TOO_MANY_WRONG}; wait {seconds} s", [("Retry-After", str(seconds))])
 
 

@@ -17,6 +17,7 @@ from modelport.api.calls import CallHandler
 from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.job_answers import JobAnswers
+from modelport.api.quick_refusals import Wrap
 from modelport.api.root.dialect import RootDialect
 from modelport.api.root.root import Root
 from modelport.api.runs.predictions import RunPredictions
@@ -83,6 +84,10 @@ class DialectServer:
     def around(self, app: ASGI) -> ASGI:
         """`app`, with what the dialect puts around its answers."""
         return app
+
+    def around_refusal(self, scope: Scope) -> Wrap | None:
+        """What that does with the body of a refusal of such a request; `None` if it leaves it alone."""
+        return None
 
 
 @cache

@@ -23,7 +23,7 @@ from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.models import MODEL
 from modelport.api.exchanges import REQUEST_ID, clients_id, exchange_of_call, told
 from modelport.api.limiting import Limiter, Turn
-from modelport.api.quick_refusals import QuickRefusals
+from modelport.api.quick_refusals import QuickRefusals, Refusable
 from modelport.api.standing import send_while_standing
 from modelport.api.trace_context import OF_TRACES, context_of
 from modelport.contract.calls import GIVEN_UP, Answer, Call
@@ -108,8 +108,11 @@ class DirectCalls:
             principal = self._keys.get(plan.credential) or self._credentials.known(plan.credential)
             if principal is None and cycle.line.certificate is not None and not plan.credential:
                 principal = self._credentials.held_by(cycle.line.certificate)
-            if principal is None and self._refusals.take(cycle, plan.credential):
-                return True
+            if principal is None and plan.credential:
+                refused = self._refusals.take(cycle, plan.credential, plan.refusable)
+                if refused is not None:
+                    plan.refusable = refused
+                    return True
         if way is None or principal is None or cycle.waiting_for_100_continue or cycle.flow.write_paused:
             return False
         size = len(cycle.body)
@@ -187,6 +190,7 @@ class _Plan:
     trace: TraceContext | None = None
     counted: int = 0
     heard_by: tuple[Hear, ...] | None = None
+    refusable: Refusable | None = None
     counts: tuple[Count, ...] | None = None
 
     def count_by(self, exchanges: Exchanges, pool: Pool, call: Call) -> None:

@@ -302,7 +302,8 @@ class Cycle:
             return
         self.response_started = True
         end = b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n"
-        self.transport.write(b"%bcontent-length: %d\r\n%b%b" % (head, len(body), end, body))
+        sent = body if self.head.method != "HEAD" else b""
+        self.transport.write(b"%bcontent-length: %d\r\n%b%b" % (head, len(body), end, sent))
         self._finish()
 
     def _send_head(self, message: Any) -> None:

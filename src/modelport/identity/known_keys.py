@@ -11,8 +11,8 @@ What can go wrong, and what answers it:
 - *The database goes away.* What is known goes on for `MAX_AGE_SECONDS`, since a restart of a database is no
   reason to refuse everybody; then nobody is let in (503), since nobody knows what was revoked meanwhile. A
   server that could never read its keys lets nobody in from the start. A bug in reading them is the same.
-- *Somebody tries keys.* One that is none by its checksum costs no hash; any other costs one hash and one
-  look-up, and no database. They have 256 random bits.
+- *Somebody tries keys.* One that is none by its form costs nothing; any other costs one hash, which is
+  cheaper than to look at its checksum, and one look-up, and no database. They have 256 random bits.
 - *How long a check takes tells of a key.* What is compared is found by its hash: of a digest that says
   nothing of the key, or of the text by Python's keyed hash, which nobody outside can steer.
 """
@@ -25,7 +25,7 @@ import logging
 from collections.abc import Callable
 from time import monotonic, time
 
-from modelport.identity.key_text import hash_of, is_key
+from modelport.identity.key_text import KEY, hash_of
 from modelport.identity.keys import CHANGED, Key, KeyStore
 from modelport.identity.open_answers import OpenAnswers
 from modelport.identity.principals import Principal
@@ -48,6 +48,7 @@ class KnownKeys:
         self._clock = clock
         self._keys: dict[bytes, Key] = {}
         self._by_id: dict[str, Key] = {}
+        self.state = 0  # another number each time that there are other keys
         self.open_answers = OpenAnswers()
         self._stamp: tuple[int, int] | None = None
         self._read_at: float | None = None
@@ -60,7 +61,7 @@ class KnownKeys:
 
         Raises `StoreUnavailable` if it is not known which keys there are.
         """
-        if not is_key(text):
+        if KEY.fullmatch(text) is None:
             return None
         if self._is_old:
             raise StoreUnavailable("the database cannot say now which keys there are: try again later")
@@ -100,6 +101,7 @@ class KnownKeys:
             stamp = await store.stamp()
             if stamp != self._stamp:
                 self._keys = dict(await store.usable())
+                self.state += 1
                 self._by_id = {key.id: key for key in self._keys.values()}
                 self._stamp = stamp
                 self._forget()

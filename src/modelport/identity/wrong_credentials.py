@@ -35,6 +35,10 @@ class _Sender:
         self.second = 0
         self.proofs = 0
 
+    def is_used_up(self, second: int) -> bool:
+        """Whether as many were looked at in this second as may be."""
+        return second == self.second and self.proofs >= PROOFS_PER_SECOND
+
 
 class WrongCredentials:
     """Those that came from each address. `most` are answered as usual; with 0 all of them are."""
@@ -65,6 +69,12 @@ class WrongCredentials:
         """How long wrong ones from there are not answered as usual; 0 if they are."""
         sender = self._senders.get(origin)
         return max(sender.until - monotonic(), 0.0) if sender is not None else 0.0
+
+    def has_proofs(self, origin: str) -> bool:
+        """Whether something that costs more than a look-up would be looked at now."""
+        sender = self._senders.get(origin)
+        now = monotonic()
+        return sender is None or now >= sender.until or not sender.is_used_up(int(now))
 
     def may_prove(self, origin: str) -> bool:
         """Whether what costs more than a look-up is looked at now. It is counted."""

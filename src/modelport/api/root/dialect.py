@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from modelport.api.refusal_form import RefusalForm
 from modelport.contract.calls import HIDDEN, Answer
-from modelport.http.asgi import Headers, Send, send_body
+from modelport.contract.signature import JSON
 from modelport.problems import Problem
 
 HEADER = b"x-predict-id"
@@ -31,17 +32,13 @@ class RootDialect(NamedTuple):
     begun: Callable[[str], dict[str, Any]]
     wraps: bool = False
 
-    async def send_error(self, send: Send, problem: Problem, predict_id: str, request_id: str) -> None:
-        """Answer with a problem in the dialect's shape."""
-        problem = self.problem(problem)
-        headers: Headers = [
-            (b"content-type", b"application/json"),
-            (HEADER, predict_id.encode()),
-            (b"x-request-id", request_id.encode()),
-            *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in problem.headers),
-        ]
-        body = self.error_body(problem.status, problem.detail, predict_id)
-        await send_body(send, problem.status, headers, body)
+    def form(self, new_id: Callable[[], str] = str) -> RefusalForm:
+        """In which form it says what the server itself has to say."""
+
+        def body(problem: Problem, request_id: str, predict_id: str) -> bytes:
+            return self.error_body(problem.status, problem.detail, predict_id)
+
+        return RefusalForm(JSON, body, self.problem, HEADER.decode(), new_id)
 
     def shaped(self, answer: Answer, predict_id: str, *, hide: bool) -> Answer:
         """An answer as it goes out: a server's error in the dialect's shape, and the id in the header.

@@ -48,6 +48,7 @@ class LongPredictions:
         self.calls = calls
         self.settings = calls.settings
         self.dialect = dialect
+        self._form = dialect.form()
 
     async def begin(
         self, scope: Scope, receive: Receive, send: Send, pool: Pool, predict_id: uuid.UUID
@@ -74,7 +75,7 @@ class LongPredictions:
             problem = _problem(error)
             if problem.status == 500:
                 log.exception("%s: the server failed", request_id)
-            await self.dialect.send_error(send, problem, name, request_id)
+            await self._form.send(send, problem, request_id, name)
 
     async def _check_room(self, pool: Pool) -> None:
         """Raise `Problem` if as many predictions wait as the queue holds."""

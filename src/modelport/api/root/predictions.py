@@ -28,6 +28,7 @@ class Predictions:
 
     def __init__(self, dialect: RootDialect, model: RootModel, calls: CallHandler, long: LongPredictions):
         self.dialect = dialect
+        self.form = dialect.form(_new_id)
         self.model = model
         self.calls = calls
         self.long = long
@@ -89,10 +90,6 @@ class Predictions:
         shaped = self.dialect.shaped(answer, pending.call.request_id, hide=hide)
         await self.calls.respond(send, pool, pending, shaped)
 
-    async def refuse(self, send: Send, problem: Problem) -> None:
-        """Answer a request to /predict with a problem."""
-        await self._refuse(send, problem, self._call(uuid.uuid4()))
-
     def _call(self, predict_id: uuid.UUID) -> Call:
         return Call(
             request_number(self.calls.engine),
@@ -103,7 +100,7 @@ class Predictions:
 
     async def _refuse(self, send: Send, problem: Problem, call: Call) -> None:
         request_id = self.calls.engine.request_id(call.id)
-        await self.dialect.send_error(send, problem, call.request_id, request_id)
+        await self.form.send(send, problem, request_id, call.request_id)
 
     def _checked(self, scope: Scope) -> Pool:
         settings = self.calls.settings

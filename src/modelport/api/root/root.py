@@ -41,4 +41,4 @@ class Root:
         """What answers at this path, if it is that of predictions; it does so whatever the method."""
         if path != self.path or method == "OPTIONS":
             return None
-        return Taken(self.predictions.answer, self.predictions.refuse, self.model.name, PREDICT_ROOT.path)
+        return Taken(self.predictions.answer, self.predictions.form, self.model.name, PREDICT_ROOT.path)

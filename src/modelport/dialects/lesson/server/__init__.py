@@ -9,9 +9,11 @@ from starlette.requests import Request
 
 from modelport.api.dialects import ASGI, DialectServer, Parts
 from modelport.api.endpoints.runs import runs_below
+from modelport.api.quick_refusals import Wrap
 from modelport.api.root.dialect import RootDialect
 from modelport.api.runs.run_routes import RunRoutes
-from modelport.dialects.lesson.server.envelope import Envelope
+from modelport.dialects.lesson.server.envelope import AtRoot, Envelope, enveloped_error
+from modelport.http.asgi import Scope
 from modelport.problems import Problem
 from modelport.settings import Settings
 
@@ -28,6 +30,9 @@ def _begun(predict_id: str) -> dict[str, Any]:
     return {"predict_id": predict_id}
 
 
+REFUSED = Wrap("application/json", enveloped_error)
+
+
 class LessonServer(DialectServer):
     """The lesson in an application. Its resources are there for everybody, its envelope if that is set."""
 
@@ -39,6 +44,9 @@ class LessonServer(DialectServer):
             parts.runs, parts.run_predictions, parts.listings, self._model, parts.base_path, at_root=True
         )
 
+        self._is_enveloped = parts.calls.settings.envelope
+        self._at_root = AtRoot(parts.base_path, parts.own_routes)
+
     def _model(self, request: Request) -> str:
         return self.parts.root.model.known_name()
 
@@ -49,9 +57,12 @@ class LessonServer(DialectServer):
         return RootDialect("lesson", False, _error_body, _as_it_is, _begun, wraps=True)
 
     def around(self, app: ASGI) -> ASGI:
-        if not self.parts.calls.settings.envelope:
+        if not self._is_enveloped:
             return app
-        return Envelope(app, self.parts.base_path, self.parts.own_routes)
+        return Envelope(app, self._at_root)
+
+    def around_refusal(self, scope: Scope) -> Wrap | None:
+        return REFUSED if self._is_enveloped and self._at_root(scope) else None
 
 
 SERVER = LessonServer

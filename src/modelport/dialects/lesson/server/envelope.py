@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -23,19 +24,32 @@ LEFT_OUT = frozenset({b"content-length", b"etag", b"last-modified", b"accept-ran
 PARTS = frozenset({b"range", b"if-range"})
 
 
-class Envelope:
-    """An ASGI application around another one. What `routes` answer is left alone."""
+class AtRoot:
+    """Whether a request asks for a resource at the root. What own `routes` answer is none."""
 
-    def __init__(
-        self,
-        app: Callable[[Scope, Receive, Send], Awaitable[None]],
-        base_path: str,
-        routes: Sequence[BaseRoute] = (),
-    ):
-        self.app = app
-        self.base_path = base_path
-        self.routes = routes
+    def __init__(self, base_path: str, routes: Sequence[BaseRoute] = ()):
+        self._base_path = base_path
+        self._routes = routes
         self._apart = apart()
+
+    def __call__(self, scope: Scope) -> bool:
+        path: str = scope["path"].rstrip("/")
+        base_path = self._base_path
+        if base_path and path != base_path and not path.startswith(f"{base_path}/"):
+            return False
+        below = path[len(base_path) :] or "/"
+        if first_part(below) in self._apart:
+            return False
+        inner = {**scope, "path": base_path + below, "root_path": base_path}
+        return not any(route.matches(inner)[0] is Match.FULL for route in self._routes)
+
+
+class Envelope:
+    """An ASGI application around another one."""
+
+    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], is_at_root: AtRoot):
+        self.app = app
+        self._is_at_root = is_at_root
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._is_at_root(scope):
@@ -44,15 +58,10 @@ class Envelope:
         else:
             await self.app(scope, receive, send)
 
-    def _is_at_root(self, scope: Scope) -> bool:
-        path: str = scope["path"].rstrip("/")
-        if self.base_path and path != self.base_path and not path.startswith(f"{self.base_path}/"):
-            return False
-        below = path[len(self.base_path) :] or "/"
-        if first_part(below) in self._apart:
-            return False
-        inner = {**scope, "path": self.base_path + below, "root_path": self.base_path}
-        return not any(route.matches(inner)[0] is Match.FULL for route in self.routes)
+
+def enveloped_error(scope: Scope, status: int, error: bytes) -> bytes:
+    """The body of an error in the lesson's shape, of one of the few that are sent again and again."""
+    return b'%b,"detail":%b}' % (_head(scope, status), _known_detail(error))
 
 
 class _Enveloped:
@@ -87,9 +96,8 @@ class _Enveloped:
         if message.get("more_body", False):
             return
         assert self._start is not None
-        detail = json.dumps(_detail(bytes(error)), ensure_ascii=False, separators=(",", ":"))
-        head = self._head(self._start["status"])
-        body = b'%b,"detail":%b}' % (head, detail.encode("utf-8", "replace"))
+        head = _head(self._scope, self._start["status"])
+        body = b'%b,"detail":%b}' % (head, _detail_json(bytes(error)))
         await self._send_start(self._start, len(body))
         self._error = None
         await self._go_on(body, message)
@@ -99,7 +107,7 @@ class _Enveloped:
         content: bytes = first.get("body", b"")
         length = _length(start)
         has_data = bool(length) if length is not None else bool(content) or first.get("more_body", False)
-        prefix = self._head(start["status"]) + (b',"data":' if has_data else b"")
+        prefix = _head(self._scope, start["status"]) + (b',"data":' if has_data else b"")
         self._end = b"}"
         whole = len(content) if length is None and not first.get("more_body", False) else length
         await self._send_start(start, None if whole is None else len(prefix) + whole + 1)
@@ -119,17 +127,18 @@ class _Enveloped:
             headers.append((b"content-length", str(length).encode()))
         await self._send({**start, "headers": headers})
 
-    def _head(self, status: int) -> bytes:
-        """The envelope but for its data and its closing bracket."""
-        method = self._scope["method"]
-        envelope = {
-            "message": standard_reason(status),
-            "method": "GET" if method == "HEAD" else method,  # whose head it is, and so its length
-            "status-code": status,
-            "timestamp": datetime.now().isoformat(),
-            "url": url_of(self._scope),
-        }
-        return json.dumps(envelope, separators=(",", ":")).encode()[:-1]
+
+def _head(scope: Scope, status: int) -> bytes:
+    """The envelope but for its data and its closing bracket."""
+    method = scope["method"]
+    envelope = {
+        "message": standard_reason(status),
+        "method": "GET" if method == "HEAD" else method,  # whose head it is, and so its length
+        "status-code": status,
+        "timestamp": datetime.now().isoformat(),
+        "url": url_of(scope),
+    }
+    return json.dumps(envelope, separators=(",", ":")).encode()[:-1]
 
 
 def url_of(scope: Scope) -> str:
@@ -153,6 +162,16 @@ def _length(start: Message) -> int | None:
     found = (value for name, value in start["headers"] if name.lower() == b"content-length")
     length = next(found, b"")
     return int(length) if length.isdigit() else None
+
+
+def _detail_json(error: bytes) -> bytes:
+    detail = json.dumps(_detail(error), ensure_ascii=False, separators=(",", ":"))
+    return detail.encode("utf-8", "replace")
+
+
+@lru_cache(maxsize=64)
+def _known_detail(error: bytes) -> bytes:
+    return _detail_json(error)
 
 
 def _detail(body: bytes) -> Any:

@@ -15,6 +15,7 @@ from modelport.api.endpoints import parameters as of
 from modelport.api.endpoints.models import MODEL, STREAM_ENDED, STREAM_RULES
 from modelport.api.endpoints.row import AccessScope, Answer, Endpoint, Handler, data
 from modelport.api.endpoints.statuses import FOUND
+from modelport.api.refusal_form import PROBLEM_DETAILS
 from modelport.api.resources.server import ModelReady
 from modelport.api.taken import Taken
 from modelport.contract.signature import VerbName
@@ -149,9 +150,7 @@ class V2Server(DialectServer):
         model = self._predict_paths.get(path)
         if model is None or method != "POST" or not self.parts.calls.settings.predict_endpoint:
             return None
-        return Taken(
-            partial(self.calls.predict_now, model=model), self.calls.refuse, model, PREDICT_MODEL.path
-        )
+        return Taken(partial(self.calls.predict_now, model=model), PROBLEM_DETAILS, model, PREDICT_MODEL.path)
 
 
 SERVER = V2Server

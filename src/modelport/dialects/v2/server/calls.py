@@ -11,7 +11,6 @@ from modelport.api.answers import Delegated
 from modelport.api.calls import CallHandler
 from modelport.api.direct_dialect import DirectDialect
 from modelport.api.event_source import answer_get
-from modelport.api.exchanges import request_number
 from modelport.api.job_answers import JobAnswers
 from modelport.api.job_fields import JOB_FIELDS
 from modelport.api.named_models import find_pool
@@ -20,7 +19,7 @@ from modelport.contract.signature import JSON, VerbName
 from modelport.dialects.v2.server.bodies import training_body
 from modelport.dialects.v2.server.trainings import check_trainings_allowed
 from modelport.engine.ports import Engine
-from modelport.http.asgi import Receive, Scope, Send, header, send_problem
+from modelport.http.asgi import Receive, Scope, Send, header
 from modelport.problems import Problem
 
 
@@ -53,10 +52,6 @@ class ModelCalls:
             await self._answers.predict(scope, receive, send, pool, prefer)
         else:
             await self._answers.predict_at_once(scope, receive, send, pool)
-
-    async def refuse(self, send: Send, problem: Problem) -> None:
-        """Answer with a problem."""
-        await send_problem(send, problem, self.engine.request_id(request_number(self.engine)))
 
     async def predict(self, request: Request) -> Response:
         """Predictions that the hot path does not take: by GET, unknown models, a disabled endpoint."""

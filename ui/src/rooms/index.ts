@@ -3,6 +3,7 @@
 import type { RouteRecordRaw } from "vue-router";
 import type { Scope } from "@/api/session";
 import type { TextKey } from "@/texts";
+import { tabs } from "./model/tabs";
 
 export interface Room {
   /** Its routes, below the root of the page. */
@@ -20,5 +21,15 @@ export const rooms: Room[] = [
       { path: "/ui/models", name: "models", component: () => import("./models/ModelsRoom.vue") },
     ],
     link: { text: "models.title", to: "/ui/models" },
+  },
+  {
+    routes: [
+      {
+        path: "/ui/models/:model",
+        component: () => import("./model/ModelFrame.vue"),
+        props: true,
+        children: tabs.map((tab) => tab.route),
+      },
+    ],
   },
 ];

@@ -1,0 +1,24 @@
+/** The rooms of one model, as tabs of its frame. One line a room. */
+
+import type { RouteRecordRaw } from "vue-router";
+import type { Schemas } from "@/api/http";
+import type { Scope } from "@/api/session";
+import type { TextKey } from "@/texts";
+
+export interface ModelTab {
+  /** Its route, below `/ui/models/:model`; empty for the first. */
+  route: RouteRecordRaw;
+  text: TextKey;
+  scope: Scope;
+  /** Whether a model has it. */
+  isThere(signature: Schemas["ModelSignature"]): boolean;
+}
+
+export const tabs: ModelTab[] = [
+  {
+    route: { path: "", name: "model", component: () => import("./ModelRoom.vue"), props: { verb: "predict" } },
+    text: "model.try",
+    scope: "predict",
+    isThere: (signature) => "predict" in signature.verbs,
+  },
+];

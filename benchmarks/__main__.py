@@ -31,7 +31,7 @@ def main() -> None:
         "throughput": lambda: measures.throughput(options.seconds),
         "keys": lambda: access_measures.predictions(options.seconds),
         "flood": lambda: flood_measures.floods(options.seconds),
-        "metrics": metric_measures.scrapes,
+        "metrics": lambda: metric_measures.scrapes(options.seconds),
         "telemetry": lambda: telemetry_measures.predictions(options.seconds),
         "tls": lambda: tls_measures.predictions(options.seconds),
         "batching": lambda: measures.batching(options.seconds),

@@ -30,7 +30,7 @@ def predictions(seconds: float) -> list[Row]:
                     field = f"X-API-Key: {keys[way]}\r\n" if way in keys else ""
                     raw = servers.request(PREDICT, BODY, field)
                     port, pid = on if way in keys else plain
-                    rate, cost = _measured(port, pid, raw, seconds / ROUNDS)
+                    rate, cost = measured(port, pid, raw, seconds / ROUNDS)
                     rates[way].append(rate)
                     costs[way].append(cost)
     return [
@@ -52,7 +52,7 @@ def _row(
     return Row(f"small predictions with {what}", found, f">= {wanted}" if wanted else "", met)
 
 
-def _measured(port: int, pid: int, raw: bytes, seconds: float) -> tuple[float, float]:
+def measured(port: int, pid: int, raw: bytes, seconds: float) -> tuple[float, float]:
     """Answers a second, and the microseconds of processor time that the server had for each."""
     server = psutil.Process(pid)
     before = sum(server.cpu_times()[:2])

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from modelport.jobs.records import Event
-from modelport.jobs.states import ENDED
+from modelport.jobs.states import ENDED, TERMINAL
 from modelport.jobs.store import JobStore
 from modelport.storage.errors import StoreError
 
@@ -85,6 +85,8 @@ class _Feed:
                     self._publish()
                 elif news.state in ENDED:
                     return
+                if news.state in TERMINAL and not news.more:
+                    return  # nothing will follow; after an interruption something may soon
                 if news.more:
                     await asyncio.sleep(BEHIND_REST_SECONDS)
                     continue

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from door_site import Answer, Known, Site
 from issuer import AUDIENCE, Issuer, issuing
-from serving import MODELS, Server, serving, wait_until
+from serving import MODELS, serving, wait_until
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,13 +19,11 @@ from modelport.api.credentials import NOBODY, PRINCIPAL
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.table import ENDPOINTS, OF_ROOT
 from modelport.api.request_checks import CheckedEndpoint, Entry
-from modelport.cli.keys_store import DatabaseKeys
 from modelport.http.asgi import Message
 from modelport.identity.key_text import new_key
 from modelport.identity.principals import GRANTED, AccessScope
 from modelport.identity.roles import SCOPES, Role
 from modelport.problems import Problem
-from modelport.settings import Settings
 
 SERVERS: dict[str, tuple[str, ...]] = {
     "mlup": ("--default-model", "echo"),
@@ -43,91 +41,33 @@ BESIDE = (
     ("GET", "/v2/models/none/"), ("HEAD", "/v2/models/"), ("OPTIONS", "/v2/jobs"), ("POST", "//v2/keys"),
     ("POST", "/v2/models/echo/versions/0/predict"), ("GET", "/v2/%6beys"), ("GET", "/v2/health/live/../keys"),
 )  # fmt: skip
-PASSWORD = "correct horse battery"
+MODELS_OF_IT = [f"{name}={MODELS / 'echoes.py'}:Echo" for name in ("echo", "other")]
 CLOSED = [one for one in ENDPOINTS if one.scope is not AccessScope.OPEN]
 OF_A_MODEL = [one for one in CLOSED if not one.owned and (one in OF_ROOT or "{model}" in one.path)]
 
 
-class Site:
-    """A server that asks who one is, keys of it, and tokens of the issuer whose tokens it takes."""
-
-    def __init__(self, server: Server, data: Path, issuer: Issuer):
-        self.server = server
-        self.issuer = issuer
-        self.tokens = {scope: issuer.token("ES256", groups=[scope]) for scope in GRANTED}
-        self.foreign_token = issuer.token("EdDSA", groups=["foreign"])
-        self.wrong_tokens = [
-            issuer.token(groups=["admin"], exp=1),
-            issuer.token(groups=["admin"], aud="others"),
-            issuer.token(groups=["admin"], iss="https://example.org"),
-            issuer.token(groups=["admin"], header={"kid": "none"}),
-            issuer.token(groups=["admin"])[:-2],
-            "eyJhbGciOiJub25lIn0." + issuer.token(groups=["admin"]).split(".")[1] + ".",
-        ]
-        self.base = str(server.client.base_url).rstrip("/")
-        self.store = DatabaseKeys(Settings(data_dir=str(data)))
-        self.expired = self.key("expired", AccessScope.ADMIN, expires="1s")
-        end = time.time() + 1
-        self.keys = {scope: self.key(str(scope), scope) for scope in GRANTED}
-        self.admin = self.keys[AccessScope.ADMIN]
-        self.foreign = self.key("foreign", *GRANTED, models="other")
-        self.revoked = self.key("revoked", AccessScope.ADMIN)
-        self.store.revoke("revoked")
-        wait_until(lambda: self.status(self.admin) == 200 and time.time() > end, lambda: server.log)
-        wait_until(lambda: self.status(self.revoked) == 401, lambda: server.log)
-
-        self.users = {role: self.user(str(role), role) for role in Role}
-        self.other = self.user("other", Role.ADMIN, models=["other"])
-        self.gone = self.user("gone", Role.ADMIN)
-        self.ask("PATCH", "/v2/users/gone", self.admin, json={"disabled": True})
-
-    def user(self, name: str, role: Role, models: list[str] | None = None) -> tuple[str, str]:
-        """The token of a new user, and the cookie of their page."""
-        asked = {"name": name, "password": PASSWORD, "role": role, "models": models}
-        assert self.ask("POST", "/v2/users", self.admin, json=asked).status_code == 201
-        given = {"username": name, "password": PASSWORD}
-        token = self.ask("POST", "/v2/token", json={"grant_type": "password", **given}).json()
-        answer = httpx.post(f"{self.base}/v2/login", json=given)
-        return token["access_token"], answer.cookies["modelport_session"]
-
-    def by_page(self, method: str, path: str, cookie: str, **headers: str) -> int:
-        """What a page is answered that is logged in by this cookie."""
-        sent: dict[str, object] = {"json": {}} if method in ("POST", "PUT", "PATCH") else {}
-        headers["cookie"] = f"modelport_session={cookie}"
-        return self.server.client.request(method, path, headers=headers, **sent).status_code  # pyright: ignore
-
-    def key(self, name: str, *scopes: str, models: str = "", expires: str = "") -> str:
-        """A key that another process than the server makes, while that runs."""
-        asked = {
-            "name": name,
-            "scopes": scopes,
-            "models": [models] if models else None,
-            "expires": expires or None,
-        }
-        return self.store.create(asked)["key"]
-
-    def status(self, key: str) -> int:
-        return self.ask("GET", "/v2/keys", key).status_code
-
-    def ask(self, method: str, path: str, key: str | None = None, **sent: object) -> httpx.Response:
-        headers = {} if key is None else {"authorization": f"Bearer {key}"}
-        if method in ("POST", "PUT", "PATCH") and not sent:
-            sent["json"] = {}
-        return self.server.client.request(method, path, headers=headers, **sent)  # pyright: ignore
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Known]:
+    data = tmp_path_factory.mktemp("data")
+    with issuing() as issuer:
+        with serving(*MODELS_OF_IT, *options(data, issuer)) as server:
+            made = Known(server, data, issuer)
+        yield made
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    data = tmp_path_factory.mktemp("data")
-    models = (f"echo={MODELS / 'echoes.py'}:Echo", f"other={MODELS / 'echoes.py'}:Echo")
-    own = ("--auth", "on", "--data-dir", str(data), *SERVERS[request.param])
-    with issuing() as issuer:
-        tokens = ["--oidc-issuer", issuer.url, "--oidc-audience", AUDIENCE]
-        for scope in GRANTED:
-            tokens += ["--oidc-scopes", f"groups:{scope}={scope}"]
-        tokens += ["--oidc-scopes", f"groups:foreign={' '.join(GRANTED)} on other"]
-        with serving(*models, *own, *tokens) as server:
-            yield Site(server, data, issuer)
+def site(request: pytest.FixtureRequest, known: Known) -> Iterator[Site]:
+    own = options(known.data, known.issuer)
+    with serving(*MODELS_OF_IT, *own, *SERVERS[request.param]) as server, Site(server, known) as made:
+        yield made
+
+
+def options(data: Path, issuer: Issuer) -> list[str]:
+    """A server that asks who one is, and takes tokens of the issuer."""
+    own = ["--auth", "on", "--data-dir", str(data), "--oidc-issuer", issuer.url, "--oidc-audience", AUDIENCE]
+    for scope in GRANTED:
+        own += ["--oidc-scopes", f"groups:{scope}={scope}"]
+    return [*own, "--oidc-scopes", f"groups:foreign={' '.join(GRANTED)} on other"]
 
 
 def named(endpoint: Endpoint) -> str:
@@ -138,7 +78,7 @@ def path_of(endpoint: Endpoint) -> str:
     return re.sub(r"{(\w+)(:path)?}", lambda found: FILLED[found[1]], endpoint.path)
 
 
-def is_refused(answer: httpx.Response, status: int) -> bool:
+def is_refused(answer: Answer | httpx.Response, status: int) -> bool:
     """Whether who asks is told that they may not, as RFC 6750 has it, and nothing else."""
     return answer.status_code == status and answer.headers.get("www-authenticate", "").startswith("Bearer ")
 
@@ -147,15 +87,30 @@ def is_refused(answer: httpx.Response, status: int) -> bool:
 def test_each_endpoint_takes_those_alone_who_may(site: Site, endpoint: Endpoint) -> None:
     method, path = endpoint.method, path_of(endpoint)
     if endpoint.scope is AccessScope.OPEN:
-        for key in (None, "mpk_wrong", site.revoked, site.foreign, *site.wrong_tokens, site.foreign_token):
+        for key in (
+            None,
+            "mpk_wrong",
+            site.known.revoked,
+            site.known.foreign,
+            *site.known.wrong_tokens,
+            site.known.foreign_token,
+        ):
             assert site.ask(method, path, key).status_code not in (401, 403)
         return
-    wrong_keys = (None, "mpk_wrong", new_key(), site.revoked, site.expired, site.admin[:-1], site.admin * 2)
-    for wrong in (*wrong_keys, *site.wrong_tokens):
+    wrong_keys = (
+        None,
+        "mpk_wrong",
+        new_key(),
+        site.known.revoked,
+        site.known.expired,
+        site.known.admin[:-1],
+        site.known.admin * 2,
+    )
+    for wrong in (*wrong_keys, *site.known.wrong_tokens):
         answer = site.ask(method, path, wrong)
         assert is_refused(answer, 401), (wrong, answer.status_code, answer.text)
-        assert site.admin not in answer.text
-    credentials = [*site.keys.items(), *site.tokens.items()]
+        assert site.known.admin not in answer.text
+    credentials = [*site.known.keys.items(), *site.known.tokens.items()]
     for scope, credential in credentials:
         answer = site.ask(method, path, credential)
         may = endpoint.owned or scope in (endpoint.scope, AccessScope.ADMIN)
@@ -174,58 +129,66 @@ def test_each_endpoint_takes_those_users_alone_who_may(site: Site, endpoint: End
     method, path = endpoint.method, path_of(endpoint)
     is_reading = method in ("GET", "OPTIONS") and not endpoint.calls
     own = {"sec-fetch-site": "same-origin"}
-    gone, gone_page = site.gone
+    gone, gone_page = site.known.gone
     if endpoint.scope is AccessScope.OPEN:
-        for token, cookie in (*site.users.values(), site.gone, ("a.b.c", "a.b.c")):
+        for token, cookie in (*site.known.users.values(), site.known.gone, ("a.b.c", "a.b.c")):
             assert site.ask(method, path, token).status_code not in (401, 403)
             assert site.by_page(method, path, cookie, **own) not in (401, 403)
         return
-    for wrong in (gone, gone[:-4], gone_page, site.users[Role.ADMIN][1], "a.b.c"):
+    for wrong in (gone, gone[:-4], gone_page, site.known.users[Role.ADMIN][1], "a.b.c"):
         assert is_refused(site.ask(method, path, wrong), 401)
-    for wrong in (gone_page, gone_page[:-4], gone, site.users[Role.ADMIN][0], site.admin, "a.b.c", ""):
+    for wrong in (
+        gone_page,
+        gone_page[:-4],
+        gone,
+        site.known.users[Role.ADMIN][0],
+        site.known.admin,
+        "a.b.c",
+        "",
+    ):
         assert site.by_page(method, path, wrong, **own) == 401
-    for role, (token, cookie) in site.users.items():
+    for role, (token, cookie) in site.known.users.items():
         may = endpoint.owned or bool(SCOPES[role] & {endpoint.scope, AccessScope.ADMIN})
         for status in (site.ask(method, path, token).status_code, site.by_page(method, path, cookie, **own)):
             assert status not in (401, 403) if may else status == 403, (role, status)
         if not is_reading:
             assert site.by_page(method, path, cookie) == 403  # whose page asks, nobody has said
     if endpoint in OF_A_MODEL or endpoint.scope is AccessScope.ADMIN:
-        assert is_refused(site.ask(method, path, site.other[0]), 403)
-        assert site.by_page(method, path, site.other[1], **own) == 403
+        assert is_refused(site.ask(method, path, site.known.other[0]), 403)
+        assert site.by_page(method, path, site.known.other[1], **own) == 403
 
 
 @pytest.mark.parametrize("endpoint", OF_A_MODEL, ids=named)
 def test_a_key_of_other_models_is_of_no_use(site: Site, endpoint: Endpoint) -> None:
-    for foreign in (site.foreign, site.foreign_token):
+    for foreign in (site.known.foreign, site.known.foreign_token):
         assert is_refused(site.ask(endpoint.method, path_of(endpoint), foreign), 403)
 
 
 @pytest.mark.parametrize("endpoint", [one for one in CLOSED if one.scope is AccessScope.ADMIN], ids=named)
 def test_what_is_of_no_model_is_for_administrators_of_all(site: Site, endpoint: Endpoint) -> None:
-    for foreign in (site.foreign, site.foreign_token):
+    for foreign in (site.known.foreign, site.known.foreign_token):
         assert is_refused(site.ask(endpoint.method, path_of(endpoint), foreign), 403)
 
 
 @pytest.mark.parametrize(("method", "path"), BESIDE)
 def test_nothing_beside_the_table_answers_somebody_unknown(site: Site, method: str, path: str) -> None:
-    for wrong in (None, "mpk_wrong", site.revoked, *site.wrong_tokens):
+    for wrong in (None, "mpk_wrong", site.known.revoked, *site.known.wrong_tokens):
         assert is_refused(site.ask(method, path, wrong), 401)
-    assert site.ask(method, path, site.admin).status_code != 401
+    assert site.ask(method, path, site.known.admin).status_code != 401
 
 
 def test_the_fast_path_judges_as_the_long_one(site: Site) -> None:
     path, body = "/v2/models/echo/predict", {"number": 1}
-    right, wrong = site.keys[AccessScope.PREDICT], site.keys[AccessScope.READ]
-    token, wrong_token = site.tokens[AccessScope.PREDICT], site.tokens[AccessScope.READ]
+    right, wrong = site.known.keys[AccessScope.PREDICT], site.known.keys[AccessScope.READ]
+    token, wrong_token = site.known.tokens[AccessScope.PREDICT], site.known.tokens[AccessScope.READ]
     for _ in range(3):  # the first of a key or token goes the long way, the others the fast one
         assert site.ask("POST", path, token, json=body).json()["number"] == 1
-        for other in (wrong_token, site.foreign_token):
+        for other in (wrong_token, site.known.foreign_token):
             assert is_refused(site.ask("POST", path, other, json=body), 403)
         assert is_refused(site.ask("POST", path, token[:-3], json=body), 401)
         assert site.ask("POST", path, right, json=body).json()["number"] == 1
         assert is_refused(site.ask("POST", path, wrong, json=body), 403)
-        assert is_refused(site.ask("POST", path, site.foreign, json=body), 403)
+        assert is_refused(site.ask("POST", path, site.known.foreign, json=body), 403)
         assert is_refused(site.ask("POST", path, None, json=body), 401)
     by_field = {"x-api-key": right}
     for _ in range(2):
@@ -248,26 +211,26 @@ def test_the_fast_path_judges_as_the_long_one(site: Site) -> None:
     ],
 )
 def test_credentials_in_no_form_that_there_is_are_none(site: Site, headers: list[tuple[str, str]]) -> None:
-    assert site.status(site.admin) == 200
-    sent = [(name, value.replace("KEY", site.admin)) for name, value in headers]
+    assert site.status(site.known.admin) == 200
+    sent = [(name, value.replace("KEY", site.known.admin)) for name, value in headers]
     answer = site.server.client.get("/v2/keys", headers=sent)
     assert is_refused(answer, 401)
-    assert site.admin not in answer.text
+    assert site.known.admin not in answer.text
 
 
 def test_a_token_comes_as_a_bearer_alone(site: Site) -> None:
-    token = site.tokens[AccessScope.ADMIN]
+    token = site.known.tokens[AccessScope.ADMIN]
     assert site.status(token) == 200
     for headers in ({"x-api-key": token}, {"authorization": token}, {"cookie": f"token={token}"}):
         assert is_refused(site.server.client.get("/v2/keys", headers=headers), 401)
-    answer = site.ask("GET", "/v2/keys", site.wrong_tokens[0])
+    answer = site.ask("GET", "/v2/keys", site.known.wrong_tokens[0])
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
     assert "it has expired" in answer.text
 
 
 def test_jobs_are_of_the_subject_whatever_token_it_sends(site: Site) -> None:
-    one, two = (site.issuer.token(groups=["predict"], sub="u-1", jti=number) for number in (1, 2))
-    other = site.issuer.token(groups=["predict"], sub="u-2")
+    one, two = (site.known.issuer.token(groups=["predict"], sub="u-1", jti=number) for number in (1, 2))
+    other = site.known.issuer.token(groups=["predict"], sub="u-2")
     assert one != two
     headers = {"authorization": f"Bearer {one}", "prefer": "respond-async"}
     made = site.server.client.post("/v2/models/echo/predict", json={"number": 1}, headers=headers)
@@ -275,34 +238,35 @@ def test_jobs_are_of_the_subject_whatever_token_it_sends(site: Site) -> None:
     job = f"/v2/jobs/{made.json()['id']}"
     assert site.ask("GET", job, two).status_code == 200
     assert site.ask("GET", job, other).status_code == 404
-    assert site.ask("GET", job, site.tokens[AccessScope.READ]).status_code == 200
+    assert site.ask("GET", job, site.known.tokens[AccessScope.READ]).status_code == 200
 
 
 def test_a_key_in_the_query_is_none(site: Site) -> None:
     for name in ("key", "api_key", "access_token"):
-        assert is_refused(site.ask("GET", f"/v2/models/?{name}={site.admin}"), 401)
+        assert is_refused(site.ask("GET", f"/v2/models/?{name}={site.known.admin}"), 401)
 
 
 def test_a_key_of_one_model_sees_that_one_alone(site: Site) -> None:
-    listed = site.ask("GET", "/v2/models/", site.foreign).json()["models"]
+    listed = site.ask("GET", "/v2/models/", site.known.foreign).json()["models"]
     assert [model["id"] for model in listed] == ["other"]
-    assert len(site.ask("GET", "/v2/models/", site.admin).json()["models"]) == 2
-    indexed = site.ask("POST", "/v2/repository/index", site.foreign).json()
+    assert len(site.ask("GET", "/v2/models/", site.known.admin).json()["models"]) == 2
+    indexed = site.ask("POST", "/v2/repository/index", site.known.foreign).json()
     assert [model["name"] for model in indexed] == ["other"]
-    assert len(site.ask("POST", "/v2/repository/index", site.admin).json()) == 2
+    assert len(site.ask("POST", "/v2/repository/index", site.known.admin).json()) == 2
     for document in ("/openapi.json", "/swagger.json"):
-        for key, told in ((site.foreign, False), (site.admin, True), (site.foreign, False)):
+        for key, told in ((site.known.foreign, False), (site.known.admin, True), (site.known.foreign, False)):
             paths = site.ask("GET", document, key).json()["paths"]
             assert any("/models/other/" in path for path in paths)
             assert any("/models/echo/" in path for path in paths) is told
 
 
 def test_a_key_that_is_revoked_by_another_process_is_of_no_use_soon(site: Site) -> None:
-    key = site.key("short", AccessScope.PREDICT)
+    name = f"short {site.server.url}"
+    key = site.known.key(name, AccessScope.PREDICT)
     path, body = "/v2/models/echo/predict", {"number": 1}
     wait_until(lambda: site.ask("POST", path, key, json=body).status_code == 200, lambda: site.server.log)
     assert site.ask("POST", path, key, json=body).status_code == 200  # by the fast path
-    site.store.revoke("short")
+    site.known.store.revoke(name)
     wait_until(lambda: site.ask("POST", path, key, json=body).status_code == 401, lambda: site.server.log)
 
 

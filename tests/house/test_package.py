@@ -127,20 +127,3 @@ def test_the_version_is_the_same_everywhere() -> None:
     newest = re.search(r"^## (\d+\.\d+\.\d+)", changelog, re.MULTILINE)
     assert newest is not None
     assert project["version"] == newest[1] == modelport.__version__
-
-
-def test_a_setting_that_there_is_not_is_an_error_for_type_checkers(tmp_path: Path) -> None:
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import modelport\n"
-        "modelport.serve('model.py', workers=2, log_level='debug')\n"
-        "modelport.serve('model.py', wrokers=2)\n"
-        "modelport.create_app('model.py', port=2)\n"
-        "with modelport.running('model.py', timeout='ten') as url:\n"
-        "    print(url)\n"
-    )
-    pyright = [Path(sys.executable).with_name("pyright"), "--pythonpath", sys.executable, program]
-    said = subprocess.run(pyright, capture_output=True, text=True, check=False, cwd=tmp_path).stdout
-    errors = re.findall(r"program\.py:(\d):\d+ - error: (.*)", said)
-    assert [line for line, _ in errors] == ["3", "4", "5"], said
-    assert "wrokers" in errors[0][1]

@@ -17,11 +17,13 @@ PAGE := src/modelport/api/page/index.html
 PAGE_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-fast test-pythons test-frameworks test-packages lint ui ui-types chromium docs bench soak fuzz lock clean
+.PHONY: help setup demo run test test-first test-second test-third test-fast test-pythons test-frameworks test-packages lint \
+	ui ui-types chromium docs bench soak fuzz lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
 	@echo 'make test   set up, check style, types and imports, and run every test'
+	@echo 'make test-first       the first of the three lanes of these tests; test-second and test-third are the others'
 	@echo 'make test-fast        a minute of tests, while working (CONTRIBUTING.md says what it leaves out)'
 	@echo 'make test-pythons     run every test with each Python that modelport is for and this machine has'
 	@echo 'make test-frameworks  set up the large frameworks too (3 GB), and run the tests of all of them'
@@ -88,10 +90,21 @@ run: demo ui
 	@echo
 	@exec $(BIN)/modelport serve examples/digits/digits.py examples/iris/iris.py
 
-test: lint ui chromium
-	@$(BIN)/python -m pytest -m 'not second_lane'
-	@$(BIN)/python -m pytest -m second_lane
+test: lint
+	@$(MAKE) --no-print-directory test-first
+	@$(MAKE) --no-print-directory test-second
+	@$(MAKE) --no-print-directory test-third
 	@$(MAKE) --no-print-directory test-packages
+
+# The lanes (tests/lanes.py): each is a command that ends within some minutes.
+test-first: setup ui
+	@$(BIN)/python -m pytest -m 'not second_lane and not third_lane'
+
+test-second: setup ui
+	@$(BIN)/python -m pytest -m second_lane
+
+test-third: setup ui chromium
+	@$(BIN)/python -m pytest -m third_lane
 
 # The rules, the codecs and the stores, which need few servers, and one server from its start to its stop.
 FAST := tests/contract tests/engine tests/house tests/http tests/jobs tests/security tests/storage tests/worker \

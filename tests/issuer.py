@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
@@ -21,7 +22,6 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 AUDIENCE = "models"
 CLIENT_ID, CLIENT_SECRET = "modelport page", "s:cret & sound"
 REDIRECT_PATH = "/v2/login/oidc/callback"
-_RSA = [rsa.generate_private_key(65537, 2048) for _ in range(2)]  # the costliest to make
 
 
 class Key:
@@ -48,11 +48,17 @@ class Key:
 
 def _made(algorithm: str) -> Any:
     if algorithm[:2] in ("RS", "PS"):
-        return _RSA[0]
+        return _rsa()
     if algorithm == "EdDSA":
         return ed25519.Ed25519PrivateKey.generate()
     curves = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
     return ec.generate_private_key(curves[algorithm]())
+
+
+@cache
+def _rsa() -> rsa.RSAPrivateKey:
+    """The costliest to make: one for all."""
+    return rsa.generate_private_key(65537, 2048)
 
 
 class Issuer:

@@ -1,4 +1,4 @@
-"""Which tests share a worker process of pytest-xdist, which come in the second lane, and which begin."""
+"""Which tests share a worker process of pytest-xdist, in which lane they come, and which begin."""
 
 from __future__ import annotations
 
@@ -19,21 +19,30 @@ SHARED = {
     "arrays": ("site: Server", "predict: Predict"),
     "client": ("client: Any", "hand_client: Any", "server: Server", "hands: Server"),
 }
-# Kills, cuts of power and of networks, faults of the machine, what clients may cost in memory; models that
-# are loaded anew, ask each other or hang in threads, and batch jobs, each of which starts processes; the fuzz
-# of the documents; pages of the docs; the frameworks and MLflow; a proxy.
-SECOND = re.compile(
-    r"tests/((browser|docs|faults|frameworks|batches)/"
-    r"|(sources|runs)/test_mlflow\w*\.py|api/test_(memory_of_\w+|upload_memory)\.py"
-    r"|examples/test_(digits_training|generator)\.py|worker/test_(threads|asking_models)\.py"
-    r"|engine/test_(idle|memory_limit|model_asks)\.py|cli/test_cli_predict_tables\.py"
-    r"|client/test_client_batches\.py|api/test_document_fuzz\.py|reach/test_nginx\.py"
-    r"|(jobs|runs|storage)/test_(\w*kills|kill_cycles|\w+_cuts|histories|chaos|black_hole|frozen|two_servers"
-    r"|live_restarts|reloads|model_repository)\.py)"
-)
+LANES = {
+    # Kills, cuts of power and of networks, faults of the machine, what clients may cost in memory; models
+    # that are loaded anew, ask each other or hang in threads, and batch jobs, each of which starts
+    # processes; the fuzz of the documents; a real nginx.
+    "second_lane": re.compile(
+        r"tests/((faults|batches)/"
+        r"|api/test_(memory_of_\w+|upload_memory)\.py|worker/test_(threads|asking_models)\.py"
+        r"|engine/test_(idle|memory_limit|model_asks)\.py|cli/test_cli_predict_tables\.py"
+        r"|client/test_client_batches\.py|api/test_document_fuzz\.py|reach/test_nginx\.py"
+        r"|(jobs|runs|storage)/test_(\w*kills|kill_cycles|\w+_cuts|histories|chaos|black_hole|frozen|two_servers"
+        r"|live_restarts|reloads|model_repository)\.py)"
+    ),
+    # Pages of the docs, the frameworks and MLflow, the costliest examples, and browsers.
+    "third_lane": re.compile(
+        r"tests/((browser|docs|frameworks)/|(sources|runs)/test_mlflow\w*\.py"
+        r"|examples/test_(digits_training|generator)\.py)"
+    ),
+}
 EACH = "tests/docs/"  # of which a process may get one test of a file, since each follows a page of its own
 SLOW = 30  # how many quick tests a slow one is as long as, about
 PAGE = 300  # and a page of the docs
+STARTED = 15  # and a command or a server that starts
+SERVER = re.compile(r"\b(serving|Popen)\(")
+COMMANDS = re.compile(r"^from (cli\.)?cli_process import|subprocess\.run\(", re.MULTILINE)
 
 
 class Scheduling(LoadScopeScheduling):
@@ -55,36 +64,48 @@ def unit(test: str) -> str:
 @cache
 def uses(file: str, folder: str) -> bool:
     """Whether a test of the file takes a costly fixture of its folder, and not one of the file's own."""
-    text = (ROOT / file).read_text(encoding="utf-8")
+    text = text_of(file)
     return any(taken in text and f"def {taken.split(':')[0]}(" not in text for taken in SHARED[folder])
+
+
+@cache
+def text_of(file: str) -> str:
+    return (ROOT / file).read_text(encoding="utf-8")
+
+
+def lane(file: str) -> str:
+    """The marker of the tests of a file; that of the first lane is empty, since nothing marks it."""
+    return next((name for name, files in LANES.items() if files.match(file)), "")
 
 
 def is_of_other_lane(path: Path, expression: str) -> bool:
     """Whether no test of the file is asked for by `-m`: to import it would cost time for nothing."""
-    is_second = SECOND.match(path.relative_to(ROOT).as_posix()) is not None
-    return {"second_lane": not is_second, "not second_lane": is_second}.get(expression, False)
+    asked = {"not second_lane and not third_lane": "", **{name: name for name in LANES}}
+    return expression in asked and lane(path.relative_to(ROOT).as_posix()) != asked[expression]
 
 
 def arrange(items: list[pytest.Item]) -> None:
-    """Mark the tests of the second lane, and put those that are marked slow last.
+    """Mark the tests of the second and third lane, and put those that are marked slow last.
 
     Where several processes share the work, the largest units begin: none waits long for another's end.
     """
     for item in items:
-        if SECOND.match(item.nodeid):
-            item.add_marker(pytest.mark.second_lane)
+        if marker := lane(item.nodeid):
+            item.add_marker(marker)
     items.sort(key=is_slow)
     if "PYTEST_XDIST_WORKER" in os.environ:
         sizes: Counter[str] = Counter()
         for item in items:
             sizes[unit(item.nodeid)] += length(item)
+        for file in {item.nodeid.split("::", 1)[0] for item in items}:
+            sizes[unit(file)] += STARTED * len(SERVER.findall(text_of(file)))
         items.sort(key=lambda item: -sizes[unit(item.nodeid)])
 
 
 def length(item: pytest.Item) -> int:
-    """About how long a test takes, in quick tests."""
+    """About how long a test takes, in quick tests, without the servers of its file."""
     if not is_slow(item):
-        return 1
+        return STARTED if COMMANDS.search(text_of(item.nodeid.split("::", 1)[0])) else 1
     return PAGE if item.nodeid.startswith(EACH) else SLOW
 
 

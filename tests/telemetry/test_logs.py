@@ -87,6 +87,19 @@ def test_each_request_is_a_line_with_who_asked_what_and_how_it_went(server: Serv
     }
 
 
+def test_lines_of_predictions_that_are_alike_differ_in_what_does(server: Server, data: Path) -> None:
+    fields = {"x-request-id": '100%s"\\{0}'}
+    answers = [server.client.post(PREDICT, json={"text": ""}, headers=fields) for _ in range(4)]
+    lines = [accessed(data, answer.headers["x-request-id"]) for answer in answers]
+    for line in lines:
+        assert datetime.fromisoformat(line.pop("time")).tzinfo is not None
+        assert 0 < line.pop("seconds") < 30
+        assert line["bytes_in"] == len(answers[0].request.content)
+        assert line["client_request_id"] == fields["x-request-id"]
+    assert len({line.pop("request_id") for line in lines}) == len(lines)
+    assert all(list(line.items()) == list(lines[0].items()) for line in lines)
+
+
 @pytest.mark.parametrize("path", ["/v2/models", "/v2/nowhere", "/v2/models/echo", "/docs", "/v2/health/live"])
 def test_every_answer_has_the_id_of_its_line(server: Server, data: Path, path: str) -> None:
     answer = server.client.get(f"{path}?token=a-secret")

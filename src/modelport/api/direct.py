@@ -35,7 +35,7 @@ from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.cycle import Cycle
 from modelport.http.heads import Head
 from modelport.identity.principals import ANYBODY, AccessScope, Principal
-from modelport.telemetry.exchanges import NOT_NOTED, Alike, Count, Exchange, Exchanges, Hear, log
+from modelport.telemetry.exchanges import NOT_NOTED, Alike, Count, Exchange, Exchanges, Hear, Tell, log
 
 # Fields that mean something to the server, in every dialect. The first ones are read here, a request with
 # another one goes the long way; all other fields mean nothing to it.
@@ -173,8 +173,8 @@ class _Plan:
 
     `host` is the value of its `Host`, which must be known; so must be, where it is asked, who sends the
     `credential`. `allowed` is who may ask the model, as was found for the last request, and `turn` theirs.
-    `counts` are who counts its answers, if nobody has to hear of each: for as long as it is this one who is
-    `allowed`, the version that is `counted`, and these who hear.
+    `counts` are who counts its answers, and `tell` has a line for each, if nobody has to hear of all of it:
+    for as long as it is this one who is `allowed`, the version that is `counted`, and these who hear.
     """
 
     way: _Way | None
@@ -192,11 +192,13 @@ class _Plan:
     heard_by: tuple[Hear, ...] | None = None
     refusable: Refusable | None = None
     counts: tuple[Count, ...] | None = None
+    tell: Tell | None = None
 
-    def count_by(self, exchanges: Exchanges, pool: Pool, call: Call) -> None:
-        """Find who counts answers to such a call."""
+    def count_by(self, exchanges: Exchanges, pool: Pool, call: Call, noted: Callable[[], Exchange]) -> None:
+        """Find who counts answers to such a call, and who has a line for each that is as it is `noted`."""
         self.counted, self.heard_by = pool.version, exchanges.hearers
         self.counts = exchanges.counts_of(Alike(call.by, pool.name, pool.version, call.verb, call.dialect))
+        self.tell = None if exchanges.lines is None or self.counts is None else exchanges.lines.of(noted())
 
 
 _LONG_WAY = _Plan(None)
@@ -259,12 +261,12 @@ class _Way:
         exchange = _Exchange(self, cycle, pool, plan, principal)
         place = NOWHERE if exchanges.traces is None else exchanges.traces.begin(plan.trace)
         if plan.counted != pool.version or plan.heard_by is not exchanges.hearers:
-            plan.count_by(exchanges, pool, call)
+            plan.count_by(exchanges, pool, call, partial(exchange.noted_of, cycle, call, NOWHERE))
         if place or plan.counts is None:
             call.trace = below(place)
             exchange.note(cycle, call, place)
-        elif plan.counts:
-            exchange.counts, exchange.started = plan.counts, perf_counter()
+        elif plan.counts or plan.tell is not None:
+            exchange.counts, exchange.tell, exchange.started = plan.counts, plan.tell, perf_counter()
         try:
             pending = pool.submit(call, exchange.on_answer)
         except Refused:
@@ -285,13 +287,13 @@ class _Way:
 class _Exchange:
     """One request between the model and its client.
 
-    `counts` are who counts it, and by `perf_counter` it has `started` then; without them it is noted at once,
-    if anybody hears of it.
+    With `counts`, who count it, or `tell`, who has its line, it has `started`; else it is noted, if need be.
     """
 
     # Most of these stay as they are: an attribute is written where one changes.
     turn: Turn | None = None
     counts: tuple[Count, ...] = ()
+    tell: Tell | None = None
     started = 0.0
     _timer: asyncio.TimerHandle | None = None
     _noted: Exchange | None = None
@@ -306,12 +308,15 @@ class _Exchange:
 
     def note(self, cycle: Cycle, call: Call, place: Place) -> Exchange:
         """Note what is asked, for those who hear of it."""
-        plan = self._plan
-        self._noted = noted = exchange_of_call(cycle, self._pool, call, self._principal)
+        self._noted, self._spans = self.noted_of(cycle, call, place), spans_of(call, self._pool)
+        return self._noted
+
+    def noted_of(self, cycle: Cycle, call: Call, place: Place) -> Exchange:
+        """What there is to tell of the call before it has an answer."""
+        plan, noted = self._plan, exchange_of_call(cycle, self._pool, call, self._principal)
         noted.route = self._way.dialect.route if plan.version is None else VERSION_ROUTE
         noted.client_request_id = plan.clients_id
         noted.trace, noted.trace_id = place, id_of(plan.trace, place)
-        self._spans = spans_of(call, self._pool)
         return noted
 
     def _note_late(self, cycle: Cycle, call: Call) -> Exchange:
@@ -354,7 +359,7 @@ class _Exchange:
         way, direct, noted = self._way, self._way.direct, self._noted
         request_id = direct.request_id(answer.id)
         is_plain = answer.is_plain and not cycle.flow.write_paused
-        if self.counts and not is_plain:
+        if self.started and not is_plain:
             noted = self._note_late(cycle, pending.call)
         if noted is not None:
             noted.request_id = request_id
@@ -366,13 +371,16 @@ class _Exchange:
             if self.turn is not None:
                 fields += self.turn.lines()
             cycle.send_whole(direct.head_of(cycle) + fields.encode(), answer.body)
-            if self.counts:
+            if self.started:
                 seconds, of_model = perf_counter() - self.started, answer.micros / 1e6
                 for count in self.counts:
                     try:
                         count(len(pending.call.body), len(answer.body), seconds, of_model)
                     except Exception:
                         log.exception(NOT_NOTED)
+                if self.tell is not None:
+                    at = cycle.client[0] if cycle.client else ""
+                    self.tell(len(pending.call.body), len(answer.body), seconds, request_id, at)
             elif noted is not None:
                 noted.status, noted.bytes_out = answer.status, len(answer.body)
                 direct.exchanges.over(noted)

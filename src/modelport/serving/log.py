@@ -9,8 +9,8 @@ import signal
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
 from modelport.settings.groups.operations import AccessLog, LogFormat
-from modelport.telemetry.access_log import AccessLines
-from modelport.telemetry.exchanges import Exchange, Exchanges
+from modelport.telemetry.access_log import AccessLines, Item, RequestLog
+from modelport.telemetry.exchanges import Exchanges
 from modelport.telemetry.log_lines import JsonLine, OneLine
 from modelport.telemetry.log_writer import LogWriter
 
@@ -21,7 +21,7 @@ LOGGERS = ("modelport", "asyncio", "py.warnings")
 class _Handler(logging.Handler):
     """Makes lines of records, and has them written."""
 
-    def __init__(self, writer: LogWriter[Exchange]):
+    def __init__(self, writer: LogWriter[Item]):
         super().__init__()
         self._writer = writer
 
@@ -69,7 +69,7 @@ class Logs:
     def hear(self, exchanges: Exchanges) -> None:
         """Log each request of a server, if that is asked for."""
         if self._is_on:
-            exchanges.heard_by(self._access.put)
+            exchanges.told_by(RequestLog(self._access.put))
 
     def heed_signals(self) -> None:
         """Open the files anew by SIGHUP, where there are any; else that ends the process, as usual."""

@@ -94,6 +94,22 @@ class Alike(NamedTuple):
 Count: TypeAlias = Callable[[int, int, float, float], None]
 
 
+# Tells one of them: bytes in, bytes out, seconds, the id of the request, the address that asked.
+Tell: TypeAlias = Callable[[int, int, float, str, str], None]
+
+
+class Lines(Protocol):
+    """Who has a line for each exchange: of those that are alike, it is given what differs."""
+
+    def hear(self, exchange: Exchange) -> None:
+        """Tell one."""
+        ...
+
+    def of(self, like: Exchange) -> Tell:
+        """What tells each one that was answered as plainly, and is otherwise like this one."""
+        ...
+
+
 class Counts(Protocol):
     """Who only counts: it hears of most predictions without a record of each."""
 
@@ -124,6 +140,7 @@ class Exchanges:
     def __init__(self) -> None:
         self.hearers: tuple[Hear, ...] = ()
         self._counts: tuple[Counts, ...] = ()
+        self.lines: Lines | None = None
         self.traces: RequestTraces | None = None
 
     def heard_by(self, hear: Hear) -> None:
@@ -135,9 +152,14 @@ class Exchanges:
         self._counts = (*self._counts, counts)
         self.heard_by(counts.hear)
 
+    def told_by(self, lines: Lines) -> None:
+        """Tell this one, too, of every exchange from now on; of those that are alike only what differs."""
+        self.lines = lines
+        self.heard_by(lines.hear)
+
     def counts_of(self, alike: Alike) -> tuple[Count, ...] | None:
         """Who counts each of these, while the `hearers` are the same; `None` if one must hear of each."""
-        if len(self._counts) < len(self.hearers):
+        if len(self._counts) + (self.lines is not None) < len(self.hearers):
             return None
         return tuple(counts.of(alike) for counts in self._counts)
 

@@ -229,6 +229,8 @@ COMMANDS = (
     "validate",
     "jobs",
     "runs",
+    "login",
+    "logout",
     "keys",
     "users",
     "audit",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -107,6 +108,20 @@ def test_a_stranger_at_the_metrics_port_is_not_taken_for_the_server(server: Serv
         assert f"it is taken by process {other.pid} (" in said_of(seen, "address", "error")
         assert "a server of modelport listens there" in said_of(seen, "address", "note")
         other.communicate("")
+
+
+def test_the_metrics_port_beside_a_unix_socket_is_looked_at(tmp_path: Path) -> None:
+    path, data = tmp_path / "s.sock", ("--data-dir", str(tmp_path / "data"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    with serving(MODEL, "--uds", str(path), "--metrics-port", port, *data):
+        own = doctor(MODEL, "--uds", str(path), "--metrics-port", port, *data, status=0)
+        assert f"metrics 127.0.0.1:{port}: a server of modelport listens" in said_of(own, "address", "note")
+        other = ("--uds", str(tmp_path / "other.sock"), "--port", "1", "--metrics-port", port)
+        seen = doctor(MODEL, *other, "--data-dir", str(tmp_path / "other"), status=1)
+        assert f"metrics 127.0.0.1:{port}: it is taken by process " in said_of(seen, "address", "error")
+        assert "port: of no use beside uds" in said_of(seen, "address", "note")
 
 
 def test_what_the_settings_say_is_looked_at(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 from issuer import Issuer
 from serving import Server, wait_until
+from user_site import session_name
 
 from modelport.cli.keys_store import DatabaseKeys
 from modelport.identity.principals import GRANTED, AccessScope
@@ -95,7 +96,7 @@ class Known:
         given = {"username": name, "password": PASSWORD}
         token = site.ask("POST", "/v2/token", json={"grant_type": "password", **given}).json()
         answer = httpx.post(f"{site.server.url.rstrip('/')}/v2/login", json=given)
-        return token["access_token"], answer.cookies["modelport_session"]
+        return token["access_token"], answer.cookies[session_name(site.server)]
 
     def key(self, name: str, *scopes: str, models: str = "", expires: str = "") -> str:
         """A key that another process than the server makes, while that runs."""
@@ -124,7 +125,7 @@ class Site:
 
     def by_page(self, method: str, path: str, cookie: str, **headers: str) -> int:
         """What a page is answered that is logged in by this cookie."""
-        headers["cookie"] = f"modelport_session={cookie}"
+        headers["cookie"] = f"{session_name(self.server)}={cookie}"
         body = {} if method in ("POST", "PUT", "PATCH") else None
         return self._connection.ask(method, path, headers, body).status_code
 

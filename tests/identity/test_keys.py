@@ -155,11 +155,13 @@ def test_what_was_done_is_told_with_who_has_done_it(site: Site) -> None:
     records = site.admin.get("/v2/audit?limit=2").json()
     assert [record["action"] for record in records["records"]] == ["keys.revoke", "keys.create"]
     assert {record["principal"] for record in records["records"]} == {f"key:{mine}"}
+    assert {record["name"] for record in records["records"]} == {"admin"}
     assert {record["target"] for record in records["records"]} == {made["id"]}
     older = site.admin.get("/v2/audit", params={"cursor": records["next_cursor"]}).json()["records"]
     assert older[0]["number"] == records["records"][-1]["number"] - 1
     shown = modelport("audit", "--data-dir", str(site.data))
     assert "keys.revoke" in shown.stdout
+    assert "admin (key:" in shown.stdout
 
 
 def test_a_scope_of_a_later_version_costs_a_key_that_scope_alone(site: Site) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from serving import MODELS, Server, serving, wait_until
+from user_site import session_name
 
 from modelport.cli.keys_store import DatabaseKeys
 from modelport.identity.allowances import MOST_ADDRESSES, Allowances
@@ -174,7 +175,7 @@ def test_who_is_slowed_down_is_answered_by_the_quick_way_as_by_the_long_one(site
                          ("HEAD", "/v2/models/"), ("HEAD", "/info"), ("DELETE", "/v2/keys/a")):  # fmt: skip
         quick = [site.ask(key, method, path) for key in ("none", "none", new_key())]
         token = site.server.client.request(method, path, headers={"authorization": "Bearer a.b.c"})
-        cookie = {"cookie": "modelport_session=a.b.c"}
+        cookie = {"cookie": f"{session_name(site.server)}=a.b.c"}
         for _ in range(12):  # a few are looked at, each of which would be answered 429, too
             long = site.server.client.request(
                 method, path, headers=cookie | {"sec-fetch-site": "same-origin"}

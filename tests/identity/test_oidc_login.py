@@ -13,9 +13,15 @@ import httpx
 import pytest
 from issuer import AUDIENCE, CLIENT_ID, CLIENT_SECRET, Issuer, issuing
 from serving import MODELS, Server, serving, wait_until
+from user_site import session_name
 
 BEGIN, CALLBACK = "/v2/login/oidc", "/v2/login/oidc/callback"
 OWN_PAGE = {"sec-fetch-site": "same-origin"}
+
+
+def login_name(server: Server) -> str:
+    """What the cookie of a log-in is called that has begun at this server."""
+    return session_name(server).replace("session", "login")
 
 
 class Site:
@@ -79,8 +85,8 @@ def test_who_logs_in_at_the_issuer_has_a_session_of_the_page(site: Site, issuer:
         assert 'content="0;url=/docs?a=1#top"' in answer.text
         assert answer.headers["cache-control"] == "no-store"
         cookies = answer.headers.get_list("set-cookie")
-        assert [cookie for cookie in cookies if cookie.startswith("modelport_login=;")]
-        session = next(cookie for cookie in cookies if cookie.startswith("modelport_session="))
+        assert [cookie for cookie in cookies if cookie.startswith(f"{login_name(site.server)}=;")]
+        session = next(cookie for cookie in cookies if cookie.startswith(f"{session_name(site.server)}="))
         assert "HttpOnly" in session
         assert "SameSite=Strict" in session
         me = browser.get("/v2/me").json()
@@ -105,7 +111,8 @@ def test_jobs_of_the_page_are_those_of_the_subject(site: Site, issuer: Issuer) -
 def test_logging_out_ends_the_session_for_whoever_has_its_cookie(site: Site, issuer: Issuer) -> None:
     with site.browser() as browser:
         site.log_in(browser)
-        kept = {"cookie": f"modelport_session={browser.cookies['modelport_session']}"}
+        name = session_name(site.server)
+        kept = {"cookie": f"{name}={browser.cookies[name]}"}
         assert site.server.client.get("/v2/me", headers=kept).status_code == 200
         assert browser.post("/v2/logout", headers=OWN_PAGE).status_code == 204
         assert browser.get("/v2/me").status_code == 401
@@ -184,8 +191,8 @@ def test_an_answer_that_is_not_that_of_the_log_in_is_refused(site: Site, issuer:
         answer = browser.get(CALLBACK, params=CHANGED[name](dict(parse_qsl(back.query))))
         assert answer.status_code == 400, answer.text
         assert "<" not in answer.json()["detail"]
-        assert "modelport_session" not in browser.cookies
-        assert "modelport_login" not in browser.cookies
+        assert session_name(site.server) not in browser.cookies
+        assert login_name(site.server) not in browser.cookies
         again = browser.get(CALLBACK, params=dict(parse_qsl(back.query)))
         assert again.status_code == 400  # once it has failed, it is over
 
@@ -211,10 +218,10 @@ def test_what_comes_twice_is_refused(site: Site, issuer: Issuer) -> None:
 def test_a_verifier_of_another_log_in_gets_no_token(site: Site, issuer: Issuer) -> None:
     with site.browser() as browser:
         back = site.back(site.begin(browser))
-        begun = json.loads(base64.urlsafe_b64decode(browser.cookies["modelport_login"]))
+        begun = json.loads(base64.urlsafe_b64decode(browser.cookies[login_name(site.server)]))
         begun["verifier"] = "x" * 43
         value = base64.urlsafe_b64encode(json.dumps(begun).encode()).decode()
-        answer = site.server.client.get(back, headers={"cookie": f"modelport_login={value}"})
+        answer = site.server.client.get(back, headers={"cookie": f"{login_name(site.server)}={value}"})
         assert answer.status_code == 400
         assert "invalid_grant" in answer.text
 
@@ -222,7 +229,7 @@ def test_a_verifier_of_another_log_in_gets_no_token(site: Site, issuer: Issuer) 
 @pytest.mark.parametrize("cookie", ["", "a", "e30=", "%%%", "a" * 5000, base64.b64encode(b"[1]").decode()])
 def test_a_cookie_that_cannot_be_read_is_no_log_in(site: Site, cookie: str) -> None:
     answer = site.server.client.get(
-        f"{CALLBACK}?code=a&state=b", headers={"cookie": f"modelport_login={cookie}"}
+        f"{CALLBACK}?code=a&state=b", headers={"cookie": f"{login_name(site.server)}={cookie}"}
     )
     assert answer.status_code == 400
     assert "begin again" in answer.text
@@ -253,7 +260,7 @@ def test_an_id_token_that_is_not_of_the_log_in_is_refused(
         answer = site.log_in(browser)
         assert answer.status_code == 400
         assert re.search(said, answer.json()["detail"])
-        assert "modelport_session" not in browser.cookies
+        assert session_name(site.server) not in browser.cookies
 
 
 def test_an_issuer_that_does_not_know_this_server_lets_nobody_in(site: Site, issuer: Issuer) -> None:
@@ -278,11 +285,11 @@ def test_an_issuer_that_is_away_lets_nobody_in_now(site: Site, issuer: Issuer) -
 def test_the_token_of_a_page_is_of_no_use_elsewhere(site: Site, issuer: Issuer) -> None:
     with site.browser() as browser:
         site.log_in(browser)
-        token = browser.cookies["modelport_session"]
+        token = browser.cookies[session_name(site.server)]
     bearer = {"authorization": f"Bearer {token}"}
     assert site.server.client.get("/v2/me", headers=bearer).status_code == 401
     for wrong in (token[:-3], token.replace(".", "", 1), issuer.token(groups=["boss"])):
-        sent = {"cookie": f"modelport_session={wrong}"}
+        sent = {"cookie": f"{session_name(site.server)}={wrong}"}
         assert site.server.client.get("/v2/me", headers=sent).status_code == 401
 
 
@@ -311,7 +318,7 @@ def test_a_public_url_is_where_the_issuer_sends_people(tmp_path: Any, site: Site
         assert asked["redirect_uri"] == f"https://models.example.org{CALLBACK}"
         cookie = begun.headers["set-cookie"]
         assert re.fullmatch(
-            r"__Host-modelport_login=\S+; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure", cookie
+            r"__Host-modelport_login_\d+=\S+; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure", cookie
         )
         back = urlsplit(site.back(asked))
         sent = {"cookie": cookie.partition(";")[0]}

@@ -68,7 +68,7 @@ def test_what_was_used_is_told_to_who_has_used_it(site: Site) -> None:
     sent.append(site.ask(site.mine, "POST", "/v2/models/echo/train", json={}))
     site.ask(site.mine, "POST", "/v2/models/invented/predict", json={})
     [row] = site.used(site.mine, model="echo")
-    assert row["principal"] == site.my_id
+    assert (row["principal"], row["name"]) == (site.my_id, "mine")
     assert (row["requests"], row["calls"], row["errors"], row["jobs"]) == (6, 5, 1, 1)
     assert row["bytes_out"] == sum(len(one.content) for one in sent)
     assert row["bytes_in"] > 0

@@ -18,6 +18,7 @@ from user_site import (
     log_in,
     logged_in,
     renewed,
+    session_name,
 )
 
 
@@ -52,7 +53,8 @@ def test_while_the_database_is_away_those_who_are_known_go_on_and_nobody_else(
     with serving(MODEL, *shared) as server:
         assert first_admin(server).status_code == 201
         known, new = (logged_in(server, "anna") for _ in range(2))
-        cookie = {"cookie": f"modelport_session={log_in(server, 'anna').cookies['modelport_session']}"}
+        name = session_name(server)
+        cookie = {"cookie": f"{name}={log_in(server, 'anna').cookies[name]}"}
         with client_of(server, known["access_token"]) as one, client_of(server, new["access_token"]) as two:
             assert one.post(PREDICT, json=NUMBER).status_code == 200
             postgres.stop("immediate")

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from serving import serving, wait_until
 from user_site import (
@@ -29,6 +30,7 @@ from user_site import (
     logged_in,
     page_of,
     renewed,
+    session_name,
 )
 
 from modelport.cli.keys_store import DatabaseKeys
@@ -86,6 +88,15 @@ def test_the_link_is_where_people_reach_the_server(tmp_path: Path) -> None:
     outside = ("--public-url", "https://models.example.org/", "--root-path", "/ml", "--base-path", "/base")
     with serving(MODEL, "--auth", "on", "--data-dir", str(tmp_path), *outside) as server:
         server.wait_for_log(re.compile(r" https://models\.example\.org/ml/base/v2/setup#\S+ makes"))
+
+
+def test_the_link_of_a_server_at_every_address_can_be_reached(tmp_path: Path) -> None:
+    with serving(MODEL, "--host", "0.0.0.0", "--auth", "on", "--data-dir", str(tmp_path)) as server:
+        wait_until(lambda: "/v2/setup#" in server.log, lambda: server.log)
+        found = re.search(r"(http://(\S+):\d+/v2/setup)#\S+ makes", server.log)
+        assert found is not None, server.log
+        assert found[2] != "0.0.0.0"
+        assert httpx.get(found[1], timeout=30.0, trust_env=False).status_code == 200
 
 
 def test_on_a_unix_socket_a_command_makes_the_first_administrator(tmp_path: Path) -> None:
@@ -287,15 +298,45 @@ def test_a_cookie_is_what_no_script_and_no_other_site_has(site: Site) -> None:
         assert "; HttpOnly; SameSite=Strict" in cookie
         assert "; Path=/; " in cookie
         assert ("; Secure" in cookie) is is_secure
+        assert cookie.startswith(f"{'__Host-' * is_secure}modelport_session=")
+
+
+def test_the_cookie_of_another_server_of_the_host_is_not_touched(site: Site) -> None:
+    name = session_name(site.server)
+    cookie = log_in(site.server, "anna").cookies[name]
+    other = log_in(site.server, "anna", host="127.0.0.1:1").headers["set-cookie"]
+    assert other.startswith("modelport_session_1=")
+    both = {"cookie": f"modelport_session_1=of.another.server; {name}={cookie}"}
+    assert site.server.client.get("/v2/me", headers=both).json()["name"] == "anna"
+    alone = {"cookie": f"modelport_session={cookie}"}
+    assert site.server.client.get("/v2/me", headers=alone).status_code == 401
+    safe = {"cookie": f"__Host-{name}={cookie}; {name}=planted"}  # by a proxy that speaks https
+    assert site.server.client.get("/v2/me", headers=safe).json()["name"] == "anna"
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"name": "a", "role": "king"}, "role: 'king' is none of admin, developer, user"),
+        ({"nam": "a"}, "there is no field 'nam'; did you mean 'name'?"),
+        ({"name": "a", "zzz": 1}, "there is no field 'zzz', only name, role, models, password"),
+    ],
+)
+def test_what_does_not_fit_is_told_what_would(site: Site, sent: dict[str, Any], said: str) -> None:
+    answer = site.admin.post("/v2/users", json=sent)
+    assert (answer.status_code, answer.json()["detail"]) == (422, f"the body does not fit: {said}")
+    quotas = {"name": "k", "scopes": ["predict"], "quotas": {"rats": "1/m"}}
+    answer = site.admin.post("/v2/keys", json=quotas)
+    assert answer.json()["detail"].endswith("there is no field 'rats' in quotas; did you mean 'rate'?")
 
 
 def test_a_token_of_one_use_is_none_of_another(site: Site) -> None:
-    cookie = site.page.cookies["modelport_session"]
+    cookie = site.page.cookies[session_name(site.server)]
     tokens = logged_in(site.server, "anna")
     with client_of(site.server, cookie) as client:
         assert client.get("/v2/me").status_code == 401
     for other in (tokens["access_token"], tokens["refresh_token"], "a.b.c", ""):
-        sent = {"cookie": f"modelport_session={other}"}
+        sent = {"cookie": f"{session_name(site.server)}={other}"}
         assert site.server.client.get("/v2/me", headers=sent).status_code == 401
     with client_of(site.server, tokens["refresh_token"]) as client:
         assert client.get("/v2/me").status_code == 401

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from serving import MODELS, Server, wait_until
@@ -12,6 +13,11 @@ from serving import MODELS, Server, wait_until
 MODEL = f"echo={MODELS / 'echoes.py'}:Echo"
 PASSWORD, OTHER = "correct horse battery", "staple of another"
 PREDICT, NUMBER = "/v2/models/echo/predict", {"number": 1}
+
+
+def session_name(server: Server) -> str:
+    """What the cookie of a session is called that this server gives."""
+    return f"modelport_session_{urlsplit(server.url).port}"
 
 
 def link_of(server: Server) -> str:

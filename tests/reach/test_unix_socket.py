@@ -31,6 +31,7 @@ def server(path: Path) -> Iterator[Server]:
 def test_it_says_where_it_is(server: Server, path: Path) -> None:
     assert server.url == f"unix://{path}"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "port: of no use beside uds" in server.log  # the tests give one
 
 
 def test_both_paths_of_a_prediction_answer(server: Server) -> None:

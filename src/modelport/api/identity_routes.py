@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict
 from time import time
 from typing import Any
@@ -19,6 +20,7 @@ from modelport.api.resources import identity as resources
 from modelport.http.asgi import Scope
 from modelport.identity import audit
 from modelport.identity.keys import Key, NewKey
+from modelport.identity.names import names_of
 from modelport.identity.principals import AccessScope
 from modelport.identity.quotas import OwnQuotas
 from modelport.identity.service import Identity
@@ -78,7 +80,8 @@ class IdentityRoutes:
         query = request.query_params
         limit, cursor = number_in(query, "limit", 100, 1, MAX_PAGE), cursor_in(query)
         page = await audit.page(self.identity.database, limit, cursor)
-        found = [record_body(one) for one in page.records]
+        names = await names_of(self.identity.database, (one.principal for one in page.records))
+        found = [record_body(one, names) for one in page.records]
         return json_response(resources.AuditPage(found, cursor_text(page.cursor)))
 
 
@@ -119,9 +122,12 @@ def key_body(key: Key, now: float) -> resources.Key:
     )
 
 
-def record_body(one: audit.AuditRecord) -> resources.AuditRecord:
-    """What was done, as clients see it."""
-    return resources.AuditRecord(one.number, utc(one.at), one.principal, one.action, one.target, one.details)
+def record_body(one: audit.AuditRecord, names: Mapping[str, str]) -> resources.AuditRecord:
+    """What was done, as clients see it, with the names of who has done it."""
+    name = names.get(one.principal)
+    return resources.AuditRecord(
+        one.number, utc(one.at), one.principal, name, one.action, one.target, one.details
+    )
 
 
 def _made(made: tuple[Key, str]) -> Response:

@@ -32,8 +32,11 @@ from modelport.settings.together import check_together
 
 UNIX = "unix://"  # begins the URL of a server on a Unix socket; a base path stands after a colon
 MOST_PATH = 107  # bytes of the path of a Unix socket (unix(7))
+IN_VAIN = "%s: of no use beside uds, where alone this server listens"
 ASK_SECONDS = 1.0  # for a server to take a connection; one whose backlog is full is alive
 OPEN_ADDRESSES = ("0.0.0.0", "::")
+# Each in a URL, an address elsewhere that is nobody's (RFC 5737, RFC 3849), and what is always there.
+WAYS_OUT = (("0.0.0.0", "192.0.2.1", "127.0.0.1"), ("[::]", "2001:db8::1", "[::1]"))
 
 
 class Listener:
@@ -104,6 +107,36 @@ def _check_metrics(settings: Settings) -> None:
             f"listening on {host} lets others read the metrics: say open_metrics (--open-metrics) if anybody "
             "may; or auth on (--auth on), and who reads them needs a key for it"
         )
+
+
+def said_in_vain(settings: Settings) -> list[str]:
+    """The settings of an address that were written, and count for nothing beside a Unix socket."""
+    if settings.uds is None:
+        return []
+    return [name for name in ("host", "port") if name in settings.written]
+
+
+def reachable(url: str) -> str:
+    """The URL of a server that listens at every address, by one of these that others may reach it at.
+
+    It is the address from which this machine would go out; its loopback if it goes nowhere.
+    """
+    for every, somewhere, own in WAYS_OUT:
+        if f"//{every}:" in url:
+            return url.replace(every, _way_out(somewhere) or own, 1)
+    return url
+
+
+def _way_out(somewhere: str) -> str | None:
+    """The address of ours from which packets would go there, as it stands in a URL. None is sent."""
+    family = socket.AF_INET6 if ":" in somewhere else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((somewhere, 9))
+            host = sock.getsockname()[0]
+    except OSError:
+        return None
+    return f"[{host}]" if ":" in host else host
 
 
 def address_of(settings: Settings) -> str:

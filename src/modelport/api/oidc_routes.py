@@ -24,7 +24,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from modelport.api.cookies import cookie_of
+from modelport.api.cookies import HOST, cookie_of, of_port
 from modelport.http.asgi import Scope, header
 from modelport.identity.oidc.attempt import Attempt, LoginFailed, new_attempt
 from modelport.identity.service import Identity
@@ -91,14 +91,16 @@ class OidcRoutes:
             raise _away(error) from None
         begun = _Begun(attempt.state, attempt.nonce, attempt.verifier, there)
         value = base64.urlsafe_b64encode(msgspec.json.encode(begun)).decode()
-        return _sent_to(url, [("set-cookie", _cookie(origin, value, COOKIE_SECONDS))])
+        name = _cookie_name(origin, request.scope)
+        return _sent_to(url, [("set-cookie", _cookie(name, value, COOKIE_SECONDS))])
 
     async def callback(self, request: Request) -> Response:
         """`GET /v2/login/oidc/callback`: the browser comes back from the issuer."""
         self._issuer()
         origin = self._origin(request.scope)
-        begun = _begun_in(request.cookies.get(_cookie_name(origin), ""))
-        gone = ("set-cookie", _cookie(origin, "", 0))
+        name = _cookie_name(origin, request.scope)
+        begun = _begun_in(request.cookies.get(name, ""))
+        gone = ("set-cookie", _cookie(name, "", 0))
         try:
             if begun is None:
                 raise Problem(400, f"{BEGIN_AGAIN} {self._base_path}{BEGIN}")
@@ -179,13 +181,13 @@ def _page_to(path: str) -> Response:
     )
 
 
-def _cookie_name(origin: str) -> str:
-    return f"__Host-{COOKIE}" if origin.startswith("https:") else COOKIE
+def _cookie_name(origin: str, scope: Scope) -> str:
+    return (HOST if origin.startswith("https:") else "") + of_port(COOKIE, scope)
 
 
-def _cookie(origin: str, value: str, seconds: int) -> str:
-    secure = "; Secure" if origin.startswith("https:") else ""
-    return f"{_cookie_name(origin)}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+def _cookie(name: str, value: str, seconds: int) -> str:
+    secure = "; Secure" if name.startswith(HOST) else ""
+    return f"{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
 
 
 def _begun_in(cookie: str) -> _Begun | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from modelport.api.app import Application
-from modelport.api.listening import Listener
+from modelport.api.listening import Listener, reachable
 from modelport.api.metrics.port import metrics_port_of
 from modelport.api.metrics.server import watch_http
 from modelport.engine.ports import Engine
@@ -115,9 +115,9 @@ async def serve(
 
 
 def _reached_at(settings: Settings, url: str) -> str:
-    """Where people reach the server: at its own URL, if nobody has said another one."""
+    """Where people reach the server: at its own address, if nobody has said another one."""
     if settings.public_url is None:
-        return url
+        return reachable(url)
     return settings.public_url.rstrip("/") + outer_path(settings.root_path, settings.base_path)
 
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
+from modelport.api.body_messages import in_words
 from modelport.problems import Problem
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -49,7 +50,7 @@ async def json_body(request: Request, type: type[T], *, optional: bool = False, 
     try:
         return msgspec.json.decode(bytes(raw), type=type, strict=True)
     except msgspec.ValidationError as error:
-        raise Problem(422, f"the body does not fit: {error}") from None
+        raise Problem(422, f"the body does not fit: {in_words(error, type)}") from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise Problem(400, f"the body is not valid JSON: {error}") from None
 
@@ -69,7 +70,7 @@ def _form(raw: bytes, type: type[T]) -> T:
     try:
         return msgspec.convert(fields, type)
     except msgspec.ValidationError as error:
-        raise Problem(422, f"the body does not fit: {error}") from None
+        raise Problem(422, f"the body does not fit: {in_words(error, type)}") from None
 
 
 def _refuse_ambiguous(raw: bytes) -> None:

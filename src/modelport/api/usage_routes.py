@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -38,12 +39,13 @@ class UsageRoutes:
         asked = Asked(days=days, principal=principal, model=query.get("model") or None)
         limit = number_in(query, "limit", 100, 1, MAX_PAGE)
         page = await self._accounting.page(asked, limit, cursor_in(query))
-        found = [usage_body(row) for row in page.rows]
+        names = await self._accounting.names(row.principal for row in page.rows)
+        found = [usage_body(row, names) for row in page.rows]
         return json_response(resources.UsagePage(found, cursor_text(page.cursor)))
 
 
-def usage_body(row: UsedOnDay) -> resources.Usage:
-    """What was used on a day, as clients see it."""
+def usage_body(row: UsedOnDay, names: Mapping[str, str]) -> resources.Usage:
+    """What was used on a day, as clients see it, with the names of who asks."""
     values: dict[str, Any] = msgspec.structs.asdict(row)
     values["model_seconds"] = round(row.model_seconds, 6)
-    return resources.Usage(**values)
+    return resources.Usage(name=names.get(row.principal), **values)

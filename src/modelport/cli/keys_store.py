@@ -15,7 +15,9 @@ from modelport.api.usage_routes import MAX_PAGE, usage_body
 from modelport.cli.identity_sources import AskedServer, OpenedDatabase
 from modelport.identity import audit
 from modelport.identity.keys import Key, KeyStore
+from modelport.identity.names import names_of
 from modelport.settings.written import seconds_of
+from modelport.storage.database import Database
 from modelport.telemetry.usage import Asked
 from modelport.telemetry.usage import page as usage_page
 
@@ -96,13 +98,20 @@ class DatabaseKeys(OpenedDatabase):
         return _made(self.run(lambda database: KeyStore(database).rotate(which, seconds, audit.OUTSIDE)))
 
     def audit(self, limit: int) -> list[dict[str, Any]]:
-        page = self.run(lambda database: audit.page(database, limit))
-        return [to_builtins(record_body(record)) for record in page.records]
+        async def found(database: Database) -> list[dict[str, Any]]:
+            records = (await audit.page(database, limit)).records
+            names = await names_of(database, (one.principal for one in records))
+            return [to_builtins(record_body(one, names)) for one in records]
+
+        return self.run(found)
 
     def usage(self, days: int) -> list[dict[str, Any]]:
-        most = 1 << 31
-        page = self.run(lambda database: usage_page(database, Asked(days=days), most))
-        return [to_builtins(usage_body(row)) for row in page.rows]
+        async def found(database: Database) -> list[dict[str, Any]]:
+            rows = (await usage_page(database, Asked(days=days), 1 << 31)).rows
+            names = await names_of(database, (row.principal for row in rows))
+            return [to_builtins(usage_body(row, names)) for row in rows]
+
+        return self.run(found)
 
 
 def _plain(key: Key, now: float) -> dict[str, Any]:

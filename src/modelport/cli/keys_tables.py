@@ -39,11 +39,16 @@ def print_audit(records: Sequence[dict[str, Any]]) -> None:
         details = ", ".join(
             f"{name}={_detail(name, value)}" for name, value in record["details"].items() if value is not None
         )
-        who = record["principal"] or "-"
         table.add_row(
-            local_time(record["at"]), safe(who), record["action"], safe(record["target"]), safe(details)
+            local_time(record["at"]), _who(record), record["action"], safe(record["target"]), safe(details)
         )
     console().print(table)
+
+
+def _who(row: dict[str, Any]) -> str:
+    """A name with its id; a server that was not updated yet says none."""
+    who, name = row["principal"], row.get("name")
+    return safe(f"{name} ({who})" if name else who or "-")
 
 
 def _detail(name: str, value: Any) -> str:
@@ -81,5 +86,5 @@ def print_usage(rows: Sequence[dict[str, Any]]) -> None:
         table.add_column(column.replace("_", " "), justify="right", no_wrap=True)
     for row in rows:
         shown = (f"{row[name]:.3f}" if name == "model_seconds" else str(row[name]) for name in numbers)
-        table.add_row(row["day"], safe(row["principal"] or "-"), safe(row["model"] or "-"), *shown)
+        table.add_row(row["day"], _who(row), safe(row["model"] or "-"), *shown)
     console().print(table)

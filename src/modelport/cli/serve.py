@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelport.api.listening import OPEN_ADDRESSES, address_of, bind
+from modelport.api.listening import IN_VAIN, OPEN_ADDRESSES, address_of, bind, said_in_vain
 from modelport.api.metrics.port import CannotListen
 from modelport.api.server import nothing_served, serve
 from modelport.cli.loading import SourceError
@@ -71,6 +71,8 @@ def _serve(sources: list[Source], settings: Settings, mlup: MlupFile | None, log
         click.echo(f"modelport: {said}", err=True)
         return CANNOT_LISTEN
     url = listener.url
+    if in_vain := said_in_vain(settings):
+        log.warning(IN_VAIN, " and ".join(in_vain))
     if settings.uds is None and settings.host in OPEN_ADDRESSES and settings.auth != Auth.ON:
         log.warning("listening on every address, and nobody has to say who they are: keep this port private")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from sqlalchemy import select, update
 
 from modelport.identity.allowances import Allowances, today
+from modelport.identity.names import names_of
 from modelport.identity.rate_windows import Lent, LentWindow
 from modelport.settings import Settings
 from modelport.settings.groups.access import Auth
@@ -92,6 +93,10 @@ class Accounting:
         database = self._storage.database
         await self.usage.write(database)
         return await page(database, asked, limit, cursor)
+
+    async def names(self, ids: Iterable[str]) -> Mapping[str, str]:
+        """What those are called who have used something, by their ids. Raises the store's errors."""
+        return await names_of(self._storage.database, ids)
 
     async def lend(self, subject: str, rate: Rate, wanted: int) -> Lent:
         """Lend requests of the stretch that is. Raises the store's errors."""

@@ -86,6 +86,10 @@ class AuditRecord(msgspec.Struct):
     number: Annotated[int, Meta(ge=1)]
     at: Time
     principal: Annotated[str, words("Who has done it; empty for a command on the data folder itself")]
+    name: Annotated[
+        str | None,
+        words("What the key or the user is called; null for who is gone, or has their name in the id"),
+    ]
     action: str
     target: str
     details: dict[str, Any]

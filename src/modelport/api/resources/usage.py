@@ -14,6 +14,10 @@ class Usage(msgspec.Struct):
 
     day: Annotated[str, words("YYYY-MM-DD (UTC)")]
     principal: Annotated[str, words("Who has asked; empty for who was let in nowhere")]
+    name: Annotated[
+        str | None,
+        words("What the key or the user is called; null for who is gone, or has their name in the id"),
+    ]
     model: Annotated[str, words("Empty for requests that asked no model")]
     requests: int
     calls: Annotated[int, words("Requests that a model has answered at once")]

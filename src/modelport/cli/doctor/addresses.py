@@ -9,10 +9,11 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 
-from modelport.api.listening import MOST_PATH, answers
+from modelport.api.listening import IN_VAIN, MOST_PATH, answers, said_in_vain
 from modelport.cli.doctor.seen import Seen
 from modelport.home import expanded
 from modelport.http.addresses import http_url
@@ -22,15 +23,18 @@ SUBJECT = "address"
 ASK_SECONDS = 1.0
 LISTENING = "0A"  # the state in /proc/net/tcp (include/net/tcp_states.h)
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+SOCKETS = Path("/proc/net/unix")  # each socket's inode and path are the last of its fields
 PRIVILEGED = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
 def seen_of_address(settings: Settings) -> Iterator[Seen]:
     """What there is to say of the address and port, or of the Unix socket."""
     if settings.uds is not None:
-        yield from _seen_of_path(expanded(settings.uds).absolute())
-        return
-    yield _seen_of_port("", settings.host, settings.port, settings)
+        yield from _seen_of_path(_path(settings.uds))
+        if in_vain := said_in_vain(settings):
+            yield Seen(SUBJECT, "note", IN_VAIN % " and ".join(in_vain), "leave it out, or uds")
+    else:
+        yield _seen_of_port("", settings.host, settings.port, settings)
     if settings.metrics_port is not None:
         yield _seen_of_port("metrics-", settings.metrics_host, settings.metrics_port, settings)
 
@@ -63,7 +67,7 @@ def _seen_of_port(which: str, host: str, port: int, settings: Settings) -> Seen:
 
 def _taken(which: str, place: str, port: int, settings: Settings) -> Seen:
     holder = holder_of(port)
-    if holder == holder_of(settings.port) and _is_ours(settings):  # one process has both ports
+    if holder == _holder_of_server(settings) and _is_ours(settings):  # one process has both
         by = f" ({holder})" if holder else ""
         return Seen(SUBJECT, "note", f"{place}: a server of modelport listens there{by}")
     who = holder or "a process of another user or container"
@@ -76,13 +80,26 @@ def _is_ours(settings: Settings) -> bool:
     """Whether what listens there says that it lives, as these servers do."""
     scheme = "https" if settings.tls_cert else "http"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
-    url = http_url(host, settings.port, scheme) + normal_base_path(settings.base_path)
+    url = http_url(host, settings.port, scheme)
+    # Whoever it is: nothing is sent to it, and nothing that it says is believed but this.
+    options: dict[str, Any] = {"verify": False, "trust_env": False}
+    if settings.uds is not None:
+        url, options["transport"] = "http://localhost", httpx.HTTPTransport(uds=str(_path(settings.uds)))
     try:
-        # Whoever it is: nothing is sent to it, and nothing that it says is believed but this.
-        answer = httpx.get(f"{url}/v2/health/live", timeout=ASK_SECONDS, verify=False, trust_env=False)
+        with httpx.Client(timeout=ASK_SECONDS, **options) as client:
+            answer = client.get(f"{url}{normal_base_path(settings.base_path)}/v2/health/live")
         return answer.json() == {"live": True}
     except (httpx.HTTPError, ValueError):
         return False
+
+
+def _holder_of_server(settings: Settings) -> str | None:
+    """Who listens where the server is to."""
+    if settings.uds is None:
+        return holder_of(settings.port)
+    path = str(_path(settings.uds))
+    lines = [line.split(maxsplit=7) for line in _text(SOCKETS).splitlines()[1:]]
+    return _holder({f"socket:[{fields[6]}]" for fields in lines if len(fields) == 8 and fields[7] == path})
 
 
 def holder_of(port: int) -> str | None:
@@ -93,12 +110,21 @@ def holder_of(port: int) -> str | None:
             fields = line.split()
             if fields[3] == LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
                 inodes.add(f"socket:[{fields[9]}]")
+    return _holder(inodes)
+
+
+def _holder(inodes: set[str]) -> str | None:
+    """The process that has one of these sockets open."""
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if any(str(opened.readlink()) in inodes for opened in (process / "fd").iterdir()):
                 command = _text(process / "cmdline").replace("\0", " ").strip()[:100]
                 return f"process {process.name} ({command})"
     return None
+
+
+def _path(uds: str) -> Path:
+    return expanded(uds).absolute()
 
 
 def _text(path: Path) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from modelport.api.documents.listing import Served
 from modelport.api.documents.openapi import openapi_document
+from modelport.api.documents.security import Security
 
 TYPES = Path(__file__).parents[2] / "ui" / "src" / "api" / "schema.d.ts"
 
@@ -25,7 +26,7 @@ def document() -> str:
         root=None,
         stringify_predictions=False,
         version="0",
-        asks_who=True,
+        security=Security(),
     )
     whole = openapi_document([], served)
     # The page finds paths by itself; what it needs are the bodies.

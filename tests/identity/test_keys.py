@@ -321,7 +321,7 @@ def test_documents_are_open_where_that_is_set_and_a_server_without_a_key_says_so
             assert server.client.get(path).status_code == 200
         assert server.client.get("/v2/models/").status_code == 401
         schemes = server.client.get("/openapi.json").json()["components"]["securitySchemes"]
-        assert set(schemes) == {"bearer", "key"}
+        assert set(schemes) == {"bearer", "key", "session"}
         wait_until(lambda: "there is no user and no key that can be used" in server.log, lambda: server.log)
 
 

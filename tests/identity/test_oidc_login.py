@@ -108,6 +108,22 @@ def test_jobs_of_the_page_are_those_of_the_subject(site: Site, issuer: Issuer) -
     assert site.server.client.get(f"/v2/jobs/{job}", headers=token).status_code == 200
 
 
+def test_the_document_names_the_issuer_and_the_cookie(site: Site, issuer: Issuer) -> None:
+    with site.browser() as browser:
+        site.log_in(browser)
+        document = browser.get("/openapi.json").json()
+        swagger = browser.get("/swagger.json").json()
+    schemes = document["components"]["securitySchemes"]
+    assert set(schemes) == {"bearer", "key", "session", "issuer"}
+    known = httpx.get(schemes["issuer"]["openIdConnectUrl"]).json()
+    assert known["issuer"] == issuer.url
+    assert session_name(site.server).startswith(schemes["session"]["name"])
+    needed = document["paths"]["/v2/models/echo/predict/"]["post"]["security"]
+    assert needed == [{name: []} for name in schemes]
+    assert set(swagger["securityDefinitions"]) == {"bearer", "key"}
+    assert swagger["paths"]["/v2/models/echo/predict/"]["post"]["security"] == [{"bearer": []}, {"key": []}]
+
+
 def test_logging_out_ends_the_session_for_whoever_has_its_cookie(site: Site, issuer: Issuer) -> None:
     with site.browser() as browser:
         site.log_in(browser)

@@ -79,8 +79,10 @@ class DocumentRoutes:
     def _served(self, root: str | None) -> Served:
         from modelport.api.documents.listing import Served
         from modelport.api.documents.root import RootApi
+        from modelport.api.documents.security import Security
 
         settings = self.settings
+        is_asked = settings.auth == Auth.ON
         return Served(
             base_path=self.base_path,
             predict=settings.predict_endpoint,
@@ -88,7 +90,7 @@ class DocumentRoutes:
             root=RootApi(root, root_dialect(settings).name, settings.is_long_predict),
             stringify_predictions=settings.stringify_predictions,
             version=modelport.__version__,
-            asks_who=settings.auth == Auth.ON,
+            security=Security(settings.oidc_issuer, settings.tls_client_ca is not None) if is_asked else None,
         )
 
     async def swagger_page(self, request: Request) -> Response:

@@ -23,6 +23,7 @@ from modelport.api.documents.resources import (
 )
 from modelport.api.documents.root import RootApi, get_predict_answers, predict_answers, run_predict_answers
 from modelport.api.documents.schemas import Schema
+from modelport.api.documents.security import Security
 from modelport.api.endpoints.models import MODEL
 from modelport.api.endpoints.root import PREDICT_ROOT, TAG
 from modelport.api.endpoints.row import AccessScope, Endpoint
@@ -42,8 +43,8 @@ class Served(NamedTuple):
     """What a server says of itself in its documents, beside its models.
 
     `predict` and `train` are false where the endpoints are disabled and answer 402. `root` is the one-model
-    API; `stringify_predictions` says that unwrapped answers are sent as strings, `asks_who` that who asks
-    needs a key.
+    API; `stringify_predictions` says that unwrapped answers are sent as strings, `security` how who
+    asks says who they are; `None` where nobody has to.
     """
 
     base_path: str = ""
@@ -52,7 +53,7 @@ class Served(NamedTuple):
     root: RootApi | None = None
     stringify_predictions: bool = False
     version: str = "0"
-    asks_who: bool = False
+    security: Security | None = None
 
     @property
     def base(self) -> str:
@@ -192,7 +193,7 @@ def _resource(row: Endpoint, served: Served) -> Resource:
         needs_body=row.needs_body,
         takes_form=row.takes_form,
         texts=row.answers[200].others if 200 in row.answers else (),
-        needs_key=served.asks_who and row.scope is not AccessScope.OPEN,
+        needs_key=served.security is not None and row.scope is not AccessScope.OPEN,
     )
 
 

@@ -30,10 +30,6 @@ TABLE_FILE: Schema = {
     "description": "A table: CSV, Parquet or Arrow. As text: CSV or JSON.",
 }
 EVENTS = "text/event-stream"
-SECURITY_SCHEMES: dict[str, Any] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A key: mpk_…"},
-    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-}
 
 
 def openapi_document(signatures: Sequence[Signature], served: Served) -> dict[str, Any]:
@@ -44,12 +40,13 @@ def openapi_document(signatures: Sequence[Signature], served: Served) -> dict[st
     fixed = Scope(definitions, "modelport", named, convert)
     for name in fixed.local:
         fixed.reference(f"#/$defs/{name}")
+    schemes = served.security.of_openapi() if served.security is not None else {}
     paths: dict[str, Any] = {}
     for resource in listed:
         scope = fixed
         if resource.signature is not None:
             scope = Scope(definitions, resource.signature.name, resource.signature.definitions, convert)
-        paths.setdefault(resource.path, {})[resource.method] = _operation(resource, scope)
+        paths.setdefault(resource.path, {})[resource.method] = _operation(resource, scope, schemes)
     return {
         "openapi": "3.1.0",
         "info": served.info(),
@@ -57,7 +54,7 @@ def openapi_document(signatures: Sequence[Signature], served: Served) -> dict[st
         "components": {
             "schemas": dict(sorted(definitions.schemas.items())),
             "responses": {error.name: _error(error) for error in served.errors()},
-            **({"securitySchemes": SECURITY_SCHEMES} if served.asks_who else {}),
+            **({"securitySchemes": schemes} if schemes else {}),
         },
         "tags": described_tags(resource.tag for resource in listed),
     }
@@ -84,7 +81,7 @@ def convert(schema: Any, scope: Scope) -> Schema:
     return result
 
 
-def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
+def _operation(resource: Resource, scope: Scope, schemes: Iterable[str]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "tags": [resource.tag],
         "summary": resource.summary,
@@ -120,7 +117,7 @@ def _operation(resource: Resource, scope: Scope) -> dict[str, Any]:
         del result["parameters"]
     result["responses"] = responses
     if resource.needs_key:
-        result["security"] = [{name: []} for name in SECURITY_SCHEMES]
+        result["security"] = [{name: []} for name in schemes]
     return result
 
 

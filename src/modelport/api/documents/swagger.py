@@ -27,11 +27,6 @@ from modelport.contract.signature import JSON, Argument, Operation, Signature
 from modelport.problems import PROBLEM_JSON
 
 PREFIX = "#/definitions/"
-# Swagger 2.0 has no scheme of bearers: what stands in the field is `Bearer mpk_…`.
-SECURITY_DEFINITIONS = {
-    "bearer": {"type": "apiKey", "in": "header", "name": "Authorization"},
-    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-}
 MODEL_ANSWER = "ModelPredictionResponse"
 MAX_ITEMS_DEPTH = 8
 PARAMETER_KEYS = frozenset(
@@ -59,17 +54,20 @@ def swagger_document(signatures: Sequence[Signature], served: Served) -> dict[st
         s.name: _scope(definitions, s.name, s.definitions, widths=s.contract == "deepaas") for s in signatures
     }
     answers = _model_answers(signatures, definitions, scopes)
+    schemes = served.security.of_swagger() if served.security is not None else {}
     paths: dict[str, Any] = {}
     for resource in listed:
         scope = scopes[resource.signature.name] if resource.signature else fixed
         paths.setdefault(resource.path, {})[resource.method] = _operation(resource, scope, answers)
+        if resource.needs_key:
+            paths[resource.path][resource.method]["security"] = [{name: []} for name in schemes]
     return {
         "swagger": "2.0",
         "info": served.info(),
         "paths": paths,
         "definitions": dict(sorted(definitions.schemas.items())),
         "responses": {error.name: _error(error) for error in served.errors()},
-        **({"securityDefinitions": SECURITY_DEFINITIONS} if served.asks_who else {}),
+        **({"securityDefinitions": schemes} if schemes else {}),
         "tags": described_tags(resource.tag for resource in listed),
     }
 
@@ -150,8 +148,6 @@ def _operation(resource: Resource, scope: Scope, answers: dict[str, str]) -> dic
     for status in resource.errors:
         responses.setdefault(str(status), {"$ref": f"#/responses/{ERRORS[status].name}"})
     result["responses"] = responses
-    if resource.needs_key:
-        result["security"] = [{name: []} for name in SECURITY_DEFINITIONS]
     return result
 
 

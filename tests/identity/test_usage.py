@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from postgres_server import Postgres
 from serving import MODELS, Server, serving, wait_until
+from sqlalchemy import insert, select
 
 from modelport.cli.keys import usage as usage_command
 from modelport.cli.keys_store import DatabaseKeys
@@ -22,6 +23,7 @@ from modelport.identity.quotas import OwnQuotas
 from modelport.identity.rate_windows import LentWindow
 from modelport.settings import Settings
 from modelport.settings.written import Rate
+from modelport.storage.schema.identity import allowances as kept
 from modelport.storage.service import Storage
 from modelport.telemetry.exchanges import Alike, Exchange
 from modelport.telemetry.usage import MOST_ROWS, Usage, Used
@@ -195,6 +197,25 @@ def test_servers_of_one_database_let_in_no_more_than_the_rate_together(database:
         assert [one is not None and one.bytes for one in allowances] == [2, 2]
         for _, storage in made:
             await storage.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_left_of_a_rate_is_removed_when_its_time_is_over(database: str) -> None:
+    async def run() -> None:
+        first, storage = await accounting_of(database, Allowances(Settings()))
+        over = insert(kept).values(principal="key:over", ends_at=1.0, used=3)
+        await storage.database.write(lambda tx: tx.connection.execute(over) and None)
+        await first.lend("key:now", Rate(5, 3600), 2)
+        second, other = await accounting_of(database, Allowances(Settings()))
+        await second.stop()  # which has looked by then
+        left = await storage.database.read(lambda one: one.execute(select(kept.c.principal)).scalars().all())
+        assert left == ["key:now"]
+        assert (await first.lend("key:now", Rate(5, 3600), 5)).requests == 3
+        assert (await first.lend("key:over", Rate(5, 3600), 9)).requests == 5
+        await first.stop()
+        for one in (storage, other):
+            await one.close()
 
     asyncio.run(run())
 

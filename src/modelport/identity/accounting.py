@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from modelport.identity.allowances import Allowances, today
 from modelport.identity.names import names_of
@@ -27,6 +28,7 @@ from modelport.telemetry.usage import Asked, Usage, UsagePage, bytes_used, page
 log = logging.getLogger("modelport.identity")
 
 WRITE_SECONDS = 5.0
+PRUNE_SECONDS = 3600.0  # between two looks for stretches that have ended
 
 
 class Accounting:
@@ -49,6 +51,7 @@ class Accounting:
         self._storage = storage
         self._allowances = allowances
         self._running: asyncio.Task[None] | None = None
+        self._prunes_at = 0.0
         self._borrowing: set[asyncio.Task[None]] = set()
 
     def hear(self, exchange: Exchange) -> None:
@@ -118,6 +121,9 @@ class Accounting:
             database = self._storage.database
             await self.usage.write(database)
             await self._tell_bytes(database)
+            if database.is_shared and self._prunes_at <= monotonic():
+                await database.write(_prune)
+                self._prunes_at = monotonic() + PRUNE_SECONDS
         except StoreError as error:
             log.warning("it cannot be kept now what was used: %s", error)
         except Exception:  # a bug: who asks is answered all the same
@@ -134,14 +140,19 @@ class Accounting:
             allowance.set_bytes(day, found.get(who, 0) + self.usage.bytes_waiting(day, who))
 
 
+def _prune(tx: Transaction) -> None:
+    """Remove the stretches that have ended, which say nothing more: the next one is made when it begins."""
+    tx.connection.execute(delete(kept).where(kept.c.ends_at <= tx.now))
+
+
 def _lend(tx: Transaction, subject: str, rate: Rate, wanted: int) -> Lent:
     """A part of what is left of the stretch; a new one begins where there is none, or of another length."""
-    first = insert_into(postgres=tx.postgres)(kept).values(principal=subject, ends_at=0.0, used=0)
-    tx.connection.execute(first.on_conflict_do_nothing())
     mine = kept.c.principal == subject
-    ends_at, used = tx.connection.execute(
-        select(kept.c.ends_at, kept.c.used).where(mine).with_for_update()
-    ).one()
+    query = select(kept.c.ends_at, kept.c.used).where(mine).with_for_update()
+    while (found := tx.connection.execute(query).one_or_none()) is None:  # also if it is just removed
+        first = insert_into(postgres=tx.postgres)(kept).values(principal=subject, ends_at=0.0, used=0)
+        tx.connection.execute(first.on_conflict_do_nothing())
+    ends_at, used = found
     if not tx.now < ends_at <= tx.now + rate.seconds:
         ends_at, used = tx.now + rate.seconds, 0
     lent = min(wanted, max(rate.requests - used, 0))

@@ -176,10 +176,12 @@ def test_who_is_slowed_down_is_answered_by_the_quick_way_as_by_the_long_one(site
         quick = [site.ask(key, method, path) for key in ("none", "none", new_key())]
         token = site.server.client.request(method, path, headers={"authorization": "Bearer a.b.c"})
         cookie = {"cookie": f"{session_name(site.server)}=a.b.c"}
-        for _ in range(12):  # a few are looked at, each of which would be answered 429, too
+        for _ in range(200):  # a few of each second are looked at, and answered as ever
             long = site.server.client.request(
                 method, path, headers=cookie | {"sec-fetch-site": "same-origin"}
             )
+            if long.status_code == 429:
+                break
         for answer in (*quick, token):
             assert answer.status_code == long.status_code == 429, (method, path, answer.text, long.text)
             assert answer.headers.keys() - {"connection"} == long.headers.keys() - {"connection"}
@@ -203,7 +205,7 @@ def test_who_is_slowed_down_is_answered_by_the_quick_way_as_by_the_long_one(site
         ({"rate": "100"}, "rate: '100' is no rate; write for example 100/m"),
         ({"rate": "0/m"}, "is no rate"),
         ({"calls_at_once": -1}, "$.quotas.calls_at_once"),
-        ({"calls": 1}, "$.quotas"),
+        ({"calls": 1}, "there is no field 'calls' in quotas, only rate, calls_at_once"),
     ],
 )
 def test_what_is_no_quota_is_refused(site: Site, quotas: dict[str, Any], said: str) -> None:

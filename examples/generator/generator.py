@@ -35,6 +35,15 @@ class Generator(modelport.Model):
         "license": "Apache-2.0",
         "url": "https://github.com/modelport/modelport/tree/main/examples/generator",
     }
+    layout: ClassVar[dict[str, Any]] = {
+        "predict": {
+            "groups": [{"title": "How it is written", "arguments": ["temperature", "seed"], "closed": True}],
+        },
+    }
+    examples: ClassVar[dict[str, Any]] = {
+        "A beginning": {"prompt": "Shall I compare thee to a summer's day?\n", "length": 400},
+        "Hardly left to chance": {"prompt": "When I do count the clock", "temperature": 0.1, "seed": 1},
+    }
 
     def __init__(self) -> None:
         self.weights = WEIGHTS

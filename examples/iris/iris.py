@@ -51,6 +51,14 @@ class Iris(modelport.Model):
         "license": "Apache-2.0",
         "url": "https://github.com/modelport/modelport/tree/main/examples/iris",
     }
+    examples: ClassVar[dict[str, Any]] = {
+        "Three flowers": {
+            "flowers": {
+                "columns": list(COLUMNS),
+                "rows": [[5.1, 3.5, 1.4, 0.2], [6.0, 2.9, 4.5, 1.5], [6.5, 3.0, 5.8, 2.2]],
+            }
+        }
+    }
     max_batch_size = 64
 
     def __init__(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.answers import json_response
 from modelport.api.named_models import find_pool
-from modelport.api.resources.models import ModelArgument, ModelSignature, ModelVerb
+from modelport.api.resources.models import ModelArgument, ModelExample, ModelLayout, ModelSignature, ModelVerb
 from modelport.contract.signature import VERBS, Operation
 from modelport.engine.ports import Engine
 from modelport.problems import Problem
@@ -28,20 +29,21 @@ class SignatureRoutes:
         if signature is None:
             why = pool.error or pool.state
             raise Problem(503, f"what {pool.name!r} takes is not known before it is loaded: {why}")
+        fetches = pool.settings.allow_url_inputs and signature.contract == "typed"
         verbs = {verb: signature.operation(verb) for verb in VERBS}
         return json_response(
             ModelSignature(
                 name=signature.name,
                 contract=signature.contract,
                 metadata=plain(signature.metadata),
-                verbs={verb: _told(found) for verb, found in verbs.items() if found.implemented},
+                verbs={verb: _told(found, fetches) for verb, found in verbs.items() if found.implemented},
                 definitions=plain(signature.definitions),
                 resumable=signature.resumable,
             )
         )
 
 
-def _told(operation: Operation) -> ModelVerb:
+def _told(operation: Operation, fetches_urls: bool) -> ModelVerb:
     from modelport.api.documents.arguments import described
     from modelport.api.documents.schemas import plain
 
@@ -63,4 +65,9 @@ def _told(operation: Operation) -> ModelVerb:
         media_types=operation.media_types,
         streams=operation.streams,
         takes_base64=operation.takes_base64,
+        takes_urls=fetches_urls and bool(operation.uploads),
+        layout=None
+        if operation.layout is None
+        else msgspec.convert(msgspec.to_builtins(operation.layout), ModelLayout),
+        examples=[ModelExample(one.title, plain(one.arguments)) for one in operation.examples],
     )

@@ -25,6 +25,8 @@ class Model:
     side by side, 64 if that does not say; a plain one does so in threads, if it says more than 1.
     `resumable` says that an interrupted `train` may be run
     again, because it goes on from what it left in `modelport.current_job().checkpoint_dir`.
+    `layout` and `examples` are for the page's form of each verb: order, groups and labels of arguments, and
+    arguments to try by a click.
     `workers`, `timeout` and the others without a value here are settings, where the operator says nothing.
     """
 
@@ -33,6 +35,8 @@ class Model:
     max_wait_ms: ClassVar[float] = 5.0
     max_concurrency: ClassVar[int | None] = None
     resumable: ClassVar[bool] = False
+    layout: ClassVar[dict[str, Any]] = {}
+    examples: ClassVar[dict[str, Any]] = {}
     workers: ClassVar[int]
     devices: ClassVar[list[str] | str]
     threads: ClassVar[int]

@@ -11,6 +11,8 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from modelport.contract.layout import Example, Layout
+
 JSON = "application/json"
 STREAM_TYPES = ("text/event-stream", "application/x-ndjson")
 
@@ -58,6 +60,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `max_batch_size` above 1 means that the model takes several calls at once; the server waits up to
     `max_wait_ms` milliseconds for a batch to fill. `max_concurrency` is how many calls one worker may run at
     the same time: in its event loop if the function `is_async`, else in threads.
+    `layout` and `examples` are what the model says of the form that people fill in.
     """
 
     implemented: bool = False
@@ -71,6 +74,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     max_wait_ms: float = 0.0
     max_concurrency: int = 1
     is_async: bool = False
+    layout: Layout | None = None
+    examples: list[Example] = []
 
     @cached_property
     def accept(self) -> Argument | None:

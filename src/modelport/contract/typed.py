@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator
 from typing import Any, cast
 
+import msgspec
 import pydantic
 from pydantic import PydanticInvalidForJsonSchema, PydanticUserError, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
@@ -14,6 +15,7 @@ from pydantic_core import PydanticSerializationError
 from modelport.contract.batch_calls import batch_problems, concurrency_of, is_async, only_result
 from modelport.contract.errors import AnswerInvalid, ModelLoadError
 from modelport.contract.hints import adapter_of, is_generator, is_stream_hint, media_types_of, unsendable
+from modelport.contract.layout import examples_of, layouts_of
 from modelport.contract.metadata import metadata_of
 from modelport.contract.model import Model
 from modelport.contract.natural_types import natural_form_of
@@ -39,13 +41,14 @@ class TypedModel:
         problems += batch_problems(model)
         self.answer = _answer_adapter(self.verbs["predict"])
         self.loose = self.answer is not None and _leaves_open(self.answer.core_schema)
+        operations = self._operations()
         self.signature = Signature(
             name=name,
             contract="typed",
             metadata=metadata_of(Described(model, name), name, problems),
-            predict=self._predict_operation(),
-            train=_operation(self.verbs["train"]),
-            validate=_operation(self.verbs["validate"]),
+            predict=operations["predict"],
+            train=operations["train"],
+            validate=operations["validate"],
             definitions=self.definitions,
             problems=problems,
             resumable=bool(getattr(model, "resumable", False)),
@@ -54,6 +57,20 @@ class TypedModel:
     def _verb(self, verb: str, problems: list[str] | None) -> Verb | None:
         function = getattr(self.model, verb, None)
         return Verb(function, verb, self.definitions, problems=problems) if callable(function) else None
+
+    def _operations(self) -> dict[str, Operation]:
+        """Each verb by its name, with what the model says of its forms."""
+        found = {verb: _operation(self.verbs[verb]) for verb in ("train", "validate")}
+        found["predict"] = self._predict_operation()
+        if not isinstance(self.model, Model):
+            return found
+        for verb, layout in layouts_of(self.model, found).items():
+            found[verb] = msgspec.structs.replace(found[verb], layout=layout)
+        predicts = self.verbs["predict"]
+        if predicts is not None:
+            examples = examples_of(self.model, found["predict"], predicts)
+            found["predict"] = msgspec.structs.replace(found["predict"], examples=examples)
+        return found
 
     def _predict_operation(self) -> Operation:
         verb = self.verbs["predict"]

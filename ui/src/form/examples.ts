@@ -14,8 +14,9 @@ const MAX_EXAMPLES = 8;
 const MAX_DEPTH = 6;
 const TITLE_LENGTH = 40;
 
-/** The examples of a verb: those that the arguments have, the first of each together. */
+/** The examples of a verb: the model's own, else those that the arguments have, the first of each together. */
 export function examplesOf(operation: Schemas["ModelVerb"], definitions: Definitions): Example[] {
+  if (operation.examples.length) return operation.examples.map((one) => ({ title: one.title, values: one.arguments }));
   const given = operation.arguments.map((one) => [one.name, exampleValues(one.schema, definitions)] as const);
   const count = Math.min(Math.max(0, ...given.map(([, found]) => found.length)), MAX_EXAMPLES);
   return Array.from({ length: count }, (_, index) => {

@@ -1,15 +1,10 @@
 /** How a model wants its form: order, groups, labels, what is hidden. */
 
+import type { Schemas } from "@/api/http";
 import type { Field } from "./fields";
 
 /** What a model says of the form of a verb. */
-export interface Layout {
-  order?: string[];
-  groups?: { title: string; arguments: string[]; closed?: boolean }[];
-  labels?: Record<string, string>;
-  hidden?: string[];
-  first_output?: string;
-}
+export type Layout = Partial<Schemas["ModelLayout"]>;
 
 export interface Group {
   /** Empty for the fields that stand in no group. */
@@ -29,7 +24,7 @@ export function arranged(fields: Field[], layout: Layout | null): Group[] {
   const inGroups = new Set(groups.flatMap((group) => group.arguments));
   const found = groups.map((group) => ({
     title: group.title,
-    closed: group.closed ?? false,
+    closed: group.closed,
     fields: shown.filter((field) => group.arguments.includes(field.name)),
   }));
   return [{ title: "", closed: false, fields: shown.filter((field) => !inGroups.has(field.name)) }, ...found].filter(

@@ -22,6 +22,31 @@ class ModelArgument(msgspec.Struct, rename={"schema_": "schema"}):
     delimiter: Annotated[str | None, words("What parts a list that is written as one text")]
 
 
+class ModelGroup(msgspec.Struct):
+    """Arguments that stand together in a form."""
+
+    title: str
+    arguments: list[str]
+    closed: Annotated[bool, words("Whether it is closed until somebody opens it")]
+
+
+class ModelLayout(msgspec.Struct):
+    """How the model wants its form."""
+
+    order: Annotated[list[str], words("Arguments that come first")]
+    groups: list[ModelGroup]
+    labels: Annotated[dict[str, str], words("What arguments are called in the form")]
+    hidden: Annotated[list[str], words("Arguments that the form does not ask for")]
+    first_output: Annotated[str, words("The part of the answer that is shown first; empty for none")]
+
+
+class ModelExample(msgspec.Struct):
+    """Arguments that are worth trying. Files are data: URIs."""
+
+    title: str
+    arguments: dict[str, Any]
+
+
 class ModelVerb(msgspec.Struct):
     """What predict, train or validate takes and answers."""
 
@@ -31,6 +56,9 @@ class ModelVerb(msgspec.Struct):
     media_types: Annotated[list[str], words("What can be answered, the default first")]
     streams: bool
     takes_base64: Annotated[bool, words("Whether files may stand in JSON")]
+    takes_urls: Annotated[bool, words("Whether the server fetches a file that is given as its URL")]
+    layout: Annotated[ModelLayout | None, words("How the model wants its form, if it says so")]
+    examples: list[ModelExample]
 
 
 class ModelSignature(msgspec.Struct):

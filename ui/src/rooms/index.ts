@@ -32,4 +32,16 @@ export const rooms: Room[] = [
       },
     ],
   },
+  {
+    routes: [
+      {
+        path: "/ui/jobs",
+        children: [
+          { path: "", name: "jobs", component: () => import("./jobs/JobsRoom.vue") },
+          { path: ":job", name: "job", component: () => import("./jobs/JobRoom.vue") },
+        ],
+      },
+    ],
+    link: { text: "jobs.title", to: "/ui/jobs" },
+  },
 ];

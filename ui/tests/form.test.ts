@@ -104,7 +104,7 @@ describe("which field an error stands at", () => {
     [argument("count", { type: "integer" }), argument("point", { anyOf: [{ $ref: "#/$defs/Point" }, { type: "null" }] }), argument("list", { type: "array", items: { type: "integer" } }), argument("either", { anyOf: [{ type: "integer" }, { $ref: "#/$defs/Point" }] }), argument("json", { type: "object", additionalProperties: {} })],
     POINT as unknown as Signature["definitions"],
   );
-  const at = (body: unknown) => errorsOf(new Problem(422, "", {}, "", body), fields);
+  const at = (body: unknown, values: object = {}) => errorsOf(new Problem(422, "", {}, "", body), fields, { list: [1, 2], point: {}, either: {}, ...values });
 
   test("webargs' maps, nested by key and index", () => {
     expect(at({ count: ["Not a number."], list: { 1: ["Not an integer."] } }).fields).toEqual({ count: "Not a number.", "list.1": "Not an integer." });
@@ -115,6 +115,10 @@ describe("which field an error stands at", () => {
   test("what typed models say, with the names of the types in the way", () => {
     expect(at({ point: { x: ["Not a number"] } }).fields).toEqual({ "point.x": "Not a number" });
     expect(at({ either: { int: ["No integer"], Point: { x: ["Needed"] } } }).fields).toEqual({ either: "No integer", "either.x": "Needed" });
+  });
+
+  test("what does not stand in the form is told where it would stand", () => {
+    expect(at({ list: { 7: ["Bad."] }, point: { x: ["Bad."] } }, { point: "text" }).fields).toEqual({ list: "7: Bad.", point: "x: Bad." });
   });
 
   test("lists of errors with their places", () => {

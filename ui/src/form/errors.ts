@@ -2,6 +2,7 @@
 
 import { isObject, Problem } from "@/api/problems";
 import type { Field } from "./fields";
+import type { Values } from "./values";
 
 /** Words by the path of the value they are about: `flowers.0.width`. */
 export type FieldErrors = Record<string, string>;
@@ -10,9 +11,9 @@ const PLACES = ["json", "query", "form", "files", "headers", "cookies", "queryst
 
 /**
  * The words of a refusal by their fields, and those that belong to none. Reads webargs' map of messages, nested by
- * key and index (which typed models have, too), and lists of errors with a `loc`.
+ * key and index (which typed models have, too), and lists of errors with a `loc`. `values` tell which parts stand there.
  */
-export function errorsOf(problem: Problem, fields: Field[]): { fields: FieldErrors; others: string[] } {
+export function errorsOf(problem: Problem, fields: Field[], values: Values): { fields: FieldErrors; others: string[] } {
   const said = new Map<string, string[]>();
   const others: string[] = [];
   for (const { path, words } of messagesOf(problem.body, new Set(fields.map((field) => field.name)))) {
@@ -21,7 +22,7 @@ export function errorsOf(problem: Problem, fields: Field[]): { fields: FieldErro
       others.push(path.length && path[0] !== "_schema" ? `${path.join(".")}: ${words}` : words);
       continue;
     }
-    const { shown, rest } = nearest(field, path.slice(1));
+    const { shown, rest } = nearest(field, path.slice(1), values[field.name]);
     const key = [field.name, ...shown].join(".");
     const own = rest.length ? `${rest.join(".")}: ${words}` : words;
     said.set(key, [...new Set([...(said.get(key) ?? []), own])]);
@@ -61,37 +62,43 @@ function gathered(value: unknown, path: string[], names: Set<string>): Message[]
 }
 
 /** How far a path leads through what the form shows. What is left are names of types, or what is no field of its own. */
-function nearest(field: Field, path: string[]): { shown: string[]; rest: string[] } {
+function nearest(field: Field, path: string[], value: unknown): { shown: string[]; rest: string[] } {
   const [step, ...after] = path.filter((one) => one !== "_schema");
   if (step === undefined) return { shown: [], rest: [] };
-  const inner = innerOf(field, step);
+  const inner = innerOf(field, step, value);
   if (inner) {
-    const found = nearest(inner, after);
+    const found = nearest(inner, after, partOf(value, step));
     return { shown: [step, ...found.shown], rest: found.rest };
   }
   if (field.kind === "union") {
-    const one = field.branches.find((branch) => innerOf(branch, step)) ?? branchOf(field.branches, step, after);
-    if (one) return nearest(one, innerOf(one, step) ? [step, ...after] : after);
+    const one = field.branches.find((branch) => innerOf(branch, step, value)) ?? branchOf(field.branches, step, after, value);
+    if (one) return nearest(one, innerOf(one, step, value) ? [step, ...after] : after, value);
     return { shown: [], rest: [] };
   }
-  return { shown: [], rest: field.kind === "table" || field.kind === "json" ? [step, ...after] : after };
+  return { shown: [], rest: ["text", "number", "switch", "choice", "moment"].includes(field.kind) ? [] : [step, ...after] };
 }
 
 /** The alternative that the name of a type in a path stands for. */
-function branchOf(branches: Field[], step: string, after: string[]): Field | undefined {
+function branchOf(branches: Field[], step: string, after: string[], value: unknown): Field | undefined {
   const next = after.find((one) => one !== "_schema");
-  return branches.find((one) => one.title === step) ?? branches.find((one) => next !== undefined && innerOf(one, next));
+  return branches.find((one) => one.title === step) ?? branches.find((one) => next !== undefined && innerOf(one, next, value));
 }
 
-function innerOf(field: Field, step: string): Field | undefined {
+/** The field of a part, where that stands in the form. */
+function innerOf(field: Field, step: string, value: unknown): Field | undefined {
   switch (field.kind) {
     case "group":
-      return field.fields().find((one) => one.name === step);
+      return isObject(value) ? field.fields().find((one) => one.name === step) : undefined;
     case "map":
-      return field.value(step);
+      return isObject(value) && step in value ? field.value(step) : undefined;
     case "list":
-      return /^\d+$/.test(step) ? field.item(Number(step)) : undefined;
+      return Array.isArray(value) && Number(step) < value.length ? field.item(Number(step)) : undefined;
     default:
       return undefined;
   }
+}
+
+function partOf(value: unknown, step: string): unknown {
+  if (Array.isArray(value)) return value[Number(step)];
+  return isObject(value) ? value[step] : undefined;
 }

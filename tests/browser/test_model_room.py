@@ -1,0 +1,108 @@
+"""The room of a model: its form in the hands of somebody who does not program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page, Response, expect
+from serving import MODELS, ROOT, Server, serving
+
+DIGIT = ROOT / "examples/digits/pictures/7.png"
+FLOWERS = "sepal_length\tsepal_width\tpetal_length\tpetal_width\n5.1\t3.5\t1.4\t0.2\n6.5\t3.0\t5.8\t2.2\n"
+# What the browser does when a file is dropped, or cells of a spreadsheet are pasted.
+DROP = """async ([zone, bytes, name, type]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([new Uint8Array(bytes)], name, {type}));
+    zone.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
+}"""
+PASTE = """([zone, text]) => {
+    const data = new DataTransfer();
+    data.setData('text/plain', text);
+    zone.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
+}"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    given = [str(ROOT / f"examples/{name}/{name}.py") for name in ("digits", "iris", "tagger", "generator")]
+    with serving(*given, f"kinds={MODELS / 'typed_models.py'}:Kinds", wait=False) as started:
+        started.wait_settled()
+        yield started
+
+
+def run(page: Page) -> Response:
+    """Press the button, and wait for what the model says."""
+    with page.expect_response(lambda response: response.request.method == "POST") as waited:
+        page.get_by_role("button", name="Run", exact=True).click()
+    return waited.value
+
+
+def test_a_picture_is_dropped_and_read(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/ui/models/digits")
+    zone = page.get_by_role("group", name="Image: drop or paste a file here")
+    zone.evaluate(
+        "(zone, rest) => (" + DROP + ")([zone, ...rest])", [list(DIGIT.read_bytes()), "7.png", "image/png"]
+    )
+    expect(page.get_by_text("7.png")).to_be_visible()
+    assert run(page).json()["predictions"][0]["label"] == "7"
+    page.get_by_label("image/png").check()
+    assert run(page).headers["content-type"] == "image/png"
+    page.get_by_role("button", name="Remove 7.png").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("This is needed.")).to_be_visible()
+
+
+def test_a_table_is_pasted_mended_and_answered(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/ui/models/iris")
+    zone = page.get_by_role("group", name="Flowers: drop a CSV or Parquet file, or paste a table here")
+    zone.evaluate("(zone, text) => (" + PASTE + ")([zone, text])", FLOWERS)
+    page.get_by_label("Row 2, petal_length").fill("1.3")
+    page.get_by_label("Row 2, petal_length").press("Tab")
+    flowers = run(page).json()["flowers"]
+    assert [flower["species"] for flower in flowers] == ["setosa", "versicolor"]  # which was a virginica
+    page.get_by_role("button", name="Three flowers").click()
+    expect(page.get_by_label("Row 3, sepal_length")).to_have_value("6.5")
+    assert len(run(page).json()["flowers"]) == 3
+
+
+def test_errors_stand_at_their_field_and_the_keyboard_goes_there(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/ui/models/kinds")
+    page.get_by_label("Number", exact=True).fill("many")
+    page.get_by_role("button", name="Fill in: Point").click()
+    page.get_by_label("X", exact=True).fill("1.5")
+    page.get_by_label("Y", exact=True).fill("-2")
+    assert run(page).status == 422
+    expect(page.get_by_label("Number", exact=True)).to_be_focused()
+    expect(page.get_by_label("Number", exact=True)).to_have_accessible_description(
+        "Input should be a valid integer"
+    )
+    expect(page.get_by_label("Y", exact=True)).to_have_accessible_description(
+        "Input should be greater than or equal to 0"
+    )
+    page.get_by_label("Number", exact=True).fill("3")
+    page.get_by_label("Y", exact=True).fill("0,5")
+    sent = run(page)
+    assert sent.status == 200
+    assert sent.request.post_data_json == {"number": 3, "point": {"x": 1.5, "y": 0.5}}
+
+
+def test_a_link_opens_the_form_filled_in(server: Server, page: Page) -> None:
+    values = {"prompt": "Shall <b>I</b>", "length": 12, "temperature": 0.1}
+    page.goto(f"{server.url}/ui/models/generator#values={quote(json.dumps(values))}")
+    expect(page.get_by_label("Prompt")).to_have_value("Shall <b>I</b>")
+    expect(page.get_by_label("Length").last).to_have_value("12")
+    expect(page.get_by_label("Temperature").last).to_be_hidden()  # the model's layout has that group closed
+    page.get_by_text("How it is written").click()
+    expect(page.get_by_label("Temperature").last).to_have_value("0.1")
+    page.get_by_role("button", name="A beginning").click()
+    expect(page.get_by_label("Length").last).to_have_value("400")
+
+
+def test_lists_of_objects_grow_and_shrink(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/ui/models/tagger")
+    page.get_by_role("button", name="Add: Texts").click()
+    page.get_by_label("Text", exact=True).first.fill("Finds cracks in photographs of bridges")
+    assert len(run(page).json()["predictions"]) == 1

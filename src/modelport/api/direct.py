@@ -115,9 +115,6 @@ class DirectCalls:
                     return True
         if way is None or principal is None or cycle.waiting_for_100_continue or cycle.flow.write_paused:
             return False
-        size = len(cycle.body)
-        if size > self._max_body:
-            return False
         if plan.host is not None and plan.host not in self._admission.known_hosts(cycle.line.address):
             return False
         if principal is not plan.allowed:
@@ -129,7 +126,10 @@ class DirectCalls:
         if turn is not None and not turn.is_open():
             return False
         pool = way.pool(plan.name) if plan.version is None else self._version_of(plan.name, plan.version)
-        if pool is None or pool.reads_headers or pool.takes_base64 or not self.memory.take(size):
+        if pool is None or pool.reads_headers or pool.takes_base64:
+            return False
+        size = len(cycle.body)
+        if size > self._max_body or not self.memory.take(size):
             return False
         return way.submit(cycle, pool, plan, principal, turn)
 
@@ -147,8 +147,7 @@ class DirectCalls:
             found, version = self._version_at(head.path)
         if found is None or head.method != "POST":
             return _LONG_WAY
-        way, name = found
-        return way.plan(head, name, version)
+        return found[0].plan(head, found[1], version)
 
     def _version_at(self, path: str) -> tuple[tuple[_Way, str] | None, int | None]:
         """The way and model of the path, and the number of the version that answers there, if it is one."""
@@ -322,8 +321,7 @@ class _Exchange:
     def _note_late(self, cycle: Cycle, call: Call) -> Exchange:
         """Note what was asked, since the answer is more than a count."""
         noted = self.note(cycle, call, NOWHERE)
-        noted.began -= noted.started - self.started
-        noted.started = self.started
+        noted.began, noted.started = noted.began - noted.started + self.started, self.started
         return noted
 
     def wait(self, pending: Pending, seconds: float) -> None:
@@ -393,9 +391,7 @@ class _Exchange:
             noted.status = GIVEN_UP
             direct.exchanges.over(noted)
 
-    async def _respond(
-        self, pending: Pending, answer: Answer, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _respond(self, pending: Pending, answer: Answer, _: Scope, _r: Receive, send: Send) -> None:
         told = send if self.turn is None else self.turn.told(send)
 
         async def respond(send: Send) -> None:

@@ -1,0 +1,142 @@
+"""Answers on the page look like what they are, and nothing of them runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+from serving import MODELS, ROOT, Server, serving
+
+DIGIT = ROOT / "examples/digits/pictures/7.png"
+HARM = "<img src=x onerror=\"document.title='harmed'\"><script>document.title='harmed'</script>"
+FLOWERS = "sepal_length\tsepal_width\tpetal_length\tpetal_width\n5.1\t3.5\t1.4\t0.2\n6.5\t3.0\t5.8\t2.2\n"
+PASTE = """(zone, text) => {
+    const data = new DataTransfer();
+    data.setData('text/plain', text);
+    zone.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
+}"""
+NOTHING_RAN = "() => document.title !== 'harmed' && !document.querySelector('main img[onerror], main script')"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    examples = [str(ROOT / f"examples/{name}/{name}.py") for name in ("digits", "iris", "generator")]
+    models = [
+        f"{name}={MODELS / 'answering.py'}:{name.capitalize()}"
+        for name in ("answering", "zipping", "telling")
+    ]
+    with serving(*examples, *models, wait=False) as started:
+        started.wait_settled()
+        yield started
+
+
+def asked(server: Server, page: Page, model: str, query: str = "") -> Locator:
+    """The answer's place, after a press of the button."""
+    page.goto(f"{server.url}/ui/models/{model}{query}")
+    page.get_by_role("button", name="Run", exact=True).click()
+    return page.get_by_role("region", name="Answer")
+
+
+def test_digits_are_bars_an_annotated_picture_and_a_zip_of_both(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/ui/models/digits")
+    page.locator("input[type=file]").first.set_input_files(DIGIT)
+    answer = page.get_by_role("region", name="Answer")
+    page.get_by_role("button", name="Run", exact=True).click()
+    bars = answer.get_by_role("list", name="Labels, the likeliest first")
+    expect(bars.get_by_role("listitem").first).to_contain_text("7")
+    expect(bars.get_by_role("listitem").first).to_contain_text("%")
+    answer.get_by_role("button", name="As JSON").click()
+    expect(answer.get_by_role("tree")).to_contain_text("predictions")
+    page.get_by_label("image/png").check()
+    page.get_by_role("button", name="Run", exact=True).click()
+    picture = answer.get_by_role("img", name="Picture: digits")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("picture => picture.decode().then(() => picture.naturalWidth)") > 8
+    page.get_by_label("application/zip").check()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(answer.get_by_role("button", name="annotated.png")).to_be_visible()
+    expect(answer.get_by_role("list", name="Labels, the likeliest first")).to_be_visible()
+
+
+def test_a_table_of_flowers_is_answered_by_a_column_that_sorts_and_downloads(
+    server: Server, page: Page
+) -> None:
+    page.goto(f"{server.url}/ui/models/iris")
+    zone = page.get_by_role("group", name="Flowers: drop a CSV or Parquet file, or paste a table here")
+    zone.evaluate(PASTE, FLOWERS)
+    page.get_by_role("button", name="Run", exact=True).click()
+    answer = page.get_by_role("region", name="Answer")
+    species = answer.locator("tbody tr td:first-child")
+    expect(species).to_have_text(["setosa", "virginica"])
+    head = answer.get_by_role("columnheader", name="species")
+    head.get_by_role("button").click()
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "descending")
+    expect(species).to_have_text(["virginica", "setosa"])
+    with page.expect_download() as waited:
+        answer.get_by_role("button", name="Download CSV").click()
+    lines = waited.value.path().read_text("utf-8-sig").splitlines()
+    assert lines[0].startswith("species,probability,probabilities.setosa")
+    assert [line.split(",")[0] for line in lines[1:]] == ["virginica", "setosa"]
+
+
+def test_a_stream_shows_its_pieces_as_they_come_and_stops(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/ui/models/generator")
+    page.get_by_label("Length").last.fill("1000000")
+    page.get_by_role("button", name="Run", exact=True).click()
+    answer = page.get_by_role("region", name="Answer")
+    text = answer.get_by_role("log")
+    expect(text).to_contain_text(" ")
+    early = len(text.inner_text())
+    expect(answer.get_by_role("button", name="Stop")).to_be_visible()  # it is still written
+    page.wait_for_function(
+        "([log, early]) => log.innerText.length > early", arg=[text.element_handle(), early]
+    )
+    answer.get_by_role("button", name="Stop").click()
+    expect(answer.get_by_role("status")).to_have_text("Stopped")
+    with page.expect_download() as waited:
+        answer.get_by_role("button", name="Download").click()
+    assert len(waited.value.path().read_text()) > early
+
+
+@pytest.mark.parametrize("kind", ["labels", "boxes", "html", "facts", "vega-lite", "svg"])
+def test_nothing_of_an_answer_runs(server: Server, page: Page, kind: str) -> None:
+    page.goto(f"{server.url}/ui/models/answering")
+    page.get_by_label("Kind").select_option(label=kind)
+    page.get_by_role("button", name="Run", exact=True).click()
+    answer = page.get_by_role("region", name="Answer")
+    if kind in ("labels", "boxes", "html", "facts"):
+        expect(answer.get_by_text(HARM).first).to_be_visible()
+    elif kind == "svg":
+        expect(answer.get_by_role("img", name="Picture: answering")).to_be_visible()
+    else:
+        plot = answer.get_by_role("img", name="Plot: answering")
+        expect(plot.locator("canvas").first).to_be_visible()
+    assert answer.locator("a[href^=javascript]").count() == 0
+    assert page.evaluate(NOTHING_RAN)
+
+
+def test_nothing_of_a_table_runs_and_only_the_rows_in_sight_are_there(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/ui/models/answering")
+    page.get_by_label("Kind").select_option(label="table")
+    page.get_by_role("button", name="Run", exact=True).click()
+    answer = page.get_by_role("region", name="Answer")
+    table = answer.get_by_role("table")
+    expect(table).to_have_attribute("aria-rowcount", "10001")
+    assert answer.locator("tbody tr").count() < 60
+    answer.get_by_role("region", name="Table: answering").press("End")
+    expect(table.get_by_text("9,999", exact=True)).to_be_visible()
+    expect(table.get_by_text(HARM).first).to_be_visible()
+    assert page.evaluate(NOTHING_RAN)
+
+
+def test_nothing_of_a_zip_or_a_stream_runs(server: Server, page: Page) -> None:
+    answer = asked(server, page, "telling")
+    expect(answer.get_by_role("log")).to_have_text(f"{HARM} word word ")
+    expect(answer.get_by_role("status")).to_have_text("The answer is complete")
+    assert page.evaluate(NOTHING_RAN)
+    answer = asked(server, page, "zipping")
+    expect(answer.get_by_role("listitem").first).to_contain_text("cat")
+    expect(answer.get_by_text(HARM)).to_be_visible()
+    assert page.evaluate(NOTHING_RAN)

@@ -1,0 +1,107 @@
+/** What a value of JSON looks like: which of the page's views shows it. */
+
+import { isObject } from "@/api/problems";
+import { labelsOf, type Labels } from "./labels";
+import { marksOf, type Marks } from "./marks";
+import { fileInText } from "./media";
+import { plotOf, type Plot } from "./plots";
+import { isUnder, member, resolved, type Schema } from "./schemas";
+import { tableOf, type Table } from "./tabular";
+
+export type Shape =
+  | Labels
+  | Marks
+  | Table
+  | Plot
+  | { kind: "file"; file: Blob }
+  | { kind: "text"; text: string }
+  | { kind: "facts"; facts: Fact[] }
+  | { kind: "parts"; parts: Part[] }
+  | { kind: "tree"; value: unknown };
+
+export interface Fact {
+  name: string;
+  value: unknown;
+}
+
+/** A member of an answer, under its name. */
+export interface Part {
+  name: string;
+  shape: Shape;
+}
+
+const DEEPEST = 3; // members of members that are shown by themselves
+const MOST_PARTS = 40;
+const LONG = 300; // characters of a text that stands by itself
+
+/** What shows a value. `schema` is what the model says of its answer, `name` where the value stood. */
+export function shapeOf(value: unknown, schema: Schema | null = null, mediaType = ""): Shape {
+  return shapeAt(value, schema, "", 0, mediaType);
+}
+
+function shapeAt(value: unknown, schema: Schema | null, name: string, depth: number, mediaType = ""): Shape {
+  if (typeof value === "string") return shapeOfText(value, schema);
+  if (typeof value !== "object" || value === null) return { kind: "text", text: String(value) };
+  const found = plotOf(value, mediaType) ?? marksOf(value) ?? labelsOf(value, name);
+  if (found?.kind === "labels" && found.used.length > 0 && isObject(value)) return withRest(found, value, schema, depth);
+  if (found) return found;
+  if (Array.isArray(value)) return shapeOfList(value, schema, depth);
+  return isObject(value) ? shapeOfObject(value, schema, depth) : { kind: "tree", value };
+}
+
+function shapeOfText(text: string, schema: Schema | null): Shape {
+  const said = resolved(schema)?.["contentMediaType"];
+  const file = fileInText(text, typeof said === "string" && isUnder(schema, "contentEncoding", "base64") ? said : "");
+  return file ? { kind: "file", file } : { kind: "text", text };
+}
+
+function shapeOfList(list: unknown[], schema: Schema | null, depth: number): Shape {
+  const areFiles = list.length > 0 && list.length <= MOST_PARTS && list.every((one) => typeof one === "string" && fileInText(one) !== null);
+  if (!areFiles) {
+    if (list.length === 1 && depth < DEEPEST && typeof list[0] === "object") {
+      const only = shapeAt(list[0], member(schema, 0), "", depth + 1);
+      if (only.kind === "labels" || only.kind === "plot" || only.kind === "marks") return only;
+    }
+    const table = tableOf(list);
+    if (table) return table;
+  }
+  if (depth >= DEEPEST || list.length > MOST_PARTS) return { kind: "tree", value: list };
+  const parts = list.map((one, index) => ({ name: String(index + 1), shape: shapeAt(one, member(schema, index), "", depth + 1) }));
+  return parts.some(({ shape }) => shape.kind !== "text" && shape.kind !== "tree") ? { kind: "parts", parts } : { kind: "tree", value: list };
+}
+
+function shapeOfObject(value: Record<string, unknown>, schema: Schema | null, depth: number): Shape {
+  const entries = Object.entries(value);
+  const [only] = entries.filter(([name]) => !(name === "status" && value[name] === "OK"));
+  const isWrapped = only !== undefined && entries.length === ("status" in value ? 2 : 1) && typeof only[1] === "object";
+  if (isWrapped) return shapeAt(only[1], member(schema, only[0]), only[0], depth);
+  const table = tableOf(value);
+  if (table) return table;
+  if (depth >= DEEPEST || entries.length > MOST_PARTS * 5) return { kind: "tree", value };
+  return partsOf(entries, schema, value, depth);
+}
+
+function withRest(labels: Labels, value: Record<string, unknown>, schema: Schema | null, depth: number): Shape {
+  const rest = Object.entries(value).filter(([name, one]) => !labels.used.includes(name) && one !== null && one !== "");
+  if (rest.length === 0 || depth >= DEEPEST) return labels;
+  const others = partsOf(rest, schema, Object.fromEntries(rest), depth);
+  const named = others.kind === "parts" ? others.parts : [{ name: "", shape: others }];
+  return { kind: "parts", parts: [{ name: "", shape: labels }, ...named] };
+}
+
+/** Plain members as a list of facts, each other one as what it is. */
+function partsOf(entries: [string, unknown][], schema: Schema | null, value: unknown, depth: number): Shape {
+  const shapes = entries.map(([name, one]) => ({ name, value: one, shape: shapeAt(one, member(schema, name), name, depth + 1) }));
+  const isFact = ({ shape }: { shape: Shape }): boolean => shape.kind === "text" && shape.text.length <= LONG;
+  const facts = shapes.filter(isFact);
+  const parts: Part[] = shapes.filter((one) => !isFact(one)).map(({ name, shape }) => ({ name, shape }));
+  if (parts.length > MOST_PARTS) return { kind: "tree", value };
+  if (facts.length > 0) parts.unshift({ name: "", shape: { kind: "facts", facts: facts.map(({ name, value: one }) => ({ name, value: one })) } });
+  return worthwhile(parts, value);
+}
+
+function worthwhile(parts: Part[], value: unknown): Shape {
+  const [first] = parts;
+  if (first && parts.length === 1 && first.name === "") return first.shape;
+  return parts.some(({ shape }) => shape.kind !== "tree") ? { kind: "parts", parts } : { kind: "tree", value };
+}

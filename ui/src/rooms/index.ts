@@ -44,4 +44,12 @@ export const rooms: Room[] = [
     ],
     link: { text: "jobs.title", to: "/ui/jobs" },
   },
+  {
+    routes: [
+      { path: "/ui/runs", name: "runs", component: () => import("./runs/RunsRoom.vue") },
+      { path: "/ui/runs/compare", name: "compare", component: () => import("./runs/CompareRoom.vue") },
+    ],
+    link: { text: "runs.title", to: "/ui/runs" },
+    scope: "read",
+  },
 ];

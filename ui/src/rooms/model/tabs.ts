@@ -21,4 +21,16 @@ export const tabs: ModelTab[] = [
     scope: "predict",
     isThere: (signature) => "predict" in signature.verbs,
   },
+  {
+    route: { path: "runs", name: "modelRuns", component: () => import("../runs/ModelRuns.vue"), props: true },
+    text: "runs.title",
+    scope: "read",
+    isThere: () => true,
+  },
+  {
+    route: { path: "versions", name: "versions", component: () => import("../versions/VersionsRoom.vue"), props: true },
+    text: "versions.title",
+    scope: "read",
+    isThere: () => true,
+  },
 ];

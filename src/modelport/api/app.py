@@ -31,7 +31,10 @@ from modelport.api.job_answers import JobAnswers
 from modelport.api.job_routes import JobRoutes
 from modelport.api.job_submission import JobSubmission
 from modelport.api.limiting import TURN, Limiter, begin_call
+from modelport.api.metrics.readings import Readings
 from modelport.api.metrics.routes import MetricsRoutes
+from modelport.api.metrics.statistics import StatisticsRoutes
+from modelport.api.model_log_routes import ModelLogRoutes
 from modelport.api.model_reports import ModelReports
 from modelport.api.monitoring_routes import MonitoringRoutes
 from modelport.api.named_models import find_pool
@@ -62,6 +65,7 @@ from modelport.problems import Problem
 from modelport.runs.service import RunService
 from modelport.settings import Settings, outer_path
 from modelport.telemetry.exchanges import Exchanges
+from modelport.telemetry.metrics.requests import RequestCounts
 from modelport.telemetry.metrics.scrapes import Metrics
 
 log = logging.getLogger("modelport.api")
@@ -77,6 +81,8 @@ class Services(NamedTuple):
     accounting: Accounting
     exchanges: Exchanges
     metrics: Metrics
+    readings: Readings
+    requests: RequestCounts | None  # what is counted of them, if that is wanted
     reports: ModelReports
 
 
@@ -96,6 +102,7 @@ class Application:
     ):
         self.engine, self.jobs, self.runs = services.engine, services.jobs, services.runs
         self._exchanges, self._metrics = services.exchanges, services.metrics
+        self._statistics = StatisticsRoutes(services.readings, services.requests)
         self._reports, identity, accounting = services.reports, services.identity, services.accounting
         engine, jobs, runs = self.engine, self.jobs, self.runs
         self.settings = settings
@@ -317,6 +324,8 @@ class Application:
             oidc=OidcRoutes(self._identity, self.settings.public_url, self.base_path),
             usage=UsageRoutes(self._accounting),
             metrics=MetricsRoutes(self._metrics, is_open=self.settings.open_metrics),
+            statistics=self._statistics,
+            model_logs=ModelLogRoutes(self.engine),
             root=self._root,
             dialects=self._dialects,
         )

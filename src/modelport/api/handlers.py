@@ -12,6 +12,8 @@ from modelport.api.health import Health
 from modelport.api.identity_routes import IdentityRoutes
 from modelport.api.job_routes import JobRoutes
 from modelport.api.metrics.routes import MetricsRoutes
+from modelport.api.metrics.statistics import StatisticsRoutes
+from modelport.api.model_log_routes import ModelLogRoutes
 from modelport.api.monitoring_routes import MonitoringRoutes
 from modelport.api.oidc_routes import OidcRoutes
 from modelport.api.page_routes import PageRoutes
@@ -46,6 +48,8 @@ class Handlers(NamedTuple):
     oidc: OidcRoutes
     usage: UsageRoutes
     metrics: MetricsRoutes
+    statistics: StatisticsRoutes
+    model_logs: ModelLogRoutes
     root: Root
     dialects: Mapping[type[DialectServer], DialectServer]
 

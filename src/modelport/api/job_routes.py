@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from modelport.api.answers import Listings, json_response
 from modelport.api.credentials import principal_of
 from modelport.api.job_files import NOSNIFF, JobFile
 from modelport.api.job_metrics import MAX_POINTS, metrics_page, metrics_table
-from modelport.api.job_streams import WholeStream, followed_events, followed_log
+from modelport.api.job_streams import followed_answer, followed_events, followed_log
 from modelport.api.ownership import check_change, check_retry, is_seen, whose
 from modelport.api.query_values import (
     MAX_CURSOR,
@@ -107,13 +106,13 @@ class JobRoutes:
         job_id = await self.known_id(request)
         after = number_in(request.query_params, "after", 0, 0, MAX_CURSOR)
         after = whole_number(request.headers.get("last-event-id"), "Last-Event-ID", after, 0, MAX_CURSOR)
-        return _followed(request, followed_events(self.jobs, job_id, after), "text/event-stream")
+        return followed_answer(request, followed_events(self.jobs, job_id, after), "text/event-stream")
 
     async def log(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/log`: what it printed, as text; with `follow` until it ends."""
         job_id = await self.known_id(request)
         follow = yes_or_no(request.query_params.get("follow"), "follow")
-        return _followed(request, followed_log(self.jobs, job_id, follow=follow), "text/plain")
+        return followed_answer(request, followed_log(self.jobs, job_id, follow=follow), "text/plain")
 
     async def metrics(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/metrics`: each metric's series, as pages of JSON or, by Accept, as CSV."""
@@ -123,7 +122,7 @@ class JobRoutes:
         after = cursor_in(query) or 0
         form = one_of(query.get("format"), "format", ("csv", "json"))
         if form == "csv" or (form is None and "text/csv" in request.headers.get("accept", "")):
-            return _followed(request, metrics_table(self.jobs.store, job_id, after), "text/csv")
+            return followed_answer(request, metrics_table(self.jobs.store, job_id, after), "text/csv")
         async with self.listings.turn:
             body = await self.jobs.store.metrics(job_id, metrics_page, after=after, limit=limit)
         await self.known_id(request)  # none may mean that the job was removed a moment ago: not found
@@ -170,12 +169,3 @@ class JobRoutes:
 
 def _no_job(job_id: str) -> Problem:
     return Problem(404, f"there is no job {job_id[:64]!r}; it never was, or is too old to be kept")
-
-
-def _followed(request: Request, body: AsyncIterator[bytes], media_type: str) -> Response:
-    headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-    if request.method == "HEAD":  # without a body there is nothing to wait for
-        head = Response(headers=headers, media_type=media_type)
-        del head.headers["content-length"]  # a stream has none
-        return head
-    return WholeStream(body, media_type=media_type, headers=headers)

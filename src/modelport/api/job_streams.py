@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 import msgspec
-from starlette.responses import StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
 from modelport.jobs.feeds import BATCH, PAGE_BYTES
@@ -28,6 +29,16 @@ class WholeStream(StreamingResponse):
     async def stream_response(self, send: Send) -> None:
         with contextlib.suppress(_Cut):  # the server closes the connection of an answer without an end
             await super().stream_response(send)
+
+
+def followed_answer(request: Request, body: AsyncIterator[bytes], media_type: str) -> Response:
+    """An answer that is sent as it comes."""
+    headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+    if request.method == "HEAD":  # without a body there is nothing to wait for
+        head = Response(headers=headers, media_type=media_type)
+        del head.headers["content-length"]  # a stream has none
+        return head
+    return WholeStream(body, media_type=media_type, headers=headers)
 
 
 async def followed_events(jobs: JobService, job_id: str, after: int) -> AsyncIterator[bytes]:

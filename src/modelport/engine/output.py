@@ -10,11 +10,11 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from modelport.contract.printed_marks import Printed, printed_of
+from modelport.engine.model_log import KEPT_LINES, ModelLog
 
 log = logging.getLogger("modelport.model")
 
 MAX_LINE = 4096
-KEPT_LINES = 2000
 LINES_A_SECOND = 500
 CALL = re.compile(r"#[0-9a-f]{1,16}")  # by its number
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -27,10 +27,17 @@ class Lines(Protocol):
 
 
 class Output:
-    """The last lines that one model's processes printed. The log gets at most `LINES_A_SECOND`."""
+    """The last lines that processes of one version of a model printed; the model's log has them, too.
 
-    def __init__(self, model: str, clock: Callable[[], float]):
+    The server's log gets at most `LINES_A_SECOND`.
+    """
+
+    def __init__(
+        self, model: str, clock: Callable[[], float], version: int = 0, model_log: ModelLog | None = None
+    ):
         self.model = model
+        self._version = version
+        self._model_log = model_log or ModelLog()
         self.lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._clock = clock
         self._second = 0
@@ -43,6 +50,7 @@ class Output:
         if not text:
             return  # an empty line tells nothing among those of other workers and calls
         self.lines.append(text)
+        self._model_log.add(text, self._version, told)
         second = int(self._clock())
         if second != self._second:
             if self._dropped:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import Signature, VerbName
 from modelport.contract.traces import TakeSpan
+from modelport.engine.model_log import ModelLog
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
 from modelport.engine.seen import CallQueue, SeenWorker
@@ -117,6 +118,7 @@ class Pool(Protocol):
     logged_by: Observer | None  # that stays with this version
     spans: TakeSpan | None  # who hears of the parts of traces
     tally: Tally  # of its model, which the pools of all versions share
+    model_log: ModelLog  # what they print, of all versions, too
 
     @property
     def workers(self) -> Sequence[SeenWorker]:

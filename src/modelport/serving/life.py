@@ -24,6 +24,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from modelport.api.app import Application, Services
+from modelport.api.metrics.readings import Readings
 from modelport.api.metrics.watching import watch
 from modelport.api.model_reports import ModelReports
 from modelport.engine.local import make_engine
@@ -72,6 +73,7 @@ class Life:
         self._export: Export | None = None
         self._choose_traces()
         self._requests = RequestCounts()
+        self._readings = Readings(self.metrics, self.engine, self.runs, self.jobs)
         self.payloads = PayloadLog(settings, self.storage.folder, self.engine.request_id)
         self.engine.call_log = self.payloads
         self.reports = ModelReports(self.runs, self.payloads, WaitingTruths(self.storage, settings))
@@ -107,6 +109,8 @@ class Life:
                 accounting=self.accounting,
                 exchanges=self.exchanges,
                 metrics=self.metrics,
+                readings=self._readings,
+                requests=self._requests if self.settings.metrics else None,
                 reports=self.reports,
             ),
             settings or self.settings,
@@ -125,7 +129,7 @@ class Life:
             self._export.open()
         if self.settings.metrics:
             self.exchanges.counted_by(self._requests)
-            watch(self.metrics, self._requests, self.engine, self.runs, self.jobs, self.reports)
+            watch(self.metrics, self._requests, self._readings, self.runs, self.jobs, self.reports)
         await asyncio.to_thread(self._keep_payloads)
         self.runs.observe()
         if not self.runs.may_have_versions():

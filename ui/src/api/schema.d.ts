@@ -111,6 +111,22 @@ export interface components {
             dropped: number;
             failed: number;
         };
+        /**
+         * CountedRequests
+         * @description The requests that have asked a model.
+         */
+        CountedRequests: {
+            /** @description How many, by the class of the status: 2xx, 4xx, 5xx; left (499) */
+            answers: {
+                [key: string]: number;
+            };
+            bytes_in: number;
+            bytes_out: number;
+            /** @description From a request until its whole answer was sent; without streams */
+            seconds: components["schemas"]["Spread"];
+            /** @description The same of streams */
+            stream_seconds: components["schemas"]["Spread"];
+        };
         /** ErrorDetail */
         ErrorDetail: {
             /** @description Where: an argument, an index, a column */
@@ -578,6 +594,41 @@ export interface components {
             workers_ready?: number;
         };
         /**
+         * ModelStatistics
+         * @description How a model is doing.
+         */
+        ModelStatistics: {
+            /** @description Why workers have ended, and how often */
+            ends: {
+                [key: string]: number;
+            };
+            /** @description Those that have not ended, of all servers of this database */
+            jobs: components["schemas"]["SeenJobs"][];
+            /** @description The version that answers; 0 is the model as its source has it */
+            live: number;
+            /** @description Workers that were replaced because of memory_limit */
+            memory_replacements: number;
+            /** @description That streams have sent */
+            pieces: number;
+            /** @description Calls that may wait */
+            queue_size: number;
+            /** @description What calls have waited for a worker */
+            queued_seconds: components["schemas"]["Spread"];
+            /** @description Null where nothing is counted (metrics) */
+            requests: components["schemas"]["CountedRequests"] | null;
+            /** @description Workers that were started again after they had ended */
+            restarts: number;
+            /** @description When it has come into this state, in seconds of the epoch */
+            since: number;
+            state: string;
+            /** @description The live one first */
+            versions: components["schemas"]["SeenVersion"][];
+            /** @description What answers took there */
+            worked_seconds: components["schemas"]["Spread"];
+            workers: components["schemas"]["SeenWorker"][];
+            workers_wanted: number;
+        };
+        /**
          * ModelVerb
          * @description What predict, train or validate takes and answers.
          */
@@ -989,6 +1040,77 @@ export interface components {
             /** @description Root of the mean squared error */
             rmse?: number | null;
             window: components["schemas"]["Times"];
+        };
+        /**
+         * SeenJobs
+         * @description Jobs of a model that have not ended.
+         */
+        SeenJobs: {
+            count: number;
+            kind: string;
+            /** @description Seconds that the first of those that wait has waited */
+            oldest: number | null;
+            state: string;
+        };
+        /**
+         * SeenVersion
+         * @description A version of a model that is loaded.
+         */
+        SeenVersion: {
+            /** @description Null where nothing is counted (metrics) */
+            answers: {
+                [key: string]: number;
+            } | null;
+            /** @description Calls that workers have */
+            running: number;
+            /** @description Of the calls to the model that it gets, from 0 to 1 */
+            share: number;
+            state: string;
+            /** @description 0 is the model as its source has it */
+            version: number;
+            /** @description Calls in its queue */
+            waiting: number;
+        };
+        /**
+         * SeenWorker
+         * @description A worker of a model.
+         */
+        SeenWorker: {
+            /** @description That it has now */
+            calls: number;
+            /** @description Bytes that are resident, of its process */
+            memory: number | null;
+            /** @description Its place: the successor of one that has ended gets the same */
+            number: number;
+            /** @description starting, free, busy or ending */
+            state: string;
+            /** @description 0 is the model as its source has it */
+            version: number;
+        };
+        /**
+         * Spread
+         * @description How many values fell between which bounds, and their sum.
+         */
+        Spread: {
+            bounds: number[];
+            /** @description Up to each bound and above the one before; then above the last */
+            counts: number[];
+            total: number;
+        };
+        /**
+         * Statistics
+         * @description How each model is doing that one may read of.
+         */
+        Statistics: {
+            /** @description Seconds of the epoch, by the server's clock */
+            at: number;
+            /** @description When this server began, and its counts at 0, in seconds of the epoch */
+            began: number;
+            models: {
+                [key: string]: components["schemas"]["ModelStatistics"];
+            };
+            /** @description What could not be read this time: memory, jobs */
+            unread: string[];
         };
         /**
          * Times

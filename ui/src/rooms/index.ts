@@ -52,4 +52,12 @@ export const rooms: Room[] = [
     link: { text: "runs.title", to: "/ui/runs" },
     scope: "read",
   },
+  {
+    routes: [
+      { path: "/ui/operations", name: "operations", component: () => import("./operations/OperationsRoom.vue") },
+      { path: "/ui/operations/:model", name: "model-operations", component: () => import("./operations/ModelOperations.vue"), props: true },
+    ],
+    link: { text: "operations.title", to: "/ui/operations" },
+    scope: "read",
+  },
 ];

@@ -8,6 +8,7 @@ from modelport.api.endpoints.row import Parameter
 from modelport.api.job_fields import MAX_KEY, MAX_PRIORITY
 from modelport.api.job_metrics import MAX_POINTS
 from modelport.api.query_values import MAX_CURSOR
+from modelport.engine.model_log import KEPT_LINES
 from modelport.jobs.records import KINDS
 from modelport.jobs.states import State
 
@@ -66,6 +67,11 @@ OF_JOBS = (
     Parameter("state", "query", "Only jobs in this state", {**TEXT, "enum": list(State)}),
     Parameter("limit", "query", "At most so many", _most(500)),
     CURSOR,
+)
+OF_MODEL_LOG = (
+    Parameter("lines", "query", "The last so many", _most(KEPT_LINES, default=200)),
+    Parameter("Last-Event-ID", "header", "Go on after this event", TEXT),
+    Parameter("after", "query", "The same, where no header can be set", TEXT),
 )
 OF_METRICS = (
     Parameter(

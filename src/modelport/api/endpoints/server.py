@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from modelport.api.endpoints.row import AccessScope, Endpoint, data
 from modelport.api.resources.server import Live, Ready
+from modelport.api.resources.statistics import Statistics
 
 # Prometheus reads it, and knows it without a document.
 METRICS = Endpoint(
@@ -27,4 +28,9 @@ SERVER = (
         is_lenient=True,
     ),
     METRICS,
+    Endpoint(
+        "GET", "/v2/statistics", lambda on: on.statistics.get, AccessScope.READ,
+        "health", "statistics", "Counts, queues and workers of each model that one may read of, as numbers",
+        {200: data("What metrics show of models, for the page", Statistics)},
+    ),
 )  # fmt: skip

@@ -4,28 +4,19 @@ counted them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from time import time
 
-from modelport.engine.ports import Engine
-from modelport.jobs.queries import Unended
+from modelport.api.metrics.readings import Readings
 from modelport.jobs.service import JobService
 from modelport.jobs.tally import JobTally
 from modelport.telemetry.metrics import families as of
 from modelport.telemetry.metrics.scrapes import Metrics
-from modelport.telemetry.metrics.slow import SlowReading
 from modelport.telemetry.metrics.text import Page
 
-READ_SECONDS = 2.0
 
-
-def watch_jobs(metrics: Metrics, jobs: JobService, engine: Engine) -> None:
+def watch_jobs(metrics: Metrics, jobs: JobService, readings: Readings) -> None:
     """Have jobs shown."""
-
-    async def read() -> Sequence[Unended]:
-        return () if jobs.unavailable else await jobs.store.unended(list(engine.pools))
-
-    unended = SlowReading("jobs", READ_SECONDS, read)
+    unended = readings.jobs
 
     def show(page: Page) -> None:
         for found in unended.value or ():
@@ -35,7 +26,6 @@ def watch_jobs(metrics: Metrics, jobs: JobService, engine: Engine) -> None:
         if not jobs.unavailable:
             _show_tally(page, jobs.store.tally)
 
-    metrics.slow.append(unended)
     metrics.sources.append(show)
 
 

@@ -22,8 +22,8 @@ from modelport.engine.local.pool import ModelPool
 from modelport.engine.local.worker_process import Worker, launch_job
 from modelport.engine.placing import placed
 from modelport.engine.ports import CallLog, JobLauncher, JobOwner, JobWorker, Pool, PoolState, Router
+from modelport.engine.shared import Shared
 from modelport.engine.spool import Spool, check_path
-from modelport.engine.tally import Tally
 from modelport.settings import Settings, data_folder
 from modelport.sources.source import Source
 from modelport.worker.frames import Load
@@ -47,7 +47,7 @@ class LocalEngine:
         self.beside: set[ModelPool] = set()
         self.shares: dict[str, Router] = {}  # of models that have a canary
         self.instance = secrets.token_hex(4)  # part of every request id, so that restarts differ
-        self._tallies: dict[str, Tally] = {}  # by model
+        self._shared: dict[str, Shared] = {}  # by model
         self.spans: TakeSpan | None = None  # who hears of the parts of traces
         self.draining = False  # true once the server has been told to stop
         self.call_log: CallLog | None = None
@@ -87,8 +87,8 @@ class LocalEngine:
         return pool
 
     def _pool(self, source: Source, version: int = 0) -> ModelPool:
-        tally = self._tallies.setdefault(source.name, Tally())
-        pool = ModelPool(source, self.settings.of(source.name), self.spool, tally, version)
+        shared = self._shared.setdefault(source.name, Shared())
+        pool = ModelPool(source, self.settings.of(source.name), self.spool, shared, version)
         pool.asks_of = self._asks_of
         pool.name_of_call = self.request_id
         pool.logged_by = None if self.call_log is None else self.call_log.of_pool(pool)
@@ -188,11 +188,17 @@ class LocalEngine:
     async def drain(self, seconds: float) -> bool:
         """Take no more calls, wait for those that run. False if some were left at the end."""
         self.draining = True
+        self._close_logs()
         done = await asyncio.gather(*(pool.drain(seconds) for pool in self.all_pools()))
         return all(done)
 
+    def _close_logs(self) -> None:
+        for one in self._shared.values():
+            one.model_log.close()
+
     async def stop(self, *, at_once: bool = False) -> None:
         """End every worker and remove every temporary file. `at_once` gives the workers no time."""
+        self._close_logs()
         await asyncio.gather(*(pool.stop(at_once=at_once) for pool in self.all_pools()))
         await asyncio.to_thread(self.spool.close)
         watch = await self._watching if self._watching is not None else None

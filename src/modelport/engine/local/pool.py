@@ -26,8 +26,8 @@ from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
 from modelport.engine.ports import ON_THE_WAY, Observer, PoolState, Refused
+from modelport.engine.shared import Shared
 from modelport.engine.spool import Spool
-from modelport.engine.tally import Tally
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
 from modelport.sources.source import Source
@@ -39,7 +39,7 @@ log = logging.getLogger("modelport.engine")
 class ModelPool(StateSince):
     """One model and its workers."""
 
-    def __init__(self, source: Source, settings: Settings, spool: Spool, tally: Tally, version: int = 0):
+    def __init__(self, source: Source, settings: Settings, spool: Spool, shared: Shared, version: int = 0):
         super().__init__()
         self.source = source
         self.version = version  # 0 is the model as its source has it
@@ -55,11 +55,11 @@ class ModelPool(StateSince):
         self.files: Sequence[str] = ()  # that the model consists of, where they are watched
         self.reload_error = ""
         self.settled = asyncio.Event()  # set once the model is ready or has failed
-        self.tally = tally
+        self.tally, self.model_log = shared.tally, shared.model_log
         self.queue = self.scheduler = Scheduler(self.name, settings, self)
         self._spool = spool
         self._loop = asyncio.get_running_loop()
-        self.output = Output(self.name, self._loop.time)
+        self.output = Output(self.name, self._loop.time, version, self.model_log)
         self._crew = Crew(self, self.output, spool.root)
         self.workers = self._crew.workers
         self.retire = self._crew.retire

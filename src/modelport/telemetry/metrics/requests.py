@@ -39,6 +39,18 @@ class _Slot(Histogram):
         self.is_merged = False  # into another one, which counts in its place
 
 
+class ToldRequests(Histogram):
+    """What was counted of requests of one kind, with their bytes, by status and by version and status."""
+
+    __slots__ = ("by_status", "by_version", "bytes_in", "bytes_out")
+
+    def __init__(self, bounds: tuple[float, ...]):
+        super().__init__(bounds)
+        self.bytes_in = self.bytes_out = 0
+        self.by_status: Counter[int] = Counter()
+        self.by_version: Counter[tuple[int, int]] = Counter()
+
+
 class RequestCounts:
     """Hears of exchanges, and shows what it has counted."""
 
@@ -102,6 +114,21 @@ class RequestCounts:
             into.add(slot)
             into.bytes_in += slot.bytes_in
             into.bytes_out += slot.bytes_out
+
+    def told(self, model: str) -> tuple[ToldRequests, ToldRequests]:
+        """What was counted of one model, apart from its streams, and of those."""
+        whole, streams = ToldRequests(of.REQUEST_BOUNDS), ToldRequests(of.STREAM_BOUNDS)
+        for key, slot in self._slots.items():
+            asked, version, _, _, status, is_stream = key
+            if asked != model:
+                continue
+            into = streams if is_stream else whole
+            into.add(slot)
+            into.bytes_in += slot.bytes_in
+            into.bytes_out += slot.bytes_out
+            into.by_status[status] += sum(slot.counts)
+            into.by_version[version, status] += sum(slot.counts)
+        return whole, streams
 
     def show(self, page: Page, loaded: Mapping[str, Collection[int]]) -> None:
         """Show all; by version, of those that are `loaded` of each model."""

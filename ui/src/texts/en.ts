@@ -280,10 +280,13 @@ export const en = {
   "form.table.type.any": "anything",
 
   // rooms: train, jobs, a job
-  "train.title": "Train {model}",
+  "train.tab": "Train",
+  "train.form": "What the training is told",
   "train.start": "Start the training",
+  "train.starting": "It begins …",
   "train.none": "This model cannot be trained.",
-  "train.jobs": "Earlier trainings",
+  "train.jobs": "Trainings of this model",
+  "train.noJobs": "None yet.",
   "jobs.title": "Jobs",
   "jobs.job": "Job",
   "jobs.none": "No job yet. A training, a validation or a prediction in the background makes one.",

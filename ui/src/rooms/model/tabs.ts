@@ -22,6 +22,12 @@ export const tabs: ModelTab[] = [
     isThere: (signature) => "predict" in signature.verbs,
   },
   {
+    route: { path: "train", name: "train", component: () => import("../train/TrainRoom.vue") },
+    text: "train.tab",
+    scope: "train",
+    isThere: (signature) => "train" in signature.verbs,
+  },
+  {
     route: { path: "runs", name: "modelRuns", component: () => import("../runs/ModelRuns.vue"), props: true },
     text: "runs.title",
     scope: "read",

@@ -36,6 +36,7 @@ class PageRoutes:
     def __init__(self, settings: Settings, base_path: str):
         self.base_path = base_path
         self._is_offered = settings.page_endpoint
+        self._is_built = (FOLDER / "index.html").is_file()
         self._frame_origins = settings.frame_origins
 
     def belongs_to(self, scope: Scope) -> bool:
@@ -45,12 +46,12 @@ class PageRoutes:
             and scope["path"].rstrip("/") == self.base_path
             and self._is_offered
             and prefers_page(header(scope, b"accept"))
-            and bool(self._built)
+            and self._is_built
         )
 
     async def room(self, request: Request) -> Response:
         """`GET /ui/{room}`: the page, which looks at its own address to find the room."""
-        built = await asyncio.to_thread(lambda: self._built)
+        built = await asyncio.to_thread(self._built)
         if not built:
             raise Problem(404, NOT_BUILT)
         headers = {"content-security-policy": self._policy, "cache-control": "no-cache", "vary": "accept"}
@@ -58,17 +59,18 @@ class PageRoutes:
 
     async def asset(self, request: Request) -> Response:
         """`GET /ui/assets/{file}`: a script, a style or a picture, compressed for who takes it."""
-        name = request.path_params["file"]
-        if name not in await asyncio.to_thread(lambda: self._files):
-            raise Problem(404, f"the page has no file {name!r}; load the page again")
+        name: str = request.path_params["file"]
+        # Looked up each time: the page may be built anew, or modelport installed anew, while this one runs.
+        names = await asyncio.to_thread(lambda: {one.name for one in (FOLDER / "assets").glob("*")})
+        if name not in names:
+            raise Problem(404, f"the page has no file {name[:100]!r}; load the page again")
         headers = {"cache-control": YEAR, "vary": "accept-encoding", "x-content-type-options": "nosniff"}
         file = FOLDER / "assets" / name
-        if f"{name}.gz" in self._files and "gzip" in request.headers.get("accept-encoding", ""):
+        if f"{name}.gz" in names and "gzip" in request.headers.get("accept-encoding", ""):
             headers["content-encoding"] = "gzip"
             file = file.with_name(f"{name}.gz")
         return FileResponse(file, headers=headers, media_type=TYPES.get(Path(name).suffix))
 
-    @cached_property
     def _built(self) -> str:
         """The page, with its links where this server has it; empty where it was not built."""
         try:
@@ -76,10 +78,6 @@ class PageRoutes:
         except FileNotFoundError:
             return ""
         return found.replace(BASE, f'<base href="{html.escape(self.base_path + ROOMS)}/" />')
-
-    @cached_property
-    def _files(self) -> frozenset[str]:
-        return frozenset(file.name for file in (FOLDER / "assets").glob("*"))
 
     @cached_property
     def _policy(self) -> str:

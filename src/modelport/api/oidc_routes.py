@@ -24,7 +24,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from modelport.api.answers import json_response
 from modelport.api.cookies import HOST, cookie_of, of_port
+from modelport.api.resources.users import LoginWays
 from modelport.http.asgi import Scope, header
 from modelport.identity.oidc.attempt import Attempt, LoginFailed, new_attempt
 from modelport.identity.service import Identity
@@ -75,6 +77,14 @@ class OidcRoutes:
         self._identity = identity
         self._public_url = public_url
         self._base_path = base_path
+
+    async def ways(self, request: Request) -> Response:
+        """`GET /v2/login`: how people log in here, for a page that asks them to."""
+        oidc = self._identity.oidc
+        issuer = oidc.issuer.url if oidc is not None and oidc.login is not None else None
+        if issuer is not None and not self._knows_origin(request.scope):
+            issuer = None  # it could not send them back
+        return json_response(LoginWays(password=self._identity.is_on, issuer=issuer))
 
     async def begin(self, request: Request) -> Response:
         """`GET /v2/login/oidc?next`: send the browser to the issuer."""
@@ -152,15 +162,20 @@ class OidcRoutes:
     def _redirect_uri(self, origin: str) -> str:
         return f"{origin}{self._base_path}{CALLBACK}"
 
+    def _knows_origin(self, scope: Scope) -> bool:
+        """Whether it is known where people reach this server."""
+        if self._public_url is not None:
+            return True
+        place = split_authority(header(scope, b"host"))
+        return place is not None and is_own_machine(place[0].strip("[]"))
+
     def _origin(self, scope: Scope) -> str:
         """Where people reach this server. Raises `Problem` 503 if that is not known."""
+        if not self._knows_origin(scope):
+            raise Problem(503, NO_URL)
         if self._public_url is not None:
             return self._public_url.rstrip("/")
-        host = header(scope, b"host")
-        place = split_authority(host)
-        if place is None or not is_own_machine(place[0].strip("[]")):
-            raise Problem(503, NO_URL)
-        return f"{scope['scheme']}://{host}"
+        return f"{scope['scheme']}://{header(scope, b'host')}"
 
 
 def _away(error: VerifierUnavailable) -> Problem:

@@ -43,7 +43,7 @@ export function mayAnywhere(scope: Scope): boolean {
 
 /** Logs in by a cookie that no script can read. Throws `Problem` for a wrong password. */
 export async function logIn(name: string, password: string): Promise<void> {
-  await send("POST", "/v2/login", { name, password });
+  await send("POST", "/v2/login", { username: name, password } satisfies Schemas["Login"]);
   await findOut();
 }
 

@@ -60,4 +60,21 @@ export const rooms: Room[] = [
     link: { text: "operations.title", to: "/ui/operations" },
     scope: "read",
   },
+  {
+    routes: [
+      {
+        path: "/ui/people",
+        component: () => import("./people/PeopleRoom.vue"),
+        children: [
+          { path: "", name: "people", redirect: "/ui/people/usage" },
+          { path: "keys", name: "keys", component: () => import("./people/KeysTab.vue") },
+          { path: "users", name: "users", component: () => import("./people/UsersTab.vue") },
+          { path: "audit", name: "audit", component: () => import("./people/AuditTab.vue") },
+          { path: "usage", name: "usage", component: () => import("./people/UsageTab.vue") },
+          { path: "me", name: "me", component: () => import("./people/OwnTab.vue") },
+        ],
+      },
+    ],
+    link: { text: "people.title", to: "/ui/people" },
+  },
 ];

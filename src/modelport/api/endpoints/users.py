@@ -8,6 +8,7 @@ from modelport.api.endpoints.statuses import CHANGED, SENT, STORED
 from modelport.api.resources.users import (
     FirstAdmin,
     Login,
+    LoginWays,
     Me,
     NewUser,
     PasswordChange,
@@ -52,6 +53,10 @@ USERS = (
         "POST", "/v2/token", with_body(TokenRequest, lambda on: on.sessions.token, form=True), OPEN,
         TAG, "token", "A token for a password, or for a refresh token",
         {200: data("The token, and what it is renewed with", Token)}, TRIED,
+    ),
+    Endpoint(
+        "GET", "/v2/login", lambda on: on.oidc.ways, OPEN,
+        TAG, "login_ways", "How people log in here", {200: data("The ways", LoginWays)},
     ),
     Endpoint(
         "POST", "/v2/login", with_body(Login, lambda on: on.sessions.login, form=True), OPEN,

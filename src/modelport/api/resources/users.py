@@ -61,6 +61,13 @@ class Login(msgspec.Struct, forbid_unknown_fields=True):
     password: str
 
 
+class LoginWays(msgspec.Struct):
+    """How people log in here."""
+
+    password: Annotated[bool, words("Whether by a name and a password")]
+    issuer: Annotated[str | None, words("Whose accounts count, at /v2/login/oidc; null if nobody else's do")]
+
+
 class TokenRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A password or a refresh token, for a token (RFC 6749, 4.3 and 6).
 

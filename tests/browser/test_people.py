@@ -1,0 +1,84 @@
+"""Who uses the page: logging in, keys, users, the audit; and what is hidden from whom."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+from serving import MODELS, Server, serving
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "identity"))
+
+from user_site import PASSWORD, first_admin
+
+MODEL = f"echo={MODELS / 'echoes.py'}:Echo"
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Server]:
+    """A server that asks who asks, and has one user: anna, an administrator."""
+    with serving(MODEL, "--auth", "on") as server:
+        assert first_admin(server).status_code == 201
+        yield server
+
+
+def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+
+
+def asked(server: Server, key: str) -> int:
+    headers = {"x-api-key": key}
+    return httpx.post(f"{server.url}/v2/models/echo/predict", json={"number": 1}, headers=headers).status_code
+
+
+def test_an_administrator_makes_and_revokes_a_key(guarded: Server, page: Page) -> None:
+    page.goto(f"{guarded.url}/ui/people/keys")
+    log_in(page, "anna", "not the password")
+    expect(page.get_by_role("alert")).to_be_visible()
+    log_in(page, "anna")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_label("Name").fill("<b>shop</b>")
+    page.get_by_role("button", name="Make").click()
+    shown = page.get_by_role("dialog").get_by_text(re.compile("^mpk_"))
+    key = shown.inner_text()
+    page.keyboard.press("Escape")
+    assert asked(guarded, key) == 200
+    page.get_by_role("button", name="Revoke: <b>shop</b>").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("The key <b>shop</b> is revoked.")).to_be_visible()
+    expect(page.get_by_text("revoked", exact=True)).to_be_visible()
+    assert asked(guarded, key) == 401
+    page.get_by_role("link", name="Audit").click()
+    expect(page.get_by_text("keys.revoke").first).to_be_visible()
+
+
+def test_a_user_is_made_sees_no_more_than_they_may_and_is_shut_out(guarded: Server, page: Page) -> None:
+    page.goto(f"{guarded.url}/ui/people/users")
+    log_in(page, "anna")
+    page.get_by_role("button", name="New user").click()
+    page.get_by_label("Name").fill("ben")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Make").click()
+    expect(page.get_by_role("button", name="Change: ben")).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    log_in(page, "ben")
+    page.get_by_role("link", name="Models").click()
+    expect(page.get_by_role("link", name="echo", exact=True)).to_be_visible()
+    page.get_by_role("link", name="People").click()
+    expect(page.get_by_role("link", name="You", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Keys")).to_have_count(0)
+    page.get_by_role("button", name="Log out").click()
+    log_in(page, "anna")
+    page.get_by_role("link", name="Users", exact=True).click()
+    page.get_by_role("button", name="Shut out: ben").click()
+    expect(page.get_by_text("ben is shut out.")).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    log_in(page, "ben")
+    expect(page.get_by_role("alert")).to_be_visible()

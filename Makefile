@@ -14,7 +14,7 @@ FRAMEWORKS := .venv-frameworks
 SOAK := .venv-soak
 # The page, as the wheel holds it, and what it is built from.
 PAGE := src/modelport/api/page/index.html
-PAGE_SOURCES := $(shell find ui -path ui/node_modules -prune -o -type f -print)
+PAGE_SOURCES := $(shell test -d ui && find ui -path ui/node_modules -prune -o -type f -print)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-first test-second test-third test-fast test-pythons test-frameworks test-packages lint \
@@ -56,7 +56,7 @@ $(INSTALLED): $(DEMO) requirements.lock
 
 # A checkout without npm serves everything but the page; an installed modelport holds it.
 ui:
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(PAGE); \
+	@if ! test -d ui; then :; elif command -v npm >/dev/null; then $(MAKE) --no-print-directory $(PAGE); \
 		else echo 'npm is not on this machine, so the page at / is not built (Debian: apt-get install npm); the API is served'; fi
 
 $(PAGE): $(PAGE_SOURCES) ui/node_modules/.installed

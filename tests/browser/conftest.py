@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from modelport.api.page_routes import FOLDER
 
@@ -23,7 +23,7 @@ QUIET = (
     "--disable-sync",
     "--disable-dev-shm-usage",
 )
-SECONDS = 15
+SECONDS = 20
 EXPECTED = "Failed to load resource"  # what Chromium says of every answer that is no good one
 
 
@@ -37,6 +37,7 @@ def browser() -> Iterator[Browser]:
         pytest.fail(missing)
     if missing:
         pytest.skip(missing)
+    expect.set_options(timeout=SECONDS * 1000)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=program, args=QUIET)
         yield started

@@ -43,7 +43,7 @@ class Site:
 
     def predict(self, do: str = "echo", model: str = "m", **arguments: Any) -> httpx.Response:
         body = {"do": do, "port": self.gate.port, **arguments}
-        return self.client.post(f"/v2/models/{model}/predict/", json=body)
+        return self.client.post(f"/v2/models/{model}/predict/", json=body, timeout=100.0)
 
     def start(self, do: str = "echo", model: str = "m", **arguments: Any) -> Future[httpx.Response]:
         """The same in a thread."""

@@ -32,8 +32,8 @@ export function emptyValue(field: Field, depth = 0): unknown {
       return field.value;
     case "map":
       return {};
-    case "list":
-      return Array.from({ length: Math.min(field.minimum, 100) }, (_, index) => firstValue(field.item(index), depth + 1));
+    case "list": // one that must be there begins with an item to be filled in, unless it is within another
+      return Array.from({ length: Math.min(Math.max(field.minimum, field.required && depth === 0 && field.maximum > 0 ? 1 : 0), 100) }, (_, index) => firstValue(field.item(index), depth + 1));
     case "group":
       return Object.fromEntries(field.fields().map((one) => [one.name, firstValue(one, depth + 1)]));
     case "union": {

@@ -12,13 +12,15 @@ INSTALLED := $(VENV)/.installed
 FRAMEWORKS := .venv-frameworks
 # schemathesis pins what many others use.
 SOAK := .venv-soak
+# MkDocs and its theme are for the site alone.
+SITE := .venv-site
 # The page, as the wheel holds it, and what it is built from.
 PAGE := src/modelport/api/page/index.html
 PAGE_SOURCES := $(shell test -d ui && find ui -path ui/node_modules -prune -o -type f -print)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-first test-second test-third test-fast test-pythons test-frameworks test-packages lint \
-	ui ui-types chromium docs bench soak fuzz lock clean
+	ui ui-types chromium docs docs-site pictures bench soak fuzz lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
@@ -31,6 +33,8 @@ help:
 	@echo 'make ui     build the page for people out of ui/ (it needs npm)'
 	@echo 'make lint   the checks of make test without its tests'
 	@echo 'make docs   write the generated parts of the docs, and run every code block in them'
+	@echo 'make docs-site   build the documentation as a site in site/, which needs no server: open site/index.html'
+	@echo 'make pictures    take the pictures of the page that are in the docs'
 	@echo 'make bench  measure, side by side with the peers that are installed'
 	@echo 'make soak   kill servers a thousand times, cut the power two hundred times and fuzz the API by its document, which takes a while'
 	@echo 'make fuzz   only the last of them, some ten minutes: no answer that the API document does not tell of'
@@ -123,7 +127,7 @@ test-pythons:
 			".venv-$$version/bin/python" -m pytest || exit 1; done
 
 # A minute once .venv-packages is there. Without a registry it says that nothing was tested; in CI that is an error.
-test-packages: setup
+test-packages: setup chromium
 	@$(BIN)/python -m pytest -n0 -rs tests/packages
 
 test-frameworks: $(FRAMEWORKS)/.installed
@@ -152,6 +156,21 @@ docs: setup
 	@$(BIN)/python tests/house/endpoints_table.py --write
 	@$(BIN)/python tests/house/metrics_table.py --write
 	@$(BIN)/python -m pytest tests/docs tests/house
+
+# A warning, such as a link to a heading that is not there, is an error. Each version has its folder, and stays.
+docs-site: $(SITE)/.installed
+	@NO_MKDOCS_2_WARNING=true $(SITE)/bin/mkdocs build --quiet --site-dir \
+		"site/$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)"
+	@echo 'the documentation is in site/index.html'
+
+$(SITE)/.installed: requirements-site.lock
+	@echo 'setting up $(SITE), which takes some seconds'
+	@$(PYTHON) -m venv $(SITE)
+	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-site.lock
+	@touch $@
+
+pictures: setup ui chromium
+	@PICTURES=docs/pictures $(BIN)/python -m pytest -n0 tests/browser/test_pictures.py
 
 bench: setup
 	@DEEPAAS_BIN=.venv-packages/deepaas/bin MLUP_BIN=.venv-packages/mlup/bin CELERY_BIN=.venv-packages/celery/bin \
@@ -190,6 +209,6 @@ lock: setup
 	@mv $(VENV)/frameworks.new requirements-frameworks.lock
 
 clean:
-	rm -rf ui/node_modules src/modelport/api/page $(VENV) .venv-3.* $(FRAMEWORKS) .venv-packages $(SOAK) dist build .pytest_cache .ruff_cache .hypothesis \
+	rm -rf ui/node_modules src/modelport/api/page $(VENV) .venv-3.* $(FRAMEWORKS) .venv-packages $(SOAK) $(SITE) site dist build .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

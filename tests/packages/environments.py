@@ -67,6 +67,20 @@ def python_of(environment: Environment) -> Path:
     return python
 
 
+def installed_from(name: str, pins: Path) -> Path:
+    """The Python of an environment with what a file pins, and no modelport. Raises as `python_of` does."""
+    folder = FOLDER / name
+    python = folder / "bin" / "python"
+    asked = pins.read_text(encoding="utf-8")
+    stamp = folder / "asked"
+    if not (stamp.exists() and stamp.read_text() == asked):
+        shutil.rmtree(folder, ignore_errors=True)
+        _run(sys.executable, "-m", "venv", "--without-pip", str(folder))
+        _pip(python, "install", "--no-compile", "-r", str(pins))
+        stamp.write_text(asked)
+    return python
+
+
 def _asked(path: str) -> str:
     return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
 

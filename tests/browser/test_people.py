@@ -55,6 +55,11 @@ def test_an_administrator_makes_and_revokes_a_key(guarded: Server, page: Page) -
     expect(page.get_by_text("The key <b>shop</b> is revoked.")).to_be_visible()
     expect(page.get_by_text("revoked", exact=True)).to_be_visible()
     assert asked(guarded, key) == 401
+    page.get_by_role("link", name="Models").click()  # who administrates may do all
+    page.get_by_role("link", name="echo", exact=True).click()
+    for tab in ("Try it", "Runs", "Versions", "Operations"):
+        expect(page.get_by_role("link", name=tab).first).to_be_visible()
+    page.get_by_role("link", name="People").click()
     page.get_by_role("link", name="Audit").click()
     expect(page.get_by_text("keys.revoke").first).to_be_visible()
 

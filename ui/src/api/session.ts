@@ -25,20 +25,23 @@ export async function findOut(): Promise<void> {
   }
 }
 
+/** Whether these hold a scope: who administrates may do everything. */
+const hold = (scopes: Scope[], scope: Scope): boolean => scopes.includes(scope) || scopes.includes("admin");
+
 /** Whether they may do this with a model; without one, with all models. */
 export function may(scope: Scope, model?: string): boolean {
   const who = me.value;
   if (who === null) return false;
   return [{ scopes: who.scopes, models: who.models }, ...who.others].some(
     (grant) =>
-      grant.scopes.includes(scope) && (grant.models === null || (model !== undefined && grant.models.includes(model))),
+      hold(grant.scopes, scope) && (grant.models === null || (model !== undefined && grant.models.includes(model))),
   );
 }
 
 /** Whether they may do this with any model at all. */
 export function mayAnywhere(scope: Scope): boolean {
   const who = me.value;
-  return who !== null && (who.scopes.includes(scope) || who.others.some((grant) => grant.scopes.includes(scope)));
+  return who !== null && (hold(who.scopes, scope) || who.others.some((grant) => hold(grant.scopes, scope)));
 }
 
 /** Logs in by a cookie that no script can read. Throws `Problem` for a wrong password. */

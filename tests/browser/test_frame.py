@@ -56,8 +56,11 @@ def test_it_may_run_no_code_but_its_own_and_be_framed_by_nobody(server: Server, 
     assert "script-src 'self';" in policy
     assert "style-src 'self';" in policy
     assert policy.endswith("frame-ancestors 'none'")
-    policy = below.client.get("/ui/models").headers["content-security-policy"]
+    policy = below.client.get("/ui/models/echoes?embed=1").headers["content-security-policy"]
     assert policy.endswith("frame-ancestors https://wiki.example.org")
+    for room in ("/ui/models/echoes", "/ui/models?embed=1", "/ui/people/keys?embed=1", "/ui/jobs?embed=1"):
+        policy = below.client.get(room).headers["content-security-policy"]
+        assert policy.endswith("frame-ancestors 'none'"), room
 
 
 def test_its_files_are_compressed_and_kept_by_browsers(server: Server) -> None:

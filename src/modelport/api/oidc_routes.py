@@ -81,7 +81,7 @@ class OidcRoutes:
     async def ways(self, request: Request) -> Response:
         """`GET /v2/login`: how people log in here, for a page that asks them to."""
         oidc = self._identity.oidc
-        issuer = oidc.issuer.url if oidc is not None and oidc.login is not None else None
+        issuer = oidc.issuer.name if oidc is not None and oidc.login is not None else None
         if issuer is not None and not self._knows_origin(request.scope):
             issuer = None  # it could not send them back
         return json_response(LoginWays(password=self._identity.is_on, issuer=issuer))

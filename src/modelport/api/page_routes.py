@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import html
-from functools import cached_property
 from pathlib import Path
 
 from starlette.requests import Request
@@ -54,7 +53,8 @@ class PageRoutes:
         built = await asyncio.to_thread(self._built)
         if not built:
             raise Problem(404, NOT_BUILT)
-        headers = {"content-security-policy": self._policy, "cache-control": "no-cache", "vary": "accept"}
+        frames = self._frame_origins if is_embedded(request) else []
+        headers = {"content-security-policy": policy(frames), "cache-control": "no-cache", "vary": "accept"}
         return HTMLResponse(built, headers=headers)
 
     async def asset(self, request: Request) -> Response:
@@ -79,26 +79,31 @@ class PageRoutes:
             return ""
         return found.replace(BASE, f'<base href="{html.escape(self.base_path + ROOMS)}/" />')
 
-    @cached_property
-    def _policy(self) -> str:
-        """What the page may do: nothing of another server, and no code but its own files."""
-        frames = " ".join(self._frame_origins) or "'none'"
-        return "; ".join(
-            (
-                "default-src 'none'",
-                "script-src 'self'",
-                "style-src 'self'",
-                "img-src 'self' data: blob:",
-                "media-src 'self' data: blob:",
-                "font-src 'self'",
-                "connect-src 'self' data: blob:",
-                "worker-src 'self' blob:",
-                "manifest-src 'self'",
-                "base-uri 'self'",
-                "form-action 'self'",
-                f"frame-ancestors {frames}",
-            )
+
+def is_embedded(request: Request) -> bool:
+    """Whether this is the page of a model that asks to be shown in a frame: no other room may be in one."""
+    first, _, model = request.path_params["room"].partition("/")
+    return first == "models" and bool(model) and request.query_params.get("embed") == "1"
+
+
+def policy(frames: list[str]) -> str:
+    """What the page may do: nothing of another server, no code but its own files, a frame in these alone."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data: blob:",
+            "media-src 'self' data: blob:",
+            "font-src 'self'",
+            "connect-src 'self' data: blob:",
+            "worker-src 'self' blob:",
+            "manifest-src 'self'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            "frame-ancestors " + (" ".join(frames) or "'none'"),
         )
+    )
 
 
 def prefers_page(accept: str) -> bool:

@@ -147,7 +147,7 @@ def test_a_job_for_a_device_that_there_is_not_fails_alone() -> None:
 def test_a_thread_of_the_server_has_what_that_has() -> None:
     assert placed(LOAD, Settings(workers=0, devices=["cuda:0"], threads=2), 0) == LOAD
     with serving("placed", "--workers", "0", "--threads", "2") as server:
-        assert "without a process of its own (workers = 0) these mean nothing: threads" in server.log
+        server.wait_for_log(r"without a process of its own \(workers = 0\) these mean nothing: threads")
         here = server.client.post("/v2/models/placed/predict", json={}).json()
         assert (here["model"], here["threads"]) == ("", usable_cores())
 

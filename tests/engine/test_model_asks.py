@@ -93,10 +93,7 @@ def test_batches_may_be_the_operators_alone_and_a_size_that_means_nothing_is_poi
         with ThreadPoolExecutor(4) as several:
             asked = [several.submit(seen_together, server) for _ in range(4)]
         assert [one.result() for one in asked] == [4] * 4
-        assert (
-            "foreign: --model foreign:max_batch_size: it means nothing: the model takes no batches"
-            in server.log
-        )
+        server.wait_for_log("--model foreign:max_batch_size: it means nothing: the model takes no batches")
         assert "predict_batch() is not used" not in server.log
 
 

@@ -32,7 +32,6 @@ from modelport.settings.together import check_together
 
 UNIX = "unix://"  # begins the URL of a server on a Unix socket; a base path stands after a colon
 MOST_PATH = 107  # bytes of the path of a Unix socket (unix(7))
-IN_VAIN = "%s: of no use beside uds, where alone this server listens"
 ASK_SECONDS = 1.0  # for a server to take a connection; one whose backlog is full is alive
 OPEN_ADDRESSES = ("0.0.0.0", "::")
 # Each in a URL, an address elsewhere that is nobody's (RFC 5737, RFC 3849), and what is always there.
@@ -109,11 +108,12 @@ def _check_metrics(settings: Settings) -> None:
         )
 
 
-def said_in_vain(settings: Settings) -> list[str]:
-    """The settings of an address that were written, and count for nothing beside a Unix socket."""
-    if settings.uds is None:
-        return []
-    return [name for name in ("host", "port") if name in settings.written]
+def said_in_vain(settings: Settings) -> str:
+    """Says which settings of an address were written, and count for nothing beside a Unix socket."""
+    names = [name for name in ("host", "port") if name in settings.written]
+    if settings.uds is None or not names:
+        return ""
+    return f"{' and '.join(names)}: of no use beside uds, where alone this server listens"
 
 
 def reachable(url: str) -> str:

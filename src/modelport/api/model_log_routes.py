@@ -16,7 +16,7 @@ from starlette.responses import Response
 from modelport.api.job_streams import KEEP_ALIVE_SECONDS, followed_answer
 from modelport.api.named_models import find_pool
 from modelport.api.query_values import number_in
-from modelport.contract.media_types import parse_accept
+from modelport.contract.media_types import best_media_type
 from modelport.engine.model_log import KEPT_LINES, Line, ModelLog
 from modelport.engine.ports import Engine
 from modelport.problems import Problem
@@ -38,18 +38,12 @@ class ModelLogRoutes:
         found = find_pool(self._engine, request.path_params["model"]).model_log
         lines = number_in(request.query_params, "lines", FEW_LINES, 1, KEPT_LINES)
         first = found.last(lines)
-        if not _wants_events(request.headers.get("accept", "")):
+        if best_media_type(request.headers.get("accept"), [TEXT, EVENTS]) != EVENTS:
             texts = [f"{line.text}\n" for line in found.after(first)]
             return Response("".join(texts).encode("utf-8", "replace"), media_type=TEXT)
         after = request.headers.get("last-event-id") or request.query_params.get("after") or ""
         known = _number_in(after, found.name)
         return followed_answer(request, _followed(found, first if known is None else known), EVENTS)
-
-
-def _wants_events(accept: str) -> bool:
-    """Whether who sends this would rather have events than text. Who has no preference gets text."""
-    weights = dict(parse_accept(accept)) if accept else {}
-    return weights.get(EVENTS, 0.0) > weights.get(TEXT, weights.get("text/*", weights.get("*/*", 0.0)))
 
 
 def _number_in(event_id: str, name: str) -> int | None:

@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import html
+import re
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
-from modelport.contract.media_types import parse_accept
+from modelport.contract.media_types import best_media_type
+from modelport.contract.signature import JSON
 from modelport.http.asgi import Scope, header
 from modelport.problems import Problem
 from modelport.settings import Settings
 
 FOLDER = Path(__file__).parent / "page"
+ASSETS = FOLDER / "assets"
+NAME = re.compile(r"\w[\w.-]*")  # of a file there
 ROOMS = "/ui"
 HOME = f"{ROOMS}/models"
 BASE = '<base href="/ui/" />'  # in the page as it is built: where its own links begin
 NOT_BUILT = "the page was not built here; `make ui` in the project's folder does it (it needs npm)"
-HTML, JSON, ANY = "text/html", "application/json", "*/*"
+HTML = "text/html"
 YEAR = "public, max-age=31536000, immutable"  # a file's name says what is in it
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2"}
 
@@ -60,15 +64,13 @@ class PageRoutes:
     async def asset(self, request: Request) -> Response:
         """`GET /ui/assets/{file}`: a script, a style or a picture, compressed for who takes it."""
         name: str = request.path_params["file"]
-        # Looked up each time: the page may be built anew, or modelport installed anew, while this one runs.
-        names = await asyncio.to_thread(lambda: {one.name for one in (FOLDER / "assets").glob("*")})
-        if name not in names:
+        takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
+        file = await asyncio.to_thread(_file_of, name, takes_gzip)
+        if file is None:
             raise Problem(404, f"the page has no file {name[:100]!r}; load the page again")
         headers = {"cache-control": YEAR, "vary": "accept-encoding", "x-content-type-options": "nosniff"}
-        file = FOLDER / "assets" / name
-        if f"{name}.gz" in names and "gzip" in request.headers.get("accept-encoding", ""):
+        if file.name != name:
             headers["content-encoding"] = "gzip"
-            file = file.with_name(f"{name}.gz")
         return FileResponse(file, headers=headers, media_type=TYPES.get(Path(name).suffix))
 
     def _built(self) -> str:
@@ -78,6 +80,18 @@ class PageRoutes:
         except FileNotFoundError:
             return ""
         return found.replace(BASE, f'<base href="{html.escape(self.base_path + ROOMS)}/" />')
+
+
+def _file_of(name: str, takes_gzip: bool) -> Path | None:
+    """The file of the page that has this name, or its compressed copy; `None` if there is none.
+
+    It is looked up each time: the page, or modelport, may be installed anew while this one runs.
+    """
+    file = ASSETS / name
+    if not NAME.fullmatch(name) or not file.is_file():
+        return None
+    packed = file.with_name(f"{name}.gz")
+    return packed if takes_gzip and packed.is_file() else file
 
 
 def is_embedded(request: Request) -> bool:
@@ -108,5 +122,4 @@ def policy(frames: list[str]) -> str:
 
 def prefers_page(accept: str) -> bool:
     """Whether who sends this would rather have HTML than JSON. Who has no preference gets JSON."""
-    weights = dict(parse_accept(accept)) if accept else {}
-    return weights.get(HTML, 0.0) > weights.get(JSON, weights.get(ANY, 0.0))
+    return best_media_type(accept, [JSON, HTML]) == HTML

@@ -18,8 +18,6 @@ from modelport.variables import KEY
 if TYPE_CHECKING:
     from modelport.client.login_files import Kept
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
 
 def _login(url: str | None, user: str | None, password_stdin: bool, key_stdin: bool) -> None:
     from modelport.cli.server_connection import DEFAULT_URL
@@ -117,11 +115,13 @@ def _keep(kept: Kept) -> None:
 def _warn_of_clear_text(url: str) -> None:
     import httpx
 
+    from modelport.security.hosts import is_own_machine
+
     try:
         host = httpx.URL(url).host if url.startswith("http://") else ""
     except httpx.InvalidURL:
         return  # which is said where it is asked
-    if host and host not in LOOPBACK:
+    if host and not is_own_machine(host):
         click.echo(f"{url} is asked in the clear: whoever is on the way can read what you send", err=True)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelport.api.listening import IN_VAIN, OPEN_ADDRESSES, address_of, bind, said_in_vain
+from modelport.api.listening import OPEN_ADDRESSES, address_of, bind, said_in_vain
 from modelport.api.metrics.port import CannotListen
 from modelport.api.server import nothing_served, serve
 from modelport.cli.loading import SourceError
@@ -72,7 +72,7 @@ def _serve(sources: list[Source], settings: Settings, mlup: MlupFile | None, log
         return CANNOT_LISTEN
     url = listener.url
     if in_vain := said_in_vain(settings):
-        log.warning(IN_VAIN, " and ".join(in_vain))
+        log.warning("%s", in_vain)
     if settings.uds is None and settings.host in OPEN_ADDRESSES and settings.auth != Auth.ON:
         log.warning("listening on every address, and nobody has to say who they are: keep this port private")
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from modelport.contract.signature import Argument, Operation
     from modelport.contract.verb import Verb
 
-VERBS = ("predict", "train", "validate")
 DATA_URI = "data:"
 
 
@@ -58,8 +57,8 @@ def layouts_of(model: Any, operations: Mapping[str, Operation]) -> dict[str, Lay
     given = _dictionary(getattr(model, "layout", None), "layout", "of verbs")
     found: dict[str, Layout] = {}
     for verb, said in given.items():
-        if verb not in VERBS or not operations[verb].implemented:
-            there = [name for name in VERBS if operations[name].implemented]
+        there = [name for name, operation in operations.items() if operation.implemented]
+        if verb not in there:
             raise ModelLoadError(
                 f"layout has {verb!r}, which is no verb of the model; it has {' and '.join(there)}"
             )

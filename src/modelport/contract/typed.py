@@ -60,8 +60,8 @@ class TypedModel:
 
     def _operations(self) -> dict[str, Operation]:
         """Each verb by its name, with what the model says of its forms."""
-        found = {verb: _operation(self.verbs[verb]) for verb in ("train", "validate")}
-        found["predict"] = self._predict_operation()
+        others = {verb: _operation(self.verbs[verb]) for verb in ("train", "validate")}
+        found = {"predict": self._predict_operation(), **others}
         if not isinstance(self.model, Model):
             return found
         for verb, layout in layouts_of(self.model, found).items():

@@ -9,7 +9,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from modelport.api.listening import IN_VAIN, bind, said_in_vain
+from modelport.api.listening import bind, said_in_vain
 from modelport.api.server import nothing_served
 from modelport.api.server import serve as serve_life
 from modelport.contract.errors import ModelLoadError
@@ -47,7 +47,7 @@ def serve(model: Any, *more: Any, **settings: Unpack[ProcessSettings]) -> None:
         with contextlib.closing(bind(read)) as listener:
             names = ", ".join(one.name for one in given)
             if in_vain := said_in_vain(read):
-                log.warning(IN_VAIN, " and ".join(in_vain))
+                log.warning("%s", in_vain)
 
             def announce() -> None:
                 logs.heed_signals()

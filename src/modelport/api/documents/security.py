@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from modelport.api.cookies import NAME
+from modelport.identity.oidc.issuer import WELL_KNOWN
 
-DISCOVERY = "/.well-known/openid-configuration"  # OpenID Connect Discovery 1.0, 4
 BEARER = "Bearer, and a key (mpk_…) or a token: of a user, by /v2/token"
 OF_ISSUER = ", or of the issuer"
 SESSION = (
@@ -29,7 +29,7 @@ class Security(NamedTuple):
             "session": {"type": "apiKey", "in": "cookie", "name": NAME, "description": SESSION},
         }
         if self.issuer is not None:
-            url = self.issuer.rstrip("/") + DISCOVERY
+            url = self.issuer.rstrip("/") + WELL_KNOWN
             schemes["issuer"] = {"type": "openIdConnect", "openIdConnectUrl": url}
         if self.certificates:
             schemes["certificate"] = {"type": "mutualTLS"}

@@ -22,12 +22,11 @@ from modelport.api.resources.statistics import (
     Spread,
     Statistics,
 )
+from modelport.contract.calls import GIVEN_UP
 from modelport.engine.ports import Pool
 from modelport.histogram import Histogram
 from modelport.identity.principals import AccessScope
 from modelport.telemetry.metrics.requests import RequestCounts, ToldRequests
-
-LEFT = 499
 
 
 class StatisticsRoutes:
@@ -54,7 +53,8 @@ class StatisticsRoutes:
 
     def _model(self, name: str) -> ModelStatistics:
         readings = self._readings
-        live, *others = pools = readings.pools(name)
+        pools = readings.pools(name)
+        live = pools[0]
         told = None if self._requests is None else self._requests.told(name)
         shares = readings.engine.shares.get(name)
         weights = {live.version: 1.0} if shares is None else shares.weights(live)
@@ -66,7 +66,7 @@ class StatisticsRoutes:
             queue_size=live.settings.queue_size,
             workers_wanted=max(live.settings.workers, 1),
             workers=[worker for pool in pools for worker in self._workers(pool)],
-            versions=[_version(pool, weights.get(pool.version, 0.0), told) for pool in (live, *others)],
+            versions=[_version(pool, weights.get(pool.version, 0.0), told) for pool in pools],
             requests=None if told is None else _requests(*told),
             queued_seconds=_spread(tally.queued),
             worked_seconds=_spread(tally.worked),
@@ -126,7 +126,7 @@ def _classes(by_status: Mapping[int, int]) -> dict[str, int]:
     """Counts by the class of their status."""
     found: Counter[str] = Counter()
     for status, count in by_status.items():
-        found["left" if status == LEFT else f"{status // 100}xx"] += count
+        found["left" if status == GIVEN_UP else f"{status // 100}xx"] += count
     return dict(sorted(found.items()))
 
 

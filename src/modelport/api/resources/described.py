@@ -24,6 +24,10 @@ Links = Annotated[dict[str, str], words("Paths of what belongs to it")]
 Cursor = Annotated[str | None, words("For the next page")]
 VersionNumber = Annotated[int, Meta(ge=0, description="0 is the model as its source has it")]
 NamedVersion = Annotated[int | str, words("A version, by its number or an alias")]
+PrincipalName = Annotated[
+    str | None,
+    words("What the key or the user is called; null for who is gone, or has their name in the id"),
+]
 Performance = Annotated[dict[str, Any], words("How good it is, nested: overall, class, slices")]
 
 

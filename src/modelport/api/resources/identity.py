@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from modelport.api.resources.described import Cursor, words
+from modelport.api.resources.described import Cursor, PrincipalName, words
 from modelport.jobs.views import Time
 from modelport.settings.declaring import MOST
 
@@ -86,10 +86,7 @@ class AuditRecord(msgspec.Struct):
     number: Annotated[int, Meta(ge=1)]
     at: Time
     principal: Annotated[str, words("Who has done it; empty for a command on the data folder itself")]
-    name: Annotated[
-        str | None,
-        words("What the key or the user is called; null for who is gone, or has their name in the id"),
-    ]
+    name: PrincipalName
     action: str
     target: str
     details: dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from modelport.api.resources.described import Cursor, words
+from modelport.api.resources.described import Cursor, PrincipalName, words
 
 
 class Usage(msgspec.Struct):
@@ -14,10 +14,7 @@ class Usage(msgspec.Struct):
 
     day: Annotated[str, words("YYYY-MM-DD (UTC)")]
     principal: Annotated[str, words("Who has asked; empty for who was let in nowhere")]
-    name: Annotated[
-        str | None,
-        words("What the key or the user is called; null for who is gone, or has their name in the id"),
-    ]
+    name: PrincipalName
     model: Annotated[str, words("Empty for requests that asked no model")]
     requests: int
     calls: Annotated[int, words("Requests that a model has answered at once")]

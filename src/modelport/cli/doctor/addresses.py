@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from modelport.api.listening import IN_VAIN, MOST_PATH, answers, said_in_vain
+from modelport.api.listening import MOST_PATH, answers, said_in_vain
 from modelport.cli.doctor.seen import Seen
 from modelport.home import expanded
 from modelport.http.addresses import http_url
@@ -32,7 +32,7 @@ def seen_of_address(settings: Settings) -> Iterator[Seen]:
     if settings.uds is not None:
         yield from _seen_of_path(_path(settings.uds))
         if in_vain := said_in_vain(settings):
-            yield Seen(SUBJECT, "note", IN_VAIN % " and ".join(in_vain), "leave it out, or uds")
+            yield Seen(SUBJECT, "note", in_vain, "leave it out, or uds")
     else:
         yield _seen_of_port("", settings.host, settings.port, settings)
     if settings.metrics_port is not None:

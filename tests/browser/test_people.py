@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
-from serving import MODELS, Server, serving
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "identity"))
-
-from user_site import PASSWORD, first_admin
-
-MODEL = f"echo={MODELS / 'echoes.py'}:Echo"
+from serving import Server, serving
+from user_site import MODEL, PASSWORD, first_admin
 
 
 @pytest.fixture(scope="module")

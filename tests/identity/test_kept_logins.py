@@ -17,19 +17,15 @@ from typing import Any
 
 import pytest
 from serving import environment, serving, wait_until
-from user_site import MODEL, OTHER, PASSWORD, Site, client_of
+from user_site import MODEL, OTHER, PASSWORD, Site, client_of, serving_users
 
 from modelport.client import AsyncClient, Client, RequestRefused
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    data = tmp_path_factory.mktemp("data")
-    with serving(MODEL, "--auth", "on", "--data-dir", str(data)) as server:
-        site = Site(server, data)
+    with serving_users(tmp_path_factory.mktemp("data")) as site:
         yield site
-        site.admin.close()
-        site.page.close()
 
 
 @pytest.fixture

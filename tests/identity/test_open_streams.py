@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 import pytest
-from serving import MODELS, serving, wait_until
-from user_site import Site, client_of, logged_in, page_of
+from serving import MODELS, wait_until
+from user_site import Site, client_of, logged_in, page_of, serving_users
 
 from modelport.api.standing import REVOKED
 from modelport.client import Client, RequestRefused
@@ -64,12 +64,8 @@ class Follower:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    data = tmp_path_factory.mktemp("data")
-    with serving(MODEL_OF_STREAMS, TRAINABLE, "--auth", "on", "--data-dir", str(data)) as server:
-        site = Site(server, data)
+    with serving_users(tmp_path_factory.mktemp("data"), MODEL_OF_STREAMS, TRAINABLE) as site:
         yield site
-        site.admin.close()
-        site.page.close()
 
 
 @pytest.fixture

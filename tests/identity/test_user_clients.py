@@ -14,20 +14,16 @@ from urllib.parse import parse_qs
 
 import httpx
 import pytest
-from serving import environment, serving, wait_until
-from user_site import MODEL, NUMBER, OTHER, PASSWORD, PREDICT, Site, client_of, logged_in
+from serving import environment, wait_until
+from user_site import NUMBER, OTHER, PASSWORD, PREDICT, Site, client_of, logged_in, serving_users
 
 from modelport.client import AsyncClient, Client, RequestRefused
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    data = tmp_path_factory.mktemp("data")
-    with serving(MODEL, "--auth", "on", "--data-dir", str(data)) as server:
-        site = Site(server, data)
+    with serving_users(tmp_path_factory.mktemp("data")) as site:
         yield site
-        site.admin.close()
-        site.page.close()
 
 
 def users(*arguments: str, data: Path | None = None, typed: str = "", **variables: str) -> Any:

@@ -30,6 +30,7 @@ from user_site import (
     logged_in,
     page_of,
     renewed,
+    serving_users,
     session_name,
 )
 
@@ -43,12 +44,8 @@ JOB = {"Prefer": "respond-async"}
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    data = tmp_path_factory.mktemp("data")
-    with serving(MODEL, "--auth", "on", "--data-dir", str(data)) as server:
-        site = Site(server, data)
+    with serving_users(tmp_path_factory.mktemp("data")) as site:
         yield site
-        site.admin.close()
-        site.page.close()
 
 
 def test_the_first_link_works_once_and_by_a_form(tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from serving import MODELS, Server, wait_until
+from serving import MODELS, Server, serving, wait_until
 
 MODEL = f"echo={MODELS / 'echoes.py'}:Echo"
 PASSWORD, OTHER = "correct horse battery", "staple of another"
@@ -84,3 +86,13 @@ class Site:
         """What the audit has, the newest first, with who has done it."""
         records = self.admin.get("/v2/audit", params={"limit": 1000}).json()["records"]
         return [(record["action"], record["principal"]) for record in records]
+
+
+@contextlib.contextmanager
+def serving_users(data: Path, *models: str) -> Iterator[Site]:
+    """Run a server that asks who asks, of these models or the usual one, with an administrator."""
+    with serving(*(models or (MODEL,)), "--auth", "on", "--data-dir", str(data)) as server:
+        site = Site(server, data)
+        yield site
+        site.admin.close()
+        site.page.close()

@@ -78,3 +78,8 @@ const PLACES = new Set(["json", "query", "form", "files", "headers", "cookies", 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/** What was thrown, as a problem: what is none has the words of the error. */
+export function problemIn(error: unknown): Problem {
+  return error instanceof Problem ? error : new Problem(UNREACHED, error instanceof Error ? error.message : String(error));
+}

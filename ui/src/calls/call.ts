@@ -3,7 +3,7 @@
 import { ref, shallowRef, type Ref, type ShallowRef } from "vue";
 import { ask, type Schemas } from "@/api/http";
 import { root } from "@/api/places";
-import { Problem } from "@/api/problems";
+import { problemIn, type Problem } from "@/api/problems";
 import { addressed, type CallRequest, type Verb } from "@/form/request";
 
 /** What has come back: an answer that is read as it comes, of a call of this verb. */
@@ -51,7 +51,7 @@ export function useCall(): Calling {
       return (called.value = { response, signature, verb, request, at, waited: performance.now() - began });
     } catch (error) {
       if (own.signal.aborted) return null;
-      problem.value = error instanceof Problem ? error : new Problem(0, error instanceof Error ? error.message : String(error));
+      problem.value = problemIn(error);
       return null;
     } finally {
       if (giveUp === own) isRunning.value = false;

@@ -1,7 +1,7 @@
 /** Short words about what has just happened, which go by themselves. */
 
 import { shallowRef } from "vue";
-import { Problem } from "@/api/problems";
+import { problemIn } from "@/api/problems";
 
 export interface Toast {
   number: number;
@@ -21,7 +21,7 @@ export function say(words: string, tone: Toast["tone"] = "good"): void {
 
 /** Says what went wrong. */
 export function sayProblem(error: unknown): void {
-  say(error instanceof Problem || error instanceof Error ? error.message : String(error), "bad");
+  say(problemIn(error).message, "bad");
 }
 
 export function dismiss(number: number): void {

@@ -1,23 +1,13 @@
 /** How the begin of a file can be shown, by its name. What it holds is never run, and never taken for HTML. */
 
+import { mediumOfType, typeByName } from "@/answers/media";
+
 export type PreviewKind = "picture" | "table" | "json" | "text" | "audio" | "video" | "none";
 
 export const MOST_TEXT = 200_000; // bytes
 export const MOST_MEDIA = 50_000_000;
 export const MOST_ROWS = 200;
 
-const PICTURES: Record<string, string> = {
-  png: "image/png",
-  jpg: "image/jpeg",
-  jpeg: "image/jpeg",
-  gif: "image/gif",
-  webp: "image/webp",
-  avif: "image/avif",
-  bmp: "image/bmp",
-  svg: "image/svg+xml",
-};
-const SOUNDS: Record<string, string> = { wav: "audio/wav", mp3: "audio/mpeg", ogg: "audio/ogg", flac: "audio/flac" };
-const FILMS: Record<string, string> = { mp4: "video/mp4", webm: "video/webm" };
 const BINARY = new Set(["npz", "npy", "joblib", "pkl", "pickle", "pt", "pth", "onnx", "h5", "keras", "zip", "gz", "tar", "parquet", "arrow", "safetensors", "bin", "pdf"]);
 
 export const endingOf = (name: string): string => /\.([^./]+)$/.exec(name)?.[1]?.toLowerCase() ?? "";
@@ -25,19 +15,11 @@ export const endingOf = (name: string): string => /\.([^./]+)$/.exec(name)?.[1]?
 /** How a file of this name and size is shown. */
 export function kindOf(name: string, size: number): PreviewKind {
   const ending = endingOf(name);
-  const media: [Record<string, string>, PreviewKind][] = [[PICTURES, "picture"], [SOUNDS, "audio"], [FILMS, "video"]];
-  for (const [types, kind] of media) {
-    if (ending in types) return size <= MOST_MEDIA ? kind : "none";
-  }
+  const medium = mediumOfType(typeByName(name));
+  if (medium === "picture" || medium === "audio" || medium === "video") return size <= MOST_MEDIA ? medium : "none";
   if (BINARY.has(ending)) return "none";
   if (ending === "csv" || ending === "tsv") return "table";
   return ending === "json" && size <= MOST_TEXT ? "json" : "text";
-}
-
-/** The media type of a picture, a sound or a film, by its name. */
-export function mediaOf(name: string): string {
-  const ending = endingOf(name);
-  return PICTURES[ending] ?? SOUNDS[ending] ?? FILMS[ending] ?? "application/octet-stream";
 }
 
 /** JSON with each part on a line of its own; as it is where it is none. */

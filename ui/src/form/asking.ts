@@ -1,0 +1,59 @@
+/** The form of one verb of a model, while somebody fills it in: its fields and values, and what is wrong with them. */
+
+import { computed, ref, shallowRef, type ComputedRef, type Ref } from "vue";
+import type { Schemas } from "@/api/http";
+import type { Problem } from "@/api/problems";
+import { t } from "@/texts";
+import { errorsOf, type FieldErrors } from "./errors";
+import { fieldsOf, type Field } from "./fields";
+import { requestOf, type CallRequest, type Verb } from "./request";
+import { firstValues, missingPaths, type Values } from "./values";
+
+export interface Asking {
+  operation: ComputedRef<Schemas["ModelVerb"] | undefined>;
+  fields: ComputedRef<Field[]>;
+  values: Ref<Values>;
+  /** Words by the path of a value. */
+  errors: Ref<FieldErrors>;
+  /** Words about what the form does not show. */
+  others: Ref<string[]>;
+  isAtFields: ComputedRef<boolean>;
+  request: ComputedRef<CallRequest>;
+  /** Begins anew with these values, and what is usual for the others. */
+  fill(given: Values): void;
+  /** Whether nothing is missing that is needed; else it is said at the fields. */
+  isComplete(): boolean;
+  /** Puts what the model refuses to where it belongs; other problems are the caller's to show. */
+  place(problem: Problem | null): void;
+}
+
+export function useAsking(signature: Ref<Schemas["ModelSignature"]>, verb: () => Verb): Asking {
+  const operation = computed(() => signature.value.verbs[verb()]);
+  const fields = computed(() => fieldsOf(operation.value?.arguments ?? [], signature.value.definitions));
+  const values = ref<Values>({});
+  const errors = shallowRef<FieldErrors>({});
+  const others = shallowRef<string[]>([]);
+  const isAtFields = computed(() => Object.keys(errors.value).length > 0);
+  const request = computed(() => requestOf(signature.value, verb(), values.value));
+
+  function fill(given: Values): void {
+    values.value = { ...firstValues(fields.value), ...given };
+    errors.value = {};
+    others.value = [];
+  }
+
+  function isComplete(): boolean {
+    others.value = [];
+    errors.value = Object.fromEntries(missingPaths(fields.value, values.value).map((path) => [path, t("form.missing")]));
+    return !isAtFields.value;
+  }
+
+  function place(problem: Problem | null): void {
+    if (!problem || problem.status < 400 || problem.status >= 500) return;
+    const found = errorsOf(problem, fields.value, values.value);
+    errors.value = found.fields;
+    others.value = found.others;
+  }
+
+  return { operation, fields, values, errors, others, isAtFields, request, fill, isComplete, place };
+}

@@ -28,6 +28,13 @@ const field = (schema: object, definitions: object = {}): Field => fieldsOf([arg
 const POINT = { Point: { type: "object", title: "Point", properties: { x: { type: "number" }, y: { type: "number", default: 0 } }, required: ["x"] } };
 
 describe("what kind of input a schema makes", () => {
+  test("several files keep the name of their argument, whichever way the schema says them", () => {
+    const files = { type: "array", title: "Pages", items: { type: "string", format: "binary", title: "Page", default: null } };
+    const fields = fieldsOf([argument("pages", files, { kind: "files", required: true }), argument("more", files)], {});
+    expect(fields.map((one) => [one.name, one.kind, one.kind === "file" && one.many])).toEqual([["pages", "file", true], ["more", "file", true]]);
+    expect(fields.map((one) => [one.title, one.required])).toEqual([["Pages", true], ["Pages", false]]);
+  });
+
   test.each([
     [{ type: "string" }, "text"],
     [{ type: "string", format: "date-time" }, "moment"],

@@ -245,7 +245,7 @@ function arrayInput(schema: Schema, definitions: Definitions, depth: number): In
   const first = Array.isArray(schema["prefixItems"]) ? schema["prefixItems"] : [];
   const one = made("", items, definitions, true, depth + 1);
   if (schema["uniqueItems"] === true && one.kind === "choice") return { kind: "choices", choices: one.choices };
-  if (one.kind === "file") return one.many ? { kind: "json" } : { ...one, many: true };
+  if (one.kind === "file") return one.many ? { kind: "json" } : { kind: "file", many: true, media: one.media };
   const columns = first.length ? [] : flatColumns(items, definitions);
   if (columns.length) return { kind: "table", columns, takesFile: false };
   const minimum = numberOf(schema["minItems"]) ?? 0;

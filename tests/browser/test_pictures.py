@@ -15,6 +15,15 @@ from serving import ROOT, Server, serving
 EXAMPLES = ROOT / "examples"
 SEVEN = EXAMPLES / "digits" / "pictures" / "7.png"
 LARGEST = 150_000
+# Whether both curves of a job are drawn: a canvas is there before anything is on it.
+DRAWN = """() => {
+    const isDrawn = (canvas) => {
+        const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        return pixels.some((value) => value > 0);
+    };
+    const all = [...document.querySelectorAll('canvas')];
+    return all.length === 2 && all.every(isDrawn);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +78,9 @@ def test_a_model_with_its_answer(server: Server, tab: Page, tmp_path: Path) -> N
 def test_a_table(server: Server, tab: Page, tmp_path: Path) -> None:
     tab.goto(f"{server.url}/ui/models/iris")
     tab.locator("input[type=file]").first.set_input_files(EXAMPLES / "iris" / "flowers.csv")
+    expect(tab.get_by_label("Row 1, sepal_length")).to_have_value("5.1")
+    tab.locator("form button[type=submit]").first.click()
+    expect(tab.get_by_text("setosa").first).to_be_visible()
     kept(tab, "iris", tmp_path)
 
 
@@ -79,4 +91,5 @@ def test_jobs_and_one_of_them(server: Server, tab: Page, tmp_path: Path) -> None
     job = server.client.get("/v2/jobs").json()["jobs"][0]["id"]
     tab.goto(f"{server.url}/ui/jobs/{job}")
     expect(tab.get_by_text("epoch 30", exact=False).first).to_be_visible()
+    tab.wait_for_function(DRAWN)
     kept(tab, "job", tmp_path)

@@ -100,7 +100,9 @@ def test_a_stream_shows_its_pieces_as_they_come_and_stops(server: Server, page: 
     assert len(waited.value.path().read_text()) > early
 
 
-@pytest.mark.parametrize("kind", ["labels", "boxes", "html", "facts", "vega-lite", "svg"])
+@pytest.mark.parametrize(
+    "kind", ["labels", "boxes", "html", "facts", "vega-lite", "plotly", "heatmap", "svg"]
+)
 def test_nothing_of_an_answer_runs(server: Server, page: Page, kind: str) -> None:
     page.goto(f"{server.url}/ui/models/answering")
     page.get_by_label("Kind").select_option(label=kind)
@@ -112,7 +114,7 @@ def test_nothing_of_an_answer_runs(server: Server, page: Page, kind: str) -> Non
         expect(answer.get_by_role("img", name="Picture: answering")).to_be_visible()
     else:
         plot = answer.get_by_role("img", name="Plot: answering")
-        expect(plot.locator("canvas").first).to_be_visible()
+        expect(plot.locator("canvas, .main-svg").first).to_be_visible()
     assert answer.locator("a[href^=javascript]").count() == 0
     assert page.evaluate(NOTHING_RAN)
 

@@ -18,7 +18,7 @@ SVG = (
     f"<svg xmlns='http://www.w3.org/2000/svg' width='40' height='30'><script>{LINK}</script>"
     "<rect width='40' height='30' fill='teal'/></svg>"
 )
-Kind = Literal["labels", "boxes", "table", "vega-lite", "plotly", "svg", "html", "tree", "facts"]
+Kind = Literal["labels", "boxes", "table", "vega-lite", "plotly", "heatmap", "svg", "html", "tree", "facts"]
 
 
 def picture() -> str:
@@ -46,6 +46,7 @@ ANSWERS: dict[str, Any] = {
         "data": [{"type": "bar", "x": ["one", "two"], "y": [3, 5], "name": HARM}],
         "layout": {"title": {"text": HARM + f'<a href="{LINK}">press</a>'}},
     },
+    "heatmap": {"data": [{"type": "heatmap", "z": [[1, 2], [3, 4]]}], "layout": {"title": HARM}},
     "svg": "data:image/svg+xml," + SVG.replace("#", "%23"),
     "html": HARM + " " * 300,
     "tree": {"a": {HARM: {"c": [{"d": []}, {"e": LINK}]}}},

@@ -1,5 +1,6 @@
 /** Draws Plotly's figures: the kinds that lie in a plane. Nothing is loaded from anywhere. */
 
+import "./plotlyStyles"; // before Plotly, which looks for it when it is loaded
 import Plotly from "plotly.js-cartesian-dist-min";
 import { isObject } from "@/api/problems";
 import type { Drawn, PlotLook } from "./drawnPlot";

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_the_process_of_a_job_has_it_too(server: Server) -> None:
 
 
 def test_what_the_operator_says_for_all_models_comes_before_what_one_asks_for(server: Server) -> None:
-    assert "own: it has settings of its own: workers, threads, environment\n" in server.log
+    server.wait_for_log(re.escape("own: it has settings of its own: workers, threads, environment\n"))
 
 
 def test_deadlines_are_those_that_a_model_asks_for(tmp_path: Path) -> None:

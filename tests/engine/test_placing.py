@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,7 @@ def test_a_device_that_there_is_not_is_named_and_the_model_fails(monkeypatch: py
     variables = {"CUDA_VISIBLE_DEVICES": "4,6"}
     with serving("placed", "--devices", "cuda:2", "--keep-going", **variables) as server:
         assert server.wait_settled()["models"]["placed"]["state"] == "failed"
-        assert "placed: failed: devices: there is no cuda:2" in server.log
+        server.wait_for_log(re.escape("placed: failed: devices: there is no cuda:2"))
 
 
 def test_a_job_for_a_device_that_there_is_not_fails_alone() -> None:

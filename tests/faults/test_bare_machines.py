@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -55,7 +56,7 @@ def test_predictions_are_served_where_the_data_folder_cannot_be_looked_into(mode
     with serving(str(model), MODELPORT_DATA_DIR=str(model.parent / "data" / "inside")) as server:
         assert server.client.post("/v2/models/model_here/predict/").json() == "ok"
         said = f"its data folder {model.parent / 'data' / 'inside'} cannot be used (Not a directory)"
-        assert f"this server has no jobs: {said}: give another with --data-dir" in server.log
+        server.wait_for_log(re.escape(f"this server has no jobs: {said}: give another with --data-dir"))
 
 
 @pytest.mark.parametrize("command", ["serve", "predict", "check", "train"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import re
 import shutil
 import sqlite3
 import uuid
@@ -163,7 +164,7 @@ def test_a_damaged_database_is_refused_with_advice_and_left_as_it_is(
         for answer in (ask(server.client), server.client.get("/v2/jobs")):
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
             assert why in answer.json()["detail"]
-        assert why in server.log
+        server.wait_for_log(re.escape(why))
         assert "Traceback" not in server.log
     after = contents(data)
     assert {name: after[name] for name in before if not name.endswith("-shm")} == {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def assert_says_why(server: Server, why: str) -> None:
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert answer.json()["detail"].startswith("this server has no jobs: ")
         assert why in answer.json()["detail"]
-    assert why in server.log
+    server.wait_for_log(re.escape(why))
     for prefer in ("respond-async", "wait=5", "respond-async, wait=5"):
         answer = client.post(
             "/v2/models/works/predict/", json={"text": "at once"}, headers={"Prefer": prefer}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def test_trust_may_be_said_in_a_file(tmp_path: Path) -> None:
     with serving("--config", "settings.toml", cwd=tmp_path) as server:
         answer = server.client.post("/v2/models/plus/predict/", json={"n": 2})
         assert (answer.status_code, answer.json()) == (200, 3)
-        assert "a model of the typed contract, from plus.pkl (pickle)" in server.log
+        server.wait_for_log(re.escape("a model of the typed contract, from plus.pkl (pickle)"))
     (tmp_path / "settings.toml").write_text("sources = ['plus.pkl']\nformat = 'pickel'\n")
     ended = modelport("serve", "--config", "settings.toml", cwd=tmp_path)
     assert ended.returncode == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import socket
 import stat
@@ -31,7 +32,7 @@ def server(path: Path) -> Iterator[Server]:
 def test_it_says_where_it_is(server: Server, path: Path) -> None:
     assert server.url == f"unix://{path}"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert "port: of no use beside uds" in server.log  # the tests give one
+    server.wait_for_log(re.escape("port: of no use beside uds"))  # the tests give one
 
 
 def test_both_paths_of_a_prediction_answer(server: Server) -> None:

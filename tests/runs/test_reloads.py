@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -115,14 +116,14 @@ def test_what_is_changed_answers_and_no_call_fails_meanwhile(server: Server, edi
             ended.set()
         assert asking.result() == {1, 2, 11, 21}
     wait_until(lambda: len(workers(server)) == 1, lambda: server.log)
-    assert "edited.py has changed, and it is loaded anew" in server.log
+    server.wait_for_log(re.escape("edited.py has changed, and it is loaded anew"))
 
 
 def test_what_cannot_be_loaded_leaves_the_one_before_and_is_shown(server: Server, edited: Edited) -> None:
     edited.number("1 +")
     server.wait_for_log("what has changed cannot be loaded; what was there answers on")
     assert answer(server) == 1
-    assert "SyntaxError" in server.log
+    server.wait_for_log(re.escape("SyntaxError"))
     assert "SyntaxError" in str(state(server)["reload_error"])
     assert state(server)["state"] == "ready"
     edited.number("3")

@@ -50,17 +50,19 @@ class DocumentRoutes:
         self.base_path = base_path
         self._root = RootModel(engine, settings)
         self._assets = StaticFiles(directory=STATIC_DIR)
-        self._kept: dict[_Told, dict[str, Any]] = {}
+        self._kept: dict[_Told, bytes] = {}  # whose bytes many readers share
 
     async def openapi(self, request: Request) -> Response:
         by = principal_of(request.scope)
-        return JSONResponse(await asyncio.to_thread(self._document, "openapi", by))
+        document = await asyncio.to_thread(self._document, "openapi", by)
+        return Response(document, media_type=JSONResponse.media_type)
 
     async def swagger(self, request: Request) -> Response:
         by = principal_of(request.scope)
-        return JSONResponse(await asyncio.to_thread(self._document, "swagger", by))
+        document = await asyncio.to_thread(self._document, "swagger", by)
+        return Response(document, media_type=JSONResponse.media_type)
 
-    def _document(self, kind: _Kind, by: Principal) -> dict[str, Any]:
+    def _document(self, kind: _Kind, by: Principal) -> bytes:
         pools = [pool for pool in self.engine.pools.values() if pool.signature is not None]
         root, is_open = self._root.name, self.settings.open_documents
         if not is_open:
@@ -70,7 +72,8 @@ class DocumentRoutes:
         told = _Told(kind, root, tuple((pool.name, pool.version) for pool in pools))
         document = self._kept.get(told)
         if document is None:
-            document = _maker(kind)([pool.signature for pool in pools], self._served(root))
+            made = _maker(kind)([pool.signature for pool in pools], self._served(root))
+            document = bytes(JSONResponse(made).body)
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
             self._kept[told] = document

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import logging
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -31,6 +32,9 @@ NOTHING_TO_SERVE = 2
 CANNOT_LISTEN = 3
 CANNOT_WRITE = 4
 
+_ARENA_MAX = -8  # M_ARENA_MAX of glibc's malloc.h
+_ARENAS = 2
+
 log = logging.getLogger("modelport.server")
 
 
@@ -39,6 +43,7 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
 
     Returns the exit status: 0 stopped, 2 nothing to serve, 3 no address, 4 a folder that cannot be written.
     """
+    _share_memory_of_threads()
     try:
         sources = sources_to_serve(settings, mlup)
     except (ModelLoadError, SettingsError) as error:
@@ -55,6 +60,12 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         return _serve(sources, settings, mlup, logs)
     finally:
         logs.close()
+
+
+def _share_memory_of_threads() -> None:
+    """Have the threads of this process share what they free: what each has for itself stays (mallopt(3))."""
+    with suppress(AttributeError):  # another C library has no arenas
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, _ARENAS)
 
 
 def _serve(sources: list[Source], settings: Settings, mlup: MlupFile | None, logs: Logs) -> int:

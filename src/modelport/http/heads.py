@@ -58,15 +58,24 @@ class Head:
 
 
 class KnownHeads:
-    """The heads that were read by the connections of one server, by their bytes."""
+    """The heads that were read by the connections of one server, by their bytes.
+
+    Those that nobody has sent since `MOST_HEADS` others came are forgotten: who sends another head each time,
+    such as one key after the other, does not push out those that are sent again.
+    """
 
     def __init__(self) -> None:
         self._heads: dict[bytes, Head] = {}
+        self._before: dict[bytes, Head] = {}
 
     def find(self, data: bytes) -> tuple[Head | None, int]:
         """The head of the whole request that `data` is, and where its body begins; `None` if not known."""
         end = data.find(END) + END_BYTES
-        head = self._heads.get(data[:end])
+        sent = data[:end]
+        head = self._heads.get(sent)
+        if head is None and sent in self._before:
+            head = self._before.pop(sent)
+            self._keep(sent, head)
         if head is not None and len(data) - end != head.length:
             head = None
         return head, end
@@ -76,7 +85,10 @@ class KnownHeads:
         end = data.find(END) + END_BYTES
         if end + length != len(data) or end > MAX_HEAD:
             return
-        if len(self._heads) >= MOST_HEADS:
-            self._heads.clear()
         head.length = length
-        self._heads[data[:end]] = head
+        self._keep(data[:end], head)
+
+    def _keep(self, sent: bytes, head: Head) -> None:
+        if len(self._heads) >= MOST_HEADS:
+            self._before, self._heads = self._heads, {}
+        self._heads[sent] = head

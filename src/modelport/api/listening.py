@@ -127,6 +127,14 @@ def reachable(url: str) -> str:
     return url
 
 
+def on_this_machine(url: str) -> str:
+    """The URL of a server that listens at every address, as programs of this machine reach it."""
+    for every, _, own in WAYS_OUT:
+        if f"//{every}:" in url:
+            return url.replace(every, own, 1)
+    return url
+
+
 def _way_out(somewhere: str) -> str | None:
     """The address of ours from which packets would go there, as it stands in a URL. None is sent."""
     family = socket.AF_INET6 if ":" in somewhere else socket.AF_INET

@@ -39,7 +39,7 @@ class PageRoutes:
     def __init__(self, settings: Settings, base_path: str):
         self.base_path = base_path
         self._is_offered = settings.page_endpoint
-        self._is_built = (FOLDER / "index.html").is_file()
+        self._is_built = is_built()
         self._frame_origins = settings.frame_origins
 
     def belongs_to(self, scope: Scope) -> bool:
@@ -80,6 +80,11 @@ class PageRoutes:
         except FileNotFoundError:
             return ""
         return found.replace(BASE, f'<base href="{html.escape(self.base_path + ROOMS)}/" />')
+
+
+def is_built() -> bool:
+    """Whether there is a page to be served."""
+    return (FOLDER / "index.html").is_file()
 
 
 def _file_of(name: str, takes_gzip: bool) -> Path | None:

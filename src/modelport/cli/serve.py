@@ -38,9 +38,10 @@ _ARENAS = 2
 log = logging.getLogger("modelport.server")
 
 
-def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
+def run_server(settings: Settings, mlup: MlupFile | None = None, *, opens_page: bool = False) -> int:
     """Serve until told to stop; `mlup` is the mlup configuration that the settings come from.
 
+    With `opens_page` a browser is opened at the page once the server listens.
     Returns the exit status: 0 stopped, 2 nothing to serve, 3 no address, 4 a folder that cannot be written.
     """
     _share_memory_of_threads()
@@ -57,7 +58,7 @@ def run_server(settings: Settings, mlup: MlupFile | None = None) -> int:
         click.echo(f"modelport: {said}", err=True)
         return CANNOT_WRITE
     try:
-        return _serve(sources, settings, mlup, logs)
+        return _serve(sources, settings, mlup, logs, opens_page=opens_page)
     finally:
         logs.close()
 
@@ -68,7 +69,9 @@ def _share_memory_of_threads() -> None:
         ctypes.CDLL(None).mallopt(_ARENA_MAX, _ARENAS)
 
 
-def _serve(sources: list[Source], settings: Settings, mlup: MlupFile | None, logs: Logs) -> int:
+def _serve(
+    sources: list[Source], settings: Settings, mlup: MlupFile | None, logs: Logs, *, opens_page: bool
+) -> int:
     """Serve these sources, and say so in the logs; returns the exit status."""
     if mlup is not None and mlup.unused:
         log.warning("%s: these keys have no meaning here: %s", mlup.path, ", ".join(mlup.unused))
@@ -94,6 +97,10 @@ def _serve(sources: list[Source], settings: Settings, mlup: MlupFile | None, log
             from modelport.cli.live_view import LiveView
 
             LiveView(life.engine, url).open()
+        if opens_page:
+            from modelport.cli.opening import open_page
+
+            open_page(url, [source.name for source in sources], settings)
 
     try:
         life = Life(sources, settings, {"mlup": mlup.shown} if mlup else None)

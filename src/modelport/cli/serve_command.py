@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from modelport.settings import Settings
 
 
-def _serve(sources: tuple[str, ...], config: str | None, **options: Any) -> None:
-    serve_with(chosen_settings(sources, options), config)
+def _serve(sources: tuple[str, ...], config: str | None, opens_page: bool, **options: Any) -> None:
+    serve_with(chosen_settings(sources, options), config, opens_page=opens_page)
 
 
 def chosen_settings(sources: tuple[str, ...], options: dict[str, Any]) -> dict[str, Any]:
@@ -39,10 +39,10 @@ def chosen_settings(sources: tuple[str, ...], options: dict[str, Any]) -> dict[s
     return chosen | ({MODELS: own} if own else {}) | ({"sources": list(sources)} if sources else {})
 
 
-def serve_with(chosen: dict[str, Any], config: str | None) -> None:
+def serve_with(chosen: dict[str, Any], config: str | None, *, opens_page: bool = False) -> None:
     """Serve with these settings over those of the variables and the file, and end the process."""
     settings, mlup = read_settings(chosen, config)
-    sys.exit(_run_server()(settings, mlup))
+    sys.exit(_run_server()(settings, mlup, opens_page=opens_page))
 
 
 def read_settings(chosen: dict[str, Any], config: str | None) -> tuple[Settings, MlupFile | None]:
@@ -67,7 +67,7 @@ def read_settings(chosen: dict[str, Any], config: str | None) -> tuple[Settings,
     return settings, mlup
 
 
-def _run_server() -> Callable[[Settings, MlupFile | None], int]:
+def _run_server() -> Callable[..., int]:
     """`run_server`, with all that it imports.
 
     None of that is ever garbage, so the collector need not look for any there: a quarter of the processor
@@ -186,7 +186,7 @@ class GroupedCommand(click.Command):
 
 
 def serve_parameters() -> list[click.Parameter]:
-    """What `modelport serve` takes: sources, a file of settings, and every setting."""
+    """What a server is made of: sources, a file of settings, and every setting."""
     return [
         click.Argument(["sources"], nargs=-1, metavar="[[NAME=]SOURCE]..."),
         click.Option(
@@ -198,10 +198,15 @@ def serve_parameters() -> list[click.Parameter]:
     ]
 
 
+# No setting: by a variable or a file every server would open a browser, and not only that of who types this.
+OPEN = click.Option(
+    ["opens_page", "--open"], is_flag=True, help="open the page in a browser once the server listens"
+)
+
 command = GroupedCommand(
     "serve",
     callback=_serve,
-    params=serve_parameters(),
+    params=[*serve_parameters()[:2], OPEN, *serve_parameters()[2:]],
     short_help="Serve models over HTTP.",
     help="Serve models. A SOURCE is package.module, package.module:Class, path/to/model.py[:Class] or "
     "entrypoint:NAME; without one, every installed deepaas.v2.model entry point is served. A SOURCE that "

@@ -133,10 +133,12 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_config_says_what_holds_and_where_it_was_written(shown: Path) -> None:
     file = shown / "service.toml"
     asked = ["config", str(file), "--json", "--model", "hasty:workers=2", "--port", "81"]
+    asked += ["--auth", "on", "--limits", "role:user=rate 9/m"]
     done = modelport(*asked, MODELPORT_LOAD_TIMEOUT="5")
     said = json.loads(done.stdout)
     assert said["settings"]["timeout"] == {"value": 30.0, "from": f"{file}: timeout"}
     assert said["settings"]["port"] == {"value": 81, "from": "--port"}
+    assert said["settings"]["limits"] == {"value": {"role:user": "rate 9/m"}, "from": "--limits"}
     assert said["settings"]["load_timeout"] == {"value": 5.0, "from": "MODELPORT_LOAD_TIMEOUT"}
     assert said["settings"]["queue_size"] == {"value": 1000, "from": "default"}
     hasty = said["models"]["hasty"]

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from modelport.identity.principals import GRANTED
+from modelport.identity.roles import Role
 from modelport.settings.checking import SettingsError
 from modelport.settings.grants import SCOPES
+from modelport.settings.named_limits import ROLES
 from modelport.settings.reading import load_settings, mistyped_variables
 from modelport.settings.together import check_together
 
@@ -64,6 +66,23 @@ WRONG_FILES = {
     "a claim without a value": ('oidc_scopes = { groups = "read" }\n', "'groups' names no claim and value"),
     "no such scope": ('oidc_scopes = { "g:a" = "write" }\n', "'write' grants nothing that there is"),
     "no such models": ('oidc_scopes = { "g:a" = "read on" }\n', "'read on' grants nothing that there is"),
+    "limits of nobody": ('[limits]\nuser = "rate 5/m"\n', "limits.\"user\": 'user' names nobody who has"),
+    "limits of no role": ('[limits."role:boss"]\nrate = "5/m"\n', "'role:boss' is no role: roles are admin,"),
+    "limits of no holder": ('[limits."certificate:a"]\nrate = "5/m"\n', "'a' names no holder of a"),
+    "no such limit": ('[limits."role:user"]\nrates = "5/m"\n', "no limit 'rates'; did you mean 'rate'?"),
+    "no rate of a role": ('[limits."role:user"]\nrate = "5"\n', "limits.\"role:user\": rate: '5' is no rate"),
+    "no number of calls": ('[limits."role:user"]\nmax_calls_at_once = 1.5\n', "'1.5' is no number of 0 or"),
+    "a limit below 0": ('[limits."role:user"]\nmax_queued_jobs_per_principal = -1\n', "'-1' is no number of"),
+    "no bytes": ('[limits."role:user"]\nbytes_per_day = "much"\n', "bytes_per_day: 'much' is no size"),
+    "no limits at all": ('[limits]\n"role:user" = ""\n', "'' has no limits with their values; write names"),
+    "a limit without a value": ('[limits]\n"role:user" = "rate"\n', "'rate' has no limits with their values"),
+    "a list of limits": ('[limits]\n"role:user" = ["rate"]\n', "is not a table of texts, or texts such as"),
+    "a limit that is a list": ('[limits."role:user"]\nrate = ["5/m"]\n', "is not a table of texts, or texts"),
+    "a limit twice": ('[limits]\n"role:user" = "rate 1/s rate 2/s"\n', "rate is there twice"),
+    "a name twice": (
+        '[limits]\n"certificate:dns:a" = "rate 1/s"\n"certificate:dns:A" = "rate 2/s"\n',
+        'limits."certificate:dns:A" is there twice',
+    ),
     "no proxy": ('trusted_proxies = ["proxy"]\n', "has 'proxy', which is no address"),
     "everybody a proxy": ('trusted_proxies = ["::/0"]\n', "has '::/0', which is everybody"),
     "no header of proxies": ('proxy_headers = ["x-real-ip"]\n', "has 'x-real-ip', which is none of"),
@@ -190,6 +209,20 @@ def test_a_mistyped_variable_is_pointed_out_and_a_foreign_one_is_not() -> None:
             },
             "oidc_login_scopes must have openid",
         ),
+        ({"limits": ["role:user=rate 1/m"]}, "limits are of no use unless who asks must say who they are"),
+        ({"auth": "on", "limits": ["oidc:a=rate 1/m"]}, 'limits."oidc:a" is of no use without oidc_issuer'),
+        ({"auth": "on", "limits": ["proxy:a=rate 1/m"]}, "is of no use without proxy_user_header"),
+        ({"auth": "on", "limits": ["certificate:cn:a=rate 1/m"]}, "is of no use without tls_clients"),
+        (
+            {
+                "auth": "on",
+                "tls_cert": "a",
+                "tls_client_ca": "a",
+                "tls_clients": ["cn:a=read"],
+                "limits": ["certificate:cn:b=rate 1/m"],
+            },
+            'limits."certificate:cn:b" is of no use: tls_clients does not name cn:b',
+        ),
     ],
 )
 def test_settings_that_need_each_other_are_told_apart(given: dict[str, Any], said: str) -> None:
@@ -208,5 +241,23 @@ def test_the_last_equals_sign_ends_a_claim(tmp_path: Path) -> None:
     assert load_settings({}, file, environment={}).oidc_scopes == table
 
 
+def test_limits_are_a_table_of_tables_or_texts(tmp_path: Path) -> None:
+    table = {"role:user": "rate 100/m max_calls_at_once 4", "oidc:a=b": "bytes_per_day 10G"}
+    rows = """
+        [limits."role:user"]
+        rate = "100 / m"
+        max-calls-at-once = 4
+        [limits."oidc:a=b"]
+        bytes_per_day = "10G"
+    """
+    assert load_settings({}, written(tmp_path, rows), environment={}).limits == table
+    texts = [f"{name}={text}" for name, text in table.items()]
+    assert load_settings({"limits": texts}, environment={}).limits == table
+    assert load_settings({}, environment={"MODELPORT_LIMITS": ",".join(texts)}).limits == table
+    over = load_settings({"limits": ["role:user=rate 1/m"]}, written(tmp_path, rows), environment={})
+    assert over.limits == {**table, "role:user": "rate 1/m"}, "a row of an option is the whole row"
+
+
 def test_what_settings_grant_is_what_there_is() -> None:
     assert set(SCOPES) == set(GRANTED)
+    assert set(ROLES) == set(Role)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from modelport.identity.granting import merged, principal_with
+from modelport.identity.named_limits import NamedLimits
 from modelport.identity.principals import Principal
 from modelport.settings.certificate_holders import holders_of
 from modelport.settings.grants import EVERYBODY, Granted
+from modelport.settings.named_limits import CERTIFICATE
 
 OF_CERTIFICATES = "certificate:"  # begins the id of who asks with one
 
@@ -18,10 +20,11 @@ OF_CERTIFICATES = "certificate:"  # begins the id of who asks with one
 class CertificateHolders:
     """Finds who holds a certificate by its names (`dns:shop.example`); whom none of them means is nobody."""
 
-    def __init__(self, table: Mapping[str, str]):
+    def __init__(self, table: Mapping[str, str], limits: NamedLimits):
         found = holders_of(table)
         everybody = found.pop(EVERYBODY, None)
-        self._known = {name: _principal(name, granted) for name, granted in found.items()}
+        self._limits = limits
+        self._known = {name: self._principal(name, granted) for name, granted in found.items()}
         self._everybody = everybody
 
     def find(self, names: Iterable[str]) -> Principal | None:
@@ -34,8 +37,8 @@ class CertificateHolders:
                 return found
         if self._everybody is None or not first:
             return None
-        return _principal(first, self._everybody)
+        return self._principal(first, self._everybody)
 
-
-def _principal(name: str, granted: Granted) -> Principal:
-    return principal_with(OF_CERTIFICATES + name, name, merged([granted]))
+    def _principal(self, name: str, granted: Granted) -> Principal:
+        quotas = self._limits.of_subject(CERTIFICATE, name)
+        return principal_with(OF_CERTIFICATES + name, name, merged([granted]), quotas)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from modelport.identity.principals import AccessScope, Grant, Principal
+from modelport.identity.quotas import OwnQuotas
 from modelport.settings.grants import Granted
 
 
@@ -18,7 +19,9 @@ def merged(granted: Iterable[Granted]) -> list[Grant]:
     return [Grant(found[models], models) for models in sorted(found, key=lambda one: one is not None)]
 
 
-def principal_with(principal_id: str, name: str, grants: list[Grant]) -> Principal:
+def principal_with(
+    principal_id: str, name: str, grants: list[Grant], quotas: OwnQuotas | None = None
+) -> Principal:
     """Somebody who may do what these grant."""
     first = grants[0] if grants else Grant(frozenset())
-    return Principal(principal_id, name, first.scopes, first.models, tuple(grants[1:]))
+    return Principal(principal_id, name, first.scopes, first.models, tuple(grants[1:]), quotas=quotas)

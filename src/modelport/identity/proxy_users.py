@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from modelport.identity.granting import merged, principal_with
+from modelport.identity.named_limits import NamedLimits
 from modelport.identity.principals import Principal
 from modelport.settings.grants import granted_of
+from modelport.settings.named_limits import PROXY
 
 PREFIX = "proxy:"  # begins the id of who has logged in there
 MAX_NAME = 200
@@ -14,7 +16,8 @@ MOST_REMEMBERED = 10_000
 class ProxyUsers:
     """Those whom proxies name: each may do what was `granted` to all of them."""
 
-    def __init__(self, granted: str):
+    def __init__(self, granted: str, limits: NamedLimits):
+        self._limits = limits
         self._grants = merged([granted_of(granted)])
         self._known: dict[bytes, Principal] = {}
 
@@ -31,5 +34,6 @@ class ProxyUsers:
             return None
         if len(self._known) >= MOST_REMEMBERED:
             self._known.clear()
-        found = self._known[name] = principal_with(f"{PREFIX}{text}", text, self._grants)
+        quotas = self._limits.of_subject(PROXY, text)
+        found = self._known[name] = principal_with(f"{PREFIX}{text}", text, self._grants, quotas)
         return found

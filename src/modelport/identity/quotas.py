@@ -13,7 +13,7 @@ from modelport.settings.written import Rate, rate_of, size_of
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OwnQuotas:
-    """What a key may use, where that is not what the settings say: `None` is what they say, 0 is no limit."""
+    """What somebody may use by themselves: `None` is what the settings say of everybody, 0 is no limit."""
 
     rate: str | None = None
     calls_at_once: int | None = None

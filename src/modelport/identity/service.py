@@ -13,6 +13,7 @@ from modelport.identity.allowances import Allowances
 from modelport.identity.certificate_holders import CertificateHolders
 from modelport.identity.keys import KeyStore
 from modelport.identity.known_keys import KnownKeys
+from modelport.identity.named_limits import NamedLimits
 from modelport.identity.open_answers import OpenAnswers
 from modelport.identity.principals import Principal
 from modelport.identity.proxy_users import ProxyUsers
@@ -47,12 +48,13 @@ class Identity:
         self.is_on = settings.auth == Auth.ON
         self.known = KnownKeys()
         self.tokens = Tokens()
-        self.holders = CertificateHolders(settings.tls_clients)
+        limits = NamedLimits(settings.limits)
+        self.holders = CertificateHolders(settings.tls_clients, limits)
         self.pages = Tokens()  # those in the cookies of pages
         self.accounts = Accounts(lambda: storage.database)
         verifying = VerifyingKeys()
-        self.tokens.verifiers.append(UserTokens(ACCESS, storage, verifying))
-        self.pages.verifiers.append(UserTokens(PAGE, storage, verifying))
+        self.tokens.verifiers.append(UserTokens(ACCESS, storage, verifying, limits))
+        self.pages.verifiers.append(UserTokens(PAGE, storage, verifying, limits))
         self._watch = Watch((self.tokens, self.pages), self.accounts.tell_slowed)
         self.allowances = Allowances(settings)
         self.wrong = WrongCredentials(settings.max_wrong_credentials)
@@ -60,12 +62,12 @@ class Identity:
         self._running: list[asyncio.Task[None]] = []
         self.proxy_users: ProxyUsers | None = None
         if settings.proxy_user_header and settings.proxy_user_scopes:
-            self.proxy_users = ProxyUsers(settings.proxy_user_scopes)
+            self.proxy_users = ProxyUsers(settings.proxy_user_scopes, limits)
         self.oidc: Oidc | None = None
         if self.is_on and settings.oidc_issuer:
             from modelport.identity.oidc.service import Oidc  # and with it PyJWT and httpx
 
-            self.oidc = Oidc(settings, self.tokens, storage, verifying)
+            self.oidc = Oidc(settings, self.tokens, storage, verifying, limits)
             self.pages.verifiers.append(self.oidc.page_tokens)
 
     @property

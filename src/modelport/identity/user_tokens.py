@@ -25,6 +25,7 @@ from uuid import uuid4
 
 from modelport.identity import sessions
 from modelport.identity.known_keys import LOOK_SECONDS, MAX_AGE_SECONDS
+from modelport.identity.named_limits import NamedLimits
 from modelport.identity.open_answers import OpenAnswers
 from modelport.identity.sessions import Session
 from modelport.identity.signing_keys import SigningKey, VerifyingKeys
@@ -81,12 +82,13 @@ def token_of(session: Session, key: SigningKey, now: float) -> tuple[str, float]
 
 
 class UserTokens:
-    """Verifies tokens of one use. A `Verifier`."""
+    """Verifies tokens of one use. A `Verifier`. Users may use what `limits` say of them and their roles."""
 
-    def __init__(self, use: Use, storage: Storage, keys: VerifyingKeys):
+    def __init__(self, use: Use, storage: Storage, keys: VerifyingKeys, limits: NamedLimits):
         self._use = use
         self._storage = storage
         self._keys = keys
+        self._limits = limits
 
     def knows(self, header: Claims, claims: Claims) -> bool:
         """Whether it says that it is one of ours."""
@@ -99,7 +101,9 @@ class UserTokens:
         session = await sessions.find(database, str(claims["sid"]))
         if session is None or session.user.principal.id != claims["sub"]:
             raise InvalidToken(LOGGED_OUT)
-        principal = replace(session.user.principal, session=session.id)
+        user = session.user
+        quotas = self._limits.of_user(user.name, user.role)
+        principal = replace(user.principal, session=session.id, quotas=quotas)
         return Verified(principal, min(float(claims["exp"]), session.expires_at))
 
 

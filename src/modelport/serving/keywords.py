@@ -44,6 +44,7 @@ class AppSettings(TypedDict, total=False):
     max_calls_at_once: int
     max_queued_jobs_per_principal: int
     bytes_per_day: str | None
+    limits: dict[str, str]
     rate_per_address: str | None
     max_wrong_credentials: int
     keep_usage: str

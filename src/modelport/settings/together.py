@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from modelport.settings.certificate_holders import holders_of
 from modelport.settings.checking import SettingsError
+from modelport.settings.grants import EVERYBODY
 from modelport.settings.groups.access import Auth
+from modelport.settings.named_limits import CERTIFICATE, OIDC, PROXY, limited_of
 from modelport.settings.settings import Settings
 
 OF_ISSUER = (
@@ -18,6 +21,7 @@ def check_together(settings: Settings) -> None:
         raise SettingsError("metrics_port has nothing to show with metrics off: leave one of them away")
     _check_issuer(settings)
     _check_proxies(settings)
+    _check_limits(settings)
 
 
 def _check_issuer(settings: Settings) -> None:
@@ -78,3 +82,18 @@ def _check_proxies(settings: Settings) -> None:
         )
     if not settings.proxy_user_scopes:
         raise SettingsError("proxy_user_header needs proxy_user_scopes: what users may do whom a proxy names")
+
+
+def _check_limits(settings: Settings) -> None:
+    """Limits of those whom this server never knows are a mistake."""
+    if settings.limits and settings.auth != Auth.ON:
+        raise SettingsError("limits are of no use unless who asks must say who they are: set auth on")
+    needed = {OIDC: "oidc_issuer", CERTIFICATE: "tls_clients", PROXY: "proxy_user_header"}
+    holders = holders_of(settings.tls_clients)
+    for text in settings.limits:
+        kind, name = limited_of(text)
+        setting = needed.get(kind)
+        if setting is not None and not getattr(settings, setting):
+            raise SettingsError(f'limits."{text}" is of no use without {setting}, by which they are known')
+        if kind == CERTIFICATE and name not in holders and EVERYBODY not in (name, *holders):
+            raise SettingsError(f'limits."{text}" is of no use: tls_clients does not name {name}')

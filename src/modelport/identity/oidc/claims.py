@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from modelport.identity.granting import merged, principal_with
+from modelport.identity.named_limits import NamedLimits
 from modelport.identity.principals import Grant, Principal
 from modelport.identity.tokens import Claims, InvalidToken
 from modelport.settings.grants import ClaimValue, claim_of, granted_of
+from modelport.settings.named_limits import OIDC
 
 NAMES = ("preferred_username", "email", "name")  # the first of them is what somebody is called
 MAX_NAME = 200
@@ -28,7 +30,7 @@ class Grants:
         return merged(granted for claim, granted in self._rows if claim is None or _has(claims, claim))
 
 
-def principal_of(issuer: str, claims: Claims, grants: Grants) -> Principal:
+def principal_of(issuer: str, claims: Claims, grants: Grants, limits: NamedLimits | None = None) -> Principal:
     """Who was named by an issuer: the same whatever token they send. Raises `InvalidToken`."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT or not subject.isprintable():
@@ -36,7 +38,13 @@ def principal_of(issuer: str, claims: Claims, grants: Grants) -> Principal:
     told = (claims.get(name) for name in NAMES)
     names = [name for name in told if isinstance(name, str) and name.strip() and name.isprintable()]
     name = (names or [subject])[0][:MAX_NAME]
-    return principal_with(f"{PREFIX}{issuer}#{subject}", name, grants.of(claims))
+    quotas = limits.of_subject(OIDC, subject) if limits is not None else None
+    return principal_with(f"{PREFIX}{issuer}#{subject}", name, grants.of(claims), quotas)
+
+
+def subject_in(principal_id: str) -> str:
+    """The subject in the id of who was named by an issuer, whose name has no fragment."""
+    return principal_id.partition("#")[2]
 
 
 def _has(claims: Claims, wanted: ClaimValue) -> bool:

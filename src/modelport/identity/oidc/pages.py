@@ -18,12 +18,15 @@ from sqlalchemy import insert, select
 
 from modelport.identity import audit
 from modelport.identity.granting import principal_with
+from modelport.identity.named_limits import NamedLimits
+from modelport.identity.oidc.claims import subject_in
 from modelport.identity.principals import AccessScope, Grant, Principal
 from modelport.identity.sessions import PAGE_SECONDS, leave_room
 from modelport.identity.signing_keys import VerifyingKeys, signing_key
 from modelport.identity.tokens import Claims, InvalidToken, Verified
 from modelport.identity.user_tokens import ALGORITHM, PAGE, signed_claims
 from modelport.settings import Settings
+from modelport.settings.named_limits import OIDC
 from modelport.storage.database import Database
 from modelport.storage.schema.users import sessions
 from modelport.storage.writer import Transaction
@@ -80,10 +83,11 @@ async def begin(database: Database, who: Principal, rules: str, address: str) ->
 class PageTokens:
     """Verifies the tokens of such sessions. A `Verifier`."""
 
-    def __init__(self, storage: Storage, keys: VerifyingKeys, rules: str):
+    def __init__(self, storage: Storage, keys: VerifyingKeys, rules: str, limits: NamedLimits):
         self._storage = storage
         self._keys = keys
         self._rules = rules
+        self._limits = limits
 
     def knows(self, header: Claims, claims: Claims) -> bool:
         """Whether it says that it is one of ours."""
@@ -103,7 +107,8 @@ class PageTokens:
             Grant(frozenset(map(AccessScope, scopes)), None if models is None else frozenset(models))
             for scopes, models in claims["grants"]
         ]
-        principal = principal_with(claims["sub"], claims["name"], grants)
+        quotas = self._limits.of_subject(OIDC, subject_in(claims["sub"]))
+        principal = principal_with(claims["sub"], claims["name"], grants, quotas)
         ends = min(float(claims["exp"]), expires_at)
         return Verified(replace(principal, expires_at=ends, session=claims["sid"]), ends)
 

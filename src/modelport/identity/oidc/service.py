@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modelport.identity.named_limits import NamedLimits
 from modelport.identity.oidc.claims import Grants, principal_of
 from modelport.identity.oidc.fetching import Fetcher
 from modelport.identity.oidc.issuer import Issuer
@@ -24,7 +25,14 @@ class Oidc:
     `tokens` are those that programs send; `page_tokens` verifies those of pages, with the `keys` of users.
     """
 
-    def __init__(self, settings: Settings, tokens: Tokens, storage: Storage, keys: VerifyingKeys):
+    def __init__(
+        self,
+        settings: Settings,
+        tokens: Tokens,
+        storage: Storage,
+        keys: VerifyingKeys,
+        limits: NamedLimits,
+    ):
         name = settings.oidc_issuer or ""
         algorithms = frozenset(settings.oidc_algorithms)
         audiences = frozenset(settings.oidc_audience or [settings.oidc_client_id or ""])
@@ -32,9 +40,9 @@ class Oidc:
         self._rules = rules_of(settings)
         self._storage = storage
         self.issuer = Issuer(name, algorithms, Fetcher(name), tokens.forget)
-        verifier = OidcVerifier(self.issuer, Rules(audiences, algorithms, self._grants))
+        verifier = OidcVerifier(self.issuer, Rules(audiences, algorithms, self._grants, limits))
         tokens.verifiers.append(verifier)
-        self.page_tokens = PageTokens(storage, keys, self._rules)
+        self.page_tokens = PageTokens(storage, keys, self._rules, limits)
         self.login: Login | None = None
         if settings.oidc_client_id is not None:
             secret, scopes = settings.oidc_client_secret, tuple(settings.oidc_login_scopes)

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, cast
 
 import jwt
 
+from modelport.identity.named_limits import NamedLimits
 from modelport.identity.oidc.claims import Grants, principal_of
 from modelport.identity.oidc.issuer import Issuer
 from modelport.identity.tokens import Claims, InvalidToken, Verified, unverified
@@ -37,11 +38,14 @@ ID_TYPES = frozenset({"jwt", "application/jwt"})
 
 
 class Rules(NamedTuple):
-    """What tokens must be: meant for one of `audiences`, signed by one of `algorithms`. What they `grant`."""
+    """What tokens must be: meant for one of `audiences`, signed by one of `algorithms`. What they `grant`,
+    and what their subjects may use.
+    """
 
     audiences: frozenset[str]
     algorithms: frozenset[str]
     grants: Grants
+    limits: NamedLimits | None = None
 
 
 class OidcVerifier:
@@ -60,7 +64,7 @@ class OidcVerifier:
         """Who sends an access token. Raises `InvalidToken`, `VerifierUnavailable`."""
         claims = await self._signed(token, ACCESS_TYPES)
         ends = self._check(claims, self.rules.audiences)
-        principal = principal_of(self.issuer.name, claims, self.rules.grants)
+        principal = principal_of(self.issuer.name, claims, self.rules.grants, self.rules.limits)
         return Verified(principal, min(ends, self._clock() + AGAIN_SECONDS))
 
     async def verify_id_token(self, token: str, client_id: str, nonce: str) -> Claims:

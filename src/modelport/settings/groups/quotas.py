@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelport.settings.declaring import setting
+from modelport.settings.named_limits import text_of_row, wrong_limits
 from modelport.settings.values import wrong_duration, wrong_rate, wrong_size
 
 
@@ -12,7 +13,8 @@ from modelport.settings.values import wrong_duration, wrong_rate, wrong_size
 class QuotaSettings:
     """What each who asks may use, and what is kept of what they have used.
 
-    A key may have its own for the first four. Where nobody has to say who they are, all are one who asks.
+    A key may have its own for the first four, and `limits` have those of others. Where nobody has to say who
+    they are, all are one who asks.
     """
 
     rate: str | None = setting(
@@ -31,6 +33,14 @@ class QuotaSettings:
         None,
         "bytes of bodies, sent and answered, of each who asks in a day (UTC), such as 10G; then 429",
         wrong=wrong_size,
+    )
+    limits: dict[str, str] = setting(
+        {},
+        "of the four limits above those that some have otherwise, such as role:user=rate 100/m "
+        "max_calls_at_once 4; who is role:ROLE, user:NAME, oidc:SUBJECT, certificate:NAME or proxy:NAME",
+        wrong=wrong_limits,
+        names_have_equals=True,
+        text_of_row=text_of_row,
     )
     rate_per_address: str | None = setting(
         None,

@@ -33,7 +33,7 @@ def on_disk(data: Path, job_id: str) -> int:
     """The rows whose answers are on the disk, of which there are some: a part has no more than 5000."""
     parts = data.glob(f"jobs/*/{job_id}/checkpoints/batch/rows-*.jsonl")
     rows = sum(int(path.name.split("-")[2]) for path in parts)
-    assert CHUNK <= rows < STOPS_AT
+    assert CHUNK <= rows <= STOPS_AT
     return rows
 
 

@@ -59,6 +59,11 @@ def test_no_room_keeps_anybody_out(server: Server, page: Page, scheme: Any) -> N
         page.wait_for_load_state("networkidle") if "operations" not in room else None
         if wrong := serious(page, AXE):
             found[room] = wrong
+    page.goto(f"{server.url}/ui/models/iris")
+    page.get_by_role("button", name="As code").click()
+    expect(page.get_by_role("dialog").get_by_role("tab", selected=True)).to_be_visible()
+    if wrong := serious(page, AXE):
+        found["the call as code"] = wrong
     assert not found
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -52,7 +57,7 @@ def _keeping_answers(page: Page) -> None:
 
 def answered(page: Page) -> Any:
     """Press the button; the JSON that the model answers."""
-    run(page)
+    assert run(page).status == 200
     page.wait_for_function("() => window.answers.length > 0")
     return json.loads(page.evaluate("() => window.answers.pop()"))
 
@@ -133,3 +138,121 @@ def test_lists_of_objects_grow_and_shrink(server: Server, page: Page) -> None:
     assert len(answered(page)["predictions"]) == 2
     page.get_by_role("button", name=re.compile("^Remove ")).first.click()
     assert [one["input_text"] for one in answered(page)["predictions"]] == ["Tags texts"]
+
+
+HOSTILE = 'it\'s "$HOME" `id` \\ !x\n@me ${x} \u202eä 𝒳'
+COMMANDS = {
+    "curl": ["bash", "--norc", "call.sh"],
+    "Python": [sys.executable, "call.py"],
+    "JavaScript": ["node", "call.mjs"],
+}
+
+
+def ran_as_code(page: Page, folder: Path) -> dict[str, str]:
+    """What the call as code prints, by the language; the code is that of the page, and runs in `folder`."""
+    page.get_by_role("button", name="As code").click()
+    dialog = page.get_by_role("dialog", name="The same call as code")
+    expect(dialog.get_by_role("tab", name="curl")).to_be_visible()
+    for button in dialog.get_by_role("button", name=re.compile("^Save ")).all():
+        with page.expect_download() as waited:
+            button.click()
+        # Chromium suggests a name without what some systems do not like in one.
+        waited.value.save_as(folder / button.inner_text().removeprefix("Save "))
+    printed: dict[str, str] = {}
+    for name, (program, *rest) in COMMANDS.items():
+        dialog.get_by_role("tab", name=name).click()
+        code = dialog.get_by_role("tabpanel", name=name).locator("pre").inner_text()
+        (folder / rest[-1]).write_text(code, encoding="utf-8")
+        if name == "JavaScript" and shutil.which(program) is None:
+            continue
+        done = subprocess.run(
+            [program, *rest],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, (name, code, done.stderr)
+        printed[name] = done.stdout
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    return printed
+
+
+@pytest.mark.parametrize(
+    ("model", "values"),
+    [
+        ("kinds", {"number": 3, "text": HOSTILE, "point": {"x": 1.5, "y": 0.25}, "numbers": [1, 2]}),
+        ("tagger", {"texts": [{"text": HOSTILE}, {"text": "Tags texts"}]}),
+        (
+            "iris",
+            {"flowers": [dict(zip(FLOWERS.split("\n")[0].split("\t"), (5.1, 3.5, 1.4, 0.2), strict=True))]},
+        ),
+    ],
+)
+def test_the_call_as_code_answers_what_the_form_answers(
+    server: Server, page: Page, tmp_path: Path, model: str, values: dict[str, Any]
+) -> None:
+    page.goto(f"{server.url}/ui/models/{model}#values={quote(json.dumps(values))}")
+    given = answered(page)
+    printed = ran_as_code(page, tmp_path)
+    assert json.loads(printed.pop("curl")) == given
+    wrapped = isinstance(given, dict) and given.keys() == {"status", "predictions"}
+    assert ast.literal_eval(printed.pop("Python")) == (given["predictions"] if wrapped else given)
+    assert all(json.loads(text) == given for text in printed.values())
+
+
+def test_files_of_a_call_as_code_are_named_and_its_answer_is_saved(
+    server: Server, page: Page, tmp_path: Path
+) -> None:
+    page.goto(f"{server.url}/ui/models/digits")
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": "it's; 7.png", "mimeType": "image/png", "buffer": DIGIT.read_bytes()}
+    )
+    given = answered(page)
+    printed = ran_as_code(page, tmp_path)
+    assert json.loads(printed.pop("curl")) == given
+    assert ast.literal_eval(printed.pop("Python")) == given["predictions"]
+    assert all(json.loads(text) == given for text in printed.values())
+    page.get_by_label("image/png").check()
+    saved = tmp_path / "answer.png"
+    assert ran_as_code(page, tmp_path)["curl"] == ""
+    assert saved.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_stream_as_code_is_read_piece_by_piece(server: Server, page: Page, tmp_path: Path) -> None:
+    values = {"prompt": "Shall I", "length": 60, "seed": 7}
+    page.goto(f"{server.url}/ui/models/generator#values={quote(json.dumps(values))}")
+    run(page)
+    page.wait_for_function("() => window.answers.length > 0")
+    text = written(page.evaluate("() => window.answers.pop()"))
+    assert len(text) >= 60
+    printed = ran_as_code(page, tmp_path)
+    assert written(printed.pop("curl")) == text
+    pieces = [ast.literal_eval(line) for line in printed.pop("Python").splitlines()]
+    assert "".join(piece["text"] for piece in pieces) == text
+    assert all(written(events) == text for events in printed.values())
+
+
+def written(events: str) -> str:
+    """The text of an event stream of pieces."""
+    lines = [line.removeprefix("data: ") for line in events.splitlines() if line.startswith("data: {")]
+    return "".join(json.loads(line)["text"] for line in lines)
+
+
+def test_code_is_chosen_by_the_keyboard_and_says_what_is_missing(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/ui/models/kinds")
+    page.get_by_role("button", name="As code").press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("The form is not filled in yet")).to_be_visible()
+    dialog.get_by_role("tab", name="curl").focus()
+    page.keyboard.press("ArrowRight")
+    expect(dialog.get_by_role("tab", name="Python")).to_have_attribute("aria-selected", "true")
+    expect(dialog.locator("pre")).to_contain_text("import modelport")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="As code")).to_be_focused()
+    page.reload()
+    page.get_by_role("button", name="As code").click()
+    expect(dialog.locator("pre")).to_contain_text("import modelport")  # the choice is kept

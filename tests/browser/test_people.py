@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 
 import httpx
@@ -80,3 +83,22 @@ def test_a_user_is_made_sees_no_more_than_they_may_and_is_shut_out(guarded: Serv
     page.get_by_role("button", name="Log out").click()
     log_in(page, "ben")
     expect(page.get_by_role("alert")).to_be_visible()
+
+
+MAKE_KEY = """() => fetch('/v2/keys', {
+    method: 'POST', headers: {'content-type': 'application/json'},
+    body: JSON.stringify({name: 'code', scopes: ['predict']}),
+}).then(answer => answer.json()).then(made => made.key)"""
+
+
+def test_a_call_as_code_has_a_key_by_its_variable_alone(guarded: Server, page: Page) -> None:
+    page.goto(f"{guarded.url}/ui/models/echo#values={json.dumps({'number': 3})}")
+    log_in(page, "anna")
+    page.get_by_role("button", name="As code").click()
+    code = page.get_by_role("dialog").locator("pre").inner_text()
+    assert '"Authorization: Bearer $MODELPORT_KEY"' in code
+    variables = os.environ | {"MODELPORT_KEY": page.evaluate(MAKE_KEY)}
+    done = subprocess.run(
+        ["bash", "--norc", "-c", code], env=variables, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(done.stdout) == {"number": 3, "text": ""}

@@ -91,8 +91,8 @@ describe("what is sent", () => {
     const file = new File(["x"], "x.png", { type: "image/png" });
     const several = [argument("data", { type: "string", format: "binary" }, { kind: "file", location: "files" }), argument("tags", { type: "array", items: { type: "string" } }), argument("csv", { type: "array", items: { type: "number" } }, { delimiter: "," })];
     const values = { data: file, tags: ["a", "b"], csv: [1, 2] };
-    expect(requestOf(signature(several, {}, { takes_base64: false }, "deepaas"), "predict", values).body).toEqual({ kind: "form", parts: [["data", file], ["tags", "a"], ["tags", "b"], ["csv", "1,2"]] });
-    expect(requestOf(signature(several), "predict", values).body).toEqual({ kind: "form", parts: [["data", file], ["tags", '["a","b"]'], ["csv", "1,2"]] });
+    expect(requestOf(signature(several, {}, { takes_base64: false }, "deepaas"), "predict", values).body).toMatchObject({ kind: "form", values: { data: file, tags: ["a", "b"], csv: "1,2" }, parts: [["data", file], ["tags", "a"], ["tags", "b"], ["csv", "1,2"]] });
+    expect(requestOf(signature(several), "predict", values).body).toMatchObject({ kind: "form", parts: [["data", file], ["tags", '["a","b"]'], ["csv", "1,2"]] });
   });
 
   test("each argument goes where the model looks for it", () => {

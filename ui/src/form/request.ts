@@ -10,7 +10,8 @@ export type Verb = "predict" | "train" | "validate";
 /** Part of a multipart form. */
 export type Part = [name: string, value: string | File];
 
-export type Body = { kind: "none" } | { kind: "json"; value: Values } | { kind: "form"; parts: Part[] };
+/** `values` are what the parts of a form were made of, for who sends them in another way. */
+export type Body = { kind: "none" } | { kind: "json"; value: Values } | { kind: "form"; parts: Part[]; values: Values };
 
 /** A request of the API, as data. `path` has no query string; `cookies` are sent by few models. */
 export interface CallRequest {
@@ -55,7 +56,8 @@ function bodyOf(given: [Argument, Field, unknown][], operation: Schemas["ModelVe
   const isForm = given.some(([argument, , value]) => holdsFile(value) || argument.location === "form" || argument.location === "files");
   const isInline = operation.takes_base64 && !given.some(([, , value]) => holdsFile(value));
   if (isForm && !isInline) {
-    return { kind: "form", parts: given.flatMap(([argument, , value]) => partsOf(argument, value, contract)) };
+    const values = Object.fromEntries(given.map(([argument, , value]) => [argument.name, valueOf(argument, value)]));
+    return { kind: "form", parts: given.flatMap(([argument, , value]) => partsOf(argument, value, contract)), values };
   }
   const hasBody = operation.arguments.some((one) => !["query", "headers", "cookies"].includes(one.location) && one.kind !== "accept");
   if (!hasBody) return { kind: "none" };
@@ -70,6 +72,11 @@ function partsOf(argument: Argument, value: unknown, contract: string): Part[] {
   const files = (Array.isArray(value) ? value : [value]).filter((one) => one instanceof Blob);
   if (files.length === 0) return named(argument, value, contract);
   return files.map((file): Part => [argument.name, file instanceof File ? file : new File([file], argument.name, { type: file.type })]);
+}
+
+/** The value itself; a list that is written as one text, as that text. */
+function valueOf(argument: Argument, value: unknown): unknown {
+  return Array.isArray(value) && argument.delimiter !== null && !holdsFile(value) ? value.map(textOf).join(argument.delimiter) : value;
 }
 
 function named(argument: Argument, value: unknown, contract: string): [string, string][] {

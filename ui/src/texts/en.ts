@@ -207,6 +207,24 @@ export const en = {
   "model.noAnswer": "The answer will stand here.",
   "model.noVerb": "This model has nothing that can be asked here.",
 
+  // a call as code
+  "code.open": "As code",
+  "code.title": "The same call as code",
+  "code.what": "It asks the model what the form holds now.",
+  "code.languages": "Languages",
+  "code.curl": "curl",
+  "code.python": "Python",
+  "code.javascript": "JavaScript",
+  "code.curl.how": "For bash and zsh.",
+  "code.python.how": "With modelport’s own client, which pip install modelport brings.",
+  "code.javascript.how": "A module for Node 18 or newer: save it as call.mjs.",
+  "code.key": "Your key is read from the variable MODELPORT_KEY.",
+  "code.incomplete": "The form is not filled in yet: what is needed is missing here, too.",
+  "code.cannot": "This cannot be written so: it has a character that a command or a header cannot hold.",
+  "code.more": "… and {count} characters more, which are copied, too.",
+  "code.files": "Files stand where the code runs:",
+  "code.save": "Save {name}",
+
   // the form that is made from a model's arguments
   "form.needed": "needed",
   "form.missing": "This is needed.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,9 +33,9 @@ class Site(NamedTuple):
     postgres: Postgres
     url: str
 
-    def predicted(self, by: str) -> str:
-        """Ask the first one; returns the id of the answer."""
-        answer = self.asked(0, by, "predict", ONE)
+    def predicted(self, by: str, server: int = 0) -> str:
+        """Ask one of the servers; returns the id of the answer."""
+        answer = self.asked(server, by, "predict", ONE)
         assert answer.json()["risk"] == "high"
         return answer.headers["x-request-id"]
 
@@ -76,10 +77,9 @@ def site(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     shared = ("--auth", "on", "--database-url", url, "--data-dir", str(data), "--log-payloads", "1")
     with ExitStack() as stack:
         servers = [
-            stack.enter_context(
-                serving(f"risk={MODELS / 'monitored.py'}:Risk", *shared, "--payload-dir", str(data / name))
-            )
-            for name in ("one", "other", "one")  # the last one can keep none: its folder is the first one's
+            stack.enter_context(serving(f"risk={MODELS / 'monitored.py'}:Risk", *shared, *own))
+            # the last one can keep none: its folder is the first one's
+            for own in ((), (), ("--payload-dir", str(data / "payloads")))
         ]
         yield Site(servers, keys, postgres, url)
 
@@ -112,6 +112,19 @@ def test_what_another_server_was_told_is_in_the_report_of_the_one_that_has_answe
     many = [{"request_id": here, "truth": "high"}, {"request_id": "elsewhere", "truth": "x"}]
     answer = site.asked(0, "sue", "feedback", {"feedback": many}).json()
     assert answer == {"kept": 1, "known": 0, "waiting": 1, "refused": []}
+
+
+@pytest.mark.slow
+def test_each_server_of_a_data_folder_has_a_folder_of_its_own(site: Site) -> None:
+    ids = [site.predicted("ann", 1) for _ in range(2)]
+    assert site.told(1, "ann", ids[0], "high")["kept"] == 1
+    [version] = site.report(1, "22h")["versions"]
+    assert (version["calls"], version["feedback"]["count"]) == (2, 1)
+    said = [re.search("kept in .*/payloads-2: other servers have", one.log) for one in site.servers]
+    assert sum(map(bool, said[:2])) == 1, "the one that was not first"
+    refused = site.servers[2].client.get(f"{V2}/monitoring", headers={"x-api-key": site.keys["sue"]})
+    assert refused.status_code == 503
+    assert "another server keeps its payload log in this folder" in site.servers[2].log
 
 
 @pytest.mark.anyio

@@ -300,6 +300,52 @@ def test_two_servers_keep_no_log_in_one_folder(
         prune_unused(first.folder, None, time() + 1)
 
 
+def test_servers_of_one_database_keep_a_log_each(opened: Callable[..., Log], tmp_path: Path) -> None:
+    logs = [opened(database_url="postgresql://me:secret@there/one") for _ in range(3)]
+    other = opened(database_url="postgresql://there/two")
+    for number, one in enumerate((*logs, other), 1):
+        one.keep(number)
+        one.state()
+    names = ["payloads", "payloads-2", "payloads-3"]
+    assert [one.log.folder.name for one in logs] == names
+    assert other.log.folder.name == "payloads-4", "that of another database"
+    for one in (logs[1], logs[0]):
+        one.log.close()
+    again = opened(database_url="postgresql://me:other@there/one")
+    assert again.state()["predictions"] == 1, "whoever has a folder has what is in it"
+    assert again.log.folder.name == "payloads"
+    other.log.close()
+    os.utime(next(tmp_path.glob("payloads-2/m/*.jsonl")), (0, 0))
+    os.utime(next(tmp_path.glob("payloads-4/m/*.jsonl")), (0, 0))
+    (tmp_path / "payloads-5").touch()  # which is no folder, and nobody's
+    last = opened(database_url="postgresql://there/one")
+    assert last.state()["predictions"] == 0, "it was too old"
+    assert last.log.folder.name == "payloads-2"
+    assert len(list(tmp_path.glob("payloads-4/m/*.jsonl"))) == 1, "it is of another database"
+    logs[2].log.close()
+    os.utime(next(tmp_path.glob("payloads-3/m/*.jsonl")), (0, 0))
+    last.log.close()
+    assert opened(database_url="postgresql://there/one").state()["predictions"] == 0
+    assert list(tmp_path.glob("payloads-3/m/*.jsonl")) == [], "nobody has that folder now"
+
+
+def test_a_log_goes_on_in_its_folder_when_its_keeper_has_died(opened: Callable[..., Log]) -> None:
+    first, second = (opened(database_url="postgresql://there/one") for _ in range(2))
+    for one in (first, second):
+        one.state()
+    first.log.close()
+    os.kill(second.keeper, signal.SIGKILL)
+
+    def is_back() -> bool:
+        try:
+            return second.state() is not None
+        except PayloadsUnavailable:
+            return False
+
+    wait_until(is_back, lambda: "", SECONDS)
+    assert second.log.folder.name == "payloads-2"
+
+
 def test_pruning_removes_what_is_older(opened: Callable[..., Log]) -> None:
     log = opened()
     log.keep(1)

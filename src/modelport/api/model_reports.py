@@ -71,7 +71,8 @@ class ModelReports:
         payloads = self.payloads
         share = payloads.share(pool.name)
         words = ""
-        if share:
+        is_one_of_several = self.payloads.is_one_of_several
+        if share or (is_one_of_several and await asyncio.to_thread(self.is_kept, pool.name)):
             await told(payloads.state())  # what was handed over until now is in it
         if self.waiting.is_shared and await asyncio.to_thread(self.is_kept, pool.name):
             words = await self._take_over(pool.name)

@@ -111,13 +111,18 @@ def _prune_folder(settings: Settings, model: str | None, older_than: str | None)
     from time import time
 
     from modelport.settings import data_folder
+    from modelport.telemetry.payloads.folders import others
     from modelport.telemetry.payloads.log import payload_folder
     from modelport.telemetry.payloads.pruning import prune_unused
 
-    folder = payload_folder(settings, data_folder(settings.data_dir))
+    folder = first = payload_folder(settings, data_folder(settings.data_dir))
     before = time() - (seconds_of(older_than) if older_than else 0.0)
+    pruned = {"files": 0, "bytes": 0}
     try:
-        return {**prune_unused(folder, model, before)}
+        for folder in [first] if settings.payload_dir else [first, *others(first)]:
+            found = prune_unused(folder, model, before)
+            pruned = {"files": pruned["files"] + found["files"], "bytes": pruned["bytes"] + found["bytes"]}
+        return pruned
     except BlockingIOError:
         raise click.ClickException(
             f"a server keeps its payload log in {folder}: ask it, with --url"

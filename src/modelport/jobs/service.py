@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
 from time import time
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -28,6 +26,7 @@ from modelport.jobs.transitions import WhenTrained
 from modelport.jobs.webhook_secret import webhook_secret
 from modelport.jobs.webhooks import WebhookSender, post_limits
 from modelport.settings import Settings, outer_path
+from modelport.settings.folders import store_name
 from modelport.settings.written import seconds_of
 from modelport.storage import failpoints
 from modelport.storage.data_folder import lock_folder
@@ -50,7 +49,7 @@ class JobService:
         self._when_trained = when_trained
         self.settings = settings
         self.folders = JobFolders(storage.folder)
-        self.presence = Presence(storage.folder, _name_of_store(settings))
+        self.presence = Presence(storage.folder, store_name(settings.database_url))
         self._store: JobStore | None = None
         self.stopping = False  # nobody who waits for a job may hold up the end of the server
         self._feeds: Feeds | None = None
@@ -272,12 +271,3 @@ class JobService:
         if job is not None and self._runner is not None:
             self._runner.wake()
         return job
-
-
-def _name_of_store(settings: Settings) -> str:
-    """A short name for the database, the same in each server that has it at the same address."""
-    if not settings.database_url:
-        return "sqlite"
-    url = urlsplit(settings.database_url)
-    place = url.netloc.rpartition("@")[2] + url.path  # no word of the password
-    return hashlib.sha256(place.encode()).hexdigest()[:16]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from modelport.home import expanded
 
@@ -19,6 +21,15 @@ def data_folder(data_dir: str) -> Path:
         return of_project.absolute()
     home = os.environ.get("XDG_DATA_HOME", "")
     return (Path(home) if home.startswith("/") else expanded("~/.local/share")) / "modelport"
+
+
+def store_name(database_url: str | None) -> str:
+    """A short name for the database, the same in each server that has it at the same address."""
+    if not database_url:
+        return "sqlite"
+    url = urlsplit(database_url)
+    place = url.netloc.rpartition("@")[2] + url.path  # no word of the password
+    return hashlib.sha256(place.encode()).hexdigest()[:16]
 
 
 def outer_path(root_path: str, base_path: str) -> str:

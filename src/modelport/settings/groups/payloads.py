@@ -27,7 +27,12 @@ class PayloadSettings:
         heading="Payload log",
         of_model=True,
     )
-    payload_dir: str = setting("", "folder of the payload log [default: payloads in data_dir]", is_path=True)
+    payload_dir: str = setting(
+        "",
+        "folder of the payload log [default: payloads in data_dir; of several servers of a database the "
+        "second has payloads-2, and so on]",
+        is_path=True,
+    )
     payload_format: str = setting(
         PayloadFormat.JSON_LINES.value,
         "jsonl, or parquet for files that are full (needs the extra table)",

@@ -22,6 +22,7 @@ from time import monotonic, time
 from typing import Any
 
 from modelport.telemetry.payloads import messages as wire
+from modelport.telemetry.payloads.folders import left_by, take_free
 from modelport.telemetry.payloads.index import Index
 from modelport.telemetry.payloads.pruning import forget, prune
 from modelport.telemetry.payloads.records import Record, line_of, record_of
@@ -48,8 +49,12 @@ class Keeper:
     def __init__(self, channel: socket.socket, rules: wire.Rules):
         self._channel = channel
         self._rules = rules
-        self._folder = Path(rules.folder)
-        self._lock = take_folder(self._folder)
+        first = Path(rules.folder)
+        if rules.store:
+            self._folder, self._lock = take_free(first, rules.store, rules.before)
+        else:
+            self._folder, self._lock = first, take_folder(first)
+        channel.sendall(wire.framed(wire.Chosen(str(self._folder))))
         self._open: dict[str, OpenSegment] = {}
         torn = set_torn_aside(self._folder)
         self._index = Index(self._folder / INDEX)
@@ -178,10 +183,21 @@ class Keeper:
         """Remove what is too old or too much."""
         self._tidied_at = monotonic()
         is_open = {one.segment.path for one in self._open.values()}
+        self._remove_old(self._folder, self._index, is_open)
+        if not self._rules.store:
+            return
+        with left_by(Path(self._rules.folder), self._rules.store) as folders:
+            for folder in folders:
+                try:
+                    with contextlib.closing(Index(folder / INDEX)) as index:
+                        self._remove_old(folder, index, set())
+                except (OSError, sqlite3.Error) as error:
+                    self.say(f"what is too old in {folder} cannot be removed: {error}")
+
+    def _remove_old(self, folder: Path, index: Index, is_open: set[Path]) -> None:
         keep = self._rules.keep_seconds
         older_than = time() - keep if keep else 0.0
-        gone = list(removable(self._folder, is_open, self._rules.keep_size, older_than))
-        forget(self._index, gone)
+        forget(index, list(removable(folder, is_open, self._rules.keep_size, older_than)))
 
     def tidy_in_time(self) -> None:
         """`tidy`, if that was not done for a while."""

@@ -34,6 +34,7 @@ from modelport.engine.ports import Observer, Pool
 from modelport.engine.starting import command, plain_options
 from modelport.home import expanded
 from modelport.settings import Settings
+from modelport.settings.folders import store_name
 from modelport.settings.written import seconds_of, size_of
 from modelport.telemetry.payloads import messages as wire
 from modelport.telemetry.payloads.sampling import Rules, Sampler, Taken
@@ -58,7 +59,7 @@ class PayloadsUnavailable(Exception):
 
 
 def payload_folder(settings: Settings, data_folder: Path) -> Path:
-    """Where the payload log of a server lies."""
+    """Where the payload log of a server lies; of several servers of one database, that of the first."""
     return expanded(settings.payload_dir) if settings.payload_dir else data_folder / FOLDER
 
 
@@ -66,7 +67,8 @@ class PayloadLog:
     """The payload log of one server. `begin` it, give it to the engine as its `call_log`, and `close` it."""
 
     def __init__(self, settings: Settings, data_folder: Path, request_id: Callable[[int], str]):
-        self.folder = payload_folder(settings, data_folder)
+        self._first = self.folder = payload_folder(settings, data_folder)  # `state` tells which it is
+        self.is_one_of_several = bool(settings.database_url) and not settings.payload_dir
         self._settings = settings
         self._request_id = request_id
         self._most = size_of(settings.payload_max_size)
@@ -260,12 +262,14 @@ class PayloadLog:
         self._started_at = monotonic()
         settings = self._settings
         rules = wire.Rules(
-            folder=str(self.folder.absolute()),
+            folder=str(self._first.absolute()),
             format=settings.payload_format,
             max_size=self._most,
             file_size=size_of(settings.payload_file_size),
             keep_size=size_of(settings.payload_keep_size),
             keep_seconds=seconds_of(settings.payload_keep),
+            store=store_name(settings.database_url) if self.is_one_of_several else "",
+            before=str(self.folder.absolute()),
         )
         self._keeper = _Keeper(self._on_told, lambda: self._fail_all("its keeper has ended"))
         self._keeper.send(rules)
@@ -293,12 +297,20 @@ class PayloadLog:
                 log.warning("%s", told.words)
         elif isinstance(told, wire.Handled):
             self._handled = told.count
+        elif isinstance(told, wire.Chosen):
+            self._take(Path(told.folder))
         elif told.error:
             self._fail(told.number, told.error)
         else:
             future = self._taken(told.number)
             if future is not None:
                 future.set_result(told.found)
+
+    def _take(self, folder: Path) -> None:
+        """The keeper keeps the log there."""
+        if folder != self._first.absolute() and folder != self.folder:
+            log.info("the payload log is kept in %s: other servers have the folders before it", folder)
+        self.folder = folder
 
     def close(self) -> None:
         """Write what waits, for a few seconds at most, and keep no more. It blocks."""

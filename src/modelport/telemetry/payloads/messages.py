@@ -16,7 +16,11 @@ MOST_TRUTH = 64 << 10  # bytes of one
 
 
 class Rules(msgspec.Struct, tag="rules"):
-    """How the log is to be kept, which is said first. Sizes are bytes, times seconds; 0 is no limit."""
+    """How the log is to be kept, which is said first. Sizes are bytes, times seconds; 0 is no limit.
+
+    Where servers share the database that is called `store`, it is kept in one of their folders, of which
+    `folder` is the first; best in that which this server had `before`.
+    """
 
     folder: str
     format: str
@@ -24,6 +28,8 @@ class Rules(msgspec.Struct, tag="rules"):
     file_size: int
     keep_size: int
     keep_seconds: float
+    store: str = ""
+    before: str = ""
 
 
 class SentFile(msgspec.Struct, array_like=True):
@@ -120,7 +126,13 @@ class Said(msgspec.Struct, tag="said"):
     words: str
 
 
-Told = Done | Handled | Said
+class Chosen(msgspec.Struct, tag="chosen"):
+    """In which folder the log is kept. It is said first."""
+
+    folder: str
+
+
+Told = Done | Handled | Said | Chosen
 
 encoder = msgspec.msgpack.Encoder()
 messages = msgspec.msgpack.Decoder(Message)

@@ -12,8 +12,9 @@ from typing import BinaryIO, NamedTuple
 from modelport.api.bodies import CallHeaders, ClientLeft, limit_of, read_body
 from modelport.api.credentials import PRINCIPAL, principal_of
 from modelport.api.exchanges import exchange_of, request_number
+from modelport.api.strange_bytes import guards_on_wire
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
-from modelport.contract.signature import VerbName
+from modelport.contract.signature import JSON, VerbName
 from modelport.contract.traces import below
 from modelport.engine.asking import ask
 from modelport.engine.pending import Pending
@@ -156,7 +157,10 @@ class CallHandler:
             headers[0] = (b"content-type", PROBLEM_JSON.encode())
             body = problem_body(answer.status, detail, request_id, reason)
             await send_body(send, answer.status, headers, body, reason)
-        elif answer.stream and pending is not None:
+            return
+        if answer.content_type != JSON:
+            headers.extend(guards_on_wire(answer.content_type))
+        if answer.stream and pending is not None:
             await self._stream(send, pool, pending, answer, headers)
         elif answer.path:
             await _send_file(send, answer, headers)

@@ -14,7 +14,6 @@ from starlette.types import Receive, Scope, Send
 from modelport.problems import Problem
 
 GONE = "the file is gone: its job was removed, or somebody else has removed it"
-NOSNIFF = {"x-content-type-options": "nosniff"}  # the bytes may be a client's own
 ONE_RANGE = re.compile(r"(\d{1,18})-(\d{1,18})?|-(\d{1,18})")
 MOST_RANGES = 100
 KEPT = ("etag", "last-modified")  # of the headers, in a 304

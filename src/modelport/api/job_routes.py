@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from modelport.api.answers import Listings, json_response
 from modelport.api.credentials import principal_of
-from modelport.api.job_files import NOSNIFF, JobFile
+from modelport.api.job_files import JobFile
 from modelport.api.job_metrics import MAX_POINTS, metrics_page, metrics_table
 from modelport.api.job_streams import followed_answer, followed_events, followed_log
 from modelport.api.ownership import check_change, check_retry, is_seen, whose
@@ -24,6 +24,7 @@ from modelport.api.query_values import (
     yes_or_no,
 )
 from modelport.api.resources.jobs import Artifact, Artifacts, Jobs
+from modelport.api.strange_bytes import guards_of
 from modelport.jobs.pages import PAGE_BYTES
 from modelport.jobs.queries import Filter
 from modelport.jobs.records import KINDS, Job, Page
@@ -145,7 +146,7 @@ class JobRoutes:
         path = await asyncio.to_thread(self.jobs.folders.artifact, job_id, name)
         if path is None:
             raise Problem(404, f"the job has no artifact {name[:100]!r}")
-        return JobFile(path, filename=name.rpartition("/")[2], headers=NOSNIFF)
+        return JobFile(path, filename=name.rpartition("/")[2], headers=dict(guards_of("")))
 
     async def result(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/result`: what it returned, with the media type of a prediction."""
@@ -159,12 +160,13 @@ class JobRoutes:
                 raise Problem(409, f"the job is {job.state}; it has no result yet", [("Retry-After", "1")])
             why = f": {outcome.error}" if outcome is not None and outcome.error else ""
             raise Problem(409, f"the job is {job.state} and has no result{why}")
+        media_type = outcome.result_type or "application/json"
         headers = {"content-disposition": outcome.result_name} if outcome.result_name else {}
-        headers |= NOSNIFF
+        headers |= guards_of(media_type)
         if outcome.result_file:
             path = self.jobs.folders.of(job.id) / outcome.result_file
-            return JobFile(path, media_type=outcome.result_type, headers=headers)
-        return Response(outcome.result, media_type=outcome.result_type or "application/json", headers=headers)
+            return JobFile(path, media_type=media_type, headers=headers)
+        return Response(outcome.result, media_type=media_type, headers=headers)
 
 
 def _no_job(job_id: str) -> Problem:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
+from modelport.api.strange_bytes import guards_of
 from modelport.jobs.feeds import BATCH, PAGE_BYTES
 from modelport.jobs.records import Event
 from modelport.jobs.service import JobService
@@ -33,7 +34,7 @@ class WholeStream(StreamingResponse):
 
 def followed_answer(request: Request, body: AsyncIterator[bytes], media_type: str) -> Response:
     """An answer that is sent as it comes."""
-    headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+    headers = {"cache-control": "no-cache", "x-accel-buffering": "no", **dict(guards_of(media_type))}
     if request.method == "HEAD":  # without a body there is nothing to wait for
         head = Response(headers=headers, media_type=media_type)
         del head.headers["content-length"]  # a stream has none

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from modelport.api.job_streams import KEEP_ALIVE_SECONDS, followed_answer
 from modelport.api.named_models import find_pool
 from modelport.api.query_values import number_in
+from modelport.api.strange_bytes import guards_of
 from modelport.contract.media_types import best_media_type
 from modelport.engine.model_log import KEPT_LINES, Line, ModelLog
 from modelport.engine.ports import Engine
@@ -40,7 +41,8 @@ class ModelLogRoutes:
         first = found.last(lines)
         if best_media_type(request.headers.get("accept"), [TEXT, EVENTS]) != EVENTS:
             texts = [f"{line.text}\n" for line in found.after(first)]
-            return Response("".join(texts).encode("utf-8", "replace"), media_type=TEXT)
+            body = "".join(texts).encode("utf-8", "replace")
+            return Response(body, headers=dict(guards_of(TEXT)), media_type=TEXT)
         after = request.headers.get("last-event-id") or request.query_params.get("after") or ""
         known = _number_in(after, found.name)
         return followed_answer(request, _followed(found, first if known is None else known), EVENTS)

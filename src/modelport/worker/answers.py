@@ -138,9 +138,7 @@ class AnswerEncoder:
                     body = head
         if media_type in ("*/*", JSON) or media_type.endswith("/*"):
             media_type = _guessed(head)
-        headers = [("x-content-type-options", "nosniff")]  # the bytes may be a client's own
-        if name:
-            headers.append(("content-disposition", _disposition(name)))
+        headers = [("content-disposition", _disposition(name))] if name else []
         return Answer(call.id, content_type=media_type, body=body, path=path, headers=headers)
 
 

@@ -18,10 +18,11 @@ from modelport.api.calls import CallHandler
 from modelport.api.credentials import principal_of
 from modelport.api.exchanges import request_number
 from modelport.api.job_answers import JobAnswers, store_problem
-from modelport.api.job_files import NOSNIFF, JobFile
+from modelport.api.job_files import JobFile
 from modelport.api.job_submission import JobForm, JobSubmission, NotBound
 from modelport.api.ownership import is_seen
 from modelport.api.root.dialect import HEADER, QUEUE_FULL, TIMED_OUT, RootDialect
+from modelport.api.strange_bytes import guards_of
 from modelport.engine.ports import Pool
 from modelport.http.asgi import Receive, Scope, Send
 from modelport.jobs.records import Job
@@ -106,12 +107,14 @@ class LongPredictions:
         """What /predict would have answered."""
         outcome = job.outcome
         if job.state is State.SUCCEEDED and outcome is not None:
+            media_type = outcome.result_type or "application/json"
+            headers = dict(guards_of(media_type))
             if outcome.result_file:
                 path = self.submission.jobs.folders.of(job.id) / outcome.result_file
                 if not path.is_file():  # somebody has removed it: what is gone is never ready
                     return self._late(given)
-                return JobFile(path, media_type=outcome.result_type, headers=NOSNIFF)
-            return Response(outcome.result, 200, NOSNIFF, outcome.result_type or "application/json")
+                return JobFile(path, media_type=media_type, headers=headers)
+            return Response(outcome.result, 200, headers, media_type)
         status = outcome.status if outcome is not None and outcome.status >= 500 else 500
         if outcome is not None and outcome.result and job.state is State.FAILED:
             return Response(outcome.result, outcome.status, media_type=outcome.result_type)

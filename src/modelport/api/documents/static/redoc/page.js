@@ -4,6 +4,7 @@ Redoc.init(
   root.dataset.url,
   {
     hideDownloadButton: false,
+    sanitize: true, // what models say of themselves is Markdown, not HTML with frames and forms
     theme: {
       typography: {
         fontFamily: "system-ui, sans-serif",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 from serving import MODELS, ROOT, Server, serving
@@ -20,7 +21,8 @@ PASTE = """(zone, text) => {
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     examples = [str(ROOT / f"examples/{name}/{name}.py") for name in ("digits", "iris", "generator")]
-    with serving(*examples, f"answering={MODELS / 'answering.py'}:Answering", wait=False) as started:
+    models = [f"{name}={MODELS / 'answering.py'}:{name.capitalize()}" for name in ("answering", "reading")]
+    with serving(*examples, *models, wait=False) as started:
         started.wait_settled()
         yield started
 
@@ -97,3 +99,14 @@ def test_only_the_rows_in_sight_of_a_long_table_are_there(server: Server, page: 
     assert answer.locator("tbody tr").count() < 60
     answer.get_by_role("region", name="Table: answering").press("End")
     expect(table.get_by_text("9,999", exact=True)).to_be_visible()
+
+
+def test_what_a_model_wants_to_be_seen_first_stands_first(server: Server, page: Page) -> None:
+    signature = httpx.get(f"{server.url}/v2/models/reading/signature").json()
+    assert signature["verbs"]["predict"]["layout"]["first_output"] == "verdict"
+    page.goto(f"{server.url}/ui/models/reading")
+    page.get_by_role("button", name="Run", exact=True).click()
+    answer = page.get_by_role("region", name="Answer")
+    expect(answer.get_by_role("heading", level=3)).to_have_text(["verdict", "scores", "words"])
+    text = answer.inner_text()
+    assert text.index("It is spam.") < text.index("seconds") < text.index("80 %") < text.index("win")

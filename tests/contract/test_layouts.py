@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 import modelport
 from modelport.contract.errors import ModelLoadError
@@ -61,6 +63,39 @@ def test_a_model_that_says_nothing_has_none() -> None:
 def test_elsewhere_the_names_mean_something_else() -> None:
     other = type("Other", (), {"layout": 7, "examples": [1], "predict": Verse.predict})
     assert TypedModel(other(), "other").signature.predict.examples == []
+
+
+class Reading(BaseModel):
+    text: str
+    words: int
+
+
+ANSWERS: list[tuple[Any, str, str]] = [
+    (Reading, "tex", "first_output has 'tex', which is no member of the answer; did you mean 'text'"),
+    (Reading | None, "x", "first_output has 'x', which is no member of the answer; there are text, words"),
+    (list[Reading], "tex", "first_output has 'tex', which is no member of the answer; did you mean 'text'"),
+    (float, "x", "first_output has 'x', but the answer has no members: it is of type number"),
+    (Reading, "words", ""),
+    (list[Reading], "text", ""),
+    (dict[str, float], "x", ""),
+    (Any, "x", ""),
+]
+
+
+@pytest.mark.parametrize(("returned", "first", "words"), ANSWERS)
+def test_the_first_output_is_a_member_of_the_answer(returned: Any, first: str, words: str) -> None:
+    def predict(self: Any) -> Any: ...
+
+    predict.__annotations__["return"] = returned
+    said = {"predict": predict, "layout": {"predict": {"first_output": first}}}
+    model = type("Reader", (modelport.Model,), said)()
+    if words:
+        with pytest.raises(ModelLoadError, match=re.escape(f"layout['predict']: {words}")):
+            TypedModel(model, "reader")
+    else:
+        layout = TypedModel(model, "reader").signature.predict.layout
+        assert layout is not None
+        assert layout.first_output == first
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import base64
 import io
 import zipfile
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from harm import HARM, LINK, NAME, PAGE, SVG
 from PIL import Image
@@ -91,6 +91,20 @@ class Answering(modelport.Model):
         if kind == "refused":
             raise modelport.HTTPError(400, HARM)
         return ANSWERS[kind]
+
+
+class Reading(modelport.Model):
+    """Answers several things, of which one matters most."""
+
+    layout: ClassVar[dict[str, Any]] = {"predict": {"first_output": "verdict"}}
+
+    def predict(self) -> dict[str, Any]:
+        return {
+            "seconds": 0.5,
+            "scores": {"spam": 0.8, "ham": 0.2},
+            "verdict": "It is spam.",
+            "words": [{"word": "win", "n": 3}],
+        }
 
 
 class Zipping(modelport.Model):

@@ -159,6 +159,43 @@ describe("an answer", () => {
     expect(kinds(shapeOf(value))).toEqual([["", "facts"], ["probabilities", "labels"], ["plot", "plot"], ["picture", "file"]]);
   });
 
+  test("of a detector shows what it says beside its boxes", () => {
+    const value = { image: PNG, boxes: [[1, 2, 3, 4]], labels: ["cat"], scores: [0.9], width: 9, height: 9, seconds: 0.2, caption: "a cat" };
+    expect(kinds(shapeOf(value))).toEqual([["", "marks"], ["", "facts"]]);
+    expect(kinds(shapeOf({ detections: [{ label: "cat", box: [1, 2, 3, 4] }], labels: { cat: 0.9, dog: 0.2 } }))).toEqual([["", "marks"], ["labels", "labels"]]);
+    expect(shapeOf([{ label: "cat", box: [1, 2, 3, 4] }]).kind).toBe("marks");
+  });
+
+  describe("with a first output", () => {
+    const first = (value: unknown, name: string): unknown => kinds(shapeOf(value, null, "", name));
+
+    test("shows that member before the others, which follow as ever", () => {
+      const value = { seconds: 0.2, scores: { a: 0.7, b: 0.6 }, text: "Yes.", rows: [{ x: 1 }] };
+      expect(first(value, "text")).toEqual([["text", "text"], ["", "facts"], ["scores", "labels"], ["rows", "table"]]);
+      expect(first(value, "rows")).toEqual([["rows", "table"], ["", "facts"], ["scores", "labels"]]);
+      expect(first({ status: "OK", predictions: value }, "rows")).toEqual(first(value, "rows"));
+      expect(first(value, "none")).toEqual(kinds(shapeOf(value)));
+    });
+
+    test("leaves whole what is drawn of several members", () => {
+      const boxes = { boxes: [[1, 2, 3, 4]], labels: ["cat"], caption: "a cat", seconds: 1 };
+      expect(first(boxes, "labels")).toEqual([["", "marks"], ["", "facts"]]);
+      expect(first(boxes, "caption")).toEqual([["caption", "text"], ["", "marks"], ["", "facts"]]);
+      expect(first({ labels: ["cat", "dog"], scores: [0.9, 0.1] }, "scores")).toBe("labels");
+      expect(first({ cat: 0.9, dog: 0.1 }, "dog")).toBe("labels");
+      expect(first({ data: [{ type: "bar", x: [1] }], layout: {} }, "layout")).toBe("plot");
+    });
+
+    test("of rows is the first column", () => {
+      const columns = (value: unknown): unknown => {
+        const shape = shapeOf(value, null, "", "species");
+        return shape.kind === "table" && shape.columns.map((column) => column.label);
+      };
+      expect(columns({ predictions: [{ length: 3, species: "setosa" }] })).toEqual(["species", "length"]);
+      expect(columns({ length: [3, 4], species: ["setosa", "virginica"] })).toEqual(["species", "length"]);
+    });
+  });
+
   test("that holds a file by what the model says of it is that file", () => {
     const schema = { schema: { $ref: "#/$defs/A" }, definitions: { A: { properties: { sound: { type: "string", contentEncoding: "base64", contentMediaType: "audio/wav" } } } } };
     expect(shapeOf({ sound: "AAAA" }).kind).toBe("facts");

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from modelport.contract.verb import Verb
 
 DATA_URI = "data:"
+PLAIN = ("string", "number", "integer", "boolean", "null")
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,7 +36,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How the form of a verb looks. What it does not name stands where it would stand anyway.
 
     `order` names arguments that come first. `hidden` ones are not asked for, and so have their default.
-    `first_output` names the part of the answer that is shown before the others.
+    `first_output` names the member of the answer, or of each of its rows, that is shown before the others.
     """
 
     order: list[str] = []
@@ -52,8 +53,13 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     arguments: dict[str, Any]
 
 
-def layouts_of(model: Any, operations: Mapping[str, Operation]) -> dict[str, Layout]:
-    """The layouts of a model by verb. Raises `ModelLoadError`, which names what is wrong."""
+def layouts_of(
+    model: Any, operations: Mapping[str, Operation], definitions: Mapping[str, Any]
+) -> dict[str, Layout]:
+    """The layouts of a model by verb. Raises `ModelLoadError`, which names what is wrong.
+
+    `definitions` are what the schemas of the operations refer to.
+    """
     given = _dictionary(getattr(model, "layout", None), "layout", "of verbs")
     found: dict[str, Layout] = {}
     for verb, said in given.items():
@@ -66,7 +72,11 @@ def layouts_of(model: Any, operations: Mapping[str, Operation]) -> dict[str, Lay
             layout = msgspec.convert(said, Layout)
         except msgspec.ValidationError as error:
             raise ModelLoadError(f"layout[{verb!r}]: {error}") from None
-        _check(layout, f"layout[{verb!r}]", operations[verb])
+        where = f"layout[{verb!r}]"
+        _check(layout, where, operations[verb])
+        if layout.first_output:
+            answer = _rows(operations[verb].answer, definitions)
+            _check_first(layout.first_output, f"{where}: first_output", answer)
         found[verb] = layout
     return found
 
@@ -85,9 +95,30 @@ def _check(layout: Layout, where: str, operation: Operation) -> None:
     needed = next((a.name for a in operation.arguments if a.required and a.name in layout.hidden), None)
     if needed is not None:
         raise ModelLoadError(f"{where}: hidden has {needed!r}, without which nobody can call the model")
-    outputs = list((operation.answer or {}).get("properties") or {})
-    if layout.first_output and outputs:
-        _check_names([layout.first_output], f"{where}: first_output", outputs, "output")
+
+
+def _check_first(given: str, where: str, answer: Mapping[str, Any]) -> None:
+    """What the model says of its answer has to allow it; where it says nothing, any name may be right."""
+    members = list(answer.get("properties") or {})
+    if members and not answer.get("additionalProperties"):
+        _check_names([given], where, members, "member of the answer")
+    elif answer.get("type") in PLAIN:
+        raise ModelLoadError(
+            f"{where} has {given!r}, but the answer has no members: it is of type {answer['type']}"
+        )
+
+
+def _rows(schema: Any, definitions: Mapping[str, Any], depth: int = 10) -> dict[str, Any]:
+    """What an answer's schema says of it, or of each item of a list; empty where it leaves that open."""
+    if not isinstance(schema, dict) or depth == 0:
+        return {}
+    said = cast("dict[str, Any]", schema)
+    choices = [one for one in said.get("anyOf", ()) if one.get("type") != "null"]
+    if "$ref" in said:
+        return _rows(definitions.get(str(said["$ref"]).rpartition("/")[2]), definitions, depth - 1)
+    if choices:
+        return _rows(choices[0], definitions, depth - 1) if len(choices) == 1 else {}
+    return _rows(said.get("items"), definitions, depth - 1) if said.get("type") == "array" else said
 
 
 def _check_names(given: Iterable[str], where: str, known: list[str], what: str = "argument") -> None:

@@ -64,7 +64,7 @@ class TypedModel:
         found = {"predict": self._predict_operation(), **others}
         if not isinstance(self.model, Model):
             return found
-        for verb, layout in layouts_of(self.model, found).items():
+        for verb, layout in layouts_of(self.model, found, self.definitions).items():
             found[verb] = msgspec.structs.replace(found[verb], layout=layout)
         predicts = self.verbs["predict"]
         if predicts is not None:

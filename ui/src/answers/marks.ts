@@ -28,6 +28,8 @@ export interface Marks {
   /** Pixels of the picture that places are meant for, if the answer says so. */
   size: Point | null;
   value: unknown;
+  /** The members that it was read from, where the rest of an object says other things. */
+  used: string[];
 }
 
 const BOX_KEYS = ["box", "bbox", "bounding_box", "boundingBox", "bounding box", "xyxy", "xywh", "rect", "rectangle", "region"];
@@ -47,7 +49,14 @@ export function marksOf(value: unknown): Marks | null {
   ]);
   const isRelative = places.length > 0 && places.every((place) => place >= -0.01 && place <= 1.01);
   const own = isObject(value) ? value : {};
-  return { kind: "marks", marks: list, isRelative, picture: pictureOf(own), size: sizeOf(own), value };
+  return { kind: "marks", marks: list, isRelative, picture: pictureOf(own), size: sizeOf(own), value, used: usedOf(own) };
+}
+
+/** The members of an object that marks are made of, or that say again what they say. */
+function usedOf(value: Record<string, unknown>): string[] {
+  const list = LISTS.find((key) => Array.isArray(value[key]) && value[key].length > 0 && marksOfList(value[key]));
+  const beside = list === undefined ? [...BOX_LISTS, ...MASK_KEYS, ...LABELS_BESIDE, ...SCORES_BESIDE, "box_format", "format"] : [list];
+  return [...beside, ...PICTURE_KEYS, ...SIZE_KEYS].filter((key) => key in value);
 }
 
 function marksOfList(list: unknown[]): Mark[] | null {
@@ -57,6 +66,10 @@ function marksOfList(list: unknown[]): Mark[] | null {
   return marks.every((mark) => mark !== null) ? marks : null;
 }
 
+const BOX_LISTS = ["boxes", "bboxes", "box", "bbox"];
+const LABELS_BESIDE = ["labels", "classes", "class_names", "names", "label", "categories"];
+const SCORES_BESIDE = ["scores", "probabilities", "confidences", "confidence", "score"];
+const SIZE_KEYS = ["width", "image_width", "height", "image_height"];
 const LISTS = ["predictions", "detections", "objects", "instances", "annotations", "boxes", "results", "segments"];
 
 function marksOfObject(value: Record<string, unknown>): Mark[] | null {
@@ -72,7 +85,7 @@ function marksOfObject(value: Record<string, unknown>): Mark[] | null {
 
 /** `{"boxes": [[…]], "labels": […], "scores": […], "masks": […]}` */
 function besideEachOther(value: Record<string, unknown>): Mark[] | null {
-  const boxes = ["boxes", "bboxes", "box", "bbox"].map((key) => value[key]).find((one) => Array.isArray(one) && one.every(isFour));
+  const boxes = BOX_LISTS.map((key) => value[key]).find((one) => Array.isArray(one) && one.every(isFour));
   if (!Array.isArray(boxes) || boxes.length === 0) return null;
   const format = String(value["box_format"] ?? value["format"] ?? "");
   const at = (keys: string[], index: number): unknown => {
@@ -81,9 +94,9 @@ function besideEachOther(value: Record<string, unknown>): Mark[] | null {
   };
   const isSized = format === "xywh" || ("bbox" in value && format === "coco");
   return boxes.map((box, index) => {
-    const score = at(["scores", "probabilities", "confidences", "confidence", "score"], index);
+    const score = at(SCORES_BESIDE, index);
     return {
-      label: text(at(["labels", "classes", "class_names", "names", "label", "categories"], index)),
+      label: text(at(LABELS_BESIDE, index)),
       score: typeof score === "number" ? score : null,
       box: boxOf(box, isSized),
       outlines: [],

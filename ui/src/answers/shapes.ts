@@ -34,19 +34,51 @@ const DEEPEST = 3; // members of members that are shown by themselves
 const MOST_PARTS = 40;
 const LONG = 300; // characters of a text that stands by itself
 
-/** What shows a value. `schema` is what the model says of its answer, `name` where the value stood. */
-export function shapeOf(value: unknown, schema: Schema | null = null, mediaType = ""): Shape {
-  return shapeAt(value, schema, "", 0, mediaType);
+/** What shows a value. `schema` is what the model says of its answer, `first` the member that it wants to be shown first. */
+export function shapeOf(value: unknown, schema: Schema | null = null, mediaType = "", first = ""): Shape {
+  if (first === "") return shapeAt(value, schema, "", 0, mediaType);
+  if (Array.isArray(value)) return shapeAt(value.map((row: unknown) => putFirst(row, first)), schema, "", 0, mediaType);
+  if (!isObject(value)) return shapeAt(value, schema, "", 0, mediaType);
+  const [only, ...others] = membersOf(value);
+  if (!Object.hasOwn(value, first) && only && others.length === 0) return shapeOf(only[1], member(schema, only[0]), mediaType, first);
+  return withFirst(value, schema, mediaType, first);
 }
+
+function putFirst(row: unknown, first: string): unknown {
+  return isObject(row) && Object.hasOwn(row, first) ? { [first]: row[first], ...row } : row;
+}
+
+/** An object of which one member stands before the others, unless what it is drawn as is made of several, that one among them. */
+function withFirst(value: Record<string, unknown>, schema: Schema | null, mediaType: string, first: string): Shape {
+  const whole = shapeAt(putFirst(value, first), schema, "", 0, mediaType);
+  const drawn = whole.kind === "parts" ? whole.parts[0]?.shape : whole;
+  const isPartOfIt = drawn?.kind === "labels" || drawn?.kind === "marks" ? drawn.used.length === 0 || drawn.used.includes(first) : drawn?.kind === "plot";
+  const rest = Object.entries(value).filter(([name, one]) => name !== first && one !== null && one !== "");
+  if (!Object.hasOwn(value, first) || rest.length === 0 || isPartOfIt || whole.kind === "table") return whole;
+  const others = drawnOf(Object.fromEntries(rest), schema, "", 1) ?? partsOf(rest, schema, Object.fromEntries(rest), 1);
+  return { kind: "parts", parts: [{ name: first, shape: shapeAt(value[first], member(schema, first), first, 1) }, ...partsIn(others)] };
+}
+
+/** The members that say something: a `status` of OK beside them does not. */
+const membersOf = (value: Record<string, unknown>): [string, unknown][] =>
+  Object.entries(value).filter(([name, one]) => !(name === "status" && one === "OK"));
+
+const partsIn = (shape: Shape): Part[] => (shape.kind === "parts" ? shape.parts : [{ name: "", shape }]);
 
 function shapeAt(value: unknown, schema: Schema | null, name: string, depth: number, mediaType = ""): Shape {
   if (typeof value === "string") return shapeOfText(value, schema);
   if (typeof value !== "object" || value === null) return { kind: "text", text: String(value) };
-  const found = plotOf(value, mediaType) ?? marksOf(value) ?? labelsOf(value, name);
-  if (found?.kind === "labels" && found.used.length > 0 && isObject(value)) return withRest(found, value, schema, depth);
+  const found = drawnOf(value, schema, name, depth, mediaType);
   if (found) return found;
   if (Array.isArray(value)) return shapeOfList(value, schema, depth);
   return isObject(value) ? shapeOfObject(value, schema, depth) : { kind: "tree", value };
+}
+
+/** What is drawn of several members together, and the rest of them below; `null` for what is not. */
+function drawnOf(value: object, schema: Schema | null, name: string, depth: number, mediaType = ""): Shape | null {
+  const found = plotOf(value, mediaType) ?? marksOf(value) ?? labelsOf(value, name);
+  const hasRest = found && found.kind !== "plot" && found.used.length > 0 && isObject(value);
+  return hasRest ? withRest(found, value, schema, depth) : found;
 }
 
 function shapeOfText(text: string, schema: Schema | null): Shape {
@@ -72,21 +104,19 @@ function shapeOfList(list: unknown[], schema: Schema | null, depth: number): Sha
 
 function shapeOfObject(value: Record<string, unknown>, schema: Schema | null, depth: number): Shape {
   const entries = Object.entries(value);
-  const [only] = entries.filter(([name]) => !(name === "status" && value[name] === "OK"));
-  const isWrapped = only !== undefined && entries.length === ("status" in value ? 2 : 1) && typeof only[1] === "object";
-  if (isWrapped) return shapeAt(only[1], member(schema, only[0]), only[0], depth);
+  const [only, ...others] = membersOf(value);
+  if (only && others.length === 0 && typeof only[1] === "object") return shapeAt(only[1], member(schema, only[0]), only[0], depth);
   const table = tableOf(value);
   if (table) return table;
   if (depth >= DEEPEST || entries.length > MOST_PARTS * 5) return { kind: "tree", value };
   return partsOf(entries, schema, value, depth);
 }
 
-function withRest(labels: Labels, value: Record<string, unknown>, schema: Schema | null, depth: number): Shape {
-  const rest = Object.entries(value).filter(([name, one]) => !labels.used.includes(name) && one !== null && one !== "");
-  if (rest.length === 0 || depth >= DEEPEST) return labels;
+function withRest(drawn: Labels | Marks, value: Record<string, unknown>, schema: Schema | null, depth: number): Shape {
+  const rest = Object.entries(value).filter(([name, one]) => !drawn.used.includes(name) && one !== null && one !== "");
+  if (rest.length === 0 || depth >= DEEPEST) return drawn;
   const others = partsOf(rest, schema, Object.fromEntries(rest), depth);
-  const named = others.kind === "parts" ? others.parts : [{ name: "", shape: others }];
-  return { kind: "parts", parts: [{ name: "", shape: labels }, ...named] };
+  return { kind: "parts", parts: [{ name: "", shape: drawn }, ...partsIn(others)] };
 }
 
 /** Plain members as a list of facts, each other one as what it is. */

@@ -21,6 +21,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 AUDIENCE = "models"
 CLIENT_ID, CLIENT_SECRET = "modelport page", "s:cret & sound"
+COMMAND_ID = "modelport command"  # a client without a secret, of programs on the machine of who logs in
 REDIRECT_PATH = "/v2/login/oidc/callback"
 
 
@@ -77,6 +78,11 @@ class Issuer:
         self.gate = threading.Event()
         self.gate.set()
         self.codes: dict[str, dict[str, str]] = {}
+        self.refresh_tokens: set[str] = set()
+        self.revoked: list[str] = []
+        self.gives_refresh = True
+        self.lasts = 300
+        self.denies = ""  # the error that whoever logs in comes back with
         self._server: ThreadingHTTPServer | None = None
         self._port = 0
         self.begin()
@@ -120,6 +126,7 @@ class Issuer:
     def document(self) -> dict[str, Any]:
         doors = {"jwks_uri": "keys", "authorization_endpoint": "authorize", "token_endpoint": "token"}
         doors |= {"end_session_endpoint": "logout", "userinfo_endpoint": "userinfo"}
+        doors |= {"revocation_endpoint": "revoke"}
         said: dict[str, Any] = {name: f"{self.url}/{path}" for name, path in doors.items()}
         said |= {"issuer": self.url, "authorization_response_iss_parameter_supported": True}
         return said | self.changes
@@ -128,19 +135,26 @@ class Issuer:
 
     def authorize(self, query: dict[str, str]) -> str:
         """Where who has logged in is sent back to."""
-        assert query["client_id"] == CLIENT_ID
+        there = urlsplit(query["redirect_uri"])
+        if query["client_id"] == COMMAND_ID:
+            assert (there.hostname, there.path) == ("127.0.0.1", "/callback")
+        else:
+            assert query["client_id"] == CLIENT_ID
+            assert there.path.endswith(REDIRECT_PATH)
         assert query["response_type"] == "code"
         assert query["code_challenge_method"] == "S256"
         assert "openid" in query["scope"].split()
-        assert urlsplit(query["redirect_uri"]).path.endswith(REDIRECT_PATH)
         code = secrets.token_urlsafe(16)
         self.codes[code] = query
-        back = {"code": code, "state": query["state"], "iss": self.url}
+        told = {"error": self.denies} if self.denies else {"code": code}
+        back = {**told, "state": query["state"], "iss": self.url}
         return f"{query['redirect_uri']}?{urlencode(back)}"
 
     def exchange(self, form: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
         """What a code is worth: once, to its client, who knows what the challenge was made of."""
-        if self.secret is not None:
+        if form.get("client_id") == COMMAND_ID and form.get("grant_type") == "refresh_token":
+            return self._renewed(form.get("refresh_token", ""))
+        if self.secret is not None and form.get("client_id") != COMMAND_ID:
             pair = base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
             if (unquote(pair[0].replace("+", " ")), unquote(pair[2].replace("+", " "))) != (
                 CLIENT_ID,
@@ -157,9 +171,33 @@ class Issuer:
             or query["code_challenge"] != challenge
         ):
             return 400, {"error": "invalid_grant"}
+        if query["client_id"] == COMMAND_ID:
+            return self._tokens()
         told = self.claims(aud=CLIENT_ID, nonce=query["nonce"], **self.user) | self.id_changes
         id_token = self.keys["RS256"].sign({k: v for k, v in told.items() if v is not ...})
         return 200, {"access_token": "opaque", "token_type": "Bearer", "id_token": id_token}
+
+    def _tokens(self) -> tuple[int, dict[str, Any]]:
+        """What a program is given; each token is another one."""
+        token = self.token(**self.user, exp=int(time.time()) + self.lasts, jti=secrets.token_urlsafe(8))
+        refresh = secrets.token_urlsafe(16)
+        self.refresh_tokens.add(refresh)
+        more = {"refresh_token": refresh} if self.gives_refresh else {}
+        return 200, {"access_token": token, "token_type": "Bearer", "expires_in": self.lasts, **more}
+
+    def _renewed(self, refresh: str) -> tuple[int, dict[str, Any]]:
+        """Other tokens for a refresh token, once."""
+        if refresh not in self.refresh_tokens:
+            return 400, {"error": "invalid_grant"}
+        self.refresh_tokens.remove(refresh)
+        return self._tokens()
+
+    def revoke(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        """End a refresh token."""
+        assert form["client_id"] == COMMAND_ID
+        self.refresh_tokens.discard(form["token"])
+        self.revoked.append(form["token"])
+        return 200, {}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -191,7 +229,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.issuer.gate.wait(30)
         body = self.rfile.read(int(self.headers["content-length"]))
         form = dict(parse_qsl(body.decode(), keep_blank_values=True))
-        self._json(*self.issuer.exchange(form, self.headers.get("authorization", "")))
+        name = self.path.removeprefix("/realms/test/")
+        if name in self.issuer.raw:
+            self._send(*self.issuer.raw[name])
+        elif name == "revoke":
+            self._json(*self.issuer.revoke(form))
+        else:
+            self._json(*self.issuer.exchange(form, self.headers.get("authorization", "")))
 
     def _json(self, status: int, body: dict[str, Any]) -> None:
         self._send(status, {"content-type": "application/json"}, json.dumps(body).encode())

@@ -103,8 +103,8 @@ def test_a_page_is_told_of_the_issuer_before_anybody_has_logged_in(site: Site, i
     with site.browser() as browser:
         ways = browser.get("/v2/login").json()
         other = browser.get("/v2/login", headers={"host": "10.1.2.3"})
-    assert ways == {"password": True, "issuer": issuer.url}
-    assert other.json() == {"password": True, "issuer": None}, "it could not send them back there"
+    assert ways == {"password": True, "issuer": issuer.url, "command": None}
+    assert other.json() == {**ways, "issuer": None}, "it could not send them back there"
 
 
 def test_jobs_of_the_page_are_those_of_the_subject(site: Site, issuer: Issuer) -> None:

@@ -26,7 +26,7 @@ from starlette.responses import HTMLResponse, Response
 
 from modelport.api.answers import json_response
 from modelport.api.cookies import HOST, cookie_of, of_port
-from modelport.api.resources.users import LoginWays
+from modelport.api.resources.users import CommandLogin, LoginWays
 from modelport.http.asgi import Scope, header
 from modelport.identity.oidc.attempt import Attempt, LoginFailed, new_attempt
 from modelport.identity.service import Identity
@@ -84,7 +84,9 @@ class OidcRoutes:
         issuer = oidc.issuer.name if oidc is not None and oidc.login is not None else None
         if issuer is not None and not self._knows_origin(request.scope):
             issuer = None  # it could not send them back
-        return json_response(LoginWays(password=self._identity.is_on, issuer=issuer))
+        command = oidc.command if oidc is not None else None
+        told = None if command is None else CommandLogin(command.issuer, command.client_id, command.scopes)
+        return json_response(LoginWays(password=self._identity.is_on, issuer=issuer, command=told))
 
     async def begin(self, request: Request) -> Response:
         """`GET /v2/login/oidc?next`: send the browser to the issuer."""

@@ -19,17 +19,28 @@ if TYPE_CHECKING:
     from modelport.client.login_files import Kept
 
 
-def _login(url: str | None, user: str | None, password_stdin: bool, key_stdin: bool) -> None:
+def _login(
+    url: str | None, user: str | None, password_stdin: bool, key_stdin: bool, sso: bool, wait: float
+) -> None:
     from modelport.cli.server_connection import DEFAULT_URL
 
     url = url or DEFAULT_URL
+    if sso and (key_stdin or password_stdin or user is not None):
+        raise click.UsageError(
+            "--sso logs in at the issuer of the server, and takes no name, password or key"
+        )
     if key_stdin and (password_stdin or user is not None):
         raise click.UsageError(
             "--key-stdin keeps a key, --user and --password-stdin log a user in: choose one"
         )
     _warn_of_clear_text(url)
     with interruptible():
-        kept, me = _kept_key(url) if key_stdin else _kept_session(url, user, is_read=password_stdin)
+        if sso:
+            from modelport.cli.login_sso import log_in
+
+            kept, me = log_in(url, wait, _me)
+        else:
+            kept, me = _kept_key(url) if key_stdin else _kept_session(url, user, is_read=password_stdin)
         _keep(kept)
     scopes = ", ".join(me["scopes"]) or "nothing"
     models = "all models" if me["models"] is None else ", ".join(me["models"]) or "no model"
@@ -157,6 +168,8 @@ def _ended(url: str, kept: Kept) -> str:
     from modelport.client.reaching import Asker
     from modelport.contract.errors import ModelportError
 
+    if kept.issuer:
+        return _ended_there(kept)
     if not kept.refresh_token:
         return "the key itself goes on: `modelport keys revoke` ends it"
     with ServerConnection(url, who=Asker(is_kept=True)) as server:
@@ -168,6 +181,20 @@ def _ended(url: str, kept: Kept) -> str:
         except ModelportError as error:
             return f"the session of {kept.user} could not be ended ({error}), and ends within 30 days"
     return f"the session of {kept.user} has ended"
+
+
+def _ended_there(kept: Kept) -> str:
+    """Have the issuer end what its tokens are renewed with; what has come of that."""
+    from modelport.client.issuers import Issuer
+    from modelport.contract.errors import ModelportError
+
+    try:
+        is_ended = bool(kept.refresh_token) and Issuer(kept.issuer, kept.client_id).revoke(kept.refresh_token)
+    except ModelportError:
+        is_ended = False
+    if is_ended:
+        return f"{kept.issuer} renews it no more"
+    return f"what {kept.issuer} has given holds there until it expires: log out there, if you must"
 
 
 def _url() -> click.Argument:
@@ -189,12 +216,20 @@ login = click.Command(
             help="keep a key, or a token of the server's issuer: it is asked for, or is the first line of "
             "the input",
         ),
+        click.Option(
+            ["sso", "--sso"], is_flag=True,
+            help="log in at the server's issuer, in a browser on this machine",
+        ),
+        click.Option(
+            ["wait", "--wait"], type=click.FloatRange(1, 86400), default=300, show_default=True,
+            metavar="SECONDS", help="how long the browser is waited for",
+        ),
     ],
     short_help="Log in to a server, for the commands and clients that ask it.",
     help="Log in to the server at URL (MODELPORT_URL, else http://127.0.0.1:5000) with a name and a "
-    "password. What it gives for them is kept in the folder of your configuration, where you alone can read "
-    "it, and is what commands with this --url and Python clients of this address send, unless they have a "
-    "key.",
+    "password, or at its issuer (--sso). What it gives for them is kept in the folder of your "
+    "configuration, where you alone can read it, and is what commands with this --url and Python clients of "
+    "this address send, unless they have a key.",
 )  # fmt: skip
 
 logout = click.Command(

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import threading
-import webbrowser
 from collections.abc import Sequence
 from urllib.parse import quote
 
 from modelport.api.listening import UNIX, on_this_machine
 from modelport.api.page_routes import HOME, NOT_BUILT, is_built
+from modelport.cli.browsers import no_browser, opened
 from modelport.settings import Settings
-
-DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
-BROWSER = "BROWSER"  # names browsers, for every program that opens one
 
 log = logging.getLogger("modelport.server")
 
@@ -34,29 +29,17 @@ def open_page(url: str, models: Sequence[str], settings: Settings) -> None:
     elif url.startswith(UNIX):
         why, page = "browsers reach no Unix socket; a proxy before it would have an address", ""
     else:
-        why = _no_browser()
+        why = no_browser()
     if why:
         _say(page or url, why)
     else:
         threading.Thread(target=_open, args=(page,), name="open the page", daemon=True).start()
 
 
-def _no_browser() -> str:
-    """Why there is no browser here; empty if there may be one. One in the terminal is none: that is taken."""
-    if os.environ.get(BROWSER) or sys.platform == "darwin" or any(map(os.environ.get, DISPLAYS)):
-        return ""
-    return f"there is no display here ({' or '.join(DISPLAYS)}), and {BROWSER} names no browser"
-
-
 def _open(page: str) -> None:
-    named = [name for name in os.environ.get(BROWSER, "").split(os.pathsep) if name]
-    try:
-        is_open = any(webbrowser.get(name).open(page) for name in named) if named else webbrowser.open(page)
-    except webbrowser.Error as error:
-        _say(page, str(error))
-        return
-    if not is_open:
-        _say(page, f"{' and '.join(named) or 'every browser known here'} could not be run, or failed")
+    why = opened(page)
+    if why:
+        _say(page, why)
 
 
 def _say(page: str, why: str) -> None:

@@ -10,7 +10,8 @@ What can go wrong, and what answers it:
 - *The user has logged out, or the session has ended.* Then what is asked fails, and says how to log in again.
   What is kept stays: to forget it is the user's to say.
 - *A program ends between the answer to a refresh token and the file.* Then the session is lost, nothing else.
-- *The token goes to somebody else.* As with a password, it is sent to the address of the client alone.
+- *The token goes to somebody else.* As with a password, it is sent to the address of the client alone. One of
+  an issuer is renewed there, on a connection of its own: what a client trusts is for the server.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import httpx
 
 from modelport.client.errors import RequestRefused
 from modelport.client.exchange import error_of
+from modelport.client.issuers import ENDED, Issuer, IssuerRefused
 from modelport.client.login import EARLY_SECONDS, OK, PATH, UNAUTHORIZED, is_worth_another, token_in
 from modelport.client.login_files import Kept, LoginFile
 
@@ -70,19 +72,27 @@ class KeptLogin(httpx.Auth):
                 return
 
     def _is_good(self, kept: Kept, refused: str) -> bool:
-        is_old = bool(kept.refresh_token) and time() >= kept.old_at
+        is_old = bool(kept.refresh_token or kept.issuer) and time() >= kept.old_at
         return kept.token != refused and not is_old
 
     def _has_to_ask(self, refused: str) -> bool:
-        """Whether what is kept now must be renewed. Raises `RequestRefused` if it cannot be."""
+        """Whether what is kept now must be renewed by the server. Raises `RequestRefused` if it cannot be.
+
+        What must be renewed by an issuer is so when this returns: it blocks.
+        """
         kept = self._file.read()
         if kept is None:
             raise RequestRefused(UNAUTHORIZED, f"{self._file.url} was logged out of: {self._how()}")
         self._kept = kept
         if self._is_good(kept, refused):
             return False
+        if not kept.refresh_token and kept.issuer:
+            raise self._ended()
         if not kept.refresh_token:
             raise RequestRefused(UNAUTHORIZED, f"the key kept for {self._file.url} is refused: {self._how()}")
+        if kept.issuer:
+            self._renew_there()
+            return False
         return True
 
     def _asking(self, request: httpx.Request) -> httpx.Request:
@@ -92,15 +102,28 @@ class KeptLogin(httpx.Auth):
     def _take(self, answer: httpx.Response) -> None:
         """Keep the token of an answer."""
         if answer.status_code == BAD_REQUEST:
-            ended = f"the log-in at {self._file.url} has ended: {self._how()}"
-            raise RequestRefused(UNAUTHORIZED, ended, answer.headers.get("x-request-id", ""))
+            raise self._ended(answer.headers.get("x-request-id", ""))
         if answer.status_code != OK:
             raise error_of(answer)
         self._kept = kept_of(answer, self._file.url, self._kept.user)
         self._file.write(self._kept)
 
+    def _renew_there(self) -> None:
+        """Keep a new token of the issuer."""
+        try:
+            self._kept = Issuer(self._kept.issuer, self._kept.client_id).renew(self._kept)
+        except IssuerRefused as error:
+            raise self._ended() if error.error == ENDED else error from None
+        self._file.write(self._kept)
+
+    def _ended(self, request_id: str = "") -> RequestRefused:
+        return RequestRefused(
+            UNAUTHORIZED, f"the log-in at {self._file.url} has ended: {self._how()}", request_id
+        )
+
     def _how(self) -> str:
-        return f"log in with `modelport login {self._file.url}`"
+        way = " --sso" if self._kept.issuer else ""
+        return f"log in with `modelport login {self._file.url}{way}`"
 
 
 def kept_of(answer: httpx.Response, url: str, user: str) -> Kept:

@@ -32,7 +32,8 @@ PAUSE_SECONDS = 0.02
 class Kept(msgspec.Struct, frozen=True):
     """What to send to the server at `url`: a key, or a token of `user`.
 
-    A token is renewed with its `refresh_token` from `old_at` (seconds of the epoch) on; a key has none.
+    A token is renewed with its `refresh_token` from `old_at` (seconds of the epoch) on; a key has none. One
+    of an `issuer` is renewed there, by the client that commands are to it, if there is a `refresh_token`.
     """
 
     url: str
@@ -40,6 +41,8 @@ class Kept(msgspec.Struct, frozen=True):
     user: str = ""
     refresh_token: str = ""
     old_at: float = 0.0
+    issuer: str = ""
+    client_id: str = ""
 
 
 class LoginFile:

@@ -71,7 +71,7 @@ def _with_kept(url: str, options: dict[str, Any]) -> dict[str, Any]:
     kept = file.read()
     if kept is None:
         return options
-    if not kept.refresh_token:
+    if not kept.refresh_token and not kept.issuer:
         return with_key(options, kept.token)
     return options | {"auth": KeptLogin(options["base_url"], file, kept)}
 

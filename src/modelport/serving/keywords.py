@@ -55,6 +55,8 @@ class AppSettings(TypedDict, total=False):
     oidc_client_id: str | None
     oidc_client_secret: str | None
     oidc_login_scopes: list[str]
+    oidc_command_client_id: str | None
+    oidc_command_scopes: list[str]
     public_url: str | None
     workers: int
     devices: list[str]

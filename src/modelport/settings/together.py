@@ -10,7 +10,7 @@ from modelport.settings.named_limits import CERTIFICATE, OIDC, PROXY, limited_of
 from modelport.settings.settings import Settings
 
 OF_ISSUER = (
-    "oidc_audience", "oidc_scopes", "oidc_client_id", "oidc_client_secret",
+    "oidc_audience", "oidc_scopes", "oidc_client_id", "oidc_client_secret", "oidc_command_client_id",
 )  # fmt: skip
 
 

@@ -61,11 +61,22 @@ class Login(msgspec.Struct, forbid_unknown_fields=True):
     password: str
 
 
+class CommandLogin(msgspec.Struct):
+    """How a program without a secret logs somebody in (RFC 8252): as this client of the issuer."""
+
+    issuer: str
+    client_id: str
+    scopes: list[str]
+
+
 class LoginWays(msgspec.Struct):
     """How people log in here."""
 
     password: Annotated[bool, words("Whether by a name and a password")]
     issuer: Annotated[str | None, words("Whose accounts count, at /v2/login/oidc; null if nobody else's do")]
+    command: Annotated[
+        CommandLogin | None, words("How `modelport login --sso` logs in at the issuer; null if it does not")
+    ] = None
 
 
 class TokenRequest(msgspec.Struct, forbid_unknown_fields=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelport.identity.named_limits import NamedLimits
 from modelport.identity.oidc.claims import Grants, principal_of
@@ -17,6 +17,14 @@ from modelport.settings import Settings
 
 if TYPE_CHECKING:
     from modelport.storage.service import Storage
+
+
+class CommandClient(NamedTuple):
+    """What commands are to the issuer, and what they ask it for."""
+
+    issuer: str
+    client_id: str
+    scopes: list[str]
 
 
 class Oidc:
@@ -43,6 +51,8 @@ class Oidc:
         verifier = OidcVerifier(self.issuer, Rules(audiences, algorithms, self._grants, limits))
         tokens.verifiers.append(verifier)
         self.page_tokens = PageTokens(storage, keys, self._rules, limits)
+        command = settings.oidc_command_client_id
+        self.command = CommandClient(name, command, settings.oidc_command_scopes) if command else None
         self.login: Login | None = None
         if settings.oidc_client_id is not None:
             secret, scopes = settings.oidc_client_secret, tuple(settings.oidc_login_scopes)

@@ -44,6 +44,15 @@ class OidcSettings:
     oidc_login_scopes: list[str] = setting(
         ["openid", "profile", "email"], "what the issuer is asked to tell of who logs in, openid among it"
     )
+    oidc_command_client_id: str | None = setting(
+        None,
+        "what the issuer calls `modelport login --sso`: a client without a secret, whose redirect URI is "
+        "http://127.0.0.1/callback at any port",
+    )
+    oidc_command_scopes: list[str] = setting(
+        ["openid", "profile", "email"],
+        "what the issuer is asked for by that; with offline_access some give what tokens are renewed with",
+    )
     public_url: str | None = setting(
         None,
         "where people reach this server, such as https://models.example.org; the issuer sends them back "

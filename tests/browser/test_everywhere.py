@@ -64,6 +64,13 @@ def test_no_room_keeps_anybody_out(server: Server, page: Page, scheme: Any) -> N
     expect(page.get_by_role("dialog").get_by_role("tab", selected=True)).to_be_visible()
     if wrong := serious(page, AXE):
         found["the call as code"] = wrong
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Three flowers").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Your calls").click()
+    expect(page.get_by_role("list", name="Your calls")).to_be_visible()
+    if wrong := serious(page, AXE):
+        found["own calls"] = wrong
     assert not found
 
 

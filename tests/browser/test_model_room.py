@@ -256,3 +256,52 @@ def test_code_is_chosen_by_the_keyboard_and_says_what_is_missing(server: Server,
     page.reload()
     page.get_by_role("button", name="As code").click()
     expect(dialog.locator("pre")).to_contain_text("import modelport")  # the choice is kept
+
+
+def test_own_calls_are_kept_and_fill_the_form_again(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/ui/models/digits")
+    page.locator("input[type=file]").first.set_input_files(DIGIT)
+    answered(page)
+    page.goto(f"{server.url}/ui/models/kinds#values={quote(json.dumps({'number': 3, 'text': HOSTILE}))}")
+    answered(page)
+    page.get_by_label("Number", exact=True).fill("many")
+    assert run(page).status == 422
+    page.reload()
+    page.get_by_text("Your calls").click()
+    calls = page.get_by_role("list", name="Your calls").get_by_role("listitem")
+    expect(calls).to_have_count(2)
+    expect(calls.first).to_contain_text("422")
+    expect(calls.last).to_contain_text("number: 3, text: it's")
+    expect(calls.last).to_contain_text("200")
+    expect(calls.last).to_contain_text('{"values":')  # how the answer begins
+    page.get_by_role("button", name="Begin anew").click()
+    calls.last.get_by_role("button").first.click()
+    expect(page.get_by_label("Text", exact=True)).to_have_value(HOSTILE)
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_focused()
+    assert answered(page)["values"]["number"] == 3
+    expect(calls).to_have_count(3)
+    page.get_by_role("button", name=re.compile("^Forget the call of")).first.click()
+    expect(calls).to_have_count(2)
+    page.get_by_role("button", name="Forget all").click()
+    page.get_by_role("dialog").get_by_role("button", name="Forget all").click()
+    expect(page.get_by_text("Your calls")).to_have_count(0)
+    page.goto(f"{server.url}/ui/models/digits")  # those of another model are still there
+    kept = page.evaluate("() => localStorage.getItem('modelport.calls')")
+    assert '"files":[{"argument":"image","name":"7.png"' in kept
+    assert len(kept) < 1000  # and nothing of the file itself
+    expect(calls).to_contain_text("7.png")
+    calls.get_by_role("button").first.click()
+    expect(page.get_by_text("choose the files anew: 7.png")).to_be_visible()
+
+
+def test_calls_of_one_tab_are_there_in_another(server: Server, page: Page) -> None:
+    address = f"{server.url}/ui/models/kinds#values={quote(json.dumps({'number': 3}))}"
+    page.goto(address)
+    other = page.context.new_page()
+    other.goto(address)
+    expect(other.get_by_role("button", name="Run", exact=True)).to_be_visible()
+    run(page)
+    expect(other.get_by_text("Your calls")).to_be_visible()
+    run(other)
+    other.get_by_text("Your calls").click()
+    expect(other.get_by_role("list", name="Your calls").get_by_role("listitem")).to_have_count(2)

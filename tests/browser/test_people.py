@@ -102,3 +102,20 @@ def test_a_call_as_code_has_a_key_by_its_variable_alone(guarded: Server, page: P
         ["bash", "--norc", "-c", code], env=variables, capture_output=True, text=True, check=True, timeout=60
     )
     assert json.loads(done.stdout) == {"number": 3, "text": ""}
+
+
+def test_calls_are_seen_by_who_made_them_alone(guarded: Server, page: Page) -> None:
+    page.goto(f"{guarded.url}/ui/models/echo#values={json.dumps({'number': 3})}")
+    log_in(page, "anna")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("Your calls")).to_be_visible()
+    page.context.clear_cookies()  # as when a session has ended
+    page.reload()
+    log_in(page, "anna")
+    expect(page.get_by_text("Your calls")).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    assert '"calls":[]' in page.evaluate("() => localStorage.getItem('modelport.calls')")
+    log_in(page, "anna")
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()
+    expect(page.get_by_text("Your calls")).to_have_count(0)

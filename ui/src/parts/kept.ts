@@ -11,6 +11,15 @@ export function kept<T>(name: string, first: T, fits: (value: unknown) => boolea
   return value;
 }
 
+/** A `kept` value that is the same in every tab of the page. Made once, for as long as the page is there. */
+export function keptByAllTabs<T>(name: string, first: T, fits: (value: unknown) => boolean): Ref<T> {
+  const value = kept(name, first, fits);
+  globalThis.addEventListener?.("storage", (event) => {
+    if (event.key === PREFIX + name || event.key === null) value.value = read(name, first, fits);
+  });
+  return value;
+}
+
 function read<T>(name: string, first: T, fits: (value: unknown) => boolean): T {
   try {
     const text = localStorage.getItem(PREFIX + name);

@@ -207,6 +207,20 @@ export const en = {
   "model.noAnswer": "The answer will stand here.",
   "model.noVerb": "This model has nothing that can be asked here.",
 
+  // one's own calls of a model
+  "history.title": "Your calls",
+  "history.fill": "Fill in the form with it again",
+  "history.filled": "The form is filled in again.",
+  "history.files": "The form is filled in again; choose the files anew: {names}",
+  "history.nothing": "nothing was said",
+  "history.tooLarge": "What was sent is too much to be kept.",
+  "history.unanswered": "no answer",
+  "history.job": "To its job",
+  "history.forget": "Forget the call of {at}",
+  "history.forgetAll": "Forget all",
+  "history.forgetWhat": "Your calls of {model} are kept by this browser alone, and are gone then.",
+  "history.where": "Kept by this browser alone, without files.",
+
   // a call as code
   "code.open": "As code",
   "code.title": "The same call as code",

@@ -87,7 +87,7 @@ def test_what_a_job_has_kept_is_shown_as_what_it_is(server: Server, page: Page) 
     for name in ("note.txt", "picture.svg", "rows.csv"):
         page.get_by_role("button", name=f"Show: {name}").click()
     expect(page.get_by_text("<b>kept</b>")).to_be_visible()
-    expect(page.get_by_role("img", name="picture.svg")).to_have_attribute("src", re.compile("^blob:"))
+    expect(page.get_by_role("img", name="Picture: picture")).to_have_attribute("src", re.compile("^blob:"))
     expect(page.get_by_role("cell", name="cat, black")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download: rows.csv").click()

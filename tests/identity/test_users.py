@@ -74,6 +74,8 @@ def test_the_first_link_works_once_and_by_a_form(tmp_path: Path) -> None:
         made = server.client.post("/v2/setup", data=form, headers=own)
         assert made.status_code == 201
         assert "&lt;b&gt; is an administrator now" in made.text
+        for page in (refused, made, server.client.get("/v2/setup")):
+            assert '<a href="/ui/models">Log in</a>' in page.text
         assert first_admin(server, username="second").status_code == 403
         assert link.encode() not in b"".join(file.read_bytes() for file in tmp_path.glob("jobs.sqlite*"))
     with serving(MODEL, "--auth", "on", "--data-dir", str(tmp_path)) as server:

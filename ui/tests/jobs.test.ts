@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { previewOf, wholeLines } from "@/answers/previews";
+import { MetricSeries } from "@/parts/metrics";
 import { differencesOf, metricDifferences } from "@/rooms/jobs/differences";
-import { isBinary, kindOf, rowsOf } from "@/rooms/jobs/previews";
-import { commonName, grouped, MetricSeries } from "@/rooms/jobs/series";
+import { commonName, grouped } from "@/rooms/jobs/series";
 import { further, partOf, secondsLeft, type Way } from "@/rooms/jobs/timeLeft";
 
 describe("metrics of a job", () => {
@@ -66,15 +67,22 @@ describe("what differs between two jobs", () => {
   });
 });
 
-describe("a file", () => {
-  it("is shown by what its name says, unless it is too large", () => {
-    expect(["a.PNG", "b.csv", "c.log", "model/d.npz", "e.json", "noending"].map((name) => kindOf(name, 10))).toEqual(["picture", "table", "text", "none", "json", "text"]);
-    expect(kindOf("large.png", 1e9)).toBe("none");
-    expect(isBinary("PK\0\x01")).toBe(true);
+describe("a file that was kept", () => {
+  it("is fetched whole while it is small, and by its begin or not at all where it is large", () => {
+    expect(previewOf("a.PNG", 9_000_000)).toEqual({ type: "image/png", bytes: 9_000_000 });
+    expect(previewOf("a.png", 1e9)).toBeNull();
+    expect(previewOf("model/d.npz", 10)).toBeNull();
+    expect(previewOf("b.csv", 10)).toEqual({ type: "text/csv", bytes: 10 });
+    expect(previewOf("b.csv", 1e9)).toEqual({ type: "text/csv", bytes: 200_000 });
+    expect(previewOf("e.json", 10)?.type).toBe("application/json");
+    expect(previewOf("e.json", 1e9)).toEqual({ type: "text/plain", bytes: 200_000 }); // half of it would be none
+    expect(previewOf("noending", 10)).toEqual({ type: "", bytes: 10 });
+    expect(previewOf("noending", 1e9)).toEqual({ type: "", bytes: 200_000 });
   });
-  it("of rows is parted at its separators, not at those in quotes", () => {
-    expect(rowsOf('name,count\r\n"cat, ""black""",3\n,\nlast,4', ",", 10)).toEqual([["name", "count"], ['cat, "black"', "3"], ["", ""], ["last", "4"]]);
-    expect(rowsOf("a\nb\nc\n", ",", 2)).toEqual([["a"], ["b"]]);
-    expect(rowsOf('a,"never ends', ",", 9)).toEqual([["a", '"never ends']]);
+  it("of lines ends with a whole one", async () => {
+    const begin = async (text: string, type: string): Promise<string> => (await wholeLines(new Blob([text], { type }))).text();
+    expect(await begin("a,b\n1,2\n3", "text/csv")).toBe("a,b\n1,2\n");
+    expect(await begin("a,b", "text/csv")).toBe("a,b");
+    expect(await begin("one\ntwo", "text/plain")).toBe("one\ntwo");
   });
 });

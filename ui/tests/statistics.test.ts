@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { curvesOf, ratesOf, withSample, type ModelStatistics, type Sample, type Statistics } from "@/statistics/samples";
+import { curvesOf, meanOf, ratesOf, withSample, type ModelStatistics, type Sample, type Statistics } from "@/statistics/samples";
 import { added, quantile } from "@/statistics/spreads";
 
 const bounds = [0.01, 0.1, 1];
@@ -43,6 +43,11 @@ describe("rates", () => {
     expect(ratesOf(samples, "m")?.median).toBeCloseTo(0.055);
     expect(ratesOf(samples.slice(0, 1), "m")).toBeNull();
     expect(ratesOf(samples, "other")).toBeNull();
+  });
+  it("are those since the server began, while there is one sample alone", () => {
+    expect(meanOf(at(130, model({ "2xx": 10, "4xx": 2 }, [12, 0, 0, 0]), 70), "m")).toBe(12);
+    expect(meanOf(at(70, model({ "2xx": 10 }, [10, 0, 0, 0]), 70), "m")).toBeNull();
+    expect(meanOf(undefined, "m")).toBeNull();
   });
   it("are of the last minute alone", () => {
     const later = [160, 200].reduce((all, moment) => withSample(all, at(moment, model({ "2xx": 37, "5xx": 3 }, [10, 30, 0, 0]))), samples);

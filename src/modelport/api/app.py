@@ -320,7 +320,9 @@ class Application:
             page=self.page,
             identity=IdentityRoutes(self._identity, self.base_path),
             users=UserRoutes(self._identity.accounts),
-            sessions=SessionRoutes(self._identity.accounts, self.base_path),
+            sessions=SessionRoutes(
+                self._identity.accounts, self.base_path, has_page=self.settings.page_endpoint
+            ),
             oidc=OidcRoutes(self._identity, self.settings.public_url, self.base_path),
             usage=UsageRoutes(self._accounting),
             metrics=MetricsRoutes(self._metrics, is_open=self.settings.open_metrics),

@@ -54,18 +54,25 @@ HEADERS = {
 }
 
 
-def form_page(problem: Problem | None = None) -> Response:
-    """The form; with what was wrong when it was sent."""
+def form_page(log_in: str, problem: Problem | None = None) -> Response:
+    """The form; with what was wrong when it was sent. `log_in` is where users log in, empty for nowhere."""
     said = f'<p role="alert">{escape(problem.detail)}</p>' if problem is not None else ""
     script = f"<script>{SCRIPT}</script>" if problem is None else ""
-    body = f"<h1>The first administrator</h1>{said}{FORM_FIELDS}{script}"
+    other = f"<p>Is there an administrator already? {_link(log_in)}</p>" if log_in else ""
+    body = f"<h1>The first administrator</h1>{said}{FORM_FIELDS}{other}{script}"
     headers = [] if problem is None else problem.headers
     return _page(body, 200 if problem is None else problem.status, dict(headers))
 
 
-def made_page(name: str) -> Response:
+def made_page(log_in: str, name: str) -> Response:
     """It is done."""
-    return _page(f"<h1>Done</h1><p>{escape(name)} is an administrator now, and can log in.</p>", 201, {})
+    onward = f"<p>{_link(log_in)}</p>" if log_in else ""
+    said = f"<p>{escape(name)} is an administrator now, and can log in.</p>"
+    return _page(f"<h1>Done</h1>{said}{onward}", 201, {})
+
+
+def _link(place: str) -> str:
+    return f'<a href="{escape(place)}">Log in</a>'
 
 
 def _page(body: str, status: int, headers: dict[str, str]) -> Response:

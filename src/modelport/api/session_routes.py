@@ -31,9 +31,10 @@ NO_SESSION = "a key or a token of another issuer is no session: there is nothing
 class SessionRoutes:
     """The handlers, one method a resource."""
 
-    def __init__(self, accounts: Accounts, base_path: str):
+    def __init__(self, accounts: Accounts, base_path: str, *, has_page: bool):
         self.accounts = accounts
         self.base_path = base_path
+        self.log_in_place = f"{base_path}/ui/models" if has_page else ""
 
     async def token(self, request: Request, read: ReadBody[resources.TokenRequest]) -> Response:
         """`POST /v2/token`: a token for a password or a refresh token, as OAuth 2.0 has it."""
@@ -92,7 +93,7 @@ class SessionRoutes:
 
     async def setup_page(self, request: Request) -> Response:
         """`GET /v2/setup`: the form that the first link leads to."""
-        return form_page()
+        return form_page(self.log_in_place)
 
     async def setup(self, request: Request, read: ReadBody[resources.FirstAdmin]) -> Response:
         """`POST /v2/setup`: make the first administrator, by the token of the link."""
@@ -103,8 +104,10 @@ class SessionRoutes:
         except Problem as problem:
             if not is_form:
                 raise
-            return form_page(problem)
-        return made_page(user.name) if is_form else json_response(user_body(user), status=201)
+            return form_page(self.log_in_place, problem)
+        return (
+            made_page(self.log_in_place, user.name) if is_form else json_response(user_body(user), status=201)
+        )
 
 
 def me_body(who: Principal, expires_at: float | None) -> resources.Me:

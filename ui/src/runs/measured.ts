@@ -4,7 +4,7 @@ import { get, type Schemas } from "@/api/http";
 import { pathOf } from "@/api/places";
 import { Problem } from "@/api/problems";
 import type { Curve } from "@/parts/curves";
-import { curvesOf as curvesOfJob } from "@/rooms/jobs/comparing";
+import { curvesOfJob } from "@/parts/metrics";
 import type { WholeRun } from "./comparing";
 
 export type Artifact = Schemas["Artifact"];

@@ -69,6 +69,12 @@ export function ratesOf(samples: readonly Sample[], model: string): Rates | null
   return between(firstWithin(samples, samples.length - 1, WINDOW), last, model);
 }
 
+/** Requests a minute since the server began: what is known before there are two samples. */
+export function meanOf(statistics: Statistics | undefined, model: string): number | null {
+  const [one, seconds] = [statistics?.models[model], (statistics?.at ?? 0) - (statistics?.began ?? 0)];
+  return one?.requests && seconds > 0 ? (sum(Object.values(one.requests.answers)) / seconds) * 60 : null;
+}
+
 function firstWithin(samples: readonly Sample[], place: number, seconds: number): Sample | undefined {
   const end = samples[place]?.at ?? 0;
   let found = place;

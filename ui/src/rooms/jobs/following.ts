@@ -6,8 +6,8 @@ import { addressOf, pathOf } from "@/api/places";
 import { isObject } from "@/api/problems";
 import { LogLines } from "@/log/lines";
 import type { Curve } from "@/parts/curves";
+import { MetricSeries } from "@/parts/metrics";
 import { t } from "@/texts";
-import { MetricSeries } from "./series";
 import { hasEnded, isState, type State } from "./states";
 import { further, type Way } from "./timeLeft";
 

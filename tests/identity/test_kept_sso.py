@@ -18,6 +18,7 @@ from issuer import AUDIENCE, COMMAND_ID, Issuer, issuing
 from serving import MODELS, Server, environment, serving
 
 from modelport.client import AsyncClient, Client, ConnectionFailed, RequestRefused
+from modelport.client.issuers import Issuer as IssuerOfCommands
 
 FOLLOWS = """
 import sys, urllib.error, urllib.request
@@ -198,6 +199,15 @@ def test_an_issuer_that_is_away_and_a_server_without_one(home: Path, site: Site,
     with serving(f"echo={MODELS / 'echoes.py'}:Echo") as server:
         done = command(home, "login", server.url, "--sso")
     assert (done.returncode, "its setting oidc_command_client_id names" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "name", ["javascript:alert(1)", "https://\x1b[31mevil", "http://example.org", "https:"]
+)
+def test_an_issuer_that_is_none_is_neither_asked_nor_shown_as_it_is(name: str) -> None:
+    with pytest.raises(ConnectionFailed) as caught:
+        IssuerOfCommands(name, "a").doors()
+    assert "\x1b" not in str(caught.value)
 
 
 class Waiting:

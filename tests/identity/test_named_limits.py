@@ -42,14 +42,14 @@ proxy_user_scopes = "predict read"
 "oidc:*" = "rate 7/h"
 "role:admin" = "rate 0"
 
-[limits."role:user"]
+[limits.role.user]
 rate = "6/h"
 max_calls_at_once = 1
 
 [limits."role:developer"]
 max-queued-jobs-per-principal = 1
 
-[limits."user:Carol"]
+[limits.user.Carol]
 rate = "5/h"
 
 [limits."oidc:u-1"]
@@ -60,7 +60,7 @@ rate = "0"
 bytes_per_day = "4k"
 """
 TLS = """
-[limits."certificate:dns:SHOP.example"]
+[limits.certificate."dns:SHOP.example"]
 rate = "4/h"
 
 [limits."certificate:*"]

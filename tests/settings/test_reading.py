@@ -66,11 +66,11 @@ WRONG_FILES = {
     "a claim without a value": ('oidc_scopes = { groups = "read" }\n', "'groups' names no claim and value"),
     "no such scope": ('oidc_scopes = { "g:a" = "write" }\n', "'write' grants nothing that there is"),
     "no such models": ('oidc_scopes = { "g:a" = "read on" }\n', "'read on' grants nothing that there is"),
-    "limits of nobody": ('[limits]\nuser = "rate 5/m"\n', "limits.\"user\": 'user' names nobody who has"),
+    "limits of nobody": ('[limits]\nuser = "rate 5/m"\n', "in 'user': 'user' names nobody who has limits"),
     "limits of no role": ('[limits."role:boss"]\nrate = "5/m"\n', "'role:boss' is no role: roles are admin,"),
     "limits of no holder": ('[limits."certificate:a"]\nrate = "5/m"\n', "'a' names no holder of a"),
     "no such limit": ('[limits."role:user"]\nrates = "5/m"\n', "no limit 'rates'; did you mean 'rate'?"),
-    "no rate of a role": ('[limits."role:user"]\nrate = "5"\n', "limits.\"role:user\": rate: '5' is no rate"),
+    "no rate of a role": ('[limits."role:user"]\nrate = "5"\n', "in 'role:user': rate: '5' is no rate"),
     "no number of calls": ('[limits."role:user"]\nmax_calls_at_once = 1.5\n', "'1.5' is no number of 0 or"),
     "a limit below 0": ('[limits."role:user"]\nmax_queued_jobs_per_principal = -1\n', "'-1' is no number of"),
     "no bytes": ('[limits."role:user"]\nbytes_per_day = "much"\n', "bytes_per_day: 'much' is no size"),
@@ -81,8 +81,14 @@ WRONG_FILES = {
     "a limit twice": ('[limits]\n"role:user" = "rate 1/s rate 2/s"\n', "rate is there twice"),
     "a name twice": (
         '[limits]\n"certificate:dns:a" = "rate 1/s"\n"certificate:dns:A" = "rate 2/s"\n',
-        'limits."certificate:dns:A" is there twice',
+        "since 'certificate:dns:A' is there twice",
     ),
+    "a user twice": (
+        '[limits]\n"user:Anna" = "rate 1/s"\n"user:anna" = "rate 2/s"\n',
+        "since 'user:anna' is there twice",
+    ),
+    "a row twice": ('[limits]\n"role:user" = "rate 1/s"\nrole.user.rate = "2/s"\n', "is not a table of"),
+    "limits of no kind": ('[limits.roles.user]\nrate = "5/m"\n', "'roles:user' names nobody"),
     "no proxy": ('trusted_proxies = ["proxy"]\n', "has 'proxy', which is no address"),
     "everybody a proxy": ('trusted_proxies = ["::/0"]\n', "has '::/0', which is everybody"),
     "no header of proxies": ('proxy_headers = ["x-real-ip"]\n', "has 'x-real-ip', which is none of"),
@@ -210,9 +216,12 @@ def test_a_mistyped_variable_is_pointed_out_and_a_foreign_one_is_not() -> None:
             "oidc_login_scopes must have openid",
         ),
         ({"limits": ["role:user=rate 1/m"]}, "limits are of no use unless who asks must say who they are"),
-        ({"auth": "on", "limits": ["oidc:a=rate 1/m"]}, 'limits."oidc:a" is of no use without oidc_issuer'),
-        ({"auth": "on", "limits": ["proxy:a=rate 1/m"]}, "is of no use without proxy_user_header"),
-        ({"auth": "on", "limits": ["certificate:cn:a=rate 1/m"]}, "is of no use without tls_clients"),
+        (
+            {"auth": "on", "limits": ["oidc:a=rate 1/m"]},
+            "'oidc:a' are of no use without oidc_issuer",
+        ),
+        ({"auth": "on", "limits": ["proxy:a=rate 1/m"]}, "are of no use without proxy_user_header"),
+        ({"auth": "on", "limits": ["certificate:cn:a=rate 1/m"]}, "are of no use without tls_clients"),
         (
             {
                 "auth": "on",
@@ -221,7 +230,7 @@ def test_a_mistyped_variable_is_pointed_out_and_a_foreign_one_is_not() -> None:
                 "tls_clients": ["cn:a=read"],
                 "limits": ["certificate:cn:b=rate 1/m"],
             },
-            'limits."certificate:cn:b" is of no use: tls_clients does not name cn:b',
+            "limits of 'certificate:cn:b' are of no use: tls_clients does not name 'cn:b'",
         ),
     ],
 )
@@ -250,6 +259,14 @@ def test_limits_are_a_table_of_tables_or_texts(tmp_path: Path) -> None:
         [limits."oidc:a=b"]
         bytes_per_day = "10G"
     """
+    nested = """
+        [limits.role.user]
+        rate = "100/m"
+        max_calls_at_once = 4
+        [limits.oidc]
+        "a=b" = "bytes_per_day 10G"
+    """
+    assert load_settings({}, written(tmp_path, nested), environment={}).limits == table
     assert load_settings({}, written(tmp_path, rows), environment={}).limits == table
     texts = [f"{name}={text}" for name, text in table.items()]
     assert load_settings({"limits": texts}, environment={}).limits == table

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _login(
-    url: str | None, user: str | None, password_stdin: bool, key_stdin: bool, sso: bool, wait: float
+    url: str | None, user: str | None, password_stdin: bool, key_stdin: bool, sso: bool, wait: int
 ) -> None:
     from modelport.cli.server_connection import DEFAULT_URL
 
@@ -221,7 +221,7 @@ login = click.Command(
             help="log in at the server's issuer, in a browser on this machine",
         ),
         click.Option(
-            ["wait", "--wait"], type=click.FloatRange(1, 86400), default=300, show_default=True,
+            ["wait", "--wait"], type=click.IntRange(1, 86400), default=300, show_default=True,
             metavar="SECONDS", help="how long the browser is waited for",
         ),
     ],

@@ -34,6 +34,7 @@ from modelport.variables import CA_FILE
 
 DEADLINE_SECONDS = 10.0
 MAX_BYTES = 1 << 20
+MAX_URL = 2048
 WELL_KNOWN = "/.well-known/openid-configuration"
 ERROR = re.compile(r"[a-z_]{1,60}")
 NEVER = 1e11  # seconds of the epoch: when a token grows old of which the issuer does not say that
@@ -75,10 +76,12 @@ class Issuer:
     def __init__(self, name: str, client_id: str):
         self.name = name
         self.client_id = client_id
-        self._is_here = _is_here(name)
+        self._is_here = _is_here(_host_of(name))
 
     def doors(self) -> Doors:
         """Where it is asked for what."""
+        if _host_of(self.name) is None:
+            raise ConnectionFailed(f"the server names an issuer that is none: {self.name[:200]!r}")
         self._check(self.name, "name")
         status, found = self._ask("GET", self.name.rstrip("/") + WELL_KNOWN)
         if status != OK:
@@ -146,12 +149,9 @@ class Issuer:
 
     def _check(self, url: Any, what: str) -> str:
         """A URL that secrets may go to. Raises `ConnectionFailed`."""
-        try:
-            parts = httpx.URL(url) if isinstance(url, str) and url.isprintable() else None
-        except httpx.InvalidURL:
-            parts = None
-        is_here = parts is not None and _is_here(str(parts))
-        if parts is None or not parts.host or not (parts.scheme == "https" or is_here) or parts.userinfo:
+        host = _host_of(url)
+        is_here = _is_here(host)
+        if host is None or not (str(url).startswith("https://") or is_here):
             raise ConnectionFailed(f"the {what} of the issuer {self.name} is no https URL")
         if is_here and not self._is_here:
             raise ConnectionFailed(f"the {what} of the issuer {self.name} is on this machine, and it is not")
@@ -194,11 +194,22 @@ def _trusted() -> Any:
     return context
 
 
-def _is_here(url: str) -> bool:
-    """Whether a URL is of this machine."""
-    host = httpx.URL(url).host
+def _host_of(url: Any) -> str | None:
+    """The host in a URL of the web that can be shown and has no user; `None` if it is none."""
+    if not isinstance(url, str) or not (url.isascii() and url.isprintable()) or len(url) > MAX_URL:
+        return None
     try:
-        return ip_address(host).is_loopback
+        parts = httpx.URL(url)
+    except httpx.InvalidURL:
+        return None
+    is_of_web = parts.scheme in ("http", "https") and not parts.userinfo and " " not in url
+    return parts.host if is_of_web and parts.host else None
+
+
+def _is_here(host: str | None) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ip_address(host or "").is_loopback
     except ValueError:
         return host == "localhost"
 

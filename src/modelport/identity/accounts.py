@@ -32,9 +32,10 @@ from modelport.identity.principals import Principal
 from modelport.identity.sessions import Renewed, Reused, Session
 from modelport.identity.signing_keys import signing_key
 from modelport.identity.user_tokens import token_of
-from modelport.identity.users import Change, NewUser, User, UserStore, folded, user_of
+from modelport.identity.users import Change, NewUser, User, UserStore, user_of
 from modelport.problems import Problem
 from modelport.security.hosts import near_address
+from modelport.settings.named_limits import folded
 from modelport.storage.database import Database
 from modelport.storage.schema.users import user_addresses, users
 from modelport.storage.upserts import insert_into

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from modelport.identity.quotas import OwnQuotas
-from modelport.identity.users import folded
 from modelport.settings.grants import EVERYBODY
 from modelport.settings.named_limits import (
     BYTES,
@@ -16,6 +15,7 @@ from modelport.settings.named_limits import (
     ROLE,
     USER,
     Limited,
+    folded,
     limited_of,
     limits_of,
 )
@@ -26,12 +26,12 @@ class NamedLimits:
     """Finds what somebody may use by what they are called. Raises `ValueError` for what is no such table."""
 
     def __init__(self, table: Mapping[str, str]):
-        self._rows = {_folded(limited_of(name)): _quotas_of(limits_of(text)) for name, text in table.items()}
+        self._rows = {limited_of(name): _quotas_of(limits_of(text)) for name, text in table.items()}
         self._found: dict[tuple[Limited, ...], OwnQuotas] = {}  # the same for the same, to be told quickly
 
     def of_user(self, name: str, role: str) -> OwnQuotas | None:
         """That of a user; what is said of the user counts before what is said of the role."""
-        return self._first(_folded(Limited(USER, name)), Limited(ROLE, role))
+        return self._first(Limited(USER, folded(name)), Limited(ROLE, role))
 
     def of_subject(self, kind: str, name: str) -> OwnQuotas | None:
         """That of somebody else; what is said of them counts before what is said of all of their kind."""
@@ -46,10 +46,6 @@ class NamedLimits:
             rows = [self._rows[one] for one in known]
             found = self._found[known] = rows[0] if len(rows) == 1 else _over(rows[0], rows[1])
         return found
-
-
-def _folded(limited: Limited) -> Limited:
-    return Limited(USER, folded(limited.name)) if limited.kind == USER else limited
 
 
 def _over(first: OwnQuotas, later: OwnQuotas) -> OwnQuotas:

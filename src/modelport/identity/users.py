@@ -6,7 +6,6 @@ the same transaction, and raises the number that all servers look at each second
 
 from __future__ import annotations
 
-import unicodedata
 import uuid
 from collections.abc import Collection
 from typing import Any
@@ -18,6 +17,7 @@ from modelport.identity import audit
 from modelport.identity.principals import Principal
 from modelport.identity.roles import SCOPES, Role
 from modelport.problems import Problem
+from modelport.settings.named_limits import folded
 from modelport.storage.database import Database
 from modelport.storage.schema.users import sessions, user_addresses, user_changes, users
 from modelport.storage.writer import Transaction
@@ -159,11 +159,6 @@ def add(tx: Transaction, new: NewUser, by: Principal) -> User:
 def count(connection: Connection) -> int:
     """How many there are."""
     return connection.execute(select(func.count()).select_from(users)).scalar_one()
-
-
-def folded(name: str) -> str:
-    """A name as it is compared: two that look alike but for case are one."""
-    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def end_sessions(tx: Transaction, user_id: str) -> None:

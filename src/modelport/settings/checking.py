@@ -99,7 +99,8 @@ def _converted(kind: Any, value: Any) -> Any:
 def _table(value: Any, known: Declared) -> dict[str, str]:
     """Names and texts, from a table or from texts `NAME=VALUE`; a number in a table is its text."""
     if isinstance(value, Mapping):
-        pairs = [(name, _text_in(one, known)) for name, one in cast("Mapping[Any, Any]", value).items()]
+        table = cast("Mapping[Any, Any]", value)
+        pairs: list[tuple[Any, Any]] = list((known.rows_of(table) if known.rows_of else table).items())
     else:
         texts = value.split(",") if isinstance(value, str) else list(cast("list[Any]", value))
         way = str.rpartition if known.names_have_equals else str.partition
@@ -110,10 +111,3 @@ def _table(value: Any, known: Declared) -> dict[str, str]:
     if not all(isinstance(name, str) and type(text) in (str, int, float) for name, text in pairs):
         raise TypeError
     return {name: str(text) for name, text in pairs}
-
-
-def _text_in(value: Any, known: Declared) -> Any:
-    """A value of a table; of a table in it its text, where a setting has such ones."""
-    if known.text_of_row is None or not isinstance(value, Mapping):
-        return value
-    return known.text_of_row(cast("Mapping[Any, Any]", value))

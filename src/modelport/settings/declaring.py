@@ -23,7 +23,7 @@ class Declared:
     `of` is who has it: each application; the HTTP server that runs one; or a process that does nothing else.
     One of an application that is `of_model` may be another for one model. A relative path that `is_path`
     begins at the file of a service, where it stands in one. In a table whose `names_have_equals` what follows
-    the last `=` of a text is the value. A table in a table has the text that `text_of_row` makes of it.
+    the last `=` of a text is the value. Tables in a table are the rows that `rows_of` makes of them.
     """
 
     help: str
@@ -41,7 +41,7 @@ class Declared:
     of_model: bool = False
     is_path: bool = False
     names_have_equals: bool = False
-    text_of_row: Callable[[Mapping[Any, Any]], str] | None = None
+    rows_of: Callable[[Mapping[Any, Any]], Mapping[str, Any]] | None = None
 
     def out_of_range(self, value: Any) -> str:
         """What is wrong with a value of the right type; nothing if it can be used."""

@@ -1,6 +1,6 @@
 """Limits of some who ask, as a setting says them: `role:user` → `rate 100/m max_calls_at_once 4`.
 
-In a file a table says the same: `[limits."role:user"]` with `rate = "100/m"`. A name begins as the audit has
+In a file a table says the same: `[limits.role.user]` with `rate = "100/m"`. A name begins as the audit has
 it: with what it is a name of.
 """
 
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, cast
 
 from modelport.settings.certificate_holders import normal_holder
 from modelport.settings.declaring import MOST
@@ -20,7 +21,8 @@ RATE, CALLS, JOBS, BYTES = "rate", "max_calls_at_once", "max_queued_jobs_per_pri
 NAMES = (RATE, CALLS, JOBS, BYTES)  # those of the settings that count for everybody
 ROLE, USER, OIDC, CERTIFICATE, PROXY = "role", "user", "oidc", "certificate", "proxy"
 ROLES = ("admin", "developer", "user")  # those of `identity.roles.Role`
-NAMED = re.compile(f"(?P<kind>{ROLE}|{USER}|{OIDC}|{CERTIFICATE}|{PROXY}):(?P<name>.+)", re.DOTALL)
+KINDS = (ROLE, USER, OIDC, CERTIFICATE, PROXY)
+NAMED = re.compile(f"(?P<kind>{'|'.join(KINDS)}):(?P<name>.+)", re.DOTALL)
 WHO = (
     "names nobody who has limits; write role:user, user:NAME, oidc:SUBJECT, certificate:dns:shop.example or "
     f"proxy:NAME, and {EVERYBODY} for every subject, certificate or name of a proxy"
@@ -35,8 +37,30 @@ class Limited(NamedTuple):
     name: str
 
 
-def text_of_row(row: Mapping[Any, Any]) -> str:
-    """The text that says the same as a table. Raises `TypeError` for values that are none of limits."""
+def rows_of(table: Mapping[Any, Any]) -> dict[str, Any]:
+    """The rows that say the same as tables: of `[limits.role.user]`, and of `[limits."role:user"]`.
+
+    Raises `TypeError` for values that are none of limits, and `ValueError` for a name that is there twice.
+    """
+    found: dict[str, Any] = {}
+    for name, row in _flat(table):
+        if name in found:
+            raise ValueError(name)
+        found[name] = _text_of(cast("Mapping[Any, Any]", row)) if isinstance(row, Mapping) else row
+    return found
+
+
+def _flat(table: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    for name, row in table.items():
+        inner = cast("dict[Any, Any]", row) if isinstance(row, dict) else dict[Any, Any]()
+        of_kind = (Mapping, str) if name in KINDS else Mapping
+        if inner and all(isinstance(one, of_kind) for one in inner.values()):
+            yield from ((f"{name}:{who}", one) for who, one in inner.items())
+        else:
+            yield str(name), row
+
+
+def _text_of(row: Mapping[Any, Any]) -> str:
     if not all(type(value) in (str, int, float) for value in row.values()):
         raise TypeError
     return " ".join(f"{str(name).replace('-', '_')} {_joined(value)}" for name, value in row.items())
@@ -52,7 +76,14 @@ def limited_of(text: str) -> Limited:
         raise ValueError(f"{text!r} is no role: roles are {', '.join(ROLES)}")
     if kind == USER and name == EVERYBODY:
         raise ValueError(f"{text!r} {WHO}; users have roles")
+    if kind == USER:
+        return Limited(kind, folded(name))
     return Limited(kind, normal_holder(name) if kind == CERTIFICATE else name)
+
+
+def folded(name: str) -> str:
+    """The name of a user as it is compared: two that look alike but for case are one."""
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def limits_of(text: str) -> dict[str, str]:
@@ -83,9 +114,9 @@ def wrong_limits(table: Mapping[str, str]) -> str:
             limited = limited_of(name)
             limits_of(text)
         except ValueError as error:
-            return f'cannot be used, limits."{name}": {error}'
+            return f"cannot be used, in {name!r}: {error}"
         if limited in names:
-            return f'cannot be used, limits."{name}" is there twice: names are the same in capitals'
+            return f"cannot be used, since {name!r} is there twice: it is the same in capitals"
         names.add(limited)
     return ""
 

@@ -94,6 +94,8 @@ def _check_limits(settings: Settings) -> None:
         kind, name = limited_of(text)
         setting = needed.get(kind)
         if setting is not None and not getattr(settings, setting):
-            raise SettingsError(f'limits."{text}" is of no use without {setting}, by which they are known')
+            raise SettingsError(
+                f"limits of {text!r} are of no use without {setting}, by which they are known"
+            )
         if kind == CERTIFICATE and name not in holders and EVERYBODY not in (name, *holders):
-            raise SettingsError(f'limits."{text}" is of no use: tls_clients does not name {name}')
+            raise SettingsError(f"limits of {text!r} are of no use: tls_clients does not name {name!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelport.settings.declaring import setting
-from modelport.settings.named_limits import text_of_row, wrong_limits
+from modelport.settings.named_limits import rows_of, wrong_limits
 from modelport.settings.values import wrong_duration, wrong_rate, wrong_size
 
 
@@ -40,7 +40,7 @@ class QuotaSettings:
         "max_calls_at_once 4; who is role:ROLE, user:NAME, oidc:SUBJECT, certificate:NAME or proxy:NAME",
         wrong=wrong_limits,
         names_have_equals=True,
-        text_of_row=text_of_row,
+        rows_of=rows_of,
     )
     rate_per_address: str | None = setting(
         None,

@@ -60,7 +60,8 @@ def ask(server: Server, endpoint: Endpoint, query: str = "", **sent: Any) -> htt
 
 
 def words_of(answer: httpx.Response) -> str:
-    return str(answer.json()["detail"])
+    told = answer.json()
+    return str(told["detail"] if "detail" in told else told["error"])
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=named)

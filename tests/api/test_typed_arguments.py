@@ -260,7 +260,11 @@ def test_the_signature_is_documented(site: Server) -> None:
     assert properties["filled"]["default"] == 8
     name = properties["point"]["anyOf"][0]["$ref"].removeprefix("#/components/schemas/")
     assert document["components"]["schemas"][name]["required"] == ["x"]
-    assert site.client.get("/v2/models/kinds/").json() == {
+    shown = site.client.get("/v2/models/kinds/").json()
+    assert {"name": "ratio", "datatype": "FP64", "shape": [1]} in shown.pop("inputs")
+    assert [shown.pop(key) for key in ("versions", "platform")] == [["0"], "modelport"]
+    assert {one["name"] for one in shown.pop("outputs")} <= {"output"}
+    assert shown == {
         "id": "kinds",
         "name": "kinds",
         "links": [{"rel": "self", "href": "/v2/models/kinds"}],

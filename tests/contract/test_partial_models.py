@@ -56,6 +56,10 @@ def generic(name: str) -> dict[str, Any]:
         "name": name,
         "links": [{"rel": "self", "href": f"/v2/models/{name}"}],
         "description": f"Could not load description from underlying model (loaded '{name}')",
+        "versions": ["0"],
+        "platform": "modelport",
+        "inputs": [],
+        "outputs": [],
     }
 
 
@@ -69,7 +73,8 @@ def test_without_metadata_there_is_generic_metadata(site: Server, name: str) -> 
 
 def test_metadata_is_shown_with_all_its_keys(site: Server) -> None:
     shown = site.client.get("/v2/models/OnlyMetadata/").json()
-    assert list(shown) == ["id", "name", "links", "version", "author-email", "custom"]
+    own = ["id", "name", "links", "version", "author-email", "custom"]
+    assert list(shown) == [*own, "versions", "platform", "inputs", "outputs"]
     assert (shown["id"], shown["name"], shown["version"]) == ("OnlyMetadata", "Mine", 2)
     assert shown["custom"] == {"a": [1]}
     assert shown["links"] == [{"rel": "self", "href": "/v2/models/OnlyMetadata"}]

@@ -22,7 +22,7 @@ HOSTS = ["pypi" + ".org", "python" + "hosted.org", "npm" + "js.org", "npm" + "js
 PLACES = re.compile(r"(?<![\w.~-])/(" + "|".join(["wo" + "rk", "root", "tmp/v"]) + r")(/|\b(?![-\w|]))")
 
 PERMISSIVE = re.compile(
-    r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Zlib|CC0|0BSD|Unlicense", re.IGNORECASE
+    r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Zlib|CC0|0BSD|Unlicense|ZPL", re.IGNORECASE
 )
 # Weak copyleft: used as they come, never changed or copied into this repository.
 UNCHANGED = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -31,10 +31,14 @@ FILE_CHUNK = 256 * 1024
 
 
 class Ends(NamedTuple):
-    """How a request may end: with the model's answer, or refused by the server."""
+    """How a request may end: with the model's answer, or refused by the server.
+
+    `fields` are those of its head, in lower case, that its dialect reads in the worker.
+    """
 
     respond: Callable[[Pending, Answer], Awaitable[None]]
     refuse: Callable[[Problem], Awaitable[None]]
+    fields: Sequence[str] = ()
 
 
 class CallHandler:
@@ -97,7 +101,7 @@ class CallHandler:
             signature = pool.signature
             pool.check_open()
             assert signature is not None  # check_open has refused otherwise
-            headers = CallHeaders(scope, signature.operation(call.verb).header_names())
+            headers = CallHeaders(scope, [*signature.operation(call.verb).header_names(), *ends.fields])
             has_files = headers.may_need_files()
             await read_body(call, headers, receive, folder, limit_of(headers, self.settings), hold)
             has_files = bool(call.uploads or call.body_path) or pool.may_leave_files(call.verb)

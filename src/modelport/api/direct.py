@@ -10,24 +10,23 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from modelport.api.admission import OF_PAGES, Admission
 from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
-from modelport.api.credentials import CREDENTIALS, OF_PROXY, Credentials, as_sent
+from modelport.api.credentials import CREDENTIALS, OF_PROXY, Credentials
 from modelport.api.direct_dialect import DirectDialect
+from modelport.api.direct_plan import READ, Plan, said_of
 from modelport.api.endpoints.models import MODEL
-from modelport.api.exchanges import REQUEST_ID, clients_id, exchange_of_call, told
+from modelport.api.exchanges import exchange_of_call, told
 from modelport.api.limiting import Limiter, Turn
-from modelport.api.quick_refusals import QuickRefusals, Refusable
+from modelport.api.quick_refusals import QuickRefusals
 from modelport.api.standing import send_while_standing
-from modelport.api.trace_context import OF_TRACES, context_of
 from modelport.contract.calls import GIVEN_UP, Answer, Call
-from modelport.contract.traces import NOWHERE, Place, TraceContext, below, id_of
+from modelport.contract.traces import NOWHERE, Place, below, id_of
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
 from modelport.engine.spans import CallSpans, spans_of
@@ -35,17 +34,19 @@ from modelport.http.asgi import Receive, Scope, Send
 from modelport.http.cycle import Cycle
 from modelport.http.heads import Head
 from modelport.identity.principals import ANYBODY, AccessScope, Principal
-from modelport.telemetry.exchanges import NOT_NOTED, Alike, Count, Exchange, Exchanges, Hear, Tell, log
+from modelport.telemetry.exchanges import NOT_NOTED, Count, Exchange, Exchanges, Tell, log
 
-# Fields that mean something to the server, in every dialect. The first ones are read here, a request with
-# another one goes the long way; all other fields mean nothing to it.
-READ = frozenset({b"host", b"content-type", b"accept", REQUEST_ID}) | OF_TRACES
+# Fields that mean something to the server, in every dialect. A request with one that is not read goes the
+# long way; all other fields mean nothing to it.
 MEANINGFUL = READ | {b"content-encoding", b"prefer"} | OF_PAGES
 NO_FIELDS: frozenset[bytes] = frozenset()
 # `/versions/7/predict` after the path of a model; an alias goes the long way.
 VERSION = re.compile(r"(?P<model>.+)/versions/(?P<number>0|[1-9][0-9]{0,8})(?P<rest>/predict/?)")
 VERSION_ROUTE = f"{MODEL}/versions/{{version}}/predict/"  # what it is in the table
 VersionOf = Callable[[str, int], Pool | None]
+
+
+_LONG_WAY: Plan[Any] = Plan(None)
 
 
 class Door(NamedTuple):
@@ -99,7 +100,7 @@ class DirectCalls:
 
     def take(self, cycle: Cycle) -> bool:
         """Answer the request if it is a plain prediction; false, with nothing done, if it is not."""
-        plan: _Plan | None = cycle.head.plan
+        plan: Plan[_Way] | None = cycle.head.plan
         if plan is None:
             plan = cycle.head.plan = self._plan(cycle.head)
         way = plan.way
@@ -115,7 +116,8 @@ class DirectCalls:
                     return True
         if way is None or principal is None or cycle.waiting_for_100_continue or cycle.flow.write_paused:
             return False
-        if plan.host is not None and plan.host not in self._admission.known_hosts(cycle.line.address):
+        host = plan.said.host
+        if host is not None and host not in self._admission.known_hosts(cycle.line.address):
             return False
         if principal is not plan.allowed:
             if not principal.may(AccessScope.PREDICT, plan.name):
@@ -133,14 +135,14 @@ class DirectCalls:
             return False
         return way.submit(cycle, pool, plan, principal, turn)
 
-    def _plan(self, head: Head) -> _Plan:
+    def _plan(self, head: Head) -> Plan[_Way]:
         """What to do with each request of this head."""
         plan = self._plan_of_prediction(head)
         if plan.way is None and self.asks_who:
-            plan = _Plan(None, credential=self._refusals.credential_of(head))
+            plan = Plan[_Way](None, credential=self._refusals.credential_of(head))
         return plan
 
-    def _plan_of_prediction(self, head: Head) -> _Plan:
+    def _plan_of_prediction(self, head: Head) -> Plan[_Way]:
         version = None
         found = self._paths.get(head.path)
         if found is None:
@@ -166,43 +168,6 @@ class DirectCalls:
         return self._head
 
 
-@dataclass(slots=True)
-class _Plan:
-    """What to do with each request of one head: by which way to ask which model, if it is plain.
-
-    `host` is the value of its `Host`, which must be known; so must be, where it is asked, who sends the
-    `credential`. `allowed` is who may ask the model, as was found for the last request, and `turn` theirs.
-    `counts` are who counts its answers, and `tell` has a line for each, if nobody has to hear of all of it:
-    for as long as it is this one who is `allowed`, the version that is `counted`, and these who hear.
-    """
-
-    way: _Way | None
-    name: str = ""
-    version: int | None = None
-    content_type: str = ""
-    accept: str = ""
-    host: bytes | None = None
-    credential: bytes = b""
-    clients_id: str = ""
-    allowed: Principal | None = None
-    turn: Turn | None = None
-    trace: TraceContext | None = None
-    counted: int = 0
-    heard_by: tuple[Hear, ...] | None = None
-    refusable: Refusable | None = None
-    counts: tuple[Count, ...] | None = None
-    tell: Tell | None = None
-
-    def count_by(self, exchanges: Exchanges, pool: Pool, call: Call, noted: Callable[[], Exchange]) -> None:
-        """Find who counts answers to such a call, and who has a line for each that is as it is `noted`."""
-        self.counted, self.heard_by = pool.version, exchanges.hearers
-        self.counts = exchanges.counts_of(Alike(call.by, pool.name, pool.version, call.verb, call.dialect))
-        self.tell = None if exchanges.lines is None or self.counts is None else exchanges.lines.of(noted())
-
-
-_LONG_WAY = _Plan(None)
-
-
 class _Way:
     """The way of one dialect."""
 
@@ -213,52 +178,45 @@ class _Way:
         self.pool = dialect.pool
         self.id_field = dialect.id_field  # looked up with each answer, as are its neighbours
         self.ended = dialect.ended
-        self._fields = MEANINGFUL | dialect.fields | (CREDENTIALS if direct.asks_who else NO_FIELDS)
+        own = dialect.fields | dialect.handed_on
+        self._fields = MEANINGFUL | own | (CREDENTIALS if direct.asks_who else NO_FIELDS)
 
-    def plan(self, head: Head, name: str, version: int | None) -> _Plan:
+    def plan(self, head: Head, name: str, version: int | None) -> Plan[_Way]:
         """How a prediction of the model is asked for by this head, if it is plain."""
-        content_type = accept = own_id = ""
-        host: bytes | None = None
-        credential = b""
-        trace: TraceContext | None = None
-        for field, value in head.headers:
-            if field not in self._fields:
-                continue
-            if field == b"content-type" and not content_type:
-                content_type = value.decode("latin-1")
-            elif field == b"accept" and not accept:
-                accept = value.decode("latin-1")
-            elif field == b"host" and host is None:
-                host = value
-            elif field == REQUEST_ID:
-                own_id = own_id or clients_id(value)
-            elif field in OF_TRACES:
-                trace = context_of(head.headers)
-            elif field in CREDENTIALS and not credential:
-                credential = as_sent(field, value)
-            else:
-                return _LONG_WAY
-        if not credential and self.direct.asks_who and head.told is not None and head.told.user is not None:
-            credential = OF_PROXY + head.told.user
-        way = self if self.dialect.reads(content_type) else None
-        return _Plan(way, name, version, content_type, accept, host, credential, own_id, trace=trace)
+        said = said_of(head, self._fields, self.dialect.handed_on)
+        if said is None:
+            return _LONG_WAY
+        user = head.told.user if head.told is not None and self.direct.asks_who else None
+        if user is not None and not said.credential:
+            said.credential = OF_PROXY + user
+        way = self if self.dialect.reads(said.content_type) else None
+        return Plan(way, name, version, said, said.credential)
 
-    def submit(self, cycle: Cycle, pool: Pool, plan: _Plan, principal: Principal, turn: Turn | None) -> bool:
+    def _told(self, pool: Pool) -> str:
+        """What an answer may have to repeat: the id of the prediction, or the version that is asked."""
+        if self.id_field:
+            return self.dialect.new_id()
+        return str(pool.version) if pool.version and self.dialect.tells_version else ""
+
+    def submit(
+        self, cycle: Cycle, pool: Pool, plan: Plan[_Way], principal: Principal, turn: Turn | None
+    ) -> bool:
         """Have the model asked; false if it takes no more."""
         dialect, direct, exchanges = self.dialect, self.direct, self.direct.exchanges
         call = Call(
             direct.next_id(),
             query=cycle.head.query,
-            content_type=plan.content_type,
-            accept=plan.accept,
+            content_type=plan.said.content_type,
+            accept=plan.said.accept,
             body=bytes(cycle.body),
             collect=dialect.collects,
             dialect=dialect.name,
-            request_id=dialect.new_id() if self.id_field else "",
+            request_id=self._told(pool),
+            headers=plan.said.handed_on,
             by=principal.id,
         )
         exchange = _Exchange(self, cycle, pool, plan, principal)
-        place = NOWHERE if exchanges.traces is None else exchanges.traces.begin(plan.trace)
+        place = NOWHERE if exchanges.traces is None else exchanges.traces.begin(plan.said.trace)
         if plan.counted != pool.version or plan.heard_by is not exchanges.hearers:
             plan.count_by(exchanges, pool, call, partial(exchange.noted_of, cycle, call, NOWHERE))
         if place or plan.counts is None:
@@ -298,7 +256,7 @@ class _Exchange:
     _noted: Exchange | None = None
     _spans: CallSpans | None = None
 
-    def __init__(self, way: _Way, cycle: Cycle, pool: Pool, plan: _Plan, principal: Principal):
+    def __init__(self, way: _Way, cycle: Cycle, pool: Pool, plan: Plan[_Way], principal: Principal):
         self._way = way
         self._cycle: Cycle | None = cycle
         self._pool = pool
@@ -314,8 +272,8 @@ class _Exchange:
         """What there is to tell of the call before it has an answer."""
         plan, noted = self._plan, exchange_of_call(cycle, self._pool, call, self._principal)
         noted.route = self._way.dialect.route if plan.version is None else VERSION_ROUTE
-        noted.client_request_id = plan.clients_id
-        noted.trace, noted.trace_id = place, id_of(plan.trace, place)
+        noted.client_request_id = plan.said.clients_id
+        noted.trace, noted.trace_id = place, id_of(plan.said.trace, place)
         return noted
 
     def _note_late(self, cycle: Cycle, call: Call) -> Exchange:

@@ -19,7 +19,8 @@ class DirectDialect(NamedTuple):
     a body is read here, and with one of `fields`, beside those that no dialect reads here, no request is.
     `respond` sends an answer that is not plain; a client that has waited for `seconds` gets a 504 by it.
     `id_field` is the header in which an answer has the id of its prediction, from `new_id`. `route` is its
-    endpoint's path as the documents write it. `began` and `ended` hear of each.
+    endpoint's path as the documents write it. `began` and `ended` hear of each. The fields `handed_on` go
+    with the call; where it `tells_version`, its `request_id` is the version that is asked, if it has one.
     """
 
     paths: dict[str, str]
@@ -36,3 +37,5 @@ class DirectDialect(NamedTuple):
     new_id: Callable[[], str] = str
     began: Callable[[], None] | None = None
     ended: Callable[[], None] | None = None
+    handed_on: frozenset[bytes] = frozenset()
+    tells_version: bool = False

@@ -17,6 +17,7 @@ NAMES = (
     "mlup",
     "lesson",
     "asked",
+    "oip",
 )
 
 

@@ -24,7 +24,7 @@ from modelport.contract.reports import made_plain
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import JSON, Operation
 from modelport.contract.uploaded_file import is_uploaded_file
-from modelport.dialects.codecs import codec_of
+from modelport.dialects.codecs import Given, codec_of
 from modelport.dialects.codecs.failures import words
 from modelport.worker.frames import Load
 
@@ -54,6 +54,8 @@ class AnswerEncoder:
         Raises `AnswerInvalid` if the value does not fit the schema or cannot be encoded.
         """
         codec = codec_of(call.dialect)
+        if codec.answer is not None:
+            return self._formed(call, value, codec.answer)
         if codec.pack is not None and not (is_binary(value) and not _is_bytes(value)):
             return self._packed(call, value, codec.pack)
         if is_binary(value):
@@ -65,6 +67,17 @@ class AnswerEncoder:
             if operation.accept is not None and media_type.endswith("+json"):
                 return Answer(call.id, content_type=media_type, body=self.json_bytes(value))
         return Answer(call.id, body=self.json_bytes(value, operation, envelope))
+
+    def _formed(self, call: Call, value: Any, form: Callable[[Call, Given], Answer]) -> Answer:
+        """The answer as its dialect has it."""
+        try:
+            checked = value if is_binary(value) else self.model.check_values(value)
+            given = Given(checked, self.model.signature, _whole_content, self.load.allow_nan)
+            answer = form(call, given)
+        except (TypeError, ValueError, RecursionError, OverflowError) as error:
+            cause = f"it has no form as tensors: {words(error)}"
+            raise AnswerInvalid(cause, f"the model's answer is wrong: {cause}") from error
+        return answer
 
     def _packed(self, call: Call, value: Any, pack: Callable[[Any], bytes]) -> Answer:
         try:
@@ -223,6 +236,17 @@ def _is_bytes(value: Any) -> bool:
 
 def _is_picture(value: Any) -> bool:
     return type(value).__module__.startswith("PIL.") and hasattr(value, "save")
+
+
+def _whole_content(value: Any) -> bytes | None:
+    """The bytes of a file, of bytes or of a picture; `None` for what is data."""
+    if not is_binary(value):
+        return None
+    content = content_of(value, "*/*")
+    if isinstance(content, bytes):
+        return content
+    with contextlib.closing(content) if hasattr(content, "close") else contextlib.nullcontext():
+        return content.read()
 
 
 def content_of(value: Any, media_type: str) -> Any:

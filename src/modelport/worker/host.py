@@ -60,7 +60,7 @@ class Host:
         if call.verb == "train":
             keep_returned_model(value)
         codec = codec_of(call.dialect)
-        is_list = streamed and operation.is_listable and codec.envelope is None and codec.pack is None
+        is_list = streamed and operation.is_listable and codec.is_as_contract_says
         has_no_envelope = call.collect and is_list  # nor has it one without a job
         if call.verb != "predict" or has_no_envelope:
             return Answer(call.id, body=self.encoder.json_bytes(value))

@@ -73,7 +73,7 @@ class PlainCalls:
             self._media_types.clear()
         media, charset = content_type(call.content_type)
         codec = codec_of(call.dialect)
-        adds_nothing = codec.read is read_call and codec.envelope is None and codec.fit is None
+        adds_nothing = codec.read is read_call and codec.is_as_contract_says and codec.fit is None
         is_plain = media == "json" and charset in UTF_8 and adds_nothing
         media_type = best_media_type(call.accept, self._predict.media_types) if is_plain else None
         self._media_types[headers] = media_type or ""

@@ -32,7 +32,7 @@ def take_sent_files(call: Call, operation: Operation, places: Places, load: Load
     could be any of several files, 507 if the disk is full.
     """
     files = _Files(call, load)
-    if operation.takes_base64:
+    if operation.takes_base64 or places.is_python:
         for argument in operation.uploads:
             _take_json(argument, places, files)
     if places.body is not None:
@@ -46,7 +46,7 @@ def _take_json(argument: Argument, places: Places, files: _Files) -> None:
     given: Any = places.json[name]
     several = isinstance(given, list) and argument.kind == "files"
     sent = cast("list[Any]", given if several else [given])
-    found = [_decoded(one) if isinstance(one, str) else None for one in sent]
+    found = [_content(one) for one in sent]
     whole = [one for one in found if one is not None]
     if len(whole) == len(sent):
         places.form[name] = [files.kept(name, content, media) for media, content in whole]
@@ -83,6 +83,13 @@ def _take_body(body: Body, operation: Operation, places: Places, files: _Files) 
         )
     places.form[sole.name] = [files.of_body(sole.name, body)]
     places.unread = None
+
+
+def _content(sent: Any) -> tuple[str, bytes] | None:
+    """The media type and the bytes of what may stand for a file; `None` for what may not."""
+    if isinstance(sent, bytes):
+        return NO_TYPE, sent
+    return _decoded(sent) if isinstance(sent, str) else None
 
 
 def _decoded(text: str) -> tuple[str, bytes] | None:

@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any, cast
 
 import msgspec
+import numpy
 
 from modelport.contract.arrays import packing
 from modelport.contract.arrays.adapter import Input
@@ -25,6 +26,7 @@ from modelport.contract.arrays.findings import (
     wrong_length,
 )
 from modelport.contract.arrays.parts import Part, Whole
+from modelport.contract.arrays.sent_arrays import fitted
 from modelport.contract.arrays.sent_table import Table
 from modelport.contract.model_options import Column
 from modelport.contract.row_columns import RowColumns
@@ -78,11 +80,25 @@ class TableRows:
 
     def read(self, value: Any, found: Findings) -> Any:
         """The rows as the model takes them; what is wrong with them goes into `found`."""
+        if type(value) is numpy.ndarray:
+            ready = self._of_array(value)
+            if ready is not None:
+                return ready
+            value = value.tolist()
         if type(value) is list and value:
             ready = self._at_once(cast("list[Any]", value))
             if ready is not None:
                 return ready
         return self._one_by_one(value, found)
+
+    def _of_array(self, array: Any) -> Any | None:
+        rule = self.uniform
+        if rule is None or self.validator is not None or not len(array):
+            return None
+        if not table_limits().hold(len(array), self.width or 0):
+            return None
+        ready = fitted(array, [None, self.width], rule)
+        return packing.frame_of(ready, self.names) if self.frame and ready is not None else ready
 
     def read_together(self, values: list[Any], most: int) -> list[Part] | None:
         """The rows of several requests by the same passes in C; `None` if there is anything to look at.

@@ -11,6 +11,7 @@ from modelport.contract.arrays import packing
 from modelport.contract.arrays.adapter import Input
 from modelport.contract.arrays.cells import Rule, column_values, flat_array, rule_of
 from modelport.contract.arrays.findings import LIST_TYPE, Fault, Findings, Step, wrong_length
+from modelport.contract.arrays.sent_arrays import fitted
 
 MAX_AXES = 32
 RAGGED: Fault = ("ragged", "Lists that stand side by side should have the same length")
@@ -29,6 +30,11 @@ class ArrayValues:
 
     def read(self, value: Any, found: Findings) -> Any:
         """The value as an array; what is wrong with it goes into `found`."""
+        if type(value) is numpy.ndarray:
+            array = fitted(value, self.shape, self.rule)
+            if array is not None:
+                return array
+            value = value.tolist()
         if type(value) is dict or (self.shape and type(value) is not list):
             found.add((self.argument,), LIST_TYPE)
             return None

@@ -15,6 +15,19 @@ from modelport.contract.signature import Signature
 from modelport.dialects import part
 
 
+class Given(NamedTuple):
+    """What a model has given as its answer: Python's own data, arrays as arrays, files and pictures.
+
+    `content_of` has the bytes of a file or a picture, and `None` for anything else. With `allow_nan` JSON has
+    NaN and infinities, as Python writes them, else null for them.
+    """
+
+    value: Any
+    signature: Signature
+    content_of: Callable[[Any], bytes | None]
+    allow_nan: bool
+
+
 class Codec(NamedTuple):
     """What a call of one API means in the worker.
 
@@ -22,7 +35,8 @@ class Codec(NamedTuple):
     its answer (with true, without the model's words), and `envelope` puts the JSON of an answer into the
     API's own form. The APIs of one model at the root have one; without it an answer looks as the model's
     contract says. `fit` puts this model's own names there. `pack` writes the data of an answer, and each
-    piece of a stream, where that is no JSON.
+    piece of a stream, where that is no JSON; `answer` makes the whole answer, where more than its body is
+    the dialect's own.
     """
 
     read: Callable[[Call, int], Places]
@@ -30,6 +44,12 @@ class Codec(NamedTuple):
     envelope: Callable[[bytes], bytes] | None = None
     fit: Callable[[Places, Signature], None] | None = None
     pack: Callable[[Any], bytes] | None = None
+    answer: Callable[[Call, Given], Answer] | None = None
+
+    @property
+    def is_as_contract_says(self) -> bool:
+        """Whether answers look as the model's contract says, with nothing of the dialect's own."""
+        return self.envelope is None and self.pack is None and self.answer is None
 
 
 @cache

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from modelport.api.resources.described import Named, words
+from modelport.dialects.oip.described import TensorMetadata
 from modelport.jobs.records import Job
 from modelport.jobs.states import State
 
@@ -46,6 +47,10 @@ class ModelMeta(msgspec.Struct):
     version: Annotated[str | UnsetType | None, words("Model version")] = UNSET
     url: Annotated[str | UnsetType | None, words("Model url")] = UNSET
     links: list[Location] | UnsetType = UNSET
+    versions: Annotated[list[str] | UnsetType, words("Those in memory")] = UNSET
+    platform: Annotated[str | UnsetType, words("What runs the model")] = UNSET
+    inputs: Annotated[list[TensorMetadata] | UnsetType, words("The tensors that it takes")] = UNSET
+    outputs: Annotated[list[TensorMetadata] | UnsetType, words("The tensors that it gives")] = UNSET
 
 
 class ModelList(msgspec.Struct):

@@ -5,9 +5,11 @@ Source: the recorded exchanges of DEEPaaS 2.6. What a client parses keeps its ke
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -15,16 +17,21 @@ from modelport.api.credentials import principal_of
 from modelport.api.endpoints.models import path_of_model
 from modelport.api.named_models import find_pool
 from modelport.contract.metadata import metadata_body
+from modelport.dialects.oip.bodies import EXTENSIONS
+from modelport.dialects.oip.described import PLATFORM, tensors_of
 from modelport.engine.ports import Engine, Pool, PoolState
 from modelport.identity.principals import AccessScope
 from modelport.settings import Settings
+
+Loaded = Callable[[str], Iterable[int]]  # the versions of a model that are in memory
 
 
 class Resources:
     """The handlers, one method a resource."""
 
-    def __init__(self, engine: Engine, settings: Settings, base_path: str):
+    def __init__(self, engine: Engine, settings: Settings, base_path: str, loaded: Loaded):
         self.engine = engine
+        self._loaded = loaded
         self.settings = settings
         self.base_path = base_path
 
@@ -40,7 +47,7 @@ class Resources:
 
     async def version(self, request: Request) -> Response:
         """`GET /v2/`."""
-        return JSONResponse(self._version())
+        return JSONResponse(self._version() | {"name": PLATFORM, "extensions": EXTENSIONS})
 
     def _version(self) -> dict[str, Any]:
         link = {"rel": "self", "type": "application/json", "href": f"{self.base_path}/v2/"}
@@ -63,7 +70,12 @@ class Resources:
     def _metadata(self, pool: Pool) -> dict[str, Any]:
         href = path_of_model(self.base_path, pool.name)
         if pool.signature is not None and pool.state is not PoolState.FAILED:
+            versions = sorted({pool.version, *self._loaded(pool.name)})
+            tensors = msgspec.to_builtins(tensors_of(pool.signature, versions))
             known = metadata_body(pool.signature.metadata, href)
+            known |= {
+                key: value for key, value in tensors.items() if key not in known
+            }  # what a model says, stays
             return known if pool.state is PoolState.READY else known | {"state": pool.state}
         shown = metadata_body({"id": pool.name, "name": pool.name}, href)
         shown["description"] = f"This model is not served: {pool.error or pool.state}"

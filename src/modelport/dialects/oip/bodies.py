@@ -1,0 +1,68 @@
+"""What the Open Inference Protocol says over HTTP, as types for the API documents."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+HEADER_LENGTH = "inference-header-content-length"  # the length of the JSON, where tensors follow it as bytes
+EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
+
+
+def words(text: str) -> msgspec.Meta:
+    """A description in the schema."""
+    return msgspec.Meta(description=text)
+
+
+class InferInput(msgspec.Struct, omit_defaults=True):
+    """A tensor that is sent."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    data: Annotated[Any, words("The elements, flat or nested, in the order of rows")] = None
+    parameters: Annotated[
+        dict[str, Any], words("`binary_data_size`, where they are bytes behind the JSON")
+    ] = {}
+
+
+class AskedOutput(msgspec.Struct, omit_defaults=True):
+    """An output that is asked for."""
+
+    name: str
+    parameters: Annotated[dict[str, Any], words("`binary_data`, `classification`")] = {}
+
+
+class InferRequest(msgspec.Struct, omit_defaults=True):
+    """A request for an inference. What is an argument of the model may also be among the `parameters`."""
+
+    inputs: list[InferInput]
+    id: str = ""
+    outputs: list[AskedOutput] = []
+    parameters: Annotated[dict[str, Any], words("`binary_data_output`, and arguments of the model")] = {}
+
+
+class InferOutput(msgspec.Struct, omit_defaults=True):
+    """A tensor of an answer."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: list[Any] = []
+    parameters: dict[str, Any] = {}
+
+
+class InferResponse(msgspec.Struct, omit_defaults=True):
+    """The answer to an inference."""
+
+    model_name: str
+    outputs: list[InferOutput]
+    model_version: str = ""
+    id: str = ""
+
+
+class InferError(msgspec.Struct):
+    """What was wrong."""
+
+    error: str

@@ -1,0 +1,92 @@
+"""The codec of the Open Inference Protocol: tensors become arguments, and answers tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from modelport.contract.calls import Answer, Call
+from modelport.contract.errors import ArgumentErrors, BadRequest, flat_messages
+from modelport.contract.places import Places
+from modelport.contract.signature import Signature
+from modelport.dialects.codecs import Codec, Given
+from modelport.dialects.codecs.failures import failed, shown_words
+from modelport.dialects.codecs.requests import body_of, parse_pairs
+from modelport.dialects.oip.arguments import arguments_of
+from modelport.dialects.oip.bodies import HEADER_LENGTH
+from modelport.dialects.oip.outputs import body_of_answer, chosen, outputs_of_value
+from modelport.dialects.oip.tensors import SHOWN, Asked, Request, read_request
+
+REQUEST = ""  # the name under which a request waits for the model's own names: no argument has it
+MOST_WORDS = 2000
+
+
+class Repeated(msgspec.Struct, array_like=True):
+    """What of a request its answer needs."""
+
+    id: str
+    outputs: list[Asked] | None
+    is_binary: bool
+    version: str
+
+
+_encode, _decode = msgspec.json.encode, msgspec.json.Decoder(Repeated).decode
+
+
+def _read(call: Call, json_depth: int) -> Places:
+    if call.fields or call.uploads:
+        raise BadRequest("an inference is JSON, perhaps with bytes behind it, and no form", 415)
+    if call.query:
+        name = next(iter(parse_pairs(call.query, "query string")), "")
+        raise BadRequest(f"there is no query option {name[:SHOWN]!r}: an inference takes none", 422)
+    request = read_request(body_of(call), call.headers.get(HEADER_LENGTH), json_depth)
+    call.accept = ""  # what is answered are tensors
+    version = call.request_id  # as the server has put it there
+    repeated = Repeated(request.id, request.outputs, request.is_binary, version)
+    call.request_id = _encode(repeated).decode()
+    places = Places(json={REQUEST: request})
+    places.is_python = True
+    return places
+
+
+def _fit(places: Places, signature: Signature) -> None:
+    request: Request = places.json[REQUEST]
+    places.json = arguments_of(request, signature)
+
+
+def _answer(call: Call, given: Given) -> Answer:
+    asked = _decode(call.request_id)
+    outputs = chosen(outputs_of_value(given.value, given.content_of), asked.outputs)
+    if asked.outputs is None:
+        binary = {one.name for one in outputs} if asked.is_binary else set[str]()
+    else:
+        binary = {one.name for one in asked.outputs if one.is_binary}
+    head: dict[str, Any] = {"model_name": given.signature.name}
+    head |= {key: text for key, text in (("model_version", asked.version), ("id", asked.id)) if text}
+    body, length = body_of_answer(head, outputs, binary, allow_nan=given.allow_nan)
+    if length is None:
+        return Answer(call.id, body=body)
+    fields = [(HEADER_LENGTH, str(length))]
+    return Answer(call.id, content_type="application/octet-stream", body=body, headers=fields)
+
+
+def _failed(call: Call, error: BaseException, hide: bool) -> Answer:
+    if isinstance(error, ArgumentErrors):
+        return _told(Answer(call.id, 400), "; ".join(flat_messages(error.messages)))
+    if isinstance(error, BadRequest):
+        return _told(Answer(call.id, error.status), error.detail)
+    answer = failed(call.id, error)
+    if not answer.problem:  # the errors of marshmallow, raised by the model: a map of messages
+        return _told(answer, "; ".join(flat_messages(msgspec.json.decode(answer.body))))
+    answer.problem = False
+    return _told(answer, shown_words(answer, hide=hide))
+
+
+def _told(answer: Answer, words: str) -> Answer:
+    answer.content_type = "application/json"
+    answer.body = msgspec.json.encode({"error": words[:MOST_WORDS]})
+    return answer
+
+
+CODEC = Codec(_read, _failed, fit=_fit, answer=_answer)

@@ -1,0 +1,61 @@
+"""What the server answers to clients of the Open Inference Protocol: inferences, below each model.
+
+What the protocol reads of models and of the server stands where DEEPaaS has it, at the same paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from modelport.api.dialects import DialectServer, Parts
+from modelport.api.direct_dialect import DirectDialect
+from modelport.api.endpoints import parameters as of
+from modelport.api.endpoints.models import MODEL
+from modelport.api.endpoints.row import AccessScope, Endpoint, data, with_body
+from modelport.api.endpoints.statuses import FOUND
+from modelport.api.taken import Taken
+from modelport.dialects.oip import bodies
+from modelport.dialects.oip.server.inference import FORM, Inference
+
+TAG = "open inference"
+
+INFER = Endpoint(
+    "POST", f"{MODEL}/infer",
+    with_body(bodies.InferRequest, lambda on: on.of(OipServer).inference.infer), AccessScope.PREDICT,
+    TAG, "infer", "Make a prediction with tensors (Open Inference Protocol)",
+    {200: data("The outputs, as tensors", bodies.InferResponse)}, FOUND,
+)  # fmt: skip
+INFER_VERSION = Endpoint(
+    "POST", f"{MODEL}/versions/{{version}}/infer",
+    with_body(bodies.InferRequest, lambda on: on.of(OipServer).inference.infer_version), AccessScope.PREDICT,
+    TAG, "version_infer", "Make a prediction with tensors by one version",
+    {200: data("The outputs, as tensors", bodies.InferResponse)}, FOUND, parameters=(of.VERSION,),
+)  # fmt: skip
+
+
+class OipServer(DialectServer):
+    """The Open Inference Protocol in an application."""
+
+    rows_of_models = (INFER, INFER_VERSION)
+
+    def __init__(self, parts: Parts):
+        super().__init__(parts)
+        self.inference = Inference(parts.calls, parts.runs)
+        self._paths = {
+            f"{parts.base_path}{path}": source.name
+            for source in parts.calls.engine.sources
+            if not parts.is_replaced(path := INFER.route.format(model=source.name))
+        }
+
+    def direct(self) -> Iterable[DirectDialect]:
+        return (self.inference.direct(self._paths, INFER.path),)
+
+    def taken(self, path: str, method: str) -> Taken | None:
+        model = self._paths.get(path)
+        if model is None or method != "POST" or not self.parts.calls.settings.predict_endpoint:
+            return None
+        return Taken(partial(self.inference.infer_now, model=model), FORM, model, INFER.path)
+
+
+SERVER = OipServer

@@ -1,0 +1,299 @@
+"""Tensors out of requests: JSON, flat or nested, and bytes behind the JSON.
+
+What can go wrong, and what answers it: each is a 400 that names the tensor, found before anything of the size
+that it claims is made.
+
+- *The shape is no shape*: negative, no integers, of more axes or elements than anything has.
+- *The data are not as many as the shape says*, nested otherwise, ragged, or of another type than theirs.
+- *The JSON is not as long as the header says*, the bytes behind it are cut off, or nobody owns the last ones.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import chain
+from typing import Any, cast
+
+import msgspec
+
+from modelport.contract.errors import BadRequest
+from modelport.dialects.codecs.json_body import parse_json
+from modelport.dialects.oip.datatypes import BYTES, DATATYPES, Datatype, elements_of, texts_of
+
+MAX_AXES = 32
+MOST_ELEMENTS = 1 << 48
+MOST_EMPTY = 1 << 20  # lists in lists, which nothing is in
+SHOWN = 100  # characters of a name in a message
+KINDS: dict[str, set[type]] = {"bool": {bool}, "int": {int}, "float": {float, int}, "bytes": {str}}
+WORDS = {"bool": "booleans", "int": "integers", "float": "numbers", "bytes": "texts"}
+BINARY_SIZE = "binary_data_size"
+
+
+class Tensor(msgspec.Struct):
+    """One input. `elements` are in the order of rows, those of BYTES as bytes; else they lie in `data`."""
+
+    name: str
+    datatype: Datatype
+    shape: list[int]
+    parameters: dict[str, Any]
+    elements: list[Any] | None = None
+    data: memoryview | None = None
+
+    @property
+    def count(self) -> int:
+        """How many elements it has."""
+        return math.prod(self.shape)
+
+    def flat(self) -> list[Any]:
+        """Every element, in order."""
+        if self.elements is not None:
+            return self.elements
+        assert self.data is not None
+        return elements_of(self.data, self.datatype)
+
+    def nested(self) -> Any:
+        """The elements in lists, as deep as it has axes; without any, the one element."""
+        level = self.flat()
+        for axis in range(len(self.shape) - 1, 0, -1):
+            length = self.shape[axis]
+            level = [level[at * length : (at + 1) * length] for at in range(math.prod(self.shape[:axis]))]
+        return level if self.shape else level[0]
+
+    def array(self) -> Any:
+        """The elements as an array of numpy, which nobody may write to if they came as bytes."""
+        import numpy
+
+        if self.data is None or self.datatype.name == "BF16":
+            if self.datatype.name == BYTES:
+                array = numpy.empty(self.count, dtype=object)
+                array[:] = [text_of(self.name, one) for one in self.flat()]
+                return array.reshape(self.shape)
+            return numpy.array(self.flat(), dtype=self.datatype.numpy).reshape(self.shape)
+        return numpy.frombuffer(self.data, dtype=self.datatype.numpy).reshape(self.shape)
+
+
+class Asked(msgspec.Struct):
+    """One of the outputs that a request asks for."""
+
+    name: str
+    is_binary: bool
+    classes: int = 0  # how many of the largest values are wanted, as texts, instead of all
+
+
+class Request(msgspec.Struct):
+    """What a request says. `outputs` are those that it asks for, `None` for all."""
+
+    id: str
+    inputs: list[Tensor]
+    outputs: list[Asked] | None
+    is_binary: bool
+    parameters: dict[str, Any]
+
+
+def read_request(body: bytes, header_length: str | None, depth: int) -> Request:
+    """A request. `header_length` is the field `Inference-Header-Content-Length`: where its JSON ends.
+
+    Raises `BadRequest`.
+    """
+    end = len(body) if header_length is None else _length(header_length, len(body))
+    sent = parse_json(body[:end] if end < len(body) else body, depth)
+    if not isinstance(sent, dict):
+        raise BadRequest('the body is no JSON object: send {"inputs": [{"name": …, "shape": …, …}]}')
+    fields = cast("dict[str, Any]", sent)
+    unknown = fields.keys() - {"id", "inputs", "outputs", "parameters"}
+    if unknown:
+        raise BadRequest(f"{sorted(unknown)[0][:SHOWN]!r} is nothing that an inference request has", 422)
+    parameters = _parameters("the request", fields)
+    is_binary = _flag("the request", parameters, "binary_data_output") or False
+    rest = memoryview(body)[end:]
+    inputs: list[Tensor] = []
+    for one in _objects(fields, "inputs"):
+        tensor, rest = _tensor(one, rest)
+        if any(tensor.name == other.name for other in inputs):
+            raise BadRequest(f"the input {tensor.name[:SHOWN]!r} is there twice")
+        inputs.append(tensor)
+    if rest:
+        raise BadRequest(f"{len(rest)} bytes stand behind the last tensor: no {BINARY_SIZE} counts them")
+    outputs = [_asked(one, is_binary) for one in _objects(fields, "outputs")] if "outputs" in fields else None
+    given = fields.get("id", "")
+    if not isinstance(given, str):
+        raise BadRequest("the id of the request is no text")
+    return Request(given, inputs, outputs or None, is_binary, parameters)
+
+
+def _length(text: str, most: int) -> int:
+    length = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+    if not 0 <= length <= most:
+        raise BadRequest(
+            f"Inference-Header-Content-Length is {text[:SHOWN]!r}: it must be the length of the JSON, "
+            f"at most that of the body, {most}"
+        )
+    return length
+
+
+def _objects(fields: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    found = fields.get(key)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in cast("list[Any]", found)):
+        raise BadRequest(f"{key!r} must be a list of objects")
+    return cast("list[dict[str, Any]]", found)
+
+
+def _parameters(whose: str, fields: dict[str, Any]) -> dict[str, Any]:
+    found = fields.get("parameters", {})
+    if not isinstance(found, dict):
+        raise BadRequest(f"the parameters of {whose} are no object")
+    return dict(cast("dict[str, Any]", found))
+
+
+def _flag(whose: str, parameters: dict[str, Any], name: str) -> bool | None:
+    """A switch among parameters, which is taken from them."""
+    found = parameters.pop(name, None)
+    if found is not None and not isinstance(found, bool):
+        raise BadRequest(f"{name} of {whose} must be true or false")
+    return found
+
+
+def _name(one: dict[str, Any], what: str) -> str:
+    name = one.get("name")
+    if not isinstance(name, str) or not name:
+        raise BadRequest(f"an {what} has no name")
+    return name
+
+
+def _tensor(one: dict[str, Any], rest: memoryview) -> tuple[Tensor, memoryview]:
+    """A tensor, and the bytes that are left behind its own."""
+    name = _name(one, "input")
+    whose = f"the input {name[:SHOWN]!r}"
+    unknown = one.keys() - {"name", "shape", "datatype", "parameters", "data"}
+    if unknown:
+        raise BadRequest(f"{whose} has {sorted(unknown)[0][:SHOWN]!r}, which is nothing of a tensor")
+    datatype = (
+        DATATYPES.get(cast("str", one.get("datatype"))) if isinstance(one.get("datatype"), str) else None
+    )
+    if datatype is None:
+        raise BadRequest(f"{whose}: its datatype must be one of {', '.join(DATATYPES)}")
+    tensor = Tensor(name, datatype, _shape(whose, one.get("shape")), _parameters(whose, one))
+    size = tensor.parameters.pop(BINARY_SIZE, None)
+    for other in tensor.parameters:
+        if other.startswith("shared_memory"):
+            raise BadRequest(f"{whose}: this server reads no shared memory of clients; send the data itself")
+        if other != "content_type":
+            raise BadRequest(f"{whose}: the parameter {other[:SHOWN]!r} is unknown; leave it out")
+    if size is None:
+        if "data" not in one:
+            raise BadRequest(
+                f"{whose} has no data: neither 'data', nor {BINARY_SIZE} and bytes behind the JSON"
+            )
+        tensor.elements = _of_json(whose, tensor, one["data"])
+        return tensor, rest
+    if "data" in one:
+        raise BadRequest(f"{whose} has 'data' and {BINARY_SIZE}: send one of them")
+    return tensor, _take_bytes(whose, tensor, size, rest)
+
+
+def _shape(whose: str, shape: Any) -> list[int]:
+    if not isinstance(shape, list) or not all(type(one) is int for one in cast("list[Any]", shape)):
+        raise BadRequest(f"{whose}: its shape must be a list of integers")
+    axes = cast("list[int]", shape)
+    if len(axes) > MAX_AXES or any(one < 0 for one in axes):
+        raise BadRequest(f"{whose}: its shape has at most {MAX_AXES} axes, none of them negative")
+    if math.prod(one or 1 for one in axes) > (MOST_EMPTY if 0 in axes else MOST_ELEMENTS):
+        raise BadRequest(f"{whose}: its shape {axes} is larger than any tensor")
+    return axes
+
+
+def _of_json(whose: str, tensor: Tensor, data: Any) -> list[Any]:
+    """The elements of a tensor in JSON, which are checked. Those of BYTES become bytes."""
+    if not isinstance(data, list):
+        if tensor.shape or isinstance(data, dict):
+            raise BadRequest(f"{whose}: its data must be a list")
+        data = [data]
+    elements = cast("list[Any]", data)
+    if elements and isinstance(elements[0], list):
+        elements = _flattened(whose, tensor, elements)
+    _check_count(whose, tensor, len(elements))
+    datatype = tensor.datatype
+    if not set(map(type, elements)) <= KINDS[datatype.kind]:
+        raise BadRequest(f"{whose}: data of {datatype.name} are {WORDS[datatype.kind]}, and no others")
+    if datatype.kind == "int" and elements and not _fits(elements, datatype):
+        raise BadRequest(f"{whose}: a number in it is out of the range of {datatype.name}")
+    if datatype.name == BYTES:
+        return [one.encode() for one in elements]
+    return elements
+
+
+def _fits(elements: list[int], datatype: Datatype) -> bool:
+    return datatype.least <= min(elements) and max(elements) <= datatype.most
+
+
+def _flattened(whose: str, tensor: Tensor, data: list[Any]) -> list[Any]:
+    level = data
+    for axis, length in enumerate(tensor.shape):
+        if axis and set(map(len, level)) - {length}:
+            raise BadRequest(f"{whose}: its data are not nested as its shape {tensor.shape} says")
+        if axis:
+            level = list(chain.from_iterable(level))
+        elif len(level) != length:
+            raise BadRequest(f"{whose}: its data are not nested as its shape {tensor.shape} says")
+        is_last = axis == len(tensor.shape) - 1
+        if not is_last and not all(type(one) is list for one in level):
+            raise BadRequest(f"{whose}: its data are not nested as its shape {tensor.shape} says")
+    return level
+
+
+def _check_count(whose: str, tensor: Tensor, count: int) -> None:
+    if count != tensor.count:
+        raise BadRequest(
+            f"{whose}: its shape {tensor.shape} has {tensor.count} elements, and its data {count}"
+        )
+
+
+def _take_bytes(whose: str, tensor: Tensor, size: Any, rest: memoryview) -> memoryview:
+    if type(size) is not int or not 0 <= size <= len(rest):
+        raise BadRequest(
+            f"{whose}: its {BINARY_SIZE} is {size!r:.100}, and {len(rest)} bytes are left for it"
+        )
+    data, rest = rest[:size], rest[size:]
+    if tensor.datatype.name == BYTES:
+        elements = texts_of(data)
+        if elements is None:
+            raise BadRequest(
+                f"{whose}: its bytes end within an element: each comes after its length, in 4 bytes"
+            )
+        _check_count(whose, tensor, len(elements))
+        tensor.elements = elements
+        return rest
+    wanted = tensor.count * tensor.datatype.size
+    if size != wanted:
+        raise BadRequest(
+            f"{whose}: its shape {tensor.shape} of {tensor.datatype.name} has {wanted} bytes, "
+            f"and its {BINARY_SIZE} is {size}"
+        )
+    tensor.data = data
+    if tensor.datatype.name == "BOOL" and any(one > 1 for one in set(data)):
+        raise BadRequest(f"{whose}: an element of BOOL is the byte 0 or 1")
+    return rest
+
+
+def _asked(one: dict[str, Any], is_binary: bool) -> Asked:
+    name = _name(one, "output")
+    whose = f"the output {name[:SHOWN]!r}"
+    unknown = one.keys() - {"name", "parameters"}
+    if unknown:
+        raise BadRequest(f"{whose} has {sorted(unknown)[0][:SHOWN]!r}, which no asked output has")
+    parameters = _parameters(whose, one)
+    binary = _flag(whose, parameters, "binary_data")
+    classes = parameters.pop("classification", 0)
+    if type(classes) is not int or classes < 0:
+        raise BadRequest(f"{whose}: classification must be a number of classes")
+    for other in parameters:
+        raise BadRequest(f"{whose}: the parameter {other[:SHOWN]!r} is unknown; leave it out")
+    return Asked(name, is_binary if binary is None else binary, classes)
+
+
+def text_of(name: str, element: bytes) -> str:
+    """An element of BYTES as text. Raises `BadRequest` if it is none."""
+    try:
+        return element.decode()
+    except UnicodeDecodeError:
+        raise BadRequest(f"the input {name[:SHOWN]!r}: an element of it is no UTF-8") from None

@@ -1,0 +1,45 @@
+"""Models that take and give what tensors can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy
+
+import modelport
+
+
+class Adds(modelport.Model):
+    """An array, and values beside it."""
+
+    def predict(
+        self, x: numpy.ndarray, k: float = 1.0, name: str = "", tags: list[str] | None = None
+    ) -> dict[str, Any]:
+        return {"sum": x + k, "name": name, "tags": tags or [], "whole": {"shape": list(x.shape)}}
+
+
+class Reads(modelport.Model):
+    def predict(self, file: modelport.File, times: int = 1) -> bytes:
+        return file.path.read_bytes() * times
+
+
+class Plain(modelport.Model):
+    """Nothing of it is an array."""
+
+    def predict(
+        self, points: list[list[float]], on: bool = False, options: dict[str, int] | None = None
+    ) -> dict[str, Any]:
+        return {"total": sum(map(sum, points)), "on": on, "options": options or {}}
+
+
+class Streams(modelport.Model):
+    def predict(self, count: int) -> Iterator[int]:
+        yield from range(count)
+
+
+class Fails(modelport.Model):
+    def predict(self, x: float) -> float:
+        if x > 1:
+            raise RuntimeError("the secret of the model")
+        raise modelport.HTTPError(418, "I am a teapot")

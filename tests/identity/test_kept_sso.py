@@ -19,6 +19,7 @@ from serving import MODELS, Server, environment, serving
 
 from modelport.client import AsyncClient, Client, ConnectionFailed, RequestRefused
 from modelport.client.issuers import Issuer as IssuerOfCommands
+from modelport.client.issuers import new_attempt
 
 FOLLOWS = """
 import sys, urllib.error, urllib.request
@@ -95,6 +96,7 @@ def grow_old(home: Path) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | {"old_at": 1.0}))
 
 
+@pytest.mark.slow
 def test_who_logs_in_at_the_issuer_asks_with_commands_and_clients(home: Path, site: Site) -> None:
     url, issuer = site.server.url, site.issuer
     done = command(home, "login", url, "--sso")
@@ -128,6 +130,7 @@ async def test_a_client_that_awaits_renews_it_at_the_issuer(home: Path, site: Si
     assert json.loads(kept_file(home).read_text())["old_at"] > time.time()
 
 
+@pytest.mark.slow
 def test_who_cannot_be_renewed_is_told_what_to_do(home: Path, site: Site, issuer: Issuer) -> None:
     url = site.server.url
     issuer.gives_refresh = False
@@ -157,24 +160,11 @@ def test_who_cannot_be_renewed_is_told_what_to_do(home: Path, site: Site, issuer
     ("changes", "words"),
     [
         ({"denies": "access_denied"}, "has not let you in (access_denied): begin again as somebody who may"),
-        ({"denies": "<b>"}, "has not let you in (error): begin again"),
         (
             {"raw": {"token": (401, {}, b'{"error": "invalid_client"}')}},
             "must be a public one there, without",
         ),
-        ({"raw": {"token": (400, {}, b'{"error": "invalid_grant"}')}}, "refuses: invalid_grant: begin again"),
-        (
-            {"raw": {"token": (200, {}, b'{"access_token": "opaque"}')}},
-            "it is no signed JWT",
-        ),
-        (
-            {"raw": {"token": (200, {}, b"[]")}},
-            "has answered without an access token; try again later, or log",
-        ),
-        ({"raw": {"token": (500, {}, b"<html>")}}, "refuses: HTTP 500: begin again"),
-        ({"changes": {"issuer": "https://other.example"}}, "calls itself otherwise in its document"),
-        ({"changes": {"token_endpoint": "http://other.example/"}}, "token_endpoint of the issuer"),
-        ({"changes": {"code_challenge_methods_supported": ["plain"]}}, "does not take PKCE with S256"),
+        ({"raw": {"token": (200, {}, b'{"access_token": "opaque"}')}}, "it is no signed JWT"),
     ],
 )
 def test_what_goes_wrong_is_said_and_nothing_is_kept(
@@ -189,6 +179,43 @@ def test_what_goes_wrong_is_said_and_nothing_is_kept(
     assert not list(home.rglob("*.json"))
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"issuer": "https://other.example"}, "calls itself otherwise in its document"),
+        ({"token_endpoint": "http://other.example/"}, "the token_endpoint of the issuer .* is no https URL"),
+        ({"authorization_endpoint": "javascript:alert(1)"}, "the authorization_endpoint of the issuer"),
+        ({"code_challenge_methods_supported": ["plain"]}, "does not take PKCE with S256"),
+    ],
+)
+def test_a_document_that_leads_elsewhere_is_not_followed(
+    issuer: Issuer, changes: dict[str, Any], words: str
+) -> None:
+    issuer.changes = changes
+    with pytest.raises(ConnectionFailed, match=words):
+        IssuerOfCommands(issuer.url, COMMAND_ID).doors()
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((400, {}, b'{"error": "invalid_grant"}'), "refuses: invalid_grant"),
+        ((400, {}, b'{"error": "<b>"}'), "refuses: HTTP 400"),
+        ((500, {}, b"<html>"), "refuses: HTTP 500"),
+        ((302, {"location": "https://elsewhere.example"}, b""), "refuses: HTTP 302"),
+        ((200, {}, b"[]"), "has answered without an access token"),
+        ((200, {}, b'{"access_token": "a\\nb"}'), "has answered without an access token"),
+        ((200, {}, b'"' + b"x" * (1 << 20) + b'"'), "is slow, or answers too much"),
+    ],
+)
+def test_an_answer_that_is_no_token_is_none(issuer: Issuer, answer: Any, words: str) -> None:
+    issuer.raw["token"] = answer
+    one = IssuerOfCommands(issuer.url, COMMAND_ID)
+    with pytest.raises((ConnectionFailed, RequestRefused), match=words):
+        one.exchange(one.doors(), new_attempt(), "http://127.0.0.1:1/callback", "code")
+
+
+@pytest.mark.slow
 def test_an_issuer_that_is_away_and_a_server_without_one(home: Path, site: Site, issuer: Issuer) -> None:
     issuer.end()
     done = command(home, "login", site.server.url, "--sso")
@@ -240,6 +267,7 @@ class Waiting:
         return self.process.returncode, out + more
 
 
+@pytest.mark.slow
 def test_what_is_of_another_log_in_is_waited_on(home: Path, site: Site) -> None:
     one = Waiting(home, site, "60")
     assert "there is no display here" in one.said
@@ -262,6 +290,7 @@ def test_what_is_of_another_log_in_is_waited_on(home: Path, site: Site) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_nobody_is_waited_for_longer_than_was_said(home: Path, site: Site) -> None:
     one, other, third = (Waiting(home, site, wait) for wait in ("1", "30", "60"))
     status, said = one.end()

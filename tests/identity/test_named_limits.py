@@ -163,6 +163,16 @@ def test_the_nearest_limit_counts_at_all_servers_of_a_database(site: Site, who: 
             assert answer.headers["ratelimit"].startswith('"requests";r=0;t=')
 
 
+def test_who_has_used_up_their_rate_logs_out_nevertheless(site: Site) -> None:
+    DatabaseUsers(site.settings).create({"name": "hugo", "password": PASSWORD, "role": "user"})
+    sent = site.bearer("user:hugo")
+    client = site.servers[1].client
+    assert {client.get("/v2/me", headers=sent).status_code for _ in range(8)} == {200, 429}
+    assert client.get("/v2/logout", headers=sent).status_code == 429
+    assert client.post("/v2/logout", headers=sent).status_code == 204
+    wait_until(lambda: client.get("/v2/me", headers=sent).status_code == 401, lambda: "")
+
+
 def test_a_limit_of_zero_is_none_and_a_key_has_its_own_alone(site: Site) -> None:
     answer = site.servers[1].client.get("/v2/models/", headers=site.bearer("user:anna"))
     assert answer.status_code == 200

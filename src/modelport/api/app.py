@@ -119,6 +119,7 @@ class Application:
         self._open = {
             method: paths_of(rows, self.base_path) for method, rows in open_rows(ENDPOINTS, settings).items()
         }
+        self._unlimited = paths_of((row for row in ENDPOINTS if row.is_unlimited), self.base_path)
         self._listings = Listings()
         self.page = PageRoutes(settings, self.base_path)
         self._job_routes = JobRoutes(jobs, self._listings, self.base_path)
@@ -225,7 +226,8 @@ class Application:
             except Problem as problem:
                 return problem, send
         refused = await self._unidentified(scope, runs_model=runs_model)
-        by = None if refused is not None or self._is_open(scope) else principal_of(scope)
+        is_free = refused is not None or self._is_open(scope) or self._is_unlimited(scope)
+        by = None if is_free else principal_of(scope)
         turn = self.limiter.turn(by, client)
         if turn is None:
             return refused, send
@@ -254,6 +256,10 @@ class Application:
         if scope["method"] == "OPTIONS" and self.settings.allow_origins:
             return bool(header(scope, b"access-control-request-method"))
         return self._may_be_open(scope["method"], scope["path"])
+
+    def _is_unlimited(self, scope: Scope) -> bool:
+        """Whether somebody may ask whose limits are used up."""
+        return scope["method"] == "POST" and self._unlimited.fullmatch(scope["path"]) is not None
 
     def _may_be_open(self, method: str, path: str) -> bool:
         method = "GET" if method in SAFE_METHODS else method

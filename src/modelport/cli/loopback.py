@@ -23,7 +23,8 @@ HOST, PATH = "127.0.0.1", "/callback"
 READ_SECONDS = 10.0
 MOST_FIELDS = 20
 PAGE = (
-    '<!doctype html><html lang="en"><meta charset="utf-8"><title>modelport</title>'
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    '<meta name="color-scheme" content="light dark"><title>modelport</title>'
     "<h1>{title}</h1><p>{words}</p></html>"
 )
 CAME_BACK = ("You have come back", "The command in your terminal goes on. This page can be closed.")

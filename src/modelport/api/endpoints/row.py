@@ -93,7 +93,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     refused; with `is_lenient` it is ignored, as the system does that has this endpoint, and the answer says
     so. `setting` names the setting without which it is not there.
     What is `owned` by who made it, they may use whatever their scopes are; `scope` is what others need.
-    `action` is what the audit calls it, if that is told who has done it.
+    `action` is what the audit calls it, if that is told who has done it. What `is_unlimited` counts for no
+    limit of who asks.
     """
 
     method: str
@@ -113,6 +114,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     file_types: tuple[str, ...] = ()
     owned: bool = False
     action: str = ""
+    is_unlimited: bool = False
 
     @property
     def route(self) -> str:

@@ -65,7 +65,7 @@ USERS = (
     Endpoint(
         "POST", "/v2/logout", lambda on: on.sessions.logout, AccessScope.READ,
         TAG, "logout", "End the session that this is sent in", {204: Answer("It has ended")},
-        (409, 503, 507), owned=True,
+        (409, 503, 507), owned=True, is_unlimited=True,
     ),
     Endpoint(
         "GET", "/v2/me", lambda on: on.sessions.me, AccessScope.READ,

@@ -47,7 +47,7 @@ def test_every_path_stands_in_both_documents() -> None:
     expected |= {f"/v2/repository/{path}" for path in of_repository}
     expected |= {"/v2/audit", *(f"/v2/keys{path}" for path in ("", "/{key}", "/{key}/rotate"))}
     expected |= {f"/v2/{path}" for path in ("users", "users/{user}", "token", "login", "logout", "usage")}
-    expected |= {f"/v2/{path}" for path in ("me", "me/password", "statistics")}
+    expected |= {f"/v2/{path}" for path in ("me", "me/password", "me/limits", "statistics")}
     assert set(swagger(UPLOAD)["paths"]) == expected
     verbs = [verb for verb in ("train", "validate") if not getattr(UPLOAD, verb).implemented]
     idle = tuple(f"/v2/models/upload/{verb}/" for verb in verbs)  # DEEPaaS's document has them all the same

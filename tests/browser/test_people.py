@@ -18,7 +18,7 @@ from user_site import MODEL, PASSWORD, first_admin
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Server]:
     """A server that asks who asks, and has one user: anna, an administrator."""
-    with serving(MODEL, "--auth", "on") as server:
+    with serving(MODEL, "--auth", "on", "--rate", "6000/m", "--bytes-per-day", "5000000000") as server:
         assert first_admin(server).status_code == 201
         yield server
 
@@ -119,3 +119,15 @@ def test_calls_are_seen_by_who_made_them_alone(guarded: Server, page: Page) -> N
     log_in(page, "anna")
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()
     expect(page.get_by_text("Your calls")).to_have_count(0)
+
+
+def test_one_sees_ones_limits_and_what_is_left_of_them(guarded: Server, page: Page) -> None:
+    page.goto(f"{guarded.url}/ui/people/me")
+    log_in(page, "anna")
+    expect(page.get_by_text("You are anna, and may admin with all models.")).to_be_visible()
+    words = re.compile(r"^Requests: 5,9\d\d of 6,000 left in a minute; all again in \d+ s$")
+    meter = page.get_by_role("meter", name=words)
+    expect(meter).to_be_visible()
+    expect(meter).to_have_attribute("aria-valuenow", re.compile("9[0-9]"))
+    expect(page.get_by_role("meter", name=re.compile("of 5 GB left in a day"))).to_be_visible()
+    expect(page.get_by_role("meter")).to_have_count(2)

@@ -51,6 +51,10 @@ class Site:
             sent = sent or {"json": {}}
         return self.server.client.request(method, path, headers={"x-api-key": key}, **sent)
 
+    def left(self, key: str, limit: str) -> int:
+        """What a key is told to have left of a limit."""
+        return self.ask(key, "GET", "/v2/me/limits").json()[limit]["left"]
+
 
 @pytest.fixture(scope="module", params=SERVERS)
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -126,6 +130,7 @@ def test_calls_at_once_are_those_that_are_not_over(site: Site) -> None:
         assert is_exceeded(site.ask(key), "calls")
         assert is_exceeded(site.ask(key, "POST", "/predict"), "calls")
         assert site.ask(key, "GET", "/v2/models/").status_code == 200, "what is no call is not counted"
+        assert site.left(key, "calls_at_once") == 0
     wait_until(lambda: site.ask(key).status_code == 200, lambda: site.server.log)
     assert [site.ask(key).status_code for _ in range(5)] == [200] * 5
 
@@ -133,23 +138,46 @@ def test_calls_at_once_are_those_that_are_not_over(site: Site) -> None:
 def test_jobs_that_wait_are_counted_for_who_has_asked_for_them(site: Site) -> None:
     train, others = "/v2/models/slow/train", site.key()
     key = site.key(queued_jobs=1)
+    assert site.left(key, "queued_jobs") == 1
     answers = [site.ask(key, "POST", train, json={"seconds": 60}) for _ in range(3)]
     last = answers[-1]
     assert answers[0].status_code == 200, answers[0].text
     assert (last.status_code, last.headers["retry-after"]) == (429, "10")
     assert "1 of your jobs wait already" in last.json()["detail"]
+    assert site.left(key, "queued_jobs") == 0
     assert site.ask(others, "POST", train, json={"seconds": 60}).status_code == 200
     for job in site.ask(others, "GET", "/v2/jobs").json()["jobs"]:
         site.ask(others, "DELETE", f"/v2/jobs/{job['id']}")
 
 
 def test_bytes_of_a_day_are_those_of_both_ways(site: Site) -> None:
-    key = site.key(bytes_per_day=5000)
-    assert site.ask(key, json={"characters": 6000}).status_code == 200
+    key = site.key(bytes_per_day=50_000)
+    left = site.left(key, "bytes_per_day")
+    assert 0 < left <= 50_000
+    assert site.ask(key, json={"characters": 4000}).status_code == 200
+    wait_until(lambda: site.left(key, "bytes_per_day") < left - 4000, lambda: site.server.log)
+    assert site.ask(key, json={"characters": 50_000}).status_code == 200
     wait_until(lambda: is_exceeded(site.ask(key), "bytes"), lambda: site.server.log)
     answer = site.ask(key, "GET", "/v2/models/")
     assert is_exceeded(answer, "bytes")
     assert int(answer.headers["retry-after"]) <= 86400
+
+
+def test_one_is_told_of_ones_limits_and_what_is_left_of_them(site: Site) -> None:
+    assert set(site.ask(site.key(), "GET", "/v2/me/limits").json().values()) == {None}
+    key = site.key(rate="6/h", calls_at_once=3, queued_jobs=0)
+    answer = site.ask(key, "GET", "/v2/me/limits")
+    told = answer.json()
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["ratelimit"] == f'"requests";r=4;t={told["rate"].pop("renewed_in")}'
+    assert told == {
+        "rate": {"most": 6, "left": 4, "seconds": 3600},
+        "calls_at_once": {"most": 3, "left": 3, "seconds": None, "renewed_in": None},
+        "queued_jobs": None,
+        "bytes_per_day": None,
+        "rate_per_address": None,
+    }
+    assert site.left(key, "rate") == 3
 
 
 def test_wrong_keys_slow_down_themselves_alone(site: Site) -> None:
@@ -222,8 +250,14 @@ def test_what_is_no_quota_is_refused(site: Site, quotas: dict[str, Any], said: s
 
 
 def test_an_address_is_limited_whoever_asks_and_for_whatever_is_open() -> None:
-    with serving(f"echo={MODELS / 'echoes.py'}:Echo", "--rate-per-address", "50/h") as server:
-        answers = [server.client.get("/v2/health/live") for _ in range(50)]
+    with serving(f"echo={MODELS / 'echoes.py'}:Echo", "--rate-per-address", "50/h", "--rate", "900/h",
+                 "--max-queued-jobs-per-principal", "7") as server:  # fmt: skip
+        told = server.client.get("/v2/me/limits").json()
+        assert told["rate"]["most"] == 900, "of everybody together, where nobody says who they are"
+        assert told["queued_jobs"] == {"most": 7, "left": 7, "seconds": None, "renewed_in": None}
+        left, ends = told["rate_per_address"]["left"], told["rate_per_address"]["renewed_in"]
+        assert (told["rate_per_address"]["most"], 0 < ends <= 3600) == (50, True)
+        answers = [server.client.get("/v2/health/live") for _ in range(left + 1)]
         assert is_exceeded(answers[-1], "address")
         assert is_exceeded(server.client.post(PREDICT, json={}), "address")
         assert "ratelimit" in answers[0].headers

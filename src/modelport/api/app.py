@@ -39,6 +39,7 @@ from modelport.api.model_reports import ModelReports
 from modelport.api.monitoring_routes import MonitoringRoutes
 from modelport.api.named_models import find_pool
 from modelport.api.oidc_routes import OidcRoutes
+from modelport.api.own_limits import OwnLimitRoutes
 from modelport.api.page_routes import HOME, PageRoutes
 from modelport.api.quick_refusals import QuickRefusals, Wrap
 from modelport.api.refusal_form import PROBLEM_DETAILS, RefusalForm
@@ -331,6 +332,7 @@ class Application:
             ),
             oidc=OidcRoutes(self._identity, self.settings.public_url, self.base_path),
             usage=UsageRoutes(self._accounting),
+            own_limits=OwnLimitRoutes(self.jobs),
             metrics=MetricsRoutes(self._metrics, is_open=self.settings.open_metrics),
             statistics=self._statistics,
             model_logs=ModelLogRoutes(self.engine),

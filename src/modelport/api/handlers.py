@@ -16,6 +16,7 @@ from modelport.api.metrics.statistics import StatisticsRoutes
 from modelport.api.model_log_routes import ModelLogRoutes
 from modelport.api.monitoring_routes import MonitoringRoutes
 from modelport.api.oidc_routes import OidcRoutes
+from modelport.api.own_limits import OwnLimitRoutes
 from modelport.api.page_routes import PageRoutes
 from modelport.api.repository_routes import RepositoryRoutes
 from modelport.api.root.root import Root
@@ -47,6 +48,7 @@ class Handlers(NamedTuple):
     sessions: SessionRoutes
     oidc: OidcRoutes
     usage: UsageRoutes
+    own_limits: OwnLimitRoutes
     metrics: MetricsRoutes
     statistics: StatisticsRoutes
     model_logs: ModelLogRoutes

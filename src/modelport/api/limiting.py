@@ -14,8 +14,9 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache
 from time import monotonic, time
-from typing import cast
+from typing import NamedTuple, cast
 
+from modelport.api.resources.usage import Limit
 from modelport.http.asgi import Message, Scope, Send
 from modelport.identity.allowances import ADDRESS, DAY, Allowance, Allowances
 from modelport.identity.principals import Principal
@@ -27,6 +28,15 @@ TURN = "modelport.turn"  # in the scope of a request that is limited
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 CALLS, BYTES = "calls", "bytes"  # what these quotas are called in answers
 Client = tuple[str, int] | None
+
+
+class Left(NamedTuple):
+    """What is left to who asks of each limit, but of jobs; `None` where there is none."""
+
+    rate: Limit | None = None
+    calls_at_once: Limit | None = None
+    bytes_per_day: Limit | None = None
+    rate_per_address: Limit | None = None
 
 
 class Turn:
@@ -80,6 +90,20 @@ class Turn:
         """A call is over."""
         if self._allowance is not None:
             self._allowance.calls -= 1
+
+    def left(self) -> Left:
+        """What is left now."""
+        now, one = monotonic(), self._allowance
+        address = _left_of(self._address, now) if self._address is not None else None
+        if one is None:
+            return Left(rate_per_address=address)
+        calls, size = one.quotas.calls_at_once, one.quotas.bytes_per_day
+        return Left(
+            _left_of(one.window, now) if one.window is not None else None,
+            at_once(calls, one.calls) if calls else None,
+            Limit(size, max(size - one.bytes_today(), 0), DAY, _rest_of_day()) if size else None,
+            address,
+        )
 
     def fields(self) -> list[tuple[str, str]]:
         """The fields that tell of the rates."""
@@ -164,9 +188,24 @@ def _too_many(window: Window, now: float) -> Problem:
     return _exceeded(window.name, detail, wait, window.policy, window.standing(now))
 
 
+def at_once(most: int, used: int) -> Limit:
+    """The limit of what may be there at once."""
+    return Limit(most, max(most - used, 0), None, None)
+
+
+def _left_of(window: Window, now: float) -> Limit:
+    requests, seconds = window.rate
+    return Limit(requests, window.remaining, seconds, window.seconds_left(now))
+
+
+def _rest_of_day() -> int:
+    """Seconds until tomorrow (UTC)."""
+    return DAY - int(time()) % DAY
+
+
 def _too_many_bytes(allowance: Allowance) -> Problem:
     most = allowance.quotas.bytes_per_day
-    wait = DAY - int(time()) % DAY
+    wait = _rest_of_day()
     detail = f"{most} bytes may be sent and answered to you in a day, and no more; wait until tomorrow (UTC)"
     policy = f'"{BYTES}";q={most};qu="content-bytes";w={DAY}'
     return _exceeded(BYTES, detail, wait, policy, f'"{BYTES}";r=0;t={wait}')

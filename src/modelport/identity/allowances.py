@@ -53,11 +53,15 @@ class Allowance:
     def has_bytes(self) -> bool:
         """Whether anything is left of the bytes of today."""
         most = self.quotas.bytes_per_day
-        return not most or self.bytes < most or today() != self.day
+        return not most or self.bytes_today() < most
+
+    def bytes_today(self) -> int:
+        """How many bytes were used today."""
+        return self.bytes if today() == self.day else 0
 
     def add_bytes(self, count: int) -> None:
         """Count bytes that were used now."""
-        self.set_bytes(today(), count + (self.bytes if self.day == today() else 0))
+        self.set_bytes(today(), count + self.bytes_today())
 
     def set_bytes(self, day: int, count: int) -> None:
         """So many were used on a day."""

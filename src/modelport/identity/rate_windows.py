@@ -82,10 +82,11 @@ class Window:
 
     def standing(self, now: float) -> str:
         """An item of the RateLimit field."""
-        return f'"{self.name}";r={self._remaining};t={self.seconds_left(now)}'
+        return f'"{self.name}";r={self.remaining};t={self.seconds_left(now)}'
 
     @property
-    def _remaining(self) -> int:
+    def remaining(self) -> int:
+        """How many more may come in before the next stretch, as far as is known here."""
         return max(self.left, 0)
 
     def _begin(self, now: float) -> None:
@@ -134,7 +135,7 @@ class LentWindow(Window):
             self._ends = now + lent.seconds
 
     @property
-    def _remaining(self) -> int:
+    def remaining(self) -> int:
         return max(self.left, 0) + self._beyond
 
     def _begin(self, now: float) -> None:

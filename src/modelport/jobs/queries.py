@@ -129,7 +129,7 @@ def count(connection: Connection, fits: Filter, at_most: int) -> int:
 def check_room(connection: Connection, model: str, by: str, limits: QueueLimits) -> None:
     """Raise `QueueFull` if as many jobs wait as may: none is to be added for who asks by this id."""
     own = limits.of_principal
-    if own and _waiting(connection, own, jobs.c.requested_by == by) >= own:
+    if own and waiting_of(connection, by, own) >= own:
         raise QueueFull(
             f"{own} of your jobs wait already, and no more may (queued jobs of who asks): "
             "try again later, or cancel some"
@@ -144,6 +144,11 @@ def check_room(connection: Connection, model: str, by: str, limits: QueueLimits)
             f"{limits.in_all} jobs wait already, and no more may (max_queued_jobs_in_all): "
             "try again later, or cancel some"
         )
+
+
+def waiting_of(connection: Connection, by: str, at_most: int) -> int:
+    """How many jobs of who asks by this id wait; what is beyond `at_most` is not counted."""
+    return _waiting(connection, at_most, jobs.c.requested_by == by)
 
 
 def _waiting(connection: Connection, at_most: int, *conditions: ColumnElement[bool]) -> int:

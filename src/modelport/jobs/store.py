@@ -83,6 +83,10 @@ class JobStore:
         """Raise `QueueFull` if no further job of who asks by this id may wait now."""
         await self.database.read(lambda connection: queries.check_room(connection, model, by, limits))
 
+    async def waiting_of(self, by: str, at_most: int) -> int:
+        """How many jobs of who asks by this id wait; what is beyond `at_most` is not counted."""
+        return await self.database.read(lambda connection: queries.waiting_of(connection, by, at_most))
+
     async def request_cancel(self, job_id: str) -> Job | None:
         """Cancel a job that waits, ask a running one to stop, leave one that has ended. `None`: unknown."""
         return await self.database.write(lambda tx: transitions.request_cancel(tx, job_id))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from modelport.api.resources.described import Cursor, PrincipalName, words
+from modelport.api.resources.described import Count, Cursor, PrincipalName, words
 
 
 class Usage(msgspec.Struct):
@@ -28,3 +28,22 @@ class Usage(msgspec.Struct):
 class UsagePage(msgspec.Struct):
     usage: list[Usage]
     next_cursor: Cursor
+
+
+class Limit(msgspec.Struct):
+    """A limit of who asks, and what is left of it."""
+
+    most: Count
+    left: Count
+    seconds: Annotated[int | None, words("In how many seconds so many may be used; null for at once")]
+    renewed_in: Annotated[int | None, words("Seconds until all of it is there; null if nobody knows")]
+
+
+class OwnLimits(msgspec.Struct):
+    """What limits who asks; null for what does not."""
+
+    rate: Annotated[Limit | None, words("Requests, whatever they ask; this one is counted")]
+    calls_at_once: Annotated[Limit | None, words("Calls of models that are under way, at this server")]
+    queued_jobs: Annotated[Limit | None, words("Jobs that wait to be run")]
+    bytes_per_day: Annotated[Limit | None, words("Bytes of bodies, sent and answered, of a day (UTC)")]
+    rate_per_address: Annotated[Limit | None, words("Requests from their address, at this server")]

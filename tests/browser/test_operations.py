@@ -43,6 +43,45 @@ def test_a_card_tells_by_itself_that_its_model_is_loaded_and_how_much_it_is_aske
         expect(page.get_by_role("button", name="Run")).to_be_visible()
 
 
+def test_the_room_of_a_model_says_what_it_waits_for_or_why_it_failed(page: Page, tmp_path: Path) -> None:
+    gate, broken = tmp_path / "gate", tmp_path / "broken.py"
+    broken.write_text("raise ValueError('the weights are <b>missing</b>')")
+    with serving(SLOW, f"broken={broken}", wait=False, GATE=str(gate)) as server:
+        page.goto(f"{server.url}/ui/models/broken")
+        expect(page.get_by_text("Failed", exact=True)).to_be_visible()
+        expect(page.get_by_text("the weights are <b>missing</b>")).to_be_visible()
+        page.goto(f"{server.url}/ui/models/slow")
+        expect(page.get_by_text("waits for its workers, which load it")).to_be_visible()
+        gate.touch()
+        expect(page.get_by_role("button", name="Run")).to_be_visible()  # by itself
+
+
+def test_drift_is_drawn_beside_what_the_training_had(page: Page, tmp_path: Path) -> None:
+    risk = f"risk={MODELS / 'monitored.py'}:Risk"
+    with serving(risk, "--log-payloads", "1", "--data-dir", str(tmp_path)) as server:
+        job = server.client.post("/v2/models/risk/train/").headers["location"]
+        assert server.client.get(f"{job}/log", params={"follow": "1"}, timeout=60).status_code == 200
+        made = server.client.put("/v2/models/risk/aliases/live", json={"version": 1}, timeout=60)
+        assert made.status_code == 200, made.text
+        for number in range(60):
+            row = {"amount": 150.0 + number, "colour": ("red", "blue", "green")[number % 3]}
+            assert server.client.post("/v2/models/risk/predict/", json=row).status_code == 200
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.goto(f"{server.url}/ui/operations/risk")
+        page.get_by_role("button", name="Make a report").click()
+        amount = page.get_by_role("figure").filter(has_text="amount")
+        expect(amount.get_by_text("drift", exact=True)).to_be_visible()
+        expect(amount.get_by_text(re.compile(r"PSI \d.*out of range"))).to_be_visible()
+        assert amount.locator("rect.now").last.evaluate("bar => bar.height.baseVal.value") > 50
+        colour = page.get_by_role("figure").filter(has_text="colour")
+        expect(colour.get_by_text("no drift")).to_be_visible()
+        for name in ("red", "blue", "green"):
+            expect(colour.get_by_text(name, exact=True)).to_be_visible()
+        page.goto(f"{server.url}/ui/operations")
+        expect(page.get_by_role("link", name="risk")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # tables scroll within
+
+
 def test_operations_show_what_a_model_does_its_log_and_how_it_is_loaded(page: Page) -> None:
     with serving(TALKS, ECHO) as server:
         page.goto(f"{server.url}/ui/operations")

@@ -112,6 +112,9 @@ describe("tables", () => {
     expect(cells({ a: [1, 2], b: ["x", "y"] })).toEqual([[1, "x"], [2, "y"]]);
     expect(columns({ columns: ["a", "b"], index: [5, 6], data: [[1, 2], [3, 4]] })).toEqual(["index", "a", "b"]);
     expect(cells(["setosa", "virginica"])).toEqual([["setosa"], ["virginica"]]);
+    const named = { cat: { precision: 0.9, n: 3 }, dog: { precision: 0.8, n: 4 } };
+    expect([columns(named), cells(named)]).toEqual([["name", "precision", "n"], [["cat", 0.9, 3], ["dog", 0.8, 4]]]);
+    expect(tableOf(named, "class")?.columns[0]?.label).toBe("class");
   });
 
   test("a column of numbers is one, with gaps too", () => {
@@ -122,6 +125,8 @@ describe("tables", () => {
     expect(tableOf([{ a: 1 }, { b: 1 }, { c: 1 }, { d: 1 }])).toBeNull();
     expect(tableOf([[1, 2], [3]])).toBeNull();
     expect(tableOf({ a: [1], b: [1, 2] })).toBeNull();
+    expect(tableOf({ a: { x: 1, y: 2 }, b: { x: 1, z: 2 } })).toBeNull();
+    expect(tableOf({ a: { x: 1, y: [] }, b: { x: 1, y: [] } })).toBeNull();
   });
 });
 

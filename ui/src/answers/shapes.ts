@@ -71,7 +71,7 @@ function shapeAt(value: unknown, schema: Schema | null, name: string, depth: num
   const found = drawnOf(value, schema, name, depth, mediaType);
   if (found) return found;
   if (Array.isArray(value)) return shapeOfList(value, schema, depth);
-  return isObject(value) ? shapeOfObject(value, schema, depth) : { kind: "tree", value };
+  return isObject(value) ? shapeOfObject(value, schema, name, depth) : { kind: "tree", value };
 }
 
 /** What is drawn of several members together, and the rest of them below; `null` for what is not. */
@@ -102,11 +102,11 @@ function shapeOfList(list: unknown[], schema: Schema | null, depth: number): Sha
   return parts.some(({ shape }) => shape.kind !== "text" && shape.kind !== "tree") ? { kind: "parts", parts } : { kind: "tree", value: list };
 }
 
-function shapeOfObject(value: Record<string, unknown>, schema: Schema | null, depth: number): Shape {
+function shapeOfObject(value: Record<string, unknown>, schema: Schema | null, name: string, depth: number): Shape {
   const entries = Object.entries(value);
   const [only, ...others] = membersOf(value);
   if (only && others.length === 0 && typeof only[1] === "object") return shapeAt(only[1], member(schema, only[0]), only[0], depth);
-  const table = tableOf(value);
+  const table = tableOf(value, name);
   if (table) return table;
   if (depth >= DEEPEST || entries.length > MOST_PARTS * 5) return { kind: "tree", value };
   return partsOf(entries, schema, value, depth);

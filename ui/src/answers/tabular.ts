@@ -18,10 +18,10 @@ export interface Table {
 const MOST_COLUMNS = 200;
 const MOST_WITHIN = 30; // members of an object in a cell that become columns
 
-/** The table of a value; `null` where it is none. */
-export function tableOf(value: unknown): Table | null {
+/** The table of a value; `null` where it is none. `name` is where it stood. */
+export function tableOf(value: unknown, name = ""): Table | null {
   if (Array.isArray(value)) return tableOfList(value);
-  return isObject(value) ? (tableOfSplit(value) ?? tableOfColumns(value)) : null;
+  return isObject(value) ? (tableOfSplit(value) ?? tableOfColumns(value) ?? tableOfNamed(value, name)) : null;
 }
 
 /** A table of names and rows. */
@@ -88,6 +88,17 @@ function tableOfColumns(value: Record<string, unknown>): Table | null {
   if (entries.length < 2 || entries.length > MOST_COLUMNS || lists.length !== entries.length || length < 1) return null;
   if (!lists.every((list) => list.length === length && list.every(isScalar))) return null;
   return tableOfCells(entries.map(([name]) => name), Array.from({ length }, (_, at) => lists.map((list) => list[at])));
+}
+
+/** `{"cat": {"precision": 0.9, "recall": 0.8}, "dog": {…}}`: a row for each, whose name is its first column. */
+function tableOfNamed(value: Record<string, unknown>, name: string): Table | null {
+  const rows = Object.entries(value);
+  const [first] = rows;
+  if (!first || !isObject(first[1]) || rows.length < 2) return null;
+  const names = Object.keys(first[1]);
+  const isLike = (row: unknown): boolean => isObject(row) && Object.keys(row).length === names.length && names.every((one) => one in row && isScalar(row[one]));
+  if (names.length < 2 || names.length > MOST_COLUMNS || !rows.every(([, row]) => isLike(row))) return null;
+  return tableOfCells([name || "name", ...names], rows.map(([title, row]) => [title, ...names.map((one) => (isObject(row) ? row[one] : null))]));
 }
 
 const isList = (value: unknown): value is unknown[] => Array.isArray(value);

@@ -36,6 +36,7 @@ export const de: Record<TextKey, string> = {
   "chart.time": "Zeit",
   "chart.ends": "min {min} bei {minAt}, max {max} bei {maxAt}",
   "tables.rows": "{count} Zeilen",
+  "tables.row": "1 Zeile",
   "tables.csv": "CSV herunterladen",
 
   "log.search": "Im Log suchen",
@@ -197,6 +198,8 @@ export const de: Record<TextKey, string> = {
   "model.run": "Ausführen",
   "model.running": "Läuft …",
   "model.answer": "Die Antwort",
+  "model.comesByItself": "Diese Seite geht von selbst weiter, sobald das Modell bereit ist.",
+  "model.toOperations": "Sein Protokoll und seine Arbeitsprozesse",
   "model.noAnswer": "Hier wird die Antwort stehen.",
   "model.noVerb": "Dieses Modell hat nichts, was man hier fragen kann.",
 

@@ -38,6 +38,7 @@ export const en = {
   "chart.ends": "min {min} at {minAt}, max {max} at {maxAt}",
   // part: tables
   "tables.rows": "{count} rows",
+  "tables.row": "1 row",
   "tables.csv": "Download CSV",
 
   // parts: logs
@@ -205,6 +206,8 @@ export const en = {
   "model.run": "Run",
   "model.running": "Running …",
   "model.answer": "The answer",
+  "model.comesByItself": "This page goes on by itself once the model is ready.",
+  "model.toOperations": "Its log and workers",
   "model.noAnswer": "The answer will stand here.",
   "model.noVerb": "This model has nothing that can be asked here.",
 

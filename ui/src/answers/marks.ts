@@ -62,8 +62,14 @@ function usedOf(value: Record<string, unknown>): string[] {
 function marksOfList(list: unknown[]): Mark[] | null {
   // One list a picture, as detectors of several pictures answer: that of the first.
   if (list.length === 1 && Array.isArray(list[0]) && list[0].some(isObject)) return marksOfList(list[0]);
-  const marks = list.map((item) => (isObject(item) ? markOf(item) : null));
-  return marks.every((mark) => mark !== null) ? marks : null;
+  if (list.length > MOST) return null;
+  const marks: Mark[] = [];
+  for (const item of list) {
+    const mark = isObject(item) ? markOf(item) : null;
+    if (!mark) return null; // of a table the first row tells
+    marks.push(mark);
+  }
+  return marks;
 }
 
 const BOX_LISTS = ["boxes", "bboxes", "box", "bbox"];

@@ -1,6 +1,7 @@
 /** Reads an answer that is whole into what the page shows. */
 
 import { gridOfFile } from "@/form/tables";
+import { nextTurn } from "@/parts/turns";
 import { mediumOf, type Medium } from "./media";
 import { tableOfCells, type Table } from "./tabular";
 
@@ -28,6 +29,7 @@ async function json(content: Blob, type: string): Promise<ReadAnswer> {
   const text = await content.text();
   try {
     const value: unknown = text.trim() === "" ? null : JSON.parse(text);
+    await nextTurn(); // to look at it may take as long
     return { kind: "json", type, value };
   } catch {
     return { kind: "text", type, text };

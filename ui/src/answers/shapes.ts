@@ -121,6 +121,8 @@ function withRest(drawn: Labels | Marks, value: Record<string, unknown>, schema:
 
 /** Plain members as a list of facts, each other one as what it is. */
 function partsOf(entries: [string, unknown][], schema: Schema | null, value: unknown, depth: number): Shape {
+  // What has too many members is not looked through: it may hold a hundred thousand of them.
+  if (entries.filter(([, one]) => typeof one === "object" && one !== null).length > MOST_PARTS) return { kind: "tree", value };
   const shapes = entries.map(([name, one]) => ({ name, value: one, shape: shapeAt(one, member(schema, name), name, depth + 1) }));
   const isFact = ({ shape }: { shape: Shape }): boolean => shape.kind === "text" && shape.text.length <= LONG;
   const facts = shapes.filter(isFact);

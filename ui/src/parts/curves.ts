@@ -35,19 +35,16 @@ export function smoothed(values: readonly (number | null)[], weight: number): (n
 
 /** Where a curve is lowest, highest and last; `null` where it has no value. */
 export function extremesOf(curve: Curve): Extremes | null {
-  let found: Extremes | null = null;
-  curve.y.forEach((y, index) => {
-    const x = curve.x[index];
-    if (y === null || x === undefined || !Number.isFinite(y)) return;
-    const point = { x, y };
-    if (found === null) found = { min: point, max: point, last: point };
-    else {
-      if (y < found.min.y) found.min = point;
-      if (y > found.max.y) found.max = point;
-      found.last = point;
-    }
-  });
-  return found;
+  let [min, max, last] = [-1, -1, -1]; // places: a curve may have very many points
+  for (let place = 0; place < Math.min(curve.x.length, curve.y.length); place += 1) {
+    const y = curve.y[place];
+    if (typeof y !== "number" || !Number.isFinite(y)) continue;
+    if (min < 0 || y < (curve.y[min] ?? y)) min = place;
+    if (max < 0 || y > (curve.y[max] ?? y)) max = place;
+    last = place;
+  }
+  const point = (place: number): Point => ({ x: curve.x[place] ?? 0, y: curve.y[place] ?? 0 });
+  return last < 0 ? null : { min: point(min), max: point(max), last: point(last) };
 }
 
 /** All curves over one axis: `undefined` where a curve has nothing at a place that another one has. */

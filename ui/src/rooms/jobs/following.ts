@@ -1,6 +1,6 @@
 /** Everything of one job, as it happens, over one connection: a browser has few of them to a server. */
 
-import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef } from "vue";
+import { nextTick, onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef } from "vue";
 import { follow, type Following } from "@/api/events";
 import { addressOf, pathOf } from "@/api/places";
 import { isObject } from "@/api/problems";
@@ -13,6 +13,7 @@ import { further, type Way } from "./timeLeft";
 
 const NAMES = ["state", "log", "metric", "progress", "artifact", "model", "performance", "environment"];
 const TELL_MILLISECONDS = 100;
+const REST_TIMES = 10; // as long as the page needed to show what was told before, at least
 
 export interface FollowedJob {
   log: LogLines;
@@ -50,6 +51,7 @@ export function useFollowedJob(id: () => string): FollowedJob {
   let last = "";
   let attempt = 0;
   let hasMetrics = false;
+  let wait = TELL_MILLISECONDS;
 
   function on(name: string, data: unknown, eventId: string): void {
     last = eventId || last;
@@ -62,7 +64,7 @@ export function useFollowedJob(id: () => string): FollowedJob {
     } else if (name === "progress") onProgress(data, of);
     else if (name === "artifact" || name === "model") artifacts.value += 1;
     else if (name === "state") onState(data["state"]);
-    timer ??= setTimeout(tell, TELL_MILLISECONDS);
+    timer ??= setTimeout(() => void tell(), wait);
   }
 
   function addLine(line: string, of: number): void {
@@ -85,11 +87,14 @@ export function useFollowedJob(id: () => string): FollowedJob {
     if (now === "queued") way.value = null;
   }
 
-  function tell(): void {
+  async function tell(): Promise<void> {
     timer = undefined;
+    const began = performance.now();
     log.tell();
     if (hasMetrics) curves.value = series.curves();
     hasMetrics = false;
+    await nextTick(); // curves of many points take long to draw
+    wait = Math.max(TELL_MILLISECONDS, (performance.now() - began) * REST_TIMES);
   }
 
   function onConnection(now: "open" | "lost"): void {

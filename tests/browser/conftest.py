@@ -22,6 +22,8 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-dev-shm-usage",
+    "--use-fake-device-for-media-stream",  # a camera and a microphone that every machine has
+    "--use-fake-ui-for-media-stream",
 )
 SECONDS = 20
 EXPECTED = "Failed to load resource"  # what Chromium says of every answer that is no good one

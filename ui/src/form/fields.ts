@@ -210,6 +210,7 @@ function branchTitle(field: Field, branch: unknown, definitions: Definitions): s
   if (textOf(schema["title"])) return textOf(schema["title"]);
   const tag = Object.values(propertiesOf(schema)).find((one) => isObject(one) && "const" in one);
   if (isObject(tag)) return shown(tag["const"]);
+  if (field.kind === "constant") return shown(field.value);
   return field.kind === "number" && field.isWhole ? "integer" : field.kind;
 }
 

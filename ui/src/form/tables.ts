@@ -116,13 +116,21 @@ export async function gridOfFile(file: File, columns: Column[], limit = Number.P
 }
 
 async function gridOfParquet(buffer: ArrayBuffer, limit: number): Promise<Grid> {
-  const { parquetReadObjects } = await import("hyparquet");
-  const found = await parquetReadObjects({ file: buffer, ...(Number.isFinite(limit) ? { rowEnd: limit } : {}) });
+  const { parquetMetadata, parquetReadObjects } = await import("hyparquet");
+  const metadata = parquetMetadata(buffer);
+  const found = await parquetReadObjects({ file: buffer, metadata, ...(Number.isFinite(limit) ? { rowEnd: limit } : {}) });
   const names = Object.keys(found[0] ?? {});
-  return { names, rows: found.map((row) => names.map((name) => plain(row[name]))) };
+  const lengths = new Map(metadata.schema.map((one) => [one.name, lengthOfMoment(one.converted_type, one.logical_type)]));
+  return { names, rows: found.map((row) => names.map((name) => plain(row[name], lengths.get(name)))) };
 }
 
-function plain(value: unknown): unknown {
+/** How much of a moment's text a column means: its day alone, or all but the zone, where it has none. */
+function lengthOfMoment(converted: string | undefined, logical: { type: string; isAdjustedToUTC?: boolean } | undefined): number | undefined {
+  if (converted === "DATE" || logical?.type === "DATE") return 10;
+  return logical?.type === "TIMESTAMP" && logical.isAdjustedToUTC === false ? 23 : undefined;
+}
+
+function plain(value: unknown, length?: number): unknown {
   if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-  return value instanceof Date ? value.toISOString() : value;
+  return value instanceof Date ? value.toISOString().slice(0, length) : value;
 }

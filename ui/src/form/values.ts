@@ -15,7 +15,8 @@ export function firstValues(fields: Field[]): Values {
 
 /** What one field begins with; `undefined` where nothing is sent before somebody has said something. */
 export function firstValue(field: Field, depth = 0): unknown {
-  if (field.kind === "constant") return field.required ? field.value : undefined;
+  // One that has its value by itself may still tell which of several alternatives is meant.
+  if (field.kind === "constant") return field.required || same(field.default, field.value) ? field.value : undefined;
   if (field.default !== undefined && field.default !== null) return copied(field.default);
   if (!field.required || depth > MAX_DEPTH) return undefined;
   return emptyValue(field, depth);

@@ -673,6 +673,7 @@ export const de: Record<TextKey, string> = {
   "people.bytesIn": "Gesendet",
   "people.bytesOut": "Beantwortet",
   "people.modelTime": "Zeit der Modelle",
+  "people.notCounted": "Dieser Server fragt nicht, wer fragt (auth ist aus): Er zählt nichts nach Personen. Im Betrieb steht, was Modelle gefragt werden.",
   "people.noUsage": "Niemand hat etwas benutzt.",
   "people.youMay": "Sie sind {name} und dürfen {scopes} mit: {models}.",
   "people.limits": "Grenzen",

@@ -691,6 +691,7 @@ export const en = {
   "people.bytesOut": "Answered",
   "people.modelTime": "Time of models",
   "people.noUsage": "Nobody has used anything.",
+  "people.notCounted": "This server does not ask who asks (auth is off): it counts nothing by person. Operations has what models are asked.",
   "people.youMay": "You are {name}, and may {scopes} with {models}.",
   "people.limits": "Limits",
   "people.noLimits": "Nothing limits you.",

@@ -29,7 +29,7 @@ export function t(key: TextKey, values: Record<string, string | number> = {}): s
 export function written(value: number, digits = 4): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-4 || size >= 1e12)) return value.toExponential(Math.max(digits - 1, 0));
+  if (size !== 0 && (size < 1e-4 || size >= 1e12)) return value.toExponential(Math.max(digits - 1, 0)).replace(/\.?0+e/, "e");
   return formatOfNumbers(language.value, Math.max(digits, integerDigits(size))).format(value);
 }
 

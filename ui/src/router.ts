@@ -1,5 +1,6 @@
 import { createRouter, createWebHistory } from "vue-router";
 import { root } from "@/api/places";
+import { keepInFrame } from "./embedding";
 import { rooms } from "@/rooms";
 
 export const router = createRouter({
@@ -10,3 +11,5 @@ export const router = createRouter({
   ],
   scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
 });
+
+keepInFrame(router);

@@ -100,9 +100,9 @@ def _file_of(name: str, takes_gzip: bool) -> Path | None:
 
 
 def is_embedded(request: Request) -> bool:
-    """Whether this is the page of a model that asks to be shown in a frame: no other room may be in one."""
-    first, _, model = request.path_params["room"].partition("/")
-    return first == "models" and bool(model) and request.query_params.get("embed") == "1"
+    """Whether this is the form of a model that asks to be shown in a frame: no other room may be in one."""
+    first, *rest = request.path_params["room"].split("/")
+    return first == "models" and len(rest) == 1 and bool(rest[0]) and request.query_params.get("embed") == "1"
 
 
 def policy(frames: list[str]) -> str:

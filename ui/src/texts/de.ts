@@ -17,6 +17,12 @@ export const de: Record<TextKey, string> = {
   "app.notFound": "Diesen Raum gibt es nicht.",
   "app.home": "Zu den Modellen",
 
+  "embed.open": "In eigenem Fenster öffnen",
+  "embed.logIn": "Melden Sie sich an, um dieses Modell zu benutzen",
+  "embed.logInSays": "In eine Seite innerhalb einer anderen gibt niemand ein Passwort ein. Melden Sie sich in einem eigenen Fenster an, und kommen Sie zurück.",
+  "embed.again": "Ich bin angemeldet",
+  "embed.still": "Diese Seite erfährt nicht, wer Sie sind. Wenn Sie angemeldet sind, behält der Browser das vor Seiten innerhalb derer anderer Anbieter für sich: benutzen Sie das eigene Fenster.",
+  "embed.blocked": "Der Browser hat kein Fenster geöffnet. Was zu sehen wäre, steht unter {address}",
   "parts.loading": "Lädt …",
   "parts.failed": "Das hat nicht geklappt",
   "parts.retry": "Noch einmal versuchen",

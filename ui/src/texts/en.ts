@@ -17,6 +17,12 @@ export const en = {
   "app.home": "To the models",
 
   // parts that rooms share
+  "embed.open": "Open in a window of its own",
+  "embed.logIn": "Log in to use this model",
+  "embed.logInSays": "Nobody types a password into a page within another one. Log in in a window of its own, and come back.",
+  "embed.again": "I have logged in",
+  "embed.still": "This page is not told who you are. If you have logged in, your browser keeps that from pages within those of other sites: use the window of its own.",
+  "embed.blocked": "The browser has opened no window. What was to be shown is at {address}",
   "parts.loading": "Loading …",
   "parts.failed": "That did not work",
   "parts.retry": "Try again",

@@ -35,7 +35,8 @@ PASTE = """([zone, text]) => {
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     given = [str(ROOT / f"examples/{name}/{name}.py") for name in ("digits", "iris", "tagger", "generator")]
-    with serving(*given, f"kinds={MODELS / 'typed_models.py'}:Kinds", wait=False) as started:
+    given += [f"kinds={MODELS / 'typed_models.py'}:Kinds", f"echo={MODELS / 'echoes.py'}:Echo"]
+    with serving(*given, wait=False) as started:
         started.wait_settled()
         yield started
 
@@ -305,3 +306,51 @@ def test_calls_of_one_tab_are_there_in_another(server: Server, page: Page) -> No
     run(other)
     other.get_by_text("Your calls").click()
     expect(other.get_by_role("list", name="Your calls").get_by_role("listitem")).to_have_count(2)
+
+
+def test_a_call_in_the_background_is_a_job_whose_result_is_shown_as_an_answer(
+    server: Server, page: Page
+) -> None:
+    page.goto(f"{server.url}/ui/models/digits")
+    page.get_by_role("button", name="Run in background").click()
+    expect(page.get_by_text("This is needed.")).to_be_visible()
+    page.locator("input[type=file]").first.set_input_files(DIGIT)
+    page.get_by_role("button", name="Run in background").click()
+    page.wait_for_url("**/ui/jobs/*")
+    result = page.get_by_role("region", name="Result")
+    bars = result.get_by_role("list", name="Labels, the likeliest first")
+    expect(bars.get_by_role("listitem").first).to_contain_text("7")
+    job = page.url
+    page.go_back()
+    page.get_by_text("Your calls").click()
+    page.get_by_role("link", name="To its job").click()
+    page.wait_for_url(job)
+    expect(bars).to_be_visible()
+
+
+def test_a_stream_in_the_background_is_there_as_it_was_written(server: Server, page: Page) -> None:
+    values = {"prompt": "Shall I", "length": 60, "seed": 7}
+    page.goto(f"{server.url}/ui/models/generator#values={quote(json.dumps(values))}")
+    page.get_by_role("button", name="Run in background").click()
+    text = page.get_by_role("region", name="Result").get_by_role("log")
+    expect(text).to_have_text(re.compile(r"\w.{50}", re.DOTALL))
+
+
+def test_what_takes_long_is_offered_to_be_a_job(server: Server, page: Page) -> None:
+    page.clock.install()
+    page.goto(f"{server.url}/ui/models/echo#values={quote(json.dumps({'wait': 600}))}")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_role("button", name="Running …")).to_be_disabled()
+    expect(page.get_by_text("This takes its time.")).to_have_count(0)
+    page.clock.fast_forward(5000)
+    page.get_by_role("button", name="Run it in background instead").click()
+    page.wait_for_url("**/ui/jobs/*")
+    page.get_by_role("button", name="Cancel the job").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel the job").click()
+    expect(page.get_by_role("status").get_by_text("cancelled", exact=True)).to_be_visible()
+
+
+def test_no_job_is_offered_in_the_page_of_others(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/ui/models/echo?embed=1")
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Run in background")).to_have_count(0)

@@ -104,6 +104,7 @@ def assert_says_why(server: Server, why: str) -> None:
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert answer.json()["detail"].startswith("this server has no jobs: ")
         assert why in answer.json()["detail"]
+    assert client.get("/v2/models/works/signature").json()["has_jobs"] is False  # the page offers none
     server.wait_for_log(re.escape(why))
     for prefer in ("respond-async", "wait=5", "respond-async, wait=5"):
         answer = client.post(

@@ -319,7 +319,7 @@ class Application:
             runs=RunRoutes(self.runs, predictions, listings, of_path, self.base_path),
             versions=VersionRoutes(self.runs, predictions, listings, self.base_path),
             repository=RepositoryRoutes(self.runs.repository),
-            signatures=SignatureRoutes(self.engine),
+            signatures=SignatureRoutes(self.engine, self.jobs),
             jobs=self._job_routes,
             monitoring=MonitoringRoutes(self.runs, self._reports),
             batches=BatchRoutes(self.engine, self._job_answers, self.settings),

@@ -11,14 +11,16 @@ from modelport.api.named_models import find_pool
 from modelport.api.resources.models import ModelArgument, ModelExample, ModelLayout, ModelSignature, ModelVerb
 from modelport.contract.signature import VERBS, Operation
 from modelport.engine.ports import Engine
+from modelport.jobs.service import JobService
 from modelport.problems import Problem
 
 
 class SignatureRoutes:
     """The handler."""
 
-    def __init__(self, engine: Engine):
+    def __init__(self, engine: Engine, jobs: JobService):
         self.engine = engine
+        self.jobs = jobs
 
     async def get(self, request: Request) -> Response:
         """`GET /v2/models/{model}/signature`; 503 until it was loaded once."""
@@ -39,6 +41,7 @@ class SignatureRoutes:
                 verbs={verb: _told(found, fetches) for verb, found in verbs.items() if found.implemented},
                 definitions=plain(signature.definitions),
                 resumable=signature.resumable,
+                has_jobs=not self.jobs.unavailable,
             )
         )
 

@@ -1,11 +1,18 @@
 /** What a model says of its answer, followed member by member. */
 
+import type { Schemas } from "@/api/http";
 import { isObject } from "@/api/problems";
 
 /** A JSON Schema with what its references point at. */
 export interface Schema {
   schema: Record<string, unknown>;
   definitions: Record<string, unknown>;
+}
+
+/** What a model says of the answer of a verb; `null` where it says nothing. */
+export function answerOfVerb(signature: Schemas["ModelSignature"], verb: string): Schema | null {
+  const told = signature.verbs[verb]?.answer;
+  return told ? { schema: told, definitions: signature.definitions } : null;
 }
 
 const MOST_STEPS = 20; // of references to references

@@ -66,6 +66,16 @@ export function useCall(): Calling {
   return { called, problem, isRunning, run, stop };
 }
 
+/** The request that has the same made by a job: the answer is where that is. */
+export const asJob = (request: CallRequest): CallRequest => ({ ...request, headers: { ...request.headers, prefer: "respond-async" } });
+
+/** The job that a response leads to, which is not read then; empty where it is an answer itself. */
+export async function jobOf(response: Response): Promise<string> {
+  const id = response.headers.get("location")?.split("/").at(-1) ?? "";
+  if (id) await response.body?.cancel();
+  return id;
+}
+
 /** Sends a request. Throws `Problem` for any answer that is no good one. */
 export async function sendCall(request: CallRequest, signal?: AbortSignal): Promise<Response> {
   const headers = { ...request.headers };

@@ -70,3 +70,4 @@ class ModelSignature(msgspec.Struct):
     verbs: Annotated[dict[str, ModelVerb], words("The verbs that it has")]
     definitions: Annotated[Schema, words("What #/$defs/… in the schemas point at")]
     resumable: Annotated[bool, words("Whether an interrupted training may be run again")]
+    has_jobs: Annotated[bool, words("Whether calls may be jobs: not on a server without a database")]

@@ -10,11 +10,12 @@ export type Signature = Schemas["ModelSignature"];
 
 export const SIGNATURE: InjectionKey<Ref<Signature>> = Symbol("signature");
 
-/** Asks for the signature of a model, and goes on asking while it is loaded. */
-export function useSignatureOf(model: MaybeRefOrGetter<string>): UseQueryReturnType<Signature, Problem | Error> {
+/** Asks for the signature of a model, where it `isWanted`, and goes on asking while it is loaded. */
+export function useSignatureOf(model: MaybeRefOrGetter<string>, isWanted: MaybeRefOrGetter<boolean> = true): UseQueryReturnType<Signature, Problem | Error> {
   return useQuery({
     queryKey: ["signature", model],
     queryFn: ({ signal }) => get<Signature>(pathOf("v2", "models", toValue(model), "signature"), {}, signal),
+    enabled: () => toValue(isWanted),
     staleTime: 30_000,
   });
 }

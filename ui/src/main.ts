@@ -23,4 +23,9 @@ const queries = new QueryClient({
   },
 });
 
+// A page that the browser has kept, and shows again by "back", may be of somebody who has logged out meanwhile.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
+
 createApp(App).use(router).use(VueQueryPlugin, { queryClient: queries }).mount("#page");

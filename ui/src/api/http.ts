@@ -23,7 +23,7 @@ export async function ask(method: string, path: string, options: Options = {}): 
   const { query, body, ...rest } = options;
   let response: Response;
   try {
-    response = await fetch(addressOf(path, query), { method, ...rest, ...(body === undefined ? {} : { body }) });
+    response = await fetch(addressOf(path, query), { method, cache: "no-store", ...rest, ...(body === undefined ? {} : { body }) });
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new Problem(UNREACHED, "the server does not answer");

@@ -16,13 +16,15 @@ def _metadata(ctx: click.Context, source: str, debug: bool, **how: Any) -> None:
     import json
 
     from modelport.contract.metadata import metadata_body
+    from modelport.dialects.oip.described import with_tensors
 
     found = parsed_source(source, **how)
     process.leave_settings()
     with answers_only() as stdout, interruptible():
         signature = loaded(found, debug=debug).signature
         process.loaded()
-        body = metadata_body(signature.metadata, f"/v2/models/{signature.name}")
+        own = metadata_body(signature.metadata, f"/v2/models/{signature.name}")
+        body = with_tensors(own, signature, [0])
         stdout.write(json.dumps(body, indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
 
 

@@ -5,7 +5,7 @@ The codec reads tensors by this, and the metadata of a model shows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -120,6 +120,14 @@ def tensors_of(signature: Signature, versions: Iterable[int]) -> ModelTensors:
     """What the protocol says of a model with these versions."""
     numbers = [str(number) for number in versions]
     return ModelTensors(numbers, PLATFORM, inputs_of(signature), outputs_of(signature.predict))
+
+
+def with_tensors(
+    metadata: Mapping[str, Any], signature: Signature, versions: Iterable[int]
+) -> dict[str, Any]:
+    """The metadata of a model with what the protocol says of it. What the model says itself stays."""
+    tensors = msgspec.to_builtins(tensors_of(signature, versions))
+    return {**metadata, **{key: value for key, value in tensors.items() if key not in metadata}}
 
 
 def inputs_of(signature: Signature) -> list[TensorMetadata]:

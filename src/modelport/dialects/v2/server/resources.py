@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -18,7 +17,7 @@ from modelport.api.endpoints.models import path_of_model
 from modelport.api.named_models import find_pool
 from modelport.contract.metadata import metadata_body
 from modelport.dialects.oip.bodies import EXTENSIONS
-from modelport.dialects.oip.described import PLATFORM, tensors_of
+from modelport.dialects.oip.described import PLATFORM, with_tensors
 from modelport.engine.ports import Engine, Pool, PoolState
 from modelport.identity.principals import AccessScope
 from modelport.settings import Settings
@@ -71,11 +70,7 @@ class Resources:
         href = path_of_model(self.base_path, pool.name)
         if pool.signature is not None and pool.state is not PoolState.FAILED:
             versions = sorted({pool.version, *self._loaded(pool.name)})
-            tensors = msgspec.to_builtins(tensors_of(pool.signature, versions))
-            known = metadata_body(pool.signature.metadata, href)
-            known |= {
-                key: value for key, value in tensors.items() if key not in known
-            }  # what a model says, stays
+            known = with_tensors(metadata_body(pool.signature.metadata, href), pool.signature, versions)
             return known if pool.state is PoolState.READY else known | {"state": pool.state}
         shown = metadata_body({"id": pool.name, "name": pool.name}, href)
         shown["description"] = f"This model is not served: {pool.error or pool.state}"

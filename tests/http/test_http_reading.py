@@ -224,6 +224,24 @@ def test_no_more_heads_are_known_than_there_is_room_for() -> None:
     assert heads.find(first)[0] is None
 
 
+def test_a_rare_head_is_learned_when_it_comes_again() -> None:
+    heads, data = KnownHeads(), get(b"/rare")
+
+    def learn() -> Head | None:
+        head = Head("GET", "1.1", b"/rare", [])
+        head.is_rare = True
+        heads.learn(data, head, 0)
+        return heads.find(data)[0]
+
+    assert learn() is None
+    for number in range(MOST_HEADS + 1):
+        other = Head("GET", "1.1", b"/%d" % number, [])
+        other.is_rare = True
+        heads.learn(get(b"/%d" % number), other, 0)
+    assert learn() is None  # it is forgotten that it came
+    assert learn() is not None
+
+
 def test_a_head_is_learned_only_from_a_whole_request() -> None:
     heads = KnownHeads()
     head = Head("POST", "1.1", b"/post", [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from modelport.telemetry import log_writer
 from modelport.telemetry.log_writer import LogWriter
 
 
-def encoded(number: int) -> bytes:
-    return b"%d\n" % number
+def encoded(number: int) -> tuple[bytes, bytes]:
+    return b"%d" % number, b"\n"
 
 
 def has(path: Path, text: str) -> Callable[[], bool]:
@@ -86,7 +87,7 @@ def test_what_nobody_reads_is_dropped_counted_and_said(
     wait_until(lambda: not writer.waits, lambda: "it is not being written")
     for number in range(150):
         writer.put(number)
-    rest = b"".join(map(encoded, range(100)))
+    rest = b"".join(chain.from_iterable(map(encoded, range(100))))
     expected = line + rest
     found = b""
     while len(found) < len(expected):

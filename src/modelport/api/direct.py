@@ -112,7 +112,7 @@ class DirectCalls:
             if principal is None and plan.credential:
                 refused = self._refusals.take(cycle, plan.credential, plan.refusable)
                 if refused is not None:
-                    plan.refusable = refused
+                    plan.refusable, cycle.head.is_rare = refused, True
                     return True
         if way is None or principal is None or cycle.waiting_for_100_continue or cycle.flow.write_paused:
             return False

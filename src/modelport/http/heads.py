@@ -26,12 +26,14 @@ class Head:
     `path` is what the percent-escapes of `raw_path` stand for, `length` that of the body, once it is known.
     Both paths begin with `root_path`, which a proxy has cut off. `told` is what a trusted proxy says of the
     request, `None` if it comes from no such one. `plan` is for whoever is offered requests before the
-    application is: what it will do with each of them.
+    application is: what it will do with each of them. Who takes it for one that hardly comes again says that
+    it `is_rare`.
     """
 
     __slots__ = (
         "headers",
         "http_version",
+        "is_rare",
         "length",
         "method",
         "path",
@@ -54,6 +56,7 @@ class Head:
         self.headers = headers
         self.length = 0
         self.plan: Any = None
+        self.is_rare = False
         self.told: Told | None = None
 
 
@@ -61,12 +64,14 @@ class KnownHeads:
     """The heads that were read by the connections of one server, by their bytes.
 
     Those that nobody has sent since `MOST_HEADS` others came are forgotten: who sends another head each time,
-    such as one key after the other, does not push out those that are sent again.
+    such as one key after the other, does not push out those that are sent again. One that is rare is
+    remembered once it comes a second time.
     """
 
     def __init__(self) -> None:
         self._heads: dict[bytes, Head] = {}
         self._before: dict[bytes, Head] = {}
+        self._rare: set[int] = set()  # by their hashes
 
     def find(self, data: bytes) -> tuple[Head | None, int]:
         """The head of the whole request that `data` is, and where its body begins; `None` if not known."""
@@ -85,8 +90,19 @@ class KnownHeads:
         end = data.find(END) + END_BYTES
         if end + length != len(data) or end > MAX_HEAD:
             return
+        sent = data[:end]
+        if head.is_rare and self._is_new(hash(sent)):
+            return
         head.length = length
-        self._keep(data[:end], head)
+        self._keep(sent, head)
+
+    def _is_new(self, rare: int) -> bool:
+        if rare in self._rare:
+            return False
+        if len(self._rare) >= MOST_HEADS:
+            self._rare.clear()
+        self._rare.add(rare)
+        return True
 
     def _keep(self, sent: bytes, head: Head) -> None:
         if len(self._heads) >= MOST_HEADS:

@@ -140,16 +140,19 @@ class RequestReader(asyncio.Protocol):
         elif self._chunked:
             self._count_overhead(size)
         cycle = self.cycle
+        learned, length = None, self.body.bytes
         if cycle is not None:
             if len(cycle.body) > MOST_UNREAD:
                 self.flow.pause_reading()
             if cycle.more_body and cycle.body:
                 cycle.wake()  # the end of a body tells it by itself
             elif was_between and self._is_between and cycle is not before:  # not mere line ends
-                self._learn(data, cycle)
+                learned = cycle.head if self._may_come_again(cycle.head) else None
         running = self._running
         if self._is_unbegun and running is not None:
             self._begin_read(at_once=not running.more_body)  # the rest of a body may come in the next turn
+        if learned is not None:  # by now it may be known to be one that hardly comes again
+            self.heads.learn(bytes(data), learned, length)
 
     def _read_known(self, data: bytes) -> bool:
         """Take a request that came whole, and whose head is known; false, with nothing done, if it is not."""
@@ -166,11 +169,9 @@ class RequestReader(asyncio.Protocol):
             self._begin(cycle)
         return True
 
-    def _learn(self, data: bytes | memoryview, cycle: Cycle) -> None:
-        """Remember the head of what was read, if it may be sent again and mean the same."""
-        if self._chunked or self._expects_100 or cycle.head.http_version != "1.1" or self.url == b"*":
-            return
-        self.heads.learn(bytes(data), cycle.head, self.body.bytes)
+    def _may_come_again(self, head: Head) -> bool:
+        """Whether the head that was read may be sent again and mean the same."""
+        return not (self._chunked or self._expects_100 or head.http_version != "1.1" or self.url == b"*")
 
     def _refusal(self, exc: httptools.HttpParserError, data: bytes | memoryview) -> Refusal:
         cause = exc.__context__

@@ -24,6 +24,7 @@ from modelport.telemetry.log_lines import CUT, harmless, masked
 
 MOST_OF_PATH = 2048  # characters
 MOST_PATHS = 256  # that are remembered as they are shown
+KNOWN_MICROS = 10_000  # the waits, in microseconds, that are known as they are written
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -60,7 +61,11 @@ class Alike:
     def __init__(self, like: Exchange):
         self.like = like
         self.is_first = True
-        self.parts: Sequence[str] = ()  # of JSON
+        self.parts: Sequence[bytes] = ()  # of JSON
+        self.begun: tuple[int, str] = (-1, "")  # the millisecond and the client that `head` is of
+        self.head = b""
+        self.bytes_in = -1  # that `tail` is of
+        self.tail = b""
 
 
 # When it began, its seconds, bytes in and out, the id of the request, the address that asked.
@@ -101,22 +106,34 @@ class AccessLines:
         self._iso = ""  # of that millisecond
         self._clock = _iso if json else _common
         self._encode = msgspec.json.Encoder().encode
+        self._micros = [b"0.%06d" % micros for micros in range(KNOWN_MICROS if json else 0)]
 
-    def encode(self, item: Item) -> bytes:
-        """The line of a request."""
+    def encode(self, item: Item) -> Sequence[bytes]:
+        """The line of a request, in parts."""
         if isinstance(item, Exchange):
-            return self._whole(item)
+            return (self._whole(item),)
         alike, began, seconds, bytes_in, bytes_out, request_id, client = item
         if not self._is_json or alike.is_first or not bytes_in:
             alike.is_first = False
-            return self._whole(_exchange_of(item))
+            return (self._whole(_exchange_of(item)),)
         if not alike.parts:
             alike.parts = self._parts_of(item)
-        a, b, c, d, e, f, g = alike.parts
-        at, client = self._iso_of(began), _in_json(client)
-        return f"{a}{at}{b}{client}{c}{bytes_out}{d}{seconds:.6f}{e}{request_id}{f}{bytes_in}{g}".encode()
+        _, _, _, d, e, _, _ = alike.parts
+        if alike.begun != (int(began * 1000), client):
+            self._begin(alike, began, client)
+        if alike.bytes_in != bytes_in:
+            alike.bytes_in, alike.tail = bytes_in, b"%b%d%b" % (alike.parts[5], bytes_in, alike.parts[6])
+        micros = int(seconds * 1e6 + 0.5)
+        shown = self._micros[micros] if micros < KNOWN_MICROS else b"%.6f" % seconds
+        return (alike.head, b"%d" % bytes_out, d, shown, e, request_id.encode(), alike.tail)
 
-    def _parts_of(self, item: Differing) -> Sequence[str]:
+    def _begin(self, alike: Alike, began: float, client: str) -> None:
+        """Make the beginning of a line, up to the bytes of the answer: many in a millisecond share it."""
+        a, b, c, *_ = alike.parts
+        alike.begun = int(began * 1000), client
+        alike.head = b"".join((a, self._iso_of(began).encode(), b, _in_json(client), c))
+
+    def _parts_of(self, item: Differing) -> Sequence[bytes]:
         """What stands around all that differs, in a line of JSON that has marks there, which nobody knows."""
         number, text = 1 << 62 | randbelow(1 << 61), token_hex(16)
         exchange = _exchange_of(item)
@@ -130,9 +147,9 @@ class AccessLines:
             f"{text}r",
             str(number),
         )
-        rest, parts = self._json(exchange).decode(), list[str]()
+        rest, parts = self._json(exchange), list[bytes]()
         for mark in marks:  # in the order of `AccessLine`
-            part, _, rest = rest.partition(mark)
+            part, _, rest = rest.partition(mark.encode())
             parts.append(part)
         return [*parts, rest]
 
@@ -218,8 +235,8 @@ def _exchange_of(item: Differing) -> Exchange:
 
 
 @lru_cache(256)
-def _in_json(text: str) -> str:
-    return msgspec.json.encode(text).decode()
+def _in_json(text: str) -> bytes:
+    return msgspec.json.encode(text)
 
 
 def _iso(second: int) -> str:

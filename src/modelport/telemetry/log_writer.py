@@ -23,7 +23,7 @@ import select
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, Generic, TypeVar
@@ -40,13 +40,13 @@ Item = TypeVar("Item")
 
 
 class LogWriter(Generic[Item]):
-    """Writes texts, and items that become lines by `encode`, in their order, to a file or to stderr.
+    """Writes texts, and items whose lines `encode` has in parts, in their order, to a file or to stderr.
 
     Any thread may `put` and `say`. `dropped` lines were lost, and that was not said yet. Raises `OSError` if
     the file cannot be opened.
     """
 
-    def __init__(self, path: str | None, encode: Callable[[Item], bytes]):
+    def __init__(self, path: str | None, encode: Callable[[Item], Sequence[bytes]]):
         self._path = path
         self._encode = encode
         self._file = _opened(path) if path else _stderr()
@@ -126,30 +126,31 @@ class LogWriter(Generic[Item]):
         with self._writing:
             self._look_at_file()
             waiting = self._waiting
-            lines: list[bytes] = []
+            parts: list[bytes] = []
             said = 0
-            for _ in range(len(waiting)):
+            lines = len(waiting)
+            for _ in range(lines):
                 item = waiting.popleft()
                 if isinstance(item, bytes):
-                    lines.append(item)
+                    parts.append(item)
                     said += len(item)
                 else:
-                    lines.append(self._encoded(item))
+                    parts += self._encoded(item)
             if said:
                 with self._sizing:
                     self._bytes -= said
-            if lines:
-                self._write(b"".join(lines), len(lines))
+            if parts:
+                self._write(b"".join(parts), lines)
         if self.dropped and not self._fails:  # else once there is something that can be written again
             dropped, self.dropped = self.dropped, 0
             log.warning("%d lines of the log%s were dropped", dropped, f" {self._path}" if self._path else "")
 
-    def _encoded(self, item: Item) -> bytes:
+    def _encoded(self, item: Item) -> Sequence[bytes]:
         try:
             return self._encode(item)
         except Exception:  # a bug: the lines after it are not to be lost, too
             log.exception("a line of the log could not be written")
-            return b""
+            return ()
 
     def _write(self, data: bytes, lines: int) -> None:
         view = memoryview(data)

@@ -177,7 +177,7 @@ def _resource(row: Endpoint, served: Served) -> Resource:
         for status, answer in row.answers.items()
     }
     if not row.is_lenient and not row.calls:
-        answers[422] = INVALID
+        answers.setdefault(422, INVALID)
     path = re.sub(r"{(\w+):path}", r"{\1}", row.path)
     return Resource(
         served.base + path if path != "/" else served.base or "/",

@@ -20,17 +20,23 @@ from modelport.dialects.oip.server.inference import FORM, Inference
 
 TAG = "open inference"
 
+# Each of these is said in the words of the protocol.
+STATUSES = (400, 401, 402, 403, 404, 413, 415, 421, 422, 429, 500, 501, 503, 504, 507)
+ANSWERS = {200: data("The outputs, as tensors", bodies.InferResponse)} | {
+    status: data("What was wrong", bodies.InferError) for status in STATUSES
+}
+
 INFER = Endpoint(
     "POST", f"{MODEL}/infer",
     with_body(bodies.InferRequest, lambda on: on.of(OipServer).inference.infer), AccessScope.PREDICT,
     TAG, "infer", "Make a prediction with tensors (Open Inference Protocol)",
-    {200: data("The outputs, as tensors", bodies.InferResponse)}, FOUND,
+    ANSWERS, FOUND,
 )  # fmt: skip
 INFER_VERSION = Endpoint(
     "POST", f"{MODEL}/versions/{{version}}/infer",
     with_body(bodies.InferRequest, lambda on: on.of(OipServer).inference.infer_version), AccessScope.PREDICT,
     TAG, "version_infer", "Make a prediction with tensors by one version",
-    {200: data("The outputs, as tensors", bodies.InferResponse)}, FOUND, parameters=(of.VERSION,),
+    ANSWERS, FOUND, parameters=(of.VERSION,),
 )  # fmt: skip
 
 

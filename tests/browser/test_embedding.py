@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -92,7 +93,7 @@ def test_no_other_page_and_no_other_room_is_in_a_frame(
         page = context.new_page()
         for origin, path in [(other, FORM), *((own, path) for path in rooms)]:
             page.goto(f"{origin}/?{open_to_all.url}{path}")
-            assert page.frames[1].url.startswith("chrome-error:"), (origin, path)
+            page.frames[1].wait_for_url(re.compile("^chrome-error:"), wait_until="commit", timeout=20_000)
 
 
 def test_one_logs_in_in_a_window_of_its_own(port: int, page: Page) -> None:

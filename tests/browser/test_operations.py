@@ -40,7 +40,7 @@ def test_a_card_tells_by_itself_that_its_model_is_loaded_and_how_much_it_is_aske
             assert answer.status_code == 200, answer.text
         expect(card.get_by_text(re.compile(r"[1-9].* requests a minute"))).to_be_visible()
         card.get_by_role("link").click()
-        expect(page.get_by_role("button", name="Run")).to_be_visible()
+        expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()
 
 
 def test_the_room_of_a_model_says_what_it_waits_for_or_why_it_failed(page: Page, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_the_room_of_a_model_says_what_it_waits_for_or_why_it_failed(page: Page,
         page.goto(f"{server.url}/ui/models/slow")
         expect(page.get_by_text("waits for its workers, which load it")).to_be_visible()
         gate.touch()
-        expect(page.get_by_role("button", name="Run")).to_be_visible()  # by itself
+        expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()  # by itself
 
 
 def test_drift_is_drawn_beside_what_the_training_had(page: Page, tmp_path: Path) -> None:

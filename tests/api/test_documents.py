@@ -48,6 +48,7 @@ def test_every_path_stands_in_both_documents() -> None:
     expected |= {"/v2/audit", *(f"/v2/keys{path}" for path in ("", "/{key}", "/{key}/rotate"))}
     expected |= {f"/v2/{path}" for path in ("users", "users/{user}", "token", "login", "logout", "usage")}
     expected |= {f"/v2/{path}" for path in ("me", "me/password", "me/limits", "statistics")}
+    expected |= {"/v1/models", *(f"/v1/models/{{model}}{verb}" for verb in ("", ":predict", ":explain"))}
     assert set(swagger(UPLOAD)["paths"]) == expected
     verbs = [verb for verb in ("train", "validate") if not getattr(UPLOAD, verb).implemented]
     idle = tuple(f"/v2/models/upload/{verb}/" for verb in verbs)  # DEEPaaS's document has them all the same
@@ -57,7 +58,8 @@ def test_every_path_stands_in_both_documents() -> None:
 def test_paths_stand_under_the_base_path_as_deepaas_has_them() -> None:
     for document in (openapi(UPLOAD, base_path="/base/"), swagger(UPLOAD, base_path="base")):
         at_root = {"/base", "/base/health"}
-        assert all(path in at_root or path.startswith("/base/v2/") for path in document["paths"])
+        beside = ("/base/v1/", "/base/v2/")
+        assert all(path in at_root or path.startswith(beside) for path in document["paths"])
         assert "/base" in document["paths"]
 
 

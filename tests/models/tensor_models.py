@@ -43,3 +43,8 @@ class Fails(modelport.Model):
         if x > 1:
             raise RuntimeError("the secret of the model")
         raise modelport.HTTPError(418, "I am a teapot")
+
+
+class Counts(modelport.Model):
+    def predict(self, count: int) -> int:
+        return count

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.routing import Route, compile_path
 
 from modelport.api.endpoints.pages import PAGES
@@ -26,10 +27,25 @@ class EndpointRoute(Route):
         note = handlers.identity.note if handlers.identity.is_on else None
         entry = Entry(scope, handlers.health.engine.pools, at_root, note)
         answering: Any = CheckedEndpoint(endpoint, endpoint.handler(handlers), entry)
-        super().__init__(endpoint.route, answering, methods=[endpoint.method])
+        super().__init__(_routed(endpoint), answering, methods=[endpoint.method])
+        self.path = endpoint.route  # without the convertor of Starlette
         self.row = endpoint
         if endpoint.calls:
             self.methods = {endpoint.method}
+
+
+class _NameConvertor(StringConvertor):
+    """A name before a colon, as in `/v1/models/{model}:predict`."""
+
+    regex = "[^/:]+"
+
+
+register_url_convertor("name", _NameConvertor())
+
+
+def _routed(endpoint: Endpoint) -> str:
+    """Its path in the words of Starlette. A verb after the name of a model is no part of it."""
+    return endpoint.route.replace("{model}", "{model:name}") if endpoint.has_verbs else endpoint.route
 
 
 def routes_of(table: Iterable[Endpoint], handlers: Handlers, settings: Settings) -> list[Route]:

@@ -9,7 +9,7 @@ import logging
 import shutil
 import uuid
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -72,7 +72,9 @@ class AnswerEncoder:
         """The answer as its dialect has it."""
         try:
             checked = value if is_binary(value) else self.model.check_values(value)
-            given = Given(checked, self.model.signature, _whole_content, self.load.allow_nan)
+            allow_nan = self.load.allow_nan
+            json_of = partial(encode_json, allow_nan=allow_nan)
+            given = Given(checked, self.model.signature, _whole_content, allow_nan, json_of)
             answer = form(call, given)
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
             cause = f"it has no form as tensors: {words(error)}"

@@ -17,6 +17,7 @@ from modelport.contract.errors import (
     BadRequest,
     HTTPError,
     ModelError,
+    flat_messages,
     text_keys,
 )
 from modelport.problems import PHRASES, standard_reason
@@ -78,6 +79,26 @@ def failed(call_id: int, error: BaseException) -> Answer:
         return failed_answer(call_id, error)
     except Exception as second:  # a message map of the model's own, for one
         return Answer(call_id, 500, problem=True, detail=HIDDEN, failure=trace(second))
+
+
+def failed_in_words(call_id: int, error: BaseException, hide: bool) -> Answer:
+    """The answer to a call that ended with `error`, for dialects that say it in one text: its `detail`.
+
+    Arguments that do not fit are a 400 there. With `hide` a client never reads a model's words.
+    """
+    if isinstance(error, ArgumentErrors):
+        return Answer(call_id, 400, detail=_flat(error.messages))
+    if isinstance(error, BadRequest):
+        return Answer(call_id, error.status, detail=error.detail)
+    answer = failed(call_id, error)
+    if not answer.problem:  # the errors of marshmallow, raised by the model: a map of messages
+        return Answer(call_id, answer.status, detail=_flat(msgspec.json.decode(answer.body)))
+    answer.problem, answer.detail = False, shown_words(answer, hide=hide)
+    return answer
+
+
+def _flat(messages: Any) -> str:
+    return "; ".join(flat_messages(messages))[:MAX_DETAIL]
 
 
 def shown_words(answer: Answer, *, hide: bool) -> str:

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from modelport.contract.calls import Answer, Call
-from modelport.contract.errors import ArgumentErrors, BadRequest, flat_messages
+from modelport.contract.errors import BadRequest
 from modelport.contract.places import Places
 from modelport.contract.signature import Signature
 from modelport.dialects.codecs import Codec, Given
-from modelport.dialects.codecs.failures import failed, shown_words
+from modelport.dialects.codecs.failures import failed_in_words
 from modelport.dialects.codecs.requests import body_of, parse_pairs
 from modelport.dialects.oip.arguments import arguments_of
 from modelport.dialects.oip.bodies import HEADER_LENGTH
@@ -19,7 +19,6 @@ from modelport.dialects.oip.outputs import body_of_answer, chosen, outputs_of_va
 from modelport.dialects.oip.tensors import SHOWN, Asked, Request, read_request
 
 REQUEST = ""  # the name under which a request waits for the model's own names: no argument has it
-MOST_WORDS = 2000
 
 
 class Repeated(msgspec.Struct, array_like=True):
@@ -72,20 +71,8 @@ def _answer(call: Call, given: Given) -> Answer:
 
 
 def _failed(call: Call, error: BaseException, hide: bool) -> Answer:
-    if isinstance(error, ArgumentErrors):
-        return _told(Answer(call.id, 400), "; ".join(flat_messages(error.messages)))
-    if isinstance(error, BadRequest):
-        return _told(Answer(call.id, error.status), error.detail)
-    answer = failed(call.id, error)
-    if not answer.problem:  # the errors of marshmallow, raised by the model: a map of messages
-        return _told(answer, "; ".join(flat_messages(msgspec.json.decode(answer.body))))
-    answer.problem = False
-    return _told(answer, shown_words(answer, hide=hide))
-
-
-def _told(answer: Answer, words: str) -> Answer:
-    answer.content_type = "application/json"
-    answer.body = msgspec.json.encode({"error": words[:MOST_WORDS]})
+    answer = failed_in_words(call.id, error, hide)
+    answer.body = msgspec.json.encode({"error": answer.detail})
     return answer
 
 

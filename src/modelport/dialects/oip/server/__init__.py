@@ -61,7 +61,7 @@ class OipServer(DialectServer):
         model = self._paths.get(path)
         if model is None or method != "POST" or not self.parts.calls.settings.predict_endpoint:
             return None
-        return Taken(partial(self.inference.infer_now, model=model), FORM, model, INFER.path)
+        return Taken(partial(self.inference.calls.live, model=model), FORM, model, INFER.path)
 
 
 SERVER = OipServer

@@ -1,0 +1,117 @@
+"""Predictions of one model in a dialect of its own errors, of what is live or of a version, at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Generator, Sequence
+
+from starlette.requests import Request
+
+from modelport.api.calls import CallHandler, Ends
+from modelport.api.exchanges import request_number
+from modelport.api.named_models import find_pool
+from modelport.api.refusal_form import RefusalForm
+from modelport.api.runs.run_routes import problem_of
+from modelport.contract.calls import Answer, Call
+from modelport.engine.pending import Pending
+from modelport.engine.ports import Pool
+from modelport.http.asgi import Receive, Scope, Send
+from modelport.problems import Problem
+from modelport.runs.errors import RunError
+from modelport.runs.service import RunService
+
+OFF = "predictions are switched off on this server"
+
+
+class DialectCalls:
+    """Answers them. One for each dialect of an application; it keeps no state of a request.
+
+    `form` has the errors of the dialect, and its codec reads the `fields` of a request's head. What a model
+    streams comes whole.
+    """
+
+    def __init__(
+        self,
+        calls: CallHandler,
+        runs: RunService,
+        dialect: str,
+        form: RefusalForm,
+        fields: Sequence[str] = (),
+    ):
+        self.calls = calls
+        self.runs = runs
+        self.form = form
+        self._dialect = dialect
+        self._fields = fields
+
+    @contextlib.contextmanager
+    def told(self) -> Generator[None]:
+        """Say of problems what is wrong in the words of the dialect, too."""
+        try:
+            yield
+        except Problem as problem:
+            problem.extra |= json.loads(self.form.body(problem, "", ""))
+            raise
+
+    def pool(self, request: Request) -> Pool:
+        """The model that the path names. Raises `Problem`, also where no predictions are made."""
+        pool = find_pool(self.calls.engine, request.path_params["model"])
+        if not self.calls.settings.predict_endpoint:
+            raise Problem(402, OFF)
+        return pool
+
+    async def version(self, request: Request, model: str) -> int:
+        """The version that the path names, by number or alias. Raises `Problem`."""
+        try:
+            return await self.runs.resolve(model, request.path_params["version"])
+        except RunError as error:
+            raise problem_of(error) from None
+
+    async def live(self, scope: Scope, receive: Receive, send: Send, model: str) -> None:
+        """Answer a prediction by what is live. Raises nothing."""
+        await self.answer(scope, receive, send, self.calls.engine.route(model))
+
+    async def by_version(self, scope: Scope, receive: Receive, send: Send, model: str, version: int) -> None:
+        """Answer a prediction by a version, whatever is live. Raises nothing."""
+        try:
+            async with asyncio.timeout(self.calls.engine.pools[model].settings.timeout or None) as deadline:
+                async with self.runs.versions.use(model, version) as pool:
+                    deadline.reschedule(None)  # from here on the call has a deadline of its own
+                    await self.answer(scope, receive, send, pool)
+        except TimeoutError:
+            problem = Problem(504, f"version {version} of {model!r} is still loading; try again later")
+            await self._refuse(send, problem)
+        except RunError as error:
+            await self._refuse(send, problem_of(error))
+
+    async def answer(self, scope: Scope, receive: Receive, send: Send, pool: Pool) -> None:
+        """Answer a prediction by these workers. Raises nothing."""
+        engine = self.calls.engine
+        call = Call(request_number(engine), dialect=self._dialect, collect=True, request_id=version_of(pool))
+
+        async def respond(pending: Pending, answer: Answer) -> None:
+            await self.respond(send, pool, pending, answer)
+
+        async def refuse(problem: Problem) -> None:
+            await self.form.send(send, problem, engine.request_id(call.id))
+
+        await self.calls.exchange(scope, receive, pool, call, Ends(respond, refuse, self._fields))
+
+    async def respond(self, send: Send, pool: Pool, pending: Pending, answer: Answer) -> None:
+        """Send an answer; a failure that no codec has put into words is said in those of the dialect."""
+        if answer.problem:
+            answer.problem = False
+            answer.content_type = self.form.media_type
+            answer.body = self.form.body(Problem(answer.status, answer.detail or answer.reason), "", "")
+        await self.calls.respond(send, pool, pending, answer)
+
+    async def _refuse(self, send: Send, problem: Problem) -> None:
+        engine = self.calls.engine
+        await self.form.send(send, problem, engine.request_id(request_number(engine)))
+
+
+def version_of(pool: Pool) -> str:
+    """The version that answers, as dialects tell it; empty for the model as its source has it."""
+    return str(pool.version) if pool.version else ""

@@ -1,0 +1,151 @@
+"""What the server answers to clients of KServe's V1, TensorFlow Serving, MLflow and SageMaker."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+import modelport
+from modelport.api.answers import Delegated, json_response
+from modelport.api.credentials import principal_of
+from modelport.api.dialect_calls import DialectCalls
+from modelport.api.dialects import DialectServer, Parts
+from modelport.api.endpoints import parameters as of
+from modelport.api.endpoints.row import AccessScope, Answer, Endpoint, ReadBody, data, with_body
+from modelport.api.endpoints.statuses import FOUND
+from modelport.api.named_models import find_pool
+from modelport.api.refusal_form import RefusalForm
+from modelport.api.taken import Taken
+from modelport.contract.signature import JSON
+from modelport.dialects.scoring import bodies
+from modelport.dialects.scoring.errors import error_body
+from modelport.problems import Problem
+
+OPEN, PREDICT, READ = AccessScope.OPEN, AccessScope.PREDICT, AccessScope.READ
+TAG = "rows"
+MODEL = "/v1/models/{model}"
+# Each of these is said in the words of the clients.
+STATUSES = (400, 401, 402, 403, 404, 413, 415, 421, 422, 429, 500, 501, 503, 504, 507)
+ANSWERS = {200: data("The predictions", bodies.Predictions)} | {
+    status: data("What was wrong", bodies.RowsError) for status in STATUSES
+}
+TEXT = {200: Answer("Yes", media_type="text/plain")}
+
+
+def _error(problem: Problem, request_id: str, own_id: str) -> bytes:
+    return error_body(problem.status, problem.detail)
+
+
+FORM = RefusalForm(JSON, _error)
+PREDICT_V1 = Endpoint(
+    "POST", f"{MODEL}:predict", with_body(bodies.Rows, lambda on: on.of(ScoringServer).predict), PREDICT,
+    TAG, "v1_predict", "Make predictions of rows (KServe V1, TensorFlow Serving)",
+    ANSWERS, FOUND, parameters=(of.MODEL,), has_verbs=True,
+)  # fmt: skip
+INVOCATIONS = Endpoint(
+    "POST", "/invocations", with_body(bodies.Rows, lambda on: on.of(ScoringServer).invocations), PREDICT,
+    TAG, "invocations", "Make predictions of rows by the default model (MLflow, SageMaker)",
+    ANSWERS, FOUND,
+)  # fmt: skip
+
+
+class ScoringServer(DialectServer):
+    """Predictions of rows in an application."""
+
+    apart = frozenset({"v1", "invocations", "ping", "version"})
+    rows = (
+        Endpoint(
+            "GET", "/v1/models", lambda on: on.of(ScoringServer).models, READ,
+            TAG, "v1_models", "The names of the models (KServe V1)",
+            {200: data("Their names", bodies.V1Models)},
+        ),
+        Endpoint(
+            "GET", MODEL, lambda on: on.of(ScoringServer).model, OPEN,
+            TAG, "v1_model", "Whether a model can answer (KServe V1)",
+            {200: data("It can", bodies.V1Model), 503: data("It cannot", bodies.V1Model)}, FOUND,
+            parameters=(of.MODEL,), has_verbs=True,
+        ),
+        PREDICT_V1,
+        Endpoint(
+            "POST", f"{MODEL}:explain", with_body(bodies.Rows, lambda on: on.of(ScoringServer).explain),
+            PREDICT, TAG, "v1_explain", "No model here explains its predictions (KServe V1)",
+            errors=(501, *FOUND), parameters=(of.MODEL,), has_verbs=True,
+        ),
+    )  # fmt: skip
+    rows_of_root = (
+        INVOCATIONS,
+        Endpoint(
+            "GET", "/ping", lambda on: on.of(ScoringServer).ping, OPEN,
+            TAG, "ping", "Whether the default model can answer (MLflow, SageMaker)", TEXT, (503,),
+        ),
+        Endpoint(
+            "GET", "/version", lambda on: on.of(ScoringServer).version, OPEN,
+            TAG, "version", "The version of the server (MLflow)", TEXT,
+        ),
+    )  # fmt: skip
+
+    def __init__(self, parts: Parts):
+        super().__init__(parts)
+        self.calls = DialectCalls(parts.calls, parts.runs, "scoring", FORM)
+        self._paths = {
+            f"{parts.base_path}{path}": (source.name, PREDICT_V1.path)
+            for source in parts.calls.engine.sources
+            if not parts.is_replaced(path := PREDICT_V1.route.format(model=source.name))
+        }
+        root = parts.root.model.name
+        if root is not None and not parts.is_replaced(INVOCATIONS.route):
+            self._paths[f"{parts.base_path}{INVOCATIONS.route}"] = (root, INVOCATIONS.path)
+
+    def taken(self, path: str, method: str) -> Taken | None:
+        found = self._paths.get(path)
+        if found is None or method != "POST" or not self.parts.calls.settings.predict_endpoint:
+            return None
+        model, route = found
+        return Taken(partial(self.calls.live, model=model), FORM, model, route)
+
+    async def models(self, request: Request) -> Response:
+        """`GET /v1/models`."""
+        asks = principal_of(request.scope)
+        names = [name for name in self.parts.calls.engine.pools if asks.may(READ, name)]
+        return json_response(bodies.V1Models(names))
+
+    async def model(self, request: Request) -> Response:
+        """`GET /v1/models/{model}`."""
+        engine = self.parts.calls.engine
+        pool = find_pool(engine, request.path_params["model"])
+        ready = pool.state.answers and not engine.draining
+        return json_response(bodies.V1Model(pool.name, ready), status=200 if ready else 503)
+
+    async def predict(self, request: Request, sent: ReadBody[bodies.Rows]) -> Response:
+        """`POST /v1/models/{model}:predict`, where it is not taken before."""
+        with self.calls.told():
+            return Delegated(partial(self.calls.live, model=self.calls.pool(request).name))
+
+    async def explain(self, request: Request, sent: ReadBody[bodies.Rows]) -> Response:
+        """`POST /v1/models/{model}:explain`."""
+        with self.calls.told():
+            self.calls.pool(request)
+            await sent()
+            raise Problem(501, "no model here explains its predictions")
+
+    async def invocations(self, request: Request, sent: ReadBody[bodies.Rows]) -> Response:
+        """`POST /invocations`, where it is not taken before."""
+        with self.calls.told():
+            return Delegated(partial(self.calls.live, model=self.parts.root.model.known_name()))
+
+    async def ping(self, request: Request) -> Response:
+        """`GET /ping`: 200 once the default model answers."""
+        engine = self.parts.calls.engine
+        pool = engine.pools[self.parts.root.model.known_name()]
+        if not pool.state.answers or engine.draining:
+            raise Problem(503, f"the model {pool.name!r} cannot answer now: {pool.error or pool.state}")
+        return Response("\n", media_type="text/plain")
+
+    async def version(self, request: Request) -> Response:
+        """`GET /version`."""
+        return Response(modelport.__version__, media_type="text/plain")
+
+
+SERVER = ScoringServer

@@ -145,6 +145,8 @@ def test_the_page_goes_on_by_itself_after_the_server_was_killed(page: Page, tmp_
         expect(page.get_by_text("epoch 2: loss")).to_be_visible(timeout=START_MILLISECONDS)
         first.stop(signal.SIGKILL)
     expect(page.get_by_text("The page goes on from here when it is back.")).to_be_visible()
+    page.get_by_role("link", name="Operations").click()  # a room that was not loaded
+    expect(page.get_by_text("the server does not answer").first).to_be_visible()
     with serving(DIGITS, "--port", port, wait=False, **own):
         ended(page)
         expect(page.get_by_text("epoch 25: loss")).to_be_visible()
@@ -152,3 +154,5 @@ def test_the_page_goes_on_by_itself_after_the_server_was_killed(page: Page, tmp_
         expect(page.get_by_text("The page goes on from here when it is back.")).to_have_count(0)
         numbers = page.locator(".line .text").all_inner_texts()
         assert any(text.startswith("going on after epoch") for text in numbers)
+        page.get_by_role("link", name="Operations").click()
+        expect(page.get_by_role("heading", name="Operations")).to_be_visible()

@@ -1,6 +1,7 @@
 import { createRouter, createWebHistory } from "vue-router";
 import { root } from "@/api/places";
 import { keepInFrame } from "./embedding";
+import { tellOfLostRooms } from "./lostRooms";
 import { rooms } from "@/rooms";
 
 export const router = createRouter({
@@ -13,3 +14,4 @@ export const router = createRouter({
 });
 
 keepInFrame(router);
+tellOfLostRooms(router);

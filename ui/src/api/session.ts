@@ -25,6 +25,14 @@ export async function findOut(): Promise<void> {
   }
 }
 
+/** Looks again who it is: in another tab somebody else may have logged in, and this page is made for whom it knew. */
+export async function findOutAgain(): Promise<void> {
+  const before = me.value;
+  await findOut();
+  const now = me.value;
+  if (before && now && (before.kind !== now.kind || before.id !== now.id)) location.reload();
+}
+
 /** Whether these hold a scope: who administrates may do everything. */
 const hold = (scopes: Scope[], scope: Scope): boolean => scopes.includes(scope) || scopes.includes("admin");
 

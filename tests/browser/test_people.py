@@ -85,9 +85,9 @@ def test_a_user_is_made_sees_no_more_than_they_may_and_is_shut_out(guarded: Serv
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-MAKE_KEY = """() => fetch('/v2/keys', {
+MAKE_KEY = """(scope) => fetch('/v2/keys', {
     method: 'POST', headers: {'content-type': 'application/json'},
-    body: JSON.stringify({name: 'code', scopes: ['predict']}),
+    body: JSON.stringify({name: 'code', scopes: [scope]}),
 }).then(answer => answer.json()).then(made => made.key)"""
 
 
@@ -97,11 +97,24 @@ def test_a_call_as_code_has_a_key_by_its_variable_alone(guarded: Server, page: P
     page.get_by_role("button", name="As code").click()
     code = page.get_by_role("dialog").locator("pre").inner_text()
     assert '"Authorization: Bearer $MODELPORT_KEY"' in code
-    variables = os.environ | {"MODELPORT_KEY": page.evaluate(MAKE_KEY)}
+    variables = os.environ | {"MODELPORT_KEY": page.evaluate(MAKE_KEY, "predict")}
     done = subprocess.run(
         ["bash", "--norc", "-c", code], env=variables, capture_output=True, text=True, check=True, timeout=60
     )
     assert json.loads(done.stdout) == {"number": 3, "text": ""}
+
+
+def test_who_may_only_read_has_no_button_to_run(guarded: Server, page: Page) -> None:
+    page.goto(f"{guarded.url}/ui/models")
+    log_in(page, "anna")
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    key = page.evaluate(MAKE_KEY, "read")
+    page.get_by_role("button", name="Log out").click()
+    page.set_extra_http_headers({"X-API-Key": key})
+    page.goto(f"{guarded.url}/ui/models/echo")
+    expect(page.get_by_text("You may see this model, but not ask it.")).to_be_visible()
+    expect(page.get_by_role("button", name="Begin anew")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("Run"))).to_have_count(0)
 
 
 def test_calls_are_seen_by_who_made_them_alone(guarded: Server, page: Page) -> None:

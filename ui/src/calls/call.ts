@@ -28,6 +28,8 @@ export interface Calling {
   run(signature: Schemas["ModelSignature"], verb: Verb, request: CallRequest): Promise<Called | null>;
   /** Gives up what is on its way. */
   stop(): void;
+  /** The same, and nothing was answered. */
+  forget(): void;
 }
 
 /** Calls one after the other, of which the last counts. Whoever uses it calls `stop` when the room is left. */
@@ -63,7 +65,13 @@ export function useCall(): Calling {
     isRunning.value = false;
   }
 
-  return { called, problem, isRunning, run, stop };
+  function forget(): void {
+    stop();
+    called.value = null;
+    problem.value = null;
+  }
+
+  return { called, problem, isRunning, run, stop, forget };
 }
 
 /** The request that has the same made by a job: the answer is where that is. */

@@ -211,6 +211,7 @@ export const de: Record<TextKey, string> = {
   "model.comesByItself": "Diese Seite geht von selbst weiter, sobald das Modell bereit ist.",
   "model.toOperations": "Sein Protokoll und seine Arbeitsprozesse",
   "model.noAnswer": "Hier wird die Antwort stehen.",
+  "model.mayNotAsk": "Sie dürfen dieses Modell sehen, aber nicht fragen.",
   "model.noVerb": "Dieses Modell hat nichts, was man hier fragen kann.",
 
   "history.title": "Ihre Aufrufe",
@@ -318,6 +319,7 @@ export const de: Record<TextKey, string> = {
   "train.form": "Was dem Training gesagt wird",
   "train.start": "Training starten",
   "train.starting": "Es beginnt …",
+  "train.mayNot": "Sie dürfen dieses Modell sehen, aber nicht trainieren.",
   "train.none": "Dieses Modell kann nicht trainiert werden.",
   "train.jobs": "Trainings dieses Modells",
   "train.noJobs": "Noch keines.",

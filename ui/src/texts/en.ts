@@ -219,6 +219,7 @@ export const en = {
   "model.comesByItself": "This page goes on by itself once the model is ready.",
   "model.toOperations": "Its log and workers",
   "model.noAnswer": "The answer will stand here.",
+  "model.mayNotAsk": "You may see this model, but not ask it.",
   "model.noVerb": "This model has nothing that can be asked here.",
 
   // one's own calls of a model
@@ -330,6 +331,7 @@ export const en = {
   "train.form": "What the training is told",
   "train.start": "Start the training",
   "train.starting": "It begins …",
+  "train.mayNot": "You may see this model, but not train it.",
   "train.none": "This model cannot be trained.",
   "train.jobs": "Trainings of this model",
   "train.noJobs": "None yet.",

@@ -247,7 +247,9 @@ def test_who_reads_no_further_ends_the_stream(ask: Ask, tmp_path: Path) -> None:
     answer = ask("follows", upto=100_000, most=3, folder=str(tmp_path), size=100_000, meanwhile=300)
     assert answer.json() == [0, 2, 4]
     told(tmp_path, "counted")
-    assert int((tmp_path / "counted").read_text()) < 100  # and so a slow reader holds up who yields
+    counted = tmp_path / "counted"
+    wait_until(lambda: counted.read_text() != "", lambda: "nothing is counted", 20.0)
+    assert int(counted.read_text()) < 100  # and so a slow reader holds up who yields
 
 
 def test_what_a_stream_fails_of_reaches_who_follows_it(ask: Ask) -> None:

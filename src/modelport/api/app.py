@@ -322,7 +322,7 @@ class Application:
             signatures=SignatureRoutes(self.engine, self.jobs),
             jobs=self._job_routes,
             monitoring=MonitoringRoutes(self.runs, self._reports),
-            batches=BatchRoutes(self.engine, self._job_answers, self.settings),
+            batches=BatchRoutes(self.engine, self._job_answers),
             documents=DocumentRoutes(self.engine, self.settings, self.base_path),
             page=self.page,
             identity=IdentityRoutes(self._identity, self.base_path),

@@ -11,21 +11,17 @@ from modelport.api.answers import Delegated
 from modelport.api.job_answers import JobAnswers
 from modelport.api.named_models import find_pool
 from modelport.engine.ports import Engine
-from modelport.problems import Problem
-from modelport.settings import Settings
 
 
 class BatchRoutes:
     """The handler of requests for batch jobs."""
 
-    def __init__(self, engine: Engine, answers: JobAnswers, settings: Settings):
+    def __init__(self, engine: Engine, answers: JobAnswers):
         self._engine = engine
         self._answers = answers
-        self._settings = settings
 
     async def begin(self, request: Request) -> Response:
         """`POST …/predict/batch`: 202 with the job, once it and its rows are on the disk."""
         pool = find_pool(self._engine, request.path_params["model"])
-        if not self._settings.predict_endpoint:
-            raise Problem(402, "predictions are switched off on this server")
+        self._answers.calls.check_predictions_allowed()
         return Delegated(partial(self._answers.begin_batch, pool=pool))

@@ -26,6 +26,7 @@ from modelport.settings import Settings
 
 log = logging.getLogger("modelport.api")
 
+SWITCHED_OFF = "predictions are switched off on this server"
 HEARTBEAT_SECONDS = 15.0
 FILE_CHUNK = 256 * 1024
 
@@ -48,6 +49,11 @@ class CallHandler:
         self.engine = engine
         self.settings = settings
         self.memory = BodyMemory(settings.max_body_memory)
+
+    def check_predictions_allowed(self) -> None:
+        """Raise `Problem` 402 on a server that makes no predictions."""
+        if not self.settings.predict_endpoint:
+            raise Problem(402, SWITCHED_OFF)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send, pool: Pool, verb: VerbName) -> None:
         """Answer one request for `verb` of a model. Raises nothing: every end is an answer."""

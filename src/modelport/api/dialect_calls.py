@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from collections.abc import Generator, Sequence
@@ -13,6 +12,7 @@ from modelport.api.calls import CallHandler, Ends
 from modelport.api.exchanges import request_number
 from modelport.api.named_models import find_pool
 from modelport.api.refusal_form import RefusalForm
+from modelport.api.runs.predictions import version_in_use
 from modelport.api.runs.run_routes import problem_of
 from modelport.contract.calls import Answer, Call
 from modelport.engine.pending import Pending
@@ -21,8 +21,6 @@ from modelport.http.asgi import Receive, Scope, Send
 from modelport.problems import Problem
 from modelport.runs.errors import RunError
 from modelport.runs.service import RunService
-
-OFF = "predictions are switched off on this server"
 
 
 class DialectCalls:
@@ -58,8 +56,7 @@ class DialectCalls:
     def pool(self, request: Request) -> Pool:
         """The model that the path names. Raises `Problem`, also where no predictions are made."""
         pool = find_pool(self.calls.engine, request.path_params["model"])
-        if not self.calls.settings.predict_endpoint:
-            raise Problem(402, OFF)
+        self.calls.check_predictions_allowed()
         return pool
 
     async def version(self, request: Request, model: str) -> int:
@@ -76,15 +73,12 @@ class DialectCalls:
     async def by_version(self, scope: Scope, receive: Receive, send: Send, model: str, version: int) -> None:
         """Answer a prediction by a version, whatever is live. Raises nothing."""
         try:
-            async with asyncio.timeout(self.calls.engine.pools[model].settings.timeout or None) as deadline:
-                async with self.runs.versions.use(model, version) as pool:
-                    deadline.reschedule(None)  # from here on the call has a deadline of its own
-                    await self.answer(scope, receive, send, pool)
-        except TimeoutError:
-            problem = Problem(504, f"version {version} of {model!r} is still loading; try again later")
-            await self._refuse(send, problem)
-        except RunError as error:
-            await self._refuse(send, problem_of(error))
+            async with version_in_use(self.calls.engine, self.runs, model, version) as pool:
+                await self.answer(scope, receive, send, pool)
+        except (Problem, RunError) as error:
+            problem = problem_of(error) if isinstance(error, RunError) else error
+            engine = self.calls.engine
+            await self.form.send(send, problem, engine.request_id(request_number(engine)))
 
     async def answer(self, scope: Scope, receive: Receive, send: Send, pool: Pool) -> None:
         """Answer a prediction by these workers. Raises nothing."""
@@ -106,10 +100,6 @@ class DialectCalls:
             answer.content_type = self.form.media_type
             answer.body = self.form.body(Problem(answer.status, answer.detail or answer.reason), "", "")
         await self.calls.respond(send, pool, pending, answer)
-
-    async def _refuse(self, send: Send, problem: Problem) -> None:
-        engine = self.calls.engine
-        await self.form.send(send, problem, engine.request_id(request_number(engine)))
 
 
 def version_of(pool: Pool) -> str:

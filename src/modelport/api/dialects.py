@@ -51,6 +51,14 @@ class Parts(NamedTuple):
     is_replaced: Callable[[str], bool]
     configurations: Mapping[str, Any]
 
+    def paths_of_models(self, row: Endpoint) -> dict[str, str]:
+        """The paths of a row below each model, with the model: it is found by one look-up, without a route.
+
+        What somebody else's route takes is none of them.
+        """
+        paths = {source.name: row.route.format(model=source.name) for source in self.calls.engine.sources}
+        return {f"{self.base_path}{path}": name for name, path in paths.items() if not self.is_replaced(path)}
+
 
 class DialectServer:
     """One dialect in an application. What it does not say for itself, it has not.

@@ -18,8 +18,9 @@ from modelport.api.admission import OF_PAGES, Admission
 from modelport.api.bodies import MEMORY_BYTES
 from modelport.api.calls import CallHandler
 from modelport.api.credentials import CREDENTIALS, OF_PROXY, Credentials
+from modelport.api.dialect_calls import version_of
 from modelport.api.direct_dialect import DirectDialect
-from modelport.api.direct_plan import READ, Plan, said_of
+from modelport.api.direct_plan import READ, Plan, Said, said_of
 from modelport.api.endpoints.models import MODEL
 from modelport.api.exchanges import exchange_of_call, told
 from modelport.api.limiting import Limiter, Turn
@@ -106,11 +107,11 @@ class DirectCalls:
         way = plan.way
         principal: Principal | None = ANYBODY
         if self.asks_who:
-            principal = self._keys.get(plan.credential) or self._credentials.known(plan.credential)
-            if principal is None and cycle.line.certificate is not None and not plan.credential:
+            principal = self._keys.get(plan.said.credential) or self._credentials.known(plan.said.credential)
+            if principal is None and cycle.line.certificate is not None and not plan.said.credential:
                 principal = self._credentials.held_by(cycle.line.certificate)
-            if principal is None and plan.credential:
-                refused = self._refusals.take(cycle, plan.credential, plan.refusable)
+            if principal is None and plan.said.credential:
+                refused = self._refusals.take(cycle, plan.said.credential, plan.refusable)
                 if refused is not None:
                     plan.refusable, cycle.head.is_rare = refused, True
                     return True
@@ -139,7 +140,7 @@ class DirectCalls:
         """What to do with each request of this head."""
         plan = self._plan_of_prediction(head)
         if plan.way is None and self.asks_who:
-            plan = Plan[_Way](None, credential=self._refusals.credential_of(head))
+            plan = Plan[_Way](None, said=Said(credential=self._refusals.credential_of(head)))
         return plan
 
     def _plan_of_prediction(self, head: Head) -> Plan[_Way]:
@@ -190,13 +191,13 @@ class _Way:
         if user is not None and not said.credential:
             said.credential = OF_PROXY + user
         way = self if self.dialect.reads(said.content_type) else None
-        return Plan(way, name, version, said, said.credential)
+        return Plan(way, name, version, said)
 
     def _told(self, pool: Pool) -> str:
         """What an answer may have to repeat: the id of the prediction, or the version that is asked."""
         if self.id_field:
             return self.dialect.new_id()
-        return str(pool.version) if pool.version and self.dialect.tells_version else ""
+        return version_of(pool) if self.dialect.tells_version else ""
 
     def submit(
         self, cycle: Cycle, pool: Pool, plan: Plan[_Way], principal: Principal, turn: Turn | None

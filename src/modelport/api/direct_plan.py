@@ -68,7 +68,7 @@ def said_of(head: Head, fields: Set[bytes], handed_on: Set[bytes]) -> Said | Non
 class Plan(Generic[Way]):
     """What to do with each request of one head: by which way to ask which model, if it is plain.
 
-    `credential` is that of who asks, if the head says it or a proxy does. `allowed` is who may ask the model,
+    `allowed` is who may ask the model,
     as was found for the last request, and `turn` theirs. `counts` are who counts its answers, and `tell` has
     a line for each, if nobody has to hear of all of it: for as long as it is this one who is `allowed`, the
     version that is `counted`, and these who hear.
@@ -78,7 +78,6 @@ class Plan(Generic[Way]):
     name: str = ""
     version: int | None = None
     said: Said = field(default_factory=Said)
-    credential: bytes = b""
     allowed: Principal | None = None
     turn: Turn | None = None
     counted: int = 0

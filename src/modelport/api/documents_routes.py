@@ -53,13 +53,13 @@ class DocumentRoutes:
         self._kept: dict[_Told, bytes] = {}  # whose bytes many readers share
 
     async def openapi(self, request: Request) -> Response:
-        by = principal_of(request.scope)
-        document = await asyncio.to_thread(self._document, "openapi", by)
-        return Response(document, media_type=JSONResponse.media_type)
+        return await self._answer("openapi", request)
 
     async def swagger(self, request: Request) -> Response:
-        by = principal_of(request.scope)
-        document = await asyncio.to_thread(self._document, "swagger", by)
+        return await self._answer("swagger", request)
+
+    async def _answer(self, kind: _Kind, request: Request) -> Response:
+        document = await asyncio.to_thread(self._document, kind, principal_of(request.scope))
         return Response(document, media_type=JSONResponse.media_type)
 
     def _document(self, kind: _Kind, by: Principal) -> bytes:

@@ -66,8 +66,13 @@ class Health:
     async def model_ready(self, request: Request) -> Response:
         """`GET /v2/models/{model}/ready` (Open Inference Protocol)."""
         pool = find_pool(self.engine, request.path_params["model"])
-        ready = pool.state.answers and not self.engine.draining
+        ready = can_answer(self.engine, pool)
         return json_response(ModelReady(pool.name, ready), status=200 if ready else 503)
+
+
+def can_answer(engine: Engine, pool: Pool) -> bool:
+    """Whether a model can answer now."""
+    return pool.state.answers and not engine.draining
 
 
 def _state(pool: Pool, principal: Principal) -> ModelState:

@@ -118,11 +118,11 @@ class AccessLines:
             return (self._whole(_exchange_of(item)),)
         if not alike.parts:
             alike.parts = self._parts_of(item)
-        _, _, _, d, e, _, _ = alike.parts
+        *_, d, e, f, g = alike.parts
         if alike.begun != (int(began * 1000), client):
             self._begin(alike, began, client)
         if alike.bytes_in != bytes_in:
-            alike.bytes_in, alike.tail = bytes_in, b"%b%d%b" % (alike.parts[5], bytes_in, alike.parts[6])
+            alike.bytes_in, alike.tail = bytes_in, b"%b%d%b" % (f, bytes_in, g)
         micros = int(seconds * 1e6 + 0.5)
         shown = self._micros[micros] if micros < KNOWN_MICROS else b"%.6f" % seconds
         return (alike.head, b"%d" % bytes_out, d, shown, e, request_id.encode(), alike.tail)

@@ -72,14 +72,11 @@ class AnswerEncoder:
         """The answer as its dialect has it."""
         try:
             checked = value if is_binary(value) else self.model.check_values(value)
-            allow_nan = self.load.allow_nan
-            json_of = partial(encode_json, allow_nan=allow_nan)
-            given = Given(checked, self.model.signature, _whole_content, allow_nan, json_of)
-            answer = form(call, given)
+            json_of = partial(encode_json, allow_nan=self.load.allow_nan)
+            return form(call, Given(checked, self.model.signature, _whole_content, json_of))
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
             cause = f"it has no form as tensors: {words(error)}"
             raise AnswerInvalid(cause, f"the model's answer is wrong: {cause}") from error
-        return answer
 
     def _packed(self, call: Call, value: Any, pack: Callable[[Any], bytes]) -> Answer:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 
-from modelport.api.calls import CallHandler, Ends
+from modelport.api.calls import SWITCHED_OFF, CallHandler, Ends
 from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.root import PREDICT_ROOT
 from modelport.api.exchanges import request_number
@@ -20,7 +20,6 @@ from modelport.http.asgi import Receive, Scope, Send
 from modelport.problems import Problem
 
 VARIANT = {digit: "89ab"[number & 3] for number, digit in enumerate("0123456789abcdef")}  # of RFC 9562
-SWITCHED_OFF = "predictions are switched off on this server"
 
 
 class Predictions:
@@ -103,12 +102,10 @@ class Predictions:
         await self.form.send(send, problem, request_id, call.request_id)
 
     def _checked(self, scope: Scope) -> Pool:
-        settings = self.calls.settings
         if scope["method"] != "POST":
             raise Problem(405, f"{scope['method']} is not possible here; possible: POST", [("Allow", "POST")])
         pool = self.model.pool()
-        if not settings.predict_endpoint:
-            raise Problem(402, SWITCHED_OFF)
+        self.calls.check_predictions_allowed()
         if self.model.is_busy:
             raise Problem(429, TOO_MANY)
         return pool

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from modelport.api.calls import CallHandler
 from modelport.api.event_source import answer_get
 from modelport.api.job_answers import JobAnswers
 from modelport.api.job_submission import OF_VERSION
 from modelport.api.preferences import preferences
-from modelport.engine.ports import Pool
+from modelport.engine.ports import Engine, Pool
 from modelport.http.asgi import Receive, Scope, Send, header
 from modelport.problems import Problem
 from modelport.runs.service import RunService
 
 AtRoot = Callable[[Scope, Receive, Send, Pool], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def version_in_use(engine: Engine, runs: RunService, model: str, version: int) -> AsyncGenerator[Pool]:
+    """The workers of a version, loaded if need be, and kept as long as this lasts.
+
+    Raises `RunError`, and `Problem` 504 if they are not there in the time of a prediction.
+    """
+    timeout = engine.pools[model].settings.timeout or None
+    try:
+        async with asyncio.timeout(timeout) as deadline:
+            async with runs.versions.use(model, version) as pool:
+                deadline.reschedule(None)  # from here on the call has a deadline of its own
+                yield pool
+    except TimeoutError:
+        raise Problem(504, f"version {version} of {model!r} is still loading; try again later") from None
 
 
 class RunPredictions:
@@ -31,16 +48,9 @@ class RunPredictions:
         self, scope: Scope, receive: Receive, send: Send, model: str, version: int, *, at_root: bool = False
     ) -> None:
         """Answer a prediction by a version. Raises `Problem` and `RunError` before anything is sent."""
-        settings = self.calls.settings
-        if not settings.predict_endpoint:
-            raise Problem(402, "predictions are switched off on this server")
-        try:
-            async with asyncio.timeout(self.calls.engine.pools[model].settings.timeout or None) as deadline:
-                async with self.runs.versions.use(model, version) as pool:
-                    deadline.reschedule(None)  # from here on the call has a deadline of its own
-                    await self._answer(scope, receive, send, pool, at_root=at_root)
-        except TimeoutError:
-            raise Problem(504, f"version {version} of {model!r} is still loading; try again later") from None
+        self.calls.check_predictions_allowed()
+        async with version_in_use(self.calls.engine, self.runs, model, version) as pool:
+            await self._answer(scope, receive, send, pool, at_root=at_root)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, pool: Pool, *, at_root: bool) -> None:
         if at_root:

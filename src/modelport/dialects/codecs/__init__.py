@@ -18,14 +18,13 @@ from modelport.dialects import part
 class Given(NamedTuple):
     """What a model has given as its answer: Python's own data, arrays as arrays, files and pictures.
 
-    `content_of` has the bytes of a file or a picture, and `None` for anything else. With `allow_nan` JSON has
-    NaN and infinities, as Python writes them, else null for them; `json_of` makes it of any value so.
+    `content_of` has the bytes of a file or a picture, and `None` for anything else; `json_of` makes JSON of
+    any value, with or without NaN, as the server is set.
     """
 
     value: Any
     signature: Signature
     content_of: Callable[[Any], bytes | None]
-    allow_nan: bool
     json_of: Callable[[Any], bytes]
 
 

@@ -23,6 +23,7 @@ from modelport.dialects.codecs.json_body import parse_json
 from modelport.sources.deepaas_modules import uploaded_file_class
 
 MAX_FIELDS = 1000
+MAX_SHOWN = 100  # characters of a name in a message
 UTF_8 = ("", "utf-8", "utf8", "us-ascii", "ascii")
 LATIN_1 = (
     "iso-8859-1",
@@ -107,6 +108,18 @@ def is_own_type(header: str) -> bool:
 def body_of(call: Call) -> bytes:
     """The bytes of the body, wherever they are."""
     return Path(call.body_path).read_bytes() if call.body_path else call.body
+
+
+def refuse_beside_body(call: Call, arguments: str, body: str) -> None:
+    """Raise `BadRequest` for a query string and for a form, where all stands in a body that is neither.
+
+    `arguments` says where they stand instead, and `body` what it is.
+    """
+    if call.query:
+        name = next(iter(parse_pairs(call.query, "query string")), "")[:MAX_SHOWN]
+        raise BadRequest(f"there is no query option {name!r}: {arguments}", 422)
+    if call.fields or call.uploads:
+        raise BadRequest(f"{body}, and no form", 415)
 
 
 def parse_pairs(raw: bytes, what: str, encoding: str = "utf-8") -> dict[str, list[str]]:

@@ -7,16 +7,15 @@ from typing import Any
 import msgspec
 
 from modelport.contract.calls import Answer, Call
-from modelport.contract.errors import BadRequest
 from modelport.contract.places import Places
 from modelport.contract.signature import Signature
 from modelport.dialects.codecs import Codec, Given
 from modelport.dialects.codecs.failures import failed_in_words
-from modelport.dialects.codecs.requests import body_of, parse_pairs
+from modelport.dialects.codecs.requests import body_of, refuse_beside_body
 from modelport.dialects.oip.arguments import arguments_of
 from modelport.dialects.oip.bodies import HEADER_LENGTH
 from modelport.dialects.oip.outputs import body_of_answer, chosen, outputs_of_value
-from modelport.dialects.oip.tensors import SHOWN, Asked, Request, read_request
+from modelport.dialects.oip.tensors import Asked, Request, read_request
 
 REQUEST = ""  # the name under which a request waits for the model's own names: no argument has it
 
@@ -34,11 +33,7 @@ _encode, _decode = msgspec.json.encode, msgspec.json.Decoder(Repeated).decode
 
 
 def _read(call: Call, json_depth: int) -> Places:
-    if call.fields or call.uploads:
-        raise BadRequest("an inference is JSON, perhaps with bytes behind it, and no form", 415)
-    if call.query:
-        name = next(iter(parse_pairs(call.query, "query string")), "")
-        raise BadRequest(f"there is no query option {name[:SHOWN]!r}: an inference takes none", 422)
+    refuse_beside_body(call, "an inference takes none", "an inference is JSON, perhaps with bytes behind it")
     request = read_request(body_of(call), call.headers.get(HEADER_LENGTH), json_depth)
     call.accept = ""  # what is answered are tensors
     version = call.request_id  # as the server has put it there
@@ -63,7 +58,7 @@ def _answer(call: Call, given: Given) -> Answer:
         binary = {one.name for one in asked.outputs if one.is_binary}
     head: dict[str, Any] = {"model_name": given.signature.name}
     head |= {key: text for key, text in (("model_version", asked.version), ("id", asked.id)) if text}
-    body, length = body_of_answer(head, outputs, binary, allow_nan=given.allow_nan)
+    body, length = body_of_answer(head, outputs, binary, given.json_of)
     if length is None:
         return Answer(call.id, body=body)
     fields = [(HEADER_LENGTH, str(length))]

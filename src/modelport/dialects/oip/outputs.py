@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import heapq
-import json
 import math
 from collections.abc import Callable
 from itertools import chain
@@ -144,7 +143,7 @@ def _classified(output: Output, classes: int) -> Output:
 
 
 def body_of_answer(
-    head: dict[str, Any], outputs: list[Output], binary: set[str], *, allow_nan: bool
+    head: dict[str, Any], outputs: list[Output], binary: set[str], json_of: Callable[[Any], bytes]
 ) -> tuple[bytes, int | None]:
     """The body of an answer, and the length of its JSON if the tensors in `binary` stand behind it."""
     shown: list[dict[str, Any]] = []
@@ -164,11 +163,7 @@ def body_of_answer(
         else:
             one["data"] = output.flat()
         shown.append(one)
-    answer = {**head, "outputs": shown}
-    if allow_nan:
-        said = json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
-    else:
-        said = msgspec.json.encode(answer)
+    said = json_of({**head, "outputs": shown})
     return (b"".join([said, *behind]), len(said)) if binary else (said, None)
 
 

@@ -6,15 +6,14 @@ from typing import Any
 
 from modelport.contract.arrays.tables import kind_of
 from modelport.contract.calls import Answer, Call
-from modelport.contract.errors import BadRequest
 from modelport.contract.places import Places
 from modelport.contract.signature import Signature
 from modelport.dialects.codecs import Codec, Given
 from modelport.dialects.codecs.failures import failed_in_words
 from modelport.dialects.codecs.json_body import parse_json
-from modelport.dialects.codecs.requests import body_of, parse_pairs, read_call
+from modelport.dialects.codecs.requests import body_of, read_call, refuse_beside_body
 from modelport.dialects.scoring.errors import error_body
-from modelport.dialects.scoring.rows import SHOWN, Sent, arguments_of, sent_of
+from modelport.dialects.scoring.rows import Sent, arguments_of, sent_of
 
 SENT = ""  # the name under which it waits for the model's own names: no argument has it
 ONE = "one"  # is said of a call with one instance, whose answer is a list of one
@@ -22,11 +21,7 @@ ONE = "one"  # is said of a call with one instance, whose answer is a list of on
 
 def _read(call: Call, json_depth: int) -> Places:
     call.request_id = ""
-    if call.query:
-        name = next(iter(parse_pairs(call.query, "query string")), "")
-        raise BadRequest(f"there is no query option {name[:SHOWN]!r}: arguments stand in params", 422)
-    if call.fields or call.uploads:
-        raise BadRequest("rows are JSON or a table, such as CSV, and no form", 415)
+    refuse_beside_body(call, "arguments stand in params", "rows are JSON or a table, such as CSV")
     call.accept = ""  # what is answered is JSON
     if kind_of(call.content_type):
         return read_call(call, json_depth)

@@ -13,18 +13,14 @@ from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints import parameters as of
 from modelport.api.endpoints.models import MODEL
 from modelport.api.endpoints.row import AccessScope, Endpoint, data, with_body
-from modelport.api.endpoints.statuses import FOUND
+from modelport.api.endpoints.statuses import FOUND, in_own_words
 from modelport.api.taken import Taken
 from modelport.dialects.oip import bodies
 from modelport.dialects.oip.server.inference import FORM, Inference
 
 TAG = "open inference"
 
-# Each of these is said in the words of the protocol.
-STATUSES = (400, 401, 402, 403, 404, 413, 415, 421, 422, 429, 500, 501, 503, 504, 507)
-ANSWERS = {200: data("The outputs, as tensors", bodies.InferResponse)} | {
-    status: data("What was wrong", bodies.InferError) for status in STATUSES
-}
+ANSWERS = in_own_words(data("The outputs, as tensors", bodies.InferResponse), bodies.InferError)
 
 INFER = Endpoint(
     "POST", f"{MODEL}/infer",
@@ -48,11 +44,7 @@ class OipServer(DialectServer):
     def __init__(self, parts: Parts):
         super().__init__(parts)
         self.inference = Inference(parts.calls, parts.runs)
-        self._paths = {
-            f"{parts.base_path}{path}": source.name
-            for source in parts.calls.engine.sources
-            if not parts.is_replaced(path := INFER.route.format(model=source.name))
-        }
+        self._paths = parts.paths_of_models(INFER)
 
     def direct(self) -> Iterable[DirectDialect]:
         return (self.inference.direct(self._paths, INFER.path),)

@@ -14,7 +14,8 @@ from modelport.api.dialect_calls import DialectCalls
 from modelport.api.dialects import DialectServer, Parts
 from modelport.api.endpoints import parameters as of
 from modelport.api.endpoints.row import AccessScope, Answer, Endpoint, ReadBody, data, with_body
-from modelport.api.endpoints.statuses import FOUND
+from modelport.api.endpoints.statuses import FOUND, in_own_words
+from modelport.api.health import can_answer
 from modelport.api.named_models import find_pool
 from modelport.api.refusal_form import RefusalForm
 from modelport.api.taken import Taken
@@ -26,11 +27,7 @@ from modelport.problems import Problem
 OPEN, PREDICT, READ = AccessScope.OPEN, AccessScope.PREDICT, AccessScope.READ
 TAG = "rows"
 MODEL = "/v1/models/{model}"
-# Each of these is said in the words of the clients.
-STATUSES = (400, 401, 402, 403, 404, 413, 415, 421, 422, 429, 500, 501, 503, 504, 507)
-ANSWERS = {200: data("The predictions", bodies.Predictions)} | {
-    status: data("What was wrong", bodies.RowsError) for status in STATUSES
-}
+ANSWERS = in_own_words(data("The predictions", bodies.Predictions), bodies.RowsError)
 TEXT = {200: Answer("Yes", media_type="text/plain")}
 
 
@@ -89,11 +86,8 @@ class ScoringServer(DialectServer):
     def __init__(self, parts: Parts):
         super().__init__(parts)
         self.calls = DialectCalls(parts.calls, parts.runs, "scoring", FORM)
-        self._paths = {
-            f"{parts.base_path}{path}": (source.name, PREDICT_V1.path)
-            for source in parts.calls.engine.sources
-            if not parts.is_replaced(path := PREDICT_V1.route.format(model=source.name))
-        }
+        models = parts.paths_of_models(PREDICT_V1)
+        self._paths = {path: (model, PREDICT_V1.path) for path, model in models.items()}
         root = parts.root.model.name
         if root is not None and not parts.is_replaced(INVOCATIONS.route):
             self._paths[f"{parts.base_path}{INVOCATIONS.route}"] = (root, INVOCATIONS.path)
@@ -115,7 +109,7 @@ class ScoringServer(DialectServer):
         """`GET /v1/models/{model}`."""
         engine = self.parts.calls.engine
         pool = find_pool(engine, request.path_params["model"])
-        ready = pool.state.answers and not engine.draining
+        ready = can_answer(engine, pool)
         return json_response(bodies.V1Model(pool.name, ready), status=200 if ready else 503)
 
     async def predict(self, request: Request, sent: ReadBody[bodies.Rows]) -> Response:
@@ -139,7 +133,7 @@ class ScoringServer(DialectServer):
         """`GET /ping`: 200 once the default model answers."""
         engine = self.parts.calls.engine
         pool = engine.pools[self.parts.root.model.known_name()]
-        if not pool.state.answers or engine.draining:
+        if not can_answer(engine, pool):
             raise Problem(503, f"the model {pool.name!r} cannot answer now: {pool.error or pool.state}")
         return Response("\n", media_type="text/plain")
 

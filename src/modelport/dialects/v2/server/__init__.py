@@ -136,12 +136,7 @@ class V2Server(DialectServer):
         self.calls = ModelCalls(calls.engine, calls, parts.answers)
         self.trainings = Trainings(calls.engine, parts.jobs, parts.listings, calls.settings, "train")
         self.validations = Trainings(calls.engine, parts.jobs, parts.listings, calls.settings, "validate")
-        # The path of each model's predictions, so that a prediction is routed by one look-up.
-        self._predict_paths = {
-            f"{parts.base_path}{path}": source.name
-            for source in calls.engine.sources
-            if not parts.is_replaced(path := PREDICT_MODEL.route.format(model=source.name))
-        }
+        self._predict_paths = parts.paths_of_models(PREDICT_MODEL)
 
     def direct(self) -> Iterable[DirectDialect]:
         return (direct_predictions(self.parts.calls, self._predict_paths, PREDICT_MODEL.path),)

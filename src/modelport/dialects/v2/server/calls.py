@@ -20,7 +20,6 @@ from modelport.dialects.v2.server.bodies import training_body
 from modelport.dialects.v2.server.trainings import check_trainings_allowed
 from modelport.engine.ports import Engine
 from modelport.http.asgi import Receive, Scope, Send, header
-from modelport.problems import Problem
 
 
 def direct_predictions(calls: CallHandler, paths: dict[str, str], route: str) -> DirectDialect:
@@ -56,8 +55,7 @@ class ModelCalls:
     async def predict(self, request: Request) -> Response:
         """Predictions that the hot path does not take: by GET, unknown models, a disabled endpoint."""
         pool = find_pool(self.engine, request.path_params["model"])
-        if not self._calls.settings.predict_endpoint:
-            raise Problem(402, "predictions are switched off on this server")
+        self._calls.check_predictions_allowed()
         if request.method == "GET":
             return Delegated(partial(answer_get, self._calls, pool=self.engine.route(pool.name)))
         prefer = preferences(header(request.scope, b"prefer"))

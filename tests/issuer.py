@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
@@ -262,3 +263,8 @@ def issuing() -> Iterator[Issuer]:
         yield issuer
     finally:
         issuer.end()
+
+
+def trusting(issuer: Issuer, data: Path) -> tuple[str, ...]:
+    """The options of a server with this data folder that takes the tokens of an issuer."""
+    return "--auth", "on", "--data-dir", str(data), "--oidc-issuer", issuer.url, "--oidc-audience", AUDIENCE

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from door_site import Answer, Known, Site
-from issuer import AUDIENCE, Issuer, issuing
+from issuer import Issuer, issuing, trusting
 from serving import MODELS, serving, wait_until
 from starlette.requests import Request
 from starlette.responses import Response
@@ -64,7 +64,7 @@ def site(request: pytest.FixtureRequest, known: Known) -> Iterator[Site]:
 
 def options(data: Path, issuer: Issuer) -> list[str]:
     """A server that asks who one is, and takes tokens of the issuer."""
-    own = ["--auth", "on", "--data-dir", str(data), "--oidc-issuer", issuer.url, "--oidc-audience", AUDIENCE]
+    own = [*trusting(issuer, data)]
     for scope in GRANTED:
         own += ["--oidc-scopes", f"groups:{scope}={scope}"]
     return [*own, "--oidc-scopes", f"groups:foreign={' '.join(GRANTED)} on other"]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kept_home import command, grow_old, kept_file
 from serving import environment, serving, wait_until
 from user_site import MODEL, OTHER, PASSWORD, Site, client_of, serving_users
 
@@ -36,32 +37,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def command(home: Path, *arguments: str, typed: str = "", **variables: str) -> Any:
-    return subprocess.run(
-        [sys.executable, "-m", "modelport", *arguments],
-        env=environment(**{"XDG_CONFIG_HOME": str(home)} | variables),
-        input=typed,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def log_in(home: Path, site: Site, name: str, password: str = PASSWORD) -> None:
     done = command(home, "login", site.server.url, "--user", name, "--password-stdin", typed=f"{password}\n")
     assert done.returncode == 0, done.stderr
-
-
-def kept_file(home: Path) -> Path:
-    (file,) = (home / "modelport" / "logins").glob("*.json")
-    return file
-
-
-def grow_old(home: Path) -> None:
-    """As if most of the time of the token had passed."""
-    file = kept_file(home)
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"old_at": 0.0}))
 
 
 def test_who_has_logged_in_asks_with_commands_and_clients_until_the_log_out(home: Path, site: Site) -> None:

@@ -13,8 +13,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
+import kept_home
 import pytest
-from issuer import AUDIENCE, COMMAND_ID, Issuer, issuing
+from issuer import COMMAND_ID, Issuer, issuing, trusting
+from kept_home import grow_old, kept_file
 from serving import MODELS, Server, environment, serving
 
 from modelport.client import AsyncClient, Client, ConnectionFailed, RequestRefused
@@ -43,7 +45,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     data = tmp_path_factory.mktemp("data")
     with issuing() as issuer:
         own = (
-            "--auth", "on", "--data-dir", str(data), "--oidc-issuer", issuer.url, "--oidc-audience", AUDIENCE,
+            *trusting(issuer, data),
             "--oidc-scopes", "*=predict read on echo", "--oidc-command-client-id", COMMAND_ID,
         )  # fmt: skip
         with serving(f"echo={MODELS / 'echoes.py'}:Echo", *own) as server:
@@ -74,26 +76,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def command(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    own = {"XDG_CONFIG_HOME": str(home), "BROWSER": str(home / "browser"), **variables}
-    return subprocess.run(
-        [sys.executable, "-m", "modelport", *arguments],
-        env=environment(**own),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def kept_file(home: Path) -> Path:
-    (file,) = (home / "modelport" / "logins").glob("*.json")
-    return file
-
-
-def grow_old(home: Path) -> None:
-    """As if most of the time of the token had passed."""
-    file = kept_file(home)
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"old_at": 1.0}))
+    """Run a command there, whose browser is a script."""
+    return kept_home.command(home, *arguments, **{"BROWSER": str(home / "browser")} | variables)
 
 
 @pytest.mark.slow

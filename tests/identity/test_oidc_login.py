@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
-from issuer import AUDIENCE, CLIENT_ID, CLIENT_SECRET, Issuer, issuing
+from issuer import AUDIENCE, CLIENT_ID, CLIENT_SECRET, Issuer, issuing, trusting
 from serving import MODELS, Server, serving, wait_until
 from user_site import session_name
 
@@ -55,7 +55,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     data = tmp_path_factory.mktemp("data")
     with issuing() as issuer:
         own = (
-            "--auth", "on", "--data-dir", str(data), "--oidc-issuer", issuer.url, "--oidc-audience", AUDIENCE,
+            *trusting(issuer, data),
             "--oidc-client-id", CLIENT_ID, "--oidc-client-secret", CLIENT_SECRET,
             "--oidc-scopes", "groups:lab=predict read on echo", "--oidc-scopes", "groups:boss=admin",
         )  # fmt: skip

@@ -168,12 +168,12 @@ class Nemesis:
         self.dice = random.Random(seed)
         self.faults = {"server": 0, "job": 0, "all": 0}
 
-    def run(self, seconds: float, calm: threading.Event) -> None:
-        """Go on for so long, and at least until each kind of fault was seen."""
+    def run(self, seconds: float, calm: threading.Event, enough: Callable[[], bool]) -> None:
+        """Go on for so long, and at least until each kind of fault was seen and enough has happened."""
         end = threading.Timer(seconds, calm.set)
         end.start()
         try:
-            while not calm.wait(self.dice.uniform(0.5, 2.5)) or not all(self.faults.values()):
+            while not calm.wait(self.dice.uniform(0.5, 2.5)) or not all(self.faults.values()) or not enough():
                 self.strike(self.dice.choice(list(self.faults)))
         finally:
             end.cancel()

@@ -111,6 +111,10 @@ class Site:
             if server is not None:
                 server.stop()
         self.receiver.close()
+        return self.so_far()
+
+    def so_far(self) -> list[Record]:
+        """What has happened until now."""
         return load(self.recorder.path) + load_runs(self.side)
 
     def _owed(self) -> int:

@@ -132,7 +132,7 @@ class Application:
         self._run_predictions = RunPredictions(
             runs, self._calls, self._job_answers, self._root.predictions.predict
         )
-        parts = self._parts(configurations or {})
+        parts = self._parts(configurations or {}, services)
         self._dialects = {server: server(parts) for server in servers()}
         self.direct = self._direct_calls()
         self._others: Any = self._cold_routes()
@@ -141,7 +141,7 @@ class Application:
         for dialect in self._dialects.values():
             self._answer = dialect.around(self._answer)
 
-    def _parts(self, configurations: Mapping[str, Any]) -> Parts:
+    def _parts(self, configurations: Mapping[str, Any], services: Services) -> Parts:
         """What the dialects build on."""
         return Parts(
             self._calls,
@@ -155,6 +155,8 @@ class Application:
             self._own_routes,
             self._is_replaced,
             configurations,
+            services.readings,
+            services.requests,
         )
 
     def _direct_calls(self) -> DirectCalls:

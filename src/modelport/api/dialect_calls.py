@@ -23,6 +23,17 @@ from modelport.runs.errors import RunError
 from modelport.runs.service import RunService
 
 
+@contextlib.contextmanager
+def told_in(form: RefusalForm) -> Generator[None]:
+    """Say of problems, and of what is wrong with versions, what it is in the words of a form, too."""
+    try:
+        yield
+    except (Problem, RunError) as error:
+        problem = problem_of(error) if isinstance(error, RunError) else error
+        problem.extra |= json.loads(form.body(problem, "", ""))
+        raise problem from None
+
+
 class DialectCalls:
     """Answers them. One for each dialect of an application; it keeps no state of a request.
 
@@ -44,14 +55,9 @@ class DialectCalls:
         self._dialect = dialect
         self._fields = fields
 
-    @contextlib.contextmanager
-    def told(self) -> Generator[None]:
+    def told(self) -> contextlib.AbstractContextManager[None]:
         """Say of problems what is wrong in the words of the dialect, too."""
-        try:
-            yield
-        except Problem as problem:
-            problem.extra |= json.loads(self.form.body(problem, "", ""))
-            raise
+        return told_in(self.form)
 
     def pool(self, request: Request) -> Pool:
         """The model that the path names. Raises `Problem`, also where no predictions are made."""
@@ -60,11 +66,8 @@ class DialectCalls:
         return pool
 
     async def version(self, request: Request, model: str) -> int:
-        """The version that the path names, by number or alias. Raises `Problem`."""
-        try:
-            return await self.runs.resolve(model, request.path_params["version"])
-        except RunError as error:
-            raise problem_of(error) from None
+        """The version that the path names, by number or alias. Raises `RunError`."""
+        return await self.runs.resolve(model, request.path_params["version"])
 
     async def live(self, scope: Scope, receive: Receive, send: Send, model: str) -> None:
         """Answer a prediction by what is live. Raises nothing."""

@@ -17,6 +17,7 @@ from modelport.api.calls import CallHandler
 from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.job_answers import JobAnswers
+from modelport.api.metrics.readings import Readings
 from modelport.api.quick_refusals import Wrap
 from modelport.api.root.dialect import RootDialect
 from modelport.api.root.root import Root
@@ -27,6 +28,7 @@ from modelport.http.asgi import Receive, Scope, Send
 from modelport.jobs.service import JobService
 from modelport.runs.service import RunService
 from modelport.settings import Settings
+from modelport.telemetry.metrics.requests import RequestCounts
 
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -36,7 +38,7 @@ class Parts(NamedTuple):
 
     `own_routes` are somebody else's, which come before those here; `is_replaced` is true if one of them takes
     the predictions at a path. `configurations` has by a dialect's name what a file of the original system
-    says.
+    says. `readings` are of models, and `requests` has what was counted of them, if that is wanted.
     """
 
     calls: CallHandler
@@ -50,6 +52,8 @@ class Parts(NamedTuple):
     own_routes: Sequence[BaseRoute]
     is_replaced: Callable[[str], bool]
     configurations: Mapping[str, Any]
+    readings: Readings
+    requests: RequestCounts | None
 
     def paths_of_models(self, row: Endpoint) -> dict[str, str]:
         """The paths of a row below each model, with the model: it is found by one look-up, without a route.

@@ -5,9 +5,11 @@ The application sends it (`send`); the quick way has it prepared as bytes (`api.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from modelport.contract.signature import JSON
 from modelport.http.asgi import Headers, Send, send_body
 from modelport.problems import PROBLEM_JSON, Problem, problem_body
 
@@ -53,4 +55,9 @@ def _details(problem: Problem, request_id: str, own_id: str) -> bytes:
     return problem_body(problem.status, problem.detail, request_id, problem.reason, problem.extra)
 
 
+def _error(problem: Problem, request_id: str, own_id: str) -> bytes:
+    return json.dumps({"error": problem.detail}, ensure_ascii=False).encode()
+
+
 PROBLEM_DETAILS = RefusalForm(PROBLEM_JSON, _details)  # RFC 9457, where no dialect has another form
+INFERENCE_ERROR = RefusalForm(JSON, _error)  # of the Open Inference Protocol

@@ -5,17 +5,17 @@ Source: the model repository extension of the Open Inference Protocol. Errors ha
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Generator, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.answers import json_response
 from modelport.api.credentials import principal_of
+from modelport.api.dialect_calls import told_in
 from modelport.api.endpoints.row import ReadBody
 from modelport.api.named_models import find_pool
+from modelport.api.refusal_form import INFERENCE_ERROR
 from modelport.api.resources.repository import (
     LoadRequest,
     RepositoryModel,
@@ -23,11 +23,9 @@ from modelport.api.resources.repository import (
     RepositoryState,
     UnloadRequest,
 )
-from modelport.api.runs.run_routes import problem_of
 from modelport.engine.ports import Pool, PoolState
 from modelport.identity.principals import AccessScope
 from modelport.problems import Problem
-from modelport.runs.errors import RunError
 from modelport.runs.repository import Repository
 
 STATES: dict[PoolState, RepositoryState] = {
@@ -49,7 +47,7 @@ class RepositoryRoutes:
 
     async def index(self, request: Request, sent: ReadBody[RepositoryQuestion]) -> Response:
         """`POST /v2/repository/index`: every model, and each of its versions that is in memory."""
-        with _protocol_errors():
+        with told_in(INFERENCE_ERROR):
             asked = await sent()
         asks = principal_of(request.scope)
         models = [name for name in self.repository.engine.pools if asks.may(AccessScope.READ, name)]
@@ -58,7 +56,7 @@ class RepositoryRoutes:
 
     async def load(self, request: Request, sent: ReadBody[LoadRequest]) -> Response:
         """`POST /v2/repository/models/{model}/load`."""
-        with _protocol_errors():
+        with told_in(INFERENCE_ERROR):
             model = self._model(request)
             refuse_parameters((await sent()).parameters)
             await self.repository.load(model)
@@ -66,7 +64,7 @@ class RepositoryRoutes:
 
     async def unload(self, request: Request, sent: ReadBody[UnloadRequest]) -> Response:
         """`POST /v2/repository/models/{model}/unload`."""
-        with _protocol_errors():
+        with told_in(INFERENCE_ERROR):
             model = self._model(request)
             parameters = (await sent()).parameters
             if parameters.pop("unload_dependents", False) is not False:
@@ -97,15 +95,3 @@ def _listed(pool: Pool) -> RepositoryModel:
     reasons = {PoolState.FAILED: pool.error, PoolState.READY: ""}
     state = STATES.get(pool.state, "LOADING")
     return RepositoryModel(pool.name, str(pool.version), state, reasons.get(pool.state, pool.state.value))
-
-
-@contextlib.contextmanager
-def _protocol_errors() -> Generator[None]:
-    """Say of errors what is wrong under the name that the protocol has for it, too."""
-    try:
-        yield
-    except (Problem, RunError) as error:
-        problem = problem_of(error) if isinstance(error, RunError) else error
-        extra: dict[str, Any] = {"error": problem.detail}
-        problem.extra |= extra
-        raise problem from None

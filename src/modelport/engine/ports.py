@@ -22,7 +22,7 @@ from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
 from modelport.engine.seen import CallQueue, SeenWorker
 from modelport.engine.spool import Spool
-from modelport.engine.tally import Tally
+from modelport.engine.tally import Tally, VersionTally
 from modelport.problems import Problem
 from modelport.settings import Settings
 from modelport.sources.source import Source
@@ -118,6 +118,7 @@ class Pool(Protocol):
     logged_by: Observer | None  # that stays with this version
     spans: TakeSpan | None  # who hears of the parts of traces
     tally: Tally  # of its model, which the pools of all versions share
+    counted: VersionTally  # what of it is this version's
     model_log: ModelLog  # what they print, of all versions, too
 
     @property

@@ -25,7 +25,12 @@ class SeenWorker(Protocol):
 
 
 class CallQueue(Protocol):
-    """The calls of a pool that are not answered yet."""
+    """The calls of a pool that are not answered yet.
+
+    `last_asked` is when the last one came, by the clock of the loop; 0 if none has.
+    """
+
+    last_asked: float
 
     @property
     def waiting(self) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 
 HEADER_LENGTH = "inference-header-content-length"  # the length of the JSON, where tensors follow it as bytes
-EXTENSIONS = ("binary_tensor_data", "classification", "model_repository")
+EXTENSIONS = ("binary_tensor_data", "classification", "model_repository", "statistics")
 
 
 def words(text: str) -> msgspec.Meta:

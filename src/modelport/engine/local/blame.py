@@ -10,7 +10,7 @@ from typing import Protocol
 from modelport.contract.calls import Call, Chunk
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.pending import Pending
-from modelport.engine.tally import Tally
+from modelport.engine.tally import Tally, VersionTally
 
 log = logging.getLogger("modelport.engine")
 
@@ -22,6 +22,7 @@ class Owner(Protocol):
     name_of_call: Callable[[int], str]
     workers: list[Worker]
     tally: Tally
+    counted: VersionTally  # what of it is this version's
 
     def retire(self, worker: Worker) -> None: ...
     def discard(self, call_id: int) -> None: ...

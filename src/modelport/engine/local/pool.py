@@ -56,6 +56,7 @@ class ModelPool(StateSince):
         self.reload_error = ""
         self.settled = asyncio.Event()  # set once the model is ready or has failed
         self.tally, self.model_log = shared.tally, shared.model_log
+        self.counted = self.tally.of(version)
         self.queue = self.scheduler = Scheduler(self.name, settings, self)
         self._spool = spool
         self._loop = asyncio.get_running_loop()

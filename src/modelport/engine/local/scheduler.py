@@ -213,7 +213,7 @@ class Scheduler:
             taken = self._take(room)
             for pending in taken:
                 worker.in_flight[pending.call.id] = pending
-            self._pool.tally.sent(taken, self._loop.time())
+            self._pool.counted.sent(taken, self._loop.time())
             self._send(worker, taken)
 
     def _send(self, worker: Worker, taken: list[Pending]) -> None:
@@ -279,7 +279,7 @@ class Scheduler:
 
     def on_answers(self, worker: Worker, answers: list[Answer]) -> None:
         """Deliver what a worker has answered, and give it more. Raises `FrameError` for a foreign answer."""
-        self._pool.tally.answered(answers)
+        self._pool.counted.answered(answers, together=self._batch_size > 1)
         if len(self._queue) >= self._batch_size > 1:  # it predicts the next batch while these are delivered
             ended = [(answer, self._settle(worker, answer)) for answer in answers]
             self._dispatch()

@@ -51,6 +51,13 @@ class ToldRequests(Histogram):
         self.by_version: Counter[tuple[int, int]] = Counter()
 
 
+class Took(NamedTuple):
+    """How many there were, and the seconds that all of them took."""
+
+    times: int = 0
+    seconds: float = 0.0
+
+
 class RequestCounts:
     """Hears of exchanges, and shows what it has counted."""
 
@@ -129,6 +136,18 @@ class RequestCounts:
             into.by_status[status] += sum(slot.counts)
             into.by_version[version, status] += sum(slot.counts)
         return whole, streams
+
+    def predictions(self, model: str, version: int) -> tuple[Took, Took]:
+        """The predictions of one version that have succeeded, and those that have not."""
+        good, bad = Took(), Took()
+        for (asked, of_version, verb, _, status, _), slot in self._slots.items():
+            if (asked, of_version, verb) != (model, version, "predict"):
+                continue
+            if status < 400:
+                good = Took(good.times + sum(slot.counts), good.seconds + slot.total)
+            else:
+                bad = Took(bad.times + sum(slot.counts), bad.seconds + slot.total)
+        return good, bad
 
     def show(self, page: Page, loaded: Mapping[str, Collection[int]]) -> None:
         """Show all; by version, of those that are `loaded` of each model."""

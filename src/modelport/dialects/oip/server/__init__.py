@@ -13,37 +13,65 @@ from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints import parameters as of
 from modelport.api.endpoints.models import MODEL
 from modelport.api.endpoints.row import AccessScope, Endpoint, data, with_body
-from modelport.api.endpoints.statuses import FOUND, in_own_words
+from modelport.api.endpoints.statuses import FOUND, STORED, in_own_words
+from modelport.api.refusal_form import INFERENCE_ERROR
 from modelport.api.taken import Taken
 from modelport.dialects.oip import bodies
-from modelport.dialects.oip.server.inference import FORM, Inference
+from modelport.dialects.oip.counted import InferenceStatistics
+from modelport.dialects.oip.server.inference import Inference
+from modelport.dialects.oip.server.statistics import CountedModels, StatisticsRoutes
+from modelport.dialects.v2.server import V2Server
 
+PREDICT, READ = AccessScope.PREDICT, AccessScope.READ
 TAG = "open inference"
 
 ANSWERS = in_own_words(data("The outputs, as tensors", bodies.InferResponse), bodies.InferError)
 
 INFER = Endpoint(
     "POST", f"{MODEL}/infer",
-    with_body(bodies.InferRequest, lambda on: on.of(OipServer).inference.infer), AccessScope.PREDICT,
+    with_body(bodies.InferRequest, lambda on: on.of(OipServer).inference.infer), PREDICT,
     TAG, "infer", "Make a prediction with tensors (Open Inference Protocol)",
     ANSWERS, FOUND,
 )  # fmt: skip
 INFER_VERSION = Endpoint(
     "POST", f"{MODEL}/versions/{{version}}/infer",
-    with_body(bodies.InferRequest, lambda on: on.of(OipServer).inference.infer_version), AccessScope.PREDICT,
+    with_body(bodies.InferRequest, lambda on: on.of(OipServer).inference.infer_version), PREDICT,
     TAG, "version_infer", "Make a prediction with tensors by one version",
     ANSWERS, FOUND, parameters=(of.VERSION,),
 )  # fmt: skip
+COUNTED = {200: data("What was counted of each version that is loaded", InferenceStatistics)}
 
 
 class OipServer(DialectServer):
     """The Open Inference Protocol in an application."""
 
-    rows_of_models = (INFER, INFER_VERSION)
+    rows = (
+        Endpoint(
+            "GET", "/v2/models/stats",
+            lambda on: partial(on.of(OipServer).statistics.all, metadata=on.of(V2Server).resources.metadata),
+            READ, TAG, "stats", "How often each model was asked, and how long that took", COUNTED, FOUND,
+            description="A model that is called `stats` has its metadata here, and the statistics beside.",
+        ),
+    )  # fmt: skip
+    rows_of_models = (
+        INFER,
+        INFER_VERSION,
+        Endpoint(
+            "GET", f"{MODEL}/stats", lambda on: on.of(OipServer).statistics.model, READ,
+            TAG, "model_stats", "How often a model was asked, and how long that took", COUNTED, FOUND,
+        ),
+        Endpoint(
+            "GET", f"{MODEL}/versions/{{version}}/stats", lambda on: on.of(OipServer).statistics.version,
+            READ, TAG, "version_stats", "How often a version was asked, and how long that took",
+            COUNTED, STORED, parameters=(of.VERSION,),
+        ),
+    )  # fmt: skip
 
     def __init__(self, parts: Parts):
         super().__init__(parts)
         self.inference = Inference(parts.calls, parts.runs)
+        counted = CountedModels(parts.readings, parts.requests)
+        self.statistics = StatisticsRoutes(counted, parts.runs)
         self._paths = parts.paths_of_models(INFER)
 
     def direct(self) -> Iterable[DirectDialect]:
@@ -53,7 +81,7 @@ class OipServer(DialectServer):
         model = self._paths.get(path)
         if model is None or method != "POST" or not self.parts.calls.settings.predict_endpoint:
             return None
-        return Taken(partial(self.inference.calls.live, model=model), FORM, model, INFER.path)
+        return Taken(partial(self.inference.calls.live, model=model), INFERENCE_ERROR, model, INFER.path)
 
 
 SERVER = OipServer

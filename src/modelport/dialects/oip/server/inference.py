@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 
 from starlette.requests import Request
@@ -13,20 +12,11 @@ from modelport.api.calls import CallHandler
 from modelport.api.dialect_calls import DialectCalls
 from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.row import ReadBody
-from modelport.api.refusal_form import RefusalForm
-from modelport.contract.signature import JSON
+from modelport.api.refusal_form import INFERENCE_ERROR
 from modelport.dialects.oip.bodies import HEADER_LENGTH, InferRequest
-from modelport.problems import Problem
 from modelport.runs.service import RunService
 
 DIALECT = "oip"
-
-
-def _error(problem: Problem, request_id: str, own_id: str) -> bytes:
-    return json.dumps({"error": problem.detail}, ensure_ascii=False).encode()
-
-
-FORM = RefusalForm(JSON, _error)
 
 
 def _reads(content_type: str) -> bool:
@@ -38,7 +28,7 @@ class Inference:
     """Answers them. One for the application; it keeps no state of a request."""
 
     def __init__(self, calls: CallHandler, runs: RunService):
-        self.calls = DialectCalls(calls, runs, DIALECT, FORM, (HEADER_LENGTH,))
+        self.calls = DialectCalls(calls, runs, DIALECT, INFERENCE_ERROR, (HEADER_LENGTH,))
 
     def direct(self, paths: dict[str, str], route: str) -> DirectDialect:
         """Inferences by the shortest way, whether their tensors are JSON or bytes."""

@@ -56,17 +56,18 @@ class Resources:
         """`GET /v2/models/`: every model that one may read of, also those that failed."""
         asks = principal_of(request.scope)
         shown = [pool for pool in self.engine.pools.values() if asks.may(AccessScope.READ, pool.name)]
-        return JSONResponse({"models": [self._metadata(pool) for pool in shown]})
+        return JSONResponse({"models": [self.metadata(pool) for pool in shown]})
 
     async def model(self, request: Request) -> Response:
         """`GET /v2/models/{model}/`."""
-        return JSONResponse(self._metadata(self.pool_of(request)))
+        return JSONResponse(self.metadata(self.pool_of(request)))
 
     def pool_of(self, request: Request) -> Pool:
         """The model that the path names. Raises `Problem` 404 with the names that exist."""
         return find_pool(self.engine, request.path_params["model"])
 
-    def _metadata(self, pool: Pool) -> dict[str, Any]:
+    def metadata(self, pool: Pool) -> dict[str, Any]:
+        """What is told of a model, also of one that failed."""
         href = path_of_model(self.base_path, pool.name)
         if pool.signature is not None and pool.state is not PoolState.FAILED:
             versions = sorted({pool.version, *self._loaded(pool.name)})

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
-from itertools import chain
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,8 @@ from modelport.telemetry import log_writer
 from modelport.telemetry.log_writer import LogWriter
 
 
-def encoded(number: int) -> tuple[bytes, bytes]:
-    return b"%d" % number, b"\n"
+def lines_of(items: Sequence[int | str]) -> list[str]:
+    return [item if isinstance(item, str) else f"{item}\n" for item in items]
 
 
 def has(path: Path, text: str) -> Callable[[], bool]:
@@ -29,20 +28,20 @@ def said(path: Path) -> Callable[[], str]:
 
 def test_texts_and_items_are_written_in_their_order(tmp_path: Path) -> None:
     path = tmp_path / "log"
-    writer = LogWriter(str(path), encoded)
+    writer = LogWriter(str(path), lines_of)
     for number in range(1000):
         writer.put(number)
-        writer.say(b"after %d\n" % number)
+        writer.say(f"after {number}\n")
     writer.close()
     assert path.read_text() == "".join(f"{number}\nafter {number}\n" for number in range(1000))
-    writer.say(b"late\n")
+    writer.say("late\n")
     assert path.read_text().endswith("after 999\nlate\n")
 
 
 def test_a_file_that_was_renamed_is_opened_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_writer, "LOOK_SECONDS", 0.0)
     path = tmp_path / "log"
-    writer = LogWriter(str(path), encoded)
+    writer = LogWriter(str(path), lines_of)
     writer.put(1)
     wait_until(has(path, "1\n"), said(path))
     path.rename(tmp_path / "log.1")
@@ -55,7 +54,7 @@ def test_a_file_that_was_renamed_is_opened_anew(tmp_path: Path, monkeypatch: pyt
 def test_a_file_is_opened_anew_when_somebody_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_writer, "LOOK_SECONDS", 1e9)
     path = tmp_path / "log"
-    writer = LogWriter(str(path), encoded)
+    writer = LogWriter(str(path), lines_of)
     path.rename(tmp_path / "log.1")
     writer.reopen()
     wait_until(path.exists, said(path))
@@ -66,7 +65,7 @@ def test_a_file_is_opened_anew_when_somebody_says_so(tmp_path: Path, monkeypatch
 
 def test_a_file_that_was_cut_goes_on_at_its_new_end(tmp_path: Path) -> None:
     path = tmp_path / "log"
-    writer = LogWriter(str(path), encoded)
+    writer = LogWriter(str(path), lines_of)
     writer.put(1)
     wait_until(has(path, "1\n"), said(path))
     os.truncate(path, 0)
@@ -81,14 +80,13 @@ def test_what_nobody_reads_is_dropped_counted_and_said(
     monkeypatch.setattr(log_writer, "MOST_LINES", 100)
     reading, writing = os.pipe()
     monkeypatch.setattr(log_writer, "_stderr", lambda: writing)
-    line = b"x" * 70_000 + b"\n"  # more than the pipe holds
-    writer: LogWriter[int] = LogWriter(None, encoded)
+    line = "x" * 70_000 + "\n"  # more than the pipe holds
+    writer: LogWriter[int] = LogWriter(None, lines_of)
     writer.say(line)
     wait_until(lambda: not writer.waits, lambda: "it is not being written")
     for number in range(150):
         writer.put(number)
-    rest = b"".join(chain.from_iterable(map(encoded, range(100))))
-    expected = line + rest
+    expected = "".join([line, *lines_of(range(100))]).encode()
     found = b""
     while len(found) < len(expected):
         found += os.read(reading, 1 << 16)
@@ -104,7 +102,7 @@ def test_what_cannot_be_written_is_told_once_it_can(
 ) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     monkeypatch.setattr(log_writer, "_stderr", lambda: full)
-    writer: LogWriter[int] = LogWriter(None, encoded)
+    writer: LogWriter[int] = LogWriter(None, lines_of)
     writer.put(1)
     wait_until(lambda: writer.dropped == 1, lambda: str(writer.dropped))
     path = tmp_path / "log"

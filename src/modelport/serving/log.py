@@ -27,7 +27,7 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._writer.say(self.format(record).encode("utf-8", "replace") + b"\n")
+            self._writer.say(f"{self.format(record)}\n")
         except Exception:  # as all handlers of logging do: who logs must not fail by it
             self.handleError(record)
 
@@ -48,9 +48,9 @@ class Logs:
                 "access_log: lines for people cannot stand among objects of log_format = json; say "
                 "access_log = json, or give it a file of its own by access_log_file"
             )
-        encode = AccessLines(json=access is AccessLog.JSON).encode
-        self._log = LogWriter(settings.log_file, encode)
-        self._access = self._log if together else LogWriter(own, encode)
+        lines_of = AccessLines(json=access is AccessLog.JSON).lines_of
+        self._log = LogWriter[Item](settings.log_file, lines_of)
+        self._access = self._log if together else LogWriter[Item](own, lines_of)
         self._is_on = access is not AccessLog.OFF
         self._files = [file for file in (settings.log_file, own) if file]
         self._handle(JsonLine() if is_json else OneLine(), settings)

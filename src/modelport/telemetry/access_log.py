@@ -11,7 +11,8 @@ may be a secret, any header, or anything of a body.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from secrets import randbelow, token_hex
 from time import gmtime, strftime, time
@@ -22,6 +23,9 @@ import msgspec
 from modelport.telemetry.exchanges import Exchange, Tell
 from modelport.telemetry.log_lines import CUT, harmless, masked
 
+log = logging.getLogger("modelport.telemetry")
+
+NOT_WRITTEN = "a line of the access log could not be written"
 MOST_OF_PATH = 2048  # characters
 MOST_PATHS = 256  # that are remembered as they are shown
 KNOWN_MICROS = 10_000  # the waits, in microseconds, that are known as they are written
@@ -54,18 +58,12 @@ class AccessLine(msgspec.Struct, omit_defaults=True, gc=False, tag_field="logger
 
 
 class Alike:
-    """Predictions that are alike in all but what `Differing` has. It knows how their lines are written once
-    there is a second one: of many clients each request is like no other.
-    """
+    """Predictions that are alike in all but what `Differing` has."""
 
     def __init__(self, like: Exchange):
         self.like = like
-        self.is_first = True
-        self.parts: Sequence[bytes] = ()  # of JSON
-        self.begun: tuple[int, str] = (-1, "")  # the millisecond and the client that `head` is of
-        self.head = b""
-        self.bytes_in = -1  # that `tail` is of
-        self.tail = b""
+        self.is_first = True  # of many clients each request is like no other
+        self.parts: Sequence[str] = ()  # of its JSON, around what differs, once there is a second one
 
 
 # When it began, its seconds, bytes in and out, the id of the request, the address that asked.
@@ -106,34 +104,57 @@ class AccessLines:
         self._iso = ""  # of that millisecond
         self._clock = _iso if json else _common
         self._encode = msgspec.json.Encoder().encode
-        self._micros = [b"0.%06d" % micros for micros in range(KNOWN_MICROS if json else 0)]
+        self._micros = [f"0.{micros:06d}" for micros in range(KNOWN_MICROS if json else 0)]
 
-    def encode(self, item: Item) -> Sequence[bytes]:
-        """The line of a request, in parts."""
-        if isinstance(item, Exchange):
-            return (self._whole(item),)
-        alike, began, seconds, bytes_in, bytes_out, request_id, client = item
-        if not self._is_json or alike.is_first or not bytes_in:
-            alike.is_first = False
-            return (self._whole(_exchange_of(item)),)
-        if not alike.parts:
-            alike.parts = self._parts_of(item)
-        *_, d, e, f, g = alike.parts
-        if alike.begun != (int(began * 1000), client):
-            self._begin(alike, began, client)
-        if alike.bytes_in != bytes_in:
-            alike.bytes_in, alike.tail = bytes_in, b"%b%d%b" % (f, bytes_in, g)
-        micros = int(seconds * 1e6 + 0.5)
-        shown = self._micros[micros] if micros < KNOWN_MICROS else b"%.6f" % seconds
-        return (alike.head, b"%d" % bytes_out, d, shown, e, request_id.encode(), alike.tail)
+    def lines_of(self, items: Iterable[Item | str]) -> list[str]:
+        """The line of each request, in their order; texts stay what they are. What fails, is logged.
 
-    def _begin(self, alike: Alike, began: float, client: str) -> None:
-        """Make the beginning of a line, up to the bytes of the answer: many in a millisecond share it."""
-        a, b, c, *_ = alike.parts
-        alike.begun = int(began * 1000), client
-        alike.head = b"".join((a, self._iso_of(began).encode(), b, _in_json(client), c))
+        Most of them are alike, of one client, in one millisecond: what stands before and behind the numbers
+        that differ is made once for those. There is no call in that loop: it goes round thousands of times a
+        second beside those who answer.
+        """
+        lines: list[str] = []
+        known, known_micros = self._micros, len(self._micros)
+        last: Alike | None = None
+        client, milliseconds, bytes_in = "", -1, -1
+        head = d = e = tail = ""
+        for item in items:
+            if not isinstance(item, tuple):
+                lines.append(item if isinstance(item, str) else self._written(item))
+                continue
+            alike, began, seconds, size, bytes_out, request_id, asked_by = item
+            if (
+                alike is not last
+                or size != bytes_in
+                or asked_by != client
+                or int(began * 1000) != milliseconds
+            ):
+                last = None
+                if not self._is_json or alike.is_first or not size:
+                    alike.is_first = False
+                    lines.append(self._written(_exchange_of(item)))
+                    continue
+                try:
+                    a, b, c, d, e, f, g = alike.parts = alike.parts or self._parts_of(item)
+                    head = f"{a}{self._iso_of(began)}{b}{_in_json(asked_by)}{c}"
+                except Exception:
+                    log.exception(NOT_WRITTEN)
+                    continue
+                tail = f"{f}{size}{g}"
+                last, client, milliseconds, bytes_in = alike, asked_by, int(began * 1000), size
+            micros = int(seconds * 1e6 + 0.5)
+            shown = known[micros] if micros < known_micros else f"{seconds:.6f}"
+            lines.append(f"{head}{bytes_out}{d}{shown}{e}{request_id}{tail}")
+        return lines
 
-    def _parts_of(self, item: Differing) -> Sequence[bytes]:
+    def _written(self, exchange: Exchange) -> str:
+        try:
+            return self._whole(exchange)
+        except Exception:  # a bug: the lines after it are not to be lost, too
+            log.exception(NOT_WRITTEN)
+            return ""
+
+    def _parts_of(self, item: Differing) -> Sequence[str]:
         """What stands around all that differs, in a line of JSON that has marks there, which nobody knows."""
         number, text = 1 << 62 | randbelow(1 << 61), token_hex(16)
         exchange = _exchange_of(item)
@@ -147,9 +168,9 @@ class AccessLines:
             f"{text}r",
             str(number),
         )
-        rest, parts = self._json(exchange), list[bytes]()
+        rest, parts = self._json(exchange), list[str]()
         for mark in marks:  # in the order of `AccessLine`
-            part, _, rest = rest.partition(mark.encode())
+            part, _, rest = rest.partition(mark)
             parts.append(part)
         return [*parts, rest]
 
@@ -160,7 +181,7 @@ class AccessLines:
             self._iso = f"{self._second_of(began)}.{milliseconds % 1000:03d}Z"
         return self._iso
 
-    def _json(self, exchange: Exchange) -> bytes:
+    def _json(self, exchange: Exchange) -> str:
         path = self._path_of(exchange)
         line = AccessLine(
             self._iso_of(exchange.began),
@@ -184,9 +205,9 @@ class AccessLines:
             exchange.client_request_id,
             exchange.trace_id,
         )
-        return self._encode(line) + b"\n"
+        return f"{self._encode(line).decode()}\n"
 
-    def _line(self, exchange: Exchange) -> bytes:
+    def _line(self, exchange: Exchange) -> str:
         asked = f"{exchange.method} {self._path_of(exchange)}".replace("\\", "\\\\").replace('"', '\\"')
         fields = (
             exchange.model,
@@ -201,7 +222,7 @@ class AccessLines:
         return (
             f'{who} [{self._second_of(exchange.began)}] "{asked}" {exchange.status} '
             f"{exchange.bytes_out} {exchange.seconds:.6f} {of_model}\n"
-        ).encode("utf-8", "replace")
+        )
 
     def _path_of(self, exchange: Exchange) -> str:
         """The path as the log has it. Clients ask for the same ones again and again."""
@@ -235,8 +256,8 @@ def _exchange_of(item: Differing) -> Exchange:
 
 
 @lru_cache(256)
-def _in_json(text: str) -> bytes:
-    return msgspec.json.encode(text)
+def _in_json(text: str) -> str:
+    return msgspec.json.encode(text).decode()
 
 
 def _iso(second: int) -> str:

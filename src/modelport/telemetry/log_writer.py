@@ -25,13 +25,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from sys import getsizeof
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
 log = logging.getLogger("modelport.telemetry")
 
 MOST_LINES = 20_000  # that wait
-MOST_BYTES = 8 << 20  # of those that are texts
+MOST_BYTES = 8 << 20  # that those of them take that are texts
 REST_SECONDS = 0.05
 LOOK_SECONDS = 1.0  # between two looks whether the file has another name
 STDERR = 2
@@ -40,17 +41,17 @@ Item = TypeVar("Item")
 
 
 class LogWriter(Generic[Item]):
-    """Writes texts, and items whose lines `encode` has in parts, in their order, to a file or to stderr.
+    """Writes texts and items in their order to a file or to stderr; `lines_of` has the lines of both.
 
     Any thread may `put` and `say`. `dropped` lines were lost, and that was not said yet. Raises `OSError` if
     the file cannot be opened.
     """
 
-    def __init__(self, path: str | None, encode: Callable[[Item], Sequence[bytes]]):
+    def __init__(self, path: str | None, lines_of: Callable[[Sequence[Item | str]], Sequence[str]]):
         self._path = path
-        self._encode = encode
+        self._lines_of = lines_of
         self._file = _opened(path) if path else _stderr()
-        self._waiting: deque[Item | bytes] = deque()
+        self._waiting: deque[Item | str] = deque()
         self._bytes = 0  # of the texts that wait
         self.dropped = 0
         self._sizing = threading.Lock()
@@ -79,17 +80,18 @@ class LogWriter(Generic[Item]):
         if not self._is_awake:
             self._wake()
 
-    def say(self, line: bytes) -> None:
+    def say(self, line: str) -> None:
         """Have a text written, which ends with a newline."""
         if self._closed:
             with self._writing:
-                self._write(line, 1)
+                self._write((line,))
             return
+        size = getsizeof(line)
         with self._sizing:
-            if len(self._waiting) >= MOST_LINES or self._bytes + len(line) > MOST_BYTES:
+            if len(self._waiting) >= MOST_LINES or self._bytes + size > MOST_BYTES:
                 self.dropped += 1
                 return
-            self._bytes += len(line)
+            self._bytes += size
             self._waiting.append(line)
         if not self._is_awake:
             self._wake()
@@ -126,34 +128,19 @@ class LogWriter(Generic[Item]):
         with self._writing:
             self._look_at_file()
             waiting = self._waiting
-            parts: list[bytes] = []
-            said = 0
-            lines = len(waiting)
-            for _ in range(lines):
-                item = waiting.popleft()
-                if isinstance(item, bytes):
-                    parts.append(item)
-                    said += len(item)
-                else:
-                    parts += self._encoded(item)
-            if said:
+            items = [waiting.popleft() for _ in range(len(waiting))]
+            if self._bytes:
+                said = sum(getsizeof(item) for item in items if isinstance(item, str))
                 with self._sizing:
                     self._bytes -= said
-            if parts:
-                self._write(b"".join(parts), lines)
+            if items:
+                self._write(self._lines_of(items))
         if self.dropped and not self._fails:  # else once there is something that can be written again
             dropped, self.dropped = self.dropped, 0
             log.warning("%d lines of the log%s were dropped", dropped, f" {self._path}" if self._path else "")
 
-    def _encoded(self, item: Item) -> Sequence[bytes]:
-        try:
-            return self._encode(item)
-        except Exception:  # a bug: the lines after it are not to be lost, too
-            log.exception("a line of the log could not be written")
-            return ()
-
-    def _write(self, data: bytes, lines: int) -> None:
-        view = memoryview(data)
+    def _write(self, lines: Sequence[str]) -> None:
+        view = memoryview("".join(lines).encode("utf-8", "replace"))
         try:
             while view:
                 try:
@@ -163,7 +150,7 @@ class LogWriter(Generic[Item]):
             self._fails = False
         except OSError:  # a full disk, a reader that has gone
             self._fails = True
-            self.dropped += lines
+            self.dropped += len(lines)
 
     def _look_at_file(self) -> None:
         """Open the file anew if that was asked for, or if it has another name by now, or none."""

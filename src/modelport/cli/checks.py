@@ -17,7 +17,7 @@ from modelport.contract.served import ServedModel
 from modelport.contract.signature import VERBS, Operation, Signature
 from modelport.contract.typed import TypedModel
 from modelport.sources.model_loop import close_event_loop
-from modelport.sources.source import Source
+from modelport.sources.source import Source, old_group_words
 from modelport.worker.model_start import load_once, set_up, warm
 
 GENERIC = "Could not load description from underlying model"
@@ -43,6 +43,8 @@ def examined(source: Source) -> Examined:
         result.findings.append(Finding("error", _said(error, source), _remedy_of_load(error)))
         return result
     result.signature = model.signature
+    if words := old_group_words(source):
+        result.findings.append(Finding("warning", words, "modelport check --upgrade does it, with --write"))
     result.findings += [*_problems_of_signature(model.signature), *_problems_of_functions(model)]
     result.findings += started.findings()
     step = "setup"

@@ -65,21 +65,25 @@ def _source(model_name: str | None) -> Source:
     import os
 
     from modelport.contract.errors import ModelLoadError
-    from modelport.sources.source import installed_entry_points, parse_source
+    from modelport.sources import source as sources
 
     name = model_name or os.environ.get("MODELPORT_MODEL_NAME") or os.environ.get("DEEPAAS_V2_MODEL")
-    installed = installed_entry_points()
+    installed = sources.installed_entry_points()
     if name is None and len(installed) != 1:
         known = ", ".join(sorted(installed)) or "none"
         raise click.UsageError(
             f"installed models: {known}; choose one with --model-name NAME or DEEPAAS_V2_MODEL"
             if installed
-            else "no model is installed: install a package with an entry point in the group deepaas.v2.model"
+            else "no model is installed: install a package with an entry point in the group "
+            f"{sources.ENTRY_POINT_GROUP}"
         )
     try:
-        return parse_source(f"entrypoint:{name or next(iter(installed))}")
+        source = sources.parse_source(f"entrypoint:{name or next(iter(installed))}")
     except ModelLoadError as error:
         raise click.UsageError(str(error)) from None
+    if words := sources.old_group_words(source):
+        click.echo(f"modelport: {source.name}: {words}", err=True)
+    return source
 
 
 class _Run:

@@ -14,6 +14,7 @@ from marshmallow import fields
 
 from modelport.contract.batch_calls import batch_problems, concurrency_of, is_async, only_result
 from modelport.contract.deepaas_fields import PlainFields, arguments_of, as_fields, takes_several
+from modelport.contract.deepaas_v1 import with_second_functions
 from modelport.contract.deepaas_values import add_causes, raw_values
 from modelport.contract.errors import AnswerInvalid, ArgumentErrors, ModelLoadError
 from modelport.contract.field_loading import loader_of
@@ -31,8 +32,8 @@ class DeepaasModel:
     """A model written for DEEPaaS, as the worker sees it."""
 
     def __init__(self, model: Any, name: str):
-        self.model = model
         self.problems = batch_problems(model)
+        model = self.model = with_second_functions(model, self.problems)
         self.field_schemas = FieldSchemas()
         self.schemas = {verb: self._argument_schema(verb) for verb in VERBS}
         self.loaders = {verb: loader_of(schema) for verb, schema in self.schemas.items()}

@@ -55,10 +55,14 @@ def as_fields(given: Mapping[str, Any], where: str, problems: list[str]) -> dict
 
 
 def _legacy_field(given: Mapping[str, Any]) -> fields.Field:
-    metadata = {"description": str(given.get("help") or given.get("description") or "")}
+    """V1's way: whatever its `type` says, the value is a text, also that of its default."""
+    metadata: dict[str, Any] = {"description": str(given.get("help") or given.get("description") or "")}
+    choices: Any = given.get("choices")
+    if isinstance(choices, (list, tuple)):
+        metadata["enum"] = [str(one) for one in cast("list[Any]", choices)]
     if given.get("required"):
         return fields.Str(required=True, metadata=metadata)
-    default = given.get("default", "")
+    default = given.get("default")
     return fields.Str(
         load_default=None if default is None else str(default), metadata=metadata, allow_none=True
     )

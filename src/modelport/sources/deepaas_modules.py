@@ -15,13 +15,17 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from modelport.contract.uploaded_file import UploadedFile
+from modelport.contract.uploaded_file import UploadedFile, with_old_methods
 
 
 class BaseModel:
     """Base class of DEEPaaS models. A function that a subclass leaves out counts as absent."""
 
     schema: Any = None
+
+
+class FirstBaseModel:
+    """Base class of models of V1: it stood in `deepaas.model`, and later in `deepaas.model.v1`."""
 
 
 def _configuration() -> SimpleNamespace:
@@ -44,7 +48,8 @@ CONTENT: dict[str, dict[str, Any]] = {
         "get_logger": logging.getLogger,
         "LOG": logging.getLogger("deepaas"),
     },
-    "deepaas.model": {},
+    "deepaas.model": {"BaseModel": FirstBaseModel},
+    "deepaas.model.v1": {"BaseModel": FirstBaseModel},
     "deepaas.model.v2": {},
     "deepaas.model.v2.base": {"BaseModel": BaseModel},
     "deepaas.model.v2.wrapper": {"UploadedFile": UploadedFile},
@@ -111,6 +116,9 @@ def let_errors_be_reasons() -> None:
 
 
 def uploaded_file_class() -> type[Any]:
-    """The `UploadedFile` that the loaded model knows: the real one where the real deepaas is in use."""
+    """The `UploadedFile` that the loaded model knows: the real one where the real deepaas is in use.
+
+    Either has the methods of V1's files.
+    """
     wrapper = sys.modules.get("deepaas.model.v2.wrapper")
-    return getattr(wrapper, "UploadedFile", UploadedFile)
+    return with_old_methods(getattr(wrapper, "UploadedFile", UploadedFile))

@@ -21,11 +21,13 @@ from modelport.contract.signature import Signature
 from modelport.contract.trained_elsewhere import TrainedElsewhere
 from modelport.sources.deepaas_modules import let_errors_be_reasons, provide_deepaas_modules
 from modelport.sources.frameworks.registry import FRAMEWORKS, adapter_of
-from modelport.sources.python import load_object
+from modelport.sources.python import FIRST_FUNCTIONS, load_object
 from modelport.sources.source import Source
 from modelport.sources.versions import Version, load_version
 
-DEEPAAS_FUNCTIONS = ("get_predict_args", "get_train_args", "get_validate_args", "predict_batch")
+DEEPAAS_FUNCTIONS = (
+    "get_predict_args", "get_train_args", "get_validate_args", "predict_batch", *FIRST_FUNCTIONS,
+)  # fmt: skip
 
 
 class _OfMarshmallow(type):

@@ -22,6 +22,7 @@ from modelport.sources.objects import unpickled
 from modelport.sources.presence import no_module, python_file
 from modelport.sources.source import Source
 
+FIRST_FUNCTIONS = ("predict_data", "predict_url", "get_test_args")  # of DEEPaaS V1
 # A module or object with none of these is no model, only a mistake.
 FUNCTIONS = (
     "predict",
@@ -31,6 +32,7 @@ FUNCTIONS = (
     "get_metadata",
     "get_predict_args",
     "get_train_args",
+    *FIRST_FUNCTIONS,
 )
 
 

@@ -26,7 +26,8 @@ from modelport.sources.model_paths import checked_options, is_model_path
 from modelport.sources.near_names import did_you_mean
 
 SourceKind = Literal["module", "file", "model", "mlflow", "object"]
-ENTRY_POINT_GROUPS = ("deepaas.v2.model", "deepaas.model")  # the second is DEEPaaS's older name
+ENTRY_POINT_GROUP = "deepaas.v2.model"
+OLD_GROUP = "deepaas.model"  # of DEEPaaS V1, looked into where nothing is in the other
 NAMED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)=(?P<rest>.+)", re.DOTALL)
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 PYTHON_FILE = re.compile(r"\.py(:[^/]*)?$")
@@ -41,7 +42,7 @@ class Source:
     A `file` is Python code, a `model` anything else that was saved: a file or a folder. `mlflow` is a model
     in a tracking store of MLflow, and its target a URI there. An `object` is one of the caller's own, pickled
     for the worker; no source string can name one. `saved` is a version of the model: the path of what one of
-    its trainings has saved, or a source of its own.
+    its trainings has saved, or a source of its own. `group` is that of the entry point that it was found by.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Source:
     attribute: str = ""
     options: ModelOptions = field(default_factory=ModelOptions)
     saved: str = ""
+    group: str = ""
 
     def __str__(self) -> str:
         if self.kind == "object":
@@ -151,12 +153,12 @@ def _name_of_parts(parts: list[str]) -> str:
 
 
 def installed_entry_points() -> dict[str, Source]:
-    """Every installed DEEPaaS entry point by its name; the old group only where the new one is empty."""
+    """Every installed DEEPaaS entry point by its name; those of V1's group where the other is empty."""
     from importlib import metadata  # and with it, e-mail and ZIP
 
-    for group in ENTRY_POINT_GROUPS:
+    for group in (ENTRY_POINT_GROUP, OLD_GROUP):
         found = {
-            entry.name: Source(entry.name, "module", entry.module, entry.attr or "")
+            entry.name: Source(entry.name, "module", entry.module, entry.attr or "", group=group)
             for entry in metadata.entry_points(group=group)
         }
         if found:
@@ -169,11 +171,21 @@ def _entry_point(entry: str, name: str) -> Source:
     if entry not in installed:
         known = ", ".join(sorted(installed)) or "none is installed"
         raise ModelLoadError(
-            f"no entry point {entry!r} in the group deepaas.v2.model (installed: {known})"
+            f"no entry point {entry!r} in the group {ENTRY_POINT_GROUP} (installed: {known})"
             + did_you_mean(entry, installed)
         )
     source = installed[entry]
-    return Source(name or entry, source.kind, source.target, source.attribute)
+    return replace(source, name=name or entry)
+
+
+def old_group_words(source: Source) -> str:
+    """What to say of a model that was found in the group of V1's entry points; nothing for any other."""
+    if source.group != OLD_GROUP:
+        return ""
+    return (
+        f"its entry point is in the group {OLD_GROUP} of DEEPaaS V1 (deprecated), which is looked into where "
+        f"{ENTRY_POINT_GROUP} has nothing: name that group in its package"
+    )
 
 
 def parse_sources(
@@ -208,7 +220,7 @@ def to_serve(sources: Sequence[Source], model_name: str | None = None) -> list[S
     if not chosen:
         raise ModelLoadError(
             "there is no model to serve: name one (modelport serve path/to/model.py) or install a package "
-            "that has an entry point in the group deepaas.v2.model"
+            f"that has an entry point in the group {ENTRY_POINT_GROUP}"
         )
     names = [source.name for source in chosen]
     for source in chosen:

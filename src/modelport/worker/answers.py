@@ -215,6 +215,8 @@ def is_data(kind: type[object]) -> bool:
     """True for types that JSON is made of, for numpy's, pandas', and pydantic's, which are slow to ask."""
     if kind in (dict, list, tuple, str, int, float, bool, type(None)):
         return True
+    if issubclass(kind, tuple):  # an uploaded file, too, though it can be read
+        return True
     if kind.__module__.partition(".")[0] in ("numpy", "pandas", "polars"):  # a column may be called "read"
         return True
     return any(base.__module__ == "pydantic.main" for base in kind.__mro__)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from modelport.contract.signature import Operation, Signature
-from modelport.sources.source import Source
+from modelport.sources.source import Source, old_group_words
 from modelport.worker.frames import Ready
 
 log = logging.getLogger("modelport.engine")
@@ -28,6 +28,8 @@ TITLES = {
 def log_served(source: Source, ready: Ready, seconds: float) -> None:
     """Say that a model is ready, so many seconds after its start, and what is wrong with it."""
     name = source.name
+    if words := old_group_words(source):
+        log.warning("%s: %s", name, words)
     for problem in ready.signature.problems:
         log.warning("%s: %s", name, problem)
     if source.is_saved:

@@ -40,7 +40,8 @@ def test_every_path_stands_in_both_documents() -> None:
     of_runs = ("runs", "runs/{run_id}", "runs/{run_id}/predict", "params", "params/{param}", "performance")
     of_versions = ("versions", "versions/{version}", "versions/{version}/predict/", "aliases")
     of_live = ("aliases/{alias}", "rollback", "promotions", "traffic", "feedback", "monitoring", "payloads")
-    of_any = ("signature", "log", "infer", "versions/{version}/infer")
+    of_any = ("signature", "log", "infer", "stats", "config", "trace/setting")
+    of_versions += tuple(f"versions/{{version}}/{path}" for path in ("infer", "stats", "config", "ready"))
     expected |= {f"/v2/models/upload/{path}" for path in (*of_runs, *of_versions, *of_live, *of_any)}
     expected |= {"/v2/jobs", *(f"/v2/jobs/{{job}}{path}" for path in of_jobs)}
     of_repository = ("index", "models/{model}/load", "models/{model}/unload")
@@ -48,6 +49,7 @@ def test_every_path_stands_in_both_documents() -> None:
     expected |= {"/v2/audit", *(f"/v2/keys{path}" for path in ("", "/{key}", "/{key}/rotate"))}
     expected |= {f"/v2/{path}" for path in ("users", "users/{user}", "token", "login", "logout", "usage")}
     expected |= {f"/v2/{path}" for path in ("me", "me/password", "me/limits", "statistics")}
+    expected |= {f"/v2/{path}" for path in ("models/stats", "trace/setting", "logging")}
     expected |= {"/v1/models", *(f"/v1/models/{{model}}{verb}" for verb in ("", ":predict", ":explain"))}
     assert set(swagger(UPLOAD)["paths"]) == expected
     verbs = [verb for verb in ("train", "validate") if not getattr(UPLOAD, verb).implemented]

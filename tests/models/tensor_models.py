@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,3 +49,16 @@ class Fails(modelport.Model):
 class Counts(modelport.Model):
     def predict(self, count: int) -> int:
         return count
+
+
+class Waits(modelport.Model):
+    async def predict(self, seconds: float, more: numpy.ndarray | None = None) -> float:
+        await asyncio.sleep(seconds)
+        return seconds
+
+
+class Own(modelport.Model):
+    """Has an argument that the protocol has a parameter of that name for."""
+
+    def predict(self, timeout: int) -> int:
+        return timeout

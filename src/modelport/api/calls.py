@@ -34,12 +34,14 @@ FILE_CHUNK = 256 * 1024
 class Ends(NamedTuple):
     """How a request may end: with the model's answer, or refused by the server.
 
-    `fields` are those of its head, in lower case, that its dialect reads in the worker.
+    `fields` are those of its head, in lower case, that its dialect reads in the worker. `asked_seconds` finds
+    in a call, which may be read in a file, how long its client waits for the model.
     """
 
     respond: Callable[[Pending, Answer], Awaitable[None]]
     refuse: Callable[[Problem], Awaitable[None]]
     fields: Sequence[str] = ()
+    asked_seconds: Callable[[Pool, Call], float | None] | None = None
 
 
 class CallHandler:
@@ -111,6 +113,8 @@ class CallHandler:
             has_files = headers.may_need_files()
             await read_body(call, headers, receive, folder, limit_of(headers, self.settings), hold)
             has_files = bool(call.uploads or call.body_path) or pool.may_leave_files(call.verb)
+            if ends.asked_seconds is not None:
+                seconds = await _asked_seconds(ends.asked_seconds, pool, call)
             pending, answer = await _ask(pool, call, client, seconds)
             hold.change(0)
             if noted is not None:
@@ -224,6 +228,12 @@ def _last_words(chunk: Chunk, headers: Headers, hidden: bool) -> bytes:
 
 class StreamBroken(Exception):
     """A streamed answer cannot be completed; the connection has to be closed."""
+
+
+async def _asked_seconds(asked: Callable[[Pool, Call], float | None], pool: Pool, call: Call) -> float | None:
+    if call.body_path:
+        return await asyncio.to_thread(asked, pool, call)
+    return asked(pool, call)
 
 
 async def _ask(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from starlette.requests import Request
 
@@ -37,8 +37,8 @@ def told_in(form: RefusalForm) -> Generator[None]:
 class DialectCalls:
     """Answers them. One for each dialect of an application; it keeps no state of a request.
 
-    `form` has the errors of the dialect, and its codec reads the `fields` of a request's head. What a model
-    streams comes whole.
+    `form` has the errors of the dialect, and its codec reads the `fields` of a request's head. A client waits
+    for the `asked_seconds` of its call, if it has any. What a model streams comes whole.
     """
 
     def __init__(
@@ -48,12 +48,14 @@ class DialectCalls:
         dialect: str,
         form: RefusalForm,
         fields: Sequence[str] = (),
+        asked_seconds: Callable[[Pool, Call], float | None] | None = None,
     ):
         self.calls = calls
         self.runs = runs
         self.form = form
         self._dialect = dialect
         self._fields = fields
+        self._asked_seconds = asked_seconds
 
     def told(self) -> contextlib.AbstractContextManager[None]:
         """Say of problems what is wrong in the words of the dialect, too."""
@@ -94,7 +96,9 @@ class DialectCalls:
         async def refuse(problem: Problem) -> None:
             await self.form.send(send, problem, engine.request_id(call.id))
 
-        await self.calls.exchange(scope, receive, pool, call, Ends(respond, refuse, self._fields))
+        await self.calls.exchange(
+            scope, receive, pool, call, Ends(respond, refuse, self._fields, self._asked_seconds)
+        )
 
     async def respond(self, send: Send, pool: Pool, pending: Pending, answer: Answer) -> None:
         """Send an answer; a failure that no codec has put into words is said in those of the dialect."""

@@ -28,6 +28,7 @@ from modelport.api.quick_refusals import QuickRefusals
 from modelport.api.standing import send_while_standing
 from modelport.contract.calls import GIVEN_UP, Answer, Call
 from modelport.contract.traces import NOWHERE, Place, below, id_of
+from modelport.engine.asking import late_answer
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
 from modelport.engine.spans import CallSpans, spans_of
@@ -237,8 +238,9 @@ class _Way:
         if dialect.began is not None:
             dialect.began()
         cycle.on_disconnect = partial(pool.cancel, pending)
-        if dialect.seconds is not None:
-            exchange.wait(pending, dialect.seconds)
+        seconds = dialect.seconds if dialect.asked_seconds is None else dialect.asked_seconds(pool, call)
+        if seconds is not None:
+            exchange.wait(pending, seconds)
         return True
 
 
@@ -285,7 +287,7 @@ class _Exchange:
 
     def wait(self, pending: Pending, seconds: float) -> None:
         """Answer the client that has waited so long."""
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._on_late, pending)
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._on_late, pending, seconds)
 
     def on_answer(self, pending: Pending, answer: Answer) -> None:
         """The model has answered, or the call was given up."""
@@ -304,12 +306,12 @@ class _Exchange:
         if cycle is not None:
             self._send(cycle, pending, answer)
 
-    def _on_late(self, pending: Pending) -> None:
+    def _on_late(self, pending: Pending, seconds: float) -> None:
         """The client has waited long enough: it is answered, and the call given up."""
         self._timer = None
         cycle, self._cycle = self._cycle, None
         if cycle is not None:
-            self._send(cycle, pending, Answer(pending.call.id, 504, problem=True))
+            self._send(cycle, pending, late_answer(pending.call, seconds))
             self._pool.cancel(pending)
 
     def _send(self, cycle: Cycle, pending: Pending, answer: Answer) -> None:

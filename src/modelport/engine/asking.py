@@ -43,8 +43,13 @@ async def ask(
             return pending, await answered
     except TimeoutError:
         pool.cancel(pending)
-        late = f"the prediction took longer than {seconds:g} s"
-        return pending, Answer(call.id, 504, problem=True, detail=late)
+        assert seconds is not None  # else nothing is late
+        return pending, late_answer(call, seconds)
     except asyncio.CancelledError:
         pool.cancel(pending)
         raise
+
+
+def late_answer(call: Call, seconds: float) -> Answer:
+    """The answer to whoever has waited so long for a call."""
+    return Answer(call.id, 504, problem=True, detail=f"the prediction took longer than {seconds:g} s")

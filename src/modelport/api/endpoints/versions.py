@@ -5,14 +5,15 @@ from __future__ import annotations
 from modelport.api.endpoints import parameters as of
 from modelport.api.endpoints.models import MODEL, STREAM_ENDED, STREAM_RULES
 from modelport.api.endpoints.row import AccessScope, Answer, Endpoint, data, with_body
-from modelport.api.endpoints.statuses import CHANGED, SENT, STORED
+from modelport.api.endpoints.statuses import CHANGED, FOUND, SENT, STORED
+from modelport.api.resources.server import ModelReady
 from modelport.api.resources.versions import (
     ALIAS_MOVED,
     Alias,
     Aliases,
     AliasMove,
-    ModelVersion,
     ModelVersions,
+    OneVersion,
     Promoted,
     PromotionRefused,
     Promotions,
@@ -46,8 +47,17 @@ VERSIONS = (
     ),
     Endpoint(
         "GET", VERSION, lambda on: on.versions.version, READ,
-        TAG, "model_version", "One version", {200: data("The version", ModelVersion)}, STORED,
+        TAG, "model_version", "One version", {200: data("The version", OneVersion)}, STORED,
         parameters=(of.VERSION,),
+    ),
+    Endpoint(
+        "GET", f"{VERSION}/ready", lambda on: on.versions.ready, READ,
+        TAG, "version_ready", "Whether a version can answer without being loaded",
+        {
+            200: data("It can", ModelReady),
+            503: data("It cannot: asking it loads it", ModelReady),
+        },
+        FOUND, parameters=(of.VERSION,),
     ),
     PREDICT_VERSION,
     Endpoint(

@@ -18,6 +18,7 @@ from modelport.api.resources.described import (
     words,
 )
 from modelport.api.resources.server import Failure
+from modelport.dialects.oip.described import TensorMetadata
 from modelport.jobs.views import Time
 from modelport.settings.declaring import words_of
 from modelport.settings.groups.runs import OnRegression
@@ -38,6 +39,16 @@ class ModelVersion(msgspec.Struct):
     created_at: Time
     performance: Performance
     links: Links
+
+
+class OneVersion(ModelVersion):
+    """A version, with what the Open Inference Protocol says of it."""
+
+    name: Annotated[str, words("The model's")]
+    versions: Annotated[list[str] | UnsetType, words("It alone")] = UNSET
+    platform: str | UnsetType = UNSET
+    inputs: list[TensorMetadata] | UnsetType = UNSET
+    outputs: list[TensorMetadata] | UnsetType = UNSET
 
 
 class ModelVersions(msgspec.Struct):

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from typing import Any
 
+from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.answers import Delegated, Listings, json_response
+from modelport.api.dialect_calls import told_in
 from modelport.api.endpoints.models import path_of_model
 from modelport.api.endpoints.row import ReadBody
 from modelport.api.named_models import find_pool
 from modelport.api.query_values import cursor_in, cursor_text, number_in
+from modelport.api.refusal_form import INFERENCE_ERROR
+from modelport.api.resources.server import ModelReady
 from modelport.api.resources.versions import (
     Alias,
     Aliases,
     AliasMove,
-    ModelVersion,
     ModelVersions,
     Promoted,
     Promotions,
@@ -26,6 +30,7 @@ from modelport.api.resources.versions import (
 )
 from modelport.api.runs.bodies import base_version_body, promotion_body, version_body
 from modelport.api.runs.predictions import RunPredictions
+from modelport.dialects.oip.described import with_tensors
 from modelport.problems import Problem
 from modelport.runs import records
 from modelport.runs.checks import Limits
@@ -80,13 +85,27 @@ class VersionRoutes:
         await self.runs.check_version(model, number)
         aliases, loaded = await self.runs.aliases(model), self.runs.versions.loaded(model)
         place = path_of_model(self.base_path, model)
+        pool = self.runs.versions.loaded_pool(model, number) or self.runs.engine.pools[model]
 
-        def body(run: Run | None) -> ModelVersion:
-            if run is None:
-                return base_version_body(aliases, loaded, place)
-            return version_body(run, aliases, loaded, place)
+        def body(run: Run | None) -> dict[str, Any]:
+            found = (
+                base_version_body(aliases, loaded, place)
+                if run is None
+                else version_body(run, aliases, loaded, place)
+            )
+            known = {**structs.asdict(found), "name": model}
+            return known if pool.signature is None else with_tensors(known, pool.signature, [number])
 
         return await self.listings.answer(lambda: self.runs.store.of_version(model, number), body)
+
+    async def ready(self, request: Request) -> Response:
+        """`GET …/versions/{version}/ready` (Open Inference Protocol): 200 if it is loaded."""
+        with told_in(INFERENCE_ERROR):
+            model = self._model(request)
+            number = await self.runs.resolve(model, request.path_params["version"])
+            await self.runs.check_version(model, number)
+        is_ready = number in self.runs.versions.loaded(model) and not self.runs.engine.draining
+        return json_response(ModelReady(model, is_ready), status=200 if is_ready else 503)
 
     async def predict(self, request: Request) -> Response:
         """`POST …/versions/{version}/predict`: a prediction by this version, whatever is live.

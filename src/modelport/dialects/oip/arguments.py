@@ -11,6 +11,7 @@ from modelport.contract.places import Places
 from modelport.contract.signature import Argument, Signature
 from modelport.dialects.codecs.json_body import parse_json
 from modelport.dialects.oip.datatypes import BYTES
+from modelport.dialects.oip.deadlines import MOST_JSON, TIMEOUT, is_timeout
 from modelport.dialects.oip.described import Form, columns_of, form_of, is_table
 from modelport.dialects.oip.tensors import SHOWN, Request, Tensor, text_of
 
@@ -21,8 +22,7 @@ UNSUPPORTED = {
     "sequence_id": "models here keep no state between requests",
     "sequence_start": "models here keep no state between requests",
     "sequence_end": "models here keep no state between requests",
-    "priority": "every request here waits in one queue",
-    "timeout": "the deadline of a request is the server's setting `timeout`",
+    "priority": "every request here waits in one queue, in the order in which they came",
 }
 
 
@@ -57,6 +57,10 @@ def _by_parameters(request: Request, known: dict[str, Argument], found: dict[str
             if name in found:
                 raise BadRequest(f"{name[:SHOWN]!r} is there twice: as an input and as a parameter")
             taken[name] = value
+        elif name == TIMEOUT:
+            _check_timeout(value, is_kept=request.keeps_timeout)
+        elif name == "priority" and value == 0:  # that of everybody
+            continue
         elif name in UNSUPPORTED:
             raise BadRequest(f"the parameter {name!r} is not supported: {UNSUPPORTED[name]}; leave it out")
         elif name != "content_type" or value not in CONTENT_TYPES:
@@ -64,6 +68,16 @@ def _by_parameters(request: Request, known: dict[str, Argument], found: dict[str
                 f"the parameter {name[:SHOWN]!r} is unknown; the model takes: {', '.join(known)[:1000]}"
             )
     return taken
+
+
+def _check_timeout(value: Any, *, is_kept: bool) -> None:
+    if not is_timeout(value):
+        raise BadRequest(f"the parameter {TIMEOUT!r} is {value!r:.100}: it must be a number of microseconds")
+    if value and not is_kept:
+        raise BadRequest(
+            f"the parameter {TIMEOUT!r} is read of requests whose JSON has at most {MOST_JSON} bytes: send "
+            "the tensors as bytes behind it, or leave it out; the server's setting `timeout` holds anyway"
+        )
 
 
 def _value(tensor: Tensor, argument: Argument, signature: Signature) -> Any:

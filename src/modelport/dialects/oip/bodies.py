@@ -7,7 +7,15 @@ from typing import Annotated, Any
 import msgspec
 
 HEADER_LENGTH = "inference-header-content-length"  # the length of the JSON, where tensors follow it as bytes
-EXTENSIONS = ("binary_tensor_data", "classification", "model_repository", "statistics")
+EXTENSIONS = (
+    "binary_tensor_data",
+    "classification",
+    "logging",
+    "model_configuration",
+    "model_repository",
+    "statistics",
+    "trace",
+)
 
 
 def words(text: str) -> msgspec.Meta:

@@ -14,6 +14,7 @@ from modelport.dialects.codecs.failures import failed_in_words
 from modelport.dialects.codecs.requests import body_of, refuse_beside_body
 from modelport.dialects.oip.arguments import arguments_of
 from modelport.dialects.oip.bodies import HEADER_LENGTH
+from modelport.dialects.oip.deadlines import is_short
 from modelport.dialects.oip.outputs import body_of_answer, chosen, outputs_of_value
 from modelport.dialects.oip.tensors import Asked, Request, read_request
 
@@ -35,6 +36,7 @@ _encode, _decode = msgspec.json.encode, msgspec.json.Decoder(Repeated).decode
 def _read(call: Call, json_depth: int) -> Places:
     refuse_beside_body(call, "an inference takes none", "an inference is JSON, perhaps with bytes behind it")
     request = read_request(body_of(call), call.headers.get(HEADER_LENGTH), json_depth)
+    request.keeps_timeout = is_short(call)
     call.accept = ""  # what is answered are tensors
     version = call.request_id  # as the server has put it there
     repeated = Repeated(request.id, request.outputs, request.is_binary, version)

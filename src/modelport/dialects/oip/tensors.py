@@ -81,13 +81,17 @@ class Asked(msgspec.Struct):
 
 
 class Request(msgspec.Struct):
-    """What a request says. `outputs` are those that it asks for, `None` for all."""
+    """What a request says. `outputs` are those that it asks for, `None` for all.
+
+    `keeps_timeout` says that the server looks at its parameter `timeout`.
+    """
 
     id: str
     inputs: list[Tensor]
     outputs: list[Asked] | None
     is_binary: bool
     parameters: dict[str, Any]
+    keeps_timeout: bool = False
 
 
 def read_request(body: bytes, header_length: str | None, depth: int) -> Request:

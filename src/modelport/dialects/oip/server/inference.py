@@ -7,13 +7,19 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
-from modelport.api.answers import Delegated
+from modelport.api.answers import Delegated, json_response
 from modelport.api.calls import CallHandler
 from modelport.api.dialect_calls import DialectCalls
 from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.row import ReadBody
+from modelport.api.named_models import find_pool
 from modelport.api.refusal_form import INFERENCE_ERROR
+from modelport.contract.calls import Call
 from modelport.dialects.oip.bodies import HEADER_LENGTH, InferRequest
+from modelport.dialects.oip.configured import configuration_of
+from modelport.dialects.oip.deadlines import TIMEOUT, asked_seconds
+from modelport.engine.ports import Pool
+from modelport.problems import Problem
 from modelport.runs.service import RunService
 
 DIALECT = "oip"
@@ -24,18 +30,41 @@ def _reads(content_type: str) -> bool:
     return not content_type.lower().startswith("multipart/")
 
 
+def _asked_seconds(pool: Pool, call: Call) -> float | None:
+    """How long a client waits, unless a model has an argument of that name."""
+    signature = pool.signature
+    if signature is not None and any(one.name == TIMEOUT for one in signature.predict.arguments):
+        return None
+    return asked_seconds(call)
+
+
 class Inference:
     """Answers them. One for the application; it keeps no state of a request."""
 
     def __init__(self, calls: CallHandler, runs: RunService):
-        self.calls = DialectCalls(calls, runs, DIALECT, INFERENCE_ERROR, (HEADER_LENGTH,))
+        self.calls = DialectCalls(calls, runs, DIALECT, INFERENCE_ERROR, (HEADER_LENGTH,), _asked_seconds)
 
     def direct(self, paths: dict[str, str], route: str) -> DirectDialect:
         """Inferences by the shortest way, whether their tensors are JSON or bytes."""
         return DirectDialect(
             paths, self.calls.calls.engine.route, _reads, self.calls.respond, name=DIALECT, collects=True,
             route=route, handed_on=frozenset({HEADER_LENGTH.encode()}), tells_version=True,
+            asked_seconds=_asked_seconds,
         )  # fmt: skip
+
+    async def configuration(self, request: Request) -> Response:
+        """`GET …/config` of a model, or of a version: where that is not loaded, as the live one says it."""
+        with self.calls.told():
+            engine, runs = self.calls.calls.engine, self.calls.runs
+            pool = find_pool(engine, request.path_params["model"])
+            if "version" in request.path_params:
+                version = await self.calls.version(request, pool.name)
+                await runs.check_version(pool.name, version)
+                pool = runs.versions.loaded_pool(pool.name, version) or pool
+            if pool.signature is None:
+                raise Problem(503, f"the model {pool.name!r} is {pool.state}", [("Retry-After", "1")])
+            workers = max(pool.settings.workers, 1)
+            return json_response(configuration_of(pool.name, pool.signature, workers))
 
     async def infer(self, request: Request, sent: ReadBody[InferRequest]) -> Response:
         """Inferences that are not taken before: of unknown models, of a server that makes none.

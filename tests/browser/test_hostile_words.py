@@ -203,7 +203,9 @@ def test_a_job_in_all_its_parts(visit: Visit, jobs: list[str]) -> None:
     log = page.get_by_role("region", name="The log of the job")
     expect(log.locator(".ink-1").get_by_text(NAME)).to_have_count(2)
     page.get_by_role("searchbox", name="Search the log").fill(NAME)
-    for button in page.get_by_role("button", name=re.compile("^Show: ")).all():
+    shows = page.get_by_role("button", name=re.compile("^Show: "))
+    expect(shows.first).to_be_visible()
+    for button in shows.all():
         button.click()
     expect(page.get_by_role("img", name=re.compile("picture")).first).to_be_visible()
     expect(page.get_by_text(PAGE).first).to_be_visible()

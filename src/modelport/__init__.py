@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from modelport.contract.current_worker import current_worker
     from modelport.contract.errors import HTTPError, ModelError, ModelLoadError
     from modelport.contract.kinds import File, Image
+    from modelport.contract.messages import Message
     from modelport.contract.model import Model
     from modelport.contract.table import Table
     from modelport.contract.uploaded_file import UploadedFile
+    from modelport.contract.written import Piece, ToolCall, Usage
     from modelport.serving.application import create_app
     from modelport.serving.background import running
     from modelport.serving.blocking import serve
@@ -30,11 +32,15 @@ __all__ = [
     "File",
     "HTTPError",
     "Image",
+    "Message",
     "Model",
     "ModelError",
     "ModelLoadError",
+    "Piece",
     "Table",
+    "ToolCall",
     "UploadedFile",
+    "Usage",
     "__version__",
     "create_app",
     "current_call",
@@ -51,11 +57,15 @@ _HOMES = {
     "File": "modelport.contract.kinds",
     "HTTPError": "modelport.contract.errors",
     "Image": "modelport.contract.kinds",
+    "Message": "modelport.contract.messages",
     "Model": "modelport.contract.model",
     "ModelError": "modelport.contract.errors",
     "ModelLoadError": "modelport.contract.errors",
+    "Piece": "modelport.contract.written",
     "Table": "modelport.contract.table",
+    "ToolCall": "modelport.contract.written",
     "UploadedFile": "modelport.contract.uploaded_file",
+    "Usage": "modelport.contract.written",
     "create_app": "modelport.serving.application",
     "current_call": "modelport.contract.current_call",
     "current_job": "modelport.contract.current_job",

@@ -206,14 +206,19 @@ class Application:
             refused, send = await self._unwelcome(scope, send, runs_model=runs_model)
         if refused is None:
             answer = partial(self._admitted, scope, receive)
-            await send_while_standing(self.credentials.open_answers, principal_of(scope), send, answer)
+            form = partial(self._form_at, scope)
+            await send_while_standing(self.credentials.open_answers, principal_of(scope), send, answer, form)
         else:
             await self._form_at(scope).send(send, refused, self._request_id())
 
     def _form_at(self, scope: Scope) -> RefusalForm:
         """In which form somebody is told that they may not ask this: by the dialect whose path it is."""
-        taken = self._taken(_without_slashes(scope["path"]), scope["method"])
-        return PROBLEM_DETAILS if taken is None else taken.form
+        path = _without_slashes(scope["path"])
+        taken = self._taken(path, scope["method"])
+        if taken is not None:
+            return taken.form
+        forms = (dialect.form_at(path) for dialect in self._dialects.values())
+        return next((form for form in forms if form is not None), PROBLEM_DETAILS)
 
     def form_at(self, scope: Scope) -> tuple[RefusalForm, Wrap | None]:
         """The same, with what is put around it on its way out."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from modelport.api.bodies import CallHeaders, ClientLeft, limit_of, read_body
 from modelport.api.credentials import PRINCIPAL, principal_of
 from modelport.api.exchanges import exchange_of, request_number
+from modelport.api.refusal_form import RefusalForm
 from modelport.api.strange_bytes import guards_on_wire
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.signature import JSON, VerbName
@@ -42,6 +45,18 @@ class Ends(NamedTuple):
     refuse: Callable[[Problem], Awaitable[None]]
     fields: Sequence[str] = ()
     asked_seconds: Callable[[Pool, Call], float | None] | None = None
+
+
+Choose = Callable[[Call], AbstractAsyncContextManager[Pool]]
+
+
+@dataclass
+class _Kept:
+    """What is kept of a request: what it holds in memory, its folder, and whether files may be in that."""
+
+    hold: BodyHold
+    folder: Path
+    has_files: bool = False
 
 
 class CallHandler:
@@ -83,7 +98,37 @@ class CallHandler:
         After `seconds` of waiting for the model the answer is a 504.
         """
         with pool.held(), self.memory.hold() as hold:
-            await self._exchange((scope, receive), pool, call, ends, seconds, hold)
+            kept = _Kept(hold, self.engine.spool.folder_of(call.id))
+            work = self._exchange((scope, receive), pool, call, ends, seconds, kept)
+            await self._bordered(call, ends, kept, work)
+
+    async def exchange_by_body(
+        self, scope: Scope, receive: Receive, call: Call, ends: Ends, choose: Choose
+    ) -> None:
+        """As `exchange`, where the body says which model is asked: `choose` finds it once that is read.
+
+        What it raises as `Problem` is the answer. No header of such a request is an argument.
+        """
+        with self.memory.hold() as hold:
+            kept = _Kept(hold, self.engine.spool.folder_of(call.id))
+            work = self._exchange_by_body((scope, receive), call, ends, choose, kept)
+            await self._bordered(call, ends, kept, work)
+
+    async def _bordered(self, call: Call, ends: Ends, kept: _Kept, work: Coroutine[Any, Any, None]) -> None:
+        """Have a request answered, whatever goes wrong with it, and remove its files."""
+        request_id = self.engine.request_id(call.id)
+        try:
+            await work
+        except Problem as problem:
+            await self._remove(kept)  # before the answer: who hears of a full disk may try again at once
+            await ends.refuse(problem)
+        except ClientLeft:
+            log.info("%s: the client left before its request was complete", request_id)
+        except Exception:  # the request border: whatever went wrong here is our fault, and is logged
+            log.exception("%s: the server failed", request_id)
+            await ends.refuse(Problem(500, "the server failed; its log says more"))
+        finally:
+            await self._remove(kept)
 
     async def _exchange(
         self,
@@ -92,56 +137,78 @@ class CallHandler:
         call: Call,
         ends: Ends,
         seconds: float | None,
-        hold: BodyHold,
+        kept: _Kept,
     ) -> None:
         scope, receive = client
-        noted = exchange_of(scope)
+        _note(scope, pool, call)
+        signature = pool.signature
+        pool.check_open()
+        assert signature is not None  # check_open has refused otherwise
+        headers = CallHeaders(scope, [*signature.operation(call.verb).header_names(), *ends.fields])
+        kept.has_files = headers.may_need_files()
+        await read_body(call, headers, receive, kept.folder, limit_of(headers, self.settings), kept.hold)
+        kept.has_files = bool(call.uploads or call.body_path) or pool.may_leave_files(call.verb)
+        await self._asked(client, pool, call, ends, seconds, kept.hold)
+
+    async def _exchange_by_body(
+        self,
+        client: tuple[Scope, Receive],
+        call: Call,
+        ends: Ends,
+        choose: Choose,
+        kept: _Kept,
+    ) -> None:
+        scope, receive = client
+        headers = CallHeaders(scope, [*ends.fields])
+        kept.has_files = headers.may_need_files()
+        await read_body(call, headers, receive, kept.folder, limit_of(headers, self.settings), kept.hold)
+        kept.has_files = bool(call.uploads or call.body_path)
+        async with choose(call) as pool:
+            with pool.held():
+                _note(scope, pool, call)
+                pool.check_open()
+                kept.has_files = kept.has_files or pool.may_leave_files(call.verb)
+                await self._asked(client, pool, call, ends, None, kept.hold)
+
+    async def _asked(
+        self,
+        client: tuple[Scope, Receive],
+        pool: Pool,
+        call: Call,
+        ends: Ends,
+        seconds: float | None,
+        hold: BodyHold,
+    ) -> None:
+        """Have a call answered that has been read."""
+        if ends.asked_seconds is not None:
+            seconds = await _asked_seconds(ends.asked_seconds, pool, call)
+        pending, answer = await _ask(pool, call, client, seconds)
+        hold.change(0)
+        noted = exchange_of(client[0])
         if noted is not None:
-            noted.model, noted.version = pool.name, pool.version
-            noted.verb, noted.dialect = call.verb, call.dialect
-            call.trace = below(noted.trace)
-        if PRINCIPAL in scope:
-            call.by = principal_of(scope).id
-        request_id = self.engine.request_id(call.id)
-        folder = self.engine.spool.folder_of(call.id)
-        has_files = False
-        try:
-            signature = pool.signature
-            pool.check_open()
-            assert signature is not None  # check_open has refused otherwise
-            headers = CallHeaders(scope, [*signature.operation(call.verb).header_names(), *ends.fields])
-            has_files = headers.may_need_files()
-            await read_body(call, headers, receive, folder, limit_of(headers, self.settings), hold)
-            has_files = bool(call.uploads or call.body_path) or pool.may_leave_files(call.verb)
-            if ends.asked_seconds is not None:
-                seconds = await _asked_seconds(ends.asked_seconds, pool, call)
-            pending, answer = await _ask(pool, call, client, seconds)
-            hold.change(0)
-            if noted is not None:
-                noted.model_seconds, noted.streamed = answer.micros / 1e6, answer.stream
-            await ends.respond(pending, answer)
-        except Problem as problem:
-            if has_files:  # before the answer: who hears of a full disk may try again at once
-                has_files = False
-                await self._remove(folder)
-            await ends.refuse(problem)
-        except ClientLeft:
-            log.info("%s: the client left before its request was complete", request_id)
-        except Exception:  # the request border: whatever went wrong here is our fault, and is logged
-            log.exception("%s: the server failed", request_id)
-            await ends.refuse(Problem(500, "the server failed; its log says more"))
-        finally:
-            if has_files:
-                await self._remove(folder)
+            noted.model_seconds, noted.streamed = answer.micros / 1e6, answer.stream
+        await ends.respond(pending, answer)
 
-    async def _remove(self, folder: Path) -> None:
-        await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, folder))
+    async def _remove(self, kept: _Kept) -> None:
+        if kept.has_files:
+            kept.has_files = False
+            await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, kept.folder))
 
-    async def respond(self, send: Send, pool: Pool, pending: Pending | None, answer: Answer) -> None:
-        """Send an answer, whatever it is, and remove its files. Raises nothing."""
+    async def respond(
+        self,
+        send: Send,
+        pool: Pool,
+        pending: Pending | None,
+        answer: Answer,
+        form: RefusalForm | None = None,
+    ) -> None:
+        """Send an answer, whatever it is, and remove its files. Raises nothing.
+
+        A stream that fails says so in the `form` of its dialect, if that has one for it.
+        """
         request_id = self.engine.request_id(answer.id)
         try:
-            await self._send(send, pool, pending, answer, request_id)
+            await self._send(send, pool, pending, answer, request_id, form)
         except StreamBroken:
             log.info("%s: a stream was cut because the model failed", request_id)
         except Exception:  # the HTTP server closes the connection of a response that was not completed
@@ -152,7 +219,13 @@ class CallHandler:
                 await asyncio.shield(asyncio.to_thread(self.engine.spool.remove, folder))
 
     async def _send(
-        self, send: Send, pool: Pool, pending: Pending | None, answer: Answer, request_id: str
+        self,
+        send: Send,
+        pool: Pool,
+        pending: Pending | None,
+        answer: Answer,
+        request_id: str,
+        form: RefusalForm | None,
     ) -> None:
         if answer.status == GIVEN_UP:
             return
@@ -175,14 +248,20 @@ class CallHandler:
         if answer.content_type != JSON:
             headers.extend(guards_on_wire(answer.content_type))
         if answer.stream and pending is not None:
-            await self._stream(send, pool, pending, answer, headers)
+            await self._stream(send, pool, pending, answer, headers, form)
         elif answer.path:
             await _send_file(send, answer, headers)
         else:
             await send_body(send, answer.status, headers, answer.body)
 
     async def _stream(
-        self, send: Send, pool: Pool, pending: Pending, answer: Answer, headers: Headers
+        self,
+        send: Send,
+        pool: Pool,
+        pending: Pending,
+        answer: Answer,
+        headers: Headers,
+        form: RefusalForm | None,
     ) -> None:
         is_events = answer.content_type.startswith("text/event-stream")
         headers.append((b"cache-control", b"no-cache"))
@@ -199,7 +278,7 @@ class CallHandler:
                     continue
                 data = chunk.data
                 if chunk.end and chunk.error:
-                    data = _last_words(chunk, headers, hidden=self.settings.hide_model_errors)
+                    data = _last_words(chunk, headers, form, hidden=self.settings.hide_model_errors)
                 if data:
                     await send({"type": "http.response.body", "body": data, "more_body": True})
                 if chunk.end and chunk.error and not is_events:
@@ -210,12 +289,14 @@ class CallHandler:
             pool.close_stream(pending)
 
 
-def _last_words(chunk: Chunk, headers: Headers, hidden: bool) -> bytes:
+def _last_words(chunk: Chunk, headers: Headers, form: RefusalForm | None, hidden: bool) -> bytes:
     """What a stream says of its error before it ends, in the form of its pieces; nothing among bytes."""
     named = dict(headers)
     media = named[b"content-type"].partition(b";")[0]
     hidden = hidden and bool(chunk.failure)
     if media == b"text/event-stream":
+        if form is not None and form.event is not None:
+            return form.event(Problem(500, "the model failed" if hidden else chunk.error))
         if chunk.failure and not hidden:
             return chunk.data
         detail = b"the model failed" if hidden else chunk.error.replace("\n", " ").encode()
@@ -224,6 +305,17 @@ def _last_words(chunk: Chunk, headers: Headers, hidden: bool) -> bytes:
         detail = "the model failed" if hidden else chunk.error
         return problem_body(500, detail, named[b"x-request-id"].decode()) + b"\n"
     return chunk.data
+
+
+def _note(scope: Scope, pool: Pool, call: Call) -> None:
+    """Note whom a request asks, and let its call know who asks and where it stands in a trace."""
+    noted = exchange_of(scope)
+    if noted is not None:
+        noted.model, noted.version = pool.name, pool.version
+        noted.verb, noted.dialect = call.verb, call.dialect
+        call.trace = below(noted.trace)
+    if PRINCIPAL in scope:
+        call.by = principal_of(scope).id
 
 
 class StreamBroken(Exception):

@@ -106,7 +106,7 @@ class DialectCalls:
             answer.problem = False
             answer.content_type = self.form.media_type
             answer.body = self.form.body(Problem(answer.status, answer.detail or answer.reason), "", "")
-        await self.calls.respond(send, pool, pending, answer)
+        await self.calls.respond(send, pool, pending, answer, self.form)
 
 
 def version_of(pool: Pool) -> str:

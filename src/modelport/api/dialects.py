@@ -19,6 +19,7 @@ from modelport.api.endpoints.row import Endpoint
 from modelport.api.job_answers import JobAnswers
 from modelport.api.metrics.readings import Readings
 from modelport.api.quick_refusals import Wrap
+from modelport.api.refusal_form import RefusalForm
 from modelport.api.root.dialect import RootDialect
 from modelport.api.root.root import Root
 from modelport.api.runs.predictions import RunPredictions
@@ -91,6 +92,13 @@ class DialectServer:
 
     def taken(self, path: str, method: str) -> Taken | None:
         """What answers such a request before any route is looked for. `path` has no slash at its end."""
+        return None
+
+    def form_at(self, path: str) -> RefusalForm | None:
+        """In which form somebody is told that they may not come in, at a path of its own that is not taken.
+
+        `None` for any other path.
+        """
         return None
 
     def around(self, app: ASGI) -> ASGI:

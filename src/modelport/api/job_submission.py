@@ -7,7 +7,7 @@ import hashlib
 import uuid
 from pathlib import Path
 from time import time_ns
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
@@ -105,7 +105,7 @@ class JobSubmission:
     async def _submit(
         self, client: tuple[Scope, Receive], pool: Pool, call: Call, form: JobForm, hold: BodyHold
     ) -> Submitted:
-        (scope, receive), verb = client, call.verb
+        (scope, receive), verb = client, cast("VerbName", call.verb)  # of no other verb is there a job
         key, by = idempotency_key(scope), principal_of(scope)
         pool.check_open()
         assert pool.signature is not None  # check_open has refused otherwise

@@ -24,7 +24,8 @@ class RefusalForm:
 
     `body` makes the body for a problem, the id of the request and that of the prediction; `words` gives a
     problem the status and the words of the dialect. `id_field` is the header in which an answer has the id of
-    the prediction, from `new_id`.
+    the prediction, from `new_id`. `event` is what a stream of events says before its end of why it is cut;
+    without it that is an event `error`.
     """
 
     media_type: str
@@ -32,6 +33,7 @@ class RefusalForm:
     words: Callable[[Problem], Problem] = _as_it_is
     id_field: str = ""
     new_id: Callable[[], str] = str
+    event: Callable[[Problem], bytes] | None = None
 
     def fields(self, problem: Problem, request_id: str, own_id: str) -> Headers:
         """The header fields of the answer, but for those of its framing."""

@@ -13,10 +13,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from modelport.api.refusal_form import PROBLEM_DETAILS, RefusalForm
 from modelport.http.asgi import Message, Send
 from modelport.identity.open_answers import OpenAnswers
 from modelport.identity.principals import Principal
-from modelport.problems import problem_body
+from modelport.problems import Problem, problem_body
 
 log = logging.getLogger("modelport.api")
 
@@ -29,8 +30,12 @@ async def send_while_standing(
     by: Principal,
     send: Send,
     answer: Callable[[Send], Awaitable[None]],
+    form: Callable[[], RefusalForm] = lambda: PROBLEM_DETAILS,
 ) -> None:
-    """Have `answer` send an answer to somebody, for as long as they may come in."""
+    """Have `answer` send an answer to somebody, for as long as they may come in.
+
+    `form` finds in which form its dialect says why an answer is broken off.
+    """
     found = open_answers(by)
     if found is None:
         await answer(send)
@@ -44,7 +49,7 @@ async def send_while_standing(
         if not one.is_revoked or task.uncancel():
             raise
         log.info("a stream was ended, since its client may not come in any longer")
-        await one.say_why()
+        await one.say_why(form())
     finally:
         one.leave()
 
@@ -83,9 +88,10 @@ class _Answer:
         """It is over."""
         self._answers.leave(self._name, self.end)
 
-    async def say_why(self) -> None:
+    async def say_why(self, form: RefusalForm) -> None:
         """Tell the client why there is no more, where its media type has words for that."""
-        last: Message = {"type": "http.response.body", "body": EVENT, "more_body": False}
+        event = EVENT if form.event is None else form.event(Problem(401, REVOKED))
+        last: Message = {"type": "http.response.body", "body": event, "more_body": False}
         if self._media == b"application/x-ndjson":
             words = problem_body(401, REVOKED, self._request_id.decode("latin-1"))
             last = {**last, "body": words + b"\n", "more_body": True}

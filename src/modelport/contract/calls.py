@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from modelport.contract.signature import VerbName
+from modelport.contract.signature import CallVerb
 from modelport.contract.table_forms import TableForm
 from modelport.contract.traces import NOWHERE, Place
 
@@ -55,7 +55,7 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     """
 
     id: int
-    verb: VerbName = "predict"
+    verb: CallVerb = "predict"
     query: bytes = b""
     content_type: str = ""
     accept: str = ""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+if TYPE_CHECKING:
+    from modelport.contract.messages import Message
+
 
 class Model:
     """A model whose signature is its type hints.
@@ -25,6 +28,7 @@ class Model:
     side by side, 64 if that does not say; a plain one does so in threads, if it says more than 1.
     `resumable` says that an interrupted `train` may be run
     again, because it goes on from what it left in `modelport.current_job().checkpoint_dir`.
+    A model of text has `chat`, `complete` or `embed`, beside `predict` or in its place.
     `layout` and `examples` are for the page's form of each verb: order, groups and labels of arguments, and
     arguments to try by a click.
     `workers`, `timeout` and the others without a value here are settings, where the operator says nothing.
@@ -52,6 +56,15 @@ class Model:
 
         def predict(self, *args: Any, **kwargs: Any) -> Any:
             """A prediction. Its parameters are the arguments, by their type hints."""
+
+        def chat(self, messages: list[Message], *args: Any, **kwargs: Any) -> Any:
+            """An answer to a chat: texts as they are written, or `Piece`, `ToolCall`, `Usage` among them."""
+
+        def complete(self, prompt: str, *args: Any, **kwargs: Any) -> Any:
+            """What follows a prompt, as `chat` gives it."""
+
+        def embed(self, texts: list[str], *args: Any, **kwargs: Any) -> Any:
+            """A vector of numbers for each text; with a `Usage` behind it where tokens are counted."""
 
         def predict_batch(self, calls: list[dict[str, Any]]) -> Any:
             """One result for each call, in order; an exception as a result fails that call alone."""

@@ -18,6 +18,10 @@ STREAM_TYPES = ("text/event-stream", "application/x-ndjson")
 
 VerbName = Literal["predict", "train", "validate"]
 VERBS: tuple[VerbName, ...] = get_args(VerbName)
+TextVerbName = Literal["chat", "complete", "embed"]  # predictions of models of text, each of another kind
+OF_TEXT: tuple[TextVerbName, ...] = get_args(TextVerbName)
+CallVerb = VerbName | TextVerbName
+PREDICTIONS: tuple[CallVerb, ...] = ("predict", *OF_TEXT)
 ArgumentKind = Literal["value", "file", "files", "accept"]
 Location = Literal["any", "query", "form", "json", "headers", "cookies", "files"]
 
@@ -50,7 +54,7 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """One verb of a model: predict, train or validate.
+    """One verb of a model.
 
     `implemented` is false where the model has no such function; the server then answers 501.
     `answer` is the JSON Schema of the JSON answer, `None` where the model does not say.
@@ -115,6 +119,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
     """A model as data. `definitions` holds what `#/$defs/…` in the schemas point at.
 
+    `chat`, `complete` and `embed` are predictions of models of text: one that has none of its own may be its
+    `predict` (`contract.text_verbs`).
     `resumable` says that an interrupted training may be run again: it goes on from its checkpoints.
     `settings` are those that the model asks for by itself.
     """
@@ -125,17 +131,15 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     predict: Operation = Operation()
     train: Operation = Operation()
     validate: Operation = Operation()
+    chat: Operation = Operation()
+    complete: Operation = Operation()
+    embed: Operation = Operation()
     definitions: dict[str, Any] = {}
     problems: list[str] = []
     resumable: bool = False
     settings: dict[str, Any] = {}
 
-    def operation(self, verb: VerbName) -> Operation:
+    def operation(self, verb: CallVerb) -> Operation:
         """What the model takes and answers for a verb."""
-        match verb:
-            case "predict":
-                return self.predict
-            case "train":
-                return self.train
-            case "validate":
-                return self.validate
+        operation: Operation = getattr(self, verb)
+        return operation

@@ -22,7 +22,8 @@ from modelport.contract.natural_types import natural_form_of
 from modelport.contract.places import Places
 from modelport.contract.plain import plain
 from modelport.contract.served import ObjectBinding
-from modelport.contract.signature import JSON, VERBS, Operation, Signature
+from modelport.contract.signature import JSON, OF_TEXT, VERBS, Operation, Signature
+from modelport.contract.text_verbs import text_verbs_of
 from modelport.contract.verb import DEFS, Verb, moved
 
 UNSEEN = ("metadata", "serialization", "default", "config", "expected")  # parts of a schema that are no types
@@ -37,7 +38,8 @@ class TypedModel:
         problems: list[str] = []
         written_for_us = isinstance(model, Model) or inspect.ismodule(model)
         noted = None if written_for_us else problems
-        self.verbs = {verb: self._verb(verb, noted) for verb in VERBS}
+        self.verbs: dict[str, Verb | None] = {verb: self._verb(verb, noted) for verb in VERBS}
+        self._find_text_verbs(noted, problems)
         problems += batch_problems(model)
         self.answer = _answer_adapter(self.verbs["predict"])
         self.loose = self.answer is not None and _leaves_open(self.answer.core_schema)
@@ -49,6 +51,9 @@ class TypedModel:
             predict=operations["predict"],
             train=operations["train"],
             validate=operations["validate"],
+            chat=operations["chat"],
+            complete=operations["complete"],
+            embed=operations["embed"],
             definitions=self.definitions,
             problems=problems,
             resumable=bool(getattr(model, "resumable", False)),
@@ -58,10 +63,18 @@ class TypedModel:
         function = getattr(self.model, verb, None)
         return Verb(function, verb, self.definitions, problems=problems) if callable(function) else None
 
+    def _find_text_verbs(self, noted: list[str] | None, problems: list[str]) -> None:
+        """Have a verb for each function that chats, completes or embeds; one of them predicts, too."""
+        for verb, name in text_verbs_of(self.model, problems).items():
+            self.verbs[verb] = self.verbs["predict"] if name == "predict" else self._verb(name, noted)
+            if self.verbs["predict"] is None:
+                self.verbs["predict"] = self.verbs[verb]
+
     def _operations(self) -> dict[str, Operation]:
         """Each verb by its name, with what the model says of its forms."""
         others = {verb: _operation(self.verbs[verb]) for verb in ("train", "validate")}
         found = {"predict": self._predict_operation(), **others}
+        found |= {verb: _text_operation(self.verbs.get(verb)) for verb in OF_TEXT}
         if not isinstance(self.model, Model):
             return found
         for verb, layout in layouts_of(self.model, found, self.definitions).items():
@@ -212,6 +225,14 @@ def _operation(verb: Verb | None) -> Operation:
     if verb is None:
         return Operation()
     return Operation(implemented=True, arguments=verb.arguments, takes_base64=True)
+
+
+def _text_operation(verb: Verb | None) -> Operation:
+    """A verb of text: what it gives is the dialect's to write."""
+    if verb is None:
+        return Operation()
+    streams = is_generator(verb.function) or is_stream_hint(verb.returns)
+    return Operation(implemented=True, arguments=verb.arguments, streams=streams, takes_base64=True)
 
 
 def _answer_adapter(verb: Verb | None) -> TypeAdapter[Any] | None:

@@ -19,6 +19,7 @@ NAMES = (
     "asked",
     "oip",
     "scoring",
+    "openai",
 )
 
 

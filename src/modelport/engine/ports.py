@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from modelport.contract.calls import Answer, Call
-from modelport.contract.signature import Signature, VerbName
+from modelport.contract.signature import CallVerb, Signature, VerbName
 from modelport.contract.traces import TakeSpan
 from modelport.engine.model_log import ModelLog
 from modelport.engine.output import Output
@@ -193,7 +193,7 @@ class Pool(Protocol):
         """Nobody reads the stream that answers this call any more; it is cancelled if it has not ended."""
         ...
 
-    def may_leave_files(self, verb: VerbName = "predict") -> bool:
+    def may_leave_files(self, verb: CallVerb = "predict") -> bool:
         """Whether files may be left in the folder of a call although it came without any."""
         ...
 

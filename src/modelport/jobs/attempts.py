@@ -44,7 +44,8 @@ class Attempts:
             attempt = WarmJob(engine, self.warm.of(job.model), claim, place, folder, report)
         else:
             call = call_of(claim)
-            load = engine.job_load(job.model, call.verb, call.saved)
+            verb = "predict" if job.kind == "batch" else job.kind
+            load = engine.job_load(job.model, verb, call.saved)
             start_from = StartFrom(engine.launch_job, load, engine.spool.root)
             attempt = JobProcess(start_from, claim, folder, report, self._grace)
         attempt.hide_model_errors = engine.settings.hide_model_errors

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from modelport.contract.calls import GIVEN_UP, Answer, Call
+from modelport.contract.signature import PREDICTIONS
 from modelport.engine.pending import Deliver, Pending
 from modelport.engine.ports import Pool, Refused
 
@@ -46,7 +47,7 @@ def traffic_of(pool: Pool) -> LiveTraffic | None:
 def is_repeatable(call: Call) -> bool:
     """True for a prediction that consists of nothing but itself: no files that go with its request."""
     whole = not (call.uploads or call.body_path or call.only_check)
-    return whole and call.verb == "predict" and len(call.body) <= KEPT_BYTES
+    return whole and call.verb in PREDICTIONS and len(call.body) <= KEPT_BYTES
 
 
 class Shadow:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from modelport.contract.errors import ModelLoadError
+from modelport.contract.model import Model
 from modelport.contract.nearest import MAX_NAMES
 from modelport.contract.own_settings import tell_host
 from modelport.home import expanded
@@ -65,7 +66,7 @@ def _found(source: Source) -> Any:
 
 def _is_model(found: Any) -> bool:
     """Whether there is anything to serve: functions of a model, something to call, a framework's object."""
-    if any(callable(getattr(found, name, None)) for name in FUNCTIONS):
+    if isinstance(found, Model) or any(callable(getattr(found, name, None)) for name in FUNCTIONS):
         return True
     return not inspect.ismodule(found) and (callable(found) or bool(frameworks_of(found)))
 
@@ -162,8 +163,6 @@ def _tell_host(found: Any, source: Source) -> None:
 
 def _only_model(module: ModuleType) -> Any:
     """A module that is no model itself means its one class of the typed contract, or its object `model`."""
-    from modelport.contract.model import Model
-
     if any(callable(getattr(module, name, None)) for name in FUNCTIONS):
         return module
     own = [

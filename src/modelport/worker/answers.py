@@ -71,11 +71,12 @@ class AnswerEncoder:
     def _formed(self, call: Call, value: Any, form: Callable[[Call, Given], Answer]) -> Answer:
         """The answer as its dialect has it."""
         try:
-            checked = value if is_binary(value) else self.model.check_values(value)
+            is_checked = call.verb == "predict" and not is_binary(value)
+            checked = self.model.check_values(value) if is_checked else value
             json_of = partial(encode_json, allow_nan=self.load.allow_nan)
             return form(call, Given(checked, self.model.signature, _whole_content, json_of))
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
-            cause = f"it has no form as tensors: {words(error)}"
+            cause = f"it has no form in this API: {words(error)}"
             raise AnswerInvalid(cause, f"the model's answer is wrong: {cause}") from error
 
     def _packed(self, call: Call, value: Any, pack: Callable[[Any], bytes]) -> Answer:

@@ -8,8 +8,8 @@ from typing import Any
 from modelport.contract.calls import Answer, Call
 from modelport.contract.packed_values import PACKED
 from modelport.contract.served import ServedModel
-from modelport.contract.signature import Operation
-from modelport.dialects.codecs import codec_of
+from modelport.contract.signature import PREDICTIONS, Operation
+from modelport.dialects.codecs import PieceForm, codec_of
 from modelport.dialects.codecs.failures import failed
 from modelport.sources.model_loop import come_to
 from modelport.worker.answers import AnswerEncoder
@@ -20,7 +20,7 @@ from modelport.worker.frames import FrameSocket, Load
 from modelport.worker.job import keep_returned_model
 from modelport.worker.outgoing import Outgoing
 from modelport.worker.spans import SpanSender
-from modelport.worker.streams import stream_types
+from modelport.worker.streams import EVENT_STREAM, Encoded, stream_types
 from modelport.worker.world import end_if_forked
 
 
@@ -62,13 +62,20 @@ class Host:
         codec = codec_of(call.dialect)
         is_list = streamed and operation.is_listable and codec.is_as_contract_says
         has_no_envelope = call.collect and is_list  # nor has it one without a job
-        if call.verb != "predict" or has_no_envelope:
+        if call.verb not in PREDICTIONS or has_no_envelope:
             return Answer(call.id, body=self.encoder.json_bytes(value))
         return self.encoder.encode(call, value, media_type, operation)
 
     def streamed_as(self, bound: Bound, operation: Operation) -> tuple[str, str] | None:
         """The media type of what the model yields, and its Content-Type; `None` if it is to come whole."""
         call, _, media_type = bound
-        if call.verb != "predict" or call.collect:
+        if call.verb not in PREDICTIONS or call.collect:
             return None
+        if codec_of(call.dialect).stream:
+            return EVENT_STREAM, f"{EVENT_STREAM}; charset=utf-8"
         return (PACKED, PACKED) if codec_of(call.dialect).pack else stream_types(media_type, operation)
+
+    def pieces_of(self, call: Call, media_type: str) -> PieceForm:
+        """What makes bytes of the pieces of a stream, which has the media type of `streamed_as`."""
+        stream = codec_of(call.dialect).stream
+        return Encoded(media_type, self.load.allow_nan) if stream is None else stream(call)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from modelport.contract.calls import Answer, Call
 from modelport.contract.places import Places
@@ -28,6 +28,18 @@ class Given(NamedTuple):
     json_of: Callable[[Any], bytes]
 
 
+class PieceForm(Protocol):
+    """What becomes of one stream's pieces, one after the other. Raises `ValueError` for what has no form."""
+
+    def piece(self, item: Any) -> bytes:
+        """What is sent of a piece; empty if that is nothing yet."""
+        ...
+
+    def end(self) -> bytes:
+        """What comes after the last one."""
+        ...
+
+
 class Codec(NamedTuple):
     """What a call of one API means in the worker.
 
@@ -36,7 +48,7 @@ class Codec(NamedTuple):
     API's own form. The APIs of one model at the root have one; without it an answer looks as the model's
     contract says. `fit` puts this model's own names there. `pack` writes the data of an answer, and each
     piece of a stream, where that is no JSON; `answer` makes the whole answer, where more than its body is
-    the dialect's own.
+    the dialect's own. With `stream`, which is asked for each one, streams are events in a form of its own.
     """
 
     read: Callable[[Call, int], Places]
@@ -45,6 +57,7 @@ class Codec(NamedTuple):
     fit: Callable[[Places, Signature], None] | None = None
     pack: Callable[[Any], bytes] | None = None
     answer: Callable[[Call, Given], Answer] | None = None
+    stream: Callable[[Call], PieceForm] | None = None
 
     @property
     def is_as_contract_says(self) -> bool:

@@ -31,16 +31,3 @@ class RowsError(msgspec.Struct):
     error: str
     error_code: str
     message: str
-
-
-class V1Models(msgspec.Struct):
-    """The models that one may read of."""
-
-    models: list[str]
-
-
-class V1Model(msgspec.Struct):
-    """Whether a model can answer."""
-
-    name: str
-    ready: bool

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 from modelport.contract.calls import Call
-from modelport.contract.signature import Signature, VerbName
+from modelport.contract.signature import CallVerb, Signature
 from modelport.contract.traces import TakeSpan
 from modelport.engine.asks import Asks
 from modelport.engine.local.backoff import LONGEST_DELAY, Backoff
@@ -266,7 +266,7 @@ class ModelPool(StateSince):
         if pending.call.id in self.scheduler.pending:
             self.scheduler.cancel(pending)
 
-    def may_leave_files(self, verb: VerbName = "predict") -> bool:
+    def may_leave_files(self, verb: CallVerb = "predict") -> bool:
         """Whether a worker may write files into the folder of a call: what came without a form."""
         files = self.signature is not None and bool(self.signature.operation(verb).files)
         return files or self.settings.allow_url_inputs

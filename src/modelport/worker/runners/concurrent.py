@@ -37,7 +37,7 @@ from modelport.worker.cancellation import RunningCall
 from modelport.worker.runners.block_watch import BlockWatch
 from modelport.worker.runners.loop_frames import LoopRunner
 from modelport.worker.spans import MODEL, told_in
-from modelport.worker.streams import Encoded, is_stream, last_of_failed
+from modelport.worker.streams import is_stream, last_of_failed
 from modelport.worker.world import end_if_forked
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
         host.outgoing.answers([Answer(call.id, content_type=head, stream=True)])
         self.windows[call.id] = window = AwaitedWindow()
         try:
-            last = Chunk(call.id, await self._send_pieces(call.id, value, media_type, window), end=True)
+            last = Chunk(call.id, await self._send_pieces(call, value, media_type, window), end=True)
         except BaseException as error:  # the model's generator; the client is told in the stream itself
             end_if_forked(host.process, error)
             given_up = isinstance(error, asyncio.CancelledError) and self._is_given_up(call)
@@ -205,15 +205,16 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
         if not self.is_cut:
             host.outgoing.chunk(last)
 
-    async def _send_pieces(self, call_id: int, value: Any, media_type: str, window: AwaitedWindow) -> bytes:
+    async def _send_pieces(self, call: Call, value: Any, media_type: str, window: AwaitedWindow) -> bytes:
         """Send what the model yields; returns what ends the stream."""
         host = self.host
-        encoded = Encoded(media_type, host.load.allow_nan)
-        async with aclosing(self._pieces(call_id, value)) as pieces:
+        encoded = host.pieces_of(call, media_type)
+        async with aclosing(self._pieces(call.id, value)) as pieces:
             async for item in pieces:
                 end_if_forked(host.process)
-                data = encoded.piece(item)
-                host.outgoing.chunk(Chunk(call_id, data))
+                if not (data := encoded.piece(item)):
+                    continue
+                host.outgoing.chunk(Chunk(call.id, data))
                 window.put(len(data))
                 await window.has_room()
         return encoded.end()

@@ -19,7 +19,7 @@ from modelport.worker.job import Jobs
 from modelport.worker.plain_calls import is_json_type
 from modelport.worker.runners.batch import answer_batch, answers_of
 from modelport.worker.spans import in_span
-from modelport.worker.streams import Encoded, Window, is_stream, last_of_failed, pieces
+from modelport.worker.streams import Window, is_stream, last_of_failed, pieces
 from modelport.worker.world import end_if_forked
 
 FLUSH_SECONDS = 0.002  # answers of a frame wait for each other no longer than this
@@ -150,7 +150,7 @@ class SerialRunner:
     def _stream(self, call: Call, value: Any, media_type: str, head: str) -> None:
         self._host.outgoing.answers([Answer(call.id, content_type=head, stream=True)])
         try:
-            last = Chunk(call.id, self._send_pieces(call.id, value, media_type), end=True)
+            last = Chunk(call.id, self._send_pieces(call, value, media_type), end=True)
         except CallCancelled:
             last = Chunk(call.id, end=True)
         except Terminated:
@@ -161,17 +161,18 @@ class SerialRunner:
         self._running.end()
         self._host.outgoing.chunk(last)
 
-    def _send_pieces(self, call_id: int, value: Any, media_type: str) -> bytes:
+    def _send_pieces(self, call: Call, value: Any, media_type: str) -> bytes:
         """Send what the model yields; returns what ends the stream."""
         window = Window()
-        encoded = Encoded(media_type, self._host.load.allow_nan)
+        encoded = self._host.pieces_of(call, media_type)
         for item in pieces(value):
             end_if_forked(self._host.process)
-            data = encoded.piece(item)
-            self._host.outgoing.chunk(Chunk(call_id, data))
+            if not (data := encoded.piece(item)):
+                continue
+            self._host.outgoing.chunk(Chunk(call.id, data))
             window.put(len(data))
             while window.is_full:
-                window.take(self._taken(call_id))
+                window.take(self._taken(call.id))
         return encoded.end()
 
     def _taken(self, call_id: int) -> int:

@@ -39,7 +39,7 @@ from modelport.worker.asks import asks_for
 from modelport.worker.cancellation import FIRST_SLOT, CallCancelled
 from modelport.worker.runners.loop_frames import LoopRunner
 from modelport.worker.spans import in_span
-from modelport.worker.streams import Encoded, Window, is_stream, last_of_failed
+from modelport.worker.streams import Window, is_stream, last_of_failed
 from modelport.worker.thread_call import ThreadCall
 from modelport.worker.world import end_if_forked
 
@@ -251,7 +251,7 @@ class _Answering:
         self._runner.windows[call.id] = window = ThreadWindow()
         try:
             last = self._guarded(
-                lambda: Chunk(call.id, self._send_pieces(call.id, value, media_type, window), end=True),
+                lambda: Chunk(call.id, self._send_pieces(call, value, media_type, window), end=True),
                 lambda error: last_of_failed(call.id, error, media_type),
                 Chunk(call.id, end=True),
             )
@@ -260,14 +260,15 @@ class _Answering:
         if not self._runner.is_cut:
             self._host.outgoing.chunk(last)
 
-    def _send_pieces(self, call_id: int, value: Any, media_type: str, window: ThreadWindow) -> bytes:
+    def _send_pieces(self, call: Call, value: Any, media_type: str, window: ThreadWindow) -> bytes:
         """Send what the model yields; returns what ends the stream. Raises `CallCancelled`."""
-        encoded = Encoded(media_type, self._host.load.allow_nan)
-        with contextlib.closing(self._pieces(call_id, value)) as pieces:
+        encoded = self._host.pieces_of(call, media_type)
+        with contextlib.closing(self._pieces(call.id, value)) as pieces:
             for item in pieces:
-                data = encoded.piece(item)
+                if not (data := encoded.piece(item)):
+                    continue
                 self._own.show(0)
-                self._host.outgoing.chunk(Chunk(call_id, data))
+                self._host.outgoing.chunk(Chunk(call.id, data))
                 window.put(len(data))
                 window.wait_for_room()
         return encoded.end()

@@ -8,15 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import modelport
-from modelport.api.answers import Delegated, json_response
-from modelport.api.credentials import principal_of
+from modelport.api.answers import Delegated
 from modelport.api.dialect_calls import DialectCalls
 from modelport.api.dialects import DialectServer, Parts
 from modelport.api.endpoints import parameters as of
 from modelport.api.endpoints.row import AccessScope, Answer, Endpoint, ReadBody, data, with_body
 from modelport.api.endpoints.statuses import FOUND, in_own_words
 from modelport.api.health import can_answer
-from modelport.api.named_models import find_pool
 from modelport.api.refusal_form import RefusalForm
 from modelport.api.taken import Taken
 from modelport.contract.signature import JSON
@@ -53,17 +51,6 @@ class ScoringServer(DialectServer):
 
     apart = frozenset({"v1", "invocations", "ping", "version"})
     rows = (
-        Endpoint(
-            "GET", "/v1/models", lambda on: on.of(ScoringServer).models, READ,
-            TAG, "v1_models", "The names of the models (KServe V1)",
-            {200: data("Their names", bodies.V1Models)},
-        ),
-        Endpoint(
-            "GET", MODEL, lambda on: on.of(ScoringServer).model, OPEN,
-            TAG, "v1_model", "Whether a model can answer (KServe V1)",
-            {200: data("It can", bodies.V1Model), 503: data("It cannot", bodies.V1Model)}, FOUND,
-            parameters=(of.MODEL,), has_verbs=True,
-        ),
         PREDICT_V1,
         Endpoint(
             "POST", f"{MODEL}:explain", with_body(bodies.Rows, lambda on: on.of(ScoringServer).explain),
@@ -98,19 +85,6 @@ class ScoringServer(DialectServer):
             return None
         model, route = found
         return Taken(partial(self.calls.live, model=model), FORM, model, route)
-
-    async def models(self, request: Request) -> Response:
-        """`GET /v1/models`."""
-        asks = principal_of(request.scope)
-        names = [name for name in self.parts.calls.engine.pools if asks.may(READ, name)]
-        return json_response(bodies.V1Models(names))
-
-    async def model(self, request: Request) -> Response:
-        """`GET /v1/models/{model}`."""
-        engine = self.parts.calls.engine
-        pool = find_pool(engine, request.path_params["model"])
-        ready = can_answer(engine, pool)
-        return json_response(bodies.V1Model(pool.name, ready), status=200 if ready else 503)
 
     async def predict(self, request: Request, sent: ReadBody[bodies.Rows]) -> Response:
         """`POST /v1/models/{model}:predict`, where it is not taken before."""

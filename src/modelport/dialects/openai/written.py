@@ -1,0 +1,161 @@
+"""What a model has written, as the answers of `/v1/chat/completions` and `/v1/completions`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from modelport.contract.written import Piece, Usage
+from modelport.dialects.openai.pieces import Choice, piece_of, pieces_of, usage_of
+from modelport.dialects.openai.requests import Asked
+
+DONE = b"data: [DONE]\n\n"
+_encode = msgspec.json.Encoder().encode
+
+
+def whole_answer(asked: Asked, value: Any) -> dict[str, Any]:
+    """All that a model has given as one answer. Raises `TypeError` and `ValueError`."""
+    choices: dict[int, Choice] = {0: Choice()}
+    usage: Usage | None = None
+    for piece in pieces_of(value):
+        usage = piece.usage or usage
+        choices.setdefault(piece.index, Choice()).take(piece)
+    chat = asked.form == "chat"
+    whole = _chat_choice if chat else _text_choice
+    if asked.is_json:
+        for choice in choices.values():
+            _check_json(choice)
+    kind = "chat.completion" if chat else "text_completion"
+    body = _head(asked, kind)
+    body["choices"] = [whole(index, choices[index]) for index in sorted(choices)]
+    body["usage"] = usage_of(usage)
+    return body
+
+
+def _head(asked: Asked, kind: str) -> dict[str, Any]:
+    return {"id": asked.id, "object": kind, "created": asked.created, "model": asked.model}
+
+
+def _chat_choice(index: int, choice: Choice) -> dict[str, Any]:
+    text, refusal, reasoning = choice.text, "".join(choice.refusals), "".join(choice.reasoning)
+    content = None if not text and (choice.calls or refusal) else text
+    message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": refusal or None}
+    if reasoning:
+        message["reasoning_content"] = reasoning
+    if choice.calls:
+        message["tool_calls"] = [choice.calls[number] for number in sorted(choice.calls)]
+    logprobs = {"content": choice.logprobs} if choice.logprobs else None
+    return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": choice.end}
+
+
+def _text_choice(index: int, choice: Choice) -> dict[str, Any]:
+    return {
+        "index": index,
+        "text": choice.text,
+        "logprobs": _text_logprobs(choice.logprobs),
+        "finish_reason": choice.end,
+    }
+
+
+def _text_logprobs(tokens: Any) -> dict[str, Any] | None:
+    """The probabilities of tokens as `/v1/completions` has them: a list for each thing that is said."""
+    if not tokens:
+        return None
+    offsets: list[int] = []
+    place = 0
+    for one in tokens:
+        offsets.append(place)
+        place += len(str(one["token"]))
+    return {
+        "tokens": [one["token"] for one in tokens],
+        "token_logprobs": [one["logprob"] for one in tokens],
+        "top_logprobs": [
+            {top["token"]: top["logprob"] for top in one.get("top_logprobs", ())} for one in tokens
+        ],
+        "text_offset": offsets,
+    }
+
+
+def _check_json(choice: Choice) -> None:
+    """Raise `ValueError` if what was to be JSON, and has not been cut off, is none."""
+    if choice.calls or choice.end != "stop" or any(choice.refusals):
+        return
+    try:
+        is_object = isinstance(json.loads(choice.text), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    if not is_object:
+        raise ValueError("response_format asks for a JSON object, and what the model has written is none")
+
+
+class WrittenEvents:
+    """Makes events of what a model yields. One for each stream."""
+
+    def __init__(self, asked: Asked):
+        self._asked = asked
+        self._choices: dict[int, Choice] = {}
+        self._usage: Usage | None = None
+        chat = asked.form == "chat"
+        self._delta = _chat_delta if chat else _text_delta
+        self._last = _chat_end if chat else _text_end
+        self._head = _head(asked, "chat.completion.chunk" if chat else "text_completion")
+
+    def piece(self, item: Any) -> bytes:
+        """What is sent of a piece. Raises `TypeError`."""
+        piece = piece_of(item)
+        self._usage = piece.usage or self._usage
+        choice = self._choices.setdefault(piece.index, Choice())
+        choice.finish_reason = piece.finish_reason or choice.finish_reason
+        said = self._delta(piece.index, choice, piece)
+        return self._event([said]) if said is not None else b""
+
+    def end(self) -> bytes:
+        """Why each answer ends, how many tokens that were, and that there is no more."""
+        choices = self._choices or {0: Choice()}
+        last = [self._last(index, choices[index]) for index in sorted(choices)]
+        said = b"".join(self._event([one]) for one in last)
+        usage = usage_of(self._usage)
+        if self._asked.with_usage and usage is not None:
+            said += self._event([], usage)
+        return said + DONE
+
+    def _event(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> bytes:
+        told = {"usage": usage} if self._asked.with_usage else {}
+        return b"data: %b\n\n" % _encode(self._head | {"choices": choices} | told)
+
+
+def _chat_delta(index: int, choice: Choice, piece: Piece) -> dict[str, Any] | None:
+    delta: dict[str, Any] = {}
+    if piece.text:
+        delta["content"] = piece.text
+    if piece.refusal:
+        delta["refusal"] = piece.refusal
+    if piece.reasoning:
+        delta["reasoning_content"] = piece.reasoning
+    if piece.tool_calls:
+        delta["tool_calls"] = [choice.call_delta(call) for call in piece.tool_calls]
+    if not delta and not piece.logprobs:
+        return None
+    if not choice.has_begun:
+        choice.has_begun = True
+        delta = {"role": "assistant"} | delta
+    logprobs = {"content": piece.logprobs} if piece.logprobs else None
+    return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": None}
+
+
+def _chat_end(index: int, choice: Choice) -> dict[str, Any]:
+    delta = {} if choice.has_begun else {"role": "assistant", "content": ""}
+    return {"index": index, "delta": delta, "logprobs": None, "finish_reason": choice.end}
+
+
+def _text_delta(index: int, choice: Choice, piece: Piece) -> dict[str, Any] | None:
+    if not piece.text and not piece.logprobs:
+        return None
+    logprobs = _text_logprobs(piece.logprobs)
+    return {"index": index, "text": piece.text, "logprobs": logprobs, "finish_reason": None}
+
+
+def _text_end(index: int, choice: Choice) -> dict[str, Any]:
+    return {"index": index, "text": "", "logprobs": None, "finish_reason": choice.end}

@@ -9,9 +9,9 @@ import psutil
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # that it will be made for another httpx one day
-    from starlette.testclient import TestClient
+    from starlette.testclient import TestClient, WebSocketDenialResponse
 
-__all__ = ["TestClient", "prediction", "workers"]
+__all__ = ["TestClient", "WebSocketDenialResponse", "prediction", "workers"]
 
 
 def prediction(client: Any, model: str, base: str = "", **arguments: Any) -> Any:

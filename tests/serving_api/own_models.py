@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from pydantic import BaseModel, Field
 
 import modelport
@@ -23,6 +25,11 @@ class Typed(modelport.Model):
     def predict(self, x: int, label: str = "none") -> Reading:
         """Multiply."""
         return Reading(label=label, score=x * self.factor)
+
+    async def stream(self, pieces: AsyncIterator[int]) -> AsyncIterator[float]:
+        """Multiply what comes."""
+        async for piece in pieces:
+            yield piece * self.factor
 
     def train(self, epochs: int = 1) -> dict[str, int]:
         """Count."""

@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import httpx
 import pytest
-from asgi_clients import TestClient, prediction, workers
+from asgi_clients import TestClient, WebSocketDenialResponse, prediction, workers
 from fastapi import FastAPI
 from own_models import Broken, Plain, Typed, double
 from prometheus_client.parser import text_string_to_metric_families
@@ -74,6 +75,18 @@ def test_a_mounted_model_answers_below_its_path(client: Any) -> None:
     assert prediction(client, "Plain", "/ml", x=1) == {"status": "OK", "predictions": 2}
     assert prediction(client, "typed", "/ml", x=1) == {"label": "none", "score": 3.0}
     assert client.get(f"{MODEL}/ready").json()["ready"] is True
+
+
+def test_a_mounted_model_streams_both_ways(client: Any) -> None:
+    with client.websocket_connect("/ml/v2/models/typed/stream") as socket:
+        socket.send_text("2")
+        assert socket.receive_json() == 6.0
+        socket.send_text("two")
+        assert socket.receive_json()["detail"].startswith("message: ")
+        assert socket.receive() == {"type": "websocket.close", "code": 1007, "reason": ANY}
+    with pytest.raises(WebSocketDenialResponse) as refused:
+        client.websocket_connect("/ml/v2/models/Plain/stream").__enter__()
+    assert refused.value.status_code == 501
 
 
 def test_the_parent_keeps_its_own_paths(client: Any) -> None:

@@ -52,7 +52,9 @@ from modelport.api.runs.run_routes import RunRoutes
 from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.session_routes import SessionRoutes
 from modelport.api.signature_routes import SignatureRoutes
+from modelport.api.sockets import as_request
 from modelport.api.standing import send_while_standing
+from modelport.api.stream_calls import StreamCalls
 from modelport.api.taken import Taken
 from modelport.api.usage_routes import UsageRoutes
 from modelport.api.user_routes import UserRoutes
@@ -186,6 +188,9 @@ class Application:
         return app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await as_request(self, scope, receive, send)
+            return
         if scope["type"] != "http":
             return
         if self.page.belongs_to(scope) and not self._is_replaced(scope["path"], "GET"):
@@ -327,6 +332,7 @@ class Application:
             versions=VersionRoutes(self.runs, predictions, listings, self.base_path),
             repository=RepositoryRoutes(self.runs.repository),
             signatures=SignatureRoutes(self.engine, self.jobs),
+            streams=StreamCalls(self._calls, self.runs),
             jobs=self._job_routes,
             monitoring=MonitoringRoutes(self.runs, self._reports),
             batches=BatchRoutes(self.engine, self._job_answers),

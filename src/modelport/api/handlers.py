@@ -24,6 +24,7 @@ from modelport.api.runs.run_routes import RunRoutes
 from modelport.api.runs.version_routes import VersionRoutes
 from modelport.api.session_routes import SessionRoutes
 from modelport.api.signature_routes import SignatureRoutes
+from modelport.api.stream_calls import StreamCalls
 from modelport.api.usage_routes import UsageRoutes
 from modelport.api.user_routes import UserRoutes
 
@@ -39,6 +40,7 @@ class Handlers(NamedTuple):
     monitoring: MonitoringRoutes
     repository: RepositoryRoutes
     signatures: SignatureRoutes
+    streams: StreamCalls
     jobs: JobRoutes
     batches: BatchRoutes
     documents: DocumentRoutes

@@ -78,7 +78,7 @@ class RouteErrors:
         return methods
 
     def _offers(self, row: Endpoint, found: re.Match[str]) -> bool:
-        if row.method != "GET" or not row.calls:
+        if row.method != "GET" or row.calls != "predict":
             return True
         signature = (
             self.engine.route(found["model"]).signature if found["model"] in self.engine.pools else None

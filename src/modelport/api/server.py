@@ -159,6 +159,7 @@ def _limits(settings: Settings) -> HttpLimits:
         body_rate=settings.min_body_rate,
         write_idle_s=settings.write_timeout or math.inf,
         keep_alive_s=settings.keep_alive,
+        message_bytes=settings.max_message_size,
         unsent_bytes=settings.max_answer_memory or sys.maxsize,
         connections=connections,
         connections_of_one=max(connections // 2, 1) if of_one is None else of_one or sys.maxsize,

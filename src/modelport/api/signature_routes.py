@@ -8,8 +8,16 @@ from starlette.responses import Response
 
 from modelport.api.answers import json_response
 from modelport.api.named_models import find_pool
-from modelport.api.resources.models import ModelArgument, ModelExample, ModelLayout, ModelSignature, ModelVerb
-from modelport.contract.signature import VERBS, Operation
+from modelport.api.resources.models import (
+    ModelArgument,
+    ModelExample,
+    ModelLayout,
+    ModelMessages,
+    ModelSignature,
+    ModelStream,
+    ModelVerb,
+)
+from modelport.contract.signature import VERBS, Messages, Operation
 from modelport.engine.ports import Engine
 from modelport.jobs.service import JobService
 from modelport.problems import Problem
@@ -39,6 +47,7 @@ class SignatureRoutes:
                 contract=signature.contract,
                 metadata=plain(signature.metadata),
                 verbs={verb: _told(found, fetches) for verb, found in verbs.items() if found.implemented},
+                stream=_stream(signature.stream),
                 definitions=plain(signature.definitions),
                 resumable=signature.resumable,
                 has_jobs=not self.jobs.unavailable,
@@ -47,22 +56,10 @@ class SignatureRoutes:
 
 
 def _told(operation: Operation, fetches_urls: bool) -> ModelVerb:
-    from modelport.api.documents.arguments import described
     from modelport.api.documents.schemas import plain
 
-    arguments = [
-        ModelArgument(
-            name=argument.name,
-            schema_=plain(described(argument)),
-            required=argument.required,
-            kind=argument.kind,
-            location=argument.location,
-            delimiter=argument.delimiter,
-        )
-        for argument in operation.arguments
-    ]
     return ModelVerb(
-        arguments=arguments,
+        arguments=_arguments(operation),
         answer=None if operation.answer is None else plain(operation.answer),
         wrapped=operation.wrapped,
         media_types=operation.media_types,
@@ -74,3 +71,33 @@ def _told(operation: Operation, fetches_urls: bool) -> ModelVerb:
         else msgspec.convert(msgspec.to_builtins(operation.layout), ModelLayout),
         examples=[ModelExample(one.title, plain(one.arguments)) for one in operation.examples],
     )
+
+
+def _arguments(operation: Operation) -> list[ModelArgument]:
+    from modelport.api.documents.arguments import described
+    from modelport.api.documents.schemas import plain
+
+    return [
+        ModelArgument(
+            name=argument.name,
+            schema_=plain(described(argument)),
+            required=argument.required,
+            kind=argument.kind,
+            location=argument.location,
+            delimiter=argument.delimiter,
+        )
+        for argument in operation.arguments
+    ]
+
+
+def _stream(operation: Operation) -> ModelStream | None:
+    if operation.takes is None or operation.gives is None:
+        return None
+    return ModelStream(_arguments(operation), _messages(operation.takes), _messages(operation.gives))
+
+
+def _messages(messages: Messages) -> ModelMessages:
+    from modelport.api.documents.schemas import plain
+
+    schema = None if messages.schema is None else plain(messages.schema)
+    return ModelMessages(messages.binary, messages.text, schema)

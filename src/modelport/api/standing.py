@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from modelport.api.refusal_form import PROBLEM_DETAILS, RefusalForm
+from modelport.api.sockets import POLICY, SWITCHING, closed
 from modelport.http.asgi import Message, Send
 from modelport.identity.open_answers import OpenAnswers
 from modelport.identity.principals import Principal
@@ -63,7 +64,7 @@ class _Answer:
         self._answers, self._name = answers, name
         self._media = b""
         self._request_id = b""
-        self._is_under_way = False
+        self._is_under_way = self._is_socket = False
         self.is_revoked = False
 
     async def send(self, message: Message) -> None:
@@ -73,6 +74,7 @@ class _Answer:
             self._media = fields.get(b"content-type", b"").partition(b";")[0].strip()
             self._request_id = fields.get(b"x-request-id", b"")
             self._is_under_way = True
+            self._is_socket = message["status"] == SWITCHING
             self._answers.enter(self._name, self.end)
         elif not message.get("more_body", False):
             self._is_under_way = False
@@ -92,7 +94,9 @@ class _Answer:
         """Tell the client why there is no more, where its media type has words for that."""
         event = EVENT if form.event is None else form.event(Problem(401, REVOKED))
         last: Message = {"type": "http.response.body", "body": event, "more_body": False}
-        if self._media == b"application/x-ndjson":
+        if self._is_socket:
+            last = closed(POLICY, REVOKED)
+        elif self._media == b"application/x-ndjson":
             words = problem_body(401, REVOKED, self._request_id.decode("latin-1"))
             last = {**last, "body": words + b"\n", "more_body": True}
         elif self._media != b"text/event-stream":

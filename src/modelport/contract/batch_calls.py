@@ -37,6 +37,25 @@ def check_threads(predict: Operation) -> None:
         raise ModelLoadError(f"{said}; a predict() that is not async runs in {MOST_THREADS} threads at most")
 
 
+def check_stream(predict: Operation, stream: Operation) -> None:
+    """Raise `ModelLoadError` if one worker cannot run both.
+
+    A plain `predict` may stand beside streams that are awaited: it has its turn between them.
+    """
+    if not stream.implemented:
+        return
+    if predict.is_async and not stream.is_async:
+        raise ModelLoadError("predict() is async, and so must be stream(): write it as an async def, too")
+    if stream.is_async and predict.max_batch_size > 1:
+        raise ModelLoadError(
+            "stream() is async, and predict_batch() takes a worker for itself: write stream() as a plain def"
+        )
+    if predict.max_concurrency > 1 and not predict.is_async:
+        raise ModelLoadError(
+            "predict() runs in threads, by max_concurrency, and stream() cannot: write both as async def"
+        )
+
+
 def is_async(function: Any) -> bool:
     """True for an `async def`, whether it returns or yields."""
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)

@@ -110,13 +110,27 @@ class Answer(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class Chunk(msgspec.Struct, array_like=True):
-    """A piece of a streamed answer; the last one has `end` set, and `error` if the model failed midway."""
+    """A piece of a streamed answer; the last one has `end` set, and `error` if the model failed midway.
+
+    Where a stream is of messages, each is one, of `text` or of bytes, and the error has a `status`.
+    """
 
     id: int
     data: bytes = b""
     end: bool = False
     error: str = ""
     failure: str = ""
+    text: bool = False
+    status: int = 0
+
+
+class Piece(msgspec.Struct, array_like=True):
+    """A message that the client of a stream has sent; the last one has `end` set, and is none."""
+
+    id: int
+    data: bytes = b""
+    text: bool = False
+    end: bool = False
 
 
 class _ListedCall(Call, array_like=True):

@@ -20,7 +20,7 @@ VerbName = Literal["predict", "train", "validate"]
 VERBS: tuple[VerbName, ...] = get_args(VerbName)
 TextVerbName = Literal["chat", "complete", "embed"]  # predictions of models of text, each of another kind
 OF_TEXT: tuple[TextVerbName, ...] = get_args(TextVerbName)
-CallVerb = VerbName | TextVerbName
+CallVerb = VerbName | TextVerbName | Literal["stream"]
 PREDICTIONS: tuple[CallVerb, ...] = ("predict", *OF_TEXT)
 ArgumentKind = Literal["value", "file", "files", "accept"]
 Location = Literal["any", "query", "form", "json", "headers", "cookies", "files"]
@@ -53,6 +53,18 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind in ("file", "files")
 
 
+class Messages(msgspec.Struct, frozen=True, kw_only=True):
+    """What the messages of a stream may be, one way.
+
+    `binary` ones are bytes. Those of text are text as it is (`text`), or else JSON of this `schema`
+    (2020-12); none are where it is `None`.
+    """
+
+    binary: bool = False
+    text: bool = False
+    schema: dict[str, Any] | None = None
+
+
 class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One verb of a model.
 
@@ -65,6 +77,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `max_wait_ms` milliseconds for a batch to fill. `max_concurrency` is how many calls one worker may run at
     the same time: in its event loop if the function `is_async`, else in threads.
     `layout` and `examples` are what the model says of the form that people fill in.
+    A stream takes messages as they come, by the parameter `pieces`, and gives others.
     """
 
     implemented: bool = False
@@ -80,6 +93,9 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     is_async: bool = False
     layout: Layout | None = None
     examples: list[Example] = []
+    pieces: str = ""
+    takes: Messages | None = None
+    gives: Messages | None = None
 
     @cached_property
     def accept(self) -> Argument | None:
@@ -134,6 +150,7 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
     chat: Operation = Operation()
     complete: Operation = Operation()
     embed: Operation = Operation()
+    stream: Operation = Operation()
     definitions: dict[str, Any] = {}
     problems: list[str] = []
     resumable: bool = False

@@ -19,10 +19,12 @@ from modelport.contract.layout import examples_of, layouts_of
 from modelport.contract.metadata import metadata_of
 from modelport.contract.model import Model
 from modelport.contract.natural_types import natural_form_of
+from modelport.contract.pieces import Pieces
 from modelport.contract.places import Places
 from modelport.contract.plain import plain
 from modelport.contract.served import ObjectBinding
 from modelport.contract.signature import JSON, OF_TEXT, VERBS, Operation, Signature
+from modelport.contract.stream_verb import StreamVerb, stream_verb_of
 from modelport.contract.text_verbs import text_verbs_of
 from modelport.contract.verb import DEFS, Verb, moved
 
@@ -44,6 +46,7 @@ class TypedModel:
         self.answer = _answer_adapter(self.verbs["predict"])
         self.loose = self.answer is not None and _leaves_open(self.answer.core_schema)
         operations = self._operations()
+        self.streams: StreamVerb | None = stream_verb_of(model, self.definitions, noted)
         self.signature = Signature(
             name=name,
             contract="typed",
@@ -54,6 +57,7 @@ class TypedModel:
             chat=operations["chat"],
             complete=operations["complete"],
             embed=operations["embed"],
+            stream=self.streams.operation if self.streams is not None else Operation(),
             definitions=self.definitions,
             problems=problems,
             resumable=bool(getattr(model, "resumable", False)),
@@ -121,18 +125,21 @@ class TypedModel:
         return self.model.warm() if callable(getattr(self.model, "warm", None)) else None
 
     def bind(self, verb: str, places: Places) -> dict[str, Any]:
-        found = self.verbs[verb]
+        found = self.streams.verb if verb == "stream" and self.streams is not None else self.verbs.get(verb)
         return found.bind(places) if found is not None else {}
 
     def object_binding(self, verb: str) -> ObjectBinding | None:
-        found = self.verbs[verb]
+        found = self.verbs.get(verb)
         return found.object_binding() if found is not None else None
 
     def bind_together(self, several: list[Places]) -> list[dict[str, Any]] | None:
         return None
 
     def call(self, verb: str, arguments: dict[str, Any]) -> Any:
-        found = self.verbs[verb]
+        if verb == "stream" and self.streams is not None:
+            pieces = Pieces(arguments.pop(self.streams.parameter), self.streams.reader.read)
+            return self.streams.function(pieces, **arguments)
+        found = self.verbs.get(verb)
         if found is None:
             raise NotImplementedError(f"Not implemented by underlying model (loaded {self.signature.name!r})")
         if verb == "predict" and self.signature.predict.max_batch_size > 1:

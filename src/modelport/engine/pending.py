@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeAlias
 
-from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.calls import Answer, Call, Chunk, Piece
+from modelport.worker.awaited_window import AwaitedWindow
+from modelport.worker.frames import Acknowledge, Kind
 
 Deliver: TypeAlias = "Callable[[Pending, Answer], None]"
 
@@ -26,6 +28,7 @@ class Pending:
     cancellation = 0  # which of its worker told that of this call, from 1
     wanted = True  # False once the client has left or the deadline has passed
     stream: ChunkStream | None = None
+    pieces: PieceStream | None = None
     lost = ""
     sent: Any = None  # of one that is traced: when it went to a worker (`engine.spans`)
     on_let_go: Callable[[str], None] | None = None
@@ -41,6 +44,12 @@ class Pending:
         deliver, self.deliver = self.deliver, _nobody  # let go: who waits for a call refers to it, too
         deliver(self, answer)
 
+    def begin_stream(self, send: Callable[[Kind, Any], None]) -> None:
+        """The answer comes piece by piece; `send` sends frames to the worker that streams it."""
+        self.stream = ChunkStream(lambda chunks: send(Kind.ACKNOWLEDGE, Acknowledge(self.call.id, chunks)))
+        if self.call.verb == "stream":
+            self.pieces = PieceStream(self.call.id, lambda piece: send(Kind.PIECE, piece))
+
     def let_go(self, how: str) -> None:
         """No worker has this call, which was given up, any more."""
         told, self.on_let_go = self.on_let_go, None
@@ -50,6 +59,32 @@ class Pending:
 
 def _nobody(pending: Pending, answer: Answer) -> None:
     """Who is told of a second answer."""
+
+
+class PieceStream:
+    """What the client of a stream sends, on its way to the worker, no further ahead of it than a window."""
+
+    def __init__(self, call_id: int, send: Callable[[Piece], None]):
+        self._call_id = call_id
+        self._send = send
+        self.window = AwaitedWindow()
+
+    async def put(self, data: bytes, *, text: bool) -> None:
+        """Send a message, and wait until there may be another one."""
+        self._send(Piece(self._call_id, data, text))
+        self.window.put(len(data))
+        await self.window.has_room()
+
+    def end(self) -> None:
+        """No more will come."""
+        self._send(Piece(self._call_id, end=True))
+
+
+def pieces_taken(in_flight: Mapping[int, Pending], taken: Acknowledge) -> None:
+    """A model has taken what the client of a stream has sent."""
+    pending = in_flight.get(taken.id)
+    if pending is not None and pending.pieces is not None:
+        pending.pieces.window.take(taken.chunks)
 
 
 class ChunkStream:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from modelport.contract.calls import Answer, Call
-from modelport.contract.signature import CallVerb, Signature, VerbName
+from modelport.contract.signature import CallVerb, Signature
 from modelport.contract.traces import TakeSpan
 from modelport.engine.model_log import ModelLog
 from modelport.engine.output import Output
@@ -349,7 +349,7 @@ class Engine(Protocol):
         """The source of a version: what a training has saved; the model itself if that is empty."""
         ...
 
-    def job_load(self, name: str, kind: VerbName, saved: str | None) -> Load:
+    def job_load(self, name: str, kind: CallVerb, saved: str | None) -> Load:
         """What the process of a job has to load."""
         ...
 

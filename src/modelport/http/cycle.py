@@ -54,6 +54,10 @@ class Connection:
     def on_disconnect(self, callback: Callable[[], None] | None) -> None:
         self._cycle.on_disconnect = callback
 
+    def when_ending(self, callback: Callable[[], None]) -> None:
+        """Have this called, once, if the server begins to stop while a WebSocket is open."""
+        self._cycle.on_ending = callback
+
 
 PROXY_USER = "modelport.proxy_user"  # in the scope: as a trusted proxy names who has logged in there
 
@@ -143,6 +147,7 @@ class Cycle:
     response_started = False
     response_complete = False
     on_disconnect: Callable[[], None] | None = None
+    on_ending: Callable[[], None] | None = None
     _bodiless = False
     _chunked = False
     _close_delimited = False
@@ -347,7 +352,7 @@ class Cycle:
 
     def _frame(self, lines: list[bytes], status: int, length: int | None, chunked: bool) -> None:
         """Decide how the response body ends, and add the field that says so."""
-        self._bodiless = self.head.method == "HEAD" or status in (204, 304)
+        self._bodiless = self.head.method == "HEAD" or status in (101, 204, 304)
         self._chunked = False
         self._length_left = 0
         if length is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from modelport.http import refusals
 from modelport.http.refusals import RequestRefused
@@ -68,3 +68,12 @@ def header_size(headers: Iterable[tuple[bytes, bytes]]) -> int:
 def is_token(name: bytes) -> bool:
     """Whether `name` may be a header name."""
     return _TOKEN.fullmatch(name) is not None
+
+
+def asks_for_websocket(method: bytes, version: str, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Whether a head that asks to upgrade asks for a WebSocket, and has no body."""
+    wanted = [
+        one.strip().lower() for name, value in headers if name == b"upgrade" for one in value.split(b",")
+    ]
+    has_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in headers)
+    return method == b"GET" and version == "1.1" and b"websocket" in wanted and not has_body

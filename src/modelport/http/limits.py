@@ -19,6 +19,8 @@ class HttpLimits:
     body_grace_s: float = 10.0
     write_idle_s: float = 30.0
     keep_alive_s: float = 75.0  # between two requests
+    message_bytes: int = 0  # of a WebSocket; without any there are no WebSockets
+    ping_s: float = 20.0  # on a WebSocket on which nothing comes; it is cut after as much time again
     unsent_bytes: int = 64 << 20  # of all connections together
     connections: int = 1000
     connections_of_one: int = 500

@@ -120,6 +120,8 @@ class HttpProtocol(RequestReader):
         """
         if self._half_close is not None:
             return True
+        if self.websocket is not None:
+            return False
         if self.transport.is_closing() or (self._discarding and self._last_words is None):
             return False
         is_within = self._has_begun and (self._in_head or self._awaits_body())
@@ -160,7 +162,9 @@ class HttpProtocol(RequestReader):
 
     def end_soon(self) -> None:
         """The server stops: what was asked is answered, and the last answer says that it is the last."""
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self.websocket is not None:
+            self.websocket.end_soon()
+        elif self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
 
     def end_if_idle(self) -> None:
@@ -175,6 +179,9 @@ class HttpProtocol(RequestReader):
         unsent = self.transport.get_write_buffer_size()
         if self.sent.look(now, unsent) > self.limits.write_idle_s:
             self.cut("it does not read its response")
+            return
+        if self.websocket is not None and self.websocket.is_open:
+            self.websocket.on_tick(now)
             return
         late = self.body.look(now, self.limits, is_awaited=self._is_reading_body())
         if late is not None:
@@ -272,7 +279,8 @@ class HttpProtocol(RequestReader):
         if cycle.disconnected:
             return
         take = self.server.take
-        if take is not None and not cycle.more_body and cycle.app is self.server.app and take(cycle):
+        is_plain = not cycle.more_body and cycle.app is self.server.app and cycle is not self.websocket
+        if take is not None and is_plain and take(cycle):
             return
         self.run_as_task(cycle, cycle.app)
 

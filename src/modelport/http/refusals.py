@@ -74,6 +74,10 @@ CODING_ON_10 = Refusal(400, "HTTP/1.0 has no Transfer-Encoding; use Content-Leng
 BAD_EXPECT = Refusal(417, "Only 'Expect: 100-continue' is served; leave other expectations out.")
 BODY_SLOW = Refusal(408, "The request body arrives too slowly; send it faster, or a smaller one.")
 BODY_LATE = Refusal(408, "The request body did not arrive in time; send it faster, or a smaller one.")
+OTHER_WEBSOCKET = Refusal(
+    426, "Only version 13 of the WebSocket protocol is spoken here.", ((b"sec-websocket-version", b"13"),)
+)
+BAD_WEBSOCKET_KEY = Refusal(400, "Sec-WebSocket-Key must be 16 bytes in base64, sent once.")
 SERVER_FULL = Refusal(503, "The server has too many connections; try again later.", ((b"retry-after", b"1"),))
 ADDRESS_FULL = Refusal(
     429, "There are too many connections from your address; use fewer.", ((b"retry-after", b"1"),)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httptools
 
@@ -24,6 +24,9 @@ from modelport.http.heads import Head
 from modelport.http.refusals import Refusal, RequestRefused
 from modelport.http.server_state import ServerState
 from modelport.http.watches import BodyWatch
+
+if TYPE_CHECKING:
+    from modelport.http.websockets import WebSocketCycle
 
 MAX_CHUNK_OVERHEAD = 16 << 10
 # A chunk's size line and line ends; what exceeds this, chunk after chunk, counts as overhead.
@@ -76,6 +79,7 @@ class RequestReader(asyncio.Protocol):
         self._overhead = 0
         self._credit = 0
         self.body = BodyWatch()
+        self.websocket: WebSocketCycle | None = None  # that the connection has become
 
     def _new_parser(self) -> httptools.HttpRequestParser:
         parser = httptools.HttpRequestParser(self)
@@ -115,6 +119,9 @@ class RequestReader(asyncio.Protocol):
         return cycle is not None and cycle.more_body and not (cycle.response_complete or cycle.disconnected)
 
     def _feed(self, data: bytes | memoryview) -> None:
+        if self.websocket is not None:
+            self.websocket.feed(data)
+            return
         size = self._read_size = len(data)
         was_between, before = self._is_between, self.cycle
         if self._in_head:
@@ -208,15 +215,36 @@ class RequestReader(asyncio.Protocol):
             self._refuse(refusals.CHUNK_OVERHEAD)
 
     def _upgrade(self, rest: bytes) -> None:
-        """Go on as if the client had not asked to upgrade, since there is nothing to upgrade to.
+        """Begin the WebSocket that is asked for; else go on as if the client had not asked to upgrade.
 
         llhttp stops at such a head and takes no body, so the head is parsed again without the field.
         """
-        version = self.parser.get_http_version().encode()
-        head = [b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version)]
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if self.limits.message_bytes and framing.asks_for_websocket(method, version, self.headers):
+            if self._is_unbegun:
+                self._begin_read(at_once=False)
+            try:
+                self._begin_websocket(rest)
+            except RequestRefused as refused:
+                self._refuse(refused.refusal)
+            return
+        head = [b"%b %b HTTP/%b\r\n" % (method, self.url, version.encode())]
         head += [b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade"]
         self.parser = self._new_parser()
         self._feed(b"".join([*head, b"\r\n", rest]))
+
+    def _begin_websocket(self, rest: bytes) -> None:
+        """Offer the application what asks for a WebSocket, which takes all that comes after its head."""
+        from modelport.http.websockets import WebSocketCycle, accept_of  # most servers never need them
+
+        if self.server.is_ending:
+            raise RequestRefused(refusals.STOPPING)
+        head = self._head("GET", "1.1", self._plain_target(b"GET"))
+        cycle = WebSocketCycle(self, head, self.limits, accept_of(head.headers))
+        self.websocket = cycle
+        cycle.feed(rest)
+        if self._enqueue(cycle, for_server=False):
+            self._begin(cycle)
 
     # --- parser callbacks --------------------------------------------------------------------------
 
@@ -269,12 +297,7 @@ class RequestReader(asyncio.Protocol):
         self._upgrades = parser.should_upgrade()
         if self._upgrades:
             return  # `_upgrade` begins anew
-        target = self.url
-        if target[:1] != b"/" or b"#" in target:
-            target, authority = framing.plain_target(method, target)
-            if authority is not None:  # the Host that counts (RFC 9112, 3.2.2)
-                self.headers = [field for field in self.headers if field[0] != b"host"]
-                self.headers.append((b"host", authority))
+        target = self._plain_target(method)
         if self._chunked:
             # Only framing counts as overhead. With more requests in one read the head's place in it is
             # unknown; then the whole read is let pass.
@@ -288,6 +311,16 @@ class RequestReader(asyncio.Protocol):
         cycle.waiting_for_100_continue = self._expects_100
         if self._enqueue(cycle, for_server=target == b"*"):
             self._is_unbegun = True
+
+    def _plain_target(self, method: bytes) -> bytes:
+        """The path and query that were asked for. Raises `RequestRefused`."""
+        target = self.url
+        if target[:1] != b"/" or b"#" in target:
+            target, authority = framing.plain_target(method, target)
+            if authority is not None:  # the Host that counts (RFC 9112, 3.2.2)
+                self.headers = [field for field in self.headers if field[0] != b"host"]
+                self.headers.append((b"host", authority))
+        return target
 
     def _head(self, method: str, version: str, target: bytes) -> Head:
         """The head that was read, as a trusted proxy explains it."""

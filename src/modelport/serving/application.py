@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import BaseRoute, Route
 
 from modelport.api.server import nothing_served
+from modelport.api.sockets import as_request
 from modelport.contract.errors import ModelLoadError
 from modelport.http.asgi import Receive, Scope, Send, send_problem
 from modelport.problems import Problem
@@ -91,8 +92,7 @@ class ModelApplication:
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close"})
+            await as_request(self._http, scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         life = self._lives.get(asyncio.get_running_loop())

@@ -20,6 +20,8 @@ class ModelSettings(TypedDict, total=False):
     max_wait_ms: float | None
     queue_size: int
     timeout: float
+    stream_idle_timeout: float
+    stream_timeout: float
     load_timeout: float
     memory_limit: str
     idle_unload: str
@@ -67,6 +69,8 @@ class AppSettings(TypedDict, total=False):
     max_wait_ms: float | None
     queue_size: int
     timeout: float
+    stream_idle_timeout: float
+    stream_timeout: float
     load_timeout: float
     drain_timeout: float
     kill_grace: float
@@ -79,6 +83,7 @@ class AppSettings(TypedDict, total=False):
     json_max_size: int
     json_depth: int
     max_body_memory: int
+    max_message_size: int
     max_table_cells: int
     max_table_columns: int
     max_table_rows: int

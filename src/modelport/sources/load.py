@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
-from modelport.contract.batch_calls import check_threads, with_batches
+from modelport.contract.batch_calls import check_stream, check_threads, with_batches
 from modelport.contract.errors import ModelLoadError
 from modelport.contract.model import Model
 from modelport.contract.model_options import ModelOptions
@@ -141,7 +141,12 @@ def _as_asked(signature: Signature, options: ModelOptions, model: Any) -> Signat
     elif options.max_concurrency is not None:
         predict = msgspec.structs.replace(predict, max_concurrency=max(1, options.max_concurrency))
     check_threads(predict)
-    return msgspec.structs.replace(signature, predict=predict, metadata=signature.metadata | options.metadata)
+    stream = signature.stream
+    if stream.is_async and options.max_concurrency is not None:
+        stream = msgspec.structs.replace(stream, max_concurrency=predict.max_concurrency)
+    check_stream(predict, stream)
+    said = signature.metadata | options.metadata
+    return msgspec.structs.replace(signature, predict=predict, stream=stream, metadata=said)
 
 
 def is_typed(model: Any, options: ModelOptions) -> bool:

@@ -68,6 +68,8 @@ def _is_model(found: Any) -> bool:
     """Whether there is anything to serve: functions of a model, something to call, a framework's object."""
     if isinstance(found, Model) or any(callable(getattr(found, name, None)) for name in FUNCTIONS):
         return True
+    if isinstance(found, Model) and callable(getattr(found, "stream", None)):
+        return True  # elsewhere the name stands for other things
     return not inspect.ismodule(found) and (callable(found) or bool(frameworks_of(found)))
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from modelport.contract.calls import Answer, Call, Chunk, Upload
+from modelport.contract.calls import Answer, Call, Chunk, Piece, Upload
 from modelport.contract.current_job import ReportType
 from modelport.contract.current_worker import CurrentWorker
 from modelport.contract.model_options import ModelOptions
@@ -44,6 +44,7 @@ class Kind(IntEnum):
     ASKED = 6  # server: the answer to what a model has asked of another one
     ASKED_CHUNK = 7  # server: the next piece of such an answer
     GO_ON = 8  # server: what the model asks for is what its process has
+    PIECE = 9  # server: what the client of a stream has sent
     STATE = 10  # worker: loading, warming
     READY = 11  # worker: the signature
     FAILED = 12  # worker: the model cannot be served
@@ -54,6 +55,7 @@ class Kind(IntEnum):
     ASK_TAKEN = 21  # worker: chunks of an answer that were taken
     ASK_GIVEN_UP = 22  # worker: nobody waits for this answer any more
     SPANS = 17  # worker: parts of a trace that are over
+    PIECES_TAKEN = 18  # worker: pieces that its model took
     SETTINGS = 16  # worker: those that the model asks for, before it is made; it waits for GO_ON
 
 
@@ -128,7 +130,7 @@ class Failed(msgspec.Struct, array_like=True):
 
 
 class Acknowledge(msgspec.Struct, array_like=True):
-    """How many more chunks of a stream the client took."""
+    """How many more chunks of a stream the client took, or pieces the model."""
 
     id: int
     chunks: int
@@ -185,6 +187,7 @@ _TYPES: dict[int, Any] = {
     Kind.STOP: None,
     Kind.JOB: JobOrder,
     Kind.GO_ON: None,
+    Kind.PIECE: Piece,
     Kind.STATE: State,
     Kind.READY: Ready,
     Kind.FAILED: Failed,
@@ -198,6 +201,7 @@ _TYPES: dict[int, Any] = {
     Kind.ASK_GIVEN_UP: int,
     Kind.SETTINGS: dict[str, Any],
     Kind.SPANS: list[Span],
+    Kind.PIECES_TAKEN: Acknowledge,
 }
 _DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {
     k: msgspec.msgpack.Decoder(t) for k, t in _TYPES.items()

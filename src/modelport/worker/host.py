@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from modelport.contract.calls import Answer, Call
+from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.packed_values import PACKED
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import PREDICTIONS, Operation
 from modelport.dialects.codecs import PieceForm, codec_of
-from modelport.dialects.codecs.failures import failed
+from modelport.dialects.codecs.failures import failed, failed_in_words
 from modelport.sources.model_loop import come_to
 from modelport.worker.answers import AnswerEncoder
 from modelport.worker.asks import Asks
@@ -20,7 +20,7 @@ from modelport.worker.frames import FrameSocket, Load
 from modelport.worker.job import keep_returned_model
 from modelport.worker.outgoing import Outgoing
 from modelport.worker.spans import SpanSender
-from modelport.worker.streams import EVENT_STREAM, Encoded, stream_types
+from modelport.worker.streams import EVENT_STREAM, MESSAGES, Encoded, is_bytes, last_of_failed, stream_types
 from modelport.worker.world import end_if_forked
 
 
@@ -47,6 +47,10 @@ class Host:
 
     def failed(self, call: Call, error: BaseException) -> Answer:
         """The answer to a call that has raised."""
+        if call.verb == "stream":
+            answer = failed_in_words(call.id, error, self.load.hide_errors)
+            answer.problem = True
+            return answer
         try:
             return codec_of(call.dialect).failed(call, error, self.load.hide_errors)
         except Exception as second:  # a message map of the model's own, for one
@@ -69,6 +73,8 @@ class Host:
     def streamed_as(self, bound: Bound, operation: Operation) -> tuple[str, str] | None:
         """The media type of what the model yields, and its Content-Type; `None` if it is to come whole."""
         call, _, media_type = bound
+        if call.verb == "stream":
+            return MESSAGES, MESSAGES
         if call.verb not in PREDICTIONS or call.collect:
             return None
         if codec_of(call.dialect).stream:
@@ -79,3 +85,15 @@ class Host:
         """What makes bytes of the pieces of a stream, which has the media type of `streamed_as`."""
         stream = codec_of(call.dialect).stream
         return Encoded(media_type, self.load.allow_nan) if stream is None else stream(call)
+
+    def chunk_of(self, call: Call, form: PieceForm, item: Any) -> Chunk | None:
+        """One piece of a stream in this form; `None` if nothing of it is to be sent."""
+        data = form.piece(item)
+        return Chunk(call.id, data, text=call.verb == "stream" and not is_bytes(item)) if data else None
+
+    def failed_midway(self, call: Call, error: BaseException, media_type: str) -> Chunk:
+        """The end of a stream of a call that has raised."""
+        if call.verb != "stream":
+            return last_of_failed(call.id, error, media_type)
+        answer = self.failed(call, error)
+        return Chunk(call.id, end=True, error=answer.detail, failure=answer.failure, status=answer.status)

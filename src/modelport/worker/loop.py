@@ -26,8 +26,8 @@ def _side_by_side(host: Host) -> LoopRunner[Any] | None:
     """Who runs the calls of this model side by side; `None` if they run one by one. What it needs is imported
     only then.
     """
-    predict = host.model.signature.predict
-    if predict.is_async:
+    predict, stream = host.model.signature.predict, host.model.signature.stream
+    if predict.is_async or stream.is_async:
         from modelport.worker.runners.concurrent import ConcurrentRunner
 
         return ConcurrentRunner(host)

@@ -15,6 +15,7 @@ from modelport.sources.model_loop import come_to, may_be_awaited
 from modelport.worker.answers import encode_json
 
 EVENT_STREAM = "text/event-stream"
+MESSAGES = "messages"  # stands for a media type where each piece is a message: bytes, or text
 MOST_CHUNKS = 16  # of one stream in flight before the client must have taken some
 MOST_BYTES = 256 << 10  # and bytes, of more than one chunk
 MAX_CHUNK = 16 * 1024 * 1024
@@ -127,7 +128,7 @@ def stream_chunk(item: Any, media_type: str, allow_nan: bool) -> bytes:
 
     An event has one `data:` line for each line of a text, and JSON for anything else. In other streams
     bytes and text go out as they are, and anything else as a line of JSON. In `application/json` it is an
-    item of a list. To another model it goes packed.
+    item of a list, and of messages each by itself. To another model it goes packed.
     """
     if media_type == PACKED:
         chunk = packed(item)
@@ -135,15 +136,20 @@ def stream_chunk(item: Any, media_type: str, allow_nan: bool) -> bytes:
         chunk = event(_text(item, allow_nan))
     elif media_type == JSON:
         chunk = encode_json(item, allow_nan)
-    elif isinstance(item, (bytes, bytearray, memoryview)):
-        chunk = bytes(cast("bytes", item))
+    elif is_bytes(item):
+        chunk = bytes(item)
     elif isinstance(item, str) and media_type != "application/x-ndjson":
         chunk = item.encode()
     else:
-        chunk = encode_json(item, allow_nan) + b"\n"
+        chunk = encode_json(item, allow_nan) + (b"" if media_type == MESSAGES else b"\n")
     if len(chunk) > MAX_CHUNK:
         raise ValueError(f"a piece of {len(chunk)} bytes is over the limit of {MAX_CHUNK}")
     return chunk
+
+
+def is_bytes(item: Any) -> bool:
+    """Whether a piece goes out as the bytes that it is."""
+    return isinstance(item, (bytes, bytearray, memoryview))
 
 
 def event(data: str, name: str = "") -> bytes:
@@ -156,6 +162,6 @@ def event(data: str, name: str = "") -> bytes:
 def _text(item: Any, allow_nan: bool) -> str:
     if isinstance(item, str):
         return item
-    if isinstance(item, (bytes, bytearray, memoryview)):
-        return bytes(cast("bytes", item)).decode("utf-8", "replace")
+    if is_bytes(item):
+        return bytes(item).decode("utf-8", "replace")
     return encode_json(item, allow_nan).decode()

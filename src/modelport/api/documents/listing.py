@@ -31,7 +31,7 @@ from modelport.api.endpoints.statuses import BORDER, CALLED, SWITCHED_OFF
 from modelport.api.endpoints.table import ENDPOINTS, OF_ROOT
 from modelport.api.resources.described import name_of
 from modelport.api.resources.server import Failure
-from modelport.contract.signature import Signature, VerbName
+from modelport.contract.signature import CallVerb, Signature
 from modelport.problems import PROBLEM_JSON
 from modelport.settings import normal_base_path
 
@@ -114,8 +114,8 @@ def _of_model(rows: Iterable[Endpoint], signature: Signature, served: Served) ->
         path = listed.path.replace(MODEL, place, 1)
         listed = listed._replace(path=path, operation_id=f"{row.name}_{identifier(signature.name)}")
         if row.calls:
-            enabled = served.predict if row.calls == "predict" else served.train
-            if row.method == "POST" or (enabled and wire.fits_query(signature.predict)):
+            enabled = served.train if row.calls in ("train", "validate") else served.predict
+            if row.method == "POST" or (enabled and wire.fits_query(signature.operation(row.calls))):
                 yield _call(listed, row, row.calls, signature, enabled=enabled)
         elif row.name == "metadata":
             about = signature.metadata.get("description")
@@ -125,7 +125,7 @@ def _of_model(rows: Iterable[Endpoint], signature: Signature, served: Served) ->
 
 
 def _call(
-    listed: Resource, row: Endpoint, verb: VerbName, signature: Signature, *, enabled: bool
+    listed: Resource, row: Endpoint, verb: CallVerb, signature: Signature, *, enabled: bool
 ) -> Resource:
     """A resource that calls a verb of a model."""
     operation = signature.operation(verb)

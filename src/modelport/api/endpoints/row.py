@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.small_bodies import json_body
-from modelport.contract.signature import JSON, VerbName
+from modelport.contract.signature import JSON, CallVerb
 from modelport.identity.principals import AccessScope
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     summary: str = ""
     answers: Mapping[int, Answer] = {}
     errors: tuple[int, ...] = ()
-    calls: VerbName | None = None
+    calls: CallVerb | None = None
     parameters: tuple[Parameter, ...] = ()
     description: str = ""
     is_lenient: bool = False

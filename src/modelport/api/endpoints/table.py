@@ -20,6 +20,7 @@ from modelport.api.endpoints.repository import REPOSITORY
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.endpoints.runs import RUNS
 from modelport.api.endpoints.server import SERVER
+from modelport.api.endpoints.streams import STREAMS
 from modelport.api.endpoints.usage import USAGE
 from modelport.api.endpoints.users import USERS
 from modelport.api.endpoints.versions import VERSIONS
@@ -32,6 +33,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *OF_ROOT,
     *chain.from_iterable(server.rows_of_models for server in servers()),
     *OF_MODELS,
+    *STREAMS,
     *BATCHES,
     *RUNS,
     *VERSIONS,

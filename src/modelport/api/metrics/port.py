@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from dataclasses import replace
 
 from modelport.api.app import Application
 from modelport.api.listening import bound
@@ -36,7 +37,7 @@ class MetricsPort:
         self._sock = sock
         self._app = app
         self._path = app.base_path + PATH
-        self._limits = limits
+        self._limits = replace(limits, message_bytes=0)  # nobody streams here
         self._server: HttpServer | None = None
 
     async def open(self, certificates: Certificates | None) -> None:

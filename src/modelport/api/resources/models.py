@@ -61,6 +61,22 @@ class ModelVerb(msgspec.Struct):
     examples: list[ModelExample]
 
 
+class ModelMessages(msgspec.Struct, rename={"schema_": "schema"}):
+    """What the messages of a stream may be, one way."""
+
+    binary: Annotated[bool, words("Whether they may be bytes")]
+    text: Annotated[bool, words("Whether they may be text as it is")]
+    schema_: Annotated[Schema | None, words("JSON Schema of what is JSON, as text; null if none is")]
+
+
+class ModelStream(msgspec.Struct):
+    """How a model streams both ways, by a WebSocket."""
+
+    arguments: Annotated[list[ModelArgument], words("What the query string may hold")]
+    takes: ModelMessages
+    gives: ModelMessages
+
+
 class ModelSignature(msgspec.Struct):
     """A model as data: every form, document and client is made from it."""
 
@@ -68,6 +84,7 @@ class ModelSignature(msgspec.Struct):
     contract: Annotated[str, words("deepaas, typed, object or array")]
     metadata: dict[str, Any]
     verbs: Annotated[dict[str, ModelVerb], words("The verbs that it has")]
+    stream: Annotated[ModelStream | None, words("How it streams both ways, if it does")]
     definitions: Annotated[Schema, words("What #/$defs/… in the schemas point at")]
     resumable: Annotated[bool, words("Whether an interrupted training may be run again")]
     has_jobs: Annotated[bool, words("Whether calls may be jobs: not on a server without a database")]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from modelport.contract.signature import VerbName
+from modelport.contract.signature import CallVerb
 from modelport.contract.traces import TakeSpan
 from modelport.engine.after_death import DeathWatch
 from modelport.engine.asks import Asks
@@ -151,7 +151,7 @@ class LocalEngine:
         options = structs.replace(source.options, trust=trust, format="")
         return replace(source, saved=saved, options=options)
 
-    def job_load(self, name: str, kind: VerbName, saved: str | None) -> Load:
+    def job_load(self, name: str, kind: CallVerb, saved: str | None) -> Load:
         """What the process of a job has to load: the model's own code to train, a version for the rest.
 
         `saved` names a version; without it, it is the one that is live.

@@ -24,7 +24,7 @@ from modelport.engine.local.upkeep import Upkeep
 from modelport.engine.local.worker_ends import end_of
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output
-from modelport.engine.pending import Deliver, Pending
+from modelport.engine.pending import Deliver, Pending, pieces_taken
 from modelport.engine.ports import ON_THE_WAY, Observer, PoolState, Refused
 from modelport.engine.shared import Shared
 from modelport.engine.spool import Spool
@@ -283,6 +283,8 @@ class ModelPool(StateSince):
             self.scheduler.on_answers(worker, message)
         elif kind == Kind.CHUNK:
             self.scheduler.on_chunk(worker, message)
+        elif kind == Kind.PIECES_TAKEN:
+            pieces_taken(worker.in_flight, message)
         elif kind < Kind.STATE:
             raise FrameError(f"a worker sends no frames of kind {kind}")
         elif worker not in self.workers:
@@ -301,8 +303,7 @@ class ModelPool(StateSince):
                 log.info("%s: %s", self.name, self.state)
 
     def _on_ready(self, worker: Worker, ready: Ready) -> None:
-        too_large = self._upkeep.why_too_large(worker)
-        if too_large:
+        if too_large := self._upkeep.why_too_large(worker):
             worker.kill(too_large)
             return
         if self.signature is None and not self._asks.keeps(worker, ready.signature):
@@ -316,7 +317,7 @@ class ModelPool(StateSince):
             predict = ready.signature.predict
             self.reads_headers = bool(predict.header_names())
             self.takes_base64 = predict.takes_base64 and bool(predict.uploads)
-            self.scheduler.set_batches(predict)
+            self.scheduler.set_batches(ready.signature)
             self.ready_seconds = self._loop.time() - self.started_at
             log_served(self.source, ready, self.ready_seconds)
         else:

@@ -15,26 +15,21 @@ stands in the way, and what is done about it:
 - *A call that nobody wants does not end.* After the grace its worker is killed; but not while that runs
   another call, or has one in its batch, that somebody waits for. Then it is looked at again, and if it is the
   call of a thread, beside which others run, the worker gets no more calls until then (`blame.py`).
-- *The worker dies.* Shared memory says which call it ran, and that one is answered 500. Those that only
-  waited go back to the front of the queue, in their order.
+- *The worker dies.* Shared memory says which call it ran: a 500. What only waited goes back to the front.
 - *It dies and nobody can say of which call*, as with a batch, or several threads. Each is tried again alone.
   The one that ends a worker with no other call to blame, twice, is the one.
-- *It dies in the middle of an answer that is streamed.* The client has seen the beginning, so nothing is
-  tried again: the stream ends with an error.
+- *It dies while it streams.* The client has seen the beginning: nothing is tried again, the stream fails.
 - *A worker answers a call that it was not given.* It is broken, or worse: `FrameError`, and whoever reads its
   frames ends it.
-- *A call cannot be sent*, being larger than a frame may be. Each that was to share its frame is sent alone,
-  and the one is answered 400.
-- *A burst arrives in one turn of the event loop.* Work is handed out once for all of them, after the turn,
-  and not all to the first worker that is free.
+- *A call cannot be sent*, being larger than a frame. Each that was to share its frame is sent alone.
+- *A burst arrives in one turn of the loop.* Work is handed out once, after it, and not all to one worker.
 - *The clients of a batch come back together, one read after another.* A batch waits a few turns of the loop
   while each makes it larger, never for time to pass; only what the model or batching asks for waits for
   time, and no longer than from the arrival of its oldest call.
 - *A timer for each call would cost more than a fast call.* All calls may take equally long, so `pending` is
   in the order of the deadlines, and one timer looks at its beginning. A stream that moves gets a new
   deadline, and its place at the end.
-- *The workers are gone for good*, or the server stops. Every call is answered, waiting or running, and
-  `drained` waits for just that.
+- *The workers are gone for good*, or the server stops. Every call is answered, and `drained` waits for that.
 
 Why one thread and no locks: everything here happens in callbacks of the event loop, each of which leaves
 queue, `pending` and the workers' `in_flight` in agreement. Whether a call is answered is not asked of a
@@ -47,10 +42,10 @@ import asyncio
 from collections import deque
 
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
-from modelport.contract.signature import Operation
+from modelport.contract.signature import Signature
 from modelport.engine.local.blame import Owner, Verdict, say_hung, say_stream_failed, suspects, verdict_on
 from modelport.engine.local.worker_process import Worker
-from modelport.engine.pending import BEFORE_IT_RAN, KILLED, STOPPED, ChunkStream, Deliver, Pending
+from modelport.engine.pending import BEFORE_IT_RAN, KILLED, STOPPED, Deliver, Pending
 from modelport.engine.spans import note_sent
 from modelport.settings import Settings
 from modelport.settings.groups.mlup import Mode
@@ -95,11 +90,12 @@ class Scheduler:
         self.settings = settings
         self._seconds = settings.timeout or NEVER  # that a call may take
 
-    def set_batches(self, operation: Operation) -> None:
-        """Keep to the batch size that the model declares, and to its waiting time or that of batching."""
+    def set_batches(self, signature: Signature) -> None:
+        """Keep to what the model says of batches, or batching, and of calls side by side."""
+        operation = signature.predict
         self._batch_size = self._fill = max(1, operation.max_batch_size)
         self._max_wait = operation.max_wait_ms / 1000
-        self._at_once = max(1, operation.max_concurrency)
+        self._at_once = max(1, operation.max_concurrency, signature.stream.max_concurrency)
         if self.settings.mode == Mode.BATCHING:
             self._fill = min(self._batch_size, self.settings.min_batch_len)
             self._max_wait = self.settings.batch_worker_timeout
@@ -162,7 +158,7 @@ class Scheduler:
 
     def _finish(self, pending: Pending, answer: Answer) -> None:
         if pending.stream is not None:
-            pending.stream.put(Chunk(answer.id, end=True, error=answer.detail))
+            pending.stream.put(Chunk(answer.id, end=True, error=answer.detail, status=answer.status))
         pending.answer(answer)
         self._forget(answer.id)
 
@@ -208,7 +204,7 @@ class Scheduler:
             room = self._room(worker)
             if room <= 0 or (self._batch_size > 1 and self._wait_for_more(queue[0])):
                 return
-            if worker.in_flight and (queue[0].call.alone or worker.holds_alone):
+            if worker.in_flight and queue[0].call.alone:
                 return
             taken = self._take(room)
             for pending in taken:
@@ -229,7 +225,8 @@ class Scheduler:
                 self._finish(pending, Answer(pending.call.id, 400, problem=True, detail=str(error)))
 
     def _freest(self) -> Worker | None:
-        ready = [worker for worker in self._pool.workers if worker.ready]
+        """The worker that has the fewest calls, and none that must be alone."""
+        ready = [worker for worker in self._pool.workers if worker.ready and not worker.holds_alone]
         if self._batch_size > 1:  # a batch goes to an idle worker, a whole one ahead to the only worker
             most = self._batch_size if len(ready) == 1 and len(self._queue) >= self._batch_size else 0
             ready = [worker for worker in ready if len(worker.in_flight) <= most]
@@ -300,9 +297,8 @@ class Scheduler:
             raise FrameError("it answered a call that it was not given")
         if answer.stream:
             if pending.wanted:
-                pending.stream = ChunkStream(
-                    lambda n: worker.send(Kind.ACKNOWLEDGE, Acknowledge(answer.id, n))
-                )
+                pending.begin_stream(worker.send)
+                self._live_on(pending)
             return pending
         worker.let_go(answer.id)
         if answer.micros and self._batch_size == 1:
@@ -337,9 +333,13 @@ class Scheduler:
                 self._pool.discard(chunk.id)
             if self._queue:
                 self._dispatch()
-        elif chunk.id in self.pending:  # a stream lives as long as it moves
-            pending.deadline = self._loop.time() + self._seconds
-            self.pending[chunk.id] = self.pending.pop(chunk.id)
+        elif chunk.id in self.pending:
+            self._live_on(pending)
+
+    def _live_on(self, pending: Pending) -> None:
+        """A stream lives as long as it moves; one that waits for its client, as long as its session does."""
+        pending.deadline = self._loop.time() + (NEVER if pending.pieces is not None else self._seconds)
+        self.pending[pending.call.id] = self.pending.pop(pending.call.id)
 
     # -- deadlines and deaths ----------------------------------------------------------------------
 

@@ -38,6 +38,9 @@ class LimitSettings:
         "bytes of answers that clients have not read yet, all together; the slowest are cut then",
         of="server",
     )
+    max_message_size: int = setting(
+        MIB, "largest message of a stream; a larger one closes its WebSocket", least=1, most=16 * MIB
+    )
     max_table_cells: int = setting(TABLE_CELLS, "cells of a table, in whatever form it is sent; then 422")
     max_table_columns: int = setting(TABLE_COLUMNS, "columns of a table")
     max_table_rows: int = setting(TABLE_ROWS, "rows of a table")

@@ -62,6 +62,14 @@ class WorkerSettings:
     timeout: float = setting(
         300.0, "seconds a prediction may take, waiting included; then 504", of_model=True
     )
+    stream_idle_timeout: float = setting(
+        300.0,
+        "seconds for which a stream may have no message, neither way; 0: as long as it likes",
+        of_model=True,
+    )
+    stream_timeout: float = setting(
+        3600.0, "seconds that a stream may last; 0: as long as it likes", of_model=True
+    )
     load_timeout: float = setting(900.0, "seconds a model may take to load and warm up", of_model=True)
     drain_timeout: float = setting(30.0, "seconds that running predictions get after SIGTERM")
     kill_grace: float = setting(1.0, "seconds a cancelled call gets before its worker is killed")

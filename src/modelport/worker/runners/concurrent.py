@@ -36,8 +36,9 @@ from modelport.worker.awaited_window import AwaitedWindow
 from modelport.worker.cancellation import RunningCall
 from modelport.worker.runners.block_watch import BlockWatch
 from modelport.worker.runners.loop_frames import LoopRunner
+from modelport.worker.sent_pieces import AwaitedPieces
 from modelport.worker.spans import MODEL, told_in
-from modelport.worker.streams import is_stream, last_of_failed
+from modelport.worker.streams import is_stream
 from modelport.worker.world import end_if_forked
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
         if task.cancelled():  # before it began
             self._send(Answer(call_id, GIVEN_UP))
         del self._tasks[call_id]
+        self.pieces.pop(call_id, None)
         self._given_up.discard(call_id)
         if not self._tasks:
             self._watch.idle()
@@ -163,6 +165,9 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
         bound, operation, _ = host.binding.bound(call)
         if call.only_check:
             return Answer(call.id, body=shown_arguments(bound[1]))
+        if call.verb == "stream":
+            self.pieces[call.id] = pieces = AwaitedPieces(call.id, host.channel)
+            bound[1][operation.pieces] = pieces
         value = host.model.call(call.verb, bound[1])
         if is_awaitable(value):
             value = await Shown(running, call.id, value)
@@ -174,8 +179,8 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
         if types is not None:
             await self._stream(call, value, *types)
             return None
-        async with aclosing(self._pieces(call.id, value)) as pieces:
-            items = [item async for item in pieces]
+        async with aclosing(self._pieces(call.id, value)) as yielded:
+            items = [item async for item in yielded]
         return host.whole(items, bound, operation, streamed=True)
 
     def _send(self, answer: Answer) -> None:
@@ -199,7 +204,7 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
         except BaseException as error:  # the model's generator; the client is told in the stream itself
             end_if_forked(host.process, error)
             given_up = isinstance(error, asyncio.CancelledError) and self._is_given_up(call)
-            last = Chunk(call.id, end=True) if given_up else last_of_failed(call.id, error, media_type)
+            last = Chunk(call.id, end=True) if given_up else host.failed_midway(call, error, media_type)
         finally:
             del self.windows[call.id]
         if not self.is_cut:
@@ -212,10 +217,11 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
         async with aclosing(self._pieces(call.id, value)) as pieces:
             async for item in pieces:
                 end_if_forked(host.process)
-                if not (data := encoded.piece(item)):
+                chunk = host.chunk_of(call, encoded, item)
+                if chunk is None:
                     continue
-                host.outgoing.chunk(Chunk(call.id, data))
-                window.put(len(data))
+                host.outgoing.chunk(chunk)
+                window.put(len(chunk.data))
                 await window.has_room()
         return encoded.end()
 

@@ -8,10 +8,11 @@ from abc import ABC, abstractmethod
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from modelport.contract.calls import Call
+from modelport.contract.calls import Call, Piece
 from modelport.sources.model_loop import event_loop
 from modelport.worker.cancellation import CANCEL_SIGNAL, Terminated
 from modelport.worker.frames import Acknowledge, FrameError, Kind
+from modelport.worker.sent_pieces import AwaitedPieces
 from modelport.worker.streams import Window
 from modelport.worker.world import handle, nothing
 
@@ -25,7 +26,8 @@ WindowT = TypeVar("WindowT", bound=Window)
 class LoopRunner(ABC, Generic[WindowT]):
     """Reads what the server says, and leaves to those who derive how calls run. `run` it once.
 
-    `windows` are those of the streams that are sent. `is_cut` says that nobody waits for answers any more.
+    `windows` are those of the streams that are sent, and `pieces` what their clients send. `is_cut` says that
+    nobody waits for answers any more.
     """
 
     def __init__(self, host: Host):
@@ -33,6 +35,7 @@ class LoopRunner(ABC, Generic[WindowT]):
         self.running = host.running
         self.loop = event_loop()
         self.windows: dict[int, WindowT] = {}
+        self.pieces: dict[int, AwaitedPieces] = {}
         self.is_cut = False
         self._channel = host.channel
         self._rest: list[tuple[int, Any]] = []  # frames that are for the serial runner
@@ -100,6 +103,10 @@ class LoopRunner(ABC, Generic[WindowT]):
                 window = self.windows.get(taken.id)
                 if window is not None:
                     window.take(taken.chunks)
+            elif kind == Kind.PIECE:
+                piece: Piece = message
+                if piece.id in self.pieces:
+                    self.pieces[piece.id].put(piece)
             elif kind == Kind.JOB:
                 self._rest = frames[number:]
                 self._stop.set()

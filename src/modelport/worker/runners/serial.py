@@ -18,8 +18,9 @@ from modelport.worker.host import Host
 from modelport.worker.job import Jobs
 from modelport.worker.plain_calls import is_json_type
 from modelport.worker.runners.batch import answer_batch, answers_of
+from modelport.worker.sent_pieces import SentPieces
 from modelport.worker.spans import in_span
-from modelport.worker.streams import Window, is_stream, last_of_failed, pieces
+from modelport.worker.streams import Window, is_stream, pieces
 from modelport.worker.world import end_if_forked
 
 FLUSH_SECONDS = 0.002  # answers of a frame wait for each other no longer than this
@@ -37,6 +38,8 @@ class SerialRunner:
         self._put_aside = put_aside
         self._jobs = Jobs(host.channel, host.running)
         self._stopping = False
+        self._window = Window()  # of the stream that is sent,
+        self._pieces: SentPieces | None = None  # and what its client sends
 
     def run(self) -> None:
         """Answer calls until STOP or the end of the stream. Raises `FrameError` on a broken stream."""
@@ -117,6 +120,9 @@ class SerialRunner:
             if call.only_check:
                 self._running.end()
                 return Answer(call.id, body=shown_arguments(bound[1]))
+            if call.verb == "stream":
+                self._pieces = SentPieces(call.id, host.channel, partial(self._heard, call.id))
+                bound[1][operation.pieces] = self._pieces
             value = host.model.call(call.verb, bound[1])
             if is_plain and is_json_type(cast("type[object]", type(value))):
                 end_if_forked(host.process)
@@ -157,35 +163,38 @@ class SerialRunner:
             raise
         except BaseException as error:  # the model's generator; the client is told in the stream itself
             end_if_forked(self._host.process, error)
-            last = last_of_failed(call.id, error, media_type)
+            last = self._host.failed_midway(call, error, media_type)
         self._running.end()
         self._host.outgoing.chunk(last)
 
     def _send_pieces(self, call: Call, value: Any, media_type: str) -> bytes:
         """Send what the model yields; returns what ends the stream."""
-        window = Window()
+        self._window = window = Window()
         encoded = self._host.pieces_of(call, media_type)
         for item in pieces(value):
             end_if_forked(self._host.process)
-            if not (data := encoded.piece(item)):
+            chunk = self._host.chunk_of(call, encoded, item)
+            if chunk is None:
                 continue
-            self._host.outgoing.chunk(Chunk(call.id, data))
-            window.put(len(data))
+            self._host.outgoing.chunk(chunk)
+            window.put(len(chunk.data))
             while window.is_full:
-                window.take(self._taken(call.id))
+                self._heard(call.id)
         return encoded.end()
 
-    def _taken(self, call_id: int) -> int:
-        """Wait until the client has taken chunks; other frames are put aside meanwhile."""
-        while True:
-            frame = self._host.asks.receive()
-            if frame is None:
-                self._stopping = True
-                raise CallCancelled
-            kind, message = frame
-            if kind != Kind.ACKNOWLEDGE:
-                self._put_aside.append(frame)
-                continue
+    def _heard(self, call_id: int) -> None:
+        """Wait for one frame: what the client has taken, or sent; others are put aside meanwhile."""
+        frame = self._host.asks.receive()
+        if frame is None:
+            self._stopping = True
+            raise CallCancelled
+        kind, message = frame
+        if kind == Kind.ACKNOWLEDGE:
             acknowledged: Acknowledge = message
             if acknowledged.id == call_id:
-                return acknowledged.chunks
+                self._window.take(acknowledged.chunks)
+        elif kind == Kind.PIECE:
+            if self._pieces is not None:
+                self._pieces.put(message)
+        else:
+            self._put_aside.append(frame)

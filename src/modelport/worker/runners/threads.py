@@ -39,7 +39,7 @@ from modelport.worker.asks import asks_for
 from modelport.worker.cancellation import FIRST_SLOT, CallCancelled
 from modelport.worker.runners.loop_frames import LoopRunner
 from modelport.worker.spans import in_span
-from modelport.worker.streams import Window, is_stream, last_of_failed
+from modelport.worker.streams import Window, is_stream
 from modelport.worker.thread_call import ThreadCall
 from modelport.worker.world import end_if_forked
 
@@ -252,7 +252,7 @@ class _Answering:
         try:
             last = self._guarded(
                 lambda: Chunk(call.id, self._send_pieces(call, value, media_type, window), end=True),
-                lambda error: last_of_failed(call.id, error, media_type),
+                lambda error: self._host.failed_midway(call, error, media_type),
                 Chunk(call.id, end=True),
             )
         finally:
@@ -265,11 +265,12 @@ class _Answering:
         encoded = self._host.pieces_of(call, media_type)
         with contextlib.closing(self._pieces(call.id, value)) as pieces:
             for item in pieces:
-                if not (data := encoded.piece(item)):
+                chunk = self._host.chunk_of(call, encoded, item)
+                if chunk is None:
                     continue
                 self._own.show(0)
-                self._host.outgoing.chunk(Chunk(call.id, data))
-                window.put(len(data))
+                self._host.outgoing.chunk(chunk)
+                window.put(len(chunk.data))
                 window.wait_for_room()
         return encoded.end()
 

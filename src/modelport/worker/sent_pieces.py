@@ -1,0 +1,85 @@
+"""What the client of a stream sends, as it comes in its worker.
+
+The server sends no more than a window of pieces that were not taken, and taken is a piece when the model's
+code asks for the next one: what a model does not read, its client cannot send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+
+from modelport.contract.calls import Piece
+from modelport.worker.frames import Acknowledge, FrameSocket, Kind
+
+
+class SentPieces:
+    """Pieces for code that waits for them on the thread that reads frames. `hear` reads one frame, which may
+    be one for `put`.
+    """
+
+    def __init__(self, call_id: int, channel: FrameSocket, hear: Callable[[], None]):
+        self._call_id = call_id
+        self._channel = channel
+        self._hear = hear
+        self._pieces: deque[Piece] = deque()
+        self._has_ended = False
+
+    def put(self, piece: Piece) -> None:
+        """A piece has come."""
+        if piece.id == self._call_id:
+            self._pieces.append(piece)
+
+    def __iter__(self) -> Iterator[Piece]:
+        return self
+
+    def __next__(self) -> Piece:
+        while not (self._pieces or self._has_ended):
+            self._hear()
+        if self._has_ended or self._pieces[0].end:
+            self._has_ended = True
+            raise StopIteration
+        piece = self._pieces.popleft()
+        self._channel.send(Kind.PIECES_TAKEN, Acknowledge(self._call_id, 1))
+        return piece
+
+    def __aiter__(self) -> SentPieces:
+        return self
+
+    async def __anext__(self) -> Piece:
+        """For a worker that has no process of its own, where nothing runs beside."""
+        try:
+            return next(self)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+
+class AwaitedPieces:
+    """Pieces for a task of the event loop that reads frames."""
+
+    def __init__(self, call_id: int, channel: FrameSocket):
+        self._call_id = call_id
+        self._channel = channel
+        self._pieces: deque[Piece] = deque()
+        self._has_ended = False
+        self._come = asyncio.Event()
+
+    def put(self, piece: Piece) -> None:
+        """A piece has come."""
+        self._pieces.append(piece)
+        self._come.set()
+
+    def __aiter__(self) -> AwaitedPieces:
+        return self
+
+    async def __anext__(self) -> Piece:
+        while not (self._pieces or self._has_ended):
+            self._come.clear()
+            await self._come.wait()
+        if self._has_ended or self._pieces[0].end:
+            self._has_ended = True
+            raise StopAsyncIteration
+        piece = self._pieces.popleft()
+        self._channel.send(Kind.PIECES_TAKEN, Acknowledge(self._call_id, 1))
+        return piece

@@ -7,16 +7,35 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import cli_models
 import pytest
 from cli_process import installed, modelport
-from serving import Server, environment
+from serving import ROOT, Server, environment
 
 from modelport import __version__
 
+PICTURE = """
+import io
+from pathlib import Path
+from webargs import fields, validate
+
+class Picture:
+    def get_predict_args(self):
+        choices = ["application/json", "image/png"]
+        return {
+            "files": fields.Field(type="file", location="form", missing=None),
+            "mask": fields.Field(type="file", location="form", missing=None),
+            "accept": fields.Str(validate=validate.OneOf(choices)),
+        }
+
+    def predict(self, files, mask, accept):
+        return io.BytesIO(b"PNG of %d" % len(Path(files.filename).read_bytes()))
+"""
 EVERY = ("Echo", "Upload", "Media", "Fails")
 
 
@@ -150,7 +169,103 @@ def test_predict_takes_paths_and_stores_by_media_type(tmp_path: Path, many: dict
     assert json.loads(output.with_suffix(".json").read_text()) == {"is": "application/json"}
 
 
-@pytest.mark.parametrize("command", ["deepaas-run", "deepaas-cli"])
+def test_a_folder_of_configuration_files_is_read_after_the_files(
+    tmp_path: Path, many: dict[str, str]
+) -> None:
+    folder = tmp_path / "conf.d"
+    folder.mkdir()
+    (tmp_path / "first.conf").write_text("[DEFAULT]\nmodel-name = Fails\nuse_stderr = true\n")
+    (folder / "2.conf").write_text("[DEFAULT]\nmodel-name = Media\n")
+    (folder / "1.conf").write_text("[DEFAULT]\nmodel-name = Upload\n")
+    (folder / "3.ini").write_text("[DEFAULT]\nmodel-name = Echo\n")
+    options = ("--config-dir", str(folder), "--config-file", str(tmp_path / "first.conf"))
+    done = modelport("deepaas-cli", *options, "predict", **many)
+    assert json.loads(done.stdout) == {"is": "application/json"}
+    assert "ignored: use_stderr (in" in done.stderr
+    done = modelport("deepaas-cli", "--config-dir", str(tmp_path / "none"), "predict", **many)
+    assert (done.returncode, "does not exist" in done.stderr) == (2, True)
+
+
+def test_options_of_servers_mean_nothing_to_a_single_call(one: dict[str, str]) -> None:
+    done = modelport("deepaas-cli", "--workers", "2", "--nodoc-endpoint", "get_metadata", **one)
+    assert done.returncode == 0, done.stderr
+    assert "are ignored: --workers, --doc-endpoint\n" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "input_", "extension", "answer"),
+    [
+        ("first_version", "words.txt", ".json", None),
+        (
+            "first_version",
+            "https://models.test/words.txt",
+            ".json",
+            [["https://models.test/words.txt"], None, "str"],
+        ),
+        ("predicting:Picture", "words.txt", ".png", b"PNG of 5"),
+    ],
+)
+def test_deepaas_predict_writes_the_answer_into_a_folder(
+    tmp_path: Path, model: str, input_: str, extension: str, answer: Any
+) -> None:
+    site = installed(tmp_path / "site", some=model)
+    (tmp_path / "site" / "predicting.py").write_text(PICTURE)
+    (tmp_path / "words.txt").write_text("words")
+    output = tmp_path / "made" / "here"
+    url = ["-u"] if "://" in input_ else []
+    kind = [] if extension == ".json" else ["-ct", "image/png"]
+    done = modelport("deepaas-predict", "-i", input_, "-o", str(output), *url, *kind, cwd=tmp_path, **site)
+    assert done.returncode == 0, done.stderr
+    file = output / f"out_words{extension}"
+    assert done.stdout == f"Output saved at {file}\n"
+    assert "deepaas-predict is deprecated" in done.stderr
+    if extension == ".png":
+        assert file.read_bytes() == answer
+        return
+    said = json.loads(file.read_text())
+    if answer is None:
+        assert (said["files"][0]["filename"], said["files"][0]["lines"]) == ("words.txt", ["words"])
+    else:
+        assert said == answer
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-o", "out"], "Missing option '-i' / '--input-file'"),
+        (["-i", "a.txt", "-o", "out"], "there is no file a.txt (a URL needs --url)"),
+        (
+            ["-i", "http://a.test/", "-u", "-o", "out"],
+            "takes --data, --more, --options: which of them is the URL",
+        ),
+        (["-i", "cli_models.py", "-o", "cli_models.py"], "is a file"),
+        (["-i", "cli_models.py", "-o", "out", "-ct", "image/png"], "can answer application/json"),
+    ],
+)
+def test_what_deepaas_predict_cannot_do_is_said(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = modelport("deepaas-predict", *arguments, **installed(tmp_path, Upload="cli_models:Upload"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.split())
+    assert not (Path(cli_models.__file__).parent / "out").exists()
+
+
+@pytest.mark.parametrize("program", ["run", "cli", "predict"])
+def test_the_programs_of_the_extra_are_these_commands(tmp_path: Path, program: str) -> None:
+    project = tomllib.loads((ROOT / "packages/deepaas-commands/pyproject.toml").read_text())["project"]
+    module, _, function = project["scripts"][f"deepaas-{program}"].partition(":")
+    code = f"import sys; from {module} import {function}; sys.exit({function}())"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--version"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stdout) == (0, f"2.6.0 (modelport {__version__})\n")
+    assert project["version"] == __version__
+
+
+@pytest.mark.parametrize("command", ["deepaas-run", "deepaas-cli", "deepaas-predict"])
 def test_the_version_is_that_of_deepaas_and_ours(command: str) -> None:
     done = modelport(command, "--version")
     assert (done.returncode, done.stdout) == (0, f"2.6.0 (modelport {__version__})\n")

@@ -31,6 +31,7 @@ sys.stdin.read()
 """
 pytestmark = pytest.mark.slow
 
+PACKAGES = ("deepaas", "modelport-deepaas-commands")
 MODEL = f"Twice={MODELS / 'reached.py'}:Twice"
 
 
@@ -202,3 +203,13 @@ def test_limits_that_are_too_low_are_told() -> None:
     assert done.returncode == 1
     seen: Any = json.loads(done.stdout)["seen"]
     assert "open files: 100, and so 50 connections, not 1000" in said_of(seen, "limits", "warning")
+
+
+def test_two_packages_with_the_same_programs_are_told(tmp_path: Path) -> None:
+    for name in PACKAGES:
+        about = tmp_path / f"{name.replace('-', '_')}-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    path = f"{tmp_path}:{environment()['PYTHONPATH']}"
+    seen = doctor(MODEL, "--port", "0", status=1, PYTHONPATH=path)
+    assert "both have programs called deepaas-run" in said_of(seen, "packages", "warning")

@@ -1,4 +1,4 @@
-"""V1's files, as models go on using them: with Werkzeug's own class, and under V2's contract."""
+"""V1's methods of files, as models go on using them under V2's contract."""
 
 from __future__ import annotations
 
@@ -7,19 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from webargs import fields
-from werkzeug.datastructures import FileStorage
-
-
-class OfWerkzeug:
-    """Has no `predict_url`, so it takes data alone."""
-
-    def predict_data(self, args: dict[str, Any]) -> Any:
-        [file] = args["files"]
-        kept = Path(args["files"][0].filename + ".kept")
-        file.save(kept)
-        content = kept.read_text()
-        kept.unlink()
-        return [isinstance(file, FileStorage), file.filename, content]
 
 
 class Second:

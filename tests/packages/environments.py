@@ -22,6 +22,9 @@ SECONDS = 600
 DISTUTILS = ["setuptools<81"] if sys.version_info >= (3, 12) else []
 
 
+COMMANDS = "deepaas-commands"  # the extra with the programs of DEEPaaS, which is a package of its own
+
+
 @dataclass(frozen=True)
 class Environment:
     """A set of packages, in the words that a user gives to `pip install`; `versions` must come of it."""
@@ -29,6 +32,7 @@ class Environment:
     name: str
     packages: list[str]
     versions: dict[str, str]
+    extras: str = "sklearn,image"
 
 
 ENVIRONMENTS = [
@@ -36,6 +40,7 @@ ENVIRONMENTS = [
         "oldest",
         ["webargs==5.5.3", "apispec==3.3.2", "marshmallow==3.13.0", *DISTUTILS],
         {"webargs": "5.5.3", "apispec": "3.3.2", "marshmallow": "3.13.0"},
+        f"sklearn,image,{COMMANDS}",
     ),
     Environment("deepaas", ["deepaas==2.6.0", *DISTUTILS], {"deepaas": "2.6.0", "webargs": "5.5.3"}),
     Environment("mlup", ["pymlup[scikit-learn]==0.4.0"], {"pymlup": "0.4.0"}),
@@ -50,19 +55,26 @@ def python_of(environment: Environment) -> Path:
     """The environment's Python, with everything installed. Raises `NoRegistry` and `AssertionError`."""
     folder = FOLDER / environment.name
     python = folder / "bin" / "python"
-    asked = [*environment.packages, _asked("pyproject.toml"), _asked("examples/digits/pyproject.toml")]
+    asked = [
+        *environment.packages,
+        environment.extras,
+        _asked("pyproject.toml"),
+        _asked("examples/digits/pyproject.toml"),
+    ]
     stamp = folder / "asked"
     with tempfile.TemporaryDirectory() as wheels:
         ours = _wheels(Path(wheels))
+        commands = ours.pop("modelport_deepaas_commands")
+        own = [commands] if COMMANDS in environment.extras else []
         if stamp.exists() and stamp.read_text() == repr(asked):
-            _pip(python, "install", "--no-deps", "--force-reinstall", *ours.values())
+            _pip(python, "install", "--no-deps", "--force-reinstall", *ours.values(), *own)
             return python
         shutil.rmtree(folder, ignore_errors=True)
         _run(sys.executable, "-m", "venv", "--without-pip", str(folder))
         # In one command, as a user would: what cannot go together is an error.
-        extras = f"{ours['modelport']}[sklearn,image]"
+        extras = f"{ours['modelport']}[{environment.extras}]"
         # What of it is imported is compiled then: a small part.
-        _pip(python, "install", "--no-compile", extras, ours["digits_model"], *environment.packages)
+        _pip(python, "install", "--no-compile", extras, ours["digits_model"], *own, *environment.packages)
     stamp.write_text(repr(asked))
     return python
 
@@ -87,7 +99,7 @@ def _asked(path: str) -> str:
 
 def _wheels(folder: Path) -> dict[str, str]:
     """modelport and the example, built by what is installed here: nothing is fetched for it."""
-    for source in (ROOT, ROOT / "examples" / "digits"):
+    for source in (ROOT, ROOT / "examples" / "digits", ROOT / "packages" / COMMANDS):
         _run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", folder, source)
     return {path.name.partition("-")[0]: str(path) for path in folder.glob("*.whl")}
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import job_calls
 import pytest
-from environments import ENVIRONMENTS, Environment, NoRegistry, python_of
+from environments import COMMANDS, ENVIRONMENTS, Environment, NoRegistry, python_of
 from serving import MODELS, ROOT, Server, environment, serving
 
 EXAMPLES = ROOT / "examples"
@@ -22,7 +25,10 @@ SERVED = [
     "old=published_models:Complete",
     "new=webargs_models:New",
     "whole=webargs_models:WholeSchema",
+    "first=first_version",
+    "files=first_files:Second",
 ]
+FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -109,6 +115,19 @@ def test_arguments_arrive_as_everywhere(site: Server) -> None:
     assert (bad.status_code, bad.json()) == (422, {"low": ["low is over high"]})
 
 
+def test_models_of_v1_are_served(site: Server) -> None:
+    file = ("a.txt", b"1st\nline", "text/plain")
+    shown = predicted(site, "first", files=[("data", file), ("data", file)], params={"kind": "b"})
+    assert shown["args"] == {"top": "5", "kind": "b", "urls": None}
+    assert [one["lines"] for one in shown["files"]] == [["1st\n", "line"]] * 2
+    urls = ["http://localhost:1/a", "https://example.org/b"]
+    assert predicted(site, "first", params={"urls": urls}) == [urls, None, "str"]
+    shown = predicted(site, "files", files={"data": file})
+    assert (shown["read"], shown["saved"], shown["mimetype"], shown["original"], shown["pickled"]) == (
+        "1st\nline", "1st\nline", "text/plain", "a.txt", True,
+    )  # fmt: skip
+
+
 def test_the_documents_are_made(site: Server) -> None:
     swagger = site.client.get("/swagger.json").json()
     of_old = {p["name"]: p for p in swagger["paths"]["/v2/models/old/predict/"]["post"]["parameters"]}
@@ -142,7 +161,71 @@ def test_what_was_there_still_works(installed: tuple[Environment, Path], tmp_pat
     if wanted.name == "deepaas":
         code = (
             "import webargs_models as m; from modelport.sources.deepaas_modules import uploaded_file_class; "
-            "print(uploaded_file_class() is m.UploadedFile, m.UploadedFile.__module__)"
+            "print(issubclass(uploaded_file_class(), m.UploadedFile), m.UploadedFile.__module__)"
         )
         done = run(python, "-c", code, cwd=tmp_path)
         assert done.stdout == "True deepaas.model.v2.wrapper\n", done.stderr
+
+
+def test_the_programs_of_deepaas_take_what_a_container_gives_them(
+    installed: tuple[Environment, Path], own: dict[str, str], tmp_path: Path
+) -> None:
+    wanted, python = installed
+    if COMMANDS not in wanted.extras:
+        assert not (python.parent / "deepaas-run").exists() or wanted.name == "deepaas"
+        return
+    command = [
+        str(python.parent / "deepaas-run"),
+        *["--openwhisk-detect", "--listen-ip", "0.0.0.0", "--listen-port"],
+    ]
+    process = subprocess.Popen(
+        [*command, "0"], env=environment(MODELPORT_AUTH="off", **own), cwd=tmp_path,
+        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    server = Server(process)
+    try:
+        server.wait_settled()
+        with SEVEN.open("rb") as picture:
+            [first] = predicted(server, "digits", files={"image": picture}, params={"top": 1})
+        assert first["label"] == "7"
+    finally:
+        server.stop()
+    for arguments in (
+        ["deepaas-cli", "predict", "--image", str(SEVEN)],
+        ["deepaas-predict", "-i", str(SEVEN), "-o", "."],
+    ):
+        program = python.parent / arguments[0]
+        done = subprocess.run(
+            [program, *arguments[1:]],
+            env=environment(**own),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out_7.json").read_text())["predictions"][0]["label"] == "7"
+
+
+@pytest.mark.parametrize("command", ["run", "cli", "predict"])
+def test_every_option_of_deepaas_is_taken(
+    installed: tuple[Environment, Path], tmp_path: Path, command: str
+) -> None:
+    wanted, python = installed
+    if wanted.name != "deepaas":
+        return
+    variables = {"DEEPAAS_V2_MODEL": "digits", "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [python.parent / f"deepaas-{command}", "--help"],
+        capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environment(**variables),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    usage = done.stdout.partition("\n\n")[0]
+    named = [
+        line for line in done.stdout.splitlines() if re.match("  -", line)
+    ]  # where an option is explained
+    theirs = set(FLAG.findall("\n".join([usage, *named]))) - {f"-{command}"}
+    assert {"--model-name", "--config-dir", "-p"} <= theirs
+    ours = import_module(f"modelport.cli.deepaas_{command}").command
+    taken = {flag for option in ours.params for flag in (*option.opts, *option.secondary_opts)}
+    assert theirs - taken - {"-h", "--help"} == set()

@@ -31,7 +31,7 @@ def installed(folder: Path, group: str, **models: str) -> str:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     models = {
         "first": "first_version",
-        "werkzeug": "first_files:OfWerkzeug",
+        "werkzeug": "first_werkzeug:OfWerkzeug",
         "second": "first_files:Second",
         "returned": "first_files:Returned",
     }

@@ -23,7 +23,22 @@ MARKS = {"error": "[red]✘[/]", "warning": "[yellow]![/]"}
 
 
 @click.pass_context
-def _check(ctx: click.Context, source: tuple[str, ...], strict: bool, debug: bool, **how: Any) -> None:
+def _check(
+    ctx: click.Context,
+    source: tuple[str, ...],
+    strict: bool,
+    debug: bool,
+    upgrade: bool,
+    write: bool,
+    **how: Any,
+) -> None:
+    if upgrade:
+        from modelport.cli.upgrade.command import check_upgrade
+
+        left = [check_upgrade(one, write) for one in source]
+        sys.exit(PROBLEMS if any(left) else OK)
+    if write:
+        raise click.UsageError("--write is for --upgrade: nothing else is edited")
     process = in_own_process(ctx, " ".join(source), how.pop("load_timeout"))
     from modelport.cli.checks import examined, problems_of_circles
 
@@ -136,6 +151,17 @@ command = click.Command(
     params=[
         click.Argument(["source"], metavar="[NAME=]SOURCE…", nargs=-1, required=True),
         click.Option(["strict", "--strict"], is_flag=True, help="exit with status 1 for warnings too"),
+        click.Option(
+            ["upgrade", "--upgrade"],
+            is_flag=True,
+            help="go through DEEPaaS's upgrade notes for the code of a package, which is not run: the source "
+            "is its folder, or the name of an installed package, entry point or module",
+        ),
+        click.Option(
+            ["write", "--write"],
+            is_flag=True,
+            help="with --upgrade: make the edits that are safe, and show them",
+        ),
         click.Option(["debug", "-d", "--debug"], is_flag=True, help="show the traceback if loading fails"),
         *file_options(),
     ],

@@ -37,9 +37,9 @@ def _cli(
     else:
         name = values.get("model_name") or "deepaas-cli"
         process = in_own_process(ctx, name, values.pop("load_timeout"))
-    chosen = deepaas_settings(values)
+    chosen = deepaas_settings(values, OWN_SETTINGS)
     debug = bool(chosen.get("debug"))
-    source = _source(chosen.get("model_name"))
+    source = installed_source(chosen.get("model_name"))
     if method is None:
         click.echo("modelport: no method was given: get_metadata", err=True)
     warm = bool(chosen.get("warm", True))
@@ -60,7 +60,7 @@ def _cli(
         inner.invoke(context)
 
 
-def _source(model_name: str | None) -> Source:
+def installed_source(model_name: str | None) -> Source:
     """The one installed model, or the one of this name. Raises `click.ClickException`."""
     import os
 
@@ -144,7 +144,7 @@ class _Run:
         from modelport.cli.one_call import one_call, writing
 
         accept: str = values.pop("accept", None) or ""
-        rewrite = _bare if self.model.signature.predict.wrapped else None
+        rewrite = bare if self.model.signature.predict.wrapped else None
         habits = Habits(rewrite, _with_extension, log_prediction)
         with one_call(self.model, self.source, options, values, accept, "python") as one:
             output = AnswerOutput(one.stdout, self.output, options, debug=self.debug, habits=habits)
@@ -167,7 +167,7 @@ def _with_extension(path: Path, media_type: str) -> Path:
     return changed
 
 
-def _bare(body: bytes) -> bytes:
+def bare(body: bytes) -> bytes:
     """The model's own answer out of `{"status": "OK", "predictions": …}`: what DEEPaaS's command writes."""
     import msgspec
 

@@ -16,6 +16,7 @@ from modelport.cli.setting_options import MODELS, given, setting_options
 from modelport.settings.checking import SettingsError, setting_fields
 from modelport.settings.files import INI_SUFFIXES, settings_of_file
 from modelport.settings.of_models import Own, merged, own_of_options
+from modelport.settings.reading import option_name
 from modelport.variables import PREFIX
 
 SETTINGS = (
@@ -26,25 +27,41 @@ NAMES = tuple(field.name for field in setting_fields() if field.name != "sources
 MEANINGLESS = (
     "openwhisk-detect", "deepaas_with_multiprocessing", "log-config-append", "log-date-format", "log-dir",
     "use-syslog", "syslog-log-facility", "use-journal", "use-json", "use-eventlog", "watch-log-file",
-    "config-dir",
 )  # fmt: skip
 SWITCHES = (
     "openwhisk-detect", "deepaas_with_multiprocessing", "use-syslog", "use-journal", "use-json",
     "use-eventlog", "watch-log-file",
 )  # fmt: skip
 ALIASES = {"log-config-append": ["--log-config", "--log_config"], "log-dir": ["--logdir"]}
+LOG_FILE = "log_file"  # which DEEPaaS calls --logfile, too
+# What DEEPaaS's other commands take, too, and only a server has.
+OF_SERVERS = (
+    "workers", "client_max_size", "train_endpoint", "predict_endpoint", "doc_endpoint", "debug_endpoint",
+)  # fmt: skip
 
 
 def deepaas_options(settings: tuple[str, ...] = SETTINGS, others: bool = False) -> list[click.Parameter]:
-    """The options of a DEEPaaS command: these settings, the file of settings, and what means nothing.
+    """The options of a DEEPaaS command: these settings, the files of settings, and what means nothing.
 
-    With `others` it also takes every other setting, which its help leaves out.
+    It also takes what only a server has, and with `others` every other setting, which its help leaves out.
     """
+    shown = [option for option in setting_options() if option.name in settings]
+    for option in shown:
+        if option.name == LOG_FILE:
+            option.opts.append("--logfile")
+    more = [option for option in setting_options() if option.name not in settings]
     return [
-        *(option for option in setting_options() if option.name in settings),
-        *(_hidden(option) for option in setting_options() if others and option.name not in settings),
+        *shown,
+        *(_hidden(option) for option in more if others or option.name in OF_SERVERS),
         click.Option(
             ["config_files", "--config-file"], multiple=True, metavar="PATH", help="an INI file, or TOML"
+        ),
+        click.Option(
+            ["config_dirs", "--config-dir"],
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            multiple=True,
+            metavar="FOLDER",
+            help="a folder whose *.conf files are read after these, by their names",
         ),
         *(_meaningless(name) for name in MEANINGLESS),
         click.Option(
@@ -79,17 +96,19 @@ def _meaningless(name: str) -> click.Option:
     return click.Option([parameter, f"--{name}", *ALIASES.get(name, [])], default=None, hidden=True)
 
 
-def deepaas_settings(values: dict[str, Any]) -> dict[str, Any]:
+def deepaas_settings(values: dict[str, Any], used: tuple[str, ...] = NAMES) -> dict[str, Any]:
     """The settings that DEEPaaS's options and files make; what means nothing is named on stderr.
 
-    Those of single models are at `MODELS`. A variable stands between the options and the files, as for every
-    command. Raises `click.UsageError`.
+    So are options of settings that are not `used`. Those of single models are at `MODELS`. A variable stands
+    between the options and the files, as for every command. Raises `click.UsageError`.
     """
-    ignored = ["--" + name for name in MEANINGLESS if values.get(name.replace("-", "_")) is not None]
+    meaningless = [*MEANINGLESS, *(option_name(name)[2:] for name in OF_SERVERS if name not in used)]
+    ignored = ["--" + name for name in meaningless if values.get(name.replace("-", "_")) is not None]
     found: dict[str, Any] = {}
     own: Own = {}
-    for file in values.get("config_files") or ():
-        path = Path(file)
+    folders: tuple[Path, ...] = values.get("config_dirs") or ()
+    of_folders = (path for folder in folders for path in sorted(folder.glob("*.conf")))
+    for path in (*map(Path, values.get("config_files") or ()), *of_folders):
         unknown: list[str] = []
         try:
             # DEEPaaS passes over keys that it does not know; a TOML file is ours, and is read strictly.

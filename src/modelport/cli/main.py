@@ -34,6 +34,7 @@ COMMANDS = {
     "init": "modelport.cli.init",
     "deepaas-run": "modelport.cli.deepaas_run",
     "deepaas-cli": "modelport.cli.deepaas_cli",
+    "deepaas-predict": "modelport.cli.deepaas_predict",
 }
 
 

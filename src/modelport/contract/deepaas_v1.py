@@ -18,7 +18,7 @@ DATA = "data"
 URLS = "urls"
 FILES = "files"  # as V1's functions find the files of `data`
 EITHER = "You must provide either 'urls' or 'data' in the payload"
-NOTES = "`modelport check --upgrade` says what to write instead"
+NOTES = "modelport check --upgrade says what to write instead"
 
 
 class FirstVersion:

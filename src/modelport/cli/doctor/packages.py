@@ -14,6 +14,7 @@ from modelport.cli.doctor.seen import Seen
 
 SUBJECT = "packages"
 NAME = "modelport"
+PROGRAMS = ("deepaas", "modelport-deepaas-commands")  # which have programs of the same names
 
 
 def seen_of_packages() -> Iterator[Seen]:
@@ -29,12 +30,27 @@ def seen_of_packages() -> Iterator[Seen]:
         )  # fmt: skip
         return
     wrong = 0
+    if all(map(_is_there, PROGRAMS)):
+        wrong += 1
+        yield Seen(
+            SUBJECT, "warning", f"{' and '.join(PROGRAMS)} both have programs called deepaas-run and "
+            "deepaas-cli: those of the one that was installed last are there",
+            "pip uninstall one of them, and install the other anew",
+        )  # fmt: skip
     for text in listed:
         for seen in _seen_of(text):
             wrong += seen.level != "ok"
             yield seen
     if not wrong:
         yield Seen(SUBJECT, "ok", f"all {len(listed)} requirements are met")
+
+
+def _is_there(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _seen_of(text: str) -> Iterator[Seen]:

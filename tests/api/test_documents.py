@@ -49,7 +49,14 @@ def test_every_path_stands_in_both_documents() -> None:
     expected |= {"/v2/audit", *(f"/v2/keys{path}" for path in ("", "/{key}", "/{key}/rotate"))}
     expected |= {f"/v2/{path}" for path in ("users", "users/{user}", "token", "login", "logout", "usage")}
     expected |= {f"/v2/{path}" for path in ("me", "me/password", "me/limits", "statistics")}
+    of_memory = (
+        "status",
+        "unregister",
+        *(f"region/{{region}}/{what}" for what in ("status", "register", "unregister")),
+    )
+    expected |= {f"/v2/{place}sharedmemory/{path}" for place in ("system", "cuda") for path in of_memory}
     expected |= {f"/v2/{path}" for path in ("models/stats", "trace/setting", "logging")}
+    expected |= {f"/v1/{path}" for path in ("chat/completions", "completions", "embeddings")}
     expected |= {"/v1/models", *(f"/v1/models/{{model}}{verb}" for verb in ("", ":predict", ":explain"))}
     assert set(swagger(UPLOAD)["paths"]) == expected
     verbs = [verb for verb in ("train", "validate") if not getattr(UPLOAD, verb).implemented]

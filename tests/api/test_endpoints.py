@@ -25,7 +25,7 @@ SERVERS: dict[str, tuple[str, ...]] = {
 FILLED = {
     "model": "echo", "job": "0" * 32, "uuid": "0" * 32, "run_id": "live", "version": "0", "alias": "live",
     "param": "a", "name": "a", "predict_id": "a", "path": "swagger/page.js", "room": "models",
-    "file": "none.js", "key": "none", "user": "none",
+    "file": "none.js", "key": "none", "user": "none", "region": "none",
 }  # fmt: skip
 STRICT = [one for one in ENDPOINTS if not one.is_lenient and not one.calls]
 LENIENT = [one for one in ENDPOINTS if one.is_lenient]

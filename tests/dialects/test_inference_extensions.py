@@ -206,6 +206,14 @@ def test_a_server_that_traces_says_how_often() -> None:
         assert server.client.get("/v2/logging").json()["log_verbose_level"] == 1
 
 
+def test_shared_memory_is_off_and_says_how_to_turn_it_on(client: Any) -> None:
+    with pytest.raises(triton.InferenceServerException, match="start it with allow_client_shm"):
+        client.register_system_shared_memory("mine", "/mine", 8)
+    with pytest.raises(triton.InferenceServerException, match="start it with allow_client_shm"):
+        client.get_system_shared_memory_status()
+    assert "system_shared_memory" not in client.get_server_metadata()["extensions"]
+
+
 def test_a_configuration_is_shown(client: Any) -> None:
     found = client.get_model_config("together", "0")
     assert (found["name"], found["max_batch_size"]) == ("together", 0)

@@ -174,8 +174,11 @@ BAD_TENSORS = {
     "no data": ({"name": "x", "shape": [1], "datatype": "FP32"}, "has no data: neither"),
     "data of no list": (sent("x", [1], "FP32", 1), "must be a list"),
     "shared memory": (
-        {**sent("x", [1], "FP32", [1]), "parameters": {"shared_memory_region": "a"}},
-        "reads no shared memory",
+        {
+            "name": "x", "shape": [1], "datatype": "FP32",
+            "parameters": {"shared_memory_region": "a", "shared_memory_byte_size": 4},
+        },
+        "start it with allow_client_shm",
     ),
 }  # fmt: skip
 
@@ -241,7 +244,7 @@ def of_bytes(size: Any, shape: list[int], datatype: str = "FP32") -> dict[str, A
     ("head", "behind", "length", "words"),
     [
         (of_bytes(8, [2]), bytes(4), "", "binary_data_size is 8, and 4 bytes are left"),
-        (of_bytes(4, [2]), bytes(4), "", "has 8 bytes, and its binary_data_size is 4"),
+        (of_bytes(4, [2]), bytes(4), "", "has 8 bytes, and 4 are said to be there"),
         (of_bytes(4, [1]), bytes(8), "", "4 bytes stand behind the last tensor"),
         (of_bytes(-1, [1]), bytes(4), "", "binary_data_size is -1"),
         (of_bytes("4", [1]), bytes(4), "", "binary_data_size is '4'"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Generator, Sequence
+from typing import NamedTuple
 
 from starlette.requests import Request
 
@@ -34,11 +35,23 @@ def told_in(form: RefusalForm) -> Generator[None]:
         raise problem from None
 
 
+class Given(NamedTuple):
+    """What is read for the codec of a dialect: of a request's head the `fields`, how long its client waits
+    for the model (`Ends`), and the file that lists the shared memory of clients.
+    """
+
+    fields: Sequence[str] = ()
+    asked_seconds: Callable[[Pool, Call], float | None] | None = None
+    client_memory: str = ""
+
+
+NOTHING = Given()
+
+
 class DialectCalls:
     """Answers them. One for each dialect of an application; it keeps no state of a request.
 
-    `form` has the errors of the dialect, and its codec reads the `fields` of a request's head. A client waits
-    for the `asked_seconds` of its call, if it has any. What a model streams comes whole.
+    `form` has the errors of the dialect, and its codec is given `more`. What a model streams comes whole.
     """
 
     def __init__(
@@ -47,15 +60,13 @@ class DialectCalls:
         runs: RunService,
         dialect: str,
         form: RefusalForm,
-        fields: Sequence[str] = (),
-        asked_seconds: Callable[[Pool, Call], float | None] | None = None,
+        more: Given = NOTHING,
     ):
         self.calls = calls
         self.runs = runs
         self.form = form
         self._dialect = dialect
-        self._fields = fields
-        self._asked_seconds = asked_seconds
+        self._more = more
 
     def told(self) -> contextlib.AbstractContextManager[None]:
         """Say of problems what is wrong in the words of the dialect, too."""
@@ -88,7 +99,13 @@ class DialectCalls:
     async def answer(self, scope: Scope, receive: Receive, send: Send, pool: Pool) -> None:
         """Answer a prediction by these workers. Raises nothing."""
         engine = self.calls.engine
-        call = Call(request_number(engine), dialect=self._dialect, collect=True, request_id=version_of(pool))
+        call = Call(
+            request_number(engine),
+            dialect=self._dialect,
+            collect=True,
+            request_id=version_of(pool),
+            client_memory=self._more.client_memory,
+        )
 
         async def respond(pending: Pending, answer: Answer) -> None:
             await self.respond(send, pool, pending, answer)
@@ -97,7 +114,7 @@ class DialectCalls:
             await self.form.send(send, problem, engine.request_id(call.id))
 
         await self.calls.exchange(
-            scope, receive, pool, call, Ends(respond, refuse, self._fields, self._asked_seconds)
+            scope, receive, pool, call, Ends(respond, refuse, self._more.fields, self._more.asked_seconds)
         )
 
     async def respond(self, send: Send, pool: Pool, pending: Pending, answer: Answer) -> None:

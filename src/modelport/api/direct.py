@@ -216,6 +216,7 @@ class _Way:
             request_id=self._told(pool),
             headers=plan.said.handed_on,
             by=principal.id,
+            client_memory=dialect.client_memory,
         )
         exchange = _Exchange(self, cycle, pool, plan, principal)
         place = NOWHERE if exchanges.traces is None else exchanges.traces.begin(plan.said.trace)

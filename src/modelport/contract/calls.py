@@ -51,7 +51,8 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     asked for it, the first one first, where it is a model that asks.
     `headers` are those that arguments are read from; what came several times has a line for each.
     With `batch` the body is rows, each a call of its own. `by` is the id of who has asked, if that is known;
-    `trace` says where it stands in a trace (`contract.traces`), if it is in one.
+    `trace` says where it stands in a trace (`contract.traces`), if it is in one. `client_memory` is the file
+    that lists the shared memory of clients, where that may be used.
     """
 
     id: int
@@ -74,11 +75,17 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     batch: Batch | None = None
     by: str = ""
     trace: Place = NOWHERE
+    client_memory: str = ""
 
     @property
     def size(self) -> int:
         """Bytes of its body in memory, and characters of its fields."""
         return len(self.body) + (sum(len(value) for _, value in self.fields) if self.fields else 0)
+
+    @property
+    def may_be_elsewhere(self) -> bool:
+        """Whether some of what it gives and takes may be in the memory of its client."""
+        return bool(self.client_memory) and b"shared_memory_region" in self.body
 
 
 class Answer(msgspec.Struct, omit_defaults=True, gc=False):

@@ -46,7 +46,7 @@ def traffic_of(pool: Pool) -> LiveTraffic | None:
 
 def is_repeatable(call: Call) -> bool:
     """True for a prediction that consists of nothing but itself: no files that go with its request."""
-    whole = not (call.uploads or call.body_path or call.only_check)
+    whole = not (call.uploads or call.body_path or call.only_check or call.may_be_elsewhere)
     return whole and call.verb in PREDICTIONS and len(call.body) <= KEPT_BYTES
 
 

@@ -97,6 +97,7 @@ class AppSettings(TypedDict, total=False):
     allow_nan: bool
     hide_model_errors: bool
     allow_url_inputs: bool
+    allow_client_shm: bool
     allow_origins: list[str]
     frame_origins: list[str]
     allow_hosts: list[str]

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from modelport.settings import Settings
+
 HEADER_LENGTH = "inference-header-content-length"  # the length of the JSON, where tensors follow it as bytes
 EXTENSIONS = (
     "binary_tensor_data",
@@ -16,6 +18,11 @@ EXTENSIONS = (
     "statistics",
     "trace",
 )
+
+
+def extensions_of(settings: Settings) -> list[str]:
+    """Those of a server with these settings."""
+    return [*EXTENSIONS, "system_shared_memory"] if settings.allow_client_shm else list(EXTENSIONS)
 
 
 def words(text: str) -> msgspec.Meta:

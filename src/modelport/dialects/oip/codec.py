@@ -15,8 +15,9 @@ from modelport.dialects.codecs.requests import body_of, refuse_beside_body
 from modelport.dialects.oip.arguments import arguments_of
 from modelport.dialects.oip.bodies import HEADER_LENGTH
 from modelport.dialects.oip.deadlines import is_short
-from modelport.dialects.oip.outputs import body_of_answer, chosen, outputs_of_value
-from modelport.dialects.oip.tensors import Asked, Request, read_request
+from modelport.dialects.oip.outputs import Output, body_of_answer, chosen, outputs_of_value
+from modelport.dialects.oip.regions import ClientMemory, parameters_of
+from modelport.dialects.oip.tensors import SHOWN, Asked, Request, read_request
 
 REQUEST = ""  # the name under which a request waits for the model's own names: no argument has it
 
@@ -35,7 +36,8 @@ _encode, _decode = msgspec.json.encode, msgspec.json.Decoder(Repeated).decode
 
 def _read(call: Call, json_depth: int) -> Places:
     refuse_beside_body(call, "an inference takes none", "an inference is JSON, perhaps with bytes behind it")
-    request = read_request(body_of(call), call.headers.get(HEADER_LENGTH), json_depth)
+    shared = ClientMemory(call.client_memory, call.by)
+    request = read_request(body_of(call), call.headers.get(HEADER_LENGTH), json_depth, shared)
     request.keeps_timeout = is_short(call)
     call.accept = ""  # what is answered are tensors
     version = call.request_id  # as the server has put it there
@@ -60,11 +62,25 @@ def _answer(call: Call, given: Given) -> Answer:
         binary = {one.name for one in asked.outputs if one.is_binary}
     head: dict[str, Any] = {"model_name": given.signature.name}
     head |= {key: text for key, text in (("model_version", asked.version), ("id", asked.id)) if text}
-    body, length = body_of_answer(head, outputs, binary, given.json_of)
+    placed = _placed(call, outputs, asked.outputs)
+    body, length = body_of_answer(head, outputs, binary, placed, given.json_of)
     if length is None:
         return Answer(call.id, body=body)
     fields = [(HEADER_LENGTH, str(length))]
     return Answer(call.id, content_type="application/octet-stream", body=body, headers=fields)
+
+
+def _placed(call: Call, outputs: list[Output], asked: list[Asked] | None) -> dict[str, dict[str, Any]]:
+    """Put outputs into the memory of the client, where it has asked for that; says of each where it is."""
+    wanted = {one.name: one.place for one in asked or () if one.place is not None}
+    shared, found = ClientMemory(call.client_memory, call.by), dict[str, dict[str, Any]]()
+    for output in outputs:
+        place = wanted.get(output.name)
+        if place is not None:
+            data = output.binary()
+            shared.write(f"the output {output.name[:SHOWN]!r}", place, data)
+            found[output.name] = parameters_of(place, len(data))
+    return found
 
 
 def _failed(call: Call, error: BaseException, hide: bool) -> Answer:

@@ -143,9 +143,16 @@ def _classified(output: Output, classes: int) -> Output:
 
 
 def body_of_answer(
-    head: dict[str, Any], outputs: list[Output], binary: set[str], json_of: Callable[[Any], bytes]
+    head: dict[str, Any],
+    outputs: list[Output],
+    binary: set[str],
+    placed: dict[str, dict[str, Any]],
+    json_of: Callable[[Any], bytes],
 ) -> tuple[bytes, int | None]:
-    """The body of an answer, and the length of its JSON if the tensors in `binary` stand behind it."""
+    """The body of an answer, and the length of its JSON if the tensors in `binary` stand behind it.
+
+    Those that are `placed` elsewhere have parameters that say where.
+    """
     shown: list[dict[str, Any]] = []
     behind: list[bytes] = []
     for output in outputs:
@@ -154,7 +161,9 @@ def body_of_answer(
             "datatype": output.datatype.name,
             "shape": output.shape,
         }
-        if output.name in binary:
+        if output.name in placed:
+            one["parameters"] = placed[output.name]
+        elif output.name in binary:
             data = output.binary()
             one["parameters"] = {"binary_data_size": len(data)}
             behind.append(data)

@@ -19,6 +19,7 @@ import msgspec
 from modelport.contract.errors import BadRequest
 from modelport.dialects.codecs.json_body import parse_json
 from modelport.dialects.oip.datatypes import BYTES, DATATYPES, Datatype, elements_of, texts_of
+from modelport.dialects.oip.regions import ClientMemory, Place, place_among
 
 MAX_AXES = 32
 MOST_ELEMENTS = 1 << 48
@@ -73,11 +74,12 @@ class Tensor(msgspec.Struct):
 
 
 class Asked(msgspec.Struct):
-    """One of the outputs that a request asks for."""
+    """One of the outputs that a request asks for. `place` is where in the client's memory it is to go."""
 
     name: str
     is_binary: bool
     classes: int = 0  # how many of the largest values are wanted, as texts, instead of all
+    place: Place | None = None
 
 
 class Request(msgspec.Struct):
@@ -94,8 +96,12 @@ class Request(msgspec.Struct):
     keeps_timeout: bool = False
 
 
-def read_request(body: bytes, header_length: str | None, depth: int) -> Request:
+def read_request(
+    body: bytes, header_length: str | None, depth: int, shared: ClientMemory | None = None
+) -> Request:
     """A request. `header_length` is the field `Inference-Header-Content-Length`: where its JSON ends.
+
+    `shared` has the memory of clients, where tensors may be.
 
     Raises `BadRequest`.
     """
@@ -112,7 +118,7 @@ def read_request(body: bytes, header_length: str | None, depth: int) -> Request:
     rest = memoryview(body)[end:]
     inputs: list[Tensor] = []
     for one in _objects(fields, "inputs"):
-        tensor, rest = _tensor(one, rest)
+        tensor, rest = _tensor(one, rest, shared)
         if any(tensor.name == other.name for other in inputs):
             raise BadRequest(f"the input {tensor.name[:SHOWN]!r} is there twice")
         inputs.append(tensor)
@@ -164,7 +170,7 @@ def _name(one: dict[str, Any], what: str) -> str:
     return name
 
 
-def _tensor(one: dict[str, Any], rest: memoryview) -> tuple[Tensor, memoryview]:
+def _tensor(one: dict[str, Any], rest: memoryview, shared: ClientMemory | None) -> tuple[Tensor, memoryview]:
     """A tensor, and the bytes that are left behind its own."""
     name = _name(one, "input")
     whose = f"the input {name[:SHOWN]!r}"
@@ -178,11 +184,16 @@ def _tensor(one: dict[str, Any], rest: memoryview) -> tuple[Tensor, memoryview]:
         raise BadRequest(f"{whose}: its datatype must be one of {', '.join(DATATYPES)}")
     tensor = Tensor(name, datatype, _shape(whose, one.get("shape")), _parameters(whose, one))
     size = tensor.parameters.pop(BINARY_SIZE, None)
+    place = place_among(whose, tensor.parameters)
     for other in tensor.parameters:
-        if other.startswith("shared_memory"):
-            raise BadRequest(f"{whose}: this server reads no shared memory of clients; send the data itself")
         if other != "content_type":
             raise BadRequest(f"{whose}: the parameter {other[:SHOWN]!r} is unknown; leave it out")
+    if place is not None:
+        if "data" in one or size is not None:
+            raise BadRequest(f"{whose} has data, and is in shared memory: send one of them")
+        _check_bytes(whose, tensor, place.size)
+        _take_bytes(whose, tensor, place.size, (shared or ClientMemory("", "")).read(whose, place))
+        return tensor, rest
     if size is None:
         if "data" not in one:
             raise BadRequest(
@@ -267,16 +278,20 @@ def _take_bytes(whose: str, tensor: Tensor, size: Any, rest: memoryview) -> memo
         _check_count(whose, tensor, len(elements))
         tensor.elements = elements
         return rest
-    wanted = tensor.count * tensor.datatype.size
-    if size != wanted:
-        raise BadRequest(
-            f"{whose}: its shape {tensor.shape} of {tensor.datatype.name} has {wanted} bytes, "
-            f"and its {BINARY_SIZE} is {size}"
-        )
+    _check_bytes(whose, tensor, size)
     tensor.data = data
     if tensor.datatype.name == "BOOL" and any(one > 1 for one in set(data)):
         raise BadRequest(f"{whose}: an element of BOOL is the byte 0 or 1")
     return rest
+
+
+def _check_bytes(whose: str, tensor: Tensor, size: int) -> None:
+    wanted = tensor.count * tensor.datatype.size
+    if size != wanted and tensor.datatype.name != BYTES:
+        raise BadRequest(
+            f"{whose}: its shape {tensor.shape} of {tensor.datatype.name} has {wanted} bytes, "
+            f"and {size} are said to be there"
+        )
 
 
 def _asked(one: dict[str, Any], is_binary: bool) -> Asked:
@@ -288,11 +303,12 @@ def _asked(one: dict[str, Any], is_binary: bool) -> Asked:
     parameters = _parameters(whose, one)
     binary = _flag(whose, parameters, "binary_data")
     classes = parameters.pop("classification", 0)
+    place = place_among(whose, parameters)
     if type(classes) is not int or classes < 0:
         raise BadRequest(f"{whose}: classification must be a number of classes")
     for other in parameters:
         raise BadRequest(f"{whose}: the parameter {other[:SHOWN]!r} is unknown; leave it out")
-    return Asked(name, is_binary if binary is None else binary, classes)
+    return Asked(name, is_binary if binary is None else binary, classes, place)
 
 
 def text_of(name: str, element: bytes) -> str:

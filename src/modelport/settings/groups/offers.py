@@ -25,6 +25,10 @@ class OfferSettings:
     allow_url_inputs: bool = setting(
         False, "let clients give files of typed models as URLs, fetched by the server"
     )
+    allow_client_shm: bool = setting(
+        False,
+        "let clients on this machine give and take tensors by shared memory (Open Inference Protocol)",
+    )
     allow_origins: list[str] = setting(
         [],
         "origins whose web pages may call this server (CORS), such as https://example.org; * for any",

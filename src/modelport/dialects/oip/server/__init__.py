@@ -20,8 +20,10 @@ from modelport.dialects.oip import bodies
 from modelport.dialects.oip.configured import ModelConfiguration
 from modelport.dialects.oip.counted import InferenceStatistics
 from modelport.dialects.oip.kept_settings import ChangedLog, ChangedTraces, LogSetting, TraceSetting
+from modelport.dialects.oip.server.client_memory import ClientRegions
 from modelport.dialects.oip.server.inference import Inference
 from modelport.dialects.oip.server.kept_settings import KeptSettings
+from modelport.dialects.oip.server.memory_rows import memory_rows
 from modelport.dialects.oip.server.statistics import CountedModels, StatisticsRoutes
 from modelport.dialects.v2.server import V2Server
 
@@ -52,6 +54,7 @@ class OipServer(DialectServer):
     """The Open Inference Protocol in an application."""
 
     rows = (
+        *memory_rows(lambda on: on.of(OipServer).memory),
         Endpoint(
             "GET", "/v2/models/stats",
             lambda on: partial(on.of(OipServer).statistics.all, metadata=on.of(V2Server).resources.metadata),
@@ -115,7 +118,8 @@ class OipServer(DialectServer):
 
     def __init__(self, parts: Parts):
         super().__init__(parts)
-        self.inference = Inference(parts.calls, parts.runs)
+        self.memory = ClientRegions(parts.calls.engine, parts.calls.settings)
+        self.inference = Inference(parts.calls, parts.runs, self.memory.file)
         counted = CountedModels(parts.readings, parts.requests)
         self.statistics = StatisticsRoutes(counted, parts.runs)
         self.settings = KeptSettings(parts.calls.engine, parts.calls.settings)

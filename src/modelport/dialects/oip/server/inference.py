@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from modelport.api.answers import Delegated, json_response
 from modelport.api.calls import CallHandler
-from modelport.api.dialect_calls import DialectCalls
+from modelport.api.dialect_calls import DialectCalls, Given
 from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.row import ReadBody
 from modelport.api.named_models import find_pool
@@ -39,17 +39,22 @@ def _asked_seconds(pool: Pool, call: Call) -> float | None:
 
 
 class Inference:
-    """Answers them. One for the application; it keeps no state of a request."""
+    """Answers them. One for the application; it keeps no state of a request.
 
-    def __init__(self, calls: CallHandler, runs: RunService):
-        self.calls = DialectCalls(calls, runs, DIALECT, INFERENCE_ERROR, (HEADER_LENGTH,), _asked_seconds)
+    `client_memory` is the file that lists the shared memory of clients, where that may be used.
+    """
+
+    def __init__(self, calls: CallHandler, runs: RunService, client_memory: str):
+        self._client_memory = client_memory
+        given = Given((HEADER_LENGTH,), _asked_seconds, client_memory)
+        self.calls = DialectCalls(calls, runs, DIALECT, INFERENCE_ERROR, given)
 
     def direct(self, paths: dict[str, str], route: str) -> DirectDialect:
         """Inferences by the shortest way, whether their tensors are JSON or bytes."""
         return DirectDialect(
             paths, self.calls.calls.engine.route, _reads, self.calls.respond, name=DIALECT, collects=True,
             route=route, handed_on=frozenset({HEADER_LENGTH.encode()}), tells_version=True,
-            asked_seconds=_asked_seconds,
+            asked_seconds=_asked_seconds, client_memory=self._client_memory,
         )  # fmt: skip
 
     async def configuration(self, request: Request) -> Response:

@@ -16,7 +16,7 @@ from modelport.api.credentials import principal_of
 from modelport.api.endpoints.models import path_of_model
 from modelport.api.named_models import find_pool
 from modelport.contract.metadata import metadata_body
-from modelport.dialects.oip.bodies import EXTENSIONS
+from modelport.dialects.oip.bodies import extensions_of
 from modelport.dialects.oip.described import PLATFORM, with_tensors
 from modelport.engine.ports import Engine, Pool, PoolState
 from modelport.identity.principals import AccessScope
@@ -46,7 +46,7 @@ class Resources:
 
     async def version(self, request: Request) -> Response:
         """`GET /v2/`."""
-        return JSONResponse(self._version() | {"name": PLATFORM, "extensions": EXTENSIONS})
+        return JSONResponse(self._version() | {"name": PLATFORM, "extensions": extensions_of(self.settings)})
 
     def _version(self) -> dict[str, Any]:
         link = {"rel": "self", "type": "application/json", "href": f"{self.base_path}/v2/"}

@@ -1,0 +1,153 @@
+"""Regions of shared memory that clients register, where the server lets them, by Triton's extension.
+
+The list of them is a file that the workers read. A region is of who has registered it: others do not see it,
+and have names of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from modelport.api.answers import json_response
+from modelport.api.credentials import principal_of
+from modelport.api.dialect_calls import told_in
+from modelport.api.endpoints.row import ReadBody
+from modelport.api.refusal_form import INFERENCE_ERROR
+from modelport.contract.errors import BadRequest
+from modelport.dialects.oip.regions import KEY, OFF, SHOWN, Region, Regions, check_region
+from modelport.dialects.oip.shared_memory import NewCudaRegion, NewRegion, ShownRegion
+from modelport.engine.ports import Engine
+from modelport.problems import Problem
+from modelport.settings import Settings
+
+MOST_OF_ONE, MOST = 64, 256  # regions of one principal, and of all
+MOST_NAME = 200
+NO_CUDA = "this server reads no memory of GPUs: models take arrays of the host; register system shared memory"
+
+
+class ClientRegions:
+    """The handlers, one method a resource. `file` is the list for the workers; empty where there is none."""
+
+    def __init__(self, engine: Engine, settings: Settings):
+        self.file = str(engine.spool.root / "client-memory") if settings.allow_client_shm else ""
+        self._most = settings.client_max_size
+        self._regions: dict[tuple[str, str], Region] = {}  # by owner and name
+        self._changing = asyncio.Lock()
+
+    async def status(self, request: Request) -> Response:
+        """`GET /v2/systemsharedmemory/status`."""
+        with told_in(INFERENCE_ERROR):
+            self._check_on()
+            by = principal_of(request.scope).id
+            found = [region for (owner, _), region in self._regions.items() if owner == by]
+            return json_response([_shown(region) for region in found])
+
+    async def status_of_one(self, request: Request) -> Response:
+        """`GET /v2/systemsharedmemory/region/{region}/status`."""
+        with told_in(INFERENCE_ERROR):
+            self._check_on()
+            name = request.path_params["region"]
+            region = self._regions.get((principal_of(request.scope).id, name))
+            if region is None:
+                raise Problem(404, f"you have registered no region {name[:SHOWN]!r}")
+            return json_response([_shown(region)])
+
+    async def register(self, request: Request, sent: ReadBody[NewRegion]) -> Response:
+        """`POST /v2/systemsharedmemory/region/{region}/register`."""
+        with told_in(INFERENCE_ERROR):
+            new, name = await sent(), request.path_params["region"]
+            self._check_on()
+            by = principal_of(request.scope).id
+            region = Region(name, new.key, new.offset, new.byte_size, by)
+            self._check_new(region)
+            try:
+                await asyncio.to_thread(check_region, region)
+            except BadRequest as error:
+                raise Problem(400, error.detail) from None
+            async with self._changing:
+                self._check_room(region)
+                await self._keep(self._regions | {(by, name): region})
+            return json_response({})
+
+    async def unregister(self, request: Request) -> Response:
+        """`POST /v2/systemsharedmemory/region/{region}/unregister`; nothing happens if there is none."""
+        with told_in(INFERENCE_ERROR):
+            self._check_on()
+            await self._let_go({(principal_of(request.scope).id, request.path_params["region"])})
+            return json_response({})
+
+    async def unregister_all(self, request: Request) -> Response:
+        """`POST /v2/systemsharedmemory/unregister`: all that one has registered."""
+        with told_in(INFERENCE_ERROR):
+            self._check_on()
+            by = principal_of(request.scope).id
+            await self._let_go({key for key in self._regions if key[0] == by})
+            return json_response({})
+
+    async def refuse_cuda(self, request: Request) -> Response:
+        """What asks for the memory of GPUs."""
+        with told_in(INFERENCE_ERROR):
+            raise Problem(501, NO_CUDA)
+
+    async def register_cuda(self, request: Request, sent: ReadBody[NewCudaRegion]) -> Response:
+        """`POST /v2/cudasharedmemory/region/{region}/register`."""
+        with told_in(INFERENCE_ERROR):
+            await sent()
+            raise Problem(501, NO_CUDA)
+
+    def _check_on(self) -> None:
+        if not self.file:
+            raise Problem(501, OFF)
+
+    def _check_new(self, region: Region) -> None:
+        if len(region.name) > MOST_NAME:
+            raise Problem(400, f"the name of a region has at most {MOST_NAME} characters")
+        if not KEY.fullmatch(region.key):
+            raise Problem(
+                400, f"the key {region.key[:SHOWN]!r} is no name of shared memory, such as '/mine': it has "
+                "letters, digits, '_', '-' and '.', and no other slash",
+            )  # fmt: skip
+        if self._most and region.byte_size > self._most:
+            raise Problem(
+                400, f"a region has at most {self._most} bytes here, which is the setting client_max_size"
+            )
+
+    def _check_room(self, region: Region) -> None:
+        if (region.owner, region.name) in self._regions:
+            raise Problem(409, f"the region {region.name[:SHOWN]!r} is registered: unregister it first")
+        mine = sum(owner == region.owner for owner, _ in self._regions)
+        if mine >= MOST_OF_ONE or len(self._regions) >= MOST:
+            raise Problem(
+                409, f"there are {mine} regions of yours, and {len(self._regions)} of all: there may be "
+                f"{MOST_OF_ONE} and {MOST}; unregister some",
+            )  # fmt: skip
+
+    async def _let_go(self, keys: set[tuple[str, str]]) -> None:
+        async with self._changing:
+            left = {key: region for key, region in self._regions.items() if key not in keys}
+            if len(left) < len(self._regions):
+                await self._keep(left)
+
+    async def _keep(self, regions: dict[tuple[str, str], Region]) -> None:
+        """Let these be all. What a worker reads is the list before it or this one."""
+        body = msgspec.json.encode(Regions(self._most, list(regions.values())))
+        try:
+            await asyncio.to_thread(_replace, Path(self.file), body)
+        except OSError as error:
+            raise Problem(507, f"the list of regions cannot be written: {error.strerror}") from None
+        self._regions = regions
+
+
+def _replace(file: Path, body: bytes) -> None:
+    new = file.with_name(f"{file.name}.new")
+    new.write_bytes(body)
+    new.replace(file)
+
+
+def _shown(region: Region) -> ShownRegion:
+    return ShownRegion(region.name, region.key, region.offset, region.byte_size)

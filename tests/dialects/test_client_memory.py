@@ -121,7 +121,10 @@ def test_regions_begin_where_they_say(server: Server, key: str) -> None:
     ("where", "words"),
     [
         (at("nothing"), "the input 'x': you have registered no region 'nothing'"),
-        (at("{}", 20), "the input 'x': its shape [2, 3] of FP32 has 24 bytes, and 20 are said to be there"),
+        (
+            at("{}", 20),
+            "the input 'x': its shape [2, 3] of FP32 has 24 bytes, and its place in shared memory has 20",
+        ),
         (at("{}", -24), "shared_memory_byte_size is -24"),
         (at("{}", 24, shared_memory_offset=1 << 62), "shared_memory_offset is 4611686018427387904"),
         (at("{}", 24, shared_memory_offset=(1 << 62) - 1), "has 500 bytes, and not 24 from"),

@@ -244,7 +244,7 @@ def of_bytes(size: Any, shape: list[int], datatype: str = "FP32") -> dict[str, A
     ("head", "behind", "length", "words"),
     [
         (of_bytes(8, [2]), bytes(4), "", "binary_data_size is 8, and 4 bytes are left"),
-        (of_bytes(4, [2]), bytes(4), "", "has 8 bytes, and 4 are said to be there"),
+        (of_bytes(4, [2]), bytes(4), "", "has 8 bytes, and its binary_data_size is 4"),
         (of_bytes(4, [1]), bytes(8), "", "4 bytes stand behind the last tensor"),
         (of_bytes(-1, [1]), bytes(4), "", "binary_data_size is -1"),
         (of_bytes("4", [1]), bytes(4), "", "binary_data_size is '4'"),

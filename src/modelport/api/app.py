@@ -16,7 +16,16 @@ from modelport.api.admission import SAFE_METHODS, Admission
 from modelport.api.answers import Listings
 from modelport.api.batch_routes import BatchRoutes
 from modelport.api.calls import CallHandler
-from modelport.api.credentials import NOBODY, PRINCIPAL, Credentials, check, principal_of
+from modelport.api.credentials import (
+    CREDENTIALS,
+    NOBODY,
+    PRINCIPAL,
+    Credentials,
+    as_sent,
+    check,
+    principal_of,
+)
+from modelport.api.dialect_ports import DialectPorts
 from modelport.api.dialects import Parts, root_dialect, servers
 from modelport.api.direct import DirectCalls, Door
 from modelport.api.direct_dialect import DirectDialect
@@ -59,7 +68,7 @@ from modelport.api.taken import Taken
 from modelport.api.usage_routes import UsageRoutes
 from modelport.api.user_routes import UserRoutes
 from modelport.engine.ports import Engine
-from modelport.http.asgi import Receive, Scope, Send, header, send_problem
+from modelport.http.asgi import Headers, Receive, Scope, Send, header, send_problem
 from modelport.identity.accounting import Accounting
 from modelport.identity.principals import AccessScope
 from modelport.identity.service import Identity
@@ -318,6 +327,21 @@ class Application:
             path = path[len(self.base_path) :] or "/"
         scope = dict(scope) | {"path": self.base_path + path, "root_path": self.base_path}
         await self._others(scope, receive, send)
+
+    def ports(self) -> DialectPorts:
+        """The ports of dialects that are spoken at their own; whoever serves binds and opens them."""
+        found = (dialect.port(self) for dialect in self._dialects.values())
+        return DialectPorts([port for port in found if port is not None])
+
+    def is_known(self, headers: Headers) -> bool:
+        """Whether somebody may send the body of a request at once: nobody is asked, or who it is is known.
+
+        It tells nothing of what they may do, and may be asked in any thread.
+        """
+        if not self.credentials.is_asked:
+            return True
+        found = [as_sent(name, value) for name, value in headers if name in CREDENTIALS]
+        return len(found) == 1 and self.credentials.known(found[0]) is not None
 
     def _handlers(self) -> Handlers:
         predictions = self._run_predictions

@@ -120,12 +120,12 @@ async def _read_plain(call: Call, receive: Receive, folder: Path, limit: int, ho
     if message["type"] == "http.disconnect":
         raise ClientLeft
     body = message.get("body", b"")
-    if not message.get("more_body", False) and len(body) <= SMALL_BYTES:
+    if not message.get("more_body", False) and len(body) <= MEMORY_BYTES:
         if limit and len(body) > limit:
             raise _too_large(limit)
-        hold.change(len(body))
-        call.body = body
-        return
+        if hold.change(len(body)) or len(body) <= SMALL_BYTES:
+            call.body = body  # it is whole: nobody has to copy it
+            return
     del body
     buffer = bytearray()
     size = 0

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 from starlette.routing import BaseRoute
 
 from modelport.api.answers import Listings
 from modelport.api.calls import CallHandler
+from modelport.api.dialect_ports import DialectPort
 from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.row import Endpoint
 from modelport.api.job_answers import JobAnswers
@@ -30,6 +31,9 @@ from modelport.jobs.service import JobService
 from modelport.runs.service import RunService
 from modelport.settings import Settings
 from modelport.telemetry.metrics.requests import RequestCounts
+
+if TYPE_CHECKING:
+    from modelport.api.app import Application
 
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -99,6 +103,10 @@ class DialectServer:
 
         `None` for any other path.
         """
+        return None
+
+    def port(self, app: Application) -> DialectPort | None:
+        """The port at which it is spoken, if that is its own and is wanted."""
         return None
 
     def around(self, app: ASGI) -> ASGI:

@@ -15,6 +15,9 @@ from modelport.http.cycle import Cycle
 from modelport.identity.principals import Principal
 from modelport.telemetry.exchanges import Exchange, Exchanges, current_exchange, set_current_exchange
 
+CALLED = (
+    "modelport.called"  # in the scope of what was called otherwise than by HTTP: the method, and the path
+)
 EXCHANGE = "modelport.exchange"  # in the scope of a request, if anybody hears of it
 REQUEST_ID = b"x-request-id"
 CLIENTS_ID = re.compile(rb"[!-~]{1,128}")  # that is noted of one that a client sends
@@ -68,11 +71,12 @@ async def noted_answer(
     """Have `app` answer a request, and tell of it when that is over."""
     client = scope.get("client")
     number = engine.next_id()
+    method, path = scope.get(CALLED) or (scope["method"], scope["path"])
     exchange = Exchange(
         began=time(),
         started=perf_counter(),
-        method=scope["method"],
-        path=scope["path"],
+        method=method,
+        path=path,
         client=client[0] if client else "",
         request_id=engine.request_id(number),
         client_request_id=next((clients_id(v) for name, v in scope["headers"] if name == REQUEST_ID), ""),

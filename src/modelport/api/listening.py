@@ -18,6 +18,7 @@ import os
 import socket
 import stat
 from collections.abc import Generator
+from importlib.util import find_spec
 from pathlib import Path
 
 from modelport.home import expanded
@@ -36,6 +37,10 @@ ASK_SECONDS = 1.0  # for a server to take a connection; one whose backlog is ful
 OPEN_ADDRESSES = ("0.0.0.0", "::")
 # Each in a URL, an address elsewhere that is nobody's (RFC 5737, RFC 3849), and what is always there.
 WAYS_OUT = (("0.0.0.0", "192.0.2.1", "127.0.0.1"), ("[::]", "2001:db8::1", "[::1]"))
+
+
+class CannotListen(OSError):
+    """An address that is listened at besides cannot be had."""
 
 
 class Listener:
@@ -67,6 +72,7 @@ def bind(settings: Settings) -> Listener:
     """
     check_together(settings)
     _check_metrics(settings)
+    _check_grpc(settings)
     if settings.uds is not None:
         if settings.tls_cert is not None:
             raise SettingsError("uds: a Unix socket has no TLS, which is for the network; leave tls_cert out")
@@ -108,9 +114,23 @@ def _check_metrics(settings: Settings) -> None:
         )
 
 
+def _check_grpc(settings: Settings) -> None:
+    """Raise `SettingsError` if gRPC cannot be spoken, or if nobody has said whether with everybody."""
+    if settings.grpc_port is None:
+        return
+    if find_spec("grpc") is None:
+        raise SettingsError("grpc_port: gRPC needs the package grpcio: pip install 'modelport[grpc]'")
+    if settings.auth is None and not is_own_machine(settings.host):
+        raise SettingsError(
+            f"grpc_port: listening on {settings.host} lets others reach this server: say auth on (--auth "
+            "on), and who asks needs a key; or auth off (--auth off), and whoever reaches it may do all"
+        )
+
+
 def said_in_vain(settings: Settings) -> str:
     """Says which settings of an address were written, and count for nothing beside a Unix socket."""
-    names = [name for name in ("host", "port") if name in settings.written]
+    may_be_of_no_use = ("port",) if settings.grpc_port is not None else ("host", "port")
+    names = [name for name in may_be_of_no_use if name in settings.written]
     if settings.uds is None or not names:
         return ""
     return f"{' and '.join(names)}: of no use beside uds, where alone this server listens"

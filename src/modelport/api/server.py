@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from modelport.api.app import Application
+from modelport.api.dialect_ports import DialectPorts
 from modelport.api.listening import Listener, reachable
 from modelport.api.metrics.port import metrics_port_of
 from modelport.api.metrics.server import watch_http
@@ -72,7 +73,7 @@ async def serve(
     `on_start` is called once the engine has begun to load. Unless it is to `keep_going`, the server ends when
     no model could be loaded, too, which `nothing_served` tells. With `stop` it is that event, and not a
     signal, that ends the server, and nothing of the process is changed. Raises `OSError` if the spool folder
-    cannot be made, `CannotListen` (one, too) if the metrics port cannot be had, and `ModelLoadError` if runs
+    cannot be made, `CannotListen` (one, too) if a port besides cannot be had, and `ModelLoadError` if runs
     and jobs that are kept are another model's.
     """
     app, settings = life.application(), life.settings
@@ -81,10 +82,12 @@ async def serve(
     server = HttpServer(app, limits, app.direct.take, root_path, _proxies(settings))
     watch_http(life.metrics, server)
     metrics_port = metrics_port_of(app, settings, limits)
-    stopping = _Stopping(server, life)
+    ports = app.ports()
+    stopping = _Stopping(server, life, ports)
     watching: list[asyncio.Task[None]] = []
     life.url = _reached_at(settings, listener.url)
     try:
+        await ports.bind(listener.certificates)
         await life.start()
         stopping.listen(stop)
         if on_start is not None:
@@ -96,18 +99,21 @@ async def serve(
         await server.listen(listener.socket, listener.certificates)
         if metrics_port is not None:
             await metrics_port.open(listener.certificates)
+        await ports.open()
         await stopping.asked.wait()
         await server.stop_listening()
         listener.close()
+        ports.stop_listening()
         await server.last_requests()
         if stopping.drains:
             life.drain()
-        await server.end(settings.drain_timeout + WRITE_SECONDS)
+        await asyncio.gather(*(one.end(settings.drain_timeout + WRITE_SECONDS) for one in (server, ports)))
     finally:
         server.close()
         for task in watching:
             task.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
+        await ports.end(0.0)
         if metrics_port is not None:
             await metrics_port.close()
         await life.end(at_once=stopping.at_once)
@@ -183,9 +189,10 @@ class _Stopping:
     `asked` is set when the server is to end; `drains` and `at_once` say how.
     """
 
-    def __init__(self, server: HttpServer, life: Served):
+    def __init__(self, server: HttpServer, life: Served, ports: DialectPorts):
         self.server = server
         self.life = life
+        self.ports = ports
         self.asked = asyncio.Event()
         self.drains = False
         self.at_once = False
@@ -219,6 +226,7 @@ class _Stopping:
             log.warning("stopping at once")
             self.at_once = True
             self.server.cut()
+            self.ports.cut()
             self.life.kill_jobs()
             return
         seconds = self.life.settings.drain_timeout

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from modelport.api.listening import OPEN_ADDRESSES, address_of, bind, said_in_vain
-from modelport.api.metrics.port import CannotListen
+from modelport.api.listening import OPEN_ADDRESSES, CannotListen, address_of, bind, said_in_vain
 from modelport.api.server import nothing_served, serve
 from modelport.cli.loading import SourceError
 from modelport.cli.to_serve import sources_to_serve

@@ -30,14 +30,19 @@ def client_certificate(spoken: ssl.SSLObject) -> ClientCertificate | None:
     found = cast("dict[str, Any] | None", spoken.getpeercert())
     if not found:
         return None
-    names: list[str] = []
     alternative: list[tuple[str, str]] = list(found.get("subjectAltName", ()))
+    parts = [part for group in found.get("subject", ()) for part in group]
+    common = [str(value) for name, value in parts if name == "commonName"]
+    return named(alternative, common, float(ssl.cert_time_to_seconds(found["notAfter"])))
+
+
+def named(alternative: list[tuple[str, str]], common: list[str], ends: float) -> ClientCertificate:
+    """The certificate with these names: the alternative ones with their kinds, and the common ones."""
+    names: list[str] = []
     for kind, own in KINDS.items():
         names += [f"{own}:{_normal(own, name)}" for which, name in alternative if which == kind]
-    parts = [part for group in found.get("subject", ()) for part in group]
-    names += [f"cn:{value}" for name, value in parts if name == "commonName"]
-    names = [name for name in names if len(name) <= LONGEST]
-    return ClientCertificate(tuple(names), float(ssl.cert_time_to_seconds(found["notAfter"])))
+    names += [f"cn:{name}" for name in common]
+    return ClientCertificate(tuple(name for name in names if len(name) <= LONGEST), ends)
 
 
 def _normal(kind: str, name: str) -> str:

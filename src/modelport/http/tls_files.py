@@ -20,6 +20,7 @@ import logging
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 logger = logging.getLogger("modelport.http")
 
@@ -32,6 +33,14 @@ State = tuple[tuple[int, int, int] | None, ...]
 
 class TlsFileError(ValueError):
     """A certificate or key that cannot be used: its setting, its file, and what is wrong with it."""
+
+
+class TlsTexts(NamedTuple):
+    """What the files have, in PEM form."""
+
+    key: bytes
+    certificate: bytes
+    client_ca: bytes | None
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,18 @@ class TlsFiles:
             _trust(context, self.client_ca)
         return context
 
+    def texts(self) -> TlsTexts:
+        """The files as texts, the key without its password, for who speaks TLS otherwise than by `ssl`.
+
+        Raises `TlsFileError`.
+        """
+        certificate = _read("tls_cert", self.certificate)
+        key = certificate if self.key is None else _read("tls_key", self.key)
+        client_ca = None if self.client_ca is None else _read("tls_client_ca", self.client_ca)
+        if b"ENCRYPTED" in key:
+            key = _opened(key, self._password())
+        return TlsTexts(key, certificate, client_ca)
+
     def state(self) -> State:
         """Which files there are now, to see whether that has changed."""
         paths = (self.certificate, self.key, self.password_file, self.client_ca)
@@ -97,6 +118,15 @@ class TlsFiles:
             return f"{where} is encrypted, and with another password than the one that was given"
         what = reason.lower().replace("_", " ") or str(error)
         return f"tls_cert: {self.certificate} and {where} cannot be used: {what}"
+
+
+def _opened(key: bytes, password: str) -> bytes:
+    """A key without its password."""
+    from cryptography.hazmat.primitives import serialization
+
+    opened = serialization.load_pem_private_key(key, password.encode())
+    plain, form = serialization.NoEncryption(), serialization.PrivateFormat.PKCS8
+    return opened.private_bytes(serialization.Encoding.PEM, form, plain)
 
 
 def _trust(context: ssl.SSLContext, authorities: Path) -> None:
@@ -137,7 +167,7 @@ class Certificates:
     """
 
     def __init__(self, files: TlsFiles):
-        self._files = files
+        self.files = files
         self._state = files.state()
         self.context = files.context()
 
@@ -151,13 +181,13 @@ class Certificates:
                 logger.exception("it could not be seen whether the certificate has changed")
 
     async def _look(self) -> None:
-        state = await asyncio.to_thread(self._files.state)
+        state = await asyncio.to_thread(self.files.state)
         if state == self._state:
             return
         self._state = state
         try:
-            self.context = await asyncio.to_thread(self._files.context)
+            self.context = await asyncio.to_thread(self.files.context)
         except TlsFileError as error:
             logger.error("the certificate has changed and cannot be used, the old one stays: %s", error)
         else:
-            logger.info("new connections get the certificate that is in %s now", self._files.certificate)
+            logger.info("new connections get the certificate that is in %s now", self.files.certificate)

@@ -146,6 +146,7 @@ class ServerSettings(AppSettings, total=False):
 
     host: str
     port: int
+    grpc_port: int | None
     uds: str | None
     uds_mode: str
     root_path: str
@@ -167,6 +168,7 @@ class ServerSettings(AppSettings, total=False):
     body_timeout: float
     body_deadline: float
     min_body_rate: float
+    grpc_max_message: int
     max_answer_memory: int
     max_connections: int
     max_connections_per_address: int | None

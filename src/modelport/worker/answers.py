@@ -73,11 +73,15 @@ class AnswerEncoder:
         try:
             is_checked = call.verb == "predict" and not is_binary(value)
             checked = self.model.check_values(value) if is_checked else value
-            json_of = partial(encode_json, allow_nan=self.load.allow_nan)
-            return form(call, Given(checked, self.model.signature, _whole_content, json_of))
+            return form(call, self.given(checked))
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
             cause = f"it has no form in this API: {words(error)}"
             raise AnswerInvalid(cause, f"the model's answer is wrong: {cause}") from error
+
+    def given(self, value: Any) -> Given:
+        """What the model has given, for a dialect that has a form of its own for it."""
+        json_of = partial(encode_json, allow_nan=self.load.allow_nan)
+        return Given(value, self.model.signature, _whole_content, json_of)
 
     def _packed(self, call: Call, value: Any, pack: Callable[[Any], bytes]) -> Answer:
         try:

@@ -77,14 +77,19 @@ class Host:
             return MESSAGES, MESSAGES
         if call.verb not in PREDICTIONS or call.collect:
             return None
-        if codec_of(call.dialect).stream:
+        codec = codec_of(call.dialect)
+        if codec.stream_type:
+            return codec.stream_type, codec.stream_type
+        if codec.stream:
             return EVENT_STREAM, f"{EVENT_STREAM}; charset=utf-8"
-        return (PACKED, PACKED) if codec_of(call.dialect).pack else stream_types(media_type, operation)
+        return (PACKED, PACKED) if codec.pack else stream_types(media_type, operation)
 
     def pieces_of(self, call: Call, media_type: str) -> PieceForm:
         """What makes bytes of the pieces of a stream, which has the media type of `streamed_as`."""
         stream = codec_of(call.dialect).stream
-        return Encoded(media_type, self.load.allow_nan) if stream is None else stream(call)
+        if stream is None:
+            return Encoded(media_type, self.load.allow_nan)
+        return stream(call, self.encoder.given)
 
     def chunk_of(self, call: Call, form: PieceForm, item: Any) -> Chunk | None:
         """One piece of a stream in this form; `None` if nothing of it is to be sent."""

@@ -11,7 +11,7 @@ import socket
 from dataclasses import replace
 
 from modelport.api.app import Application
-from modelport.api.listening import bound
+from modelport.api.listening import CannotListen, bound
 from modelport.http.addresses import http_url
 from modelport.http.asgi import Receive, Scope, Send, send_problem
 from modelport.http.limits import HttpLimits
@@ -24,10 +24,6 @@ log = logging.getLogger("modelport.server")
 
 PATH = "/metrics"
 END_SECONDS = 1.0
-
-
-class CannotListen(OSError):
-    """The address for metrics cannot be had."""
 
 
 class MetricsPort:

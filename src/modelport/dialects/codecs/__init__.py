@@ -28,6 +28,9 @@ class Given(NamedTuple):
     json_of: Callable[[Any], bytes]
 
 
+Give = Callable[[Any], Given]  # makes a piece of a stream what a codec sees of an answer
+
+
 class PieceForm(Protocol):
     """What becomes of one stream's pieces, one after the other. Raises `ValueError` for what has no form."""
 
@@ -48,7 +51,8 @@ class Codec(NamedTuple):
     API's own form. The APIs of one model at the root have one; without it an answer looks as the model's
     contract says. `fit` puts this model's own names there. `pack` writes the data of an answer, and each
     piece of a stream, where that is no JSON; `answer` makes the whole answer, where more than its body is
-    the dialect's own. With `stream`, which is asked for each one, streams are events in a form of its own.
+    the dialect's own. With `stream`, which is asked for each one, streams have a form of its own: events, or
+    messages of the `stream_type`, which the server keeps apart, and says itself how a stream has failed.
     """
 
     read: Callable[[Call, int], Places]
@@ -57,7 +61,8 @@ class Codec(NamedTuple):
     fit: Callable[[Places, Signature], None] | None = None
     pack: Callable[[Any], bytes] | None = None
     answer: Callable[[Call, Given], Answer] | None = None
-    stream: Callable[[Call], PieceForm] | None = None
+    stream: Callable[[Call, Give], PieceForm] | None = None
+    stream_type: str = ""
 
     @property
     def is_as_contract_says(self) -> bool:

@@ -124,7 +124,9 @@ def read_request(
         inputs.append(tensor)
     if rest:
         raise BadRequest(f"{len(rest)} bytes stand behind the last tensor: no {BINARY_SIZE} counts them")
-    outputs = [_asked(one, is_binary) for one in _objects(fields, "outputs")] if "outputs" in fields else None
+    outputs = (
+        [asked_output(one, is_binary) for one in _objects(fields, "outputs")] if "outputs" in fields else None
+    )
     given = fields.get("id", "")
     if not isinstance(given, str):
         raise BadRequest("the id of the request is no text")
@@ -173,37 +175,57 @@ def _name(one: dict[str, Any], what: str) -> str:
 def _tensor(one: dict[str, Any], rest: memoryview, shared: ClientMemory | None) -> tuple[Tensor, memoryview]:
     """A tensor, and the bytes that are left behind its own."""
     name = _name(one, "input")
-    whose = f"the input {name[:SHOWN]!r}"
+    whose = whose_input(name)
     unknown = one.keys() - {"name", "shape", "datatype", "parameters", "data"}
     if unknown:
         raise BadRequest(f"{whose} has {sorted(unknown)[0][:SHOWN]!r}, which is nothing of a tensor")
-    datatype = (
-        DATATYPES.get(cast("str", one.get("datatype"))) if isinstance(one.get("datatype"), str) else None
-    )
-    if datatype is None:
-        raise BadRequest(f"{whose}: its datatype must be one of {', '.join(DATATYPES)}")
-    tensor = Tensor(name, datatype, _shape(whose, one.get("shape")), _parameters(whose, one))
+    tensor = tensor_of(name, one.get("datatype"), one.get("shape"), _parameters(whose, one))
     size = tensor.parameters.pop(BINARY_SIZE, None)
     place = place_among(whose, tensor.parameters)
-    for other in tensor.parameters:
-        if other != "content_type":
-            raise BadRequest(f"{whose}: the parameter {other[:SHOWN]!r} is unknown; leave it out")
+    refuse_parameters(tensor)
     if place is not None:
         if "data" in one or size is not None:
             raise BadRequest(f"{whose} has data, and is in shared memory: send one of them")
-        _check_bytes(whose, tensor, place.size)
-        _take_bytes(whose, tensor, place.size, (shared or ClientMemory("", "")).read(whose, place))
+        take_shared(tensor, place, shared)
         return tensor, rest
     if size is None:
         if "data" not in one:
             raise BadRequest(
                 f"{whose} has no data: neither 'data', nor {BINARY_SIZE} and bytes behind the JSON"
             )
-        tensor.elements = _of_json(whose, tensor, one["data"])
+        tensor.elements = elements_in(tensor, one["data"])
         return tensor, rest
     if "data" in one:
         raise BadRequest(f"{whose} has 'data' and {BINARY_SIZE}: send one of them")
-    return tensor, _take_bytes(whose, tensor, size, rest)
+    if type(size) is not int or not 0 <= size <= len(rest):
+        raise BadRequest(
+            f"{whose}: its {BINARY_SIZE} is {size!r:.100}, and {len(rest)} bytes are left for it"
+        )
+    take_bytes(tensor, rest[:size], f"its {BINARY_SIZE} is")
+    return tensor, rest[size:]
+
+
+def whose_input(name: str) -> str:
+    """How messages name an input."""
+    return f"the input {name[:SHOWN]!r}"
+
+
+def tensor_of(name: str, datatype: Any, shape: Any, parameters: dict[str, Any]) -> Tensor:
+    """An input without its elements. Raises `BadRequest`, as all here does."""
+    whose = whose_input(name)
+    found = DATATYPES.get(datatype) if isinstance(datatype, str) else None
+    if found is None:
+        raise BadRequest(f"{whose}: its datatype must be one of {', '.join(DATATYPES)}")
+    return Tensor(name, found, _shape(whose, shape), parameters)
+
+
+def refuse_parameters(tensor: Tensor) -> None:
+    """Refuse the parameters of an input that say what is not heard."""
+    for other in tensor.parameters:
+        if other != "content_type":
+            raise BadRequest(
+                f"{whose_input(tensor.name)}: the parameter {other[:SHOWN]!r} is unknown; leave it out"
+            )
 
 
 def _shape(whose: str, shape: Any) -> list[int]:
@@ -217,8 +239,9 @@ def _shape(whose: str, shape: Any) -> list[int]:
     return axes
 
 
-def _of_json(whose: str, tensor: Tensor, data: Any) -> list[Any]:
-    """The elements of a tensor in JSON, which are checked. Those of BYTES become bytes."""
+def elements_in(tensor: Tensor, data: Any) -> list[Any]:
+    """The elements of a tensor as JSON has them, which are checked. Those of BYTES become bytes."""
+    whose = whose_input(tensor.name)
     if not isinstance(data, list):
         if tensor.shape or isinstance(data, dict):
             raise BadRequest(f"{whose}: its data must be a list")
@@ -226,7 +249,7 @@ def _of_json(whose: str, tensor: Tensor, data: Any) -> list[Any]:
     elements = cast("list[Any]", data)
     if elements and isinstance(elements[0], list):
         elements = _flattened(whose, tensor, elements)
-    _check_count(whose, tensor, len(elements))
+    check_count(tensor, len(elements))
     datatype = tensor.datatype
     if not set(map(type, elements)) <= KINDS[datatype.kind]:
         raise BadRequest(f"{whose}: data of {datatype.name} are {WORDS[datatype.kind]}, and no others")
@@ -256,45 +279,52 @@ def _flattened(whose: str, tensor: Tensor, data: list[Any]) -> list[Any]:
     return level
 
 
-def _check_count(whose: str, tensor: Tensor, count: int) -> None:
+def check_count(tensor: Tensor, count: int) -> None:
+    """Refuse a tensor that has come with another number of elements than its shape says."""
     if count != tensor.count:
         raise BadRequest(
-            f"{whose}: its shape {tensor.shape} has {tensor.count} elements, and its data {count}"
+            f"{whose_input(tensor.name)}: its shape {tensor.shape} has {tensor.count} elements, "
+            f"and its data {count}"
         )
 
 
-def _take_bytes(whose: str, tensor: Tensor, size: Any, rest: memoryview) -> memoryview:
-    if type(size) is not int or not 0 <= size <= len(rest):
-        raise BadRequest(
-            f"{whose}: its {BINARY_SIZE} is {size!r:.100}, and {len(rest)} bytes are left for it"
-        )
-    data, rest = rest[:size], rest[size:]
+def take_bytes(tensor: Tensor, data: memoryview, have: str) -> None:
+    """Give a tensor the bytes that are its elements. Messages say that its bytes `have` so many."""
+    whose = whose_input(tensor.name)
     if tensor.datatype.name == BYTES:
         elements = texts_of(data)
         if elements is None:
             raise BadRequest(
                 f"{whose}: its bytes end within an element: each comes after its length, in 4 bytes"
             )
-        _check_count(whose, tensor, len(elements))
+        check_count(tensor, len(elements))
         tensor.elements = elements
-        return rest
-    _check_bytes(whose, tensor, size)
+        return
+    check_size(tensor, len(data), have)
     tensor.data = data
     if tensor.datatype.name == "BOOL" and any(one > 1 for one in set(data)):
         raise BadRequest(f"{whose}: an element of BOOL is the byte 0 or 1")
-    return rest
 
 
-def _check_bytes(whose: str, tensor: Tensor, size: int) -> None:
+def check_size(tensor: Tensor, size: int, have: str) -> None:
+    """Refuse a tensor of another number of bytes than its shape says. Messages say who `have` so many."""
     wanted = tensor.count * tensor.datatype.size
     if size != wanted and tensor.datatype.name != BYTES:
         raise BadRequest(
-            f"{whose}: its shape {tensor.shape} of {tensor.datatype.name} has {wanted} bytes, "
-            f"and {size} are said to be there"
+            f"{whose_input(tensor.name)}: its shape {tensor.shape} of {tensor.datatype.name} has {wanted} "
+            f"bytes, and {have} {size}"
         )
 
 
-def _asked(one: dict[str, Any], is_binary: bool) -> Asked:
+def take_shared(tensor: Tensor, place: Place, shared: ClientMemory | None) -> None:
+    """Give a tensor the elements that lie in the memory of its client."""
+    check_size(tensor, place.size, "its place in shared memory has")
+    found = (shared or ClientMemory("", "")).read(whose_input(tensor.name), place)
+    take_bytes(tensor, found, "its place in shared memory has")
+
+
+def asked_output(one: dict[str, Any], is_binary: bool) -> Asked:
+    """An output that is asked for."""
     name = _name(one, "output")
     whose = f"the output {name[:SHOWN]!r}"
     unknown = one.keys() - {"name", "parameters"}

@@ -10,7 +10,7 @@ from modelport.contract.calls import Answer, Call
 from modelport.contract.errors import ArgumentErrors, BadRequest, flat_messages
 from modelport.contract.places import Places
 from modelport.contract.signature import Signature
-from modelport.dialects.codecs import Codec, Given, PieceForm
+from modelport.dialects.codecs import Codec, Give, Given, PieceForm
 from modelport.dialects.codecs.failures import failed_in_words
 from modelport.dialects.codecs.json_body import parse_json
 from modelport.dialects.codecs.requests import body_of, refuse_beside_body
@@ -62,7 +62,7 @@ def _answer(call: Call, given: Given) -> Answer:
     return Answer(call.id, content_type="text/event-stream; charset=utf-8", body=body)
 
 
-def _stream(call: Call) -> PieceForm:
+def _stream(call: Call, give: Give) -> PieceForm:
     return WrittenEvents(_decode(call.request_id.encode()).asked)
 
 

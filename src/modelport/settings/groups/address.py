@@ -29,6 +29,12 @@ class AddressSettings:
     port: int = setting(
         5000, "port to listen on; 0 takes a free one", most=65535, also="listen_port", of="server"
     )
+    grpc_port: int | None = setting(
+        None,
+        "answer the Open Inference Protocol by gRPC, too, at this port of the host; 0 takes a free one",
+        most=65535,
+        of="server",
+    )
     uds: str | None = setting(
         None,
         "listen on a Unix socket at this path, instead of an address and port",

@@ -33,6 +33,9 @@ class LimitSettings:
     max_body_memory: int = setting(
         64 * MIB, "bytes of bodies in memory, all together; what is more waits in spool_dir"
     )
+    grpc_max_message: int = setting(
+        64 * MIB, "largest message by gRPC; larger ones are answered RESOURCE_EXHAUSTED", of="server"
+    )
     max_answer_memory: int = setting(
         64 * MIB,
         "bytes of answers that clients have not read yet, all together; the slowest are cut then",

@@ -40,8 +40,11 @@ def test_every_path_stands_in_both_documents() -> None:
     of_runs = ("runs", "runs/{run_id}", "runs/{run_id}/predict", "params", "params/{param}", "performance")
     of_versions = ("versions", "versions/{version}", "versions/{version}/predict/", "aliases")
     of_live = ("aliases/{alias}", "rollback", "promotions", "traffic", "feedback", "monitoring", "payloads")
-    of_any = ("signature", "log", "infer", "stats", "config", "trace/setting")
-    of_versions += tuple(f"versions/{{version}}/{path}" for path in ("infer", "stats", "config", "ready"))
+    of_any = ("signature", "log", "infer", "stats", "config", "trace/setting", "generate", "generate_stream")
+    of_versions += tuple(
+        f"versions/{{version}}/{path}"
+        for path in ("infer", "stats", "config", "ready", "generate", "generate_stream")
+    )
     expected |= {f"/v2/models/upload/{path}" for path in (*of_runs, *of_versions, *of_live, *of_any)}
     expected |= {"/v2/jobs", *(f"/v2/jobs/{{job}}{path}" for path in of_jobs)}
     of_repository = ("index", "models/{model}/load", "models/{model}/unload")

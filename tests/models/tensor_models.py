@@ -62,3 +62,28 @@ class Own(modelport.Model):
 
     def predict(self, timeout: int) -> int:
         return timeout
+
+
+class Writes(modelport.Model):
+    """Yields texts, and fails after so many."""
+
+    def predict(self, prompt: str, words: int = 3, fail_after: int = 0) -> Iterator[str]:
+        for number in range(words):
+            if fail_after and number == fail_after:
+                raise RuntimeError("no words left")
+            yield f"{prompt}{number} "
+
+
+class Pieces(modelport.Model):
+    """Yields objects with a text each."""
+
+    def predict(self, text_input: str) -> Iterator[dict[str, Any]]:
+        for number, letter in enumerate(text_input):
+            yield {"text": letter, "number": number}
+
+
+class Named(modelport.Model):
+    """Has arguments that the protocol has names for, and answers an object."""
+
+    def predict(self, id: int, stream: bool = False) -> dict[str, Any]:
+        return {"id": id, "stream": stream, "rows": numpy.arange(id)}

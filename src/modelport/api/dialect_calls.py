@@ -35,14 +35,22 @@ def told_in(form: RefusalForm) -> Generator[None]:
         raise problem from None
 
 
+def version_of(pool: Pool) -> str:
+    """The version that answers, as dialects tell it; empty for the model as its source has it."""
+    return str(pool.version) if pool.version else ""
+
+
 class Given(NamedTuple):
-    """What is read for the codec of a dialect: of a request's head the `fields`, how long its client waits
-    for the model (`Ends`), and the file that lists the shared memory of clients.
+    """What the codec of a dialect is given with a call: of a request's head the `fields`, how long its client
+    waits for the model (`Ends`), and the file that lists the shared memory of clients. What a model streams
+    comes whole if they `collect` it. `told` says what an answer repeats of who answers, as its `request_id`.
     """
 
     fields: Sequence[str] = ()
     asked_seconds: Callable[[Pool, Call], float | None] | None = None
     client_memory: str = ""
+    collect: bool = True
+    told: Callable[[Pool], str] = version_of
 
 
 NOTHING = Given()
@@ -51,7 +59,7 @@ NOTHING = Given()
 class DialectCalls:
     """Answers them. One for each dialect of an application; it keeps no state of a request.
 
-    `form` has the errors of the dialect, and its codec is given `more`. What a model streams comes whole.
+    `form` has the errors of the dialect, and its codec is given `more`.
     """
 
     def __init__(
@@ -102,8 +110,8 @@ class DialectCalls:
         call = Call(
             request_number(engine),
             dialect=self._dialect,
-            collect=True,
-            request_id=version_of(pool),
+            collect=self._more.collect,
+            request_id=self._more.told(pool),
             client_memory=self._more.client_memory,
         )
 
@@ -124,8 +132,3 @@ class DialectCalls:
             answer.content_type = self.form.media_type
             answer.body = self.form.body(Problem(answer.status, answer.detail or answer.reason), "", "")
         await self.calls.respond(send, pool, pending, answer, self.form)
-
-
-def version_of(pool: Pool) -> str:
-    """The version that answers, as dialects tell it; empty for the model as its source has it."""
-    return str(pool.version) if pool.version else ""

@@ -18,6 +18,7 @@ NAMES = (
     "lesson",
     "asked",
     "oip",
+    "generate",
     "grpc",
     "scoring",
     "openai",

@@ -12,6 +12,7 @@ HEADER_LENGTH = "inference-header-content-length"  # the length of the JSON, whe
 EXTENSIONS = (
     "binary_tensor_data",
     "classification",
+    "generate",
     "logging",
     "model_configuration",
     "model_repository",

@@ -33,7 +33,16 @@ from modelport.contract.signature import Argument, Operation, Signature
 
 
 def test_every_path_stands_in_both_documents() -> None:
-    expected = {"/", "/health", "/v2/", "/v2/health/live", "/v2/health/ready", "/v2/models/", "/v2/debug/"}
+    expected = {
+        "/",
+        "/health",
+        "/mcp",
+        "/v2/",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v2/models/",
+        "/v2/debug/",
+    }
     own = ("", "ready", "predict/", "predict/batch", "train/", "train/{uuid}", "validate/", "validate/{uuid}")
     expected |= {f"/v2/models/upload/{path}" for path in own}
     of_jobs = ("", "/events", "/log", "/metrics", "/artifacts/", "/artifacts/{name}", "/result", "/retry")
@@ -69,7 +78,7 @@ def test_every_path_stands_in_both_documents() -> None:
 
 def test_paths_stand_under_the_base_path_as_deepaas_has_them() -> None:
     for document in (openapi(UPLOAD, base_path="/base/"), swagger(UPLOAD, base_path="base")):
-        at_root = {"/base", "/base/health"}
+        at_root = {"/base", "/base/health", "/base/mcp"}
         beside = ("/base/v1/", "/base/v2/")
         assert all(path in at_root or path.startswith(beside) for path in document["paths"])
         assert "/base" in document["paths"]

@@ -20,7 +20,8 @@ PACKAGE = ROOT / "src" / "modelport"
 HEAVY = {"aiohttp", "marshmallow", "msgspec", "numpy", "pydantic", "rich", "starlette", "uvicorn", "webargs"}
 # What no server imports, and no worker of a typed model, as long as nobody asks for what needs it.
 NOT_BY_SERVERS = {
-    "aiohttp", "alembic", "httpx", "mako", "marshmallow", "numpy", "pydantic", "rich", "webargs", "yaml",
+    "aiohttp", "alembic", "httpx", "mako", "marshmallow", "mcp", "numpy", "pydantic", "rich", "webargs",
+    "wsproto", "yaml",
 }  # fmt: skip
 NOT_BY_WORKERS = {
     "aiohttp", "alembic", "anyio", "click", "httpx", "mako", "marshmallow", "numpy", "rich", "sqlalchemy",

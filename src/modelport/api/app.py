@@ -168,6 +168,7 @@ class Application:
             configurations,
             services.readings,
             services.requests,
+            self,
         )
 
     def _direct_calls(self) -> DirectCalls:

@@ -43,7 +43,8 @@ class Parts(NamedTuple):
 
     `own_routes` are somebody else's, which come before those here; `is_replaced` is true if one of them takes
     the predictions at a path. `configurations` has by a dialect's name what a file of the original system
-    says. `readings` are of models, and `requests` has what was counted of them, if that is wanted.
+    says. `readings` are of models, and `requests` has what was counted of them, if that is wanted. The whole
+    `application` answers what one of them asks it.
     """
 
     calls: CallHandler
@@ -59,6 +60,7 @@ class Parts(NamedTuple):
     configurations: Mapping[str, Any]
     readings: Readings
     requests: RequestCounts | None
+    application: ASGI
 
     def paths_of_models(self, row: Endpoint) -> dict[str, str]:
         """The paths of a row below each model, with the model: it is found by one look-up, without a route.

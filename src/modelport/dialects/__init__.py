@@ -22,6 +22,7 @@ NAMES = (
     "grpc",
     "scoring",
     "openai",
+    "mcp",
 )
 
 

@@ -105,10 +105,17 @@ def test_a_job_is_called_off_once_that_is_confirmed_and_found_by_its_state(
     page.get_by_role("button", name="Cancel the job").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel the job").click()
     ended(page, "cancelled")
-    page.get_by_role("link", name="All jobs").click()
+    page.get_by_role("main").get_by_role("link", name="Jobs").click()
     page.get_by_label("State").select_option("cancelled")
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator(f"a[href$='{job}']")).to_be_visible()
+
+
+def test_a_job_that_is_not_there_is_said_to_be_none_with_a_way_to_all(server: Server, page: Page) -> None:
+    page.goto(f"{server.url}/ui/jobs/{'0' * 32}")
+    expect(page.get_by_role("heading", name="There is no such job")).to_be_visible()
+    page.get_by_role("link", name="All jobs").click()
+    expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
 
 
 def test_who_leaves_a_job_leaves_nothing_open(server: Server, page: Page) -> None:
@@ -128,7 +135,7 @@ def test_who_leaves_a_job_leaves_nothing_open(server: Server, page: Page) -> Non
         page.goto(f"{server.url}/ui/jobs/{job}")
     expect(page.locator(".line").first).to_be_visible(timeout=START_MILLISECONDS)
     with page.expect_event("requestfailed", is_stream):  # it was given up
-        page.get_by_role("link", name="All jobs").click()
+        page.get_by_role("main").get_by_role("link", name="Jobs").click()
     page.go_back()
     expect(page.get_by_role("button", name="Follow")).to_be_visible()
     page.context.close()

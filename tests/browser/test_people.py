@@ -144,3 +144,43 @@ def test_one_sees_ones_limits_and_what_is_left_of_them(guarded: Server, page: Pa
     expect(meter).to_have_attribute("aria-valuenow", re.compile("9[0-9]"))
     expect(page.get_by_role("meter", name=re.compile("of 5 GB left in a day"))).to_be_visible()
     expect(page.get_by_role("meter")).to_have_count(2)
+
+
+def test_what_was_typed_is_there_after_another_tab_and_after_a_log_in_for_who_typed_it(
+    guarded: Server, page: Page
+) -> None:
+    page.goto(f"{guarded.url}/ui/models/echo")
+    log_in(page, "anna")
+    number = page.get_by_label("Number", exact=True)
+    number.fill("42")
+    page.get_by_role("link", name="Versions").click()
+    expect(number).to_have_count(0)
+    page.get_by_role("link", name="Try it").click()
+    expect(number).to_have_value("42")
+    number.fill("43")
+    page.context.clear_cookies()  # as when a session has ended
+    page.get_by_role("button", name="Run", exact=True).click()
+    log_in(page, "anna")
+    expect(number).to_have_value("43")
+    page.get_by_role("button", name="Begin anew").click()
+    page.get_by_role("link", name="Versions").click()
+    page.get_by_role("link", name="Try it").click()
+    expect(number).to_have_value("0")
+
+
+def test_a_job_says_by_name_who_asked_for_it(guarded: Server, page: Page) -> None:
+    page.goto(f"{guarded.url}/ui/models/echo")
+    log_in(page, "anna")
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    key = page.evaluate(MAKE_KEY, "predict")
+    headers = {"x-api-key": key, "prefer": "respond-async"}
+    other = httpx.post(f"{guarded.url}/v2/models/echo/predict", json={"number": 1}, headers=headers)
+    assert other.status_code == 202, other.text
+    page.get_by_role("button", name="Run in background").click()
+    by = page.get_by_role("definition").filter(has_text=re.compile("^anna$"))
+    expect(by).to_be_visible()
+    page.goto(f"{guarded.url}{other.headers['location'].replace('/v2/', '/ui/')}")
+    expect(page.get_by_role("definition").filter(has_text=re.compile("^code$"))).to_be_visible()
+    page.goto(f"{guarded.url}/ui/jobs")
+    expect(page.get_by_role("cell", name="anna", exact=True).first).to_be_visible()
+    expect(page.get_by_role("cell", name=re.compile("^(user|key):"))).to_have_count(0)

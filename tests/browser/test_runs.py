@@ -180,6 +180,15 @@ def refuse(page: Page) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Close").last.click()
 
 
+def test_on_a_telephone_a_version_is_made_live_without_scrolling_to_it(tagger: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{tagger.url}/ui/models/tagger/versions")
+    box = page.get_by_role("button", name=re.compile("Make version . live")).first.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+
+
 def test_calls_are_spread_and_copies_compared_by_clicks(tagger: Server, page: Page) -> None:
     live = tagger.client.get("/v2/models/tagger/aliases/live").json()["version"]
     other = next(

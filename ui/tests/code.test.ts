@@ -173,7 +173,7 @@ for await (const piece of response.body) {
 
 test("what an answer is decides how the code takes it", () => {
   const verb = { arguments: [], answer: null, media_types: ["application/json", "image/png"], streams: false, takes_base64: true, takes_urls: false, wrapped: false, layout: null, examples: [] };
-  const signature = (more: object): Parameters<typeof toldCall>[0] => ({ name: "m", contract: "typed", metadata: {}, definitions: {}, resumable: false, has_jobs: true, verbs: { predict: { ...verb, ...more } } });
+  const signature = (more: object): Parameters<typeof toldCall>[0] => ({ name: "m", contract: "typed", metadata: {}, definitions: {}, resumable: false, has_jobs: true, stream: null, verbs: { predict: { ...verb, ...more } } });
   const of = (more: object, headers = {}): ToldCall => toldCall(signature(more), "predict", request({ kind: "none" }, { headers }), "http://h", true);
   expect(of({})).toMatchObject({ savedAs: "", streams: false, hasKey: true });
   expect(of({}, { accept: "image/png" }).savedAs).toBe("answer.png");

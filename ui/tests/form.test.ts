@@ -20,7 +20,7 @@ function argument(name: string, schema: object, more: Partial<Argument> = {}): A
 function signature(given: Argument[], definitions: object = {}, more: Partial<Schemas["ModelVerb"]> = {}, contract = "typed"): Signature {
   const verb = { arguments: given, answer: null, media_types: ["application/json"], streams: false, takes_base64: true, takes_urls: false, wrapped: false, layout: null, examples: [] };
   const verbs = { predict: { ...verb, ...more } as Schemas["ModelVerb"] };
-  return { name: "a b", contract, metadata: {}, definitions: definitions as Signature["definitions"], resumable: false, has_jobs: true, verbs };
+  return { name: "a b", contract, metadata: {}, definitions: definitions as Signature["definitions"], resumable: false, has_jobs: true, stream: null, verbs };
 }
 
 const field = (schema: object, definitions: object = {}): Field => fieldsOf([argument("x", schema)], definitions as Signature["definitions"])[0] as Field;

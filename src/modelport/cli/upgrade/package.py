@@ -189,8 +189,12 @@ def _python_files(top: Path) -> list[Path]:
 def _walked(top: Path) -> Iterator[Path]:
     for path in top.rglob("*.py"):
         inner = path.relative_to(top).parts[:-1]
-        if not any(part.startswith(".") or part in NOT_CODE or part.endswith(".egg-info") for part in inner):
+        if path.is_file() and not any(map(_is_skipped, inner)):
             yield path
+
+
+def _is_skipped(folder: str) -> bool:
+    return folder.startswith(".") or folder in NOT_CODE or folder.endswith(".egg-info")
 
 
 def _read(paths: list[Path]) -> list[SourceFile]:
@@ -198,4 +202,7 @@ def _read(paths: list[Path]) -> list[SourceFile]:
         raise click.UsageError(
             f"it has {len(paths)} Python files, more than {MAX_FILES}: name a folder with less"
         )
-    return [SourceFile(path, path.read_bytes()) for path in paths if path.stat().st_size <= MAX_BYTES]
+    try:
+        return [SourceFile(path, path.read_bytes()) for path in paths if path.stat().st_size <= MAX_BYTES]
+    except OSError as error:
+        raise click.ClickException(f"{error.filename} cannot be read: {error.strerror}") from None

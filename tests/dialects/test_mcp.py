@@ -28,7 +28,7 @@ Talk = Callable[[Client], Awaitable[Any]]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serving(*TOOLS, *ODD) as running:
+    with serving(*TOOLS, *ODD, f"old={MODELS / 'upload_models.py'}:Uploads") as running:
         yield running
 
 
@@ -66,7 +66,7 @@ async def names(client: Client) -> list[str]:
 def test_each_model_is_a_tool_with_its_schemas(server: Server, mode: str) -> None:
     tools = {tool.name: tool for tool in talk(server, lambda client: client.list_tools(), mode).tools}
     assert set(tools) == {
-        *(f"predict_{name.lower()}" for name in CLASSES), "train_adds", "predict_a_model",
+        *(f"predict_{name.lower()}" for name in CLASSES), "predict_old", "train_adds", "predict_a_model",
         "predict_a_model_2", "train_a_model_2", "list_jobs", "job_status", "job_result", "cancel_job",
     }  # fmt: skip
     for tool in tools.values():
@@ -114,6 +114,15 @@ def test_pictures_and_files_come_as_such(server: Server) -> None:
     assert large.is_error
     assert "the answer has more than 8388608 bytes" in large.content[0].text
     assert "POST /v2/models/packs/predict" in large.content[0].text
+
+
+def test_files_reach_a_model_that_reads_them_of_forms_alone(server: Server) -> None:
+    sent = base64.b64encode("grün".encode()).decode()
+    arguments = {"data": f"data:text/plain;base64,{sent}", "several": [sent, sent], "note": "seen"}
+    found = call(server, "predict_old", arguments).structured_content["predictions"]
+    assert found["note"] == "seen"
+    assert found["contents"] == ["grün"] * 3
+    assert found["names"][0] == ["data", "data", "text/plain"]
 
 
 @pytest.mark.parametrize("mode", GENERATIONS)

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import modelport
@@ -93,3 +94,22 @@ class Silent(modelport.Model):
 
     def stream(self, prompt: str) -> Any:
         return prompt
+
+
+class Learns(modelport.Model):
+    """Multiplies by what its training has saved."""
+
+    factor = 1
+
+    def load_model(self, path: Path) -> None:
+        self.factor = int(path.read_text())
+
+    async def stream(self, pieces: AsyncIterator[int]) -> AsyncIterator[int]:
+        async for piece in pieces:
+            yield piece * self.factor
+
+    def train(self, factor: int) -> dict[str, Any]:
+        path = Path(os.environ["TMPDIR"]) / "factor"
+        path.write_text(str(factor))
+        modelport.current_job().save_model(path)
+        return {}

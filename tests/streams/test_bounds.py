@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from certificates import Authority
 from serving import Server, serving, wait_until
 from stream_clients import closed, opened, refused
 from websockets.exceptions import ConnectionClosed
@@ -229,6 +232,17 @@ def test_the_words_of_a_model_that_fails_are_hidden_where_they_are_to_be(short: 
     with opened(short, "moody/stream") as socket:
         socket.send("raise")
         assert refused(socket) == (500, 1011, "the model failed")
+
+
+def test_a_stream_goes_through_tls(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.pair()
+    trusted = ssl.create_default_context(cafile=authority.file)
+    options = ("--tls-cert", str(pair.cert), "--tls-key", str(pair.key))
+    with serving(MODELS[1], *options, verify=trusted) as server:
+        with opened(server, "chat/stream", ssl=trusted) as chat:
+            chat.send(b"x" * (1 << 20))
+            assert chat.recv() == f'{{"size":{1 << 20}}}'
 
 
 def test_a_server_that_stops_lets_a_model_say_its_last_words() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from serving import MODELS, Server, wait_until
-from stream_clients import closed, opened
+from stream_clients import closed, opened, refused
 from user_site import Site, client_of, serving_users
 from websockets.exceptions import InvalidStatus
 
@@ -98,6 +98,19 @@ def test_streams_are_limited_and_counted_as_calls(site: Site) -> None:
         assert "1 calls of yours may be under way at once" in found[1]
     with client_of(site.server, one) as client:
         wait_until(lambda: client.get("/v2/me/limits").json()["calls_at_once"]["left"] == 1, lambda: "still")
+
+
+def test_the_bytes_of_a_stream_count_and_end_it_when_there_are_none_left(site: Site) -> None:
+    few = key_of(site, "few", "predict", "read", quotas={"bytes_per_day": 3000})
+    with opened(site.server, "chat/stream", additional_headers=bearer(few)) as socket:
+        socket.send(b"x" * 1000)
+        socket.recv()
+        socket.send(b"x" * 2500)
+        status, code, words = refused(socket)
+        assert (status, code) == (429, 1008)
+        assert "as may be in a day" in words
+    with client_of(site.server, few) as client:
+        wait_until(lambda: client.get("/v2/me/limits").status_code == 429, lambda: site.server.log)
 
 
 def test_models_and_versions_that_there_are_not_have_no_streams(site: Site, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import asyncio
 import logging
 import math
 from functools import partial
+from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,6 +28,7 @@ from modelport.api.answers import Delegated
 from modelport.api.calls import HEARTBEAT_SECONDS, CallHandler
 from modelport.api.credentials import principal_of
 from modelport.api.exchanges import exchange_of, request_number
+from modelport.api.limiting import TURN, Turn
 from modelport.api.named_models import find_pool
 from modelport.api.runs.predictions import version_in_use
 from modelport.api.runs.run_routes import problem_of
@@ -149,6 +151,9 @@ class _Session:
         self._has_left = False  # or it has left
         self._problem: Problem | None = None  # why the stream ends, if nothing of the model's says so
         self._stops = False  # since the server does
+        turn = cast("Turn | None", self._scope.get(TURN))
+        of_day = turn.left().bytes_per_day if turn is not None else None
+        self._bytes_left = math.inf if of_day is None else of_day.left
 
     async def run(self) -> None:
         """Open the WebSocket, have the model stream, and close it."""
@@ -165,6 +170,8 @@ class _Session:
                 await self._answer()
         except TimeoutError:
             self._problem = self._late()
+        except Problem as problem:
+            self._problem = problem
         finally:
             hearing.cancel()
             if self._pending is not None:
@@ -201,7 +208,7 @@ class _Session:
                     words = HIDDEN if self._hides and chunk.failure else chunk.error
                     self._problem = self._problem or Problem(chunk.status or 500, words)
                 return
-            self._moved()
+            self._moved(len(chunk.data))
             await self._send(message_sent(chunk.data, text=chunk.text))
 
     def _said(self, answer: Answer) -> Problem:
@@ -222,7 +229,7 @@ class _Session:
                 if message["type"] == "http.disconnect":
                     self._left()
                     return
-                self._moved()
+                self._moved(len(message["body"]))
                 await self._take(message["body"], text=message["text"])
         except Problem as problem:
             self._problem = problem
@@ -266,8 +273,14 @@ class _Session:
         if self._begun.is_set():
             self._end_pieces()
 
-    def _moved(self) -> None:
-        """A message has come, or goes out."""
+    def _moved(self, size: int = 0) -> None:
+        """A message of so many bytes has come, or goes out. Raises `Problem` 429 if there are no more left.
+
+        It is counted for others of who asks when the stream has ended, so each stream has what was left.
+        """
+        self._bytes_left -= size
+        if self._bytes_left < 0:
+            raise Problem(429, "as many bytes were sent and answered to you as may be in a day (UTC)")
         if not self._deadline.expired():
             due = min(self._loop.time() + self._idle, self._ends_at)
             self._deadline.reschedule(due if due < math.inf else None)

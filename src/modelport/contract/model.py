@@ -28,6 +28,7 @@ class Model:
     side by side, 64 if that does not say; a plain one does so in threads, if it says more than 1.
     `resumable` says that an interrupted `train` may be run
     again, because it goes on from what it left in `modelport.current_job().checkpoint_dir`.
+    `stream(self, pieces)` answers while its client still speaks, by a WebSocket (docs/streams.md).
     A model of text has `chat`, `complete` or `embed`, beside `predict` or in its place.
     `layout` and `examples` are for the page's form of each verb: order, groups and labels of arguments, and
     arguments to try by a click.
@@ -65,6 +66,9 @@ class Model:
 
         def embed(self, texts: list[str], *args: Any, **kwargs: Any) -> Any:
             """A vector of numbers for each text; with a `Usage` behind it where tokens are counted."""
+
+        def stream(self, pieces: Any, *args: Any, **kwargs: Any) -> Any:
+            """Messages for those of a client, which `pieces`, an `AsyncIterator`, gives as they come."""
 
         def predict_batch(self, calls: list[dict[str, Any]]) -> Any:
             """One result for each call, in order; an exception as a result fails that call alone."""

@@ -128,7 +128,9 @@ def test_a_body_that_nobody_reads_is_refused(plain: Server, endpoint: Endpoint) 
         assert ask(plain, endpoint, **cast("dict[str, Any]", empty)).status_code == usual.status_code
 
 
-@pytest.mark.parametrize("endpoint", [one for one in ENDPOINTS if one.body and one.tag != "mcp"], ids=named)
+@pytest.mark.parametrize(
+    "endpoint", [one for one in ENDPOINTS if one.body and one.tag not in ("mcp", "openai")], ids=named
+)
 def test_a_body_of_our_own_is_of_its_type(plain: Server, endpoint: Endpoint) -> None:
     answer = ask(plain, endpoint, json={"nonsense": 1})
     assert answer.status_code == 422, answer.text

@@ -327,6 +327,61 @@ def test_what_is_no_text_is_not_embedded(server: Server, given: Any) -> None:
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "input")
 
 
+# -- responses ---------------------------------------------------------------------------------------
+
+
+def test_a_response_is_a_chat_in_other_words(client: openai.OpenAI) -> None:
+    answer = client.responses.create(
+        model="chats", input="hello big world", instructions="Be short.", max_output_tokens=2, temperature=0
+    )
+    assert (answer.output_text, answer.status) == ("hello big ", "incomplete")
+    assert answer.incomplete_details is not None
+    assert answer.incomplete_details.reason == "max_output_tokens"
+    assert answer.usage is not None
+    assert (answer.usage.input_tokens, answer.usage.output_tokens) == (3, 2)
+    assert (answer.instructions, answer.temperature) == ("Be short.", 0.0)
+    parts: Any = [{"role": "user", "content": [{"type": "input_text", "text": "in parts"}]}]
+    assert client.responses.create(model="chats", input=parts).output_text == "in parts "
+
+
+def test_functions_are_called_in_a_response(client: openai.OpenAI) -> None:
+    tool: Any = {"type": "function", "name": "weather", "parameters": {"type": "object"}, "strict": False}
+    answer = client.responses.create(model="chats", input="hello", tools=[tool])
+    calls: list[Any] = [item for item in answer.output if item.type == "function_call"]
+    assert [call.name for call in calls] == ["weather", "other"]
+    assert json.loads(calls[0].arguments) == {"city": "Rome"}
+    back: list[Any] = [{"role": "user", "content": "hello"}]
+    back += [call.model_dump() for call in calls]
+    back.append({"type": "function_call_output", "call_id": calls[0].call_id, "output": "warm"})
+    after = client.responses.create(model="chats", input=back, tools=[tool])
+    assert after.output_text == "warm "
+
+
+def test_structured_responses_are_parsed(client: openai.OpenAI) -> None:
+    answer = client.responses.parse(model="chats", input="ada", text_format=Person)
+    assert answer.output_parsed == Person(name="ada", age=7)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("previous_response_id", "resp_1"), ("conversation", "conv_1"), ("background", True),
+        ("store", True), ("stream", True), ("truncation", "auto"), ("include", ["what"]),
+        ("tools", [{"type": "web_search"}]), ("reasoning", {"effort": "high"}), ("reasoning", {"what": 1}),
+    ],
+)  # fmt: skip
+def test_what_a_response_cannot_be_is_refused(server: Server, name: str, value: Any) -> None:
+    answer = server.client.post("/v1/responses", json={"model": "chats", "input": "a", name: value})
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["code"] == "unsupported_parameter"
+
+
+@pytest.mark.parametrize("given", [None, [], 7, [7], [{"type": "reasoning"}], [{"role": "nobody"}], [{}], {}])
+def test_what_is_no_input_is_refused(server: Server, given: Any) -> None:
+    answer = server.client.post("/v1/responses", json={"model": "chats", "input": given})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+
+
 # -- what fails --------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sizes
 
 # What may be larger, how large, and why. A name that no longer needs its entry fails the test.
-ALLOWED: dict[str, tuple[int, str]] = {}
+ALLOWED: dict[str, tuple[int, str]] = {
+    "src/modelport/sources/frameworks/text_functions.py:chat": (7, "its parameters are those of a request"),
+}
 
 
 def over_limit() -> dict[str, tuple[str, int]]:

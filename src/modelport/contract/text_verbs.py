@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast, get_args, get_origin
 
-from modelport.contract.hints import bare, hints_of, is_list, is_stream_hint
+from modelport.contract.hints import bare, hints_of, is_generator, is_list, is_stream_hint
 from modelport.contract.messages import Message
 from modelport.contract.model import Model
-from modelport.contract.signature import TextVerbName
+from modelport.contract.signature import Operation, TextVerbName
+from modelport.contract.verb import Verb
 from modelport.contract.written import Piece
 
 
@@ -72,6 +73,14 @@ def text_verbs_of(model: Any, problems: list[str]) -> dict[TextVerbName, str]:
         if "complete" not in found and _takes_text(hints.get("prompt")) and _gives_text(hints.get("return")):
             found["complete"] = "predict"
     return found
+
+
+def text_operation(verb: Verb | None) -> Operation:
+    """What a function of text takes; what it gives is its dialect's to write."""
+    if verb is None:
+        return Operation()
+    streams = is_generator(verb.function) or is_stream_hint(verb.returns)
+    return Operation(implemented=True, arguments=verb.arguments, streams=streams, takes_base64=True)
 
 
 def _gives_text(returns: Any) -> bool:

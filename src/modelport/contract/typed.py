@@ -25,7 +25,7 @@ from modelport.contract.plain import plain
 from modelport.contract.served import ObjectBinding
 from modelport.contract.signature import JSON, OF_TEXT, VERBS, Operation, Signature
 from modelport.contract.stream_verb import StreamVerb, stream_verb_of
-from modelport.contract.text_verbs import text_verbs_of
+from modelport.contract.text_verbs import text_operation, text_verbs_of
 from modelport.contract.verb import DEFS, Verb, moved
 
 UNSEEN = ("metadata", "serialization", "default", "config", "expected")  # parts of a schema that are no types
@@ -78,7 +78,7 @@ class TypedModel:
         """Each verb by its name, with what the model says of its forms."""
         others = {verb: _operation(self.verbs[verb]) for verb in ("train", "validate")}
         found = {"predict": self._predict_operation(), **others}
-        found |= {verb: _text_operation(self.verbs.get(verb)) for verb in OF_TEXT}
+        found |= {verb: text_operation(self.verbs.get(verb)) for verb in OF_TEXT}
         if not isinstance(self.model, Model):
             return found
         for verb, layout in layouts_of(self.model, found, self.definitions).items():
@@ -232,14 +232,6 @@ def _operation(verb: Verb | None) -> Operation:
     if verb is None:
         return Operation()
     return Operation(implemented=True, arguments=verb.arguments, takes_base64=True)
-
-
-def _text_operation(verb: Verb | None) -> Operation:
-    """A verb of text: what it gives is the dialect's to write."""
-    if verb is None:
-        return Operation()
-    streams = is_generator(verb.function) or is_stream_hint(verb.returns)
-    return Operation(implemented=True, arguments=verb.arguments, streams=streams, takes_base64=True)
 
 
 def _answer_adapter(verb: Verb | None) -> TypeAdapter[Any] | None:

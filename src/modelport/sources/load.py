@@ -17,7 +17,7 @@ from modelport.contract.model import Model
 from modelport.contract.model_options import ModelOptions
 from modelport.contract.own_settings import own_settings
 from modelport.contract.served import ServedModel
-from modelport.contract.signature import Signature
+from modelport.contract.signature import Signature, TextVerbName
 from modelport.contract.trained_elsewhere import TrainedElsewhere
 from modelport.sources.deepaas_modules import let_errors_be_reasons, provide_deepaas_modules
 from modelport.sources.frameworks.registry import FRAMEWORKS, adapter_of
@@ -118,8 +118,11 @@ def _served(model: Any, name: str, options: ModelOptions) -> ServedModel:
         adapter = adapter_of(model, options)
         if adapter is not None:
             from modelport.contract.arrays.array_model import ArrayModel
+            from modelport.contract.with_text_verbs import WithTextVerbs
 
-            return ArrayModel(adapter, name, options)
+            of_text: dict[TextVerbName, Any] = getattr(adapter, "of_text", {})
+            served = ArrayModel(adapter, name, options)
+            return WithTextVerbs(served, of_text) if of_text else served
         if options.predict_method or takes_named(model):
             from modelport.contract.objects import ObjectModel
 

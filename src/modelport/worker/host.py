@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from modelport.contract.calls import Answer, Call, Chunk
 from modelport.contract.packed_values import PACKED
 from modelport.contract.served import ServedModel
-from modelport.contract.signature import PREDICTIONS, Operation
+from modelport.contract.signature import OF_TEXT, PREDICTIONS, Operation
 from modelport.dialects.codecs import PieceForm, codec_of
 from modelport.dialects.codecs.failures import failed, failed_in_words
 from modelport.sources.model_loop import come_to
@@ -20,7 +21,15 @@ from modelport.worker.frames import FrameSocket, Load
 from modelport.worker.job import keep_returned_model
 from modelport.worker.outgoing import Outgoing
 from modelport.worker.spans import SpanSender
-from modelport.worker.streams import EVENT_STREAM, MESSAGES, Encoded, is_bytes, last_of_failed, stream_types
+from modelport.worker.streams import (
+    EVENT_STREAM,
+    MESSAGES,
+    Encoded,
+    TextBound,
+    is_bytes,
+    last_of_failed,
+    stream_types,
+)
 from modelport.worker.world import end_if_forked
 
 
@@ -84,6 +93,10 @@ class Host:
             return EVENT_STREAM, f"{EVENT_STREAM}; charset=utf-8"
         return (PACKED, PACKED) if codec.pack else stream_types(media_type, operation)
 
+    def kept(self, call: Call) -> Callable[[Any], Any]:
+        """What each piece of a stream goes through that is answered whole."""
+        return TextBound() if call.verb in OF_TEXT else _as_it_is
+
     def pieces_of(self, call: Call, media_type: str) -> PieceForm:
         """What makes bytes of the pieces of a stream, which has the media type of `streamed_as`."""
         stream = codec_of(call.dialect).stream
@@ -102,3 +115,7 @@ class Host:
             return last_of_failed(call.id, error, media_type)
         answer = self.failed(call, error)
         return Chunk(call.id, end=True, error=answer.detail, failure=answer.failure, status=answer.status)
+
+
+def _as_it_is(item: Any) -> Any:
+    return item

@@ -10,6 +10,7 @@ from typing import Any, cast
 from modelport.contract.calls import Chunk
 from modelport.contract.packed_values import PACKED, packed
 from modelport.contract.signature import JSON, Operation
+from modelport.dialects.codecs import MAX_PIECE
 from modelport.dialects.codecs.failures import described, trace
 from modelport.sources.model_loop import come_to, may_be_awaited
 from modelport.worker.answers import encode_json
@@ -18,7 +19,8 @@ EVENT_STREAM = "text/event-stream"
 MESSAGES = "messages"  # stands for a media type where each piece is a message: bytes, or text
 MOST_CHUNKS = 16  # of one stream in flight before the client must have taken some
 MOST_BYTES = 256 << 10  # and bytes, of more than one chunk
-MAX_CHUNK = 16 * 1024 * 1024
+MOST_KEPT = 64 << 20  # bytes, about, of the pieces of a text that is answered whole
+PIECE_BYTES = 64  # that a piece of it takes at least
 
 
 def comes_whole(kind: type[object]) -> bool:
@@ -83,6 +85,21 @@ class Window:
             self._sizes.popleft()
 
 
+class TextBound:
+    """How much of a text may be kept until it is whole."""
+
+    def __init__(self) -> None:
+        self._kept = 0
+
+    def __call__(self, item: Any) -> Any:
+        """Another piece, as it is. Raises `ValueError` if there are too many."""
+        text = item if isinstance(item, str) else getattr(item, "text", "")
+        self._kept += PIECE_BYTES + (len(text) if isinstance(text, str) else 0)
+        if self._kept > MOST_KEPT:
+            raise ValueError(f"a text of over {MOST_KEPT >> 20} MB is not kept until it is whole: stream it")
+        return item
+
+
 class Encoded:
     """What a stream yields as bytes on the wire, one piece after the other."""
 
@@ -142,8 +159,8 @@ def stream_chunk(item: Any, media_type: str, allow_nan: bool) -> bytes:
         chunk = item.encode()
     else:
         chunk = encode_json(item, allow_nan) + (b"" if media_type == MESSAGES else b"\n")
-    if len(chunk) > MAX_CHUNK:
-        raise ValueError(f"a piece of {len(chunk)} bytes is over the limit of {MAX_CHUNK}")
+    if len(chunk) > MAX_PIECE:
+        raise ValueError(f"a piece of {len(chunk)} bytes is over the limit of {MAX_PIECE}")
     return chunk
 
 

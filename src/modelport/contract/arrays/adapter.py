@@ -61,6 +61,7 @@ class ArrayAdapter(Protocol):
     inputs: list[Input]
     options: list[Argument]  # further arguments of predict, such as `predict_proba`, with their defaults
     batches: bool  # rows do not depend on each other, and any number of them can be predicted at once
+    # An adapter of a model of text may have `of_text`, too: functions for its verbs of text, by their names.
 
     def predict(self, inputs: dict[str, Any], options: dict[str, Any]) -> Any:
         """Predict. `inputs` maps names to numpy arrays (or DataFrames), `options` has every option.

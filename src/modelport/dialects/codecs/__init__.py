@@ -14,6 +14,8 @@ from modelport.contract.places import Places
 from modelport.contract.signature import Signature
 from modelport.dialects import part
 
+MAX_PIECE = 16 * 1024 * 1024  # bytes of one piece of a stream on the wire
+
 
 class Given(NamedTuple):
     """What a model has given as its answer: Python's own data, arrays as arrays, files and pictures.

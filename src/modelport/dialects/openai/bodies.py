@@ -45,6 +45,26 @@ class EmbeddingRequest(msgspec.Struct, omit_defaults=True):
     dimensions: int | None = None
 
 
+class ResponseRequest(msgspec.Struct, omit_defaults=True):
+    """What is said to a model that chats."""
+
+    model: Model
+    input: Annotated[Any, words("A text, or a list of items: messages, calls of functions and their outputs")]
+    instructions: str | None = None
+
+
+class Response(msgspec.Struct):
+    """What a model has written."""
+
+    id: str
+    object: str
+    created_at: int
+    model: str
+    status: str
+    output: list[dict[str, Any]]
+    usage: Tokens
+
+
 class Written(msgspec.Struct):
     """What a model has written."""
 

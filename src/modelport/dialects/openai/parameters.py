@@ -70,9 +70,10 @@ def handed(sent: dict[str, Any], operation: Operation, given: str) -> tuple[dict
     known = {one.name: one for one in operation.arguments if one.name != given and one.kind != "accept"}
     arguments: dict[str, Any] = {}
     ignored: list[str] = []
-    for name, value in sent.items():
-        if value is None:
+    for name, said in sent.items():
+        if said is None:
             continue
+        value = [said] if name == "stop" and isinstance(said, str) else said  # it is a list
         taken = _taken_as(name, known)
         if taken is not None:
             if arguments.get(taken, value) != value:

@@ -71,20 +71,19 @@ class Choice:
         self.reasoning.append(piece.reasoning)
         self.logprobs += piece.logprobs or ()
         for call in piece.tool_calls:
-            self.call_delta(call)
+            function = self.called(call)["function"]
+            known = self.calls[call.index].setdefault("function", {"name": "", "arguments": ""})
+            for name, text in function.items():
+                known[name] += text
 
-    def call_delta(self, call: ToolCall) -> dict[str, Any]:
-        """A call, or a part of it, as the part of a stream; kept for the whole."""
-        arguments = arguments_text(call)
-        known = self.calls.get(call.index)
-        if known is not None:
-            known["function"]["name"] += call.name
-            known["function"]["arguments"] += arguments
-            function = {"arguments": arguments} | ({"name": call.name} if call.name else {})
+    def called(self, call: ToolCall) -> dict[str, Any]:
+        """A call, or a part of it, as the part of a stream. Of what it says only its id is kept."""
+        function = {"arguments": arguments_text(call)} | ({"name": call.name} if call.name else {})
+        if call.index in self.calls:
             return {"index": call.index, "function": function}
         made = {"id": call.id or f"call_{uuid.uuid4().hex}", "type": "function"}
-        self.calls[call.index] = made | {"function": {"name": call.name, "arguments": arguments}}
-        return {"index": call.index, **made, "function": {"name": call.name, "arguments": arguments}}
+        self.calls[call.index] = made
+        return {"index": call.index, **made, "function": {"name": "", **function}}
 
     @property
     def end(self) -> str:

@@ -11,13 +11,17 @@ import msgspec
 from modelport.contract.errors import BadRequest
 from modelport.contract.signature import Signature
 from modelport.contract.text_verbs import TEXT_VERBS
+from modelport.dialects.openai.chat_of_responses import chat_of
 from modelport.dialects.openai.errors import MISSING, refused
 from modelport.dialects.openai.parameters import handed
 from modelport.dialects.openai.routes import BY_FORM
 
-IDS = {"chat": "chatcmpl-", "complete": "cmpl-", "embed": "embd-"}
-# Where what a request is about stands.
-GIVEN = {"chat": "messages", "complete": "prompt", "embed": "input"}
+IDS = {"chat": "chatcmpl-", "complete": "cmpl-", "embed": "embd-", "respond": "resp_"}
+# Where what a request is about stands; that of a response has been made one for a chat.
+GIVEN = {"chat": "messages", "complete": "prompt", "embed": "input", "respond": "messages"}
+ECHOED = (
+    "instructions", "metadata", "parallel_tool_calls", "temperature", "text", "tool_choice", "tools", "top_p",
+)  # fmt: skip
 MOST_TEXTS = 2048  # that are embedded at once, as at OpenAI's
 # What clients send of an assistant's message that they have been answered with, and that says nothing.
 EMPTY_IN_MESSAGES: dict[str, tuple[Any, ...]] = {"annotations": ([],), "tool_calls": ([],)}
@@ -28,7 +32,8 @@ class Asked(msgspec.Struct, array_like=True):
 
     `id` and `created` (seconds of the epoch) are of the answer, `model` is as the client has called it.
     `with_usage` says that a stream is to tell of tokens; `is_base64` how vectors are written, and
-    `dimensions` how many numbers each has, 0 for any; `is_json` that the text is to be JSON.
+    `dimensions` how many numbers each has, 0 for any; `is_json` that the text is to be JSON. A response has
+    parameters of its request again, as they are `echoed`.
     """
 
     form: str
@@ -39,6 +44,7 @@ class Asked(msgspec.Struct, array_like=True):
     is_base64: bool = False
     dimensions: int = 0
     is_json: bool = False
+    echoed: dict[str, Any] = {}
 
 
 class Request(msgspec.Struct):
@@ -58,6 +64,9 @@ def read_request(body: Any, form: str) -> Request:
     if not isinstance(model, str):
         raise refused("model is missing: say which model is asked", "model", MISSING)
     asked = Asked(form, model, f"{IDS[form]}{uuid.uuid4().hex}", int(time.time()))
+    if form == "respond":
+        asked.echoed = {name: fields[name] for name in ECHOED if fields.get(name) is not None}
+        fields = chat_of(fields)
     name = GIVEN[form]
     given = fields.pop(name, None)
     if given is None:
@@ -157,4 +166,4 @@ def _texts(given: Any) -> list[str]:
     return texts
 
 
-_READERS = {"chat": _messages, "complete": _prompt, "embed": _texts}
+_READERS = {"chat": _messages, "complete": _prompt, "embed": _texts, "respond": _messages}

@@ -18,5 +18,6 @@ class Route(NamedTuple):
 CHAT = Route("/v1/chat/completions", "chat", "chat")
 COMPLETE = Route("/v1/completions", "complete", "complete")
 EMBED = Route("/v1/embeddings", "embed", "embed")
-ROUTES = (CHAT, COMPLETE, EMBED)
+RESPOND = Route("/v1/responses", "respond", "chat")
+ROUTES = (CHAT, COMPLETE, EMBED, RESPOND)
 BY_FORM = {route.form: route for route in ROUTES}

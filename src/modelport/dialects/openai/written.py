@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 
 from modelport.contract.written import Piece, Usage
+from modelport.dialects.codecs import MAX_PIECE
 from modelport.dialects.openai.pieces import Choice, piece_of, pieces_of, usage_of
 from modelport.dialects.openai.requests import Asked
+from modelport.dialects.openai.responses import response_of
 
 DONE = b"data: [DONE]\n\n"
 _encode = msgspec.json.Encoder().encode
@@ -22,11 +24,13 @@ def whole_answer(asked: Asked, value: Any) -> dict[str, Any]:
     for piece in pieces_of(value):
         usage = piece.usage or usage
         choices.setdefault(piece.index, Choice()).take(piece)
-    chat = asked.form == "chat"
-    whole = _chat_choice if chat else _text_choice
     if asked.is_json:
         for choice in choices.values():
             _check_json(choice)
+    if asked.form == "respond":
+        return response_of(asked, choices[0], usage)
+    chat = asked.form == "chat"
+    whole = _chat_choice if chat else _text_choice
     kind = "chat.completion" if chat else "text_completion"
     body = _head(asked, kind)
     body["choices"] = [whole(index, choices[index]) for index in sorted(choices)]
@@ -123,7 +127,10 @@ class WrittenEvents:
 
     def _event(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> bytes:
         told = {"usage": usage} if self._asked.with_usage else {}
-        return b"data: %b\n\n" % _encode(self._head | {"choices": choices} | told)
+        event = b"data: %b\n\n" % _encode(self._head | {"choices": choices} | told)
+        if len(event) > MAX_PIECE:
+            raise ValueError(f"a piece of {len(event)} bytes is over the limit of {MAX_PIECE}")
+        return event
 
 
 def _chat_delta(index: int, choice: Choice, piece: Piece) -> dict[str, Any] | None:
@@ -135,7 +142,7 @@ def _chat_delta(index: int, choice: Choice, piece: Piece) -> dict[str, Any] | No
     if piece.reasoning:
         delta["reasoning_content"] = piece.reasoning
     if piece.tool_calls:
-        delta["tool_calls"] = [choice.call_delta(call) for call in piece.tool_calls]
+        delta["tool_calls"] = [choice.called(call) for call in piece.tool_calls]
     if not delta and not piece.logprobs:
         return None
     if not choice.has_begun:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from modelport.contract.arrays.adapter import Input
 from modelport.contract.errors import ModelLoadError
-from modelport.contract.signature import Argument
+from modelport.contract.signature import Argument, TextVerbName
 from modelport.guards.errors import FileRefused
 
 
 @dataclass
 class FunctionAdapter:
-    """An `ArrayAdapter` whose `predict` is one function."""
+    """An `ArrayAdapter` whose `predict` is one function. Those `of_text` are for its verbs of text."""
 
     framework: str
     metadata: dict[str, Any]
@@ -25,6 +25,7 @@ class FunctionAdapter:
     options: list[Argument]
     batches: bool
     run: Callable[[dict[str, Any], dict[str, Any]], Any]
+    of_text: Mapping[TextVerbName, Callable[..., Any]] = field(default_factory=dict[TextVerbName, Any])
 
     def predict(self, inputs: dict[str, Any], options: dict[str, Any]) -> Any:
         """Predict; see `ArrayAdapter`."""

@@ -24,6 +24,7 @@ from modelport.sources.frameworks.border import (
     objects,
     plain_values,
 )
+from modelport.sources.frameworks.text_functions import text_functions
 from modelport.sources.frameworks.text_pipelines import TEXT_TO_TEXT, text_to_text, token_limit
 
 TEXT = "text"
@@ -82,6 +83,7 @@ def adapt(obj: Any, options: ModelOptions) -> ArrayAdapter | None:
         options=_options(task),
         batches=batches,
         run=partial(_run, obj, task, batches),
+        of_text=text_functions(obj),
     )
 
 

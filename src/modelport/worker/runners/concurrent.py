@@ -179,8 +179,9 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
         if types is not None:
             await self._stream(call, value, *types)
             return None
+        kept = host.kept(call)
         async with aclosing(self._pieces(call.id, value)) as yielded:
-            items = [item async for item in yielded]
+            items = [kept(item) async for item in yielded]
         return host.whole(items, bound, operation, streamed=True)
 
     def _send(self, answer: Answer) -> None:

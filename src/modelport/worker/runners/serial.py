@@ -148,7 +148,7 @@ class SerialRunner:
             types = self._host.streamed_as(bound, operation)
             if types is not None:
                 return self._stream(call, value, *types)
-            value = list(pieces(value))
+            value = list(map(self._host.kept(call), pieces(value)))
         answer = self._host.whole(value, bound, operation, streamed=streamed)
         self._running.end()
         return answer

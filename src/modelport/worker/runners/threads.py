@@ -225,7 +225,7 @@ class _Answering:
             self._stream(call, value, *types)
             return None
         with contextlib.closing(self._pieces(call.id, value)) as pieces:
-            items = list(pieces)
+            items = list(map(host.kept(call), pieces))
         return host.whole(items, bound, operation, streamed=True)
 
     def _awaited(self, call_id: int, value: Any) -> Any:

@@ -18,7 +18,7 @@ from modelport.api.handlers import Handlers
 from modelport.api.refusal_form import RefusalForm
 from modelport.api.taken import Taken
 from modelport.dialects.openai import bodies
-from modelport.dialects.openai.routes import CHAT, COMPLETE, EMBED, ROUTES, Route
+from modelport.dialects.openai.routes import CHAT, COMPLETE, EMBED, RESPOND, ROUTES, Route
 from modelport.dialects.openai.server.calls import FORM, OpenAiCalls
 from modelport.dialects.openai.server.models import listed, one_model
 
@@ -26,6 +26,7 @@ OPEN, PREDICT, READ = AccessScope.OPEN, AccessScope.PREDICT, AccessScope.READ
 TAG = "openai"
 MODELS = "/v1/models"
 WRITTEN = in_own_words(data("What the model has written", bodies.Written), bodies.OpenAiError)
+RESPONDED = in_own_words(data("What the model has written", bodies.Response), bodies.OpenAiError)
 EMBEDDED = in_own_words(data("The vectors", bodies.Embeddings), bodies.OpenAiError)
 
 
@@ -48,6 +49,10 @@ EMBEDDINGS = Endpoint(
     "POST", EMBED.path, _asking(EMBED, bodies.EmbeddingRequest), PREDICT, TAG, "embeddings",
     "Vectors of texts", EMBEDDED, FOUND,
 )  # fmt: skip
+RESPONSES = Endpoint(
+    "POST", RESPOND.path, _asking(RESPOND, bodies.ResponseRequest), PREDICT, TAG, "responses",
+    "Let a model go on with a chat, in the words of OpenAI's responses", RESPONDED, FOUND,
+)  # fmt: skip
 
 
 class OpenAiServer(DialectServer):
@@ -68,6 +73,7 @@ class OpenAiServer(DialectServer):
         CHATS,
         COMPLETIONS,
         EMBEDDINGS,
+        RESPONSES,
     )  # fmt: skip
 
     def __init__(self, parts: Parts):

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -33,6 +34,7 @@ from modelport.runs.errors import RunError
 from modelport.runs.service import RunService
 
 DIALECT = "openai"
+SHOWN = 100  # characters of a name in a message
 PARAM, CODE = "param", "code"  # members of a problem that its error has, too
 
 
@@ -102,6 +104,9 @@ class OpenAiCalls:
     @asynccontextmanager
     async def _chosen(self, call: Call, by: Principal, route: Route) -> AsyncGenerator[Pool]:
         """The workers that a request asks for. Raises `Problem`."""
+        if call.query:
+            name = next(iter(parse_qsl(call.query.decode("latin-1"), keep_blank_values=True)), ("",))[0]
+            raise Problem(422, f"there is no query option {name[:SHOWN]!r}: all stands in the body")
         asked = await _named_in(call)
         check(by, AccessScope.PREDICT, self._divided(asked.model)[0])  # before it is told what there is
         found = await self.named(asked.model)

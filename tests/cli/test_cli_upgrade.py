@@ -336,6 +336,44 @@ def test_what_knows_werkzeugs_class_is_named(tmp_path: Path) -> None:
     assert [one.place.rpartition(":")[2] for one in found] == [str(line_of(code, "assert isinstance"))]
 
 
+CATCH = """
+
+def catch_error(f):
+    def wrap(*args, **kwargs):
+        return f(*args, **kwargs)
+    return wrap
+
+
+@catch_error
+def predict_data"""
+TRAIN = "\n@catch_error\ndef train(args)"
+
+
+def test_a_decorator_that_hands_all_on_changes_nothing(tmp_path: Path) -> None:
+    code = API.replace("\n\ndef predict_data", CATCH).replace("\ndef train(args)", TRAIN)
+    after = after_edits(written(tmp_path / "fish", code))["api.py"]
+    assert after == UPGRADED.replace("\n\ndef predict_data", CATCH).replace(
+        "\ndef train(**args)", TRAIN.replace("args", "**args")
+    )
+    unknown = code.replace("def wrap(*args, **kwargs)", "def wrap(first)")
+    assert "def predict(" not in after_edits(written(tmp_path / "other", unknown))["api.py"]
+
+
+def test_a_helper_called_predict_is_left_and_so_is_what_it_would_shadow(tmp_path: Path) -> None:
+    code = API.replace("import json\n", "import json\nfrom fish_model.config import predict\n")
+    folder = written(tmp_path / "fish", code, config="FACTOR = 2\n\ndef predict(files):\n    return files\n")
+    [merged, _] = found_in(folder)[PREDICT]
+    assert "'predict' means something else" in merged.why_not
+    after = after_edits(folder)["api.py"]
+    assert "def get_test_args()" in after, "else it would be taken for a model of V2"
+    assert "original_filename" not in after
+
+
+def test_what_has_no_entry_point_is_told_so(tmp_path: Path) -> None:
+    [found] = found_in(written(tmp_path / "fish", project={}))["Namespace of the entry point"]
+    assert "neither deepaas.v2.model nor deepaas.model" in found.said
+
+
 def test_too_many_files_are_refused(tmp_path: Path) -> None:
     folder = written(tmp_path / "fish", project={})
     for number in range(2001):

@@ -34,6 +34,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "werkzeug": "first_werkzeug:OfWerkzeug",
         "second": "first_files:Second",
         "returned": "first_files:Returned",
+        "decorated": "first_decorated",
     }
     folder = tmp_path_factory.mktemp("old")
     with serving(PYTHONPATH=installed(folder, "deepaas.model", **models), cwd=folder) as server:
@@ -48,7 +49,7 @@ def post(site: Server, model: str, verb: str = "predict", **request: Any) -> Any
 
 def test_the_old_group_is_tried_where_the_other_has_nothing_and_the_log_says_so(site: Server) -> None:
     names = [model["name"] for model in site.client.get("/v2/models/").json()["models"]]
-    assert sorted(names) == ["first", "returned", "second", "werkzeug"]
+    assert sorted(names) == ["decorated", "first", "returned", "second", "werkzeug"]
     assert OLD in site.wait_for_log(r"second: its entry point is (.*)").group(1)
     assert "served as predict() with data and urls" in site.wait_for_log("first: predict_data.*").group(0)
     assert "served as predict() with data;" in site.wait_for_log("werkzeug: predict_data.*").group(0)
@@ -141,8 +142,19 @@ def test_an_uploaded_file_that_is_answered_is_data_as_before(site: Server) -> No
     assert answer["predictions"] == ["data", "hidden", "text/plain", "a.txt"]
 
 
+def test_decorators_and_a_helper_called_predict_are_what_they_were(site: Server) -> None:
+    assert post(site, "decorated", files={"data": b"content"})["predictions"] == ["content"]
+    refused = site.client.post("/v2/models/decorated/predict/", json={"urls": ["http://a.test/"]})
+    assert (refused.status_code, refused.json()["detail"]) == (400, "nobody answers at http://a.test/")
+    answer = post(site, "decorated", "train", params={"epochs": "2"})
+    job_calls.ended(site.client, answer["uuid"])
+    ended = site.client.get(f"/v2/models/decorated/train/{answer['uuid']}").json()
+    assert ended["result"]["output"] == {"epochs": "2"}
+
+
 def arguments(args: Any) -> None: ...
 def several(*args: Any) -> None: ...
+def anything(*args: Any, **kwargs: Any) -> None: ...
 def by_name(**kwargs: Any) -> None: ...
 def two(args: Any, more: Any) -> None: ...
 def none() -> None: ...
@@ -157,6 +169,7 @@ def only_named(*, args: Any) -> None: ...
         (arguments, {"args": {}}, False),
         (several, {}, True),
         (by_name, {}, False),
+        (anything, {}, False),
         (two, {}, False),
         (none, {}, False),
         (only_named, {}, False),
@@ -165,6 +178,7 @@ def only_named(*, args: Any) -> None: ...
 )
 def test_what_takes_one_dictionary(function: Any, given: dict[str, Any], taken: bool) -> None:
     assert takes_one_dictionary(function, given) is taken
+    assert takes_one_dictionary(function, given, any_is_one=True) is (taken or function is anything)
 
 
 class Both:

@@ -39,7 +39,7 @@ def with_second_functions(model: Any, problems: list[str]) -> Any:
     """
     functions: dict[str, Callable[..., Any]] = {}
     of_data, of_urls = _function(model, "predict_data"), _function(model, "predict_url")
-    has_predict = _function(model, "predict") or _function(model, "predict_batch")
+    has_predict = _is_of_second(model, of_data or of_urls) or _function(model, "predict_batch")
     test_args = _function(model, "get_test_args") if _function(model, "get_predict_args") is None else None
     if test_args is not None:
         problems.append("get_test_args() of V1 (deprecated): call it get_predict_args()")
@@ -55,7 +55,8 @@ def with_second_functions(model: Any, problems: list[str]) -> Any:
     if train is not None:
         train_args = _function(model, "get_train_args")
         given: Any = train_args() if train_args is not None else {}
-        if ("predict" in functions or _has_dictionaries(given)) and takes_one_dictionary(train, given):
+        is_first = "predict" in functions
+        if (is_first or _has_dictionaries(given)) and takes_one_dictionary(train, given, is_first):
             problems.append(
                 "train() of V1 (deprecated) takes its arguments as one dictionary: write train(**kwargs)"
             )
@@ -81,14 +82,27 @@ def _has_dictionaries(arguments: Any) -> bool:
     )
 
 
-def takes_one_dictionary(function: Callable[..., Any], arguments: Any) -> bool:
-    """Whether a function has one parameter, or `*args`, and none of these `arguments` has its name."""
+def _is_of_second(model: Any, of_first: Any) -> bool:
+    """Whether the model's `predict` is V2's: modules of V1 import helpers that are called so."""
+    predict = _function(model, "predict")
+    if predict is None or of_first is None or _function(model, "get_predict_args") is not None:
+        return predict is not None
+    return getattr(predict, "__module__", None) == getattr(of_first, "__module__", None)
+
+
+def takes_one_dictionary(function: Callable[..., Any], arguments: Any, any_is_one: bool = False) -> bool:
+    """Whether a function has one parameter, or `*args`, and none of these `arguments` has its name.
+
+    A function that takes anything, such as one that a decorator has made, counts as such with `any_is_one`.
+    """
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # written in C
         return False
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return False
+        kinds = [parameter.kind for parameter in parameters]
+        anything = [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
+        return any_is_one and kinds == anything
     needed = [p for p in parameters if p.default is p.empty and p.kind is not p.VAR_POSITIONAL]
     if not needed:
         return len(parameters) == 1 and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL

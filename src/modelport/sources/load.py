@@ -162,7 +162,7 @@ def is_typed(model: Any, options: ModelOptions) -> bool:
     if isinstance(model, Model):
         return True
     predict = getattr(model, "predict", None)
-    if not callable(predict) or hasattr(model, "get_predict_args"):
+    if not callable(predict) or any(hasattr(model, name) for name in ("get_predict_args", *FIRST_FUNCTIONS)):
         return False
     if str(getattr(predict, "__module__", "")).partition(".")[0] in FRAMEWORKS:
         return False

@@ -13,6 +13,7 @@ from modelport.cli.upgrade.source_file import Edit, Function, SourceFile, assign
 OF_ARGUMENTS = ("get_train_args", "get_test_args", "get_predict_args")
 TYPES = {"str": "Str", "int": "Int", "float": "Float", "bool": "Bool"}
 TRAIN = "train"  # the group of edits by which train and its arguments become V2's
+PREDICT = "predict"  # that of those by which predict_data and predict_url do
 KNOWN = {"default", "help", "description", "required", "type", "choices"}
 FIELDS = "fields"
 OF_FIELDS = ("webargs.fields", "marshmallow.fields")
@@ -42,7 +43,9 @@ def dictionaries(package: Package, scope: Scope) -> Iterator[Found]:
             )  # fmt: skip
     old = scope.functions.get("get_test_args")
     if old is not None and "get_predict_args" not in scope.names:
-        yield _old_name(package, scope, old)
+        found = _old_name(package, scope, old)
+        found.group = PREDICT if {"predict_data", "predict_url"} & set(scope.functions) else ""
+        yield found
 
 
 def returned_dictionaries(function: Function) -> list[ast.Dict]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from modelport.cli.upgrade.arguments import (
     OF_ARGUMENTS,
+    PREDICT,
     TRAIN,
     called,
     import_of_fields,
@@ -18,7 +19,7 @@ from modelport.cli.upgrade.points import Found
 from modelport.cli.upgrade.scopes import Scope
 from modelport.cli.upgrade.source_file import Edit, Function, assigned_names, bound_names
 
-GROUP = "predict"  # the edits by which predict_data and predict_url become V2's
+GROUP = PREDICT
 DATA = (
     "fields.Field()",
     'metadata={"type": "file", "location": "form", "description": "Files to predict on"}',
@@ -44,7 +45,10 @@ def predict({self}**args):
 
 def is_first(scope: Scope) -> bool:
     """Whether predictions are made by V1's functions alone."""
-    return _of_both(scope) != (None, None) and not {"predict", "predict_batch"} & scope.names
+    has_second = {"predict", "predict_batch"} & set(scope.functions) or (
+        {"predict", "get_predict_args"} <= scope.names
+    )
+    return _of_both(scope) != (None, None) and not has_second
 
 
 def _of_both(scope: Scope) -> tuple[Function | None, Function | None]:
@@ -167,6 +171,8 @@ def _why_not_merged(scope: Scope, *functions: Function | None) -> str:
         parameters = scope.parameters(function)
         if isinstance(function, ast.AsyncFunctionDef) or parameters is None or len(parameters) != 1:
             return f"{function.name}() does not take one dictionary alone"
+    if "predict" in scope.names:
+        return "'predict' means something else in this file: import that by another name first"
     bound = bound_names(scope.file.tree).get("HTTPBadRequest")
     if bound not in (None, "aiohttp.web.HTTPBadRequest") or "HTTPBadRequest" in assigned_names(
         scope.file.tree
@@ -203,7 +209,8 @@ def trains(package: Package, scope: Scope) -> Iterator[Found]:
     found = Found(
         package.shown(scope.file.path, function.lineno),
         f"train({one.arg}) takes one dictionary; V2 gives its arguments by name", f"def train(**{one.arg})",
-        group=TRAIN,
+        # Whether a decorated one gets a dictionary, modelport tells by what predicts.
+        group=GROUP if function.decorator_list and is_first(scope) else TRAIN,
     )  # fmt: skip
     caller = _caller_of_train(package, scope)
     if caller:

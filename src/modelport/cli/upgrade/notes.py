@@ -38,7 +38,8 @@ def points_of(package: Package) -> list[Point]:
         Point("URL of the API", list(addresses(package))),
     ]
     for point in points:
-        point.found.sort(key=_place)
+        once = {(found.place, found.said): found for found in point.found}  # scopes share the package
+        point.found = sorted(once.values(), key=_place)
     _keep_groups_whole(points)
     if package.fixed:
         _leave_all(points, package.fixed)

@@ -71,9 +71,10 @@ def namespaces(package: Package) -> Iterator[Found]:
         elif not found.edits:
             found.why_not = "how it is written there is not known here"
         yield found
-    if not package.entries and package.root is not None:
+    if not package.entries and (package.root is not None or len(package.files) > 1):
         yield Found(
-            package.shown(package.root), f"neither {ENTRY_POINT_GROUP} nor {OLD_GROUP} is in its setup files",
+            package.shown(package.root) if package.root else package.name,
+            f"neither {ENTRY_POINT_GROUP} nor {OLD_GROUP} is among its entry points",
             f'[project.entry-points."{ENTRY_POINT_GROUP}"] in pyproject.toml, with name = "package.module"',
             why_not="which module is the model, nobody can tell",
         )  # fmt: skip

@@ -42,14 +42,28 @@ class Scope:
         return found
 
     def parameters(self, function: Function) -> list[ast.arg] | None:
-        """The parameters that come by place, without `self`; `None` if there are others, or a decorator."""
+        """The parameters that come by place, without `self`; `None` if there are others.
+
+        Nor are those known of a function whose decorator may change them.
+        """
         given = function.args
-        if given.vararg or given.kwarg or given.kwonlyargs or given.defaults or function.decorator_list:
+        if given.vararg or given.kwarg or given.kwonlyargs or given.defaults:
+            return None
+        if not all(_hands_all_on(self.file.tree, one) for one in function.decorator_list):
             return None
         every = [*given.posonlyargs, *given.args]
         if not self.is_class:
             return every
         return every[1:] if every and every[0].arg == "self" else None
+
+
+def _hands_all_on(tree: ast.Module, decorator: ast.expr) -> bool:
+    """Whether a decorator of the same module makes a function that takes whatever it is given."""
+    if not isinstance(decorator, ast.Name):
+        return False
+    made = [one for one in tree.body if isinstance(one, Function) and one.name == decorator.id]
+    inner = [one for function in made for one in function.body if isinstance(one, Function)]
+    return bool(inner) and all(one.args.vararg and one.args.kwarg and not one.args.args for one in inner)
 
 
 def scopes_of(package: Package) -> list[Scope]:
@@ -75,7 +89,9 @@ def _all(file: SourceFile) -> Iterator[Scope]:
 def _named(package: Package, file: SourceFile, attribute: str) -> list[Scope]:
     """The module, or the class that an entry point means: by its name, that of an object, or an import."""
     if not attribute:
-        return [Scope(file, file.tree), *_imported(package, file)]
+        scope = Scope(file, file.tree)
+        has_own = {*FIRST, "predict"} & set(scope.functions)
+        return [scope] if has_own else [scope, *_imported(package, file)]
     for node in file.tree.body:
         if isinstance(node, ast.ClassDef) and node.name == attribute:
             return [Scope(file, node)]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from certificates import Authority
 from serving import Server, serving, wait_until
@@ -24,6 +25,7 @@ KEY = b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 VERSION = b"Sec-WebSocket-Version: 13\r\n"
 ASKS = b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
 TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
+FLOOD = 48 << 20  # bytes of pings
 MOST_TAKEN = 24 << 20  # bytes of a flood that the two kernels and all windows may hold, and much less than it
 
 
@@ -192,6 +194,41 @@ def test_a_client_that_floods_is_held_back_and_then_closed(short: Server) -> Non
         assert taken < MOST_TAKEN
         reading.join(20)
         os.kill(worker, 0)  # it lives
+
+
+def test_others_are_answered_while_one_floods_with_small_frames(streams: Server) -> None:
+    answered, has_ended = threading.Event(), threading.Event()
+    with Raw(streams, "chat/stream") as raw:
+        raw.head()
+
+        def flood() -> None:
+            pings = frame(PING, b"x" * 125) * 1000
+            for _ in range(FLOOD // len(pings)):
+                if answered.is_set():
+                    return
+                raw.socket.sendall(pings)
+            has_ended.set()
+
+        flooding = threading.Thread(target=flood)
+        flooding.start()
+        for _ in range(5):
+            with httpx.Client(base_url=streams.url, timeout=60) as other:
+                assert other.get("/v2/health/live").status_code == 200
+        answered.set()
+        flooding.join(60)
+        assert not has_ended.is_set(), "they had to wait for the flood"
+
+
+def test_more_messages_than_are_taken_apart_at_once_all_arrive_in_order(streams: Server) -> None:
+    words = [str(number).encode() for number in range(5000)]
+    with Raw(streams, "echo/stream") as raw:
+        raw.head()
+        sent = b"".join(frame(TEXT, word) for word in words) + frame(BINARY, b"")
+        sending = threading.Thread(target=raw.socket.sendall, args=(sent,))
+        sending.start()
+        assert [raw.message() for _ in words] == [(TEXT, word) for word in words]
+        assert raw.close_code() == (1000, "")
+        sending.join(20)
 
 
 def test_a_client_that_does_not_read_is_cut_and_its_model_cancelled(short: Server) -> None:

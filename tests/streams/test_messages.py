@@ -64,7 +64,15 @@ def test_a_message_may_be_as_large_as_is_set_and_no_larger(streams: Server) -> N
 @pytest.mark.parametrize(
     ("path", "sent", "expected"),
     [
-        ("chat/stream", "{", (400, 1007, "message: Invalid JSON")),
+        ("chat/stream", "{", (400, 1007, "message: the body is not valid JSON")),
+        (
+            "chat/stream",
+            '{"text": "a", "text": "b"}',
+            (400, 1007, "message: the JSON body has the key 'text'"),
+        ),
+        ("chat/stream", '{"text": NaN}', (400, 1007, "message: JSON has no NaN")),
+        ("chat/stream", '{"text": "\\u0000"}', (400, 1007, "message: the JSON body holds a NUL character")),
+        ("chat/stream", "[" * 65, (400, 1007, "message: the JSON body is nested deeper than 64")),
         ("chat/stream", '{"times": 2}', (400, 1007, "message.text: Missing data")),
         ("chat/stream", '{"text": 1}', (400, 1007, "message.text: Input should be a valid string")),
         ("moody/stream", b"\0", (415, 1003, "this model takes messages of text")),

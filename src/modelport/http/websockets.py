@@ -4,6 +4,8 @@ What can go wrong, and what answers it:
 
 - *A message is too large*, in one frame or in a thousand. It is counted while it comes, and closed with 1009.
 - *A client sends faster than it is read.* What waits is bounded, and then the connection is not read.
+- *Frames are so small that one read has ten thousands of them.* So many are taken in one turn of the event
+  loop, and the next ones in another: who has other connections waits for neither all, nor any client's flood.
 - *A client does not read.* Who sends waits; the connection's own watch cuts it. Pings are not answered
   meanwhile, so that a flood of them makes no flood of answers.
 - *A client is gone without a word.* It is pinged where nothing comes from it, and cut when it stays silent.
@@ -13,6 +15,7 @@ What can go wrong, and what answers it:
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -33,7 +36,9 @@ from modelport.http.refusals import RequestRefused
 
 CLOSE_S = 2.0  # for the client to answer a close
 MOST_DROPPED = 4 << 20  # bytes before it comes
-MOST_MESSAGES = 64  # that wait to be taken
+MOST_MESSAGES = 64  # that wait to be taken, before no more is read,
+MOST_TAKEN_APART = 1024  # and that are made of what was read
+MOST_FRAMES = 256  # of one turn of the event loop
 MOST_REASON = 123  # bytes of the reason of a close
 NORMAL, PROTOCOL_ERROR, NO_CODE, GONE, TOO_BIG, INTERNAL, RESTARTS = 1000, 1002, 1005, 1006, 1009, 1011, 1012
 KEY_BYTES = 16
@@ -78,6 +83,9 @@ class WebSocketCycle(Cycle):
         self._messages: deque[tuple[bytes, bool]] = deque()  # what has come, and whether it is text
         self._waiting_bytes = 0
         self._partial = bytearray()
+        self._is_behind = False  # frames that have come may not be taken apart yet
+        self._frames_left = MOST_FRAMES  # of this turn of the event loop
+        self._turn: asyncio.Handle | None = None  # the next one, if it is waited for
         self._close_code = GONE
         self._close_reason = ""
 
@@ -111,14 +119,48 @@ class WebSocketCycle(Cycle):
                 return
         try:
             self._frames.receive_data(bytes(data))
-            for event in self._frames.events():
-                self._on_event(event)
         except LocalProtocolError:  # it sends after its close
             self.transport.close()
-        if self._waiting_bytes > MOST_UNREAD or len(self._messages) > MOST_MESSAGES:
+            return
+        if not self._is_behind:
+            self._take_frames()
+
+    def _take_frames(self) -> None:
+        """Take apart what has come, as far as this turn of the loop goes and there is room for messages."""
+        if self.transport.is_closing():
+            return
+        was_behind, self._is_behind = self._is_behind, False
+        for event in self._frames.events():
+            self._on_event(event)
+            self._frames_left -= 1
+            if not self._frames_left or self._is_full():
+                self._is_behind = True
+                break
+        if self._turn is None and self._frames_left < MOST_FRAMES:
+            self._turn = asyncio.get_running_loop().call_soon(self._next_turn)
+        if self._is_behind or self._waiting_bytes > MOST_UNREAD or len(self._messages) > MOST_MESSAGES:
             self.flow.pause_reading()
+        elif was_behind:
+            self.flow.resume_reading()
         if self._messages:
             self.wake()
+
+    def _is_full(self) -> bool:
+        """Whether so many messages wait that no more may be made of what has come."""
+        return self._waiting_bytes > MOST_UNREAD or len(self._messages) > MOST_TAKEN_APART
+
+    def _next_turn(self) -> None:
+        """Another turn of the event loop has begun."""
+        self._turn, self._frames_left = None, MOST_FRAMES
+        if self._is_behind and not self._is_full():
+            self._take_frames()
+
+    def _go_on(self) -> None:
+        """Go on with what has come, in another turn; if that was all, read more."""
+        if not self._is_behind:
+            self.flow.resume_reading()
+        elif self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._next_turn)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, (TextMessage, BytesMessage)):
@@ -166,7 +208,7 @@ class WebSocketCycle(Cycle):
             self._is_connected = True
             return {"type": "websocket.connect"}
         while not (self._messages or self.disconnected or self.response_complete):
-            self.flow.resume_reading()
+            self._go_on()
             await self._something_new()
         if not self._messages or self.disconnected:
             return {"type": "websocket.disconnect", "code": self._close_code, "reason": self._close_reason}
@@ -230,7 +272,7 @@ class WebSocketCycle(Cycle):
         self.on_disconnect = self.on_ending = None
         words = reason.encode()[:MOST_REASON].decode(errors="ignore")
         self.transport.write(self._frames.send(CloseConnection(code, words)))
-        self.flow.resume_reading()  # until its close has come
+        self._go_on()  # until its close has come
 
     def on_tick(self, now: float) -> None:
         """Called by the sweep."""

@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from modelport.contract.calls import Answer, Call, Chunk
+from modelport.contract.calls import Answer, Call, Chunk, Piece
+from modelport.contract.errors import BadRequest
 from modelport.contract.packed_values import PACKED
 from modelport.contract.served import ServedModel
 from modelport.contract.signature import OF_TEXT, PREDICTIONS, Operation
 from modelport.dialects.codecs import PieceForm, codec_of
 from modelport.dialects.codecs.failures import failed, failed_in_words
+from modelport.dialects.codecs.json_body import parse_json
 from modelport.sources.model_loop import come_to
 from modelport.worker.answers import AnswerEncoder
 from modelport.worker.asks import Asks
@@ -20,6 +22,7 @@ from modelport.worker.cancellation import RunningCall
 from modelport.worker.frames import FrameSocket, Load
 from modelport.worker.job import keep_returned_model
 from modelport.worker.outgoing import Outgoing
+from modelport.worker.sent_pieces import Look
 from modelport.worker.spans import SpanSender
 from modelport.worker.streams import (
     EVENT_STREAM,
@@ -103,6 +106,23 @@ class Host:
         if stream is None:
             return Encoded(media_type, self.load.allow_nan)
         return stream(call, self.encoder.given)
+
+    def look_at(self, operation: Operation) -> Look:
+        """What looks at the messages of a client: those of JSON are to be as strict as bodies are."""
+        from modelport.contract.pieces import MESSAGE  # with pydantic, which is there where models stream
+
+        takes, depth = operation.takes, self.load.json_depth
+        is_json = takes is not None and takes.schema is not None
+
+        def look(piece: Piece) -> None:
+            if not (is_json and piece.text):
+                return
+            try:
+                parse_json(piece.data, depth)
+            except BadRequest as error:
+                raise BadRequest(f"{MESSAGE}: {error.detail}") from None
+
+        return look
 
     def chunk_of(self, call: Call, form: PieceForm, item: Any) -> Chunk | None:
         """One piece of a stream in this form; `None` if nothing of it is to be sent."""

@@ -13,15 +13,18 @@ from collections.abc import Callable, Iterator
 from modelport.contract.calls import Piece
 from modelport.worker.frames import Acknowledge, FrameSocket, Kind
 
+Look = Callable[[Piece], None]  # at a piece that the model is about to take; it raises what is wrong with it
+
 
 class SentPieces:
     """Pieces for code that waits for them on the thread that reads frames. `hear` reads one frame, which may
     be one for `put`.
     """
 
-    def __init__(self, call_id: int, channel: FrameSocket, hear: Callable[[], None]):
+    def __init__(self, call_id: int, channel: FrameSocket, look: Look, hear: Callable[[], None]):
         self._call_id = call_id
         self._channel = channel
+        self._look = look
         self._hear = hear
         self._pieces: deque[Piece] = deque()
         self._has_ended = False
@@ -42,6 +45,7 @@ class SentPieces:
             raise StopIteration
         piece = self._pieces.popleft()
         self._channel.send(Kind.PIECES_TAKEN, Acknowledge(self._call_id, 1))
+        self._look(piece)
         return piece
 
     def __aiter__(self) -> SentPieces:
@@ -58,9 +62,10 @@ class SentPieces:
 class AwaitedPieces:
     """Pieces for a task of the event loop that reads frames."""
 
-    def __init__(self, call_id: int, channel: FrameSocket):
+    def __init__(self, call_id: int, channel: FrameSocket, look: Look):
         self._call_id = call_id
         self._channel = channel
+        self._look = look
         self._pieces: deque[Piece] = deque()
         self._has_ended = False
         self._come = asyncio.Event()
@@ -82,4 +87,5 @@ class AwaitedPieces:
             raise StopAsyncIteration
         piece = self._pieces.popleft()
         self._channel.send(Kind.PIECES_TAKEN, Acknowledge(self._call_id, 1))
+        self._look(piece)
         return piece

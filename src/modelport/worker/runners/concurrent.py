@@ -166,7 +166,7 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
         if call.only_check:
             return Answer(call.id, body=shown_arguments(bound[1]))
         if call.verb == "stream":
-            self.pieces[call.id] = pieces = AwaitedPieces(call.id, host.channel)
+            self.pieces[call.id] = pieces = AwaitedPieces(call.id, host.channel, host.look_at(operation))
             bound[1][operation.pieces] = pieces
         value = host.model.call(call.verb, bound[1])
         if is_awaitable(value):

@@ -121,7 +121,8 @@ class SerialRunner:
                 self._running.end()
                 return Answer(call.id, body=shown_arguments(bound[1]))
             if call.verb == "stream":
-                self._pieces = SentPieces(call.id, host.channel, partial(self._heard, call.id))
+                heard, look = partial(self._heard, call.id), host.look_at(operation)
+                self._pieces = SentPieces(call.id, host.channel, look, heard)
                 bound[1][operation.pieces] = self._pieces
             value = host.model.call(call.verb, bound[1])
             if is_plain and is_json_type(cast("type[object]", type(value))):

@@ -174,6 +174,7 @@ pictures: setup ui chromium
 
 bench: setup
 	@DEEPAAS_BIN=.venv-packages/deepaas/bin MLUP_BIN=.venv-packages/mlup/bin CELERY_BIN=.venv-packages/celery/bin \
+		MLSERVER_BIN=.venv-packages/mlserver/bin \
 		$(BIN)/python -m benchmarks
 
 soak: setup

@@ -17,6 +17,7 @@ from benchmarks import (
     mlup_measures,
     run_measures,
     telemetry_measures,
+    tensor_measures,
     tls_measures,
 )
 from benchmarks.measures import Row
@@ -39,6 +40,7 @@ def main() -> None:
         "threads": lambda: concurrent_measures.threads(options.seconds),
         "streams": concurrent_measures.streams,
         "generator": concurrent_measures.continuous_batching,
+        "tensors": lambda: tensor_measures.predictions(options.seconds),
         "mlup": lambda: mlup_measures.predictions(options.seconds),
         "memory": memory_measures.resident,
         "waking": memory_measures.waking,

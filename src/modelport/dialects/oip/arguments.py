@@ -28,6 +28,10 @@ UNSUPPORTED = {
 
 def arguments_of(request: Request, signature: Signature) -> dict[str, Any]:
     """The arguments, by name. Raises `BadRequest`, which names the tensor that is to blame."""
+    if request.model_name not in (None, signature.name):
+        raise BadRequest(
+            f"model_name is {request.model_name!r:.100}, and the path names the model {signature.name!r}"
+        )
     known = {one.name: one for one in signature.predict.arguments if one.kind != "accept"}
     found: dict[str, Any] = {}
     columns: dict[str, Tensor] = {}

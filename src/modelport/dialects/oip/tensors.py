@@ -28,6 +28,7 @@ SHOWN = 100  # characters of a name in a message
 KINDS: dict[str, set[type]] = {"bool": {bool}, "int": {int}, "float": {float, int}, "bytes": {str}}
 WORDS = {"bool": "booleans", "int": "integers", "float": "numbers", "bytes": "texts"}
 BINARY_SIZE = "binary_data_size"
+MODEL_NAME = "model_name"
 
 
 class Tensor(msgspec.Struct):
@@ -85,7 +86,8 @@ class Asked(msgspec.Struct):
 class Request(msgspec.Struct):
     """What a request says. `outputs` are those that it asks for, `None` for all.
 
-    `keeps_timeout` says that the server looks at its parameter `timeout`.
+    `keeps_timeout` says that the server looks at its parameter `timeout`. `model_name` is what KServe's
+    client repeats of the path.
     """
 
     id: str
@@ -94,6 +96,7 @@ class Request(msgspec.Struct):
     is_binary: bool
     parameters: dict[str, Any]
     keeps_timeout: bool = False
+    model_name: Any = None
 
 
 def read_request(
@@ -110,7 +113,7 @@ def read_request(
     if not isinstance(sent, dict):
         raise BadRequest('the body is no JSON object: send {"inputs": [{"name": …, "shape": …, …}]}')
     fields = cast("dict[str, Any]", sent)
-    unknown = fields.keys() - {"id", "inputs", "outputs", "parameters"}
+    unknown = fields.keys() - {"id", "inputs", "outputs", "parameters", MODEL_NAME}
     if unknown:
         raise BadRequest(f"{sorted(unknown)[0][:SHOWN]!r} is nothing that an inference request has", 422)
     parameters = _parameters("the request", fields)
@@ -130,7 +133,9 @@ def read_request(
     given = fields.get("id", "")
     if not isinstance(given, str):
         raise BadRequest("the id of the request is no text")
-    return Request(given, inputs, outputs or None, is_binary, parameters)
+    request = Request(given, inputs, outputs or None, is_binary, parameters)
+    request.model_name = fields.get(MODEL_NAME)
+    return request
 
 
 def _length(text: str, most: int) -> int:

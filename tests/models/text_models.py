@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 
@@ -17,6 +17,10 @@ WEATHER = {"city": "Rome"}
 
 class Chats(modelport.Model):
     """Says what was said last, word by word, and counts the words."""
+
+    examples: ClassVar[dict[str, Any]] = {
+        "A greeting": {"messages": [{"role": "user", "content": "hello there"}]},
+    }
 
     def chat(
         self,

@@ -36,6 +36,7 @@ def known_values(server: Server) -> dict[str, list[str]]:
     server.client.post("/v2/users", json=user).raise_for_status()
     return {
         "model": ["fuzzed"],
+        "region": ["none"],
         "job": ids[:1],
         "uuid": ids,
         "run_id": [ids[0], "best"],

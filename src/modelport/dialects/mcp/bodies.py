@@ -16,3 +16,19 @@ class McpMessage(msgspec.Struct):
     method: Annotated[str, words("Such as initialize, tools/list or tools/call")]
     id: Annotated[int | str | None, words("What the answer repeats; a notification has none")] = None
     params: dict[str, Any] | None = None
+
+
+class McpFault(msgspec.Struct):
+    """What was wrong with a message, as JSON-RPC has it."""
+
+    code: int
+    message: str
+    data: Any = None
+
+
+class McpError(msgspec.Struct):
+    """The answer to a message that was not understood."""
+
+    jsonrpc: str
+    error: McpFault
+    id: Annotated[int | str | None, words("That of the message, if it could be read")] = None

@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from modelport.api.answers import Delegated
 from modelport.api.dialects import DialectServer, Parts
-from modelport.api.endpoints.row import AccessScope, Answer, Endpoint, ReadBody, with_body
+from modelport.api.endpoints.row import AccessScope, Answer, Endpoint, ReadBody, data, with_body
 from modelport.api.exchanges import exchange_of
 from modelport.contract.signature import JSON
-from modelport.dialects.mcp.bodies import McpMessage
+from modelport.dialects.mcp.bodies import McpError, McpMessage
 from modelport.dialects.mcp.server.tools import Toolbox
 from modelport.problems import Problem
 
@@ -28,6 +28,7 @@ RULES = (
 ANSWERS = {
     200: Answer("The answer, as JSON or as an event", media_type=JSON, others=("text/event-stream",)),
     202: Answer("A notification was taken"),
+    **dict.fromkeys((400, 404, 406, 413, 415), data("The message was not understood", McpError)),
 }
 
 
@@ -37,7 +38,7 @@ class McpServer(DialectServer):
     rows = (
         Endpoint(
             "POST", PATH, with_body(McpMessage, lambda on: on.of(McpServer).answer), READ,
-            "mcp", "mcp", "Use the models as tools (Model Context Protocol)", ANSWERS, (413, 501),
+            "mcp", "mcp", "Use the models as tools (Model Context Protocol)", ANSWERS, (404, 413, 415, 501),
             description=RULES, owned=True, is_unlimited=True,
         ),
     )  # fmt: skip

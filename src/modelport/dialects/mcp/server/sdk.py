@@ -35,14 +35,17 @@ from mcp.types import Tool as ToolOfSdk
 
 import modelport
 from modelport.api.credentials import principal_of
+from modelport.api.exchanges import exchange_of
 from modelport.contract.errors import flat_messages
 from modelport.contract.signature import JSON
 from modelport.dialects.mcp.server.forms import WrongArgument
 from modelport.dialects.mcp.server.own_requests import MOST_BYTES, Answered, TooLarge, ask_own
 from modelport.dialects.mcp.server.tools import NDJSON, RESULT, Tool, Toolbox
-from modelport.http.asgi import Receive, Scope, Send
+from modelport.http.asgi import Message, Receive, Scope, Send, send_problem
+from modelport.problems import Problem
 
 PAGE = 100  # tools
+NOT_SO = "a message of MCP is a POST that accepts application/json and text/event-stream"
 MOST_MESSAGE = 1000  # characters of a piece of a stream, told as progress
 INSTRUCTIONS = (
     "Each tool predict_… asks a model of this server. Tools train_… begin jobs; job_status and job_result "
@@ -74,8 +77,13 @@ class McpAnswers:
         manager = StreamableHTTPSessionManager(
             self._server, stateless=True, max_request_body_size=self._most_bytes
         )
+        refusal = _Refusal(send)
         async with manager.run():
-            await manager.handle_request(scope, receive, send)
+            await manager.handle_request(scope, receive, refusal.send)
+        if refusal.status:
+            noted = exchange_of(scope)
+            request_id = noted.request_id if noted is not None else ""
+            await send_problem(send, Problem(refusal.status, refusal.words), request_id)
 
     async def _list(self, context: Context, params: PaginatedRequestParams | None) -> ListToolsResult:
         tools = self._toolbox.of(principal_of(_scope_of(context)))
@@ -109,6 +117,30 @@ class McpAnswers:
         if answered.status >= 400 or not answered.is_whole:
             return _failed(_words(answered))
         return _result(tool, answered)
+
+
+class _Refusal:
+    """Passes an answer on, unless it refuses a request in no JSON: then it keeps `status` and `words`."""
+
+    def __init__(self, send: Send):
+        self._send = send
+        self._body = b""
+        self.status = 0
+
+    @property
+    def words(self) -> str:
+        return self._body.decode(errors="replace") or NOT_SO
+
+    async def send(self, message: Message) -> None:
+        """The ASGI `send` of the SDK."""
+        if message["type"] == "http.response.start" and message["status"] >= 400:
+            fields = {name.lower(): value for name, value in message.get("headers", ())}
+            if not fields.get(b"content-type", b"").startswith(JSON.encode()):
+                self.status = message["status"]
+        if not self.status:
+            await self._send(message)
+        elif message["type"] == "http.response.body":
+            self._body += message.get("body", b"")
 
 
 def _scope_of(context: Context) -> Scope:

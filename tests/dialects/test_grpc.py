@@ -6,6 +6,7 @@ import json
 import struct
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,8 +34,9 @@ TYPED = {
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[tuple[Server, str]]:
-    names = ("Adds", "Reads", "Plain", "Streams", "Fails")
-    with grpc_serving(*(f"{name.lower()}=tensor_models:{name}" for name in names)) as running:
+    names = ("Adds", "Reads", "Plain", "Streams", "Fails", "Waits", "Own")
+    models = (f"{name.lower()}=tensor_models:{name}" for name in names)
+    with grpc_serving(*models, "--allow-client-shm") as running:
         yield running
 
 
@@ -83,6 +85,65 @@ def test_statistics_are_those_of_http(site: tuple[Server, str], client: Any) -> 
     assert known.inference_stats.success.count == told["inference_stats"]["success"]["count"] >= 1
     assert known.inference_stats.compute_infer.ns == told["inference_stats"]["compute_infer"]["ns"] > 0
     assert {one.name for one in client.get_inference_statistics().model_stats} >= {"adds", "plain"}
+
+
+def test_settings_are_read(client: Any, site: tuple[Server, str]) -> None:
+    traces = client.get_trace_settings("adds").settings
+    assert (list(traces["trace_level"].value), list(traces["trace_count"].value)) == (["OFF"], ["-1"])
+    log = client.get_log_settings().settings
+    assert log["log_info"].bool_param
+    assert log["log_format"].string_param == site[0].client.get("/v2/logging").json()["log_format"]
+
+
+def test_a_version_is_asked_by_its_number(client: Any) -> None:
+    x = tensor("x", numpy.array([1.0]), "FP64")
+    assert client.infer("adds", [x], model_version="0").as_numpy("sum").tolist() == [2.0]
+    known = client.get_model_metadata("adds", "0")
+    assert (known.name, known.inputs[0].name) == ("adds", "x")
+    assert client.is_model_ready("adds", "0")
+    assert client.get_model_config("adds", "0").config.instance_group[0].count == 1
+
+
+def test_a_request_says_how_long_it_waits(client: Any) -> None:
+    """In microseconds, as by HTTP; an argument of that name is the model's own."""
+    seconds = tensor("seconds", numpy.array([30.0]), "FP64")
+    with pytest.raises(triton.InferenceServerException, match="took longer than 0.2 s") as error:
+        client.infer("waits", [seconds], timeout=200_000)
+    assert error.value.status() == "StatusCode.DEADLINE_EXCEEDED"
+    with pytest.raises(triton.InferenceServerException) as error:
+        client.infer("waits", [seconds], client_timeout=0.2)
+    assert error.value.status() == "StatusCode.DEADLINE_EXCEEDED"
+    assert client.infer("own", [], parameters={"timeout": 7}).as_numpy("output").tolist() == [7]
+    with pytest.raises(triton.InferenceServerException, match="every request here waits in one queue"):
+        client.infer("waits", [seconds], priority=2)
+
+
+def test_tensors_are_given_and_taken_by_shared_memory(site: tuple[Server, str], client: Any) -> None:
+    import tritonclient.utils.shared_memory as memory
+
+    array = numpy.arange(6, dtype="f4").reshape(2, 3)
+    key = f"modelport-test-{uuid.uuid4().hex}"
+    region = memory.create_shared_memory_region("mine", key, 64)
+    try:
+        memory.set_shared_memory_region(region, [array])
+        client.register_system_shared_memory("mine", key, 64)
+        (known,) = client.get_system_shared_memory_status().regions.values()
+        assert (known.name, known.key, known.byte_size) == ("mine", key, 64)
+        x = triton.InferInput("x", [2, 3], "FP32")
+        x.set_shared_memory("mine", 24)
+        wanted = triton.InferRequestedOutput("sum")
+        wanted.set_shared_memory("mine", 24, 24)
+        k = tensor("k", numpy.array([2.0]), "FP64")
+        (output,) = client.infer("adds", [x, k], outputs=[wanted]).get_response().outputs
+        assert output.parameters["shared_memory_region"].string_param == "mine"
+        assert output.parameters["shared_memory_byte_size"].int64_param == 24
+        found = memory.get_contents_as_numpy(region, "f4", [2, 3], 24)
+        assert numpy.array_equal(found, array + 2)
+        client.unregister_system_shared_memory("mine")
+        with pytest.raises(triton.InferenceServerException, match="you have registered no region 'mine'"):
+            client.infer("adds", [x, k])
+    finally:
+        memory.destroy_shared_memory_region(region)
 
 
 def test_what_is_told_by_http_is_told_by_grpc(site: tuple[Server, str], client: Any) -> None:
@@ -310,7 +371,7 @@ def test_a_malformed_request_is_refused(raw: Raw) -> None:
     parameters = given(shared, "x", "FP32", [1]).parameters
     parameters["shared_memory_region"].string_param = "a"
     parameters["shared_memory_byte_size"].int64_param = 4
-    assert "reads no shared memory" in raw.refused(shared)[1]
+    assert "you have registered no region 'a'" in raw.refused(shared)[1]
     empty = request_for("adds")
     empty.parameters["k"].Clear()
     given(empty, "x", "FP32", [1], bytes(4))
@@ -348,10 +409,16 @@ def _sized(data: bytes) -> bytes:
 
 
 def test_what_is_not_there_is_unimplemented(raw: Raw, client: Any) -> None:
-    for call in (client.get_cuda_shared_memory_status, client.get_trace_settings):
-        with pytest.raises(triton.InferenceServerException) as error:
+    for call in (
+        client.get_cuda_shared_memory_status,
+        client.unregister_cuda_shared_memory,
+        lambda: client.register_cuda_shared_memory("mine", b"", 0, 1),
+        lambda: client.update_trace_settings(settings={"trace_level": ["TENSORS"]}),
+        lambda: client.update_log_settings({"log_info": False}),
+    ):
+        with pytest.raises(triton.InferenceServerException) as unknown:
             call()
-        assert error.value.status() == "StatusCode.UNIMPLEMENTED"
+        assert unknown.value.status() == "StatusCode.UNIMPLEMENTED"
     with pytest.raises(grpc.RpcError) as error:
         raw("/inference.GRPCInferenceService/Nothing", b"")
     assert error.value.code() is grpc.StatusCode.UNIMPLEMENTED

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -87,3 +89,26 @@ class Named(modelport.Model):
 
     def predict(self, id: int, stream: bool = False) -> dict[str, Any]:
         return {"id": id, "stream": stream, "rows": numpy.arange(id)}
+
+
+class HeldAtGate(modelport.Model):
+    """Waits at the gate of a test, whole or between two pieces."""
+
+    def predict(self, gate: int, pieces: bool = False) -> Any:
+        return self._pieces(gate) if pieces else _at_gate(gate)
+
+    def _pieces(self, gate: int) -> Iterator[int]:
+        yield os.getpid()
+        yield _at_gate(gate)
+
+
+def _at_gate(port: int) -> int:
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.sendall(f"{os.getpid()} 1 {os.getpid()}\n".encode())
+        sock.recv(1)
+    return os.getpid()
+
+
+class Large(modelport.Model):
+    def predict(self, size: int, pieces: int = 0) -> Any:
+        return (bytes(size) for _ in range(pieces)) if pieces else bytes(size)

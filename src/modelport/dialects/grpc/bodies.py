@@ -8,6 +8,6 @@ REQUEST = "inference.ModelInferRequest"
 RESPONSE = "inference.ModelInferResponse"
 STREAM_RESPONSE = "inference.ModelStreamInferResponse"
 MEDIA_TYPE = "application/grpc+proto"
-MODEL_NAME, MODEL_VERSION = 1, 2  # the numbers of these fields in a request
+MODEL_NAME, MODEL_VERSION, PARAMETERS = 1, 2, 4  # the numbers of these fields in a request
 # Triton's clients ask by a parameter for an answer that says of a stream that it was the last.
 WANTS_FINAL, IS_FINAL = "triton_enable_empty_final_response", "triton_final_response"

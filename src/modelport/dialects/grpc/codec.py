@@ -24,6 +24,7 @@ from modelport.dialects.grpc.bodies import (
 from modelport.dialects.grpc.tensors import request_of, response_of
 from modelport.dialects.grpc.wire import written
 from modelport.dialects.oip.arguments import arguments_of
+from modelport.dialects.oip.codec import placed_outputs
 from modelport.dialects.oip.outputs import chosen, outputs_of_value
 from modelport.dialects.oip.regions import ClientMemory
 from modelport.dialects.oip.tensors import Asked, Request
@@ -72,9 +73,9 @@ def _response(call: Call, given: Given, *, is_last: bool) -> dict[str, Any]:
     asked = _decode(call.request_id)
     outputs = chosen(outputs_of_value(given.value, given.content_of), asked.outputs)
     parameters = {IS_FINAL: is_last} if asked.tells_end else None
-    return response_of(
-        _head(asked, given.signature.name), outputs, is_raw=asked.is_raw, parameters=parameters
-    )
+    placed = placed_outputs(call, outputs, asked.outputs)
+    head = _head(asked, given.signature.name)
+    return response_of(head, outputs, is_raw=asked.is_raw, placed=placed, parameters=parameters)
 
 
 def _answer(call: Call, given: Given) -> Answer:
@@ -109,7 +110,7 @@ class _Pieces:
         if not asked.tells_end:
             return b""
         head = _head(asked, self._give(None).signature.name)
-        response = response_of(head, [], is_raw=True, parameters={IS_FINAL: True})
+        response = response_of(head, [], is_raw=True, placed={}, parameters={IS_FINAL: True})
         return _in_stream({"infer_response": response})
 
 

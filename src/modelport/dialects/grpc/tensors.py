@@ -132,19 +132,29 @@ def _take_contents(tensor: Tensor, contents: dict[str, Any]) -> None:
 
 
 def response_of(
-    head: dict[str, Any], outputs: list[Output], *, is_raw: bool, parameters: dict[str, Any] | None = None
+    head: dict[str, Any],
+    outputs: list[Output],
+    *,
+    is_raw: bool,
+    placed: dict[str, dict[str, Any]],
+    parameters: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The fields of a `ModelInferResponse`: raw, or typed where each output has such a field."""
+    """The fields of a `ModelInferResponse`: raw, or typed where each output has such a field.
+
+    Of those that are `placed` in the memory of the client the parameters tell where.
+    """
     is_raw = is_raw or any(one.datatype.name not in CONTENTS for one in outputs)
     shown: list[dict[str, Any]] = []
     for one in outputs:
         said: dict[str, Any] = {"name": one.name, "datatype": one.datatype.name, "shape": one.shape}
-        if not is_raw:
+        if one.name in placed:
+            said["parameters"] = {name: _choice(value) for name, value in placed[one.name].items()}
+        elif not is_raw:
             said["contents"] = {CONTENTS[one.datatype.name]: _plain(one.flat(), one.datatype)}
         shown.append(said)
     found = {**head, "outputs": shown}
     if is_raw:
-        found["raw_output_contents"] = [one.binary() for one in outputs]
+        found["raw_output_contents"] = [one.binary() for one in outputs if one.name not in placed]
     if parameters:
         found["parameters"] = {name: _choice(value) for name, value in parameters.items()}
     return found

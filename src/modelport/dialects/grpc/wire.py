@@ -17,7 +17,7 @@ Source: https://protobuf.dev/programming-guides/encoding
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from typing import Any, NamedTuple, cast
 
@@ -70,12 +70,12 @@ def read(of: str, message: str, data: bytes | memoryview) -> Sent:
     return _Reader(of, view).message(message, 0, len(view))
 
 
-def read_names(data: bytes, names: Mapping[int, str]) -> dict[str, str]:
-    """Of the outermost fields the texts of these numbers; of the others nothing is looked at.
+def read_outer(data: bytes, numbers: Collection[int]) -> list[tuple[int, bytes]]:
+    """The outermost fields of these numbers that are texts, bytes or messages; others are not looked at.
 
     Raises `BadMessage` for what cannot be walked through, too.
     """
-    found = dict.fromkeys(names.values(), "")
+    found: list[tuple[int, bytes]] = []
     at, end = 0, len(data)
     for _ in range(MOST_OUTER):
         if at >= end:
@@ -86,8 +86,8 @@ def read_names(data: bytes, names: Mapping[int, str]) -> dict[str, str]:
             size, at = _varint(data, at, end)
             if at + size > end:
                 raise BadMessage(CUT_OFF)
-            if (name := names.get(key >> 3)) is not None:
-                found[name] = _text(data[at : at + size], name)
+            if key >> 3 in numbers:
+                found.append((key >> 3, data[at : at + size]))
             at += size
         elif kind == VARINT:
             _, at = _varint(data, at, end)
@@ -96,6 +96,19 @@ def read_names(data: bytes, names: Mapping[int, str]) -> dict[str, str]:
         else:
             raise BadMessage(NO_MESSAGE)
     raise BadMessage(f"the message has more than {MOST_OUTER} tensors and other fields")
+
+
+def read_names(data: bytes, names: Mapping[int, str]) -> dict[str, str]:
+    """Of the outermost fields the texts of these numbers, by their names. Raises `BadMessage`."""
+    found = dict.fromkeys(names.values(), "")
+    for number, text in read_outer(data, names):
+        found[names[number]] = as_text(text, names[number])
+    return found
+
+
+def field_of(number: int, data: bytes) -> bytes:
+    """A field that is text, bytes or a message."""
+    return _length_of(number, data)
 
 
 NO_MESSAGE = "the bytes are no message of protobuf's"
@@ -117,7 +130,8 @@ def _varint(data: bytes | memoryview, at: int, end: int) -> tuple[int, int]:
     raise BadMessage(CUT_OFF)
 
 
-def _text(data: bytes | memoryview, name: str) -> str:
+def as_text(data: bytes | memoryview, name: str) -> str:
+    """The text of a field. Raises `BadMessage`."""
     try:
         return str(data, "utf-8")
     except UnicodeDecodeError:
@@ -206,7 +220,7 @@ class _Reader:
             if kind == "message":
                 return (self._entry(one, at, stop) if one.is_map else self.message(one.type, at, stop)), stop
             if kind == "string":
-                return _text(self._data[at:stop], one.name), stop
+                return as_text(self._data[at:stop], one.name), stop
             piece = self._data[at:stop]
             return (bytes(piece) if size <= SMALL else piece), stop
         if kind in FIXED:
@@ -225,7 +239,7 @@ class _Reader:
             key, at = _varint(self._data, at, end)
             size, at = self._size(at, end)
             if key == 1 << 3 | LENGTH:
-                found["key"] = _text(self._data[at : at + size], one.name)
+                found["key"] = as_text(self._data[at : at + size], one.name)
             elif key == 2 << 3 | LENGTH:
                 found["value"] = self.message(one.type, at, at + size)
             else:

@@ -62,7 +62,7 @@ def _answer(call: Call, given: Given) -> Answer:
         binary = {one.name for one in asked.outputs if one.is_binary}
     head: dict[str, Any] = {"model_name": given.signature.name}
     head |= {key: text for key, text in (("model_version", asked.version), ("id", asked.id)) if text}
-    placed = _placed(call, outputs, asked.outputs)
+    placed = placed_outputs(call, outputs, asked.outputs)
     body, length = body_of_answer(head, outputs, binary, placed, given.json_of)
     if length is None:
         return Answer(call.id, body=body)
@@ -70,7 +70,7 @@ def _answer(call: Call, given: Given) -> Answer:
     return Answer(call.id, content_type="application/octet-stream", body=body, headers=fields)
 
 
-def _placed(call: Call, outputs: list[Output], asked: list[Asked] | None) -> dict[str, dict[str, Any]]:
+def placed_outputs(call: Call, outputs: list[Output], asked: list[Asked] | None) -> dict[str, dict[str, Any]]:
     """Put outputs into the memory of the client, where it has asked for that; says of each where it is."""
     wanted = {one.name: one.place for one in asked or () if one.place is not None}
     shared, found = ClientMemory(call.client_memory, call.by), dict[str, dict[str, Any]]()

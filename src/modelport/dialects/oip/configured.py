@@ -38,6 +38,12 @@ class DynamicBatching(msgspec.Struct):
     max_queue_delay_microseconds: Annotated[int, words("How long the first of them waits for others")]
 
 
+class TransactionPolicy(msgspec.Struct):
+    """How many answers a request has."""
+
+    decoupled: Annotated[bool, words("Any number: what the model yields")]
+
+
 class ModelConfiguration(msgspec.Struct, omit_defaults=True):
     """A model, in Triton's words."""
 
@@ -49,6 +55,7 @@ class ModelConfiguration(msgspec.Struct, omit_defaults=True):
     output: list[ConfiguredTensor]
     instance_group: list[Instances]
     dynamic_batching: DynamicBatching | None = None
+    model_transaction_policy: TransactionPolicy | None = None
 
 
 def configuration_of(name: str, signature: Signature, workers: int) -> ModelConfiguration:
@@ -60,6 +67,8 @@ def configuration_of(name: str, signature: Signature, workers: int) -> ModelConf
         output=[_tensor(one) for one in outputs_of(predict)],
         instance_group=[Instances(name, "KIND_AUTO", workers)],
     )  # fmt: skip
+    if predict.streams:
+        found.model_transaction_policy = TransactionPolicy(decoupled=True)
     if predict.max_batch_size > 1:
         found.dynamic_batching = DynamicBatching([predict.max_batch_size], int(predict.max_wait_ms * 1000))
     return found

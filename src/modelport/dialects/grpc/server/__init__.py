@@ -9,6 +9,7 @@ from modelport.api.taken import Taken
 from modelport.dialects.grpc.bodies import SERVICE
 from modelport.dialects.grpc.server.asked import METHOD
 from modelport.dialects.grpc.server.inference import FORM, Inference
+from modelport.dialects.oip.server.client_memory import file_of_regions
 
 if TYPE_CHECKING:
     from modelport.api.app import Application
@@ -20,7 +21,9 @@ class GrpcServer(DialectServer):
 
     def __init__(self, parts: Parts):
         super().__init__(parts)
-        inference = Inference(parts.calls, parts.runs)
+        inference = Inference(
+            parts.calls, parts.runs, file_of_regions(parts.calls.engine, parts.calls.settings)
+        )
         self._answers = {
             f"/{SERVICE}/ModelInfer": inference.infer,
             f"/{SERVICE}/ModelStreamInfer": inference.stream,

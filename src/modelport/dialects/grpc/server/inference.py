@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
+from typing import NamedTuple
 
+from modelport.api.bodies import ClientLeft
 from modelport.api.calls import HEARTBEAT_SECONDS, CallHandler, Ends
 from modelport.api.credentials import check, principal_of
 from modelport.api.dialect_calls import version_of
@@ -17,11 +20,14 @@ from modelport.contract.calls import HIDDEN, Answer, Call, Chunk
 from modelport.dialects.grpc.bodies import (
     MODEL_NAME,
     MODEL_VERSION,
+    PARAMETERS,
     PROTOCOL,
+    REQUEST,
     STREAM_RESPONSE,
 )
 from modelport.dialects.grpc.server.asked import SECONDS
-from modelport.dialects.grpc.wire import BadMessage, read_names, written
+from modelport.dialects.grpc.wire import BadMessage, as_text, field_of, read, read_outer, written
+from modelport.dialects.oip.deadlines import TIMEOUT, is_timeout
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool
 from modelport.http.asgi import Headers, Message, Receive, Scope, Send
@@ -31,6 +37,7 @@ from modelport.runs.errors import RunError
 from modelport.runs.service import RunService
 
 DIALECT = "grpc"
+OUTER = (MODEL_NAME, MODEL_VERSION, PARAMETERS)
 NAMES = {MODEL_NAME: "model_name", MODEL_VERSION: "model_version"}
 
 
@@ -41,10 +48,22 @@ def _words(problem: Problem, request_id: str, own_id: str) -> bytes:
 FORM = RefusalForm("text/plain", _words)
 
 
-class Inference:
-    """Answers them. One for the application; it keeps no state of a call."""
+class _Asked(NamedTuple):
+    """Which model a request asks, which version of it, and how long its parameter `timeout` gives that."""
 
-    def __init__(self, calls: CallHandler, runs: RunService):
+    model: str
+    version: str
+    seconds: float | None
+
+
+class Inference:
+    """Answers them. One for the application; it keeps no state of a call.
+
+    `client_memory` is the file that lists the shared memory of clients, where that may be used.
+    """
+
+    def __init__(self, calls: CallHandler, runs: RunService, client_memory: str):
+        self._client_memory = client_memory
         self._calls = calls
         self._runs = runs
 
@@ -62,15 +81,17 @@ class Inference:
         if sent["type"] == "http.disconnect":
             return
         try:
-            asked = read_names(sent["body"], NAMES)
+            asked = _asked(sent["body"])
             self._calls.check_predictions_allowed()
-            model = find_pool(engine, asked["model_name"]).name
+            model = find_pool(engine, asked.model).name
             check(principal_of(scope), AccessScope.PREDICT, model)
             again = _Again(sent, receive)
-            if not asked["model_version"]:
+            if not _has_own(engine.pools[model]):
+                scope[SECONDS] = least(scope.get(SECONDS), asked.seconds)
+            if not asked.version:
                 await self._ask(scope, again, send, engine.route(model), whole=whole)
                 return
-            version = await self._runs.resolve(model, asked["model_version"])
+            version = await self._runs.resolve(model, asked.version)
             async with version_in_use(engine, self._runs, model, version) as pool:
                 await self._ask(scope, again, send, pool, whole=whole)
         except (Problem, RunError, BadMessage) as error:
@@ -78,7 +99,13 @@ class Inference:
 
     async def _ask(self, scope: Scope, receive: _Again, send: Send, pool: Pool, *, whole: bool) -> None:
         engine = self._calls.engine
-        call = Call(request_number(engine), dialect=DIALECT, collect=whole, request_id=version_of(pool))
+        call = Call(
+            request_number(engine),
+            dialect=DIALECT,
+            collect=whole,
+            request_id=version_of(pool),
+            client_memory=self._client_memory,
+        )
 
         async def respond(pending: Pending, answer: Answer) -> None:
             await self._respond(send, pool, pending, answer)
@@ -101,9 +128,9 @@ class Inference:
             await self._calls.respond(send, pool, pending, answer)
             return
         if answer.stream:
-            await _stream(
-                send, pool, pending, answer, self._id(answer), self._calls.settings.hide_model_errors
-            )
+            hides = self._calls.settings.hide_model_errors
+            with contextlib.suppress(ClientLeft):  # or it does not read
+                await _stream(send, pool, pending, answer, self._id(answer), hides)
             return
         folder = self._calls.engine.spool.folder_of(answer.id)
         try:  # a message has to be whole
@@ -115,6 +142,33 @@ class Inference:
 
     def _id(self, answer: Answer) -> str:
         return self._calls.engine.request_id(answer.id)
+
+
+def _asked(message: bytes) -> _Asked:
+    """What the server has to know of a request. Raises `BadMessage`."""
+    names, timeouts = {MODEL_NAME: "", MODEL_VERSION: ""}, list[bytes]()
+    for number, data in read_outer(message, OUTER):
+        if number != PARAMETERS:
+            names[number] = as_text(data, NAMES[number])
+        elif TIMEOUT.encode() in data:
+            timeouts.append(field_of(PARAMETERS, data))
+    seconds = None
+    if timeouts:
+        sent = read(PROTOCOL, REQUEST, b"".join(timeouts))["parameters"].get(TIMEOUT, {})
+        micros = next(iter(sent.values()), 0)
+        seconds = micros / 1e6 if is_timeout(micros) and micros else None  # the worker refuses others
+    return _Asked(names[MODEL_NAME], names[MODEL_VERSION], seconds)
+
+
+def _has_own(pool: Pool) -> bool:
+    """Whether a model has an argument of its own that is called as that parameter is."""
+    signature = pool.signature
+    return signature is not None and any(one.name == TIMEOUT for one in signature.predict.arguments)
+
+
+def least(one: float | None, other: float | None) -> float | None:
+    """The shorter of two times, either of which may be none."""
+    return min((found for found in (one, other) if found is not None), default=None)
 
 
 class _Again:

@@ -60,6 +60,7 @@ class GrpcPort:
         self._there = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="grpc", daemon=True)
         self._tasks: set[asyncio.Task[Outcome]] = set()
+        self._is_there = False  # until it has ended, whatever it is asked is done
         self._server: Any = None
         self._services: Services | None = None
         self._where = f"{settings.host}:{settings.grpc_port}"
@@ -67,9 +68,10 @@ class GrpcPort:
     async def bind(self, certificates: Certificates | None) -> None:
         """Take the address. Raises `CannotListen`."""
         self._thread.start()
+        self._is_there = True
         port = await self._over_there(self._bound(certificates))
         if not port:
-            self._leave()
+            await self._leave()
             raise CannotListen(
                 f"cannot listen on {self._where} for gRPC; --grpc-port names another port, 0 takes a free one"
             )
@@ -83,23 +85,22 @@ class GrpcPort:
 
     def stop_listening(self) -> None:
         """Take no new calls, and let streams that wait for a message end."""
-        if self._services is not None:
+        if self._services is not None and self._is_there:
             self._there.call_soon_threadsafe(self._services.stopping.set)
 
     async def end(self, seconds: float) -> None:
         """Let calls end, but after so many seconds no longer, and let go of everything."""
-        if not self._thread.is_alive():
+        if not self._is_there:
             return
         if self._server is not None:
             await self._over_there(self._server.stop(seconds))
         for task in list(self._tasks):
             task.cancel()
-        self._leave()
-        await asyncio.to_thread(self._thread.join, END_SECONDS)
+        await self._leave()
 
     def cut(self) -> None:
         """Wait for nothing any more."""
-        if self._server is not None and self._thread.is_alive():
+        if self._server is not None and self._is_there:
             asyncio.run_coroutine_threadsafe(self._server.stop(None), self._there)
 
     def _run(self) -> None:
@@ -107,8 +108,11 @@ class GrpcPort:
         self._there.run_forever()
         self._there.close()
 
-    def _leave(self) -> None:
-        self._there.call_soon_threadsafe(self._there.stop)
+    async def _leave(self) -> None:
+        if self._is_there:
+            self._is_there = False
+            self._there.call_soon_threadsafe(self._there.stop)
+            await asyncio.to_thread(self._thread.join, END_SECONDS)
 
     async def _over_there(self, work: Any) -> Any:
         """What `work` gives, which is done in the loop of grpcio."""

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from modelport.dialects.grpc.bodies import PROTOCOL
+from modelport.dialects.grpc.schema import protocol
 from modelport.dialects.grpc.server.statuses import Outcome
 from modelport.dialects.grpc.wire import written
 
 Sent = dict[str, Any]
+HOST_MEMORY, GPU_MEMORY = "/v2/systemsharedmemory", "/v2/cudasharedmemory"
 MODELS, REPOSITORY = "/v2/models", "/v2/repository"
-TEXTS = "BYTES"
 
 
 class NotAsked(Exception):
@@ -26,27 +27,18 @@ class Resource(NamedTuple):
     """A method that is answered by a resource: the one that a message asks for, and what is made of it.
 
     `request` has the method, the path below the base path, and the JSON of the body. What its `said` makes of
-    a status that is among `statuses` is an answer, any other status an error. With `needs_signature` the
-    answer has that of the model as `signature`, too.
+    a status that is among `statuses` is an answer, any other status an error.
     """
 
     request: Callable[[Sent], tuple[str, str, Any]]
     said: Callable[[int, Any], Sent]
     statuses: tuple[int, ...] = (200,)
-    needs_signature: bool = False
 
 
-def answer_of(resource: Resource, gives: str, outcome: Outcome, signature: Outcome | None) -> bytes:
+def answer_of(resource: Resource, gives: str, outcome: Outcome) -> bytes:
     """The message that a good outcome is."""
     value: Any = json.loads(outcome.body) if outcome.body else {}
-    if signature is not None and signature.status == 200:
-        value["signature"] = json.loads(signature.body)
     return written(PROTOCOL, gives, resource.said(outcome.status, value))
-
-
-def signature_of(sent: Sent) -> tuple[str, str, Any]:
-    """The request for the signature of a model. Raises `NotAsked`."""
-    return "GET", f"{MODELS}/{_part(sent, 'name')}/signature", None
 
 
 def _get(path: str) -> Callable[[Sent], tuple[str, str, Any]]:
@@ -91,32 +83,12 @@ def _server(status: int, value: Any) -> Sent:
 
 
 def _config(status: int, value: Any) -> Sent:
-    """Of Triton's configuration of a model what there is to say here: names, types and axes."""
-
-    def tensors(found: list[Any]) -> list[Sent]:
-        return [
-            {"name": one["name"], "data_type": _datatype(one["datatype"]), "dims": one["shape"]}
-            for one in found
-        ]
-
-    predict = value.get("signature", {}).get("verbs", {}).get("predict", {})
-    config = {
-        "name": value["name"],
-        "platform": value.get("platform", ""),
-        "backend": value.get("platform", ""),
-        "max_batch_size": 0,  # the axes above are all that there are
-        "input": tensors(value.get("inputs", [])),
-        "output": tensors(value.get("outputs", [])),
-        "model_transaction_policy": {"decoupled": bool(predict.get("streams"))},
-    }
-    return {"config": config}
-
-
-def _datatype(name: str) -> int:
-    from modelport.dialects.grpc.schema import protocol
-
     types = protocol(PROTOCOL).enums["inference.DataType"]
-    return types["TYPE_STRING" if name == TEXTS else f"TYPE_{name}"]
+    for one in (*value["input"], *value["output"]):
+        one["data_type"] = types[one["data_type"]]
+    for group in value["instance_group"]:
+        group["kind"] = 0  # KIND_AUTO, which all have
+    return {"config": value}
 
 
 def _repository_model(sent: Sent, verb: str) -> tuple[str, str, Any]:
@@ -143,6 +115,42 @@ def body_of(value: Any) -> bytes:
     return b"" if value is None else msgspec.json.encode(value)
 
 
+def _memory(of: str, verb: str, sent: Sent) -> tuple[str, str, Any]:
+    """What clients say of shared memory: `status` or `unregister`, of one region or of all."""
+    path = f"{of}/region/{_part(sent, 'name')}/{verb}" if sent.get("name") else f"{of}/{verb}"
+    return ("GET" if verb == "status" else "POST"), path, None
+
+
+def _registered(of: str, sent: Sent) -> tuple[str, str, Any]:
+    body = {name: value for name, value in sent.items() if name not in ("name", "raw_handle")}
+    if of == HOST_MEMORY:
+        body = {"key": "", "byte_size": 0, **body}
+    return "POST", f"{of}/region/{_part(sent, 'name')}/register", body
+
+
+def _regions(status: int, value: Any) -> Sent:
+    return {"regions": {one["name"]: one for one in value}}
+
+
+def _setting(path: str, sent: Sent) -> tuple[str, str, Any]:
+    """Settings that are read; changes are refused by their resource."""
+    if sent.get("model_name"):
+        path = f"{MODELS}/{_part(sent, 'model_name')}/trace/setting"
+    return ("POST", path, {}) if sent.get("settings") else ("GET", path, None)
+
+
+def _traces(status: int, value: Any) -> Sent:
+    found: dict[str, Sent] = {}
+    for name, one in value.items():
+        found[name] = {"value": [one] if isinstance(one, str) else one}
+    return {"settings": found}
+
+
+def _log(status: int, value: Any) -> Sent:
+    kinds = {bool: "bool_param", int: "uint32_param", str: "string_param"}
+    return {"settings": {name: {kinds[type(one)]: one} for name, one in value.items()}}
+
+
 def _is_live(status: int, value: Any) -> Sent:
     return {"live": status == 200}
 
@@ -166,9 +174,17 @@ RESOURCES = {
     "ModelReady": Resource(partial(_of_model, end="/ready"), _is_ready, EITHER_WAY),
     "ServerMetadata": Resource(_get("/v2"), _server),
     "ModelMetadata": Resource(_of_model, _metadata),
-    "ModelConfig": Resource(_of_model, _config, needs_signature=True),
+    "ModelConfig": Resource(partial(_of_model, end="/config"), _config),
     "ModelStatistics": Resource(_statistics_of, _statistics),
     "RepositoryIndex": Resource(_index, _models),
     "RepositoryModelLoad": Resource(partial(_repository_model, verb="load"), _nothing),
     "RepositoryModelUnload": Resource(partial(_repository_model, verb="unload"), _nothing),
+    "SystemSharedMemoryStatus": Resource(partial(_memory, HOST_MEMORY, "status"), _regions),
+    "SystemSharedMemoryRegister": Resource(partial(_registered, HOST_MEMORY), _nothing),
+    "SystemSharedMemoryUnregister": Resource(partial(_memory, HOST_MEMORY, "unregister"), _nothing),
+    "CudaSharedMemoryStatus": Resource(partial(_memory, GPU_MEMORY, "status"), _nothing),
+    "CudaSharedMemoryRegister": Resource(partial(_registered, GPU_MEMORY), _nothing),
+    "CudaSharedMemoryUnregister": Resource(partial(_memory, GPU_MEMORY, "unregister"), _nothing),
+    "TraceSetting": Resource(partial(_setting, "/v2/trace/setting"), _traces),
+    "LogSettings": Resource(partial(_setting, "/v2/logging"), _log),
 }

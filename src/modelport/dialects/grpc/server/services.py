@@ -11,13 +11,14 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
 
+from modelport.api.bodies import ClientLeft
 from modelport.dialects.grpc.bodies import PROTOCOL, SERVICE
 from modelport.dialects.grpc.schema import Method, protocol
 from modelport.dialects.grpc.server import reflection
 from modelport.dialects.grpc.server.asked import Read, Said, Write
 from modelport.dialects.grpc.server.inference import error_message
 from modelport.dialects.grpc.server.receiving import NotReceived, Receiving
-from modelport.dialects.grpc.server.resources import RESOURCES, NotAsked, answer_of, body_of, signature_of
+from modelport.dialects.grpc.server.resources import RESOURCES, NotAsked, answer_of, body_of
 from modelport.dialects.grpc.server.statuses import (
     INTERNAL,
     INVALID_ARGUMENT,
@@ -166,13 +167,27 @@ class Services:
     async def _answer_in_stream(self, context: Context, said: Said, message: bytes | None) -> bool:
         """Answer the next request; whether there was one. `message` is it, if it is here already."""
         last: list[bytes | None] = [message]
+        refused: list[Refused] = []
 
         async def read_next() -> bytes | None:
             last[0] = await self._next(context)
             return last[0]
 
+        async def write(piece: bytes) -> None:
+            try:
+                await self._write(context, piece)
+            except Refused as error:
+                refused.append(error)
+                raise ClientLeft from None
+            except Exception:
+                if context.cancelled() or context.done():
+                    raise ClientLeft from None
+                raise
+
         said.seconds = context.time_remaining()
-        outcome = await self._ask(said, said.scope(), message, read_next, partial(self._write, context))
+        outcome = await self._ask(said, said.scope(), message, read_next, write)
+        if refused:
+            raise refused[0]
         if outcome.status in (401, 403):
             raise Refused(outcome.code, outcome.detail, outcome.metadata())
         if outcome.code:
@@ -210,10 +225,7 @@ class Services:
         outcome = await self._asked(said, *resource.request(sent))
         if outcome.status not in resource.statuses:
             raise Refused(outcome.code or INTERNAL, outcome.detail, outcome.metadata())
-        signature = None
-        if resource.needs_signature:
-            signature = await self._asked(said, *signature_of(sent))
-        body = answer_of(resource, method.gives, outcome, signature)
+        body = answer_of(resource, method.gives, outcome)
         return self._whole(context, outcome._replace(status=200, body=body))
 
     async def _asked(self, said: Said, verb: str, path: str, value: Any) -> Outcome:

@@ -30,11 +30,16 @@ MOST_NAME = 200
 NO_CUDA = "this server reads no memory of GPUs: models take arrays of the host; register system shared memory"
 
 
+def file_of_regions(engine: Engine, settings: Settings) -> str:
+    """The list of regions that the workers read; empty where no memory of clients may be used."""
+    return str(engine.spool.root / "client-memory") if settings.allow_client_shm else ""
+
+
 class ClientRegions:
     """The handlers, one method a resource. `file` is the list for the workers; empty where there is none."""
 
     def __init__(self, engine: Engine, settings: Settings):
-        self.file = str(engine.spool.root / "client-memory") if settings.allow_client_shm else ""
+        self.file = file_of_regions(engine, settings)
         self._most = settings.client_max_size
         self._regions: dict[tuple[str, str], Region] = {}  # by owner and name
         self._changing = asyncio.Lock()

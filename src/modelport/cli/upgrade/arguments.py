@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from modelport.cli.upgrade.package import Package
 from modelport.cli.upgrade.points import Found
 from modelport.cli.upgrade.scopes import Scope
-from modelport.cli.upgrade.source_file import Edit, Function, SourceFile, assigned_names, bound_names
+from modelport.cli.upgrade.source_file import (
+    Edit,
+    Function,
+    SourceFile,
+    own_nodes,
+)
 
 OF_ARGUMENTS = ("get_train_args", "get_test_args", "get_predict_args")
 TYPES = {"str": "Str", "int": "Int", "float": "Float", "bool": "Bool"}
@@ -50,30 +55,50 @@ def dictionaries(package: Package, scope: Scope) -> Iterator[Found]:
 
 def returned_dictionaries(function: Function) -> list[ast.Dict]:
     """The dictionaries that are written in a function and that it returns, by themselves or by a name."""
-    named: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(function):
+    named = _named_values(function)
+    found: list[ast.Dict] = []
+    for value in _returned(function):
+        values = named.get(value.id, []) if isinstance(value, ast.Name) else [value]
+        dictionaries = [one for one in values if isinstance(one, ast.Dict)]
+        found += dictionaries if len(dictionaries) == len(values) else []
+    return found
+
+
+def returned_dictionary(function: Function) -> ast.Dict | None:
+    """The one dictionary that a function returns, whatever happens in it; `None` if it may be another."""
+    found = returned_dictionaries(function)
+    return found[0] if len(found) == len(_returned(function)) == 1 else None
+
+
+def _returned(function: Function) -> list[ast.expr | None]:
+    return [node.value for node in own_nodes(function) if isinstance(node, ast.Return)]
+
+
+def _named_values(function: Function) -> dict[str, list[ast.expr | None]]:
+    """What each name in a function is assigned; `None` where that is not written as such."""
+    found: dict[str, list[ast.expr | None]] = {}
+    plain: set[int] = set()
+    for node in own_nodes(function):
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Name):
-                    named.setdefault(target.id, []).append(node.value)
-    found: list[ast.Dict] = []
-    for node in ast.walk(function):
-        value = node.value if isinstance(node, ast.Return) else None
-        values = named.get(value.id, []) if isinstance(value, ast.Name) else [value]
-        found += [one for one in values if isinstance(one, ast.Dict)]
+                    found.setdefault(target.id, []).append(node.value)
+                    plain.add(id(target))
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and id(node) not in plain:
+            found.setdefault(node.id, []).append(None)
     return found
 
 
 def _mentions_fields(file: SourceFile) -> bool:
-    return any(of in OF_FIELDS or of in ("webargs", "marshmallow") for of in bound_names(file.tree).values())
+    return any(of in OF_FIELDS or of in ("webargs", "marshmallow") for of in file.bound.values())
 
 
 def import_of_fields(file: SourceFile) -> Edit | None:
     """The edit that imports `fields`. Raises `LookupError` if that name means something else there."""
-    bound = bound_names(file.tree).get(FIELDS)
+    bound = file.bound.get(FIELDS)
     if bound in OF_FIELDS:
         return None
-    if bound is not None or FIELDS in assigned_names(file.tree):
+    if bound is not None or FIELDS in file.assigned:
         raise LookupError(FIELDS)
     return file.importing("from webargs import fields")
 

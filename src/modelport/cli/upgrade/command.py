@@ -20,7 +20,10 @@ def check_upgrade(text: str, writing: bool) -> int:
     No code of the package runs. Raises `click.ClickException`.
     """
     package = find_package(text)
-    points = points_of(package)
+    try:
+        points = points_of(package)
+    except RecursionError:
+        raise click.ClickException(f"{package.name}: an expression in it is nested too deep") from None
     click.echo(f"{package.name}: the upgrade notes of DEEPaaS, in their order")
     for number, point in enumerate(points, 1):
         _tell(number, point)
@@ -46,7 +49,7 @@ def _tell(number: int, point: Point) -> None:
 
 def _write(package: Package, safe: list[Found]) -> None:
     files = changed_files(edit for found in safe for edit in found.edits)
-    refuse_unsafe(files)
+    refuse_unsafe(files, package.root)
     for path, (before, after) in files.items():
         click.echo(difference(path, before, after, package.shown(path)), nl=False)
     for path, (_, after) in files.items():

@@ -10,7 +10,7 @@ from modelport.cli.upgrade.functions import GROUP, is_first
 from modelport.cli.upgrade.package import Package
 from modelport.cli.upgrade.points import Found
 from modelport.cli.upgrade.scopes import Scope
-from modelport.cli.upgrade.source_file import Function, bound_names
+from modelport.cli.upgrade.source_file import Function
 from modelport.contract.file_storage import METHODS
 
 STORAGE = "FileStorage"
@@ -87,9 +87,7 @@ def old_files(package: Package, scope: Scope) -> Iterator[Found]:
     """Every place where a file is used as Werkzeug's, and where its class is named."""
     for file in package.files:
         classes = [
-            name
-            for name, of in bound_names(file.tree).items()
-            if of.startswith("werkzeug") and of.endswith(STORAGE)
+            name for name, of in file.bound.items() if of.startswith("werkzeug") and of.endswith(STORAGE)
         ]
         for node in ast.walk(file.tree):
             if isinstance(node, ast.Name) and node.id in classes:

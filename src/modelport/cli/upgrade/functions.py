@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -13,13 +14,15 @@ from modelport.cli.upgrade.arguments import (
     called,
     import_of_fields,
     returned_dictionaries,
+    returned_dictionary,
 )
 from modelport.cli.upgrade.package import Package
 from modelport.cli.upgrade.points import Found
 from modelport.cli.upgrade.scopes import Scope
-from modelport.cli.upgrade.source_file import Edit, Function, assigned_names, bound_names
+from modelport.cli.upgrade.source_file import Edit, Function
 
 GROUP = PREDICT
+COMMENT = re.compile(rb"#[^\n]*")
 DATA = (
     "fields.Field()",
     'metadata={"type": "file", "location": "form", "description": "Files to predict on"}',
@@ -98,11 +101,11 @@ def _why_not_inputs(scope: Scope, function: Function | None) -> str:
         return "'fields' means something else in this file"
     if function is None:
         other = {"get_predict_args", "get_test_args"} & scope.names
-        return f"{other.pop()}() is not written in this file" if other else ""
-    given = returned_dictionaries(function)
-    if len(given) != 1:
+        return f"{other.pop()}() is made elsewhere, or only perhaps" if other else scope.unknown
+    given = returned_dictionary(function)
+    if given is None:
         return f"{function.name}() returns what is made elsewhere, or several dictionaries"
-    keys = [key.value for key in given[0].keys if isinstance(key, ast.Constant)]
+    keys = [key.value for key in given.keys if isinstance(key, ast.Constant)]
     taken = [name for name in ("data", "urls", "files") if name in keys]
     return f"it has an argument {taken[0]!r} already" if taken else ""
 
@@ -114,13 +117,13 @@ def _edits_of_inputs(
     added = import_of_fields(file)
     edits = [added] if added else []
     if function is None:
-        depth = " " * first.col_offset
         self_ = "self" if scope.is_class else ""
         text = f"def get_predict_args({self_}):\n    return {{{_lines(written, 8)}\n    }}\n\n"
         text += "" if scope.is_class else "\n"
         begins = min([first.lineno, *(one.lineno for one in first.decorator_list)])
-        return [*edits, file.inserted(file.offset(begins, 0), textwrap.indent(text, depth))]
-    [given] = returned_dictionaries(function)
+        return [*edits, file.inserted(file.offset(begins, 0), textwrap.indent(text, file.indent_of(first)))]
+    given = returned_dictionary(function)
+    assert given is not None
     start, end = file.span(given)
     inner = file.content[start + 1 : end - 1].decode()
     own_line = inner.lstrip(" \t").startswith(("\n", "\r\n")) and bool(inner.strip())
@@ -132,7 +135,9 @@ def _edits_of_inputs(
     closing = f"\n{' ' * (depth - 4)}"
     if not inner.strip():
         return [*edits, file.inserted(start + 1, lines + closing)]
-    comma = "" if inner.rstrip().endswith(",") else ","
+    last = file.span(given.values[-1])[1] if given.values else end
+    has_comma = not given.values or b"," in COMMENT.sub(b"", file.content[last : end - 1])
+    comma = "" if has_comma else ","
     opening = file.inserted(start + 1, f"{lines}\n{' ' * depth}")
     return [*edits, opening, file.inserted(end - 1, comma + closing)]
 
@@ -171,12 +176,12 @@ def _why_not_merged(scope: Scope, *functions: Function | None) -> str:
         parameters = scope.parameters(function)
         if isinstance(function, ast.AsyncFunctionDef) or parameters is None or len(parameters) != 1:
             return f"{function.name}() does not take one dictionary alone"
+    if scope.unknown:
+        return scope.unknown
     if "predict" in scope.names:
         return "'predict' means something else in this file: import that by another name first"
-    bound = bound_names(scope.file.tree).get("HTTPBadRequest")
-    if bound not in (None, "aiohttp.web.HTTPBadRequest") or "HTTPBadRequest" in assigned_names(
-        scope.file.tree
-    ):
+    bound = scope.file.bound.get("HTTPBadRequest")
+    if bound not in (None, "aiohttp.web.HTTPBadRequest") or "HTTPBadRequest" in scope.file.assigned:
         return "'HTTPBadRequest' means something else in this file"
     return ""
 
@@ -187,8 +192,8 @@ def _edits_of_merged(scope: Scope, last: Function, text: str, refuses: bool) -> 
     at = file.after_line(last.end_lineno)
     before = "" if file.content[:at].endswith(b"\n") else "\n"
     text = text if scope.is_class else f"\n{text}"
-    edits = [file.inserted(at, before + textwrap.indent(text, " " * last.col_offset))]
-    if refuses and "HTTPBadRequest" not in bound_names(file.tree):
+    edits = [file.inserted(at, before + textwrap.indent(text, file.indent_of(last)))]
+    if refuses and "HTTPBadRequest" not in file.bound:
         edits.append(file.importing("from aiohttp.web import HTTPBadRequest"))
     return edits
 

@@ -101,7 +101,7 @@ def _project(root: Path) -> Package:
     """The package whose source this folder is."""
     entries = entries_of_folder(root)
     name, requires, place = _about(root)
-    tops = {entry.module.partition(".")[0] for entry in entries if entry.module}
+    tops = {top for entry in entries if (top := entry.module.partition(".")[0]).isidentifier()}
     files: list[Path] = []
     for top in sorted(tops):
         for folder in (root, root / "src"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from modelport.cli.upgrade.package import Package
-from modelport.cli.upgrade.source_file import Function, SourceFile
+from modelport.cli.upgrade.source_file import Function, SourceFile, own_nodes
 
 FIRST = ("predict_data", "predict_url", "get_test_args")
 NAMES = (*FIRST, "predict", "get_predict_args", "get_train_args", "train")
@@ -32,14 +32,26 @@ class Scope:
 
     @property
     def names(self) -> set[str]:
-        """Everything that is bound there, functions that are imported too."""
-        found = set(self.functions)
-        for node in self.owner.body:
+        """Everything that is bound there, if only perhaps, functions that are imported too."""
+        found: set[str] = set()
+        for node in own_nodes(self.owner):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 found |= {one.asname or one.name for one in node.names}
-            elif isinstance(node, ast.Assign):
-                found |= {one.id for one in node.targets if isinstance(one, ast.Name)}
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                found.add(node.id)
+            elif isinstance(node, Function | ast.ClassDef):
+                found.add(node.name)
         return found
+
+    @cached_property
+    def unknown(self) -> str:
+        """What may bring other functions, which nobody can tell; empty where nothing does."""
+        if any(isinstance(one, ast.ImportFrom) and one.names[0].name == "*" for one in own_nodes(self.owner)):
+            return "what an import of * brings, nobody can tell"
+        bases = self.owner.bases if isinstance(self.owner, ast.ClassDef) else []
+        if any(not (isinstance(one, ast.Name) and one.id == "object") for one in bases):
+            return "what the class has from its bases, nobody can tell"
+        return ""
 
     def parameters(self, function: Function) -> list[ast.arg] | None:
         """The parameters that come by place, without `self`; `None` if there are others.

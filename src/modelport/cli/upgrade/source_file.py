@@ -6,6 +6,7 @@ import ast
 import io
 import tokenize
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,7 +66,7 @@ class SourceFile:
         """Whether edits of it can be placed."""
         return self.broken is None and self._is_plain
 
-    @property
+    @cached_property
     def newline(self) -> str:
         """How its lines end."""
         return "\r\n" if b"\r\n" in self.content else "\n"
@@ -99,12 +100,27 @@ class SourceFile:
 
     def has_comment(self, node: ast.expr) -> bool:
         """Whether a comment stands within a part of the tree: an edit of it would lose that."""
-        try:
-            tokens = list(tokenize.tokenize(io.BytesIO(self.content).readline))
-        except (tokenize.TokenError, SyntaxError):
-            return True
-        comments = [one.start[0] for one in tokens if one.type == tokenize.COMMENT]
-        return any(node.lineno <= line < (node.end_lineno or 0) for line in comments)
+        return any(line in self._comments for line in range(node.lineno, node.end_lineno or 0))
+
+    @cached_property
+    def _comments(self) -> set[int]:
+        """The lines that have one. What was parsed can be read so."""
+        tokens = tokenize.tokenize(io.BytesIO(self.content).readline)
+        return {one.start[0] for one in tokens if one.type == tokenize.COMMENT}
+
+    @cached_property
+    def bound(self) -> dict[str, str]:
+        """The names that imports at its top bind, and what they are."""
+        return bound_names(self.tree)
+
+    @cached_property
+    def assigned(self) -> set[str]:
+        """Every name that something in it binds, but for imports."""
+        return assigned_names(self.tree)
+
+    def indent_of(self, node: ast.stmt) -> str:
+        """What stands before a statement on its line: spaces or tabs."""
+        return self.content[self.offset(node.lineno, 0) : self.offset(node.lineno, node.col_offset)].decode()
 
     def _ended(self, text: str) -> str:
         return text.replace("\n", self.newline)
@@ -124,6 +140,16 @@ class SourceFile:
             lines = self.content.splitlines()
             after = next((n for n, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
         return self.inserted(self.after_line(after) if after else 0, f"{statement}\n")
+
+
+def own_nodes(owner: ast.AST) -> Iterator[ast.AST]:
+    """What stands in the body of something, but for what stands in the functions and classes there."""
+    left = [*ast.iter_child_nodes(owner)][::-1]
+    while left:
+        node = left.pop()
+        yield node
+        if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            left += [*ast.iter_child_nodes(node)][::-1]
 
 
 def bound_names(tree: ast.Module) -> dict[str, str]:
@@ -147,7 +173,11 @@ def assigned_names(tree: ast.AST) -> set[str]:
 
 
 def edited(content: bytes, edits: list[Edit]) -> bytes:
-    """The bytes of a file with these edits, of which none may lie within another."""
-    for edit in sorted(set(edits), reverse=True):
+    """The bytes of a file with these edits, of which none may lie within another. Imports come first."""
+
+    def place(edit: Edit) -> tuple[int, int, bool, str]:
+        return edit.start, edit.end, not edit.text.startswith(("from ", "import ")), edit.text
+
+    for edit in sorted(set(edits), key=place, reverse=True):
         content = content[: edit.start] + edit.text.encode() + content[edit.end :]
     return content

@@ -38,9 +38,16 @@ def changed_files(edits: Iterable[Edit]) -> dict[Path, tuple[bytes, bytes]]:
     return found
 
 
-def refuse_unsafe(paths: Iterable[Path]) -> None:
-    """Raise `click.ClickException` for a file that is read-only, or that has uncommitted changes."""
+def refuse_unsafe(paths: Iterable[Path], root: Path | None) -> None:
+    """Raise `click.ClickException` for a file that is read-only, or that has uncommitted changes.
+
+    So is one that leads out of the folder `root`, if there is one, or elsewhere by itself.
+    """
     for path in paths:
+        if path.is_symlink() or not (root is None or path.resolve().is_relative_to(root.resolve())):
+            raise click.ClickException(
+                f"{path} is {path.resolve()}, by a symbolic link; nothing was written: name that one's folder"
+            )
         may = (
             path.stat().st_mode & stat.S_IWUSR
             and os.access(path, os.W_OK)

@@ -12,7 +12,7 @@ def nearest(wrong: str, known: Iterable[str], sufficient: float = SUFFICIENT) ->
     """The known names that are near enough to a wrong one to be meant, the nearest first."""
     import difflib  # with what few are told
 
-    return difflib.get_close_matches(wrong, list(known), MAX_NAMES, sufficient)
+    return difflib.get_close_matches(wrong, list(dict.fromkeys(known)), MAX_NAMES, sufficient)
 
 
 def meant(names: list[str]) -> str:

@@ -105,7 +105,7 @@ class OpenAiServer(DialectServer):
     async def model(self, request: Request) -> Response:
         """`GET /v1/models/{model}`."""
         with self.calls.told():
-            found = await one_model(self.calls, request.path_params["model"])
+            found = await one_model(self.calls, request.path_params["model"], principal_of(request.scope))
         return json_response(found, status=200 if found.ready else 503)
 
 

@@ -108,7 +108,7 @@ class OpenAiCalls:
             name = next(iter(parse_qsl(call.query.decode("latin-1"), keep_blank_values=True)), ("",))[0]
             raise Problem(422, f"there is no query option {name[:SHOWN]!r}: all stands in the body")
         asked = await _named_in(call)
-        check(by, AccessScope.PREDICT, self._divided(asked.model)[0])  # before it is told what there is
+        check(by, AccessScope.PREDICT, self.divided(asked.model)[0])  # before it is told what there is
         found = await self.named(asked.model)
         name = found.live.name
         call.collect = not asked.stream
@@ -126,14 +126,14 @@ class OpenAiCalls:
         except RunError as error:
             raise problem_of(error) from None
 
-    def _divided(self, text: str) -> tuple[str, str | None]:
+    def divided(self, text: str) -> tuple[str, str | None]:
         """A name, and the version behind its last `@`, if it has one."""
         name, at, version = text.rpartition("@")
         return (name, version) if at and text not in self.engine.pools else (text, None)
 
     async def named(self, text: str) -> Found:
         """The model of a name, or of `name@version`. Raises `Problem`."""
-        name, version = self._divided(text)
+        name, version = self.divided(text)
         try:
             live = find_pool(self.engine, name)
         except Problem as problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from modelport.api.credentials import check
 from modelport.api.health import can_answer
 from modelport.contract.signature import OF_TEXT
 from modelport.dialects.openai.bodies import ListedModel, ListedModels, OneModel, VersionStatus
@@ -34,8 +35,14 @@ def is_of_text(pool: Pool) -> bool:
     return signature is not None and any(signature.operation(verb).implemented for verb in OF_TEXT)
 
 
-async def one_model(calls: OpenAiCalls, name: str) -> OneModel:
-    """What there is to say of a model, or of a version of it. Raises `Problem` 404."""
+async def one_model(calls: OpenAiCalls, name: str, by: Principal) -> OneModel:
+    """What there is to say of a model, or of a version of it. Raises `Problem` 404.
+
+    Whether a model can answer anybody may ask; which versions it has, who may read it.
+    """
+    model, wanted = calls.divided(name)
+    if wanted is not None:
+        check(by, AccessScope.READ, model)
     named = await calls.named(name)
     pool = named.live
     ready = can_answer(calls.engine, pool)

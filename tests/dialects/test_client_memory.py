@@ -247,3 +247,32 @@ def test_regions_are_their_owners(tmp_path: Path, key: str) -> None:
         by_version = client.post("/v2/models/adds/versions/0/infer", json=asked, headers=one)
         assert by_version.status_code == 200
         assert client.post(place, json=body, headers=other).status_code == 200  # a name of their own
+
+
+def test_regions_of_owners_that_are_gone_take_no_place_for_ever(tmp_path: Path, key: str) -> None:
+    store = DatabaseKeys(Settings(data_dir=str(tmp_path)))
+
+    def by(name: str) -> dict[str, str]:
+        made = store.create({"name": name, "scopes": ["predict"], "models": None, "expires": None})
+        return {"authorization": f"Bearer {made['key']}"}
+
+    full, late = [by(f"one of many {number}") for number in range(4)], by("late")
+    options = ("--auth", "on", "--data-dir", str(tmp_path), "--allow-client-shm")
+    with serving(*MODELS, *options) as server:
+
+        def registered(name: str, headers: dict[str, str]) -> httpx.Response:
+            place = f"{PLACE}/region/{name}/register"
+            return server.client.post(place, json={"key": key, "byte_size": 24}, headers=headers)
+
+        def count(headers: dict[str, str]) -> int:
+            return len(server.client.get(f"{PLACE}/status", headers=headers).json())
+
+        wait_until(lambda: registered("first", late).status_code == 200, lambda: server.log)
+        for headers in full[1:]:
+            assert all(registered(str(number), headers).status_code == 200 for number in range(64))
+        assert all(registered(str(number), full[0]).status_code == 200 for number in range(63))
+        assert registered("second", late).status_code == 200
+        assert count(late) == 2
+        assert sorted(map(count, full)) == [63, 63, 64, 64]
+        assert "64 and 256" in refused(registered("more", full[3]), 409)
+        assert "64 and 256" in refused(registered("more", full[0]), 409)

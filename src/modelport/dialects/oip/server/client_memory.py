@@ -7,6 +7,8 @@ and have names of their own.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from operator import itemgetter
 from pathlib import Path
 
 import msgspec
@@ -75,8 +77,8 @@ class ClientRegions:
             except BadRequest as error:
                 raise Problem(400, error.detail) from None
             async with self._changing:
-                self._check_room(region)
-                await self._keep(self._regions | {(by, name): region})
+                kept = self._with_room(region)
+                await self._keep(kept | {(by, name): region})
             return json_response({})
 
     async def unregister(self, request: Request) -> Response:
@@ -122,15 +124,25 @@ class ClientRegions:
                 400, f"a region has at most {self._most} bytes here, which is the setting client_max_size"
             )
 
-    def _check_room(self, region: Region) -> None:
+    def _with_room(self, region: Region) -> dict[tuple[str, str], Region]:
+        """The regions beside which there is room for one more. Raises `Problem` 409 if there are none.
+
+        Where there are as many as may be, it takes the place of the oldest of whoever has most: owners leave,
+        their keys end, and nobody else could ever let their regions go.
+        """
         if (region.owner, region.name) in self._regions:
             raise Problem(409, f"the region {region.name[:SHOWN]!r} is registered: unregister it first")
-        mine = sum(owner == region.owner for owner, _ in self._regions)
-        if mine >= MOST_OF_ONE or len(self._regions) >= MOST:
+        of_each = Counter(owner for owner, _ in self._regions)
+        mine = of_each[region.owner]
+        is_full = len(self._regions) >= MOST
+        whose, most = max(of_each.items(), key=itemgetter(1), default=("", 0))
+        if mine >= MOST_OF_ONE or (is_full and most <= mine + 1):
             raise Problem(
                 409, f"there are {mine} regions of yours, and {len(self._regions)} of all: there may be "
                 f"{MOST_OF_ONE} and {MOST}; unregister some",
             )  # fmt: skip
+        oldest = next(key for key in self._regions if key[0] == whose) if is_full else None
+        return {key: one for key, one in self._regions.items() if key != oldest}
 
     async def _let_go(self, keys: set[tuple[str, str]]) -> None:
         async with self._changing:

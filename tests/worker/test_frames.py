@@ -129,6 +129,26 @@ def test_an_unknown_kind_is_refused(kind: int) -> None:
         decode(kind, b"")
 
 
+def test_a_large_frame_is_read_to_its_place_with_small_ones_around_it() -> None:
+    ours, theirs = socket.socketpair()
+    large = Chunk(2, bytes(range(256)) * 10_000)
+    sent = [
+        (Kind.CHUNK, Chunk(1, b"x")),
+        (Kind.CHUNK, large),
+        (Kind.CHUNK, Chunk(3, b"y")),
+        (Kind.STOP, None),
+    ]
+    data = b"".join(encode(kind, message) for kind, message in sent)
+    sending = threading.Thread(target=theirs.sendall, args=(data,))
+    sending.start()
+    channel = FrameSocket(ours)
+    assert [channel.receive() for _ in sent] == sent
+    sending.join()
+    theirs.close()
+    assert channel.receive() is None
+    channel.close()
+
+
 def test_a_socket_gives_frames_in_order_and_none_at_a_clean_end() -> None:
     ours, theirs = socket.socketpair()
     with theirs:

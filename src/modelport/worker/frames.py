@@ -15,7 +15,7 @@ import socket
 import struct
 import threading
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -230,43 +230,71 @@ def decode(kind: int, data: bytes | bytearray | memoryview) -> Any:
         raise FrameError(f"a broken frame of kind {kind}: {error}") from error
 
 
-class FrameBuffer:
-    """Bytes in, whole frames out, however the bytes were cut."""
+Message: TypeAlias = bytes | bytearray
 
-    __slots__ = ("_data",)
+
+class FrameBuffer:
+    """Bytes in, whole frames out, however the bytes were cut.
+
+    Most frames come whole. What is missing of one that does not has its place already, where it can be read
+    to: a large one is copied no more than that.
+    """
+
+    __slots__ = ("_begun", "_data", "_kind", "_message")
 
     def __init__(self) -> None:
-        self._data = bytearray()
+        self._data = b""  # of a header
+        self._kind = 0
+        self._message: bytearray | None = None  # that is there in part
+        self._begun = 0  # bytes of it
 
-    def feed(self, data: bytes | memoryview) -> list[tuple[int, bytes]]:
+    def feed(self, data: bytes | memoryview) -> list[tuple[int, Message]]:
         """The frames that `data` completes, as kind and message. Raises `FrameError` on one too large."""
-        buffer: bytes | bytearray | memoryview = data
-        if self._data:
-            self._data += data
-            buffer = self._data
-        frames: list[tuple[int, bytes]] = []
+        frames: list[tuple[int, Message]] = []
         start = 0
-        while len(buffer) - start >= HEADER.size:
-            length, kind = HEADER.unpack_from(buffer, start)
+        if self._message is not None:
+            missing = memoryview(self._message)[self._begun :]
+            start = min(len(missing), len(data))
+            missing[:start] = memoryview(data)[:start]
+            frames += self.read(start)
+        elif self._data:
+            data, self._data = b"".join((self._data, data)), b""
+        while len(data) - start >= HEADER.size:
+            length, kind = HEADER.unpack_from(data, start)
             if length > MAX_MESSAGE:
                 raise FrameError(f"a frame of {length} bytes is over {MAX_MESSAGE}")
             if kind not in _DECODERS:
                 raise FrameError(f"unknown frame kind {kind}")
-            end = start + HEADER.size + length
-            if len(buffer) < end:
-                break
-            frames.append((kind, bytes(buffer[start + HEADER.size : end])))
+            start += HEADER.size
+            end = start + length
+            if len(data) < end:
+                self._kind, self._message, self._begun = kind, bytearray(length), len(data) - start
+                self._message[: self._begun] = memoryview(data)[start:]
+                return frames
+            frames.append((kind, bytes(data[start:end])))
             start = end
-        if buffer is data:
-            self._data += data[start:]
-        elif start:
-            del self._data[:start]
+        if start < len(data):
+            self._data = bytes(data[start:])
         return frames
+
+    @property
+    def missing(self) -> memoryview | None:
+        """Where the rest of a frame belongs that is there in part, at least its header; `None` else."""
+        return None if self._message is None else memoryview(self._message)[self._begun :]
+
+    def read(self, size: int) -> list[tuple[int, Message]]:
+        """So many bytes were put where they were missing: the frame, if it is whole now."""
+        self._begun += size
+        message = self._message
+        if message is None or self._begun < len(message):
+            return []
+        self._message = None
+        return [(self._kind, message)]
 
     @property
     def partial(self) -> bool:
         """True while part of a frame has arrived."""
-        return bool(self._data)
+        return bool(self._data) or self._message is not None
 
 
 class FrameSocket:
@@ -278,7 +306,7 @@ class FrameSocket:
     def __init__(self, sock: socket.socket):
         self._sock = sock
         self._buffer = FrameBuffer()
-        self._waiting: list[tuple[int, bytes]] = []
+        self._waiting: list[tuple[int, Message]] = []
         self._sending = threading.Lock()  # a job's own threads report, too
         self._held = b""  # frames that go with the next one
         # One for all reads: a new one each time would be mapped and unmapped by the system. What no read has
@@ -307,7 +335,7 @@ class FrameSocket:
 
     def receive(self) -> tuple[int, Any] | None:
         while not self._waiting:
-            frames = self._completed(self._sock.recv_into(self._read))
+            frames = self._completed(0)
             if frames is None:
                 return None
             self._waiting.extend(frames)
@@ -317,16 +345,17 @@ class FrameSocket:
     def receive_ready(self) -> list[tuple[int, Any]] | None:
         """The frames that are there already, without waiting; `None` at a clean end of the stream."""
         try:
-            size = self._sock.recv_into(self._read, flags=socket.MSG_DONTWAIT)
+            frames = self._completed(socket.MSG_DONTWAIT)
         except BlockingIOError:
             return []
-        frames = self._completed(size)
         return None if frames is None else [(kind, decode(kind, data)) for kind, data in frames]
 
-    def _completed(self, size: int) -> list[tuple[int, bytes]] | None:
-        """The frames that a read of so many bytes has completed; `None` at the end of the stream."""
+    def _completed(self, flags: int) -> list[tuple[int, Message]] | None:
+        """Read once: the frames that this has completed; `None` at the end of the stream."""
+        missing = self._buffer.missing
+        size = self._sock.recv_into(self._read if missing is None else missing, flags=flags)
         if size:
-            return self._buffer.feed(self._read[:size])
+            return self._buffer.feed(self._read[:size]) if missing is None else self._buffer.read(size)
         if self._buffer.partial:
             raise FrameError("the stream ended in the middle of a frame")
         return None

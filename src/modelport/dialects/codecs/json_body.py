@@ -23,6 +23,8 @@ PIECE = 1 << 16
 PASSES = 4
 STEP = {ord("["): 1, ord("]"): -1}
 NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+NESTS = frozenset({dict, list})
+MANY = 16
 NOT_JSON = "Invalid JSON body."  # webargs 5's own words
 INVALID = {"json": [NOT_JSON]}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -53,9 +55,22 @@ def parse_json(raw: bytes, max_depth: int = 64, python_numbers: bool = False) ->
     if BACKSLASH in raw and raw.find(rb"\u0000") >= 0 and _has_nul(value):
         raise _refused("the JSON body holds a NUL character")
     # Every key is followed by a colon: as many colons as keys means that no key came twice.
-    if raw.count(b":") != (len(value) if value.__class__ is dict else 0):
+    if raw.count(b":") != (_keys(value) if value.__class__ in NESTS else 0):
         _refuse_duplicates(raw)
     return value
+
+
+def _keys(value: Any) -> int:
+    """How many keys there are in an object or a list, and in all that are in it."""
+    count = 0
+    if value.__class__ is dict:
+        count, value = len(value), value.values()
+    if len(value) > MANY and NESTS.isdisjoint(map(type, value)):  # such as numbers, by the thousand
+        return count
+    for item in value:
+        if item.__class__ in NESTS:
+            count += _keys(item)
+    return count
 
 
 def _refused(detail: str) -> BadRequest:

@@ -36,14 +36,15 @@ def arguments_of(request: Request, signature: Signature) -> dict[str, Any]:
     found: dict[str, Any] = {}
     columns: dict[str, Tensor] = {}
     table = next((one for one in known.values() if is_table(one)), None)
+    named = columns_of(table) if table is not None else {}
     for tensor in request.inputs:
         argument = known.get(tensor.name)
         if argument is not None:
             found[tensor.name] = _value(tensor, argument, signature)
-        elif table is not None and (tensor.name in columns_of(table) or not columns_of(table)):
+        elif table is not None and (tensor.name in named or not named):
             columns[tensor.name] = tensor
         else:
-            names = ", ".join([*known, *(columns_of(table) if table is not None else ())])
+            names = ", ".join([*known, *named])
             raise BadRequest(f"there is no input {tensor.name[:SHOWN]!r}; there is: {names[:1000]}")
     if table is not None and columns:
         if table.name in found:

@@ -119,12 +119,12 @@ def read_request(
     parameters = _parameters("the request", fields)
     is_binary = _flag("the request", parameters, "binary_data_output") or False
     rest = memoryview(body)[end:]
-    inputs: list[Tensor] = []
+    inputs: dict[str, Tensor] = {}
     for one in _objects(fields, "inputs"):
         tensor, rest = _tensor(one, rest, shared)
-        if any(tensor.name == other.name for other in inputs):
+        if tensor.name in inputs:
             raise BadRequest(f"the input {tensor.name[:SHOWN]!r} is there twice")
-        inputs.append(tensor)
+        inputs[tensor.name] = tensor
     if rest:
         raise BadRequest(f"{len(rest)} bytes stand behind the last tensor: no {BINARY_SIZE} counts them")
     outputs = (
@@ -133,7 +133,7 @@ def read_request(
     given = fields.get("id", "")
     if not isinstance(given, str):
         raise BadRequest("the id of the request is no text")
-    request = Request(given, inputs, outputs or None, is_binary, parameters)
+    request = Request(given, list(inputs.values()), outputs or None, is_binary, parameters)
     request.model_name = fields.get(MODEL_NAME)
     return request
 
@@ -150,13 +150,15 @@ def _length(text: str, most: int) -> int:
 
 def _objects(fields: dict[str, Any], key: str) -> list[dict[str, Any]]:
     found = fields.get(key)
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in cast("list[Any]", found)):
+    if not isinstance(found, list) or set(map(type, cast("list[Any]", found))) - {dict}:
         raise BadRequest(f"{key!r} must be a list of objects")
     return cast("list[dict[str, Any]]", found)
 
 
 def _parameters(whose: str, fields: dict[str, Any]) -> dict[str, Any]:
-    found = fields.get("parameters", {})
+    found = fields.get("parameters")
+    if found is None and "parameters" not in fields:
+        return {}
     if not isinstance(found, dict):
         raise BadRequest(f"the parameters of {whose} are no object")
     return dict(cast("dict[str, Any]", found))
@@ -234,12 +236,12 @@ def refuse_parameters(tensor: Tensor) -> None:
 
 
 def _shape(whose: str, shape: Any) -> list[int]:
-    if not isinstance(shape, list) or not all(type(one) is int for one in cast("list[Any]", shape)):
+    if not isinstance(shape, list) or set(map(type, cast("list[Any]", shape))) - {int}:
         raise BadRequest(f"{whose}: its shape must be a list of integers")
     axes = cast("list[int]", shape)
-    if len(axes) > MAX_AXES or any(one < 0 for one in axes):
+    if len(axes) > MAX_AXES or min(axes, default=0) < 0:
         raise BadRequest(f"{whose}: its shape has at most {MAX_AXES} axes, none of them negative")
-    if math.prod(one or 1 for one in axes) > (MOST_EMPTY if 0 in axes else MOST_ELEMENTS):
+    if math.prod(axes) > MOST_ELEMENTS or (0 in axes and math.prod(filter(None, axes)) > MOST_EMPTY):
         raise BadRequest(f"{whose}: its shape {axes} is larger than any tensor")
     return axes
 

@@ -68,7 +68,7 @@ def test_every_path_stands_in_both_documents() -> None:
     )
     expected |= {f"/v2/{place}sharedmemory/{path}" for place in ("system", "cuda") for path in of_memory}
     expected |= {f"/v2/{path}" for path in ("models/stats", "trace/setting", "logging")}
-    expected |= {f"/v1/{path}" for path in ("chat/completions", "completions", "embeddings")}
+    expected |= {f"/v1/{path}" for path in ("chat/completions", "completions", "embeddings", "responses")}
     expected |= {"/v1/models", *(f"/v1/models/{{model}}{verb}" for verb in ("", ":predict", ":explain"))}
     assert set(swagger(UPLOAD)["paths"]) == expected
     verbs = [verb for verb in ("train", "validate") if not getattr(UPLOAD, verb).implemented]

@@ -33,7 +33,7 @@ SERVERS: dict[str, tuple[str, ...]] = {
 FILLED = {
     "model": "echo", "job": "0" * 32, "uuid": "0" * 32, "run_id": "none", "version": "0", "alias": "other",
     "param": "a", "name": "a", "predict_id": "a", "path": "swagger/page.js", "key": "none", "user": "none",
-    "room": "a", "file": "a",
+    "room": "a", "file": "a", "region": "a",
 }  # fmt: skip
 # Ways in that are no row of their own: paths of nothing, slashes, and methods that there are not.
 BESIDE = (

@@ -22,7 +22,7 @@ from modelport.dialects.openai.routes import CHAT, COMPLETE, EMBED, RESPOND, ROU
 from modelport.dialects.openai.server.calls import FORM, OpenAiCalls
 from modelport.dialects.openai.server.models import listed, one_model
 
-OPEN, PREDICT, READ = AccessScope.OPEN, AccessScope.PREDICT, AccessScope.READ
+OPEN, PREDICT = AccessScope.OPEN, AccessScope.PREDICT
 TAG = "openai"
 MODELS = "/v1/models"
 WRITTEN = in_own_words(data("What the model has written", bodies.Written), bodies.OpenAiError)
@@ -60,7 +60,7 @@ class OpenAiServer(DialectServer):
 
     rows = (
         Endpoint(
-            "GET", MODELS, lambda on: on.of(OpenAiServer).models, READ,
+            "GET", MODELS, lambda on: on.of(OpenAiServer).models, PREDICT,
             TAG, "v1_models", "The models that one may ask (OpenAI, KServe V1)",
             {200: data("They, and the names of all of them", bodies.ListedModels)},
         ),

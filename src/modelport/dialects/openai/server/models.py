@@ -23,8 +23,8 @@ AT_WORK = {
 
 
 def listed(engine: Engine, by: Principal) -> ListedModels:
-    """The models that somebody may know of. One that loads for the first time has not said what it does."""
-    known = [pool for name, pool in engine.pools.items() if by.may(AccessScope.READ, name)]
+    """The models that somebody may ask. One that loads for the first time has not said what it does."""
+    known = [pool for name, pool in engine.pools.items() if by.may(AccessScope.PREDICT, name)]
     data = [ListedModel(pool.name, _created(pool)) for pool in known if is_of_text(pool)]
     return ListedModels(data, [pool.name for pool in known])
 

@@ -55,9 +55,11 @@ def documents(**more: Any) -> list[dict[str, Any]]:
 
 
 def test_both_documents_list_every_route_of_runs_and_versions() -> None:
-    of_streams = {("get", f"{MODEL}/versions/{{version}}/predict")}  # this model has none
+    of_streams = {
+        ("get", f"{MODEL}/versions/{{version}}/{way}") for way in ("predict", "stream")
+    }  # it has none
     assert of_streams < routes()
-    assert len(routes() - of_streams) == 27
+    assert len(routes() - of_streams) == 32
     for document in documents():
         assert routes() - of_streams <= told(document)
 

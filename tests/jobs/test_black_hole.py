@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,12 +51,11 @@ def test_a_server_that_is_cut_off_ends_its_job_before_another_one_begins_it(
     middleman: Middleman, direct: str, tmp_path: Path, gate: Gate
 ) -> None:
     data = ("--data-dir", str(tmp_path))
-    with (
-        serving(*MODELS, *data, "--database-url", through(middleman, direct)) as cut_off,
-        serving(*MODELS, *data, "--database-url", direct, "--job-workers", "2") as other,
-    ):
+    with contextlib.ExitStack() as stack:
+        other = stack.enter_context(serving(*MODELS, *data, "--database-url", direct, "--job-workers", "2"))
         busy = [train(other.client, "wait", number=gate.port) for _ in range(2)]
-        kept = [gate.arrival() for _ in busy]
+        kept = [gate.arrival() for _ in busy]  # before there is another one, who might take one of them
+        cut_off = stack.enter_context(serving(*MODELS, *data, "--database-url", through(middleman, direct)))
         taken = train(cut_off.client, "wait", "again", number=gate.port, text="here")
         first = gate.arrival()
         assert (first.text, first.attempt) == ("here", 1)

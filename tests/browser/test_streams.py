@@ -40,7 +40,7 @@ def test_a_page_that_is_logged_in_streams(site: Site, page: Page) -> None:
     assert found == {"heard": ["en: hej", '{"total":0}'], "code": 1000, "reason": ""}
     wrong = talk(page, site, "hej")
     assert wrong["code"] == 1007
-    assert wrong["reason"].startswith("message: Invalid JSON")
+    assert wrong["reason"].startswith("message: the body is not valid JSON")
 
 
 class Elsewhere(BaseHTTPRequestHandler):

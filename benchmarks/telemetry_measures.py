@@ -17,7 +17,7 @@ from benchmarks.measures import BODY, CONNECTIONS, Row
 SMALL = str(servers.MODELS / "small_typed.py")
 PREDICT = "/v2/models/small_typed/predict"
 ROUNDS = 4
-STARTS = 3  # of both servers: each process has its own luck with its memory, of some percent of its rate
+STARTS = 4  # of both servers: each process has its own luck with its memory, of some percent of its rate
 UNSAMPLED = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\r\n"
 
 
@@ -58,12 +58,16 @@ def predictions(seconds: float) -> list[Row]:
 
 def _compared(way: Way, seconds: float) -> Row:
     pairs: list[tuple[Turn, Turn]] = []
-    for _ in range(STARTS):
-        with servers.modelport(SMALL) as plain, servers.modelport(SMALL, *way.options) as other:
+    for start in range(STARTS):
+        options = ((), way.options) if start % 2 else (way.options, ())  # which starts first
+        with servers.modelport(SMALL, *options[0]) as one, servers.modelport(SMALL, *options[1]) as two:
+            plain, other = (one, two) if start % 2 else (two, one)
             for number in range(ROUNDS + 1):
-                turns = [_turn(plain, "", seconds / 5), _turn(other, way.fields, seconds / 5)]
+                asked = [(plain, ""), (other, way.fields)]
+                asked = asked if number % 2 else asked[::-1]  # nor is one always asked behind the other
+                turns = {server: _turn(server, fields, seconds / 5) for server, fields in asked}
                 if number:  # the first one warms up
-                    pairs.append((turns[0], turns[1]))
+                    pairs.append((turns[plain], turns[other]))
     rates = [1 - other.rate / plain.rate for plain, other in pairs]
     more = [other.server - plain.server for plain, other in pairs]
     of_worker = [other.worker - plain.worker for plain, other in pairs]

@@ -13,7 +13,7 @@ from serving import Server, serving
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    names = ("Writes", "Pieces", "Named", "Fails", "Streams", "Reads")
+    names = ("Writes", "Pieces", "Named", "Fails", "Streams", "Reads", "Large")
     with serving(*(f"{name.lower()}=tensor_models:{name}" for name in names)) as running:
         yield running
 
@@ -63,6 +63,11 @@ def test_other_values_are_outputs(server: Server) -> None:
     named = {"model_name": "named", "id": 2, "stream": True, "rows": [0, 1]}
     assert generate(server, "named", id=2, stream=True).json() == named
     assert streamed(server, "named", id=2, stream=True) == [named]
+
+
+def test_a_piece_that_is_too_large_ends_its_stream(server: Server) -> None:
+    (only,) = streamed(server, "large", size=17 << 20, pieces=1)
+    assert "over the limit of 16777216" in only["error"]
 
 
 def test_a_stream_that_fails_says_so_in_an_event(server: Server) -> None:

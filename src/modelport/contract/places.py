@@ -63,11 +63,12 @@ class Places:
     `lenient` requests come by an API that passes over what it does not know, and reads text as numbers.
     `ignored` gets the words on each part of the request that was read as if it were not there.
     `is_python` says that `json` has values of another model, which JSON may have no form for, such as arrays.
+    `request` is all of one whose dialect needs the model's own names to find arguments in it.
     """
 
     __slots__ = (
         "accept", "body", "form", "headers", "ignored", "is_python", "json", "lenient", "query", "raw_json",
-        "unread", "unread_last",
+        "request", "unread", "unread_last",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +79,7 @@ class Places:
         headers: dict[str, str] | None = None,
         accept: str | None = None,
         raw_json: bytes | None = None,
+        request: Any = None,
     ):
         self.query = query or {}
         self.form = form or {}
@@ -90,6 +92,7 @@ class Places:
         self.unread_last = False
         self.lenient = False
         self.is_python = False
+        self.request = request
         self.ignored: list[str] = []
 
     def refuse_unread(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from modelport.contract.calls import Chunk
 from modelport.contract.packed_values import PACKED, packed
 from modelport.contract.signature import JSON, Operation
-from modelport.dialects.codecs import MAX_PIECE
+from modelport.dialects.codecs import checked_piece
 from modelport.dialects.codecs.failures import described, trace
 from modelport.sources.model_loop import come_to, may_be_awaited
 from modelport.worker.answers import encode_json
@@ -159,9 +159,7 @@ def stream_chunk(item: Any, media_type: str, allow_nan: bool) -> bytes:
         chunk = item.encode()
     else:
         chunk = encode_json(item, allow_nan) + (b"" if media_type == MESSAGES else b"\n")
-    if len(chunk) > MAX_PIECE:
-        raise ValueError(f"a piece of {len(chunk)} bytes is over the limit of {MAX_PIECE}")
-    return chunk
+    return checked_piece(chunk)
 
 
 def is_bytes(item: Any) -> bool:

@@ -17,6 +17,13 @@ from modelport.dialects import part
 MAX_PIECE = 16 * 1024 * 1024  # bytes of one piece of a stream on the wire
 
 
+def checked_piece(data: bytes) -> bytes:
+    """A piece of a stream as it is. Raises `ValueError` if it is too large."""
+    if len(data) > MAX_PIECE:
+        raise ValueError(f"a piece of {len(data)} bytes is over the limit of {MAX_PIECE}")
+    return data
+
+
 class Given(NamedTuple):
     """What a model has given as its answer: Python's own data, arrays as arrays, files and pictures.
 

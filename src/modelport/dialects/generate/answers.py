@@ -14,7 +14,7 @@ from typing import Any, cast
 import msgspec
 
 from modelport.contract.plain import key_text, plain
-from modelport.dialects.codecs import Give
+from modelport.dialects.codecs import Give, checked_piece
 
 TEXT, OUTPUT = "text_output", "output"
 
@@ -40,12 +40,12 @@ class Events:
         self._give = give
 
     def piece(self, item: Any) -> bytes:
-        """One piece."""
+        """One piece. Raises `ValueError` if it is too large."""
         if isinstance(item, (bytes, bytearray, memoryview)):  # a part of a text
             item = bytes(cast("bytes", item)).decode("utf-8", "replace")
         given = self._give(item)
         outputs = whole_of(given.value, streams=False, content_of=given.content_of)
-        return event_of(given.json_of(self._head | outputs))
+        return checked_piece(event_of(given.json_of(self._head | outputs)))
 
     def end(self) -> bytes:
         """Nothing: the last piece is the last event."""

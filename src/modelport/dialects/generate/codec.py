@@ -12,9 +12,8 @@ from modelport.dialects.codecs.failures import failed_in_words
 from modelport.dialects.codecs.json_body import parse_json
 from modelport.dialects.codecs.requests import body_of, refuse_beside_body
 from modelport.dialects.generate.answers import Events, Head, event_of, whole_of
-from modelport.dialects.generate.requests import Sent, arguments_of, sent_of
+from modelport.dialects.generate.requests import arguments_of, sent_of
 
-SENT = ""  # the name under which a request waits for the model's own names: no argument has it
 EVENTS = "text/event-stream; charset=utf-8"
 _encode, _decode = msgspec.json.encode, msgspec.json.Decoder(Head).decode
 
@@ -27,12 +26,11 @@ def _read(call: Call, json_depth: int) -> Places:
     head = _decode(call.request_id)
     head.id = call_id
     call.request_id = _encode(head).decode()
-    return Places(json={SENT: sent})
+    return Places(request=sent)
 
 
 def _fit(places: Places, signature: Signature) -> None:
-    sent: Sent = places.json[SENT]
-    places.json = arguments_of(sent, signature)
+    places.json = arguments_of(places.request, signature)
 
 
 def _answer(call: Call, given: Given) -> Answer:

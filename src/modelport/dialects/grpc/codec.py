@@ -9,8 +9,7 @@ import msgspec
 from modelport.contract.calls import Answer, Call
 from modelport.contract.errors import BadRequest
 from modelport.contract.places import Places
-from modelport.contract.signature import Signature
-from modelport.dialects.codecs import Codec, Give, Given
+from modelport.dialects.codecs import Codec, Give, Given, checked_piece
 from modelport.dialects.codecs.failures import failed_in_words
 from modelport.dialects.codecs.requests import body_of
 from modelport.dialects.grpc.bodies import (
@@ -23,14 +22,10 @@ from modelport.dialects.grpc.bodies import (
 )
 from modelport.dialects.grpc.tensors import request_of, response_of
 from modelport.dialects.grpc.wire import written
-from modelport.dialects.oip.arguments import arguments_of
-from modelport.dialects.oip.codec import placed_outputs
+from modelport.dialects.oip.codec import fit, placed_outputs, places_of
 from modelport.dialects.oip.outputs import chosen, outputs_of_value
 from modelport.dialects.oip.regions import ClientMemory
-from modelport.dialects.oip.tensors import Asked, Request
-
-MOST_PIECE = 16 << 20  # bytes of a piece of a stream, as in other dialects
-SENT = ""  # the name under which a request waits for the model's own names: no argument has it
+from modelport.dialects.oip.tensors import Asked
 
 
 class Repeated(msgspec.Struct, array_like=True):
@@ -55,14 +50,7 @@ def _read(call: Call, json_depth: int) -> Places:
     call.accept = ""  # what is answered are tensors
     version = call.request_id  # as the server has put it there
     call.request_id = _encode(Repeated(request.id, request.outputs, is_raw, tells_end, version)).decode()
-    places = Places(json={SENT: request})
-    places.is_python = True
-    return places
-
-
-def _fit(places: Places, signature: Signature) -> None:
-    request: Request = places.json[SENT]
-    places.json = arguments_of(request, signature)
+    return places_of(request)
 
 
 def _head(asked: Repeated, name: str) -> dict[str, Any]:
@@ -99,10 +87,7 @@ class _Pieces:
     def piece(self, item: Any) -> bytes:
         """One of them. Raises `ValueError` if it is too large."""
         response = _response(self._call, self._give(item), is_last=False)
-        data = _in_stream({"infer_response": response})
-        if len(data) > MOST_PIECE:
-            raise ValueError(f"a piece of {len(data)} bytes is over the limit of {MOST_PIECE}")
-        return data
+        return checked_piece(_in_stream({"infer_response": response}))
 
     def end(self) -> bytes:
         """One without outputs, which says that it is the last, for who has asked for that."""
@@ -120,4 +105,4 @@ def _failed(call: Call, error: BaseException, hide: bool) -> Answer:
     return answer
 
 
-CODEC = Codec(_read, _failed, fit=_fit, answer=_answer, stream=_Pieces, stream_type=MEDIA_TYPE)
+CODEC = Codec(_read, _failed, fit=fit, answer=_answer, stream=_Pieces, stream_type=MEDIA_TYPE)

@@ -19,8 +19,6 @@ from modelport.dialects.oip.outputs import Output, body_of_answer, chosen, outpu
 from modelport.dialects.oip.regions import ClientMemory, parameters_of
 from modelport.dialects.oip.tensors import SHOWN, Asked, Request, read_request
 
-REQUEST = ""  # the name under which a request waits for the model's own names: no argument has it
-
 
 class Repeated(msgspec.Struct, array_like=True):
     """What of a request its answer needs."""
@@ -43,14 +41,19 @@ def _read(call: Call, json_depth: int) -> Places:
     version = call.request_id  # as the server has put it there
     repeated = Repeated(request.id, request.outputs, request.is_binary, version)
     call.request_id = _encode(repeated).decode()
-    places = Places(json={REQUEST: request})
+    return places_of(request)
+
+
+def places_of(request: Request) -> Places:
+    """A request, which `fit` finds the arguments in."""
+    places = Places(request=request)
     places.is_python = True
     return places
 
 
-def _fit(places: Places, signature: Signature) -> None:
-    request: Request = places.json[REQUEST]
-    places.json = arguments_of(request, signature)
+def fit(places: Places, signature: Signature) -> None:
+    """Find the arguments of the model in a request. Raises `BadRequest`."""
+    places.json = arguments_of(places.request, signature)
 
 
 def _answer(call: Call, given: Given) -> Answer:
@@ -89,4 +92,4 @@ def _failed(call: Call, error: BaseException, hide: bool) -> Answer:
     return answer
 
 
-CODEC = Codec(_read, _failed, fit=_fit, answer=_answer)
+CODEC = Codec(_read, _failed, fit=fit, answer=_answer)

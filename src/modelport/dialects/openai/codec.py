@@ -17,11 +17,9 @@ from modelport.dialects.codecs.requests import body_of, refuse_beside_body
 from modelport.dialects.openai.errors import WRONG, error_body
 from modelport.dialects.openai.parameters import parameter_of
 from modelport.dialects.openai.pieces import pieces_of
-from modelport.dialects.openai.requests import Asked, Request, arguments_of, read_request
+from modelport.dialects.openai.requests import Asked, arguments_of, read_request
 from modelport.dialects.openai.vectors import vectors_answer
 from modelport.dialects.openai.written import WrittenEvents, whole_answer
-
-REQUEST = ""  # the name under which a request waits for the model's own names: no argument has it
 
 
 class Repeated(msgspec.Struct, array_like=True):
@@ -41,12 +39,11 @@ def _read(call: Call, json_depth: int) -> Places:
     call.accept = ""  # what is answered the request says
     texts = len(request.given) if request.asked.form == "embed" else 0
     call.request_id = _encode(Repeated(request.asked, texts)).decode()
-    return Places(json={REQUEST: request})
+    return Places(request=request)
 
 
 def _fit(places: Places, signature: Signature) -> None:
-    request: Request = places.json.pop(REQUEST)
-    places.json, ignored = arguments_of(request, signature)
+    places.json, ignored = arguments_of(places.request, signature)
     places.ignored.extend(ignored)
 
 

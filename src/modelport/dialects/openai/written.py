@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from modelport.contract.written import Piece, Usage
-from modelport.dialects.codecs import MAX_PIECE
+from modelport.dialects.codecs import checked_piece
 from modelport.dialects.openai.pieces import Choice, piece_of, pieces_of, usage_of
 from modelport.dialects.openai.requests import Asked
 from modelport.dialects.openai.responses import response_of
@@ -127,10 +127,7 @@ class WrittenEvents:
 
     def _event(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> bytes:
         told = {"usage": usage} if self._asked.with_usage else {}
-        event = b"data: %b\n\n" % _encode(self._head | {"choices": choices} | told)
-        if len(event) > MAX_PIECE:
-            raise ValueError(f"a piece of {len(event)} bytes is over the limit of {MAX_PIECE}")
-        return event
+        return checked_piece(b"data: %b\n\n" % _encode(self._head | {"choices": choices} | told))
 
 
 def _chat_delta(index: int, choice: Choice, piece: Piece) -> dict[str, Any] | None:

@@ -13,9 +13,8 @@ from modelport.dialects.codecs.failures import failed_in_words
 from modelport.dialects.codecs.json_body import parse_json
 from modelport.dialects.codecs.requests import body_of, read_call, refuse_beside_body
 from modelport.dialects.scoring.errors import error_body
-from modelport.dialects.scoring.rows import Sent, arguments_of, sent_of
+from modelport.dialects.scoring.rows import arguments_of, sent_of
 
-SENT = ""  # the name under which it waits for the model's own names: no argument has it
 ONE = "one"  # is said of a call with one instance, whose answer is a list of one
 
 
@@ -27,13 +26,12 @@ def _read(call: Call, json_depth: int) -> Places:
         return read_call(call, json_depth)
     sent = sent_of(parse_json(body_of(call), json_depth))
     call.request_id = ONE if sent.is_one else ""
-    return Places(json={SENT: sent})
+    return Places(request=sent)
 
 
 def _fit(places: Places, signature: Signature) -> None:
-    sent = places.json.pop(SENT, None)
-    if isinstance(sent, Sent):
-        places.json = arguments_of(sent, signature)
+    if places.request is not None:  # else it was a table
+        places.json = arguments_of(places.request, signature)
 
 
 def _answer(call: Call, given: Given) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 
 from modelport.contract.calls import Call, Upload
@@ -26,7 +27,7 @@ class CallHeaders:
 
     __slots__ = ("accept", "content_type", "content_types", "encoding", "extra", "length", "query")
 
-    def __init__(self, scope: Scope, wanted: list[str]):
+    def __init__(self, scope: Scope, wanted: Sequence[str]):
         self.query: bytes = scope["query_string"]
         self.content_type = self.accept = self.encoding = ""
         self.length = -1

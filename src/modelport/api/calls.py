@@ -139,15 +139,13 @@ class CallHandler:
         seconds: float | None,
         kept: _Kept,
     ) -> None:
-        scope, receive = client
-        _note(scope, pool, call)
+        note_call(client[0], pool, call)
         signature = pool.signature
         pool.check_open()
         assert signature is not None  # check_open has refused otherwise
-        headers = CallHeaders(scope, [*signature.operation(call.verb).header_names(), *ends.fields])
-        kept.has_files = headers.may_need_files()
-        await read_body(call, headers, receive, kept.folder, limit_of(headers, self.settings), kept.hold)
-        kept.has_files = bool(call.uploads or call.body_path) or pool.may_leave_files(call.verb)
+        own = signature.operation(call.verb).header_names()
+        await self._read(client, call, [*own, *ends.fields], kept)
+        kept.has_files = kept.has_files or pool.may_leave_files(call.verb)
         await self._asked(client, pool, call, ends, seconds, kept.hold)
 
     async def _exchange_by_body(
@@ -158,17 +156,23 @@ class CallHandler:
         choose: Choose,
         kept: _Kept,
     ) -> None:
-        scope, receive = client
-        headers = CallHeaders(scope, [*ends.fields])
-        kept.has_files = headers.may_need_files()
-        await read_body(call, headers, receive, kept.folder, limit_of(headers, self.settings), kept.hold)
-        kept.has_files = bool(call.uploads or call.body_path)
+        await self._read(client, call, ends.fields, kept)
         async with choose(call) as pool:
             with pool.held():
-                _note(scope, pool, call)
+                note_call(client[0], pool, call)
                 pool.check_open()
                 kept.has_files = kept.has_files or pool.may_leave_files(call.verb)
                 await self._asked(client, pool, call, ends, None, kept.hold)
+
+    async def _read(
+        self, client: tuple[Scope, Receive], call: Call, fields: Sequence[str], kept: _Kept
+    ) -> None:
+        """Read the body of a request, and these fields of its head, into its call."""
+        scope, receive = client
+        headers = CallHeaders(scope, fields)
+        kept.has_files = headers.may_need_files()
+        await read_body(call, headers, receive, kept.folder, limit_of(headers, self.settings), kept.hold)
+        kept.has_files = bool(call.uploads or call.body_path)
 
     async def _asked(
         self,
@@ -293,21 +297,20 @@ def _last_words(chunk: Chunk, headers: Headers, form: RefusalForm | None, hidden
     """What a stream says of its error before it ends, in the form of its pieces; nothing among bytes."""
     named = dict(headers)
     media = named[b"content-type"].partition(b";")[0]
-    hidden = hidden and bool(chunk.failure)
+    words = chunk.words(hidden=hidden)
     if media == b"text/event-stream":
         if form is not None and form.event is not None:
-            return form.event(Problem(500, "the model failed" if hidden else chunk.error))
+            return form.event(Problem(500, words))
         if chunk.failure and not hidden:
             return chunk.data
-        detail = b"the model failed" if hidden else chunk.error.replace("\n", " ").encode()
+        detail = words.replace("\n", " ").encode()
         return b"event: error\ndata: " + detail + b"\n\n"
     if media == b"application/x-ndjson":
-        detail = "the model failed" if hidden else chunk.error
-        return problem_body(500, detail, named[b"x-request-id"].decode()) + b"\n"
+        return problem_body(500, words, named[b"x-request-id"].decode()) + b"\n"
     return chunk.data
 
 
-def _note(scope: Scope, pool: Pool, call: Call) -> None:
+def note_call(scope: Scope, pool: Pool, call: Call) -> None:
     """Note whom a request asks, and let its call know who asks and where it stands in a trace."""
     noted = exchange_of(scope)
     if noted is not None:

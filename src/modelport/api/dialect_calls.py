@@ -35,6 +35,14 @@ def told_in(form: RefusalForm) -> Generator[None]:
         raise problem from None
 
 
+def say_in(form: RefusalForm, answer: Answer) -> None:
+    """Say of a failure that no codec has put into words what it is in the words of a form."""
+    if answer.problem:
+        answer.problem = False
+        answer.content_type = form.media_type
+        answer.body = form.body(Problem(answer.status, answer.detail or answer.reason), "", "")
+
+
 def version_of(pool: Pool) -> str:
     """The version that answers, as dialects tell it; empty for the model as its source has it."""
     return str(pool.version) if pool.version else ""
@@ -127,8 +135,5 @@ class DialectCalls:
 
     async def respond(self, send: Send, pool: Pool, pending: Pending, answer: Answer) -> None:
         """Send an answer; a failure that no codec has put into words is said in those of the dialect."""
-        if answer.problem:
-            answer.problem = False
-            answer.content_type = self.form.media_type
-            answer.body = self.form.body(Problem(answer.status, answer.detail or answer.reason), "", "")
+        say_in(self.form, answer)
         await self.calls.respond(send, pool, pending, answer, self.form)

@@ -25,8 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.answers import Delegated
-from modelport.api.calls import HEARTBEAT_SECONDS, CallHandler
-from modelport.api.credentials import principal_of
+from modelport.api.calls import HEARTBEAT_SECONDS, CallHandler, note_call
 from modelport.api.exchanges import exchange_of, request_number
 from modelport.api.limiting import TURN, Turn
 from modelport.api.named_models import find_pool
@@ -34,7 +33,6 @@ from modelport.api.runs.predictions import version_in_use
 from modelport.api.runs.run_routes import problem_of
 from modelport.api.sockets import POLICY, SOCKET, SWITCHING, closed, message_sent
 from modelport.contract.calls import GIVEN_UP, HIDDEN, Answer, Call
-from modelport.contract.traces import below
 from modelport.engine.asking import ask
 from modelport.engine.pending import ChunkStream, Pending
 from modelport.engine.ports import Pool
@@ -105,12 +103,11 @@ class StreamCalls:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, *, pool: Pool) -> None:
         """Raises `Problem` before anything is sent."""
         engine = self.calls.engine
-        call = Call(request_number(engine), "stream", query=scope["query_string"], by=principal_of(scope).id)
+        call = Call(request_number(engine), "stream", query=scope["query_string"])
+        note_call(scope, pool, call)
         noted = exchange_of(scope)
         if noted is not None:
-            noted.model, noted.version, noted.verb = pool.name, pool.version, call.verb
-            noted.dialect, noted.streamed = call.dialect, True
-            call.trace = below(noted.trace)
+            noted.streamed = True
         with pool.held(), self.calls.memory.hold() as hold:
             pool.check_open()
             signature = pool.signature
@@ -205,7 +202,7 @@ class _Session:
                 continue
             if chunk.end:
                 if chunk.error:
-                    words = HIDDEN if self._hides and chunk.failure else chunk.error
+                    words = chunk.words(hidden=self._hides)
                     self._problem = self._problem or Problem(chunk.status or 500, words)
                 return
             self._moved(len(chunk.data))

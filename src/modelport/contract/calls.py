@@ -130,6 +130,10 @@ class Chunk(msgspec.Struct, array_like=True):
     text: bool = False
     status: int = 0
 
+    def words(self, *, hidden: bool) -> str:
+        """What clients are told of its error, where the model's own words may be `hidden` from them."""
+        return HIDDEN if hidden and self.failure else self.error
+
 
 class Piece(msgspec.Struct, array_like=True):
     """A message that the client of a stream has sent; the last one has `end` set, and is none."""

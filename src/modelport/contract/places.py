@@ -79,7 +79,6 @@ class Places:
         headers: dict[str, str] | None = None,
         accept: str | None = None,
         raw_json: bytes | None = None,
-        request: Any = None,
     ):
         self.query = query or {}
         self.form = form or {}
@@ -92,7 +91,7 @@ class Places:
         self.unread_last = False
         self.lenient = False
         self.is_python = False
-        self.request = request
+        self.request: Any = None
         self.ignored: list[str] = []
 
     def refuse_unread(self) -> None:

@@ -164,3 +164,10 @@ def files_of(call: Call) -> dict[str, list[FormValue]]:
         made = make(upload.field, upload.path, upload.content_type, upload.filename)
         files.setdefault(upload.field, []).append(made)
     return files
+
+
+def waiting(request: Any) -> Places:
+    """A request whose arguments are found once the model's own names are known (`Codec.fit`)."""
+    places = Places()
+    places.request = request
+    return places

@@ -10,7 +10,7 @@ from modelport.contract.signature import Signature
 from modelport.dialects.codecs import Codec, Give, Given, PieceForm
 from modelport.dialects.codecs.failures import failed_in_words
 from modelport.dialects.codecs.json_body import parse_json
-from modelport.dialects.codecs.requests import body_of, refuse_beside_body
+from modelport.dialects.codecs.requests import body_of, refuse_beside_body, waiting
 from modelport.dialects.generate.answers import Events, Head, event_of, whole_of
 from modelport.dialects.generate.requests import arguments_of, sent_of
 
@@ -26,7 +26,7 @@ def _read(call: Call, json_depth: int) -> Places:
     head = _decode(call.request_id)
     head.id = call_id
     call.request_id = _encode(head).decode()
-    return Places(request=sent)
+    return waiting(sent)
 
 
 def _fit(places: Places, signature: Signature) -> None:

@@ -11,7 +11,7 @@ from modelport.contract.places import Places
 from modelport.contract.signature import Signature
 from modelport.dialects.codecs import Codec, Given
 from modelport.dialects.codecs.failures import failed_in_words
-from modelport.dialects.codecs.requests import body_of, refuse_beside_body
+from modelport.dialects.codecs.requests import body_of, refuse_beside_body, waiting
 from modelport.dialects.oip.arguments import arguments_of
 from modelport.dialects.oip.bodies import HEADER_LENGTH
 from modelport.dialects.oip.deadlines import is_short
@@ -46,7 +46,7 @@ def _read(call: Call, json_depth: int) -> Places:
 
 def places_of(request: Request) -> Places:
     """A request, which `fit` finds the arguments in."""
-    places = Places(request=request)
+    places = waiting(request)
     places.is_python = True
     return places
 

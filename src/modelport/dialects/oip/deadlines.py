@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from modelport.contract.calls import Call
+from modelport.contract.signature import Signature
 from modelport.dialects.oip.bodies import HEADER_LENGTH
 
 TIMEOUT = "timeout"
@@ -56,6 +57,11 @@ def asked_seconds(call: Call) -> float | None:
     except (msgspec.DecodeError, RecursionError, ValueError):
         return None
     return micros / 1e6 if is_timeout(micros) and micros else None
+
+
+def has_own_timeout(signature: Signature | None) -> bool:
+    """Whether a model has an argument of its own that is called as the parameter is."""
+    return signature is not None and any(one.name == TIMEOUT for one in signature.predict.arguments)
 
 
 def is_timeout(value: Any) -> bool:

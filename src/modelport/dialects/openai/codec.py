@@ -13,7 +13,7 @@ from modelport.contract.signature import Signature
 from modelport.dialects.codecs import Codec, Give, Given, PieceForm
 from modelport.dialects.codecs.failures import failed_in_words
 from modelport.dialects.codecs.json_body import parse_json
-from modelport.dialects.codecs.requests import body_of, refuse_beside_body
+from modelport.dialects.codecs.requests import body_of, refuse_beside_body, waiting
 from modelport.dialects.openai.errors import WRONG, error_body
 from modelport.dialects.openai.parameters import parameter_of
 from modelport.dialects.openai.pieces import pieces_of
@@ -39,7 +39,7 @@ def _read(call: Call, json_depth: int) -> Places:
     call.accept = ""  # what is answered the request says
     texts = len(request.given) if request.asked.form == "embed" else 0
     call.request_id = _encode(Repeated(request.asked, texts)).decode()
-    return Places(request=request)
+    return waiting(request)
 
 
 def _fit(places: Places, signature: Signature) -> None:

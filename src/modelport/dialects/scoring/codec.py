@@ -11,7 +11,7 @@ from modelport.contract.signature import Signature
 from modelport.dialects.codecs import Codec, Given
 from modelport.dialects.codecs.failures import failed_in_words
 from modelport.dialects.codecs.json_body import parse_json
-from modelport.dialects.codecs.requests import body_of, read_call, refuse_beside_body
+from modelport.dialects.codecs.requests import body_of, read_call, refuse_beside_body, waiting
 from modelport.dialects.scoring.errors import error_body
 from modelport.dialects.scoring.rows import arguments_of, sent_of
 
@@ -26,7 +26,7 @@ def _read(call: Call, json_depth: int) -> Places:
         return read_call(call, json_depth)
     sent = sent_of(parse_json(body_of(call), json_depth))
     call.request_id = ONE if sent.is_one else ""
-    return Places(request=sent)
+    return waiting(sent)
 
 
 def _fit(places: Places, signature: Signature) -> None:

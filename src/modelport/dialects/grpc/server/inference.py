@@ -10,13 +10,13 @@ from typing import NamedTuple
 from modelport.api.bodies import ClientLeft
 from modelport.api.calls import HEARTBEAT_SECONDS, CallHandler, Ends
 from modelport.api.credentials import check, principal_of
-from modelport.api.dialect_calls import version_of
-from modelport.api.exchanges import exchange_of, request_number
+from modelport.api.dialect_calls import say_in, version_of
+from modelport.api.exchanges import request_number
 from modelport.api.named_models import find_pool
 from modelport.api.refusal_form import RefusalForm
 from modelport.api.runs.predictions import version_in_use
 from modelport.api.runs.run_routes import problem_of
-from modelport.contract.calls import HIDDEN, Answer, Call, Chunk
+from modelport.contract.calls import Answer, Call
 from modelport.dialects.grpc.bodies import (
     MODEL_NAME,
     MODEL_VERSION,
@@ -27,7 +27,7 @@ from modelport.dialects.grpc.bodies import (
 )
 from modelport.dialects.grpc.server.asked import SECONDS
 from modelport.dialects.grpc.wire import BadMessage, as_text, field_of, read, read_outer, written
-from modelport.dialects.oip.deadlines import TIMEOUT, is_timeout
+from modelport.dialects.oip.deadlines import TIMEOUT, has_own_timeout, is_timeout
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool
 from modelport.http.asgi import Headers, Message, Receive, Scope, Send
@@ -86,7 +86,7 @@ class Inference:
             model = find_pool(engine, asked.model).name
             check(principal_of(scope), AccessScope.PREDICT, model)
             again = _Again(sent, receive)
-            if not _has_own(engine.pools[model]):
+            if not has_own_timeout(engine.pools[model].signature):
                 scope[SECONDS] = least(scope.get(SECONDS), asked.seconds)
             if not asked.version:
                 await self._ask(scope, again, send, engine.route(model), whole=whole)
@@ -113,17 +113,11 @@ class Inference:
         async def refuse(problem: Problem) -> None:
             await FORM.send(send, problem, engine.request_id(call.id))
 
-        noted = exchange_of(scope)
-        if noted is not None:
-            noted.model = pool.name
         ends = Ends(respond, refuse)
         await self._calls.exchange(scope, receive, pool, call, ends, scope.get(SECONDS))
 
     async def _respond(self, send: Send, pool: Pool, pending: Pending, answer: Answer) -> None:
-        if answer.problem:
-            answer.problem = False
-            answer.content_type = FORM.media_type
-            answer.body = (answer.detail or answer.reason).encode()
+        say_in(FORM, answer)
         if not answer.stream and not answer.path:
             await self._calls.respond(send, pool, pending, answer)
             return
@@ -158,12 +152,6 @@ def _asked(message: bytes) -> _Asked:
         micros = next(iter(sent.values()), 0)
         seconds = micros / 1e6 if is_timeout(micros) and micros else None  # the worker refuses others
     return _Asked(names[MODEL_NAME], names[MODEL_VERSION], seconds)
-
-
-def _has_own(pool: Pool) -> bool:
-    """Whether a model has an argument of its own that is called as that parameter is."""
-    signature = pool.signature
-    return signature is not None and any(one.name == TIMEOUT for one in signature.predict.arguments)
 
 
 def least(one: float | None, other: float | None) -> float | None:
@@ -203,15 +191,11 @@ async def _stream(
             if chunk.data:
                 await send({"type": "http.response.body", "body": chunk.data, "more_body": True})
             if chunk.end and chunk.error:
-                data = error_message(_failed(chunk, hides))
+                data = error_message(chunk.words(hidden=hides))
                 await send({"type": "http.response.body", "body": data, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     finally:
         pool.close_stream(pending)
-
-
-def _failed(chunk: Chunk, hides: bool) -> str:
-    return HIDDEN if hides and chunk.failure else chunk.error
 
 
 def error_message(text: str, request_id: str = "") -> bytes:

@@ -17,7 +17,7 @@ from modelport.api.refusal_form import INFERENCE_ERROR
 from modelport.contract.calls import Call
 from modelport.dialects.oip.bodies import HEADER_LENGTH, InferRequest
 from modelport.dialects.oip.configured import configuration_of
-from modelport.dialects.oip.deadlines import TIMEOUT, asked_seconds
+from modelport.dialects.oip.deadlines import asked_seconds, has_own_timeout
 from modelport.engine.ports import Pool
 from modelport.problems import Problem
 from modelport.runs.service import RunService
@@ -32,10 +32,7 @@ def _reads(content_type: str) -> bool:
 
 def _asked_seconds(pool: Pool, call: Call) -> float | None:
     """How long a client waits, unless a model has an argument of that name."""
-    signature = pool.signature
-    if signature is not None and any(one.name == TIMEOUT for one in signature.predict.arguments):
-        return None
-    return asked_seconds(call)
+    return None if has_own_timeout(pool.signature) else asked_seconds(call)
 
 
 class Inference:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import msgspec
 from modelport.api.calls import CallHandler, Ends
 from modelport.api.credentials import check, principal_of
 from modelport.api.dialect_calls import DialectCalls
-from modelport.api.exchanges import exchange_of, request_number
+from modelport.api.exchanges import request_number
 from modelport.api.named_models import find_pool
 from modelport.api.refusal_form import RefusalForm
 from modelport.api.runs.predictions import version_in_use
@@ -73,11 +73,9 @@ class OpenAiCalls:
         self._runs = runs
         self._dialect = DialectCalls(calls, runs, DIALECT, FORM)
 
-    @contextlib.contextmanager
-    def told(self) -> Generator[None]:
+    def told(self) -> contextlib.AbstractContextManager[None]:
         """Say of problems what is wrong in OpenAI's words, too."""
-        with self._dialect.told():
-            yield
+        return self._dialect.told()
 
     async def answer(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
         """Answer a request. Raises nothing."""
@@ -86,10 +84,7 @@ class OpenAiCalls:
 
         @asynccontextmanager
         async def choose(call: Call) -> AsyncGenerator[Pool]:
-            noted = exchange_of(scope)
             async with self._chosen(call, principal_of(scope), route) as pool:
-                if noted is not None:
-                    noted.model = pool.name
                 pools.append(pool)
                 yield pool
 

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import quote, urlencode
 
 from modelport.contract.signature import JSON, Argument, Operation, Signature, VerbName
@@ -20,6 +20,9 @@ from modelport.engine.ports import Engine
 from modelport.identity.principals import AccessScope, Principal
 from modelport.jobs.service import JobService
 from modelport.settings import Settings
+
+if TYPE_CHECKING:
+    from modelport.api.documents.definitions import Scope
 
 MOST_NAME = 64  # characters, which the assistants of several makers take
 NDJSON = "application/x-ndjson"
@@ -124,11 +127,8 @@ def named(wanted: Iterable[tuple[VerbName, str]]) -> dict[tuple[VerbName, str], 
 def takes_of(operation: Operation, signature: Signature) -> Schema:
     """What a tool takes: the arguments of a verb."""
     from modelport.api.documents.arguments import described_in_json
-    from modelport.api.documents.definitions import Definitions, Scope
-    from modelport.api.documents.openapi import convert
 
-    definitions = Definitions("#/$defs/")
-    scope = Scope(definitions, signature.name, signature.definitions, convert)
+    scope = _scope_of(signature)
     arguments = [one for one in operation.arguments if one.kind != "accept"]
     result: Schema = {
         "type": "object",
@@ -136,23 +136,27 @@ def takes_of(operation: Operation, signature: Signature) -> Schema:
         "additionalProperties": False,
     }
     required = [one.name for one in arguments if one.required]
-    return result | _filled(required=required) | _filled(**{"$defs": definitions.schemas})
+    return result | _filled(required=required) | _filled(**{"$defs": scope.definitions.schemas})
 
 
 def gives_of(operation: Operation, signature: Signature) -> Schema | None:
     """What a tool gives, an object; `None` if that is not known, or no JSON."""
-    from modelport.api.documents.definitions import Definitions, Scope
-    from modelport.api.documents.openapi import convert
-
     if operation.answer is None or operation.wrapped or operation.streams:
         return None
-    definitions = Definitions("#/$defs/")
-    scope = Scope(definitions, signature.name, signature.definitions, convert)
+    scope = _scope_of(signature)
     schema = scope.convert(operation.answer)
     found, _ = scope.resolved(operation.answer)
     if isinstance(found, bool) or found.get("type") != "object":
         schema = {"properties": {RESULT: schema}, "required": [RESULT]}
-    return {"type": "object"} | schema | _filled(**{"$defs": definitions.schemas})
+    return {"type": "object"} | schema | _filled(**{"$defs": scope.definitions.schemas})
+
+
+def _scope_of(signature: Signature) -> Scope:
+    """Where the schemas of one tool refer to: to definitions of its own."""
+    from modelport.api.documents.definitions import Definitions, Scope
+    from modelport.api.documents.openapi import convert
+
+    return Scope(Definitions("#/$defs/"), signature.name, signature.definitions, convert)
 
 
 RESULT = "result"  # under which an answer stands that is no object

@@ -9,6 +9,7 @@ from modelport.cli.upgrade.package import Package
 from modelport.cli.upgrade.points import Found
 from modelport.cli.upgrade.scopes import Scope
 from modelport.cli.upgrade.source_file import (
+    NOT_PLAIN,
     Edit,
     Function,
     SourceFile,
@@ -154,7 +155,7 @@ def field_of(file: SourceFile, value: ast.Dict) -> tuple[tuple[str, list[str]], 
     if not is_constant:
         return written, "whether it is required is not written there"
     if not file.is_editable:
-        return written, "the file is no UTF-8 with ordinary lines"
+        return written, NOT_PLAIN
     return written, "there is a comment in it" if file.has_comment(value) else ""
 
 
@@ -213,7 +214,7 @@ def _old_name(package: Package, scope: Scope, function: Function) -> Found:
     if others:
         found.why_not = f"{others[0]} has the old name, too"
     elif not scope.file.is_editable:
-        found.why_not = "the file is no UTF-8 with ordinary lines"
+        found.why_not = NOT_PLAIN
     else:
         start = scope.file.content.index(
             name.encode(), scope.file.offset(function.lineno, function.col_offset)

@@ -10,7 +10,7 @@ from modelport.cli.upgrade.functions import GROUP, is_first
 from modelport.cli.upgrade.package import Package
 from modelport.cli.upgrade.points import Found
 from modelport.cli.upgrade.scopes import Scope
-from modelport.cli.upgrade.source_file import Function
+from modelport.cli.upgrade.source_file import NOT_PLAIN, Function
 from modelport.contract.file_storage import METHODS
 
 STORAGE = "FileStorage"
@@ -152,7 +152,7 @@ def _attribute(
     if file.is_editable:
         found.edits = [file.replaced(replaced, found.write)]
     else:
-        found.why_not = "the file is no UTF-8 with ordinary lines"
+        found.why_not = NOT_PLAIN
     return found
 
 

@@ -19,7 +19,7 @@ from modelport.cli.upgrade.arguments import (
 from modelport.cli.upgrade.package import Package
 from modelport.cli.upgrade.points import Found
 from modelport.cli.upgrade.scopes import Scope
-from modelport.cli.upgrade.source_file import Edit, Function
+from modelport.cli.upgrade.source_file import NOT_PLAIN, Edit, Function
 
 GROUP = PREDICT
 COMMENT = re.compile(rb"#[^\n]*")
@@ -94,7 +94,7 @@ def _lines(written: dict[str, list[str]], depth: int | None = None) -> str:
 
 def _why_not_inputs(scope: Scope, function: Function | None) -> str:
     if not scope.file.is_editable:
-        return "the file is no UTF-8 with ordinary lines"
+        return NOT_PLAIN
     try:
         import_of_fields(scope.file)
     except LookupError:
@@ -169,7 +169,7 @@ def merged(package: Package, scope: Scope, unsafe: str) -> Iterator[Found]:
 
 def _why_not_merged(scope: Scope, *functions: Function | None) -> str:
     if not scope.file.is_editable:
-        return "the file is no UTF-8 with ordinary lines"
+        return NOT_PLAIN
     for function in functions:
         if function is None:
             continue
@@ -221,7 +221,7 @@ def trains(package: Package, scope: Scope) -> Iterator[Found]:
     if caller:
         found.why_not = f"{caller} calls it with a dictionary"
     elif not scope.file.is_editable:
-        found.why_not = "the file is no UTF-8 with ordinary lines"
+        found.why_not = NOT_PLAIN
     else:
         found.edits = [scope.file.replaced(one, f"**{one.arg}")]
     yield found

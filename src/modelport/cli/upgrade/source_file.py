@@ -13,6 +13,7 @@ from pathlib import Path
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 BOM = b"\xef\xbb\xbf"
+NOT_PLAIN = "the file is no UTF-8 with ordinary lines"  # so that no edit of it can be placed
 
 
 @dataclass(frozen=True, order=True)

@@ -84,6 +84,7 @@ class ClientMemory:
         self._file = file
         self._by = by
         self._used = 0
+        self._known: Regions | None = None  # read once for all tensors of the call
 
     def read(self, whose: str, place: Place) -> memoryview:
         """The bytes there. Raises `BadRequest`."""
@@ -114,7 +115,7 @@ class ClientMemory:
     def _region(self, whose: str, place: Place) -> Region:
         if not self._file:
             raise BadRequest(f"{whose}: {OFF}")
-        known = known_regions(self._file)
+        known = self._known = self._known or known_regions(self._file)
         named = [one for one in known.regions if (one.name, one.owner) == (place.region, self._by)]
         if not named:
             raise BadRequest(f"{whose}: you have registered no region {place.region[:SHOWN]!r}")

@@ -358,6 +358,11 @@ def test_a_malformed_request_is_refused(raw: Raw) -> None:
     nameless = request_for("adds")
     given(nameless, "", "FP32", [1], bytes(4))
     assert raw.refused(nameless) == (INVALID, "an input has no name")
+    asked_twice = request_for("adds")
+    given(asked_twice, "x", "FP32", [1], bytes(4))
+    for _ in range(2):
+        asked_twice.outputs.add().name = "sum"
+    assert raw.refused(asked_twice) == (INVALID, "the output 'sum' is asked for twice")
     for name, words in (
         ("sequence_id", "keep no state between requests"),
         ("other", "'other' is unknown"),

@@ -202,6 +202,13 @@ def test_a_malformed_tensor_is_refused_by_its_name(server: Server, what: str) ->
         (b'{"inputs": [], "id": 1}', "id of the request is no text"),
         (b'{"inputs": [], "outputs": {}}', "'outputs' must be a list"),
         (b'{"inputs": []}', "x: "),
+        (
+            (
+                b'{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1], "data": [1]}],'
+                b' "outputs": [{"name": "sum"}, {"name": "sum"}]}'
+            ),
+            "the output 'sum' is asked for twice",
+        ),
     ],
 )
 def test_a_malformed_request_is_refused(server: Server, body: bytes, words: str) -> None:

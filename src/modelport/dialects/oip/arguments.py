@@ -13,7 +13,7 @@ from modelport.dialects.codecs.json_body import parse_json
 from modelport.dialects.oip.datatypes import BYTES
 from modelport.dialects.oip.deadlines import MOST_JSON, TIMEOUT, is_timeout
 from modelport.dialects.oip.described import Form, columns_of, form_of, is_table
-from modelport.dialects.oip.tensors import SHOWN, Request, Tensor, text_of
+from modelport.dialects.oip.tensors import SHOWN, Asked, Request, Tensor, text_of
 
 JSON_DEPTH = 64
 # Of MLServer's clients: what is made of it depends on the model here.
@@ -32,6 +32,7 @@ def arguments_of(request: Request, signature: Signature) -> dict[str, Any]:
         raise BadRequest(
             f"model_name is {request.model_name!r:.100}, and the path names the model {signature.name!r}"
         )
+    _refuse_twice(request.outputs or [])
     known = {one.name: one for one in signature.predict.arguments if one.kind != "accept"}
     found: dict[str, Any] = {}
     columns: dict[str, Tensor] = {}
@@ -52,6 +53,15 @@ def arguments_of(request: Request, signature: Signature) -> dict[str, Any]:
             raise BadRequest(f"the input {one[:SHOWN]!r} is a column of {table.name!r}, which is there, too")
         found[table.name] = _rows(columns)
     return found | _by_parameters(request, known, found)
+
+
+def _refuse_twice(outputs: list[Asked]) -> None:
+    """Refuse an output that is asked for twice: a short request would get a thousand copies of it."""
+    names: set[str] = set()
+    for one in outputs:
+        if one.name in names:
+            raise BadRequest(f"the output {one.name[:SHOWN]!r} is asked for twice")
+        names.add(one.name)
 
 
 def _by_parameters(request: Request, known: dict[str, Argument], found: dict[str, Any]) -> dict[str, Any]:

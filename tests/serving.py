@@ -41,7 +41,7 @@ class Server:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         self.url = self.wait_for_log(SERVING).group(1)
-        self.client = httpx.Client(**_reached(self.url, verify), timeout=30.0)
+        self.client = httpx.Client(**_reached(self.url, verify), timeout=60.0)
 
     def _read(self) -> None:
         assert self.process.stderr is not None
@@ -88,7 +88,7 @@ class Server:
                 raise AssertionError(f"not settled: {body}\n{self.log}")
             self.wait_for_log(r"ready after|failed:", seconds, seen)
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 20.0) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 60.0) -> int:
         """Signal the server and wait for its end; returns its exit status."""
         self.client.close()
         if self.process.poll() is None:
@@ -113,7 +113,7 @@ def _reached(url: str, verify: ssl.SSLContext | None) -> dict[str, Any]:
     return {"base_url": url} if verify is None else {"base_url": url, "verify": verify}
 
 
-def wait_until(condition: Callable[[], bool], said: Callable[[], str], seconds: float = 5.0) -> None:
+def wait_until(condition: Callable[[], bool], said: Callable[[], str], seconds: float = 60.0) -> None:
     """Look again and again until `condition` holds, for what no event tells; fails with what `said` says."""
     deadline = time.monotonic() + seconds
     while not condition():

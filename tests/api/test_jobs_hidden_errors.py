@@ -70,8 +70,8 @@ def test_the_words_of_a_failure_are_hidden_wherever_a_client_looks(server: Serve
     assert "the model failed" in hooked
     arguments = f'"text":"{SECRET}"'  # what the client itself has sent
     assert SECRET not in hooked.replace(arguments, "")
-    server.wait_for_log(rf"job {job_id} failed: {SECRET}", 10)
-    server.wait_for_log(rf"ValueError: {SECRET}", 10)
+    server.wait_for_log(rf"job {job_id} failed: {SECRET}")
+    server.wait_for_log(rf"ValueError: {SECRET}")
 
 
 def test_the_reason_of_a_status_500_is_hidden_with_its_words(server: Server) -> None:
@@ -103,9 +103,9 @@ def test_the_words_of_rows_that_fail_are_hidden(server: Server) -> None:
         found = ended(client, job_id)
         assert (found["state"], found["error"]) == (state, error)
         assert log(client, job_id) == []
-        server.wait_for_log(rf"job {job_id}.* failed", 10)
+        server.wait_for_log(rf"job {job_id}.* failed")
         if state == "succeeded":
             assert client.get(f"/v2/jobs/{job_id}/result").json()["errors"][0]["detail"] == "the model failed"
             content = client.get(f"/v2/jobs/{job_id}/artifacts/predictions.csv").text
             assert content == "prediction.sum,prediction.note,error\n2.0,,\n,,the model failed\n"
-            server.wait_for_log("ValueError: 13 is unlucky", 10)
+            server.wait_for_log("ValueError: 13 is unlucky")

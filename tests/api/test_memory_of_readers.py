@@ -113,7 +113,7 @@ def settled(server: Server) -> int:
         before, spent = spent, sum(process.cpu_times()[:2])
         return process.cpu_percent(0.3) < 20 and spent - before < 0.2
 
-    wait_until(is_quiet, lambda: f"{process.cpu_percent(0.3)} % busy", 60)
+    wait_until(is_quiet, lambda: f"{process.cpu_percent(0.3)} % busy")
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{server.process.pid}/status").read_text())
     assert found is not None
     return int(found[1]) * 1024
@@ -139,7 +139,7 @@ def test_answers_that_are_not_read_take_no_more_than_the_setting_says(tmp_path: 
         before, files = process.memory_info().rss, process.num_fds()
         asked = post("/v2/models/pours/predict", {"size": 1_000_000}) * 8
         with deaf(small, asked, 60, cut=True):
-            wait_until(lambda: process.num_fds() < files + 40, lambda: f"{process.num_fds()} are open", 60)
+            wait_until(lambda: process.num_fds() < files + 40, lambda: f"{process.num_fds()} are open")
             assert small.client.post("/v2/models/pours/predict", json={"size": 9}).status_code == 200
             peak = settled(small)
         assert peak - before < 150 * MB

@@ -75,7 +75,7 @@ def test_half_sent_bodies_cost_little(server: Server, kind: str) -> None:
     wait_until(lambda: process.num_fds() < 200, lambda: server.log[-2000:], 60)  # nobody of the last case
     Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")  # a new high-water mark begins (proc(5))
     with started(server, HEADS[kind], b'"' + b"x" * 100_000, UPLOADS):
-        wait_until(lambda: process.num_fds() > UPLOADS, lambda: server.log[-2000:], 60)
+        wait_until(lambda: process.num_fds() > UPLOADS, lambda: server.log[-2000:])
         peak = grown(server)
         assert process.num_fds() > UPLOADS, server.log[-3000:]
         assert server.client.post(PATH, json={"number": 1}).status_code == 200

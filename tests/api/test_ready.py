@@ -45,7 +45,7 @@ def ready(server: Server) -> Any:
 
 
 def test_it_says_why_it_is_not_ready(server: Server, gate: Path) -> None:
-    wait_until(lambda: ready(server)["models"]["fails"]["state"] == "failed", lambda: server.log, 30)
+    wait_until(lambda: ready(server)["models"]["fails"]["state"] == "failed", lambda: server.log)
     said = ready(server)
     failed, waits = said["models"]["fails"], said["models"]["waits"]
     assert "no weights" in failed["error"]
@@ -59,5 +59,5 @@ def test_it_says_why_it_is_not_ready(server: Server, gate: Path) -> None:
     assert any(reason.startswith("the model 'fails' has failed: ") for reason in said["reasons"])
     assert "its data folder" in said["database"]
     gate.touch()
-    wait_until(lambda: ready(server)["models"]["waits"]["state"] == "ready", lambda: server.log, 30)
+    wait_until(lambda: ready(server)["models"]["waits"]["state"] == "ready", lambda: server.log)
     assert "since" not in ready(server)["models"]["waits"]

@@ -31,7 +31,7 @@ def test_an_odd_answer_has_a_documented_form(site: Target, which: str, answer: o
 def test_an_object_whose_only_text_is_an_address_is_no_answer(site: Target) -> None:
     start = len(site.server.lines)
     assert site.predict("outputs", json={"which": "object"}).status == 500
-    site.server.wait_for_log("object has no form in JSON", 5, start)
+    site.server.wait_for_log("object has no form in JSON", start=start)
 
 
 @pytest.mark.log_lines(120)
@@ -41,7 +41,7 @@ def test_an_answer_that_json_cannot_carry_is_500_and_says_why(site: Target, whic
     reply = site.predict("outputs", json={"which": which})
     assert (reply.status, reply.headers["content-type"]) == (500, "application/problem+json")
     assert "the model's answer is wrong: it cannot be encoded as JSON" in reply.json["detail"]
-    site.server.wait_for_log("AnswerInvalid", 5, start)
+    site.server.wait_for_log("AnswerInvalid", start=start)
 
 
 @pytest.mark.log_lines(150)

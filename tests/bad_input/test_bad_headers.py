@@ -60,7 +60,7 @@ def test_no_words_of_a_client_forge_a_log_record(site: Target, words: str) -> No
     assert site.predict("loud", json={"words": words}).status == 200
     reply = site.predict("fails", json={"words": words})
     assert (reply.status, reply.json["detail"]) == (500, words)
-    site.server.wait_for_log("ValueError", 5, start)
+    site.server.wait_for_log("ValueError", start=start)
     assert not [line for line in site.server.lines[start:] if line.startswith("2026-01-01 00:00:00,000")]
 
 

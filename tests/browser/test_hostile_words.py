@@ -221,7 +221,9 @@ def test_a_job_in_all_its_parts(visit: Visit, jobs: list[str]) -> None:
 
 def test_runs_versions_operations_and_people(visit: Visit, jobs: list[str]) -> None:
     page = visit.see("/ui/models/hostile/runs", "2 rows")
-    for box in page.get_by_role("checkbox", name=re.compile("Choose")).all():
+    boxes = page.get_by_role("checkbox", name=re.compile("Choose"))
+    expect(boxes).to_have_count(2)
+    for box in boxes.all():
         box.check()
     page.get_by_role("button", name="Plots").click()
     expect(page.locator("canvas").first).to_be_visible()

@@ -72,14 +72,15 @@ def test_drift_is_drawn_beside_what_the_training_had(page: Page, tmp_path: Path)
         amount = page.get_by_role("figure").filter(has_text="amount")
         expect(amount.get_by_text("drift", exact=True)).to_be_visible()
         expect(amount.get_by_text(re.compile(r"PSI \d.*out of range"))).to_be_visible()
-        assert amount.locator("rect.now").last.evaluate("bar => bar.height.baseVal.value") > 50
+        bar = amount.locator("rect.now").last
+        wait_until(lambda: bar.evaluate("bar => bar.height.baseVal.value") > 50, lambda: "a flat bar")
         colour = page.get_by_role("figure").filter(has_text="colour")
         expect(colour.get_by_text("no drift")).to_be_visible()
         for name in ("red", "blue", "green"):
             expect(colour.get_by_text(name, exact=True)).to_be_visible()
         page.goto(f"{server.url}/ui/operations")
         expect(page.get_by_role("link", name="risk")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # tables scroll within
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")  # tables scroll within
 
 
 def test_operations_show_what_a_model_does_its_log_and_how_it_is_loaded(page: Page) -> None:

@@ -128,7 +128,7 @@ def test_calls_are_seen_by_who_made_them_alone(guarded: Server, page: Page) -> N
     expect(page.get_by_text("Your calls")).to_be_visible()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_label("Password")).to_be_visible()
-    assert '"calls":[]' in page.evaluate("() => localStorage.getItem('modelport.calls')")
+    page.wait_for_function("() => localStorage.getItem('modelport.calls').includes('\"calls\":[]')")
     log_in(page, "anna")
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()
     expect(page.get_by_text("Your calls")).to_have_count(0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
-from serving import MODELS, ROOT, Server, serving
+from serving import MODELS, ROOT, Server, serving, wait_until
 
 RUNS = 10_000
 LOADING = 30_000  # milliseconds that a version may need to be loaded and checked, beside other tests
@@ -93,7 +93,10 @@ def test_names_and_values_that_hold_html_are_text(many: Server, page: Page) -> N
 
 @pytest.fixture(scope="module")
 def tagger() -> Iterator[Server]:
+    """A server with two trainings of its model, of which none is live."""
     with serving(str(ROOT / "examples" / "tagger" / "tagger.py")) as started:
+        trained(started, epochs=1, threshold=0.99)
+        trained(started, epochs=30)
         yield started
 
 
@@ -132,12 +135,12 @@ def load(server: Server) -> Iterator[list[int]]:
 def test_two_trainings_are_compared_and_one_promoted_under_load_and_rolled_back(
     tagger: Server, page: Page
 ) -> None:
-    trained(tagger, epochs=1, threshold=0.99)
-    trained(tagger, epochs=30)
     page.goto(f"{tagger.url}/ui/models/tagger")
     page.get_by_role("link", name="Runs").last.click()
     expect(page.get_by_text("2 rows")).to_be_visible()
-    for box in page.get_by_role("checkbox", name=re.compile("Choose")).all():
+    boxes = page.get_by_role("checkbox", name=re.compile("Choose"))
+    expect(boxes).to_have_count(2)
+    for box in boxes.all():
         box.check()
     page.get_by_role("link", name="Compare 2 runs").click()
     parameters = page.get_by_role("region", name="Parameters")
@@ -183,10 +186,13 @@ def refuse(page: Page) -> None:
 def test_on_a_telephone_a_version_is_made_live_without_scrolling_to_it(tagger: Server, page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{tagger.url}/ui/models/tagger/versions")
-    box = page.get_by_role("button", name=re.compile("Make version . live")).first.bounding_box()
-    assert box is not None
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= 390
+    button = page.get_by_role("button", name=re.compile("Make version . live")).first
+
+    def is_within_the_width() -> bool:
+        box = button.bounding_box()  # there is none while its row is drawn anew
+        return box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
+
+    wait_until(is_within_the_width, lambda: str(button.bounding_box()))
 
 
 def test_calls_are_spread_and_copies_compared_by_clicks(tagger: Server, page: Page) -> None:

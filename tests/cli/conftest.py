@@ -18,6 +18,6 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(data_dir: Path) -> Iterator[Server]:
-    options = ["--cancel-grace", "0.4", "--job-workers", "2"]
+    options = ["--cancel-grace", "120", "--job-workers", "2"]  # a quarter is for code that looks at the flag
     with serving(TRAINABLE, *options, MODELPORT_DATA_DIR=str(data_dir)) as server:
         yield server

@@ -268,6 +268,6 @@ def test_an_interrupt_ends_a_model_that_runs(tmp_path: Path) -> None:
         assert process.stderr.readline() == "running\n"
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
-        assert process.wait(20) == 130
+        assert process.wait(30) == 130
     assert "Traceback" not in rest
     assert list((tmp_path / "spool").iterdir()) == []

@@ -60,7 +60,7 @@ def test_a_model_has_the_workers_that_an_option_gives_it(server: Server) -> None
         children = psutil.Process(server.process.pid).children()
         return sum("modelport.worker" in child.cmdline() for child in children)
 
-    wait_until(lambda: workers() == 3, lambda: f"{workers()} workers\n{server.log}", 30)
+    wait_until(lambda: workers() == 3, lambda: f"{workers()} workers\n{server.log}")
 
 
 def test_other_models_with_the_settings_of_a_service_are_those_of_the_command(folder: Path) -> None:

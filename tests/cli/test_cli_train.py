@@ -202,7 +202,7 @@ def test_debug_shows_why_a_model_cannot_be_loaded() -> None:
 
 
 # How far each kind of code lets a cancellation go, and the grace it is given for that.
-CANCELLED = {"polite": ("flag", "3600"), "sleep": ("SIGTERM", "0.4"), "deaf": ("SIGKILL", "0.4")}
+CANCELLED = {"polite": ("flag", "3600"), "sleep": ("SIGTERM", "8"), "deaf": ("SIGKILL", "0.4")}
 
 
 @pytest.mark.parametrize("mode", CANCELLED)

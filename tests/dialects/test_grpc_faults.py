@@ -112,7 +112,7 @@ def test_a_thousand_connections_are_answered_or_refused_and_leave_nothing(site: 
     with ThreadPoolExecutor(50) as pool:
         found = set(pool.map(asked, range(1000)))
     assert found == {grpc.StatusCode.OK}
-    wait_until(lambda: open_files(server) < files + 20, lambda: str(open_files(server)), 20)
+    wait_until(lambda: open_files(server) < files + 20, lambda: str(open_files(server)))
 
 
 def test_a_client_that_reads_no_pieces_is_let_go(site: tuple[Server, str]) -> None:

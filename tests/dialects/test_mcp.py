@@ -177,7 +177,7 @@ def test_a_call_that_is_called_off_ends_in_the_model(server: Server, tmp_path: P
         await asyncio.gather(calling, return_exceptions=True)
 
     talk(server, ask, mode)
-    wait_until(note.exists, lambda: server.log, 20.0)
+    wait_until(note.exists, lambda: server.log)
 
 
 def test_a_training_is_a_job_that_other_tools_tell_of(server: Server) -> None:
@@ -186,7 +186,7 @@ def test_a_training_is_a_job_that_other_tools_tell_of(server: Server) -> None:
     def state() -> str:
         return call(server, "job_status", {"job": begun["uuid"]}).structured_content["state"]
 
-    wait_until(lambda: state() == "succeeded", lambda: server.log, 30.0)
+    wait_until(lambda: state() == "succeeded", lambda: server.log)
     assert call(server, "job_result", {"job": begun["uuid"]}).structured_content == {"epochs": 3}
     jobs = call(server, "list_jobs", {"model": "adds", "limit": 1}).structured_content["jobs"]
     assert [job["id"] for job in jobs] == [begun["uuid"]]

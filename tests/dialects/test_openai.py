@@ -451,7 +451,7 @@ def test_who_leaves_ends_the_model(client: openai.OpenAI, tmp_path: Path) -> Non
     stream = client.chat.completions.create(model="talks", messages=said(str(stopped)), stream=True)
     next(iter(stream))
     stream.close()
-    wait_until(stopped.exists, lambda: "the model was not stopped", 20)
+    wait_until(stopped.exists, lambda: "the model was not stopped")
 
 
 def test_the_page_and_the_other_ways_ask_what_chats(server: Server) -> None:

@@ -61,7 +61,7 @@ def test_a_process_has_what_its_model_asks_for(
 
 
 def test_no_object_is_made_in_a_process_without_what_its_class_asks_for(server: Server, notes: Path) -> None:
-    wait_until(lambda: len(notes.read_text().splitlines()) >= 2, lambda: server.log, 30)
+    wait_until(lambda: len(notes.read_text().splitlines()) >= 2, lambda: server.log)
     made = [json.loads(line) for line in notes.read_text().splitlines()]
     assert [(one["TOLD"], one["OMP_NUM_THREADS"]) for one in made] == [("by the class", "3")] * 2
     assert {one["number"] for one in made} == {0, 1}, "as many workers as it asks for"

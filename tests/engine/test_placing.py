@@ -42,7 +42,7 @@ class Site:
         def lines() -> list[str]:
             return self._notes.read_text().splitlines() if self._notes.exists() else []
 
-        wait_until(lambda: len(lines()) >= number, lambda: f"{lines()}\n{self.server.log}", 30)
+        wait_until(lambda: len(lines()) >= number, lambda: f"{lines()}\n{self.server.log}")
         return [json.loads(line) for line in lines()[:number]]
 
 

@@ -37,7 +37,7 @@ def served(digits: ServedModel, cache: Path, tmp_path_factory: pytest.TempPathFa
         place = own / path.relative_to(cache)
         place.parent.mkdir(parents=True)
         place.write_bytes(path.read_bytes())
-    with serving(str(DIGITS), "--workers", "2", "--cancel-grace", "20", XDG_CACHE_HOME=str(own)) as server:
+    with serving(str(DIGITS), "--workers", "2", "--cancel-grace", "120", XDG_CACHE_HOME=str(own)) as server:
         yield server
 
 

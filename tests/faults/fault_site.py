@@ -19,7 +19,7 @@ from serving import Server, serving, wait_until
 
 MODELS = Path(__file__).parent / "faulty_models.py"
 MARK = "FAULT_TEST"  # every process that a server's models start inherits this variable
-SECONDS = 10.0
+SECONDS = 30.0
 
 
 class Site:

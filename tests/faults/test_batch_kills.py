@@ -91,7 +91,7 @@ def test_a_server_that_ends_is_followed_by_one_that_goes_on(
 
 @pytest.mark.slow
 def test_a_batch_job_is_cancelled_within_a_chunk(tmp_path: Path, gate: Gate) -> None:
-    with serving("sums=batch_models:Sums") as server:
+    with serving("sums=batch_models:Sums", "--cancel-grace", "60") as server:
         job_id = begin(server.client, gate, tmp_path / "calls")
         held = gate.arrival()
         assert job(server.client, job_id)["state"] == "running"

@@ -53,7 +53,7 @@ def held_by_another(path: Path, how: str) -> Iterator[None]:
     other = spawn.Process(target=_hold, args=(str(path), how, held, let_go))
     other.start()
     try:
-        assert held.wait(20)
+        assert held.wait(30)
         yield
     finally:
         let_go.set()
@@ -73,7 +73,7 @@ def test_a_locked_database_is_503_and_what_runs_goes_on(tmp_path: Path, gate: Ga
             assert_predicts(client)
             held.release()
             held.wait_end()
-            server.wait_for_log(rf"job {running}: .* locked by another process", 20)
+            server.wait_for_log(rf"job {running}: .* locked by another process")
         found = ended(client, running)
         assert (found["state"], found["attempt"]) == ("succeeded", 1)
         assert ended(client, predict(client))["state"] == "succeeded"

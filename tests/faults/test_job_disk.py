@@ -57,7 +57,7 @@ def test_a_job_whose_log_fills_the_disk_fails_with_that_message(small_disk: Path
         ballast = small_disk / "ballast"
         ballast.write_bytes(b"x" * 5_000_000)
         job_id = train(client, "flood", number=60_000)
-        server.wait_for_log(rf"job {job_id} is given up: no room is left", 30)
+        server.wait_for_log(rf"job {job_id} is given up: no room is left")
         assert_predicts(server)
         found = ended(client, job_id)
         assert (found["state"], found["ended_by"]) == ("failed", "disk full")
@@ -73,7 +73,7 @@ def test_a_job_that_fails_of_the_full_disk_tells_it_in_its_own_words(small_disk:
     with Gate() as gate, serving("works=trainable:Works", "--data-dir", str(small_disk)) as server:
         job_id = train(server.client, "fill_and_print", number=gate.port)
         held = gate.arrival()
-        server.wait_for_log(rf"job {job_id} is given up: no room is left", 30)
+        server.wait_for_log(rf"job {job_id} is given up: no room is left")
         held.release()
         found = ended(server.client, job_id)
         assert (found["state"], found["ended_by"]) == ("failed", "exception")

@@ -48,7 +48,7 @@ def test_a_training_is_interrupted_when_its_server_is_killed(tmp_path: Path, gat
         held.wait_end()  # its process has gone with the server
     with serving(*MODELS, *data) as server:
         client = server.client
-        found = reached(client, job_id, ("interrupted",), 5)
+        found = reached(client, job_id, ("interrupted",))
         assert (found["error"], found["ended_by"]) == ("the server that ran it is gone", "lost")
         shown = client.get(f"/v2/models/works/train/{job_id}").json()
         assert (shown["status"], shown["message"]) == ("error", "the server that ran it is gone")
@@ -81,7 +81,7 @@ def test_jobs_of_a_file_are_taken_over_at_once_whoever_had_it(tmp_path: Path, ga
     with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database, database:
         database.execute("UPDATE jobs SET owner = 'another-machine.1', lease_until = lease_until + 3600")
     with serving(*MODELS, *data) as server:
-        assert reached(server.client, job_id, ("interrupted",), 10)["ended_by"] == "lost"
+        assert reached(server.client, job_id, ("interrupted",))["ended_by"] == "lost"
 
 
 @pytest.mark.slow
@@ -108,8 +108,8 @@ def test_what_crashes_left_in_the_data_folder_is_swept_at_start(tmp_path: Path, 
         killed(server)
     (tmp_path / "jobs" / over[-2:] / over / "inputs").mkdir()  # as if killed before they were dropped
     with serving(*MODELS, *data) as server:
-        reached(server.client, kept, ("interrupted",), 10)
-        wait_until(lambda: inputs() == [kept], lambda: f"{inputs()}, not {kept}\n{server.log}", 10)
+        reached(server.client, kept, ("interrupted",))
+        wait_until(lambda: inputs() == [kept], lambda: f"{inputs()}, not {kept}\n{server.log}")
     assert not [path for path in (tmp_path / "servers").rglob("*") if path.is_file()]
 
 
@@ -121,7 +121,7 @@ def test_an_interrupted_training_can_be_cancelled(tmp_path: Path, gate: Gate) ->
         gate.arrival()
         killed(server)
     with serving(*MODELS, *data) as server:
-        reached(server.client, job_id, ("interrupted",), 5)
+        reached(server.client, job_id, ("interrupted",))
         answer = server.client.delete(f"/v2/jobs/{job_id}")
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
         assert server.client.post(f"/v2/jobs/{job_id}/retry").status_code == 409
@@ -170,7 +170,8 @@ def test_queued_predictions_outlive_their_server(tmp_path: Path, gate: Gate) -> 
         assert Counter(side.read_text().split("\n")) == Counter(["", *(f"{n} 1" for n in range(QUEUED))])
         for number, job_id in enumerate(queued):
             assert client.get(f"/v2/jobs/{job_id}/result").json()["predictions"] == number
-            assert states(client, job_id) == ["queued", "running", "succeeded"]
+            said = states(client, job_id)  # once more each time that no worker was free for it soon
+            assert said == ["queued", "running"] * (len(said) // 2) + ["succeeded"]
 
 
 @pytest.mark.slow
@@ -251,7 +252,7 @@ def test_the_children_of_a_killed_process_are_killed_too(client: httpx.Client, g
     children = [psutil.Process(int(pid)) for pid in held.text.split()]
     os.kill(held.pid, signal.SIGKILL)
     assert ended(client, job_id)["state"] == "failed"
-    gone, alive = psutil.wait_procs(children, timeout=5)
+    gone, alive = psutil.wait_procs(children, timeout=30)
     assert (len(gone), alive) == (2, [])
 
 

@@ -124,7 +124,7 @@ def test_a_job_waits_while_no_process_can_be_started(server: Server, client: htt
     process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 2, limits[1]))
     try:
         job_id = train(client, "echo", text="in the end")
-        server.wait_for_log(rf"job {job_id} cannot be started now: Too many open files", 10, start)
+        server.wait_for_log(rf"job {job_id} cannot be started now: Too many open files", start=start)
         assert job(client, job_id)["state"] == "running"
         assert_predicts(client)
     finally:
@@ -142,7 +142,7 @@ def test_a_job_that_cannot_be_started_can_be_cancelled(server: Server, client: h
     process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 2, limits[1]))
     try:
         job_id = train(client, "echo")
-        server.wait_for_log(rf"job {job_id} cannot be started now", 10, start)
+        server.wait_for_log(rf"job {job_id} cannot be started now", start=start)
         assert client.delete(f"/v2/jobs/{job_id}").status_code == 202
         assert ended(client, job_id)["state"] == "cancelled"
     finally:
@@ -159,7 +159,9 @@ def test_a_job_is_cancelled_though_its_process_is_not_there_yet(client: httpx.Cl
             pass
         client.delete(f"/v2/jobs/{job_id}")
         found = ended(client, job_id)
-        assert (found["state"], found["ended_by"] in ("before it ran", "SIGTERM")) == ("cancelled", True)
+        assert found["state"] == "cancelled"
+        # By SIGKILL where the machine is so busy that SIGTERM has not ended it within the grace.
+        assert found["ended_by"] in ("before it ran", "SIGTERM", "SIGKILL")
 
 
 def test_a_frozen_job_is_cancelled_like_any_other(client: httpx.Client, gate: Gate) -> None:

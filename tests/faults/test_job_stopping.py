@@ -90,7 +90,7 @@ def test_a_job_that_has_not_begun_when_the_server_stops_was_never_claimed(tmp_pa
     with serving(slow, *data, HOLD=str(hold)) as server:
         hold.touch()
         job_id = train(server.client, "echo", text="later")
-        wait_until(hold.with_suffix(".reached").exists, lambda: server.log, 30)
+        wait_until(hold.with_suffix(".reached").exists, lambda: server.log)
         assert server.stop(signal.SIGTERM) == 0  # at once: nothing has to be asked
     hold.unlink()
     with serving(slow, *data, HOLD=str(hold)) as server:
@@ -113,9 +113,9 @@ def test_a_training_that_ends_while_the_server_stops_is_not_lost(tmp_path: Path,
             database.execute("BEGIN IMMEDIATE")  # nobody else can write
             held.release()
             # Beside the folder of the worker for predictions.
-            wait_until(lambda: len(list(spool.glob("*/tmp-*"))) == 1, lambda: server.log, 10)
+            wait_until(lambda: len(list(spool.glob("*/tmp-*"))) == 1, lambda: server.log)
             server.process.send_signal(signal.SIGTERM)
-            server.wait_for_log(r"stopping; running predictions", 10)
+            server.wait_for_log(r"stopping; running predictions")
             database.rollback()
         assert server.stop(signal.SIGCONT) == 0
     with serving(MODELS[0], *data) as server:
@@ -133,10 +133,10 @@ def test_a_second_signal_does_not_wait_for_a_deaf_training(tmp_path: Path, numbe
         with server.client.stream("GET", f"/v2/jobs/{job_id}/events") as stream:
             assert any(event["event"] == "progress" for event in read_events(stream))
         server.process.send_signal(number)
-        server.wait_for_log(r"stopping; running predictions", 10)
-        assert server.stop(number) == 0  # which waits 20 seconds at most
+        server.wait_for_log(r"stopping; running predictions")
+        assert server.stop(number) == 0  # which waits a minute at most
     with serving(*MODELS, *data) as server:
-        assert reached(server.client, job_id, ("interrupted",), 5)["attempt"] == 1
+        assert reached(server.client, job_id, ("interrupted",))["attempt"] == 1
 
 
 @pytest.mark.slow
@@ -152,10 +152,10 @@ def test_a_second_signal_while_nothing_can_be_claimed(tmp_path: Path) -> None:
             database.execute("BEGIN IMMEDIATE")  # nobody else can write
             time.sleep(2)  # the next claim waits for the lock: no event tells that
             server.process.send_signal(signal.SIGTERM)
-            server.wait_for_log(r"stopping; running predictions", 10)
+            server.wait_for_log(r"stopping; running predictions")
             server.process.send_signal(signal.SIGTERM)
             process = psutil.Process(server.process.pid)
-            wait_until(lambda: len(process.children()) < 2, lambda: server.log, 10)
+            wait_until(lambda: len(process.children()) < 2, lambda: server.log)
             database.rollback()
         assert server.stop(signal.SIGCONT) == 0
     with serving(MODELS[2], *data) as server:
@@ -186,7 +186,7 @@ def test_those_who_follow_or_wait_do_not_hold_up_the_end_of_the_server(tmp_path:
             assert list(found) == []
         waiting.join()
         assert (answers[0].status_code, answers[0].json()["state"]) == (202, "queued")
-        assert server.process.wait(20) == 0
+        assert server.process.wait(30) == 0
 
 
 @pytest.fixture

@@ -179,5 +179,5 @@ def test_a_training_goes_on_while_writes_fail_for_a_moment(
         held = gate.arrival()
         with failing(server, "pwrite64", "error=EIO:when=1..20"):
             held.release()
-            server.wait_for_log(rf"job {job_id}: the disk under .*; trying again", 20)
+            server.wait_for_log(rf"job {job_id}: the disk under .*; trying again")
         assert reached(client, job_id, ("succeeded",))["progress"]["done"] == 989

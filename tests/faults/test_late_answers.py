@@ -12,7 +12,7 @@ LONG_WAY = {"Content-Encoding": "identity"}  # a field that the shortest way of 
 
 
 def assert_no_files(site: Site) -> None:
-    wait_until(lambda: not site.files(), lambda: f"left: {site.files()}", 5)
+    wait_until(lambda: not site.files(), lambda: f"left: {site.files()}")
 
 
 def test_a_large_answer_after_its_client_left_leaves_no_file(site: Site) -> None:

@@ -49,7 +49,7 @@ def test_the_children_of_a_worker_end_with_it(site: Site) -> None:
     assert len(children) == 3
     assert all(os.path.exists(f"/proc/{pid}") for pid in children)  # noqa: PTH110
     assert site.predict("leave", "parents", text="1").status_code == 500
-    wait_until(lambda: not children & set(pids()), lambda: f"left: {children & set(pids())}", 2)
+    wait_until(lambda: not children & set(pids()), lambda: f"left: {children & set(pids())}")
     site.wait_ready(1, "parents")
 
 
@@ -128,7 +128,7 @@ def test_a_server_without_descriptors_recovers(tmp_path: Path) -> None:
         assert site.client.get("/v2/health/live").status_code == 200  # on a connection from before
         for sock in many:
             sock.close()
-        wait_until(lambda: site.process.num_fds() < limit - 10, lambda: str(site.process.num_fds()), 10)
+        wait_until(lambda: site.process.num_fds() < limit - 10, lambda: str(site.process.num_fds()))
         assert httpx.get(f"{site.server.url}/v2/health/live", timeout=10).status_code == 200
         resource.prlimit(site.process.pid, resource.RLIMIT_NOFILE, before)
         site.assert_whole()

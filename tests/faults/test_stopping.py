@@ -28,7 +28,7 @@ def test_sigterm_under_load_answers_what_was_taken(tmp_path: Path) -> None:
         queued = [site.start("echo", text=str(n)) for n in range(20)]
         assert site.client.get("/v2/health/live").status_code == 200
         site.server.process.terminate()
-        site.server.wait_for_log(r"stopping; running predictions get up to", 10.0)
+        site.server.wait_for_log(r"stopping; running predictions get up to")
         held.release()
         assert prediction(running.result())["text"] == "running"
         for number, call in enumerate(queued):
@@ -46,7 +46,7 @@ def test_a_stream_is_completed_before_the_server_stops(tmp_path: Path) -> None:
         stream = site.start("wait", "s")
         held = site.gate.arrival()
         site.server.process.terminate()
-        site.server.wait_for_log(r"stopping; running predictions get up to", 10.0)
+        site.server.wait_for_log(r"stopping; running predictions get up to")
         held.release()
         assert stream.result().text == "data: first\n\ndata: last\n\n"
         site.assert_stopped(0)
@@ -71,7 +71,7 @@ def test_a_second_sigterm_stops_at_once(tmp_path: Path) -> None:
         running = site.start("deaf", text="never ends")
         held = site.gate.arrival()
         site.server.process.terminate()
-        site.server.wait_for_log(r"stopping; running predictions get up to", 10.0)
+        site.server.wait_for_log(r"stopping; running predictions get up to")
         site.server.process.terminate()
         site.assert_stopped(0)
         held.wait_end()
@@ -83,7 +83,7 @@ def test_a_server_that_is_stopped_while_models_load_leaves_nothing(tmp_path: Pat
     with serving(
         "--spool-dir", str(tmp_path), f"h={models}:LoadHangs", wait=False, FAULT_TEST="stopped-while-loading"
     ) as server:
-        server.wait_for_log(r"h: loading", 10.0)
+        server.wait_for_log(r"h: loading")
         assert server.stop() == 0
         assert_nothing_left("stopped-while-loading", tmp_path)
 
@@ -98,7 +98,7 @@ def test_kill_9_of_the_server_ends_its_workers_and_the_next_start_clears_its_fil
         site.server.process.kill()
         held.wait_end()
         assert site.server.process.wait() == -signal.SIGKILL
-        wait_until(lambda: not marked(site.mark), lambda: f"left: {marked(site.mark)}", 2)
+        wait_until(lambda: not marked(site.mark), lambda: f"left: {marked(site.mark)}")
         assert len(list(tmp_path.iterdir())) == 1
     with harmed(tmp_path) as site:
         assert [p.name.split("-")[1] for p in tmp_path.iterdir()] == [str(site.process.pid)]
@@ -131,9 +131,9 @@ def test_children_of_a_model_do_not_outlive_a_killed_server_for_long(tmp_path: P
         assert set(children) <= marked(site.mark)
         site.server.process.kill()
         site.server.process.wait()
-        wait_until(lambda: marked(site.mark) <= set(children), lambda: str(marked(site.mark)), 2)
+        wait_until(lambda: marked(site.mark) <= set(children), lambda: str(marked(site.mark)))
         with harmed(tmp_path):
-            wait_until(lambda: not marked(site.mark), lambda: f"left: {marked(site.mark)}", 2)
+            wait_until(lambda: not marked(site.mark), lambda: f"left: {marked(site.mark)}")
 
 
 def test_signals_that_mean_nothing_to_the_server_do_not_end_it(tmp_path: Path) -> None:

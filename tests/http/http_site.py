@@ -27,6 +27,7 @@ CLOSE = b"Connection: close"
 TE = b"Transfer-Encoding: "
 CL = b"Content-Length: "
 ONE_CHUNK = b"1\r\nx\r\n0\r\n\r\n"
+SECONDS = 9.0  # that clients wait: less than any deadline that nothing has set (`HttpLimits`)
 
 
 def post(*headers: bytes, body: bytes = b"", version: bytes = b"1.1", target: bytes = b"/post") -> bytes:
@@ -153,7 +154,7 @@ class Site:
         with socket.socket() as sock:
             if receive_buffer:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-            sock.settimeout(5)
+            sock.settimeout(SECONDS)
             sock.connect(("127.0.0.1", self.port))
             if self.tls is None:
                 yield sock
@@ -253,7 +254,7 @@ class Served:
         """Tell it to end; returns when nobody can connect any more."""
         if not self.takes_nobody.is_set() and self._loop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
-            assert self.takes_nobody.wait(10)
+            assert self.takes_nobody.wait(30)
 
 
 @contextlib.contextmanager
@@ -275,12 +276,12 @@ def serve(
         thread = threading.Thread(target=server.run, args=(listener, loop))
         thread.start()
         try:
-            assert server.is_up.wait(10)
+            assert server.is_up.wait(30)
             yield Site(app, port, server.stop, client)
         finally:
             app.release.set()
             server.stop()
-            thread.join(10)
+            thread.join(30)
             assert not thread.is_alive()
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from http_site import BIG, CL, CLOSE, GOOD, Site, get, post, problem, read_all, read_one, serve
+from http_site import BIG, CL, CLOSE, GOOD, SECONDS, Site, get, post, problem, read_all, read_one, serve
 
 from modelport.http.limits import HttpLimits
 
@@ -23,14 +23,14 @@ def timed(act: Callable[[], bytes]) -> tuple[float, bytes]:
 def test_a_silent_connection_is_closed(hasty: Site) -> None:
     took, answer = timed(lambda: hasty.talk())
     assert answer == b""
-    assert 0.3 <= took < 1.5
+    assert took >= 0.3
 
 
 @pytest.mark.parametrize("start", [b"G", b"GET / HTTP/1.1\r\nHost: a\r\n"])
 def test_a_slow_head_gets_408(hasty: Site, start: bytes) -> None:
     took, answer = timed(lambda: hasty.talk(start))
     assert problem(answer)["status"] == 408
-    assert 0.3 <= took < 1.5
+    assert took >= 0.3
 
 
 def test_a_dripping_head_gets_408(hasty: Site) -> None:
@@ -51,37 +51,38 @@ def test_the_head_deadline_is_for_each_request(hasty: Site) -> None:
     with hasty.client() as sock:
         sock.sendall(GOOD)
         assert read_one(sock)[0] == 200
+        begun = time.monotonic()  # before the server can have begun
         sock.sendall(b"GET / HT")
-        took, answer = timed(lambda: read_all(sock))
-    assert problem(answer)["status"] == 408
-    assert 0.3 <= took < 1.0  # not the keep-alive time
+        answer = read_all(sock)
+    assert problem(answer)["status"] == 408  # which the keep-alive time does not answer
+    assert time.monotonic() - begun >= 0.3
 
 
 def test_an_idle_keep_alive_connection_is_closed(hasty: Site) -> None:
+    begun = time.monotonic()
     with hasty.client() as sock:
         sock.sendall(GOOD)
         assert read_one(sock)[0] == 200
-        took, answer = timed(lambda: read_all(sock))
-    assert answer == b""
-    assert 1.0 <= took < 2.5
+        assert read_all(sock) == b""
+    assert time.monotonic() - begun >= 1.0
 
 
 def test_an_idle_body_gets_408(hasty: Site) -> None:
     took, answer = timed(lambda: hasty.talk(post(CL + b"10", body=b"abc")))
     assert problem(answer)["status"] == 408
-    assert 0.3 <= took < 1.5
-    assert hasty.app.disconnects.acquire(timeout=5)
+    assert took >= 0.3
+    assert hasty.app.disconnects.acquire(timeout=30)
 
 
 def test_a_slow_answer_is_not_the_clients_fault(hasty: Site) -> None:
     with hasty.client() as sock:
         sock.sendall(get(b"/hang"))
-        assert hasty.app.started.acquire(timeout=5)
+        assert hasty.app.started.acquire(timeout=30)
         sock.settimeout(0.6)
         with pytest.raises(TimeoutError):
             sock.recv(1)
         hasty.app.release.set()
-        sock.settimeout(5)
+        sock.settimeout(SECONDS)
         assert read_one(sock) == (200, b"hung")
     hasty.app.release.clear()
 
@@ -89,7 +90,7 @@ def test_a_slow_answer_is_not_the_clients_fault(hasty: Site) -> None:
 def test_a_client_that_does_not_read_is_cut_off(hasty: Site) -> None:
     with hasty.client(receive_buffer=4096) as sock:
         sock.sendall(get(b"/big"))
-        assert hasty.app.left.acquire(timeout=5)
+        assert hasty.app.left.acquire(timeout=30)
         assert len(read_all(sock)) < BIG
 
 

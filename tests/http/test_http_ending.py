@@ -23,7 +23,7 @@ def patient(request: pytest.FixtureRequest) -> Iterator[Site]:
 def test_shutdown_lets_the_running_request_finish() -> None:
     with serve(HttpLimits()) as site, site.client() as sock, site.client() as idle:
         sock.sendall(get(b"/hang"))
-        assert site.app.started.acquire(timeout=5)
+        assert site.app.started.acquire(timeout=30)
         idle.sendall(GOOD)
         assert read_one(idle)[0] == 200
         site.stop()
@@ -74,7 +74,7 @@ def test_a_request_that_crosses_the_end_is_answered_and_told_that_it_is_the_last
 def test_pipelined_requests_are_all_answered_and_the_last_says_so(patient: Site) -> None:
     with patient.client() as sock:
         sock.sendall(get(b"/hang") + GOOD + GOOD)
-        assert patient.app.started.acquire(timeout=5)
+        assert patient.app.started.acquire(timeout=30)
         patient.stop()
         patient.app.release.set()
         answers = read_all(sock)
@@ -87,7 +87,7 @@ def test_pipelined_requests_are_all_answered_and_the_last_says_so(patient: Site)
 def test_what_is_not_answered_in_time_is_told_so(loop: str) -> None:
     with serve(HttpLimits(), loop, end_s=0.05) as site, site.client() as sock:
         sock.sendall(get(b"/hang"))
-        assert site.app.started.acquire(timeout=5)
+        assert site.app.started.acquire(timeout=30)
         site.stop()
         answer = problem(read_all(sock))
     assert (answer["status"], answer["detail"]) == (503, "The server is stopping; try again later.")

@@ -73,7 +73,7 @@ def test_an_early_answer_reaches_a_client_that_is_still_sending(site: Site) -> N
 def test_f14_short_body_then_fin(site: Site) -> None:
     answer = site.talk(post(CL + b"10", body=b"abc"), end=True)
     assert problem(answer)["status"] == 400
-    assert site.app.disconnects.acquire(timeout=5)
+    assert site.app.disconnects.acquire(timeout=30)
     assert site.app.seen == []
 
 
@@ -84,7 +84,7 @@ def test_f14_short_body_then_reset(site: Site) -> None:
         assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         sock.sendall(b"abc")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    assert site.app.disconnects.acquire(timeout=5)
+    assert site.app.disconnects.acquire(timeout=30)
     assert site.app.seen == []
 
 
@@ -101,5 +101,5 @@ def test_bad_chunk_after_the_response_began_cuts_it_short(site: Site) -> None:
             received += sock.recv(1000)
         sock.sendall(b"zz\r\n" + SMUGGLED)
         assert read_all(sock).strip() == b""  # no last chunk: the client can tell
-    assert site.app.disconnects.acquire(timeout=5)
+    assert site.app.disconnects.acquire(timeout=30)
     assert site.app.seen == []

@@ -120,5 +120,5 @@ def test_who_ends_tls_in_the_middle_of_a_call_is_gone(secure: Site) -> None:
     assert secure.tls is not None
     with secure.tls.wrap_socket(sock, server_hostname="localhost") as spoken:
         spoken.sendall(get(b"/hang"))
-        assert secure.app.started.acquire(timeout=5)
-    assert secure.app.left.acquire(timeout=5)
+        assert secure.app.started.acquire(timeout=30)
+    assert secure.app.left.acquire(timeout=30)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from http_site import GOOD, Site, chunked, problem, read_all, read_one, serve
+from http_site import GOOD, SECONDS, Site, chunked, problem, read_all, read_one, serve
 
 from modelport.http.crowd import Crowd, origin_of
 from modelport.http.limits import HttpLimits
@@ -221,15 +221,15 @@ class TestHalfClose:
             with pytest.raises(TimeoutError):
                 sock.recv(1)
             site.app.release.set()
-            sock.settimeout(5)
+            sock.settimeout(SECONDS)
             assert statuses(read_all(sock)) == [200]
 
     def test_one_that_is_gone_is_noticed(self, site: Site) -> None:
         site.app.release.clear()
         with site.client() as sock:
             sock.sendall(GOOD.replace(b"/good", b"/hang"))
-            assert site.app.started.acquire(timeout=5)
-        assert site.app.left.acquire(timeout=5)
+            assert site.app.started.acquire(timeout=30)
+        assert site.app.left.acquire(timeout=30)
         site.app.release.set()
 
     def test_half_a_request_is_told_so(self, site: Site) -> None:

@@ -187,7 +187,7 @@ def test_jobs_are_of_who_has_asked_for_them(site: Site) -> None:
                 assert answer.status_code == status, (part, answer.status_code)
         listed = client.get("/v2/jobs", params={"model": "echo", "limit": 500}).json()["jobs"]
         assert (job["id"] in [one["id"] for one in listed]) is (status == 200)
-    wait_until(lambda: site.one.get(f"{place}/result").status_code == 200, lambda: site.server.log, 30.0)
+    wait_until(lambda: site.one.get(f"{place}/result").status_code == 200, lambda: site.server.log)
     assert site.two.get(f"{place}/result").status_code == 404
     assert site.two.delete(place).status_code == site.two.post(f"{place}/retry", json={}).status_code == 404
     assert site.one.delete(place).status_code == 200

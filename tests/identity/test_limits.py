@@ -181,14 +181,12 @@ def test_one_is_told_of_ones_limits_and_what_is_left_of_them(site: Site) -> None
 
 
 def test_wrong_keys_slow_down_themselves_alone(site: Site) -> None:
-    first = site.ask(new_key())
-    answers = [first, *(site.ask(new_key(), "POST", path) for path in (PREDICT, "/predict") * 4)]
-    statuses = [answer.status_code for answer in answers]
-    assert statuses[-1] == 429
-    assert int(answers[-1].headers["retry-after"]) >= 1
-    assert "too many wrong ones have come from your address" in answers[-1].text
-    assert site.ask(new_key(), "GET", "/v2/models/").status_code == 429
-    assert site.ask(new_key(), "HEAD", "/v2/models/").status_code == 429
+    """However slow the machine is: each that is looked at nevertheless makes the next wait twice as long."""
+    for method, path in (("POST", PREDICT), ("POST", "/predict"), ("GET", "/v2/models/"), ("HEAD", "/info")):
+        answer = slowed(site, method, path, {"x-api-key": new_key()})
+        assert answer.status_code == 429, (method, path)
+        assert int(answer.headers["retry-after"]) >= 1
+        assert method == "HEAD" or "too many wrong ones have come from your address" in answer.text
     assert site.ask(new_key(), "GET", "/v2/health/live").status_code == 200
     right = site.key()  # which is new to the server, and comes from the same address
     assert site.ask(right).status_code == 200

@@ -72,5 +72,5 @@ def test_while_the_database_is_away_those_who_are_known_go_on_and_nobody_else(
                     assert refused.status_code == 503, refused.text
             finally:
                 postgres.start()
-            wait_until(lambda: two.post(PREDICT, json=NUMBER).status_code == 200, lambda: server.log, 20.0)
+            wait_until(lambda: two.post(PREDICT, json=NUMBER).status_code == 200, lambda: server.log)
             assert renewed(server, new["refresh_token"]).status_code == 200

@@ -43,7 +43,7 @@ def test_a_job_that_wakes_after_another_attempt_has_ended_changes_nothing(
             os.kill(first.pid, signal.SIGCONT)  # it prints, returns its result, and waits to be heard
             wait_until_idle(first.pid)
             os.kill(sleeper.process.pid, signal.SIGCONT)
-            sleeper.wait_for_log(rf"job {job_id} .*another server", 20)
+            sleeper.wait_for_log(rf"job {job_id} .*another server")
             first.wait_end()
             for client in (sleeper.client, other.client):
                 assert job(client, job_id) == before

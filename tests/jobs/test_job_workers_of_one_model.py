@@ -43,11 +43,11 @@ def test_a_model_with_job_workers_of_its_own_has_them_for_itself(tmp_path: Path)
                 ("b", "queued"): 1,
             }
         )
-        wait_until(lambda: states() == expected, lambda: f"{states()}\n{server.log}", 30)
+        wait_until(lambda: states() == expected, lambda: f"{states()}\n{server.log}")
         for ended in (ids[0], ids[2]):
             server.client.delete(f"/v2/jobs/{ended}")
-        wait_until(lambda: states()["b", "running"] == 1, lambda: f"{states()}\n{server.log}", 30)
-        wait_until(lambda: states()["own", "running"] == 2, lambda: f"{states()}\n{server.log}", 30)
+        wait_until(lambda: states()["b", "running"] == 1, lambda: f"{states()}\n{server.log}")
+        wait_until(lambda: states()["own", "running"] == 2, lambda: f"{states()}\n{server.log}")
         assert states()["a", "queued"] == 1
 
 

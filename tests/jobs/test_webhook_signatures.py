@@ -137,7 +137,7 @@ def test_servers_that_start_at_once_agree_on_one_secret(tmp_path: Path) -> None:
     start = Barrier(servers)
 
     def first_start(_: int) -> str:
-        start.wait(10)
+        start.wait(30)
         return webhook_secret(None, tmp_path)
 
     with ThreadPoolExecutor(servers) as threads:

@@ -34,7 +34,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def site(data: Path) -> Iterator[serving.Server]:
     """A server of long predictions that hides what models say when they fail."""
-    options = ("--hide-model-errors", "--kill-grace", "0.2", "--data-dir", str(data))
+    options = ("--hide-model-errors", "--kill-grace", "3", "--data-dir", str(data))
     with mlup_serving("mlup_rows", LONG, *options) as server:
         yield server
 
@@ -77,7 +77,7 @@ def killed(server: serving.Server, predict_id: str, gate: Path, pid: int, attemp
         found = job_calls.job(server.client, predict_id)
         return found["attempt"] > attempt or found["state"] not in ("queued", "running")
 
-    serving.wait_until(is_known, lambda: server.log, 20.0)
+    serving.wait_until(is_known, lambda: server.log)
 
 
 def test_a_worker_that_is_killed_costs_one_attempt(site: serving.Server, gate: Path) -> None:

@@ -162,7 +162,7 @@ def see_drift_in_metrics(server: Server, psis: list[float]) -> None:
         seen[0] = {name.removeprefix("modelport_"): float(value) for name, _, value in found}
         return bool(seen[0])
 
-    wait_until(look, lambda: server.log, 60.0)
+    wait_until(look, lambda: server.log)
     first = 'model="risk",version="1"'
     verdicts = {one: seen[0][f'drift_verdict{{{first},verdict="{one}"}}'] for one in get_args(Verdict)}
     assert verdicts == {"ok": 0, "watch": 0, "drift": 1, "unknown": 0}

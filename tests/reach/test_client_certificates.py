@@ -159,7 +159,7 @@ def test_it_holds_no_longer_than_it_says(client_of: Make, authority: Authority) 
         answers.append(shop.post(PREDICT, json={"number": 1}))
         return answers[-1].status_code == 401
 
-    wait_until(is_over, lambda: str(answers[-1:]), 20)
+    wait_until(is_over, lambda: str(answers[-1:]))
 
 
 def test_a_session_that_is_resumed_has_the_same_holder(server: Server, authority: Authority) -> None:

@@ -135,7 +135,7 @@ def test_a_new_pair_is_taken_and_nothing_is_dropped(
     live.point_to(authority.pair())
     server.wait_for_log("new connections get the certificate", start=seen)
     gate.touch()
-    asking.join(20)
+    asking.join(30)
     assert [answer.json() for answer in answers] == [2]
     assert serial_of(server, authority) != before
     with httpx.Client(verify=ssl.create_default_context(cafile=authority.file)) as fresh:

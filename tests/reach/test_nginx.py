@@ -63,13 +63,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         with (folder / "said").open("w") as said, subprocess.Popen(command, stderr=said) as process:
             url = f"https://localhost:{port}/ml"
             try:
-                wait_until(lambda: answers(port), (folder / "said").read_text, 20.0)
+                wait_until(lambda: answers(port), (folder / "said").read_text)
                 trust = ssl.create_default_context(cafile=str(authority.file))
                 with httpx.Client(base_url=url, verify=trust, timeout=30.0) as client:
                     yield Site(server, client)
             finally:
                 process.terminate()
-                process.wait(20)
+                process.wait(30)
 
 
 def block(mark: str) -> str:

@@ -193,7 +193,7 @@ def test_the_reader_ends_with_its_server(monkeypatch: pytest.MonkeyPatch, tmp_pa
             assert len(_readers()) == 1
             server.kill()
             server.wait()
-            wait_until(lambda: _readers() == [], lambda: str(_readers()), 30)
+            wait_until(lambda: _readers() == [], lambda: str(_readers()))
 
 
 def _readers() -> list[str]:

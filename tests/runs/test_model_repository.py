@@ -257,7 +257,7 @@ def test_versions_that_nobody_asks_go_idle_and_still_become_live(made: Path, dat
         client = server.client
         client.put("/v2/models/m/traffic", json={"weights": {"2": 1.0}})
         children = psutil.Process(server.process.pid).children
-        wait_until(lambda: len(children(recursive=True)) == 0, lambda: server.log, 20.0)
+        wait_until(lambda: len(children(recursive=True)) == 0, lambda: server.log)
         assert factor(client) == 3  # by the version that has all of the traffic
         wait_until(lambda: is_idle(server, "m"), lambda: server.log)
         promoted(client, 2)

@@ -46,7 +46,7 @@ def test_a_server_that_is_killed_there_has_one_live_version_afterwards(
         children = processes(server)
         with pytest.raises(httpx.TransportError):
             promote(server.client, 2)
-        assert server.process.wait(20) == -signal.SIGKILL
+        assert server.process.wait(30) == -signal.SIGKILL
         _, alive = psutil.wait_procs(children, timeout=20)
         assert alive == []
     with served(made, data) as server:
@@ -85,7 +85,7 @@ def test_a_server_that_is_killed_while_a_version_loads_serves_the_old_one(made: 
         server.wait_for_log("m: loading$", start=seen)
         children = processes(server)
         server.process.kill()
-        server.process.wait(20)
+        server.process.wait(30)
         _, alive = psutil.wait_procs(children, timeout=20)
         assert alive == []
     with served(made, data) as server:

@@ -84,7 +84,7 @@ def state(server: Server) -> dict[str, object]:
 
 
 def wait_for_answer(server: Server, value: int) -> None:
-    wait_until(lambda: answer(server) == value, lambda: server.log, 20.0)
+    wait_until(lambda: answer(server) == value, lambda: server.log)
 
 
 def workers(server: Server) -> list[psutil.Process]:
@@ -136,9 +136,9 @@ def test_a_model_that_has_failed_is_tried_again_when_its_file_changes(edited: Ed
     with serving(f"m={edited.source}", "--reload") as server:
         assert state(server)["state"] == "failed"
         edited.number("none")
-        wait_until(lambda: "NameError" in str(state(server)["error"]), lambda: server.log, 20.0)
+        wait_until(lambda: "NameError" in str(state(server)["error"]), lambda: server.log)
         edited.number("4")
-        wait_until(lambda: state(server)["state"] == "ready", lambda: server.log, 20.0)
+        wait_until(lambda: state(server)["state"] == "ready", lambda: server.log)
         assert answer(server) == 4
 
 
@@ -181,7 +181,7 @@ def test_a_name_that_no_file_can_have_keeps_nothing_from_being_reloaded(
         wait_for_answer(server, 2)
         odd.write_text(MODEL.format(value="3", more=named))
         ask = "/v2/models/odd/predict"
-        wait_until(lambda: server.client.post(ask, json={}).json() == 3, lambda: server.log, 20.0)
+        wait_until(lambda: server.client.post(ask, json={}).json() == 3, lambda: server.log)
 
 
 def test_a_bug_in_watching_is_logged_and_the_files_are_watched_on(
@@ -203,7 +203,7 @@ def test_a_bug_in_watching_is_logged_and_the_files_are_watched_on(
         assert "KeyError: 'mistake'" in caplog.text
         edited.write("5")
         ask = f"{url}/v2/models/m/predict"
-        wait_until(lambda: httpx.post(ask, json={}).json() == 5, lambda: caplog.text, 20.0)
+        wait_until(lambda: httpx.post(ask, json={}).json() == 5, lambda: caplog.text)
 
 
 def test_an_idle_model_is_loaded_from_what_its_files_are_then(edited: Edited) -> None:

@@ -174,7 +174,7 @@ def test_a_connection_that_ends_elsewhere_gets_no_byte(
     inner.respond = listen
     with pytest.raises(UrlNotAllowed):
         fetch_to_file_sync(inner.url(host=OUTER), tmp_path / "f", limits(inner))
-    assert done.wait(10)
+    assert done.wait(30)
     assert received == [b""]
 
 
@@ -192,7 +192,7 @@ def test_fifty_mixed_fetches_at_once_never_touch_the_inner_server(
     refused_all = threading.Event()
 
     def slow(connection: socket.socket, stopping: threading.Event) -> None:
-        refused_all.wait(10)
+        refused_all.wait(30)
         body(b"outer")(connection, stopping)
 
     server = serve(slow)

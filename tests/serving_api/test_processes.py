@@ -116,7 +116,7 @@ def test_a_script_serves_what_it_defines_until_it_is_told_to_stop(start: Start, 
         process.send_signal(signal.SIGTERM)
         assert process.stdout is not None
         assert process.stdout.read() == "after the end\n"
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
     finally:
         server.stop()
     assert re.search(r"INFO +modelport.server: stopping", server.log)
@@ -135,7 +135,7 @@ def test_what_a_killed_program_leaves_is_removed_by_the_next_one(
         assert server.wait_settled()["ready"], server.log
         workers = children_of(process)
         process.kill()
-        process.wait(20)
+        process.wait(30)
         psutil.wait_procs(workers, 20)
     finally:
         server.stop()

@@ -49,7 +49,7 @@ def wait_for_replay(postgres: Postgres, standby: Postgres) -> None:
     """Until the standby has all that was committed."""
     reached = str(postgres.sql("SELECT pg_current_wal_lsn()"))
     behind = f"SELECT pg_last_wal_replay_lsn() >= '{reached}'::pg_lsn"
-    wait_until(lambda: bool(standby.sql(behind)), lambda: f"not at {reached}", 20)
+    wait_until(lambda: bool(standby.sql(behind)), lambda: f"not at {reached}")
 
 
 async def test_a_primary_that_turns_read_only_is_left_for_the_new_one(

@@ -159,7 +159,7 @@ def test_a_plain_model_has_one_client_at_a_time(streams: Server) -> None:
         assert first.recv() == "3"
         assert heard == []
         first.close()
-        reading.join(20)
+        reading.join(30)
         assert heard == ["2"]
 
 

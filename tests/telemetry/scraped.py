@@ -76,5 +76,5 @@ def scraped_when(client: httpx.Client, holds: Callable[[Scrape], bool]) -> Scrap
         found[:] = [scraped(client)]
         return holds(found[0])
 
-    wait_until(look, lambda: str(sorted(found[0].samples.items(), key=str)), 20.0)
+    wait_until(look, lambda: str(sorted(found[0].samples.items(), key=str)))
     return found[0]

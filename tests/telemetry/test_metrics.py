@@ -186,7 +186,7 @@ def test_calls_that_go_to_a_worker_together_are_a_batch(client: httpx.Client) ->
         assert waiting("queue_limit_calls", model="together") == 1000
         assert client.post(f"{V2}/together/predict", json={"number": 3}).status_code == 200
         for thread in threads:
-            thread.join(20)
+            thread.join(30)
     after = scraped_when(client, lambda now: more(before, now, "requests_total", model="together") == 4)
     assert more(before, after, "batch_size_sum", model="together") == 4
     assert more(before, after, "batch_size_count", model="together") == 1

@@ -128,7 +128,7 @@ def test_a_log_that_is_followed_ends_with_the_server() -> None:
             server.process.terminate()
             for _ in came:
                 pass
-        assert server.process.wait(20) == 0
+        assert server.process.wait(30) == 0
 
 
 def test_one_sees_what_one_may_read_and_logs_need_more(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def spans_of(collector: Collector, trace: str, *names: str) -> dict[str, Span]:
     def found() -> dict[str, Span]:
         return {span.name: span for span in collector.spans if span.trace_id == trace}
 
-    wait_until(lambda: set(names) <= found().keys(), lambda: f"{found().keys()}", 15.0)
+    wait_until(lambda: set(names) <= found().keys(), lambda: f"{found().keys()}")
     return found()
 
 
@@ -179,7 +179,7 @@ def test_what_is_no_context_begins_a_trace(server: Server, collector: Collector)
         named = [span for span in collector.spans if span.name == ROUTE]
         return [span for span in named if span.attributes["modelport.request_id"] == request_id]
 
-    wait_until(lambda: len(found()) == 1, collector.shown, 15.0)
+    wait_until(lambda: len(found()) == 1, collector.shown)
     assert found()[0].parent_id == ""
 
 
@@ -193,7 +193,7 @@ def test_a_trace_follows_a_job_over_a_restart(collector: Collector, tmp_path: Pa
         assert answer.status_code == 202, answer.text
         found = spans_of(collector, trace, ROUTE, "storage")
         first.process.send_signal(signal.SIGKILL)
-        first.process.wait(20)
+        first.process.wait(30)
     request = found[ROUTE]
     assert found["storage"].parent_id == request.span_id
     go_on.touch()
@@ -248,7 +248,7 @@ def test_a_collector_that_refuses_is_told_of() -> None:
         own.statuses = [401]
         with serving("--traces", own.url, SOURCES[0], **SOON) as server:
             server.client.post(path("echo"), json={"text": ""}, headers=traced())
-            wait_until(lambda: own.asked != [], own.shown, 15.0)
+            wait_until(lambda: own.asked != [], own.shown)
             assert server.stop() == 0
     assert "spans are lost: the collector does not take them: it answers 401" in server.log
 

@@ -56,7 +56,7 @@ def at_once() -> Iterator[Callable[..., Future[httpx.Response]]]:
 
 def told(folder: Path, what: str) -> None:
     """Wait until a model has told it."""
-    wait_until((folder / what).exists, lambda: f"no {what!r} in {list(folder.iterdir())}", 20.0)
+    wait_until((folder / what).exists, lambda: f"no {what!r} in {list(folder.iterdir())}")
 
 
 # --- plain questions
@@ -248,7 +248,7 @@ def test_who_reads_no_further_ends_the_stream(ask: Ask, tmp_path: Path) -> None:
     assert answer.json() == [0, 2, 4]
     told(tmp_path, "counted")
     counted = tmp_path / "counted"
-    wait_until(lambda: counted.read_text() != "", lambda: "nothing is counted", 20.0)
+    wait_until(lambda: counted.read_text() != "", lambda: "nothing is counted")
     assert int(counted.read_text()) < 100  # and so a slow reader holds up who yields
 
 

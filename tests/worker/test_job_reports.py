@@ -197,5 +197,5 @@ def test_of_a_folder_that_cannot_be_kept_nothing_is_there(client: httpx.Client) 
 def test_what_a_job_was_copying_when_it_ended_goes_with_it(server: Server, client: httpx.Client) -> None:
     start = len(server.lines)
     job_id, kept = trained(client, "leaves_halves")
-    server.wait_for_log(rf"job {job_id}: succeeded", 10, start)
+    server.wait_for_log(rf"job {job_id}: succeeded", start=start)
     assert list(Path(kept).rglob("*")) == [Path(kept) / "model"]

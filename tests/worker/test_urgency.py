@@ -27,13 +27,13 @@ class Watched(modelport.Model):
         threading.Thread(target=self.look, daemon=True).start()
 
     def look(self) -> None:
-        self.go.wait(10)
+        self.go.wait(30)
         self.thread = POLICY()
         self.went.set()
 
     def predict(self) -> dict[str, int]:
         self.go.set()
-        self.went.wait(10)
+        self.went.wait(30)
         return {"loading": self.loading, "answering": POLICY(), "thread": self.thread}
 '''
 

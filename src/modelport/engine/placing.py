@@ -36,7 +36,7 @@ def placed(load: Load, settings: Settings, number: int, *, of_jobs: bool = False
     if not settings.workers and not of_jobs:
         return load
     told = {**os.environ, **settings.environment}
-    many = settings.job_workers if of_jobs else settings.workers
+    many = settings.job_workers if of_jobs else settings.most_workers
     threads, variables = _threads(settings.threads, max(many, 1), told)
     device = _device(settings.devices, number, told)
     variables |= settings.environment | ({} if device is None else {VISIBLE: device})

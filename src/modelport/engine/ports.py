@@ -127,6 +127,11 @@ class Pool(Protocol):
         ...
 
     @property
+    def workers_wanted(self) -> int:
+        """How many there are to be."""
+        ...
+
+    @property
     def queue(self) -> CallQueue:
         """Its calls."""
         ...

@@ -12,6 +12,9 @@ class ModelSettings(TypedDict, total=False):
     trust: bool
     format: str | None
     workers: int
+    min_workers: int
+    max_workers: int
+    scale_down_after: str
     devices: list[str]
     threads: int
     environment: dict[str, str]
@@ -61,6 +64,9 @@ class AppSettings(TypedDict, total=False):
     oidc_command_scopes: list[str]
     public_url: str | None
     workers: int
+    min_workers: int
+    max_workers: int
+    scale_down_after: str
     devices: list[str]
     threads: int
     environment: dict[str, str]

@@ -22,6 +22,9 @@ def check_together(settings: Settings) -> None:
     _check_issuer(settings)
     _check_proxies(settings)
     _check_limits(settings)
+    check_workers(settings)
+    for name in settings.models:
+        check_workers(settings.of(name), f"the model {name!r}: ")
 
 
 def _check_issuer(settings: Settings) -> None:
@@ -99,3 +102,15 @@ def _check_limits(settings: Settings) -> None:
             )
         if kind == CERTIFICATE and name not in holders and EVERYBODY not in (name, *holders):
             raise SettingsError(f"limits of {text!r} are of no use: tls_clients does not name {name!r}")
+
+
+def check_workers(settings: Settings, whose: str = "") -> None:
+    """Raise `SettingsError` for numbers of workers with none between them; `whose` begins the message."""
+    fewest, workers, most = settings.min_workers, settings.workers, settings.max_workers
+    if (fewest or most) and not workers:
+        named = "min_workers" if fewest else "max_workers"
+        raise SettingsError(f"{whose}{named} is of no use with workers = 0, which has no processes")
+    least = fewest or (workers if "workers" in settings.written else 1)
+    if most and most < least:
+        named = "min_workers" if fewest else "workers"
+        raise SettingsError(f"{whose}max_workers is {most}, and {named} {least}: it must be as many at least")

@@ -110,6 +110,11 @@ class Ready(msgspec.Struct, array_like=True):
     warm_seconds: float
     files: list[str] = []
 
+    @property
+    def seconds(self) -> float:
+        """Both together."""
+        return self.load_seconds + self.warm_seconds
+
 
 class State(msgspec.Struct, array_like=True):
     """What a starting worker is doing: `loading` or `warming`."""

@@ -64,7 +64,7 @@ class StatisticsRoutes:
             state=live.state,
             since=round(live.state_since, 3),
             queue_size=live.settings.queue_size,
-            workers_wanted=max(live.settings.workers, 1),
+            workers_wanted=live.workers_wanted,
             workers=[worker for pool in pools for worker in self._workers(pool)],
             versions=[_version(pool, weights.get(pool.version, 0.0), told) for pool in pools],
             requests=None if told is None else _requests(*told),

@@ -24,7 +24,7 @@ LITTLE_SHARED = 64 << 20
 
 def seen_of_limits(settings: Settings, sources: Sequence[Source]) -> Iterator[Seen]:
     """What there is to say of each."""
-    workers = sum(max(settings.of(source.name).workers, 1) for source in sources) or 1
+    workers = sum(settings.of(source.name).most_workers for source in sources) or 1
     processes = workers + settings.job_workers
     yield from _open_files(settings)
     yield from _processes(processes)
@@ -78,7 +78,7 @@ def _memory(settings: Settings, sources: Sequence[Source], processes: int) -> It
     bounded = 0
     for source in sources:
         own = settings.of(source.name)
-        bounded += size_of(own.memory_limit) * max(own.workers, 1)
+        bounded += size_of(own.memory_limit) * own.most_workers
     said = f"memory: {free >> 20} MiB can be had"
     if free < needed:
         yield Seen(

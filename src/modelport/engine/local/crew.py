@@ -15,6 +15,7 @@ from msgspec import structs
 from modelport.contract.current_worker import usable_cores
 from modelport.contract.traces import TakeSpan
 from modelport.engine.asks import Asks
+from modelport.engine.local.scaling import Scaling
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output, WorkerOutput
 from modelport.engine.placing import placed
@@ -50,6 +51,7 @@ class Crew:
 
     def __init__(self, pool: Owner, output: Output, temp: Path):
         self.workers: list[Worker] = []
+        self.scaling = Scaling(pool.settings)
         self.first: int | None = None  # so many of them at first; `None` for all that settings say
         self.replacing = 0  # workers that have ended, and whose successors come after a while
         self._pool = pool
@@ -66,12 +68,18 @@ class Crew:
     @property
     def wanted(self) -> int:
         """How many there are to be now."""
-        return max(self._pool.settings.workers, 1) if self.first is None else self.first
+        return self.scaling.wanted if self.first is None else self.first
 
     @property
     def missing(self) -> int:
         """How many there should be more, beside those that are about to be replaced."""
         return self.wanted - sum(not worker.retiring for worker in self.workers) - self.replacing
+
+    @property
+    def is_whole(self) -> bool:
+        """True if all are meant to be there, and none is on its way."""
+        coming = any(not worker.ready and not worker.retiring for worker in self.workers)
+        return self.first is None and not (coming or self.replacing or self._filling.locked())
 
     @property
     def is_at_rest(self) -> bool:
@@ -148,8 +156,19 @@ class Crew:
         if self._pool.may_start:
             self.spawn()
 
+    def lessen(self) -> None:
+        """Let the last of those that are more than wanted get no more calls; they end once they have none."""
+        staying = sorted(
+            (one for one in self.workers if not one.retiring), key=lambda one: one.load.worker.number
+        )
+        for worker in staying[self.wanted :]:
+            worker.ready = False
+            worker.retiring = True
+        for worker in [one for one in self.workers if one.retiring and not one.in_flight]:
+            self.let_go(worker)
+
     def let_go(self, worker: Worker) -> None:
-        """End one that has been replaced."""
+        """End one that has been replaced, or is one too many."""
         self.workers.remove(worker)
         self.end(worker)
 
@@ -170,4 +189,5 @@ class Crew:
         """All of them, none of whom belongs to the model any more: they are to be stopped."""
         dismissed = list(self.workers)
         self.workers.clear()
+        self.scaling.reset()
         return dismissed

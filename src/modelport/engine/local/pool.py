@@ -56,7 +56,7 @@ class ModelPool(StateSince):
         self.reload_error = ""
         self.settled = asyncio.Event()  # set once the model is ready or has failed
         self.tally, self.model_log = shared.tally, shared.model_log
-        self.counted = self.tally.of(version)
+        self.counted = shared.tally.of(version)
         self.queue = self.scheduler = Scheduler(self.name, settings, self)
         self._spool = spool
         self._loop = asyncio.get_running_loop()
@@ -108,10 +108,7 @@ class ModelPool(StateSince):
         await self._crew.fill()
 
     def load(self, *, now: bool = True) -> None:
-        """Begin to load what is unloaded, idle or has failed; `settled` tells how that ends.
-
-        If that is not to be `now`, a model that is unloaded is loaded by its next call.
-        """
+        """Begin to load what is unloaded, idle or has failed, or let its next call do so; see `Pool`."""
         if not now:
             self.state = PoolState.IDLE if self.state is PoolState.UNLOADED else self.state
             return
@@ -158,6 +155,11 @@ class ModelPool(StateSince):
         return self._crew.ready
 
     @property
+    def workers_wanted(self) -> int:
+        """How many workers there are to be."""
+        return self._crew.scaling.wanted
+
+    @property
     def is_idle(self) -> bool:
         """True if nobody has a call here, or is about to make one."""
         return not self._holders and not self.scheduler.pending
@@ -188,12 +190,11 @@ class ModelPool(StateSince):
     async def drain(self, seconds: float) -> bool:
         """Take no more calls and wait for those that run. False if some were left at the end."""
         self._draining = True
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.scheduler.drained()
-        except TimeoutError:
-            return False
-        return True
+                return True
+        return False
 
     async def stop(self, *, at_once: bool = False) -> None:
         """End every worker, `at_once` without asking it first; what is unanswered is answered 503.
@@ -223,8 +224,8 @@ class ModelPool(StateSince):
         if self._state is not PoolState.READY:
             self._check_state()
         if self.scheduler.waiting >= self.settings.queue_size:
-            waiting = f"{self.scheduler.waiting} calls wait for the model {self.name!r} already"
-            raise Refused(503, waiting, 1, queue_full=True)
+            said = f"{self.scheduler.waiting} calls wait for the model {self.name!r} already"
+            raise Refused(503, said, 1, queue_full=True)
 
     def _check_state(self) -> None:
         """Raise `Refused` if the model cannot be asked; let one be loaded that can be by being asked."""
@@ -321,8 +322,7 @@ class ModelPool(StateSince):
             self.ready_seconds = self._loop.time() - self.started_at
             log_served(self.source, ready, self.ready_seconds)
         else:
-            seconds = ready.load_seconds + ready.warm_seconds
-            log.info("%s: a new worker is ready after %.1f s", self.name, seconds)
+            log.info("%s: a new worker is ready after %.1f s", self.name, ready.seconds)
         self._is_up = True
         self._again = Backoff()
         if self.state in ON_THE_WAY:

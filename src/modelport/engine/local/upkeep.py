@@ -1,6 +1,7 @@
-"""What a pool looks after while nobody asks it to: the memory of its workers, and whether it is asked at all.
+"""What a pool looks after while nobody asks it to: how many workers it needs, their memory, its idleness.
 
-One task a pool, and only for models that have a `memory_limit` or an `idle_unload`; calls know nothing of it.
+One task a pool, and only for models that have a `memory_limit` or an `idle_unload`, or whose workers become
+more with their calls; calls know nothing of it.
 
 A worker that is found above its limit gets no more calls, and is measured again once those that it has are
 answered: what a call takes for a while is its own. If that is still too much, or they take long, the worker
@@ -14,7 +15,9 @@ import logging
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from modelport.contract.signature import Signature
 from modelport.engine.local.crew import Crew
+from modelport.engine.local.scaling import calls_at_once
 from modelport.engine.local.scheduler import Scheduler
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.ports import PoolState
@@ -37,6 +40,7 @@ class Kept(Protocol):
     state: PoolState
     memory_replacements: int
     scheduler: Scheduler
+    signature: Signature | None
     tally: Tally
 
     @property
@@ -59,6 +63,7 @@ class Upkeep:
 
     def use(self, settings: Settings) -> None:
         """Keep to the limits of these settings."""
+        self._crew.scaling.use(settings)
         self.limit_text = settings.memory_limit
         has_processes = settings.workers > 0  # without them nothing can be measured, or given back
         self.limit = size_of(settings.memory_limit) if has_processes else 0
@@ -66,7 +71,7 @@ class Upkeep:
 
     def begin(self) -> None:
         """Look again and again, as long as the pool has workers; not for a model without such limits."""
-        is_needed = bool(self.limit or self.idle_seconds)
+        is_needed = bool(self.limit or self.idle_seconds or self._crew.scaling.is_needed)
         if is_needed and (self._looking is None or self._looking.done()):
             self._looking = self._pool.own(self._run())
 
@@ -89,8 +94,25 @@ class Upkeep:
                 self._look_at(worker)
             for worker in [one for one in self._paused if one.lost]:
                 del self._paused[worker]
+        if self._crew.scaling.is_needed:
+            self._scale()
         if self.idle_seconds:
             self._look_for_calls()
+
+    def _scale(self) -> None:
+        """Have more workers or fewer, by the calls that there are."""
+        pool, crew = self._pool, self._crew
+        scheduler, scaling = pool.scheduler, crew.scaling
+        if pool.state is PoolState.READY and pool.signature is not None and crew.is_whole:
+            before = scaling.wanted
+            waiting, calls = scheduler.waiting, len(scheduler.pending)
+            scaling.look(self._clock(), waiting, calls, calls_at_once(pool.signature))
+            if scaling.wanted > before:
+                log.info("%s: %d calls wait; %d workers, not %d", pool.name, waiting, scaling.wanted, before)
+                pool.own(crew.fill())
+            elif scaling.wanted < before:
+                log.info("%s: of %d workers %d are enough", pool.name, before, scaling.wanted)
+        crew.lessen()
 
     def _look_at(self, worker: Worker) -> None:
         size = resident_bytes(worker.pid)

@@ -19,6 +19,21 @@ class WorkerSettings:
         heading="Workers and predictions",
         of_model=True,
     )
+    min_workers: int = setting(
+        0, "fewest workers of each model, where their number follows the calls; 0 for workers", of_model=True
+    )
+    max_workers: int = setting(
+        0,
+        "most workers of each model: more are started while calls wait, and end when nobody needs them; 0 "
+        "for workers, and always as many",
+        of_model=True,
+    )
+    scale_down_after: str = setting(
+        "1m",
+        "how long a worker beyond min_workers must not have been needed, such as 5m, until it ends",
+        wrong=wrong_duration,
+        of_model=True,
+    )
     devices: list[str] = setting(
         [],
         "devices that the workers of a model have one each of, in turn, such as cuda:0 and cuda:1, or auto "
@@ -94,3 +109,13 @@ class WorkerSettings:
         "for development: load a model anew when one of its files has changed, and let that answer once it "
         "is ready; the server stays up",
     )
+
+    @property
+    def fewest_workers(self) -> int:
+        """How many workers a model has at least; 1 where it runs in a thread of the server."""
+        return max((self.workers and self.min_workers) or self.workers, 1)
+
+    @property
+    def most_workers(self) -> int:
+        """How many workers a model may have."""
+        return max((self.workers and self.max_workers) or self.workers, self.fewest_workers)

@@ -65,8 +65,7 @@ class Inference:
                 pool = runs.versions.loaded_pool(pool.name, version) or pool
             if pool.signature is None:
                 raise Problem(503, f"the model {pool.name!r} is {pool.state}", [("Retry-After", "1")])
-            workers = max(pool.settings.workers, 1)
-            return json_response(configuration_of(pool.name, pool.signature, workers))
+            return json_response(configuration_of(pool.name, pool.signature, pool.workers_wanted))
 
     async def infer(self, request: Request, sent: ReadBody[InferRequest]) -> Response:
         """Inferences that are not taken before: of unknown models, of a server that makes none.

@@ -29,6 +29,7 @@ from modelport.security.hosts import is_own_machine
 from modelport.settings import Settings, normal_base_path
 from modelport.settings.checking import SettingsError
 from modelport.settings.groups.tls import ClientCertificates
+from modelport.settings.platform import PORT
 from modelport.settings.together import check_together
 
 UNIX = "unix://"  # begins the URL of a server on a Unix socket; a base path stands after a colon
@@ -79,15 +80,24 @@ def bind(settings: Settings) -> Listener:
         return _bind_path(expanded(settings.uds).absolute(), settings)
     if settings.auth is None and not is_own_machine(settings.host):
         raise SettingsError(
-            f"listening on {settings.host} lets others reach this server: say auth on (--auth on), and who "
-            "asks needs a key that `modelport keys create` makes; or auth off (--auth off), and whoever "
-            "reaches the server may predict, train, cancel and promote"
+            f"listening on {settings.host}{_why_there(settings)} lets others reach this server: say auth on "
+            "(--auth on, MODELPORT_AUTH=on), and who asks needs a key that `modelport keys create` makes; or "
+            "auth off (--auth off), and whoever reaches the server may predict, train, cancel and promote"
         )
     certificates = _certificates(settings)
     sock = bound(settings.host, settings.port)
     host, port = sock.getsockname()[:2]
     url = http_url(host, port, "http" if certificates is None else "https")
     return Listener(sock, url + normal_base_path(settings.base_path), certificates, None)
+
+
+def _why_there(settings: Settings) -> str:
+    """Why it is to be listened there, if nobody has said so to this server."""
+    if settings.written.get("host") != PORT:
+        return ""
+    return (
+        ", because the variable PORT is set, as platforms for containers do (--port or --host say otherwise),"
+    )
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -8,11 +8,12 @@ import math
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from modelport.api.app import Application
 from modelport.api.dialect_ports import DialectPorts
+from modelport.api.idle import Idleness, Used
 from modelport.api.listening import Listener, reachable
 from modelport.api.metrics.port import metrics_port_of
 from modelport.api.metrics.server import watch_http
@@ -21,6 +22,7 @@ from modelport.http.forwarded import TrustedProxies
 from modelport.http.limits import HttpLimits
 from modelport.http.server import HttpServer
 from modelport.settings import Settings, normal_base_path, outer_path
+from modelport.settings.written import seconds_of
 from modelport.telemetry.metrics.scrapes import Metrics
 
 log = logging.getLogger("modelport.server")
@@ -32,7 +34,7 @@ SWITCH_SECONDS = 0.0005
 WRITE_SECONDS = 5  # for the answers to what was still running when the time to drain was over
 
 
-class Served(Protocol):
+class Served(Used, Protocol):
     """What a server needs of what it serves: `serving.life.Life` is that."""
 
     settings: Settings
@@ -71,7 +73,8 @@ async def serve(
     """Serve a life's models at `listener` until SIGTERM or SIGINT, then drain; a second signal stops at once.
 
     `on_start` is called once the engine has begun to load. Unless it is to `keep_going`, the server ends when
-    no model could be loaded, too, which `nothing_served` tells. With `stop` it is that event, and not a
+    no model could be loaded, too, which `nothing_served` tells; and it drains once nobody has used it for as
+    long as `idle_exit` says. With `stop` it is that event, and not a
     signal, that ends the server, and nothing of the process is changed. Raises `OSError` if the spool folder
     cannot be made, `CannotListen` (one, too) if a port besides cannot be had, and `ModelLoadError` if runs
     and jobs that are kept are another model's.
@@ -92,8 +95,7 @@ async def serve(
         stopping.listen(stop)
         if on_start is not None:
             on_start()
-        if not (settings.keep_going or settings.reload):
-            watching.append(asyncio.create_task(_end_without_model(life.engine, stopping)))
+        watching += _watched(life, server, stopping)
         if listener.certificates is not None:
             watching.append(asyncio.create_task(listener.certificates.run()))
         await server.listen(listener.socket, listener.certificates)
@@ -118,6 +120,15 @@ async def serve(
             await metrics_port.close()
         await life.end(at_once=stopping.at_once)
         stopping.listen_no_more()
+
+
+def _watched(life: Served, server: HttpServer, stopping: _Stopping) -> Iterator[asyncio.Task[None]]:
+    """What ends a server by itself."""
+    settings = life.settings
+    if not (settings.keep_going or settings.reload):
+        yield asyncio.create_task(_end_without_model(life.engine, stopping))
+    if idle_seconds := seconds_of(settings.idle_exit):
+        yield asyncio.create_task(stopping.once_idle(Idleness(life, server), idle_seconds))
 
 
 def _reached_at(settings: Settings, url: str) -> str:
@@ -220,6 +231,14 @@ class _Stopping:
     async def _on_event(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self.on_signal()
+
+    async def once_idle(self, used: Idleness, seconds: float) -> None:
+        """End the server in order once nobody has used it for so long."""
+        await used.lasted(seconds)
+        if not self.asked.is_set():
+            log.info("nobody has asked for %g s: the server ends (idle_exit)", seconds)
+            self.drains = True
+            self.asked.set()
 
     def on_signal(self) -> None:
         if self.asked.is_set():

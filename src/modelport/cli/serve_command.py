@@ -17,6 +17,7 @@ from modelport.settings.checking import SettingsError, declarations
 from modelport.settings.declaring import Written
 from modelport.settings.files import FileSettings, settings_of_file
 from modelport.settings.of_models import own_of_options
+from modelport.settings.platform import on_platform
 from modelport.settings.reading import load_settings, mistyped_variables
 from modelport.variables import CONFIG
 
@@ -60,6 +61,7 @@ def read_settings(chosen: dict[str, Any], config: str | None) -> tuple[Settings,
             if mlup is not None:
                 file = _over(_of_mlup(mlup), service, config)
                 settings = load_settings(chosen, config, of_file=file, models=own)
+        settings = on_platform(settings, os.environ)
     except SettingsError as error:
         raise click.UsageError(str(error)) from None
     if mlup is not None and not settings.sources:

@@ -69,6 +69,11 @@ class HttpServer:
         state = self._state
         return Seen(len(state.connections), state.accepted, state.refused)
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether requests are under way, but for those that `take` has taken."""
+        return bool(self._state.tasks)
+
     async def listen(self, sock: socket.socket, certificates: Certificates | None = None) -> None:
         """Accept connections from a bound socket, which is closed when the server stops listening.
 

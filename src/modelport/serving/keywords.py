@@ -180,6 +180,7 @@ class ServerSettings(AppSettings, total=False):
     max_connections_per_address: int | None
     write_timeout: float
     keep_alive: float
+    idle_exit: str
     metrics_port: int | None
     metrics_host: str
 

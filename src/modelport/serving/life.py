@@ -73,7 +73,7 @@ class Life:
         self._export: Export | None = None
         self._choose_traces()
         self._requests = RequestCounts()
-        self._readings = Readings(self.metrics, self.engine, self.runs, self.jobs)
+        self.readings = Readings(self.metrics, self.engine, self.runs, self.jobs)
         self.payloads = PayloadLog(settings, self.storage.folder, self.engine.request_id)
         self.engine.call_log = self.payloads
         self.reports = ModelReports(self.runs, self.payloads, WaitingTruths(self.storage, settings))
@@ -109,7 +109,7 @@ class Life:
                 accounting=self.accounting,
                 exchanges=self.exchanges,
                 metrics=self.metrics,
-                readings=self._readings,
+                readings=self.readings,
                 requests=self._requests if self.settings.metrics else None,
                 reports=self.reports,
             ),
@@ -129,7 +129,7 @@ class Life:
             self._export.open()
         if self.settings.metrics:
             self.exchanges.counted_by(self._requests)
-            watch(self.metrics, self._requests, self._readings, self.runs, self.jobs, self.reports)
+            watch(self.metrics, self._requests, self.readings, self.runs, self.jobs, self.reports)
         await asyncio.to_thread(self._keep_payloads)
         self.runs.observe()
         if not self.runs.may_have_versions():

@@ -94,7 +94,8 @@ class Endpoint(msgspec.Struct, frozen=True):
     so. `setting` names the setting without which it is not there.
     What is `owned` by who made it, they may use whatever their scopes are; `scope` is what others need.
     `action` is what the audit calls it, if that is told who has done it. What `is_unlimited` counts for no
-    limit of who asks. Where it `has_verbs`, one may stand behind the name of a model, after a colon.
+    limit of who asks. Where it `has_verbs`, one may stand behind the name of a model, after a colon. What
+    only asks how the server is, again and again, `is_probe`: that is no use of it.
     """
 
     method: str
@@ -116,6 +117,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     action: str = ""
     is_unlimited: bool = False
     has_verbs: bool = False
+    is_probe: bool = False
 
     @property
     def route(self) -> str:

@@ -12,20 +12,20 @@ from modelport.api.resources.statistics import Statistics
 # Prometheus reads it, and knows it without a document.
 METRICS = Endpoint(
     "GET", "/metrics", lambda on: on.metrics.get, AccessScope.READ, summary="What is counted, for Prometheus",
-    is_lenient=True, setting="metrics",
+    is_lenient=True, setting="metrics", is_probe=True,
 )  # fmt: skip
 
 SERVER = (
     Endpoint(
         "GET", "/v2/health/live", lambda on: on.health.live, AccessScope.OPEN,
         "health", "live", "Whether the server runs",
-        {200: data("Whether the server runs", Live)}, is_lenient=True,
+        {200: data("Whether the server runs", Live)}, is_lenient=True, is_probe=True,
     ),
     Endpoint(
         "GET", "/v2/health/ready", lambda on: on.health.ready, AccessScope.OPEN,
         "health", "ready", "Whether every model can answer",
         {200: data("Whether every model can answer", Ready), 503: data("Some model cannot answer", Ready)},
-        is_lenient=True,
+        is_lenient=True, is_probe=True,
     ),
     METRICS,
     Endpoint(

@@ -57,7 +57,7 @@ VERSIONS = (
             200: data("It can", ModelReady),
             503: data("It cannot: asking it loads it", ModelReady),
         },
-        FOUND, parameters=(of.VERSION,),
+        FOUND, parameters=(of.VERSION,), is_probe=True,
     ),
     PREDICT_VERSION,
     Endpoint(

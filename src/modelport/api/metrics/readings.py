@@ -51,7 +51,7 @@ class Readings:
     @cached_property
     def jobs(self) -> SlowReading[Sequence[Unended]]:
         """The jobs that have not ended."""
-        reading = SlowReading("jobs", JOBS_SECONDS, self._read_jobs)
+        reading = SlowReading("jobs", JOBS_SECONDS, self.unended_jobs)
         self._metrics.slow.append(reading)
         return reading
 
@@ -64,7 +64,8 @@ class Readings:
         ]
         return await asyncio.to_thread(_sizes, there)
 
-    async def _read_jobs(self) -> Sequence[Unended]:
+    async def unended_jobs(self) -> Sequence[Unended]:
+        """The same, as they are now. Raises `StoreError` if that cannot be read."""
         jobs = self._jobs
         return () if jobs.unavailable else await jobs.store.unended(list(self.engine.pools))
 

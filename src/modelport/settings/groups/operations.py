@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from modelport.settings.declaring import setting, words_of
-from modelport.settings.values import wrong_host
+from modelport.settings.values import wrong_duration, wrong_host
 
 
 class LogLevel(StrEnum):
@@ -42,6 +42,13 @@ class OperationSettings:
         "folder for uploads while their request lasts (default: the system's)",
         heading="Files and log",
         is_path=True,
+    )
+    idle_exit: str = setting(
+        "0",
+        "how long nobody asks the server, such as 10m, until it ends by itself, in order and with status 0; "
+        "probes are no use of it, and it stays while a job waits or runs; 0 keeps it up",
+        of="server",
+        wrong=wrong_duration,
     )
     log_level: str = setting(
         LogLevel.INFO.value,

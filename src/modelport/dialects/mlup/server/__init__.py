@@ -29,10 +29,11 @@ class MlupServer(DialectServer):
         Endpoint(
             "GET", "/health", lambda on: on.of(MlupServer).health, AccessScope.OPEN,
             "health", "health", "Whether the server runs, for mlup's clients",
-            {200: data("The server runs", bodies.Health)}, is_lenient=True,
+            {200: data("The server runs", bodies.Health)}, is_lenient=True, is_probe=True,
         ),
         Endpoint(
-            "OPTIONS", "/health", lambda on: on.of(MlupServer).health, AccessScope.OPEN, is_lenient=True
+            "OPTIONS", "/health", lambda on: on.of(MlupServer).health, AccessScope.OPEN, is_lenient=True,
+            is_probe=True,
         ),
     )  # fmt: skip
     rows_of_root = (

@@ -63,6 +63,7 @@ class ScoringServer(DialectServer):
         Endpoint(
             "GET", "/ping", lambda on: on.of(ScoringServer).ping, OPEN,
             TAG, "ping", "Whether the default model can answer (MLflow, SageMaker)", TEXT, (503,),
+            is_probe=True,
         ),
         Endpoint(
             "GET", "/version", lambda on: on.of(ScoringServer).version, OPEN,

@@ -115,7 +115,7 @@ class V2Server(DialectServer):
                 200: data("The model can answer", ModelReady),
                 503: data("The model cannot answer", ModelReady),
             },
-            FOUND, is_lenient=True,
+            FOUND, is_lenient=True, is_probe=True,
         ),
         PREDICT_MODEL,
         Endpoint(

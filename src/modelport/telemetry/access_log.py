@@ -109,26 +109,21 @@ class AccessLines:
     def lines_of(self, items: Iterable[Item | str]) -> list[str]:
         """The line of each request, in their order; texts stay what they are. What fails, is logged.
 
-        Most of them are alike, of one client, in one millisecond: what stands before and behind the numbers
-        that differ is made once for those. There is no call in that loop: it goes round thousands of times a
-        second beside those who answer.
+        Most of them are alike, of one client: what stands around the numbers that differ is made once for
+        those, and the time once a millisecond. There is no call in that loop: it goes round thousands of
+        times a second beside those who answer.
         """
         lines: list[str] = []
         known, known_micros = self._micros, len(self._micros)
         last: Alike | None = None
         client, milliseconds, bytes_in = "", -1, -1
-        head = d = e = tail = ""
+        a = iso = head = d = e = tail = ""
         for item in items:
             if not isinstance(item, tuple):
                 lines.append(item if isinstance(item, str) else self._written(item))
                 continue
             alike, began, seconds, size, bytes_out, request_id, asked_by = item
-            if (
-                alike is not last
-                or size != bytes_in
-                or asked_by != client
-                or int(began * 1000) != milliseconds
-            ):
+            if alike is not last or size != bytes_in or asked_by != client:
                 last = None
                 if not self._is_json or alike.is_first or not size:
                     alike.is_first = False
@@ -136,15 +131,17 @@ class AccessLines:
                     continue
                 try:
                     a, b, c, d, e, f, g = alike.parts = alike.parts or self._parts_of(item)
-                    head = f"{a}{self._iso_of(began)}{b}{_in_json(asked_by)}{c}"
+                    head = f"{b}{_in_json(asked_by)}{c}"
                 except Exception:
                     log.exception(NOT_WRITTEN)
                     continue
                 tail = f"{f}{size}{g}"
-                last, client, milliseconds, bytes_in = alike, asked_by, int(began * 1000), size
+                last, client, bytes_in = alike, asked_by, size
+            if int(began * 1000) != milliseconds:
+                iso, milliseconds = self._iso_of(began), int(began * 1000)
             micros = int(seconds * 1e6 + 0.5)
             shown = known[micros] if micros < known_micros else f"{seconds:.6f}"
-            lines.append(f"{head}{bytes_out}{d}{shown}{e}{request_id}{tail}")
+            lines.append(f"{a}{iso}{head}{bytes_out}{d}{shown}{e}{request_id}{tail}")
         return lines
 
     def _written(self, exchange: Exchange) -> str:

@@ -5,7 +5,8 @@ What can go wrong, and what answers it:
 - *Nobody reads what is written*, or the disk is slow: what waits is bounded, in lines and in bytes. What is
   beyond that is dropped, counted, and said as soon as there is room.
 - *Each line costs the hot path.* It is one `append` there. The thread is woken by the first line after quiet,
-  which is written at once; what follows is written together after a rest, and encoded there, too.
+  which is written at once; what follows is written together after a rest, and encoded there, too: by a few
+  lines at once, since what is made of all of them would be memory that the system gives anew each time.
 - *The file is renamed, or removed* (logrotate): it is opened anew by its name, when somebody says so
   (`reopen`), or when it is seen; what was waiting is in either of the two. One that is cut stays open, and
   goes on at its new end (`O_APPEND`).
@@ -34,6 +35,7 @@ log = logging.getLogger("modelport.telemetry")
 MOST_LINES = 20_000  # that wait
 MOST_BYTES = 8 << 20  # that those of them take that are texts
 REST_SECONDS = 0.05
+AT_ONCE = 128  # lines that are made and written in one step: their memory is used again for the next ones
 LOOK_SECONDS = 1.0  # between two looks whether the file has another name
 STDERR = 2
 
@@ -127,17 +129,22 @@ class LogWriter(Generic[Item]):
         """Write what waits now, and say what was dropped."""
         with self._writing:
             self._look_at_file()
-            waiting = self._waiting
-            items = [waiting.popleft() for _ in range(len(waiting))]
-            if self._bytes:
-                said = sum(getsizeof(item) for item in items if isinstance(item, str))
-                with self._sizing:
-                    self._bytes -= said
-            if items:
-                self._write(self._lines_of(items))
+            waiting = len(self._waiting)
+            for written in range(0, waiting, AT_ONCE):
+                self._write_items(min(AT_ONCE, waiting - written))
         if self.dropped and not self._fails:  # else once there is something that can be written again
             dropped, self.dropped = self.dropped, 0
             log.warning("%d lines of the log%s were dropped", dropped, f" {self._path}" if self._path else "")
+
+    def _write_items(self, number: int) -> None:
+        """Write the first ones that wait, so many."""
+        waiting = self._waiting
+        items = [waiting.popleft() for _ in range(number)]
+        if self._bytes:
+            said = sum(getsizeof(item) for item in items if isinstance(item, str))
+            with self._sizing:
+                self._bytes -= said
+        self._write(self._lines_of(items))
 
     def _write(self, lines: Sequence[str]) -> None:
         view = memoryview("".join(lines).encode("utf-8", "replace"))

@@ -11,6 +11,7 @@ import threading
 TLS_PLEASE = struct.pack("!ii", 8, 80877103)
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what is closed ends with a reset
 ASKED_TO_COMMIT = b"commit\0"
+NEWS = b"A\0\0"  # how a NotificationResponse begins, which comes alone
 HAS_COMMITTED = b"COMMIT\0"
 
 
@@ -20,6 +21,7 @@ class Middleman:
     With `tls` it speaks TLS to clients. `cut_at` are bytes: the next data that holds them is not passed on,
     the connection ends instead (with a reset if `reset`). `rubbish` is sent for whatever the server says.
     While `flows` is not set nothing is passed on and nothing ends: a network that swallows everything.
+    With `keeps_news` what the server tells unasked goes to nobody, as behind a pooler of transactions.
     """
 
     def __init__(self, port: int, tls: ssl.SSLContext | None = None):
@@ -27,6 +29,7 @@ class Middleman:
         self.cuts = 0
         self.reset = False
         self.rubbish: bytes | None = None
+        self.keeps_news = False
         self.flows = threading.Event()
         self.flows.set()
         self._server = ("127.0.0.1", port)
@@ -84,6 +87,8 @@ class Middleman:
                         _prepare_reset(source if target.getpeername() == self._server else target)
                     break
                 said = source.getpeername() == self._server
+                if said and self.keeps_news and data.startswith(NEWS):
+                    continue
                 target.sendall(self.rubbish if said and self.rubbish else data)
         _end(source)
         _end(target)

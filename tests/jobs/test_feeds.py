@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import pytest
 from making import running
 
-from modelport.jobs import feeds as feeds_module
 from modelport.jobs.feeds import Feeds
 from modelport.jobs.records import Event, Outcome
 from modelport.jobs.states import State
@@ -23,9 +22,9 @@ def states(events: Sequence[Event]) -> bytes:
 
 
 async def test_it_ends_with_the_job_and_not_at_the_next_look(
-    store: JobStore, monkeypatch: pytest.MonkeyPatch
+    store: JobStore,
 ) -> None:
-    monkeypatch.setattr(feeds_module, "POLL_SECONDS", 3600.0)  # nobody looks again without being told
+    store.database.poll_seconds = 3600.0  # nobody looks again without being told
     claim = await running(store)
     followed = Feeds(store).follow(claim.job.id, 0, 3600.0, states)
     assert await anext(followed) == b'["queued", "running"]'

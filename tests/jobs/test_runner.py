@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from making import new_job, states_of
+from postgres_server import Postgres
 
 from modelport.engine.ports import PoolState
-from modelport.jobs import runner as runner_module
 from modelport.jobs.claims import Choose, all_of_them
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.presence import Presence
@@ -20,6 +20,7 @@ from modelport.jobs.records import Claim
 from modelport.jobs.runner import JobRunner
 from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
+from modelport.storage.changes import elsewhere
 
 pytestmark = pytest.mark.anyio
 
@@ -84,9 +85,9 @@ async def test_what_is_submitted_during_a_claim_is_claimed_at_once_after_it(
     async def nothing() -> None:
         """A rescue looks again, too."""
 
-    monkeypatch.setattr(runner_module, "POLL_SECONDS", 3600.0)  # nobody looks again without being told
     store = await SlowToTell.open(where)
     assert isinstance(store, SlowToTell)
+    store.database.poll_seconds = 3600.0  # nobody looks again without being told
     store.hold()
     one = runner(store, tmp_path)
     monkeypatch.setattr(one, "_rescue", nothing)
@@ -103,3 +104,36 @@ async def test_what_is_submitted_during_a_claim_is_claimed_at_once_after_it(
     store.told.set()
     await asyncio.gather(running, return_exceptions=True)
     await store.close()
+
+
+async def test_what_another_server_submits_is_claimed_at_once(
+    postgres: Postgres, tmp_path: Path, anyio_backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing() -> None:
+        """A rescue looks again, too."""
+
+    where = postgres.new_database()
+    store, other = await SlowToTell.open(where), await JobStore.open(where)
+    assert isinstance(store, SlowToTell)
+    store.database.poll_seconds = 3600.0  # nobody looks again without being told
+    store.database.follow()
+    async with store.subscribe(elsewhere("anything")) as heard, asyncio.timeout(60):
+        await heard.wait()  # from now on what it hears is what the other one tells
+    store.hold()
+    one = runner(store, tmp_path)
+    monkeypatch.setattr(one, "_rescue", nothing)
+    running = asyncio.create_task(one.run())
+    await store.claimed.wait()
+    found_nothing = store.told
+    store.hold()
+    found_nothing.set()
+    job, _ = await other.submit(new_job(kind="train"))
+    async with asyncio.timeout(60):
+        await store.claimed.wait()
+    assert await states_of(store, job.id) == ["queued", "running"]
+    running.cancel()
+    store.told.set()
+    await asyncio.gather(running, return_exceptions=True)
+    for opened in (store, other):
+        await opened.close()
+    postgres.empty(where)

@@ -23,7 +23,7 @@ def followed(condition: Callable[[], bool], said: str) -> None:
 def servers(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
     shared = (
         "--database-url", postgres.new_database(), "--data-dir", str(tmp_path_factory.mktemp("shared")),
-        "--loaded-versions", "2",
+        "--loaded-versions", "2", "--poll-seconds", "60",  # longer than is waited here: they tell each other
     )  # fmt: skip
     with serving(MODEL, *shared) as one, serving(MODEL, *shared) as other:
         for arguments in ({"factor": 2}, {"factor": 3}, {"factor": 4}):

@@ -40,8 +40,6 @@ from modelport.storage.errors import StoreError
 
 log = logging.getLogger("modelport.api")
 
-POLL_SECONDS = 1.0  # how soon what another server wrote is seen
-
 
 class JobAnswers:
     """Answers requests that become jobs. One for the application; it keeps no state of a request."""
@@ -166,7 +164,7 @@ class JobAnswers:
                 left = deadline - asyncio.get_running_loop().time()
                 if job.state in ENDED or left <= 0 or self.submission.jobs.stopping:
                     return job
-                await _set_within(changed, min(left, POLL_SECONDS))
+                await _set_within(changed, min(left, store.database.poll_seconds))
 
     def _result(self, job: Job, request_id: str) -> Response:
         """What the prediction would have answered at once."""

@@ -34,7 +34,6 @@ from modelport.storage.errors import StoreError, StoreUnavailable
 
 log = logging.getLogger("modelport.identity")
 
-LOOK_SECONDS = 1.0
 MAX_AGE_SECONDS = 300.0
 USED_SECONDS = 60.0  # how often it is noted which keys were used
 MOST_REMEMBERED = 10_000
@@ -89,7 +88,7 @@ class KnownKeys:
                     noted = monotonic()
                     await self._note_used(store)
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
+                    async with asyncio.timeout(database.poll_seconds):
                         await changed.wait()
 
     @property

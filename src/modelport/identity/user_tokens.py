@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import uuid4
 
 from modelport.identity import sessions
-from modelport.identity.known_keys import LOOK_SECONDS, MAX_AGE_SECONDS
+from modelport.identity.known_keys import MAX_AGE_SECONDS
 from modelport.identity.named_limits import NamedLimits
 from modelport.identity.open_answers import OpenAnswers
 from modelport.identity.sessions import Session
@@ -158,7 +158,7 @@ class Watch:
                 await self._look(store, database)
                 await self._do_then()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
+                    async with asyncio.timeout(database.poll_seconds):
                         await changed.wait()
 
     async def _look(self, store: UserStore, database: Database) -> None:

@@ -22,7 +22,6 @@ BATCH = 1000
 PAGE_BYTES = 64 << 10  # what a follower reads of the store at once, and holds until its client has taken it
 BATCH_BYTES = 256 << 10  # what a feed reads at once, for all who follow
 KEPT_BATCHES = 8
-POLL_SECONDS = 1.0  # how soon what another server wrote is seen
 REST_SECONDS = 0.2  # between two reads: what comes together is sent together
 REST_FOR_EACH_SECONDS = 0.015  # the more follow, the more a read costs
 MOST_REST_SECONDS = 0.5
@@ -93,7 +92,7 @@ class _Feed:
                 rest = REST_SECONDS + self.followers * REST_FOR_EACH_SECONDS
                 await asyncio.sleep(min(rest, MOST_REST_SECONDS))
                 try:
-                    async with asyncio.timeout(POLL_SECONDS):
+                    async with asyncio.timeout(store.database.poll_seconds):
                         await changed.wait()
                 except TimeoutError:
                     pass

@@ -22,7 +22,8 @@ is gone does not stay as if it still ran. What stands in the way, and what is do
 - *A cancellation comes between claim and start.* The store has it, and the job is not in `running` yet: what
   is cancelled while claims are on their way is kept in `_cancelled`, and told to the job when it begins.
 - *Somebody submits just while we look.* `wake` cuts the wait short, and is forgotten before a look, not
-  after it: at worst one look finds nothing. Work of other servers is seen by looking each second.
+  after it: at worst one look finds nothing. Other servers tell of their work; what gets lost of that is found
+  by looking each second.
 - *A bug in running one job.* It is logged, and costs that job only: its lease ends, and it is rescued. A bug
   in the rest ends this task, which `JobService` starts again.
 - *A model cannot be loaded.* Its jobs are not claimed before it was ready once, so that they do not use up
@@ -50,6 +51,8 @@ from modelport.jobs.room import Room
 from modelport.jobs.running import STOP_SECONDS, Running
 from modelport.jobs.states import TERMINAL, State
 from modelport.jobs.store import JobStore
+from modelport.jobs.transitions import CANCELLING, WAITING
+from modelport.storage.changes import elsewhere
 from modelport.storage.errors import StoreError
 
 log = logging.getLogger("modelport.jobs")
@@ -57,7 +60,6 @@ log = logging.getLogger("modelport.jobs")
 LEASE_SECONDS = 15.0
 HEARTBEAT_SECONDS = 2.0
 FENCE_SECONDS = LEASE_SECONDS * 2 / 3  # what could not be renewed for so long is ended before others take it
-POLL_SECONDS = 1.0  # how soon work of another server is seen
 SHARED = ""  # the lane of the models that have no number of slots for themselves
 
 
@@ -110,6 +112,8 @@ class JobRunner:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_leases())
                 tasks.create_task(self._repeat(LEASE_SECONDS / 3, self._rescue))
+                tasks.create_task(self._hear_of_work())
+                tasks.create_task(self._hear_of_cancelled())
                 while True:
                     self._wake.clear()
                     await self._claim(tasks)
@@ -123,8 +127,26 @@ class JobRunner:
     async def _wait(self) -> None:
         """Until there may be something to claim."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(POLL_SECONDS):
+            async with asyncio.timeout(self.store.database.poll_seconds):
                 await self._wake.wait()
+
+    async def _hear_of_work(self) -> None:
+        async with self.store.subscribe(elsewhere(WAITING)) as told:
+            while True:
+                await told.wait()
+                told.clear()
+                self.wake()
+
+    async def _hear_of_cancelled(self) -> None:
+        """Stop jobs that other servers were asked to: the next renewal would find it, too."""
+        async with self.store.subscribe(elsewhere(CANCELLING)) as told:
+            while True:
+                await told.wait()
+                told.clear()
+                try:
+                    await self._heartbeat()
+                except StoreError as error:
+                    log.warning("jobs: what is cancelled elsewhere cannot be read now: %s", error)
 
     async def _repeat(self, seconds: float, act: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -35,6 +35,8 @@ from modelport.storage.writer import Transaction
 # The row of a job that has succeeded, and how it ended: what comes of a training is not the jobs' business.
 WhenTrained: TypeAlias = Callable[[Transaction, RowMapping, Outcome], None]
 
+# What is told of when a job waits to be run, and when one that runs is asked to stop.
+WAITING, CANCELLING = "jobs that wait", "jobs to be stopped"
 BEFORE_IT_RAN = cancelled_as("before it ran")
 _INSERT_JOB = insert(jobs).returning(jobs.c.number)
 _INSERT_EVENT = insert(events)
@@ -71,7 +73,7 @@ def submit(tx: Transaction, new: NewJob, limits: QueueLimits) -> tuple[Job, bool
     row["number"] = number
     state = NewEvent(type="state", data={"state": State.QUEUED.value})
     tx.connection.execute(_INSERT_EVENT, row_of_event(number, 1, 0, state, tx.now))
-    tx.touched.add(new.id)
+    tx.touched |= {new.id, WAITING}
     failpoints.reach("submit.after_insert")
     return job_of(row), True
 
@@ -228,6 +230,7 @@ def request_cancel(tx: Transaction, job_id: str) -> Job | None:
     if row["state"] == State.RUNNING and not row["cancel_requested"]:
         asked = NewEvent(type="state", data={"state": State.RUNNING.value, "cancel_requested": True})
         row = _change(tx, row, {"cancel_requested": True}, asked, jobs.c.state == State.RUNNING.value) or row
+        tx.touched.add(CANCELLING)
     return job_of(row)
 
 
@@ -304,6 +307,8 @@ def _move(
     still = jobs.c.state == row["state"]
     values = {"state": after.value, **changes}
     moved = _change(tx, row, values, NewEvent(type="state", data=data), still, *conditions)
+    if moved is not None and after is State.QUEUED:
+        tx.touched.add(WAITING)
     if moved is not None and rests and after in ENDED:
         announce(tx, moved)
     return moved

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,11 +23,13 @@ from modelport.runs.promotion import PromotionRequest, Promotions
 from modelport.runs.records import Run, TrafficPlan
 from modelport.runs.reloads import Reloads
 from modelport.runs.repository import Repository
-from modelport.runs.store import LIVE, RunStore
+from modelport.runs.store import LIVE, RunStore, runs_of
 from modelport.runs.versions import Versions
 from modelport.settings import Settings
 from modelport.settings.written import Order, order_of
 from modelport.sources.origins import Origin, is_same, origin_of
+from modelport.storage.changes import elsewhere
+from modelport.storage.database import Database
 from modelport.storage.errors import StoreError
 from modelport.storage.service import Storage
 
@@ -34,7 +37,6 @@ log = logging.getLogger("modelport.runs")
 
 BEST = "best"
 RESERVED = (LIVE, BEST)
-FOLLOW_SECONDS = 2.0  # how soon a server sees what another one has made live
 LONGEST_PAUSE = 15.0  # between two tries to follow what cannot be followed
 MAX_VERSION_DIGITS = 9
 IMPORT_SECONDS = 900.0
@@ -196,8 +198,15 @@ class RunService:
     async def _keep_up_with(self, model: str) -> None:
         """Restore the canary of a model; on a database that servers share, see what others do with it."""
         await self.engine.pools[model].settled.wait()
-        pause = FOLLOW_SECONDS
+        database = self.storage.database
+        async with database.changes.subscribe(elsewhere(runs_of(model))) as told:
+            await self._look_whenever(model, database, told)
+
+    async def _look_whenever(self, model: str, database: Database, told: asyncio.Event) -> None:
+        """Look at once when another server has told of a change, and each few seconds."""
+        failures = 0
         while True:
+            told.clear()
             failed = False
             is_unloaded = self.engine.pools[model].state.is_unloaded
             for step in () if is_unloaded else (self._follow, self.canaries.look, self._forget_removed):
@@ -206,10 +215,13 @@ class RunService:
                 except (StoreError, RunError) as error:
                     failed = True
                     log.warning("%s: what other servers have done is not followed now: %s", model, error)
-            if not failed and not self.storage.database.is_shared:
+            if not failed and not database.is_shared:
                 return
-            pause = min(pause * 2, LONGEST_PAUSE) if failed else FOLLOW_SECONDS
-            await asyncio.sleep(pause)
+            failures = failures + 1 if failed else 0
+            pause = min(2.0**failures, LONGEST_PAUSE) if failed else 2 * database.poll_seconds
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await told.wait()
 
     async def _follow(self, model: str) -> None:
         """Serve what another server has made live."""

@@ -34,6 +34,11 @@ class AliasMoved(Exception):
         super().__init__(f"the alias {name!r} was moved meanwhile, to version {version}")
 
 
+def runs_of(model: str) -> str:
+    """The name of a change of a model's aliases or its traffic, or of runs that were removed."""
+    return f"runs of {model}"
+
+
 class RunStore:
     """Runs that outlive the server. Every method raises the store's errors (`StoreUnavailable`, …)."""
 
@@ -188,12 +193,18 @@ class RunStore:
     async def remove_alias(self, model: str, name: str) -> bool:
         """Remove an alias; false if there is none."""
         gone = delete(aliases).where(aliases.c.model == model, aliases.c.name == plain(name))
-        return await self._database.write(lambda tx: tx.connection.execute(gone).rowcount > 0)
+
+        def work(tx: Transaction) -> bool:
+            tx.touched.add(runs_of(model))
+            return tx.connection.execute(gone).rowcount > 0
+
+        return await self._database.write(work)
 
     async def set_plan(self, model: str, plan: TrafficPlan) -> None:
         """Say how the calls to a model are spread. Raises `RunError` 404 if a version of it is gone."""
 
         def work(tx: Transaction) -> None:
+            tx.touched.add(runs_of(model))
             if not plan.versions:
                 tx.connection.execute(delete(traffic).where(traffic.c.model == model))
                 return
@@ -208,7 +219,12 @@ class RunStore:
     async def end_plan(self, model: str, plan: TrafficPlan) -> None:
         """Spread the calls to a model no longer like this; another plan that was set meanwhile stays."""
         gone = delete(traffic).where(traffic.c.model == model, traffic.c.plan == _packed_plan(plan))
-        await self._database.write(lambda tx: tx.connection.execute(gone))
+
+        def work(tx: Transaction) -> None:
+            if tx.connection.execute(gone).rowcount:
+                tx.touched.add(runs_of(model))
+
+        await self._database.write(work)
 
     async def remove(self, model: str, run: Run) -> str:
         """Remove a run; the job that made it is kept as long as any other from now on.
@@ -227,6 +243,7 @@ class RunStore:
                 return "the traffic"
             tx.connection.execute(delete(values).where(values.c.run == run.number))
             tx.connection.execute(delete(runs).where(runs.c.number == run.number))
+            tx.touched.add(runs_of(model))
             if run.source == "job":
                 mine = jobs.c.id == run.id, jobs.c.keep_seconds == FOR_EVER
                 tx.connection.execute(update(jobs).where(*mine).values(keep_seconds=None))
@@ -269,6 +286,7 @@ def _set_alias(
     if found is None:
         there = tx.connection.execute(select(aliases.c.version).where(*mine)).scalar()
         raise AliasMoved(name, there if there is not None else 0)
+    tx.touched.add(runs_of(model))
     if promotion is not None:
         tx.connection.execute(
             insert(promotions),

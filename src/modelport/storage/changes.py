@@ -1,9 +1,9 @@
-"""Telling those who wait inside this process that something in the database has changed."""
+"""Telling those who wait inside this process that something in the database was changed, by whomever."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager, suppress
 
 
@@ -32,12 +32,25 @@ class Changes:
             if not those:
                 del self._waiting[name]
 
-    def publish(self, names: set[str]) -> None:
+    def publish(self, names: Collection[str]) -> None:
         """Set the events of those who wait for any of `names`."""
-        if not self._waiting:
-            return
-        waiting: set[str | None] = {None, *names}
-        found = [one for name in waiting for one in tuple(self._waiting.get(name, ()))]
+        if self._waiting:
+            self._set({None, *names})
+
+    def publish_elsewhere(self, names: Collection[str] | None) -> None:
+        """Set the events of those who wait for any of `names` (`None`: of all), which another server told."""
+        if names is None:
+            self._set(tuple(self._waiting))
+        else:
+            self._set({None, *names, *map(elsewhere, names)})
+
+    def _set(self, names: Collection[str | None]) -> None:
+        found = [one for name in names for one in tuple(self._waiting.get(name, ()))]
         for loop, changed in found:
             with suppress(RuntimeError):  # its event loop was closed
                 loop.call_soon_threadsafe(changed.set)
+
+
+def elsewhere(name: str) -> str:
+    """The name of a change, for who waits only for those that other servers have made."""
+    return f"elsewhere: {name}"

@@ -2,6 +2,7 @@
 
 One thread writes (`writer`), a few threads read; nothing blocks the event loop. What `write` has changed is
 committed and synced when it returns. Jobs and runs stand on it, each with tables of its own in `schema`.
+What servers tell each other of it is in `news`.
 """
 
 from __future__ import annotations
@@ -19,21 +20,26 @@ from modelport.home import expanded
 from modelport.storage.changes import Changes
 from modelport.storage.errors import StoreUnavailable
 from modelport.storage.migrate import migrate
+from modelport.storage.news import News
 from modelport.storage.opening import prepare
 from modelport.storage.postgres import postgres_engine
-from modelport.storage.postgres_address import address_of, is_postgres
+from modelport.storage.postgres_address import Address, address_of, is_postgres
 from modelport.storage.sqlite import BUSY_SECONDS, READERS, meaning, sqlite_engine
 from modelport.storage.writer import Transaction, Writer
 
 T = TypeVar("T")
 Clock = Callable[[], float]
+POLL_SECONDS = 1.0
 
 
 class Database:
     """What outlives the server. Make one with `Database.open`; `close` it at the end.
 
-    `name` says which database it is, in errors; it holds no password. `changes` tells what was committed.
+    `name` says which database it is, in errors; it holds no password. `changes` tells what was committed, and
+    each `poll_seconds` it is to be looked whether other servers have changed something: news may get lost.
     """
+
+    poll_seconds = POLL_SECONDS
 
     def __init__(self, engine: Engine, readers: Engine, name: str, clock: Clock | None = None):
         self.name = name
@@ -42,7 +48,8 @@ class Database:
         self._clock = clock
         self._steady = time.time() - time.monotonic()
         self.changes = Changes()
-        self.writer = Writer(engine, name, self._begin, self.changes.publish)
+        self._news: News | None = None  # of a database that servers share
+        self.writer = Writer(engine, name, self._begin, self._tell)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="modelport jobs reader")
         self._closed = False
 
@@ -70,6 +77,7 @@ class Database:
     def _open(cls, where: str, clock: Clock | None) -> Database:
         name = where
         engines: list[Engine] = []
+        address: Address | None = None
         try:
             if is_postgres(where):
                 address = address_of(where)
@@ -82,7 +90,9 @@ class Database:
                 name = str(path)
                 prepare(path)
                 engines += [sqlite_engine(name), sqlite_engine(name, read_only=True)]
-            return cls(engines[0], engines[-1], name, clock)
+            database = cls(engines[0], engines[-1], name, clock)
+            database._news = address and News(address, name, database.changes.publish_elsewhere)
+            return database
         except Exception as error:
             for engine in engines:
                 engine.dispose()
@@ -96,6 +106,16 @@ class Database:
         """True on PostgreSQL, which other servers may use; a SQLite file has one server."""
         return self._engine.dialect.name == "postgresql"
 
+    def follow(self) -> None:
+        """Hear what other servers on the same PostgreSQL commit, until this is closed."""
+        if self._news is not None:
+            self._news.listen()
+
+    def _tell(self, names: set[str]) -> None:
+        self.changes.publish(names)
+        if self._news is not None:
+            self._news.tell(names)
+
     async def close(self) -> None:
         """Write what waits and let go of the database. Later calls raise `StoreUnavailable`."""
         if self._closed:
@@ -106,6 +126,8 @@ class Database:
 
     def _close(self) -> None:
         self.writer.stop()
+        if self._news is not None:
+            self._news.close()
         self._threads.shutdown(wait=True)
         self._readers.dispose()
         self._engine.dispose()  # last: the connection that writes tidies up after SQLite

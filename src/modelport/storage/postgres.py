@@ -32,15 +32,10 @@ READ_ONLY = "25006"
 
 def postgres_engine(address: Address, pool_size: int, pool_seconds: float) -> Engine:
     """An engine on PostgreSQL. Raises `StoreUnavailable` if its driver is not installed."""
-    try:
-        driver: Any = importlib.import_module("pg8000")
-    except ImportError as error:
-        raise StoreUnavailable(
-            "PostgreSQL needs its driver: pip install 'modelport[postgres]', or leave out --database-url"
-        ) from error
+    driver = the_driver()
 
     def connect(*_arguments: object) -> Any:
-        return _first_that_takes_writes(driver, address)
+        return connected(driver, address)
 
     def failed(context: ExceptionContext) -> BaseException | None:
         return _after_failure(driver, context)
@@ -63,6 +58,16 @@ def postgres_engine(address: Address, pool_size: int, pool_seconds: float) -> En
     return engine
 
 
+def the_driver() -> Any:
+    """The module pg8000. Raises `StoreUnavailable` if it is not installed."""
+    try:
+        return importlib.import_module("pg8000")
+    except ImportError as error:
+        raise StoreUnavailable(
+            "PostgreSQL needs its driver: pip install 'modelport[postgres]', or leave out --database-url"
+        ) from error
+
+
 def _without_nul(
     _connection: object, _cursor: object, statement: str, sent: Any, _context: object, many: bool
 ) -> tuple[str, Any]:
@@ -83,8 +88,11 @@ def _plain(value: Any) -> Any:
 # -- connecting ------------------------------------------------------------------------------------
 
 
-def _first_that_takes_writes(driver: Any, address: Address) -> Any:
-    """A connection to the first server that answers and is no standby (after a failover, the old primary)."""
+def connected(driver: Any, address: Address) -> Any:
+    """A connection to the first server that answers and is no standby (after a failover, the old primary).
+
+    Raises only the driver's errors, which never hold the password.
+    """
     *others, last = address.servers
     for server in others:
         try:
@@ -239,11 +247,16 @@ def _state(error: BaseException | None) -> str | None:
     return _fields(error).get("C")
 
 
+def said_of(error: BaseException | None) -> str:
+    """What an error of the driver says, in a line."""
+    said = _fields(error).get("M") or str(error)
+    return " ".join(said.split()) or "no reason given"
+
+
 def postgres_meaning(error: DBAPIError, name: str) -> StoreError | None:
     """What an error means to people; `None` if it is a bug of ours. `name` says which database."""
     state = _state(error.orig)
-    said = _fields(error.orig).get("M") or str(error.orig)
-    reason = " ".join(said.split()) or "no reason given"
+    reason = said_of(error.orig)
     if state == "53100":
         return StoreFull(f"no room is left for {name}: free some on its disk, or remove old jobs")
     if state == READ_ONLY:

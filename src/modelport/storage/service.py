@@ -22,6 +22,7 @@ class Storage:
         self.folder = data_folder(settings.data_dir)
         self.is_file = not settings.database_url  # and so of one server; servers may share a PostgreSQL
         self.unavailable = "the server is starting"  # why there is no database; empty when there is one
+        self._poll_seconds = settings.poll_seconds
         self._where = settings.database_url or str(self.folder / DATABASE)
         self._database: Database | None = None
 
@@ -41,7 +42,9 @@ class Storage:
 
     async def open(self) -> None:
         """Open the database. Raises what `Database.open` does."""
-        self._database = await Database.open(self._where)
+        self._database = database = await Database.open(self._where)
+        database.poll_seconds = self._poll_seconds
+        database.follow()
         self.unavailable = ""
 
     def give_up(self, error: Exception) -> None:

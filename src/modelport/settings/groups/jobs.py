@@ -28,6 +28,13 @@ class JobSettings:
         wrong=wrong_database,
         secret=True,
     )
+    poll_seconds: float = setting(
+        1.0,
+        "seconds between two looks at what other servers have changed in a PostgreSQL, beside what they tell "
+        "each other at once",
+        least=1,
+        most=60,
+    )
     job_workers: int = setting(
         1,
         "jobs that run at once, the rest waits in order; a number of a model's own is for that alone",

@@ -10,6 +10,7 @@ import msgspec
 from modelport.contract.errors import ArgumentErrors, BadRequest
 from modelport.contract.media_types import best_media_type
 from modelport.contract.places import MISSING, Places
+from modelport.contract.repeated import note_repeated
 from modelport.contract.signature import Argument
 from modelport.contract.uploaded_file import is_uploaded_file
 
@@ -44,7 +45,14 @@ def _look_up(argument: Argument, several: bool, places: Places) -> Any:
     if several and (argument.delimiter is None or len(found) > 1):
         items: dict[str, Any] = argument.schema.get("items") or {}
         return [_read(text, items) for text in found]
+    _only_first(argument, found, places)
     return _read(found[0], argument.schema)
+
+
+def _only_first(argument: Argument, found: list[Any], places: Places) -> None:
+    """Tell who sent several values to a field that is no list, which has the first, as in DEEPaaS."""
+    if len(found) > 1:
+        note_repeated(places, argument.name, found)
 
 
 def _read(text: Any, schema: dict[str, Any]) -> Any:
@@ -82,7 +90,10 @@ def _accepted(argument: Argument, places: Places, *, is_answered: bool) -> Any:
     given: Any = MISSING
     if argument.location != "headers":
         place, found = places.find(argument.name, argument.location)
-        given = found[0] if place not in ("", "json") else found
+        given = found
+        if place not in ("", "json"):
+            _only_first(argument, found, places)
+            given = found[0]
     choices: list[str] = list(argument.schema.get("enum") or [])
     if given is not MISSING and given != ANYTHING:
         is_range = isinstance(given, str) and given not in choices

@@ -32,6 +32,8 @@ class TextReader:
         values = is_values(bare(hint))
         self.takes_several = values or is_list(hint)
         self.is_union = _is_union(hint)
+        self._may_be_list = self.is_union and any(map(is_list, get_args(bare(hint))))
+        self.takes_repeated = self.takes_several or self._may_be_list  # more than one text
         self._items: list[TextReader] = []
         self._repeats = True
         if self.takes_several:
@@ -46,8 +48,8 @@ class TextReader:
         A list may be given as repeated keys, each item text or JSON, or as one JSON array.
         """
         if not self.takes_several:
-            may_be_list = len(texts) > 1 and self.is_union and any(map(is_list, get_args(bare(self.hint))))
-            return self.adapter.validate_python(texts) if may_be_list else self._one(texts[0])
+            is_list_of_texts = len(texts) > 1 and self._may_be_list
+            return self.adapter.validate_python(texts) if is_list_of_texts else self._one(texts[0])
         if len(texts) == 1 and _begins(texts[0], "["):
             try:
                 return self.adapter.validate_json(texts[0])

@@ -65,12 +65,12 @@ def ignored_words(places: Places, known: Set[str], placed: list[Argument]) -> li
     if not _are_known(places, known):
         there = f"; there is: {_listed(sorted(known))}" if known else "; there are none"
         for name in unknown_arguments(places, known):
-            words.append(f"unknown argument {_quoted(name)} was ignored{_near(name, known) or there}")
+            words.append(f"unknown argument {quoted(name)} was ignored{_near(name, known) or there}")
     for argument in () if places.lenient else placed:
         name = argument.name
         if places.find(name)[1] is not MISSING and places.find(name, argument.location)[1] is MISSING:
             where = PLACES[argument.location]
-            words.append(f"argument {_quoted(name)} was ignored, which is read from {where} only")
+            words.append(f"argument {quoted(name)} was ignored, which is read from {where} only")
     return words
 
 
@@ -85,10 +85,11 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 def _listed(known: Iterable[str]) -> str:
     names = list(known)
-    return ", ".join(map(_quoted, names[:MAX_NAMES])) + (", …" if len(names) > MAX_NAMES else "")
+    return ", ".join(map(quoted, names[:MAX_NAMES])) + (", …" if len(names) > MAX_NAMES else "")
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name of a client as messages show it: in quotes, and cut."""
     return repr(name if len(name) <= MAX_NAME else name[:MAX_NAME] + "…")
 
 

@@ -35,6 +35,7 @@ from modelport.contract.media_types import best_media_type
 from modelport.contract.natural_types import natural
 from modelport.contract.places import MISSING, Places
 from modelport.contract.plain import plain
+from modelport.contract.repeated import why_repeated
 from modelport.contract.served import ObjectBinding
 from modelport.contract.signature import Argument
 from modelport.contract.text_values import TextReader
@@ -148,6 +149,10 @@ class Verb:
         for argument in self.arguments:
             name = argument.name
             place, found = places.find(name, argument.location)
+            if not self.readers[name].takes_repeated and (why := why_repeated(places, name, place, found)):
+                errors[name] = [why]
+                details.append({"loc": [name], "msg": why, "type": "value_error"})
+                continue
             if argument.kind == "accept":
                 place, found = _accept(argument, place, found, places)
             if found is MISSING:

@@ -26,6 +26,7 @@ from modelport.contract.model_options import Column, ModelOptions
 from modelport.contract.places import MISSING as NOT_SENT
 from modelport.contract.places import Places
 from modelport.contract.plain import without_labels
+from modelport.contract.repeated import why_repeated
 from modelport.contract.row_columns import RowColumns
 from modelport.contract.served import ObjectBinding
 from modelport.contract.signature import Operation, Signature
@@ -135,6 +136,9 @@ class ArrayModel:
     def _sent(self, reader: Reader, places: Places, found: Findings) -> Any:
         place, given = places.find(reader.argument)
         if place == "form" and is_upload(given[0]):
+            if why := why_repeated(places, reader.argument, place, given):
+                found.add((reader.argument,), ("value_error", why))
+                found.raise_if_any()  # it is there: nobody is told that it is missing
             return given[0]
         if place in ("query", "form"):
             return value_of_text(given, reader.input, reader.argument, found)

@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 from modelport.contract.arrays.findings import MISSING, Findings
 from modelport.contract.field_messages import error_details
 from modelport.contract.places import Places
+from modelport.contract.repeated import why_repeated
 from modelport.contract.signature import Argument
 
 HINTS: dict[str, Any] = {"boolean": bool, "integer": int, "number": float, "string": str, "array": list[Any]}
@@ -38,6 +39,9 @@ class OptionValues:
             if not place:
                 if option.required:
                     found.add((option.name,), MISSING)
+                continue
+            if why := why_repeated(places, option.name, place, given):
+                found.add((option.name,), ("value_error", why))
                 continue
             value = given if place == "json" else given[0]
             try:

@@ -82,7 +82,8 @@ class Server:
         while True:
             seen = len(self.lines)
             body = self.client.get("/v2/health/ready").json()
-            if all(m["state"] in ("ready", "failed", "idle") for m in body["models"].values()):
+            states = [*body.get("others", {}), *(m["state"] for m in body["models"].values())]
+            if all(state in ("ready", "failed", "idle") for state in states):
                 return body
             if time.monotonic() > deadline:
                 raise AssertionError(f"not settled: {body}\n{self.log}")

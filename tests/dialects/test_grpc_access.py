@@ -98,7 +98,10 @@ def test_a_key_lets_in_and_nothing_else_does(raw: Raw, keys: dict[str, str]) -> 
 def test_a_key_may_do_what_its_scopes_say(raw: Raw, keys: dict[str, str], closed: tuple[Server, str]) -> None:
     assert raw.refused(one(), **by(keys["other"]))[0] is DENIED
     assert raw.refused(one(), **by(keys["reads"]))[0] is DENIED
-    assert raw.refused(one("nothing"), **by(keys["predicts"]))[0] is grpc.StatusCode.NOT_FOUND
+    code, said = raw.refused(one("nothing"), **by(keys["predicts"]))
+    assert code is grpc.StatusCode.NOT_FOUND
+    assert "there is: adds, plain" in said
+    assert "adds" not in raw.refused(one("nothing"), **by(keys["other"]))[1]  # which may not use that one
     with triton.InferenceServerClient(closed[1]) as client:
         assert client.is_server_live()  # open to anybody
         assert client.is_server_ready()

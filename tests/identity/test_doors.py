@@ -260,6 +260,38 @@ def test_a_key_of_one_model_sees_that_one_alone(site: Site) -> None:
             assert any("/models/echo/" in path for path in paths) is told
 
 
+def test_the_names_of_models_are_told_to_nobody_who_may_not_use_them(known: Known) -> None:
+    models = [f"{name}={MODELS / 'echoes.py'}:Echo" for name in ("secretive", "guarded")]
+    key = known.key("of guarded", AccessScope.PREDICT, models="guarded")
+    with (
+        serving(*models, "--auth", "on", "--data-dir", str(known.data)) as server,
+        Site(server, known) as site,
+    ):
+        wait_until(lambda: site.ask("GET", "/v2/me", key).status_code == 200, lambda: server.log, 30)
+        asked = [(one.method, path_of(one).replace("/echo", "/nothere")) for one in ENDPOINTS]
+        asked += [("GET", "/v2/models/secretiv/ready"), ("GET", "/v1/models/secretiv")]
+        for method, path in asked:
+            for who in (None, key):
+                answer = site.ask(method, path, who)
+                assert "secretive" not in answer.text, (method, path, answer.text)
+                assert who is not None or "guarded" not in answer.text, (method, path, answer.text)
+        for name in ("secretiv", "guarde"):
+            body = {"model": name, "messages": [{"role": "user", "content": "hello"}]}
+            assert "secretive" not in site.ask("POST", "/v1/chat/completions", key, body).text
+        told = site.ask("GET", "/v2/models/nothere/ready", key)
+        assert told.status_code == 404
+        assert told.json()["detail"] == "there is no model 'nothere'; there is: guarded"
+        told = site.ask("GET", "/v2/models/nothere/ready")
+        assert (told.status_code, told.json()["detail"]) == (404, "there is no model 'nothere'")
+        assert site.ask("GET", "/v2/models/secretive/ready").status_code in (200, 503)
+        told = site.ask("GET", "/v2/models/guarde/ready", known.admin).json()["detail"]
+        assert told == "there is no model 'guarde'; there is: secretive, guarded; did you mean 'guarded'?"
+        told = site.ask("GET", "/v2/health/ready").json()
+        assert (told["models"], sum(told["others"].values())) == ({}, 2)
+        told = site.ask("GET", "/v2/health/ready", key).json()
+        assert (list(told["models"]), sum(told["others"].values())) == (["guarded"], 1)
+
+
 def test_a_key_that_is_revoked_by_another_process_is_of_no_use_soon(site: Site) -> None:
     name = f"short {site.server.url}"
     key = site.known.key(name, AccessScope.PREDICT)

@@ -46,7 +46,7 @@ from modelport.api.metrics.statistics import StatisticsRoutes
 from modelport.api.model_log_routes import ModelLogRoutes
 from modelport.api.model_reports import ModelReports
 from modelport.api.monitoring_routes import MonitoringRoutes
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.api.oidc_routes import OidcRoutes
 from modelport.api.own_limits import OwnLimitRoutes
 from modelport.api.page_routes import HOME, PageRoutes
@@ -348,7 +348,7 @@ class Application:
         predictions = self._run_predictions
 
         def of_path(request: Request) -> str:
-            return find_pool(self.engine, request.path_params["model"]).name
+            return asked_pool(self.engine, request).name
 
         listings = self._listings
         return Handlers(

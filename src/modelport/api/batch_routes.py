@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from modelport.api.answers import Delegated
 from modelport.api.job_answers import JobAnswers
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.engine.ports import Engine
 
 
@@ -22,6 +22,6 @@ class BatchRoutes:
 
     async def begin(self, request: Request) -> Response:
         """`POST …/predict/batch`: 202 with the job, once it and its rows are on the disk."""
-        pool = find_pool(self._engine, request.path_params["model"])
+        pool = asked_pool(self._engine, request)
         self._answers.calls.check_predictions_allowed()
         return Delegated(partial(self._answers.begin_batch, pool=pool))

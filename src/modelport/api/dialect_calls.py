@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from modelport.api.calls import CallHandler, Ends
 from modelport.api.exchanges import request_number
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.api.refusal_form import RefusalForm
 from modelport.api.runs.predictions import version_in_use
 from modelport.api.runs.run_routes import problem_of
@@ -90,7 +90,7 @@ class DialectCalls:
 
     def pool(self, request: Request) -> Pool:
         """The model that the path names. Raises `Problem`, also where no predictions are made."""
-        pool = find_pool(self.calls.engine, request.path_params["model"])
+        pool = asked_pool(self.calls.engine, request)
         self.calls.check_predictions_allowed()
         return pool
 

@@ -1,10 +1,12 @@
 """Probes: is the server alive, and can it answer for every model? If not, why not.
 
-Anybody may ask. Where who asks must say who they are, strangers see the state of each model; reasons, which
-have paths and what a model's code said, see those who may read it.
+Anybody may ask. Where who asks must say who they are, strangers see how many models are in which state; which
+they are see those who may use them, and reasons, which have paths and what a model's code said, who may read.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +14,7 @@ from starlette.responses import Response
 from modelport.api.answers import json_response
 from modelport.api.credentials import principal_of
 from modelport.api.disk_space import DiskSpace
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool, told_names
 from modelport.api.resources.server import Live, ModelReady, ModelState, Ready
 from modelport.engine.ports import Engine, Pool, PoolState
 from modelport.identity.principals import AccessScope, Principal
@@ -45,8 +47,9 @@ class Health:
         """`GET /v2/health/ready`: 200 if every model answers, else 503; either way it says which do."""
         engine, principal = self.engine, principal_of(request.scope)
         ready = engine.ready() and not engine.draining
-        models = {name: _state(pool, principal) for name, pool in engine.pools.items()}
-        body = Ready(ready, models, draining=engine.draining)
+        models = {name: _state(engine.pools[name], principal) for name in told_names(engine, principal)}
+        others = Counter(str(pool.state) for name, pool in engine.pools.items() if name not in models)
+        body = Ready(ready, models, dict(others), draining=engine.draining)
         if principal.may_everywhere(AccessScope.READ):
             body.reasons = [] if ready else self._reasons()
             body.database = self._storage.unavailable
@@ -65,7 +68,7 @@ class Health:
 
     async def model_ready(self, request: Request) -> Response:
         """`GET /v2/models/{model}/ready` (Open Inference Protocol)."""
-        pool = find_pool(self.engine, request.path_params["model"])
+        pool = asked_pool(self.engine, request)
         ready = can_answer(self.engine, pool)
         return json_response(ModelReady(pool.name, ready), status=200 if ready else 503)
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.job_streams import KEEP_ALIVE_SECONDS, followed_answer
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.api.query_values import number_in
 from modelport.api.strange_bytes import guards_of
 from modelport.contract.media_types import best_media_type
@@ -36,7 +36,7 @@ class ModelLogRoutes:
 
     async def get(self, request: Request) -> Response:
         """The last lines as text; by Accept events, until the client leaves or the server stops."""
-        found = find_pool(self._engine, request.path_params["model"]).model_log
+        found = asked_pool(self._engine, request).model_log
         lines = number_in(request.query_params, "lines", FEW_LINES, 1, KEPT_LINES)
         first = found.last(lines)
         if best_media_type(request.headers.get("accept"), [TEXT, EVENTS]) != EVENTS:

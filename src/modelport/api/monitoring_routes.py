@@ -17,7 +17,7 @@ from modelport.api.answers import json_response
 from modelport.api.credentials import principal_of
 from modelport.api.endpoints.row import ReadBody
 from modelport.api.model_reports import AskedReport, ModelReports, told
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.api.ownership import whose
 from modelport.api.resources.monitoring import (
     MOST_TRUTHS,
@@ -74,7 +74,7 @@ class MonitoringRoutes:
         self._reports = reports
 
     def _pool(self, request: Request) -> Pool:
-        return find_pool(self.runs.engine, request.path_params["model"])
+        return asked_pool(self.runs.engine, request)
 
     # -- feedback ----------------------------------------------------------------------------------
 

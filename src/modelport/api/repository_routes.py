@@ -14,7 +14,7 @@ from modelport.api.answers import json_response
 from modelport.api.credentials import principal_of
 from modelport.api.dialect_calls import told_in
 from modelport.api.endpoints.row import ReadBody
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.api.refusal_form import INFERENCE_ERROR
 from modelport.api.resources.repository import (
     LoadRequest,
@@ -76,7 +76,7 @@ class RepositoryRoutes:
         return self._answer(model)
 
     def _model(self, request: Request) -> str:
-        return find_pool(self.repository.engine, request.path_params["model"]).name
+        return asked_pool(self.repository.engine, request).name
 
     def _answer(self, model: str) -> Response:
         return json_response(_listed(self.repository.engine.pools[model]))

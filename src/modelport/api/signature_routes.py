@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.answers import json_response
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.api.resources.models import (
     ModelArgument,
     ModelExample,
@@ -34,7 +34,7 @@ class SignatureRoutes:
         """`GET /v2/models/{model}/signature`; 503 until it was loaded once."""
         from modelport.api.documents.schemas import plain
 
-        pool = find_pool(self.engine, request.path_params["model"])
+        pool = asked_pool(self.engine, request)
         signature = pool.signature
         if signature is None:
             why = pool.error or pool.state

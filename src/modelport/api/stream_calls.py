@@ -28,7 +28,7 @@ from modelport.api.answers import Delegated
 from modelport.api.calls import HEARTBEAT_SECONDS, CallHandler, note_call
 from modelport.api.exchanges import exchange_of, request_number
 from modelport.api.limiting import TURN, Turn
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.api.runs.predictions import version_in_use
 from modelport.api.runs.run_routes import problem_of
 from modelport.api.sockets import POLICY, SOCKET, SWITCHING, closed, message_sent
@@ -85,7 +85,7 @@ class StreamCalls:
         return Delegated(partial(self._answer_by_version, model=model, version=version))
 
     def _model(self, request: Request) -> str:
-        model = find_pool(self.calls.engine, request.path_params["model"]).name
+        model = asked_pool(self.calls.engine, request).name
         self.calls.check_predictions_allowed()
         if SOCKET not in request.scope:
             raise Problem(426, UPGRADE, [("Upgrade", "websocket"), ("Connection", "Upgrade")])

@@ -45,7 +45,8 @@ class ModelState(msgspec.Struct, omit_defaults=True):
 
 class Ready(msgspec.Struct, omit_defaults=True):
     ready: bool
-    models: Annotated[dict[str, ModelState], words("The state of each model")]
+    models: Annotated[dict[str, ModelState], words("The state of each model that one may use")]
+    others: Annotated[dict[str, int], words("How many other models are in which state")] = {}
     draining: bool = False
     reasons: Annotated[list[str], words("Why the server is not ready, for who may read")] = []
     database: Annotated[str, words("Why there are no jobs and runs, for who may read")] = ""

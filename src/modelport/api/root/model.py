@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from modelport.api.named_models import told_there
 from modelport.engine.ports import Engine, Pool
+from modelport.identity.principals import Principal
 from modelport.problems import Problem
 from modelport.settings import Settings
 from modelport.settings.groups.mlup import Mode
@@ -24,21 +26,21 @@ class RootModel:
             return self.settings.default_model if self.settings.default_model in names else None
         return names[0] if len(names) == 1 else None
 
-    def pool(self) -> Pool:
-        """The workers for one call. Raises `Problem` 404 that says what to do if no model is meant."""
-        return self.engine.route(self.known_name())
+    def pool(self, by: Principal) -> Pool:
+        """The workers for one call by somebody. Raises `Problem` 404, as `known_name`."""
+        return self.engine.route(self.known_name(by))
 
-    def known_name(self) -> str:
-        """The model's name. Raises `Problem` 404 that says what to do if no model is meant."""
+    def known_name(self, by: Principal) -> str:
+        """The model's name, for somebody. Raises `Problem` 404 that says what to do if no model is meant."""
         name = self.name
         if name is not None and name in self.engine.pools:
             return name
-        names = ", ".join(self.engine.pools) or "none"
         wanted = self.settings.default_model
         why = f"there is no model {wanted!r}" if wanted else "no model is the default one"
         raise Problem(
             404,
-            f"{why}: --default-model names the model for this path (there is: {names}), or use /v2/models/",
+            f"{why}: --default-model names the model for this path, or use /v2/models/"
+            f"{told_there(self.engine, by)}",
         )
 
     def begin(self) -> None:

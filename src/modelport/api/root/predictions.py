@@ -6,6 +6,7 @@ import os
 import uuid
 
 from modelport.api.calls import SWITCHED_OFF, CallHandler, Ends
+from modelport.api.credentials import principal_of
 from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.root import PREDICT_ROOT
 from modelport.api.exchanges import request_number
@@ -104,7 +105,7 @@ class Predictions:
     def _checked(self, scope: Scope) -> Pool:
         if scope["method"] != "POST":
             raise Problem(405, f"{scope['method']} is not possible here; possible: POST", [("Allow", "POST")])
-        pool = self.model.pool()
+        pool = self.model.pool(principal_of(scope))
         self.calls.check_predictions_allowed()
         if self.model.is_busy:
             raise Problem(429, TOO_MANY)

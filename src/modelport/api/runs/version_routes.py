@@ -14,7 +14,7 @@ from modelport.api.answers import Delegated, Listings, json_response
 from modelport.api.dialect_calls import told_in
 from modelport.api.endpoints.models import path_of_model
 from modelport.api.endpoints.row import ReadBody
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.api.query_values import cursor_in, cursor_text, number_in
 from modelport.api.refusal_form import INFERENCE_ERROR
 from modelport.api.resources.server import ModelReady
@@ -56,7 +56,7 @@ class VersionRoutes:
         self.base_path = base_path
 
     def _model(self, request: Request) -> str:
-        return find_pool(self.runs.engine, request.path_params["model"]).name
+        return asked_pool(self.runs.engine, request).name
 
     # -- versions ----------------------------------------------------------------------------------
 

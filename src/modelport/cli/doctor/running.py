@@ -50,12 +50,14 @@ def seen_of_server(url: str) -> Iterator[Seen]:
 
 def _said(url: str, body: dict[str, Any]) -> Iterator[Seen]:
     models: dict[str, Any] = body["models"]
+    others: dict[str, int] = body.get("others", {})
+    unnamed = [f"{count} {state} that you may not use" for state, count in others.items()]
     if body["ready"]:
-        yield Seen(SUBJECT, "ok", f"{url}: it is ready, with {', '.join(models) or 'no model'}")
+        yield Seen(SUBJECT, "ok", f"{url}: it is ready, with {', '.join([*models, *unnamed]) or 'no model'}")
     for reason in body.get("reasons", []):
         yield Seen(SUBJECT, "error", f"{url}: {reason}", "see the log of the server")
     if not body["ready"] and not body.get("reasons"):
-        states = ", ".join(f"{name} is {model['state']}" for name, model in models.items())
+        states = ", ".join([*(f"{name} is {model['state']}" for name, model in models.items()), *unnamed])
         yield Seen(
             SUBJECT, "error", f"{url}: it is not ready: {states}",
             "a key that may read, in MODELPORT_KEY, is told why",

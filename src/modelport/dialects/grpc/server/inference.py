@@ -83,8 +83,9 @@ class Inference:
         try:
             asked = _asked(sent["body"])
             self._calls.check_predictions_allowed()
-            model = find_pool(engine, asked.model).name
-            check(principal_of(scope), AccessScope.PREDICT, model)
+            by = principal_of(scope)
+            model = find_pool(engine, asked.model, by).name
+            check(by, AccessScope.PREDICT, model)
             again = _Again(sent, receive)
             if not has_own_timeout(engine.pools[model].signature):
                 scope[SECONDS] = least(scope.get(SECONDS), asked.seconds)

@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from modelport.api.credentials import principal_of
 from modelport.api.dialects import ASGI, DialectServer, Parts
 from modelport.api.endpoints.runs import runs_below
 from modelport.api.quick_refusals import Wrap
@@ -48,7 +49,7 @@ class LessonServer(DialectServer):
         self._at_root = AtRoot(parts.base_path, parts.own_routes)
 
     def _model(self, request: Request) -> str:
-        return self.parts.root.model.known_name()
+        return self.parts.root.model.known_name(principal_of(request.scope))
 
     @classmethod
     def at_root(cls, settings: Settings) -> RootDialect | None:

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from modelport.api.credentials import principal_of
 from modelport.api.root.model import RootModel
 from modelport.dialects.mlup.configuration import MlupConfiguration, architecture
 from modelport.engine.ports import Pool
@@ -25,7 +26,7 @@ class Info:
 
     async def info(self, request: Request) -> Response:
         """`GET /info`."""
-        pool = self.model.engine.pools[self.model.known_name()]
+        pool = self.model.engine.pools[self.model.known_name(principal_of(request.scope))]
         ml = self._of_model(pool)
         web = self._of_server()
         body: dict[str, Any] = {

@@ -12,7 +12,7 @@ from modelport.api.calls import CallHandler
 from modelport.api.dialect_calls import DialectCalls, Given
 from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.row import ReadBody
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.api.refusal_form import INFERENCE_ERROR
 from modelport.contract.calls import Call
 from modelport.dialects.oip.bodies import HEADER_LENGTH, InferRequest
@@ -58,7 +58,7 @@ class Inference:
         """`GET …/config` of a model, or of a version: where that is not loaded, as the live one says it."""
         with self.calls.told():
             engine, runs = self.calls.calls.engine, self.calls.runs
-            pool = find_pool(engine, request.path_params["model"])
+            pool = asked_pool(engine, request)
             if "version" in request.path_params:
                 version = await self.calls.version(request, pool.name)
                 await runs.check_version(pool.name, version)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from modelport.api.answers import json_response
 from modelport.api.dialect_calls import told_in
 from modelport.api.endpoints.row import ReadBody
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.api.refusal_form import INFERENCE_ERROR
 from modelport.dialects.oip.kept_settings import ChangedLog, ChangedTraces, LogSetting, TraceSetting
 from modelport.engine.ports import Engine
@@ -65,7 +65,7 @@ class KeptSettings:
 
     def _check_model(self, request: Request) -> None:
         if "model" in request.path_params:
-            find_pool(self._engine, request.path_params["model"])
+            asked_pool(self._engine, request)
 
     @cached_property
     def _traces(self) -> TraceSetting:

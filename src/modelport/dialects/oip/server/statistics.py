@@ -18,7 +18,7 @@ from modelport.api.answers import json_response
 from modelport.api.credentials import principal_of
 from modelport.api.dialect_calls import told_in
 from modelport.api.metrics.readings import Readings
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.api.refusal_form import INFERENCE_ERROR
 from modelport.dialects.oip.counted import (
     BatchTimes,
@@ -108,13 +108,13 @@ class StatisticsRoutes:
     async def model(self, request: Request) -> Response:
         """`GET /v2/models/{model}/stats`."""
         with told_in(INFERENCE_ERROR):
-            name = find_pool(self._runs.engine, request.path_params["model"]).name
+            name = asked_pool(self._runs.engine, request).name
             return json_response(InferenceStatistics(self.counted.of(name)))
 
     async def version(self, request: Request) -> Response:
         """`GET /v2/models/{model}/versions/{version}/stats`, by number or alias."""
         with told_in(INFERENCE_ERROR):
-            name = find_pool(self._runs.engine, request.path_params["model"]).name
+            name = asked_pool(self._runs.engine, request).name
             version = await self._runs.resolve(name, request.path_params["version"])
             await self._runs.check_version(name, version)
             return json_response(InferenceStatistics(self.counted.of(name, version)))

@@ -104,7 +104,7 @@ class OpenAiCalls:
             raise Problem(422, f"there is no query option {name[:SHOWN]!r}: all stands in the body")
         asked = await _named_in(call)
         check(by, AccessScope.PREDICT, self.divided(asked.model)[0])  # before it is told what there is
-        found = await self.named(asked.model)
+        found = await self.named(asked.model, by)
         name = found.live.name
         call.collect = not asked.stream
         try:
@@ -126,11 +126,11 @@ class OpenAiCalls:
         name, at, version = text.rpartition("@")
         return (name, version) if at and text not in self.engine.pools else (text, None)
 
-    async def named(self, text: str) -> Found:
-        """The model of a name, or of `name@version`. Raises `Problem`."""
+    async def named(self, text: str, by: Principal) -> Found:
+        """The model of a name, or of `name@version`, which somebody names. Raises `Problem`."""
         name, version = self.divided(text)
         try:
-            live = find_pool(self.engine, name)
+            live = find_pool(self.engine, name, by)
         except Problem as problem:
             problem.extra |= {PARAM: "model", CODE: NO_MODEL}
             raise

@@ -43,7 +43,7 @@ async def one_model(calls: OpenAiCalls, name: str, by: Principal) -> OneModel:
     model, wanted = calls.divided(name)
     if wanted is not None:
         check(by, AccessScope.READ, model)
-    named = await calls.named(name)
+    named = await calls.named(name, by)
     pool = named.live
     ready = can_answer(calls.engine, pool)
     state = "AVAILABLE" if ready else AT_WORK.get(pool.state, "START")

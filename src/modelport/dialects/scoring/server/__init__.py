@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 import modelport
 from modelport.api.answers import Delegated
+from modelport.api.credentials import principal_of
 from modelport.api.dialect_calls import DialectCalls
 from modelport.api.dialects import DialectServer, Parts
 from modelport.api.endpoints import parameters as of
@@ -102,13 +103,16 @@ class ScoringServer(DialectServer):
     async def invocations(self, request: Request, sent: ReadBody[bodies.Rows]) -> Response:
         """`POST /invocations`, where it is not taken before."""
         with self.calls.told():
-            return Delegated(partial(self.calls.live, model=self.parts.root.model.known_name()))
+            model = self.parts.root.model.known_name(principal_of(request.scope))
+            return Delegated(partial(self.calls.live, model=model))
 
     async def ping(self, request: Request) -> Response:
         """`GET /ping`: 200 once the default model answers."""
-        engine = self.parts.calls.engine
-        pool = engine.pools[self.parts.root.model.known_name()]
+        engine, by = self.parts.calls.engine, principal_of(request.scope)
+        pool = engine.pools[self.parts.root.model.known_name(by)]
         if not can_answer(engine, pool):
+            if not by.may(READ, pool.name):
+                raise Problem(503, f"the model cannot answer now: {pool.state}")
             raise Problem(503, f"the model {pool.name!r} cannot answer now: {pool.error or pool.state}")
         return Response("\n", media_type="text/plain")
 

@@ -13,7 +13,7 @@ from modelport.api.direct_dialect import DirectDialect
 from modelport.api.event_source import answer_get
 from modelport.api.job_answers import JobAnswers
 from modelport.api.job_fields import JOB_FIELDS
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.api.preferences import preferences
 from modelport.contract.signature import JSON, VerbName
 from modelport.dialects.v2.server.bodies import training_body
@@ -54,7 +54,7 @@ class ModelCalls:
 
     async def predict(self, request: Request) -> Response:
         """Predictions that the hot path does not take: by GET, unknown models, a disabled endpoint."""
-        pool = find_pool(self.engine, request.path_params["model"])
+        pool = asked_pool(self.engine, request)
         self._calls.check_predictions_allowed()
         if request.method == "GET":
             return Delegated(partial(answer_get, self._calls, pool=self.engine.route(pool.name)))
@@ -72,6 +72,6 @@ class ModelCalls:
         return self._begin(request, "validate")
 
     def _begin(self, request: Request, verb: VerbName) -> Response:
-        pool = find_pool(self.engine, request.path_params["model"])
+        pool = asked_pool(self.engine, request)
         check_trainings_allowed(self._calls.settings)
         return Delegated(partial(self._answers.begin, pool=pool, verb=verb, body=training_body))

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from modelport.api.credentials import principal_of
 from modelport.api.endpoints.models import path_of_model
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.contract.metadata import metadata_body
 from modelport.dialects.oip.bodies import extensions_of
 from modelport.dialects.oip.described import PLATFORM, with_tensors
@@ -64,7 +64,7 @@ class Resources:
 
     def pool_of(self, request: Request) -> Pool:
         """The model that the path names. Raises `Problem` 404 with the names that exist."""
-        return find_pool(self.engine, request.path_params["model"])
+        return asked_pool(self.engine, request)
 
     def metadata(self, pool: Pool) -> dict[str, Any]:
         """What is told of a model, also of one that failed."""

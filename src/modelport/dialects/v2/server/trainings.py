@@ -15,7 +15,7 @@ from starlette.responses import Response
 from modelport.api.answers import Listings, json_response
 from modelport.api.credentials import principal_of
 from modelport.api.job_files import GONE
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.api.ownership import check_change, is_seen, whose
 from modelport.contract.signature import VerbName
 from modelport.dialects.v2.server.bodies import training_body
@@ -47,7 +47,7 @@ class Trainings:
 
         Fewer where their arguments are large: `/v2/jobs` has all of them, in pages.
         """
-        pool = find_pool(self.engine, request.path_params["model"])
+        pool = asked_pool(self.engine, request)
         check_trainings_allowed(self.settings)
         by = whose(principal_of(request.scope))
         return await self.listings.answer(
@@ -98,7 +98,7 @@ class Trainings:
         return replace(job, outcome=replace(outcome, result=result))
 
     async def _find(self, request: Request) -> Job:
-        pool = find_pool(self.engine, request.path_params["model"])
+        pool = asked_pool(self.engine, request)
         check_trainings_allowed(self.settings)
         job = await self.jobs.store.get(request.path_params["uuid"])
         is_one = job is not None and job.model == pool.name and job.kind == self.verb

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
 import click
 
 from modelport import __version__
+from modelport.cli.first_process import FIRST, go_first
 from modelport.cli.own_process import CommandLine
 
 # Each command's module, which has it as `command` or by the name after the colon; as --help lists them.
@@ -31,6 +33,8 @@ COMMANDS = {
     "check": "modelport.cli.check",
     "doctor": "modelport.cli.doctor.command",
     "config": "modelport.cli.config_command",
+    "health": "modelport.cli.health",
+    "build": "modelport.cli.images.command",
     "init": "modelport.cli.init",
     "deepaas-run": "modelport.cli.deepaas_run",
     "deepaas-cli": "modelport.cli.deepaas_cli",
@@ -61,6 +65,8 @@ def main() -> None:
     """The console script."""
     arguments = sys.argv[1:]
     del sys.argv[1:]  # a model that this process loads must not take them for its own
+    if os.getpid() == FIRST and arguments[:1] == ["serve"]:
+        go_first()
     cli(arguments, prog_name="modelport", obj=CommandLine(arguments))
 
 

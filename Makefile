@@ -100,15 +100,16 @@ test: lint
 	@$(MAKE) --no-print-directory test-third
 	@$(MAKE) --no-print-directory test-packages
 
-# The lanes (tests/lanes.py): each is a command that ends within some minutes.
+# The lanes (tests/lanes.py): each is a command that ends within some minutes. A few tests that fail in company are run
+# again alone, twice (tests/run_lane.py).
 test-first: setup ui
-	@$(BIN)/python -m pytest -m 'not second_lane and not third_lane'
+	@$(BIN)/python tests/run_lane.py -m 'not second_lane and not third_lane'
 
 test-second: setup ui
-	@$(BIN)/python -m pytest -m second_lane
+	@$(BIN)/python tests/run_lane.py -m second_lane
 
 test-third: setup ui chromium
-	@$(BIN)/python -m pytest -m third_lane
+	@$(BIN)/python tests/run_lane.py -m third_lane
 
 # The rules, the codecs and the stores, which need few servers, and one server from its start to its stop.
 FAST := tests/contract tests/engine tests/house tests/http tests/jobs tests/security tests/storage tests/worker \
@@ -128,7 +129,7 @@ test-pythons:
 
 # A minute once .venv-packages is there. Without a registry it says that nothing was tested; in CI that is an error.
 test-packages: setup chromium
-	@$(BIN)/python -m pytest -n0 -rs tests/packages
+	@$(BIN)/python tests/run_lane.py -n0 -rs tests/packages
 
 test-frameworks: $(FRAMEWORKS)/.installed
 	@$(FRAMEWORKS)/bin/python -m pytest -n0 --timeout 300 tests/frameworks

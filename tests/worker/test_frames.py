@@ -26,7 +26,9 @@ from modelport.worker.frames import (
     State,
     decode,
     encode,
+    framed,
 )
+from modelport.worker.large_bodies import LARGE
 
 numbers = st.integers(0, 2**63 - 1)
 texts = st.text(max_size=20)
@@ -73,6 +75,37 @@ def test_frames_come_out_whole_however_they_are_cut(sent: list[tuple[Kind, Any]]
     got = [(kind, decode(kind, raw)) for piece in cut(data, places) for kind, raw in buffer.feed(piece)]
     assert got == sent
     assert not buffer.partial
+
+
+@given(
+    st.lists(st.tuples(calls, st.sampled_from([0, 1, LARGE, LARGE + 1, 3 * LARGE])), max_size=4),
+    st.booleans(),
+)
+@example([(Call(1), LARGE + 1), (Call(2), 1), (Call(3), 3 * LARGE)], True)
+def test_large_bodies_follow_their_calls(sent: list[tuple[Call, int]], is_view: bool) -> None:
+    for number, (call, size) in enumerate(sent):
+        call.body = bytes([number]) * size
+        if is_view:  # as it lies where it was read to
+            call.body = bytearray(call.body)  # type: ignore[assignment]
+    whole = [call for call, _ in sent]
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        sending = threading.Thread(target=lambda: [ours.sendall(one) for one in framed(Kind.CALLS, whole)])
+        sending.start()
+        assert FrameSocket(theirs).receive() == (Kind.CALLS, whole)
+        sending.join()
+    assert [len(call.body) for call in whole] == [size for _, size in sent]  # they are as they were
+    pieces = framed(Kind.CALLS, whole)
+    assert len(pieces) == 1 + sum(size > LARGE for _, size in sent)
+
+
+def test_bodies_that_are_not_as_they_are_said_to_be_are_a_frame_error() -> None:
+    head, body = framed(Kind.CALLS, [Call(1, body=bytes(LARGE + 1))])
+    for wrong in (b"", body[1:], body + b"x"):
+        with pytest.raises(FrameError):
+            decode(Kind.CALLS_AND_BODIES, head[HEADER.size :] + wrong)
+    with pytest.raises(FrameError):
+        framed(Kind.CALLS, [Call(1, body=bytes(MAX_MESSAGE))])
 
 
 @given(messages)

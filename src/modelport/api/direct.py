@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from modelport.api.admission import OF_PAGES, Admission
 from modelport.api.bodies import MEMORY_BYTES
@@ -33,6 +33,7 @@ from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
 from modelport.engine.spans import CallSpans, spans_of
 from modelport.http.asgi import Receive, Scope, Send
+from modelport.http.body_memory import BodyMemory
 from modelport.http.cycle import Cycle
 from modelport.http.heads import Head
 from modelport.identity.principals import ANYBODY, AccessScope, Principal
@@ -49,6 +50,7 @@ VersionOf = Callable[[str, int], Pool | None]
 
 
 _LONG_WAY: Plan[Any] = Plan(None)
+_NOT_IN = (None, None)
 
 
 class Door(NamedTuple):
@@ -108,34 +110,62 @@ class DirectCalls:
         way = plan.way
         principal: Principal | None = ANYBODY
         if self.asks_who:
-            principal = self._keys.get(plan.said.credential) or self._credentials.known(plan.said.credential)
-            if principal is None and cycle.line.certificate is not None and not plan.said.credential:
-                principal = self._credentials.held_by(cycle.line.certificate)
+            principal = self._who(cycle, plan)
             if principal is None and plan.said.credential:
                 refused = self._refusals.take(cycle, plan.said.credential, plan.refusable)
                 if refused is not None:
                     plan.refusable, cycle.head.is_rare = refused, True
                     return True
-        if way is None or principal is None or cycle.waiting_for_100_continue or cycle.flow.write_paused:
+        if way is None or principal is None:
             return False
+        pool, turn = self._let_in(cycle, plan, way, principal)
+        size = len(cycle.body)
+        if pool is None or size > self._max_body or not self.memory.take(size):
+            return False
+        return way.submit(cycle, pool, plan, principal, turn)
+
+    def gathers(self, cycle: Cycle, length: int) -> BodyMemory | None:
+        """What counts a body of this length, if its request will be taken once it is here; else `None`."""
+        if length > self._max_body:
+            return None
+        plan: Plan[_Way] | None = cycle.head.plan
+        if plan is None:
+            plan = cycle.head.plan = self._plan(cycle.head)
+        principal = self._who(cycle, plan) if self.asks_who else ANYBODY
+        if plan.way is None or principal is None:
+            return None
+        pool, _ = self._let_in(cycle, plan, plan.way, principal)
+        return None if pool is None else self.memory
+
+    def _who(self, cycle: Cycle, plan: Plan[_Way]) -> Principal | None:
+        """Who asks, if that is known."""
+        sent = plan.said.credential
+        principal = self._keys.get(sent) or self._credentials.known(sent)
+        if principal is None and cycle.line.certificate is not None and not sent:
+            principal = self._credentials.held_by(cycle.line.certificate)
+        return principal
+
+    def _let_in(
+        self, cycle: Cycle, plan: Plan[_Way], way: _Way, principal: Principal
+    ) -> tuple[Pool | None, Turn | None]:
+        """Whom a request is to ask, and whose turn it is; `None` if it goes the long way."""
+        if cycle.waiting_for_100_continue or cycle.flow.write_paused:
+            return _NOT_IN
         host = plan.said.host
         if host is not None and host not in self._admission.known_hosts(cycle.line.address):
-            return False
+            return _NOT_IN
         if principal is not plan.allowed:
             if not principal.may(AccessScope.PREDICT, plan.name):
-                return False
+                return _NOT_IN
             plan.allowed, plan.turn = principal, self._limiter.turn(principal, None)
             plan.heard_by = None
         turn = self._limiter.turn(principal, cycle.client) if self._by_address else plan.turn
         if turn is not None and not turn.is_open():
-            return False
+            return _NOT_IN
         pool = way.pool(plan.name) if plan.version is None else self._version_of(plan.name, plan.version)
         if pool is None or pool.reads_headers or pool.takes_base64:
-            return False
-        size = len(cycle.body)
-        if size > self._max_body or not self.memory.take(size):
-            return False
-        return way.submit(cycle, pool, plan, principal, turn)
+            return _NOT_IN
+        return pool, turn
 
     def _plan(self, head: Head) -> Plan[_Way]:
         """What to do with each request of this head."""
@@ -210,7 +240,7 @@ class _Way:
             query=cycle.head.query,
             content_type=plan.said.content_type,
             accept=plan.said.accept,
-            body=bytes(cycle.body),
+            body=cast("bytes", cycle.body),  # nobody changes it any more
             collect=dialect.collects,
             dialect=dialect.name,
             request_id=self._told(pool),

@@ -82,7 +82,7 @@ async def serve(
     app, settings = life.application(), life.settings
     root_path = normal_base_path(settings.root_path)
     limits = _limits(settings)
-    server = HttpServer(app, limits, app.direct.take, root_path, _proxies(settings))
+    server = HttpServer(app, limits, app.direct.take, root_path, _proxies(settings), app.direct.gathers)
     watch_http(life.metrics, server)
     metrics_port = metrics_port_of(app, settings, limits)
     ports = app.ports()

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 from modelport.http import refusals
 from modelport.http.refusals import RequestRefused
 
+MAX_CHUNK_OVERHEAD = 16 << 10
+# A chunk's size line and line ends; what exceeds this, chunk after chunk, counts as overhead.
+CHUNK_ALLOWANCE = 32
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # Reg-names are narrower than RFC 3986 allows: no percent-escapes and no sub-delims, for no real host
 # has them and they are what turns a Host into a path or a second host further down.

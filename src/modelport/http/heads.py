@@ -18,6 +18,7 @@ MAX_HEAD = 4096  # bytes of one that is remembered: with a token, most are longe
 MOST_HEADS = 512
 END = b"\r\n\r\n"
 END_BYTES = len(END)
+LARGE = 16 << 10  # bytes of a body that need not have come with its head for this to be known
 
 
 class Head:
@@ -59,6 +60,11 @@ class Head:
         self.is_rare = False
         self.told: Told | None = None
 
+    @property
+    def content_length(self) -> int:
+        """The length of the body, if the head says it, as the parser has checked; else 0."""
+        return next((int(value) for name, value in self.headers if name == b"content-length"), 0)
+
 
 class KnownHeads:
     """The heads that were read by the connections of one server, by their bytes.
@@ -74,21 +80,27 @@ class KnownHeads:
         self._rare: set[int] = set()  # by their hashes
 
     def find(self, data: bytes) -> tuple[Head | None, int]:
-        """The head of the whole request that `data` is, and where its body begins; `None` if not known."""
-        end = data.find(END) + END_BYTES
+        """The head of the request that `data` begins, and where its body does; `None` if not known.
+
+        Unless the body is `LARGE`, `data` is all of the request.
+        """
+        end = data.find(END, 0, MAX_HEAD) + END_BYTES
         sent = data[:end]
         head = self._heads.get(sent)
         if head is None and sent in self._before:
             head = self._before.pop(sent)
             self._keep(sent, head)
-        if head is not None and len(data) - end != head.length:
+        missing = head.length - len(data) + end if head is not None else 0
+        if head is not None and missing and (missing < 0 or head.length <= LARGE):
             head = None
         return head, end
 
-    def learn(self, data: bytes, head: Head, length: int) -> None:
-        """Remember the head of a request that was read, if `data` is all of it, with a body of `length`."""
-        end = data.find(END) + END_BYTES
-        if end + length != len(data) or end > MAX_HEAD:
+    def learn(self, data: bytes, head: Head, length: int, missing: int = 0) -> None:
+        """Remember the head of a request that was read, if `data` is all of it, with a body of `length`, but
+        for what is `missing` of that.
+        """
+        end = data.find(END, 0, MAX_HEAD) + END_BYTES
+        if end + length - missing != len(data):
             return
         sent = data[:end]
         if head.is_rare and self._is_new(hash(sent)):

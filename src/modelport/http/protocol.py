@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from collections.abc import Iterator
 from typing import Any, cast
 
 from modelport.http import refusals
@@ -55,6 +56,7 @@ class HttpProtocol(RequestReader):
         self.client = client_address(transport)
         self.address = server_address(transport)
         self.scheme = scheme(transport)
+        self.reads_to_places = transport.get_extra_info("sslcontext") is None
         proxies = self.server.proxies
         by_unix = self.address is not None and self.address[1] is None
         if proxies is not None and proxies.trusts(self.client, by_unix=by_unix):
@@ -107,7 +109,7 @@ class HttpProtocol(RequestReader):
             cycle.client_left()
         self.pipeline.clear()
         self._stash.clear()
-        self._running = self.cycle = None  # they hold this connection too
+        self._running = self.cycle = self.known = None  # they hold this connection too
         self.flow.resume_writing()
         if exc is None:
             self.transport.close()
@@ -164,7 +166,10 @@ class HttpProtocol(RequestReader):
         """The server stops: what was asked is answered, and the last answer says that it is the last."""
         if self.websocket is not None:
             self.websocket.end_soon()
-        elif self.cycle is not None and not self.cycle.response_complete:
+            return
+        if self.known is not None:
+            self.known.begin_now()
+        if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
 
     def end_if_idle(self) -> None:
@@ -235,12 +240,15 @@ class HttpProtocol(RequestReader):
         self._fresh = None
         if self._discarding:
             self._discard(len(data))
-        elif len(data) <= SLICE and not self._stash and len(self.pipeline) < MAX_PIPELINED:
-            if not (self._is_between and self._read_known(data)):
-                self._feed(data)
+        elif self._stash or len(self.pipeline) >= MAX_PIPELINED:
+            self._stash.extend(_sliced(data))
+            self._feed_stash()
+        elif self._is_between and self._read_known(data):
+            pass
+        elif len(data) <= SLICE or len(data) <= self.left:
+            self._feed(data)
         else:
-            view = memoryview(data)
-            self._stash.extend(view[i : i + SLICE] for i in range(0, len(data), SLICE))
+            self._stash.extend(_sliced(data))
             self._feed_stash()
 
     def _feed_stash(self) -> None:
@@ -271,17 +279,18 @@ class HttpProtocol(RequestReader):
         cycle = self._running
         assert cycle is not None
         if at_once:
-            self._begin(cycle)
+            self.begin(cycle)
         else:
-            self._fresh = self.loop.call_soon(self._begin, cycle)
+            self._fresh = self.loop.call_soon(self.begin, cycle)
 
-    def _begin(self, cycle: Cycle) -> None:
+    def begin(self, cycle: Cycle) -> None:
         if cycle.disconnected:
             return
         take = self.server.take
-        is_plain = not cycle.more_body and cycle.app is self.server.app and cycle is not self.websocket
-        if take is not None and is_plain and take(cycle):
-            return
+        if take is not None and cycle.app is self.server.app and cycle is not self.websocket:
+            known = self.known
+            if take(cycle) if not cycle.more_body else known is not None and known.gathers(cycle):
+                return
         self.run_as_task(cycle, cycle.app)
 
     def run_as_task(self, cycle: Cycle, app: Any) -> None:
@@ -327,7 +336,10 @@ class HttpProtocol(RequestReader):
             else:
                 self.pipeline.popleft()
         # Before a request line is read as far as its target, the parser has the method of one before.
-        head_only = self.url != b"" and self.parser.get_method() == b"HEAD"
+        if self.left and cycle is not None:
+            head_only = cycle.head.method == "HEAD"
+        else:
+            head_only = self.url != b"" and self.parser.get_method() == b"HEAD"
         self._last_words = refusal.wire(self.default_headers, head_only)
         if self._running is None or self._running.response_complete:
             self._say_last_words()
@@ -360,6 +372,12 @@ class HttpProtocol(RequestReader):
 
     def _client_name(self) -> str:
         return f"{self.client[0]}:{self.client[1]}" if self.client else "a local client"
+
+
+def _sliced(data: bytes) -> Iterator[memoryview]:
+    """A long read in pieces, between which a flood of requests can be held back."""
+    view = memoryview(data)
+    return (view[at : at + SLICE] for at in range(0, len(data), SLICE))
 
 
 async def _answer_options(scope: Any, receive: Any, send: Any) -> None:

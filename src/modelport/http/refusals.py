@@ -5,10 +5,15 @@ llhttp (through httptools) refuses most bad framing; its reasons are turned into
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import httptools
+
 from modelport.problems import PROBLEM_JSON, problem_body, standard_reason
+
+logger = logging.getLogger("modelport.http")
 
 ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
@@ -126,8 +131,15 @@ _PARSER_REASONS: tuple[tuple[str, Refusal], ...] = (
 )
 
 
-def refusal_for_parser(reason: str, data: bytes | memoryview) -> Refusal:
-    """The answer to a request that llhttp refused with `reason` while it read `data`."""
+def refusal_of(error: httptools.HttpParserError, data: bytes | memoryview) -> Refusal:
+    """The answer to a request at which the parser has failed while it read `data`."""
+    cause = error.__context__
+    if isinstance(cause, RequestRefused):
+        return cause.refusal
+    if isinstance(error, httptools.HttpParserCallbackError):
+        logger.error("the HTTP parser's callback failed", exc_info=cause)
+        return BAD_FRAMING
+    reason = str(error)
     if bytes(data[:2]) == b"\x16\x03":
         return TLS_HELLO
     for start, refusal in _PARSER_REASONS:

@@ -17,20 +17,17 @@ from modelport.http import framing, refusals
 from modelport.http.addresses import Address
 from modelport.http.asgi import Headers
 from modelport.http.client_certificate import ClientCertificate
-from modelport.http.cycle import Cycle, logger
+from modelport.http.cycle import Cycle
 from modelport.http.flow import MOST_UNREAD, Flow
 from modelport.http.forwarded import TrustedProxies
 from modelport.http.heads import Head
+from modelport.http.known_body import KnownBody
 from modelport.http.refusals import Refusal, RequestRefused
 from modelport.http.server_state import ServerState
 from modelport.http.watches import BodyWatch
 
 if TYPE_CHECKING:
     from modelport.http.websockets import WebSocketCycle
-
-MAX_CHUNK_OVERHEAD = 16 << 10
-# A chunk's size line and line ends; what exceeds this, chunk after chunk, counts as overhead.
-CHUNK_ALLOWANCE = 32
 
 _CHECKED_HEADERS = frozenset({b"host", b"transfer-encoding", b"expect"})
 
@@ -45,6 +42,7 @@ class RequestReader(asyncio.Protocol):
     address: Address | None
     scheme: str
     certificate: ClientCertificate | None = None  # of the client, by which it has shaken hands
+    reads_to_places = False  # whether the transport can read to where it is told
 
     def __init__(self, server: ServerState) -> None:
         self.server = server
@@ -65,6 +63,8 @@ class RequestReader(asyncio.Protocol):
         self._since: float | None = None  # the clock of the current phase; None: starts at the next tick
         self._is_between = True  # whether the parser stands before a request that may come
         self._goes_on = True  # whether it will after this one
+        self.known: KnownBody | None = None  # a body that comes past the parser, once there was one,
+        self._is_parser_within = False  # whose head was read by the parser, which does not see its end
         # The head that is being read
         self._has_begun = False  # whether there ever was one
         self._in_head = True
@@ -107,7 +107,7 @@ class RequestReader(asyncio.Protocol):
     def _begin_read(self, *, at_once: bool) -> None:
         raise NotImplementedError
 
-    def _begin(self, cycle: Cycle) -> None:
+    def begin(self, cycle: Cycle) -> None:
         raise NotImplementedError
 
     def _enqueue(self, cycle: Cycle, *, for_server: bool) -> bool:
@@ -121,6 +121,9 @@ class RequestReader(asyncio.Protocol):
     def _feed(self, data: bytes | memoryview) -> None:
         if self.websocket is not None:
             self.websocket.feed(data)
+            return
+        if self.known is not None and self.known.left:
+            self.known.feed(memoryview(data), self._feed)
             return
         size = self._read_size = len(data)
         was_between, before = self._is_between, self.cycle
@@ -140,7 +143,7 @@ class RequestReader(asyncio.Protocol):
                     self._fresh.cancel()
             elif self._is_unbegun:
                 self._begin_read(at_once=False)
-            self._refuse(self._refusal(exc, data))
+            self._refuse(refusals.refusal_of(exc, data))
             return
         if self._in_head:
             self._check_partial_head(data)
@@ -149,45 +152,71 @@ class RequestReader(asyncio.Protocol):
         cycle = self.cycle
         learned, length = None, self.body.bytes
         if cycle is not None:
+            if cycle.more_body and self._goes_on and not (self._in_head or self._chunked):
+                self._is_parser_within = True
+                length = cycle.head.content_length
+                self._expect(length, self.body.bytes)
             if len(cycle.body) > MOST_UNREAD:
                 self.flow.pause_reading()
             if cycle.more_body and cycle.body:
                 cycle.wake()  # the end of a body tells it by itself
-            elif was_between and self._is_between and cycle is not before:  # not mere line ends
-                learned = cycle.head if self._may_come_again(cycle.head) else None
+            if was_between and (self._is_between or self.left) and cycle is not before:  # not mere line ends
+                is_plain = not (self._chunked or self._expects_100 or self.url == b"*")
+                learned = cycle.head if is_plain and cycle.head.http_version == "1.1" else None
         running = self._running
         if self._is_unbegun and running is not None:
-            self._begin_read(at_once=not running.more_body)  # the rest of a body may come in the next turn
+            self._begin_read(at_once=self.left > 0 or not running.more_body)  # chunks may come, or no chunks
         if learned is not None:  # by now it may be known to be one that hardly comes again
-            self.heads.learn(bytes(data), learned, length)
+            self.heads.learn(bytes(data), learned, length, self.left)
+
+    @property
+    def left(self) -> int:
+        """Bytes that are to come past the parser."""
+        return 0 if self.known is None else self.known.left
+
+    def _expect(self, length: int, come: int) -> None:
+        """The rest of a body of this length comes past the parser."""
+        self._is_between = False
+        if self.known is None:
+            self.known = KnownBody(self)
+        self.known.expect(length, come)
+
+    def body_came(self, size: int) -> None:
+        """So many bytes of such a body have come."""
+        self._since, self.body.bytes = None, self.body.bytes + size
+
+    def body_ended(self, *, is_gathered: bool) -> None:
+        """Such a body is whole; if it was gathered, its request is to begin."""
+        self._is_between, self._is_unbegun = True, self._is_unbegun or is_gathered
+        if self._is_parser_within:
+            self._is_parser_within, self.parser = False, self._new_parser()
+        if self.cycle is not None:
+            self.cycle.more_body = False
+            self.cycle.wake()
+
+    def begin_gathered(self) -> None:
+        """Begin the request that was gathered, if one was just now."""
+        if self._is_unbegun and self._running is not None:
+            self._begin_read(at_once=True)
 
     def _read_known(self, data: bytes) -> bool:
-        """Take a request that came whole, and whose head is known; false, with nothing done, if it is not."""
+        """Take a request of a known head that has come whole, but for a large body; else do nothing."""
         head, end = self.heads.find(data)
         if head is None:
             return False
-        self._has_begun = True
-        self._in_head = self._chunked = False
-        self._since = None
-        cycle = Cycle(self, head, data[end:])
-        cycle.more_body = False
+        self._has_begun, self._in_head, self._chunked, self._since = True, False, False, None
+        is_whole = len(data) - end == head.length
+        cycle = Cycle(self, head, data[end:] if is_whole else bytearray())
+        cycle.more_body = not is_whole
         cycle.keep_alive = not self.server.is_ending
+        if not is_whole:
+            self.body.begin()
+            self._expect(head.length, 0)
         if self._enqueue(cycle, for_server=False):
-            self._begin(cycle)
+            self.begin(cycle)
+        if not is_whole and len(data) > end:
+            self._feed(memoryview(data)[end:])
         return True
-
-    def _may_come_again(self, head: Head) -> bool:
-        """Whether the head that was read may be sent again and mean the same."""
-        return not (self._chunked or self._expects_100 or head.http_version != "1.1" or self.url == b"*")
-
-    def _refusal(self, exc: httptools.HttpParserError, data: bytes | memoryview) -> Refusal:
-        cause = exc.__context__
-        if isinstance(cause, RequestRefused):
-            return cause.refusal
-        if isinstance(exc, httptools.HttpParserCallbackError):
-            logger.error("the HTTP parser's callback failed", exc_info=cause)
-            return refusals.BAD_FRAMING
-        return refusals.refusal_for_parser(str(exc), data)
 
     def _check_partial_head(self, data: bytes | memoryview) -> None:
         """Refuse a head that is too large before it is whole. Not on the path of short requests."""
@@ -211,7 +240,7 @@ class RequestReader(asyncio.Protocol):
         """Refuse chunk extensions and trailers beyond reason: llhttp reads them without a limit."""
         self._overhead = max(self._overhead + size - self._credit, 0)
         self._credit = 0
-        if self._overhead > MAX_CHUNK_OVERHEAD and self._awaits_body():
+        if self._overhead > framing.MAX_CHUNK_OVERHEAD and self._awaits_body():
             self._refuse(refusals.CHUNK_OVERHEAD)
 
     def _upgrade(self, rest: bytes) -> None:
@@ -244,7 +273,7 @@ class RequestReader(asyncio.Protocol):
         self.websocket = cycle
         cycle.feed(rest)
         if self._enqueue(cycle, for_server=False):
-            self._begin(cycle)
+            self.begin(cycle)
 
     # --- parser callbacks --------------------------------------------------------------------------
 
@@ -353,7 +382,7 @@ class RequestReader(asyncio.Protocol):
             raise RequestRefused(refusals.METHOD_NOT_ALLOWED)
 
     def on_body(self, body: bytes) -> None:
-        self._credit += len(body) + CHUNK_ALLOWANCE
+        self._credit += len(body) + framing.CHUNK_ALLOWANCE
         self.body.bytes += len(body)
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:

@@ -19,7 +19,7 @@ from modelport.http.addresses import keep_little_unsent
 from modelport.http.forwarded import TrustedProxies
 from modelport.http.limits import HttpLimits
 from modelport.http.protocol import HttpProtocol
-from modelport.http.server_state import ServerState, Take
+from modelport.http.server_state import Gathers, ServerState, Take
 from modelport.http.tls import TlsConnection
 from modelport.http.tls_files import Certificates
 
@@ -43,7 +43,8 @@ class Seen(NamedTuple):
 
 
 class HttpServer:
-    """Answers HTTP/1.1 on sockets, in the running event loop. `take` is offered requests before `app`.
+    """Answers HTTP/1.1 on sockets, in the running event loop. `take` is offered requests before `app`, and
+    `gathers` says of which it wants the body whole.
 
     What both see of a path begins with `root_path`, which a proxy has cut off. `proxies` are believed what
     they say of their clients.
@@ -56,8 +57,9 @@ class HttpServer:
         take: Take | None = None,
         root_path: str = "",
         proxies: TrustedProxies | None = None,
+        gathers: Gathers | None = None,
     ):
-        self._state = ServerState(app, limits, take, root_path, proxies)
+        self._state = ServerState(app, limits, take, root_path, proxies, gathers)
         self._listeners: list[tuple[asyncio.Server, socket.socket, Connect]] = []
         self._clock: asyncio.TimerHandle | None = None
         self._waiting: asyncio.Timeout | None = None

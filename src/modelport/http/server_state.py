@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from modelport.http.body_memory import BodyMemory
 from modelport.http.crowd import Crowd
 from modelport.http.cycle import Cycle
 from modelport.http.forwarded import TrustedProxies
@@ -17,6 +18,9 @@ from modelport.http.sweep import Sweep, Swept
 # Is offered each request that arrived in one piece. If it returns true, it answers the request itself, at
 # once or later; the ASGI application does not see it.
 Take = Callable[[Cycle], bool]
+# Is asked, of a request whose body of so many bytes is still to come, whether it would take that one, once it
+# is whole: if so, what counts its memory.
+Gathers = Callable[[Cycle, int], BodyMemory | None]
 
 
 class Member(Swept, Protocol):
@@ -39,11 +43,13 @@ class ServerState:
         take: Take | None = None,
         root_path: str = "",
         proxies: TrustedProxies | None = None,
+        gathers: Gathers | None = None,
     ):
         self.app = app
         self.root_path = root_path  # that a proxy has cut off the path of each request
         self.limits = limits
         self.take = take
+        self.gathers = gathers
         self.loop = asyncio.get_running_loop()
         self.default_headers: list[tuple[bytes, bytes]] = []  # of each answer; a new list once a second
         self.connections: set[Member] = set()

@@ -38,6 +38,11 @@ def shown_calls(marker: mmap.mmap | bytearray) -> set[int]:
     return {numbers[0], *numbers[FIRST_SLOT:]} - {0}
 
 
+def shown_number(marker: mmap.mmap | bytearray, place: int) -> int:
+    """The number that stands at this place of a marker."""
+    return CALL_NUMBER.unpack_from(marker, place * CALL_NUMBER.size)[0]
+
+
 class CallCancelled(BaseException):
     """The client has left or the deadline has passed. Not an `Exception`: a model must not swallow it."""
 

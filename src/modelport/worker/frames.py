@@ -14,6 +14,7 @@ import mmap
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, TypeAlias
 
@@ -27,6 +28,7 @@ from modelport.contract.signature import Signature
 from modelport.contract.traces import Span
 from modelport.guards.table_limits import TableLimits
 from modelport.sources.source import SourceKind
+from modelport.worker.large_bodies import joined, parted
 
 HEADER = struct.Struct(">IB")
 MAX_MESSAGE = 64 * 1024 * 1024
@@ -56,6 +58,7 @@ class Kind(IntEnum):
     ASK_GIVEN_UP = 22  # worker: nobody waits for this answer any more
     SPANS = 17  # worker: parts of a trace that are over
     PIECES_TAKEN = 18  # worker: pieces that its model took
+    CALLS_AND_BODIES = 23  # server: calls to make, as `large_bodies` has them; who receives it sees CALLS
     SETTINGS = 16  # worker: those that the model asks for, before it is made; it waits for GO_ON
 
 
@@ -208,9 +211,10 @@ _TYPES: dict[int, Any] = {
     Kind.SPANS: list[Span],
     Kind.PIECES_TAKEN: Acknowledge,
 }
-_DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {
-    k: msgspec.msgpack.Decoder(t) for k, t in _TYPES.items()
+_DECODERS: dict[int, Callable[[bytes | bytearray | memoryview], Any]] = {
+    k: msgspec.msgpack.Decoder(t).decode for k, t in _TYPES.items()
 }
+_DECODERS[Kind.CALLS_AND_BODIES] = joined
 
 
 def encode(kind: Kind, message: Any) -> bytes:
@@ -224,13 +228,28 @@ def encode(kind: Kind, message: Any) -> bytes:
     return HEADER.pack(len(data), kind) + data
 
 
+def framed(kind: Kind, message: Any) -> list[bytes]:
+    """One frame in pieces: large bodies of calls are pieces of their own, and not copied.
+
+    Raises `FrameError` as `encode`.
+    """
+    parts = parted(message) if kind is Kind.CALLS else None
+    if parts is None:
+        return [encode(kind, message)]
+    head, bodies = parts
+    length = len(head) + sum(map(len, bodies))
+    if length > MAX_MESSAGE:
+        raise FrameError(f"a {kind.name} message of {length} bytes is over {MAX_MESSAGE}")
+    return [HEADER.pack(length, Kind.CALLS_AND_BODIES) + head, *bodies]
+
+
 def decode(kind: int, data: bytes | bytearray | memoryview) -> Any:
     """The message of a frame. Raises `FrameError`."""
     decoder = _DECODERS.get(kind)
     if decoder is None:
         raise FrameError(f"unknown frame kind {kind}")
     try:
-        return decoder.decode(data)
+        return decoder(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FrameError(f"a broken frame of kind {kind}: {error}") from error
 
@@ -302,6 +321,10 @@ class FrameBuffer:
         return bool(self._data) or self._message is not None
 
 
+def _received(kind: int, data: Message) -> tuple[int, Any]:
+    return (Kind.CALLS if kind == Kind.CALLS_AND_BODIES else kind), decode(kind, data)
+
+
 class FrameSocket:
     """Frames over a blocking socket: the worker's side.
 
@@ -344,8 +367,7 @@ class FrameSocket:
             if frames is None:
                 return None
             self._waiting.extend(frames)
-        kind, data = self._waiting.pop(0)
-        return kind, decode(kind, data)
+        return _received(*self._waiting.pop(0))
 
     def receive_ready(self) -> list[tuple[int, Any]] | None:
         """The frames that are there already, without waiting; `None` at a clean end of the stream."""
@@ -353,7 +375,7 @@ class FrameSocket:
             frames = self._completed(socket.MSG_DONTWAIT)
         except BlockingIOError:
             return []
-        return None if frames is None else [(kind, decode(kind, data)) for kind, data in frames]
+        return None if frames is None else [_received(kind, data) for kind, data in frames]
 
     def _completed(self, flags: int) -> list[tuple[int, Message]] | None:
         """Read once: the frames that this has completed; `None` at the end of the stream."""

@@ -34,12 +34,14 @@ from modelport.worker.cancellation import (
     STOP_FLAG,
     RunningCall,
     shown_calls,
+    shown_number,
 )
-from modelport.worker.frames import READ_BYTES, Failed, FrameBuffer, FrameError, Kind, Load, decode, encode
+from modelport.worker.frames import READ_BYTES, Failed, FrameBuffer, FrameError, Kind, Load, decode, framed
 
 FIRST_ASK = int(Kind.ASK)
 log = logging.getLogger("modelport.engine")
 
+SEND_BYTES = 4 << 20  # that may be in the socket of a worker, if the system lets them (net.core.wmem_max)
 EXIT_SECONDS = 2.0
 JOB_NICE = 10  # predictions come first where both want the processor
 OUTPUT_SECONDS = 0.5  # how long what a worker has printed may still come after its end
@@ -105,6 +107,7 @@ class Worker(asyncio.Protocol):
     async def start(self) -> None:
         """Start the process and tell it what to load. Raises `OSError` if it cannot be started."""
         ours, theirs = socket.socketpair()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
         try:
             if self.in_thread:
                 self._start_thread(theirs)
@@ -198,7 +201,7 @@ class Worker(asyncio.Protocol):
     def send(self, kind: Kind, message: Any) -> None:
         """Send a frame. Raises `FrameError` if it is too large."""
         if self._transport is not None and not self.lost:
-            self._transport.write(encode(kind, message))
+            self._transport.writelines(framed(kind, message))
 
     def data_received(self, data: bytes) -> None:
         if self._broken:
@@ -272,7 +275,7 @@ class Worker(asyncio.Protocol):
 
     def has_heard(self, cancellation: int) -> bool:
         """Whether its main thread has read so many cancellations."""
-        return _number(self._marker, HEARD) >= cancellation
+        return shown_number(self._marker, HEARD) >= cancellation
 
     def let_go(self, call_id: int) -> None:
         """The worker has this call no longer."""
@@ -298,7 +301,7 @@ class Worker(asyncio.Protocol):
     @property
     def main_call(self) -> int:
         """The number of the call whose code runs in its main thread now; 0 if none does."""
-        return _number(self._marker, 0)
+        return shown_number(self._marker, 0)
 
     def running_calls(self) -> set[int]:
         """The numbers of the calls whose code runs now."""
@@ -389,10 +392,6 @@ class Worker(asyncio.Protocol):
         if isinstance(self._marker, mmap.mmap):
             self._marker, marker = bytearray(MARKER_BYTES), self._marker
             marker.close()
-
-
-def _number(marker: Any, place: int) -> int:
-    return CALL_NUMBER.unpack_from(marker, place * CALL_NUMBER.size)[0]
 
 
 def launch_job(owner: JobOwner, load: Load, temp: Path) -> Worker:

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,14 @@ class Measures(modelport.Model):
             with modelport.current_call().span("one of many", number=number):
                 pass
         return {}
+
+
+class Streams(modelport.Model):
+    """Measures what it does while its answer goes out."""
+
+    def predict(self, text: str = "") -> Iterator[str]:
+        with modelport.current_call().span("while it streams"):
+            yield text
 
 
 class Batches(modelport.Model):

@@ -23,6 +23,7 @@ SOURCES = (
     f"measures={TALKING}:Measures",
     f"batches={TALKING}:Batches",
     f"together={TALKING}:Together",
+    f"streams={TALKING}:Streams",
 )
 SOON = {"OTEL_BSP_SCHEDULE_DELAY": "50", "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=tests"}
 TRACE, PARENT = "ab" * 16, "cd" * 8
@@ -127,6 +128,17 @@ def test_the_span_of_an_awaited_answer_says_how_it_was_answered(server: Server, 
     assert model.attributes["modelport.status"] == 200
 
 
+def test_the_model_of_a_stream_has_its_span_until_the_last_piece(
+    server: Server, collector: Collector
+) -> None:
+    trace = "0c" * 16
+    server.client.post(path("streams"), json={"text": "a"}, headers=traced(trace)).raise_for_status()
+    found = spans_of(collector, trace, ROUTE, "worker", "model", "while it streams")
+    model, part = found["model"], found["while it streams"]
+    assert (model.parent_id, part.parent_id) == (found["worker"].span_id, model.span_id)
+    assert model.start <= part.start <= part.end <= model.end
+
+
 def test_what_fails_is_marked(server: Server, collector: Collector) -> None:
     trace = "03" * 16
     answer = server.client.post(path("measures"), json={"fail": "no"}, headers=traced(trace))
@@ -169,6 +181,20 @@ def test_a_client_that_has_decided_against_it_is_followed(server: Server, collec
     server.client.post(path("echo"), json={"text": ""}, headers=traced(on))
     spans_of(collector, on, ROUTE)
     assert [span for span in collector.spans if span.trace_id == off] == []
+
+
+def test_of_what_is_not_sampled_only_what_its_client_wants_is_traced(collector: Collector) -> None:
+    trace = "0d" * 16
+    options = ("--traces", collector.url, "--trace-sample", "0", SOURCES[1])
+    before = len(collector.spans)
+    with serving(*options, **SOON) as server:
+        headers = [{}, traced("0e" * 16, "00"), traced(trace)]
+        answers = [server.client.post(path("measures"), json={}, headers=one) for one in headers]
+        spans_of(collector, trace, ROUTE, "queue", "worker", "model", "outer", "inner")
+    assert [answer.status_code for answer in answers] == [200] * len(answers)
+    assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
+    assert {tuple(answer.headers) for answer in answers} == {tuple(answers[0].headers)}
+    assert {span.trace_id for span in collector.spans[before:]} == {trace}
 
 
 def test_what_is_no_context_begins_a_trace(server: Server, collector: Collector) -> None:

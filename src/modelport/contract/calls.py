@@ -92,7 +92,9 @@ class Answer(msgspec.Struct, omit_defaults=True, gc=False):
     """The answer to a call. With `path` the body is that file; with `stream` chunks follow.
 
     `failure` is set where the model failed: class name, message and traceback, for the log.
-    `problem` true means that the server wraps `detail` in its own error body.
+    `problem` true means that the server wraps `detail` in its own error body. `micros` are those that the
+    worker had the call for; of one that is traced it may say when the model `began`, in nanoseconds of the
+    epoch, and the id of its span, `span_id`: the server tells of that span then.
     """
 
     id: int
@@ -107,6 +109,8 @@ class Answer(msgspec.Struct, omit_defaults=True, gc=False):
     detail: str = ""
     failure: str = ""
     micros: int = 0
+    began: int = 0
+    span_id: str = ""
 
     @property
     def is_plain(self) -> bool:

@@ -115,6 +115,11 @@ def place_of(call: Call) -> Place:
     return place if of == call.id and place and place[0] == call.trace[0] else call.trace
 
 
+def be_in(call: Call, place: Place) -> None:
+    """Let the code that runs for a call in this context from now on be in this span."""
+    _place.set((call.id, place))
+
+
 def span_of(call: Call, name: str, take: TakeSpan) -> _Measured:
     """A span of a call that is traced, which this one is told of."""
     return _Measured(call, name, {}, take)

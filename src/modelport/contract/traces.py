@@ -18,6 +18,8 @@ STATE_MEMBER = re.compile(r"[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3
 MOST_STATE, MOST_MEMBERS = 512, 32
 TRACE_ID, SPAN_ID = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{16}")
 INTERNAL, SERVER, CLIENT = 0, 1, 2  # kinds of spans, by OpenTelemetry's numbers
+MODEL = "model"  # the span of a call that the model has for itself
+STATUS = "modelport.status"  # how that was answered
 
 # The trace, the span that it is part of, its own span, and the tracestate. Empty: it is not traced.
 Place: TypeAlias = Sequence[str]
@@ -38,7 +40,9 @@ class Span(msgspec.Struct, array_like=True):
     error: str = ""
 
 
+LateSpan: TypeAlias = Callable[[], Span]  # makes one when it is exported, beside many others
 TakeSpan: TypeAlias = Callable[[Span], None]
+TakeLate: TypeAlias = Callable[[Span | LateSpan], None]
 
 
 class TraceContext(NamedTuple):

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from modelport.contract.calls import Answer, Call
 from modelport.contract.signature import CallVerb, Signature
-from modelport.contract.traces import TakeSpan
+from modelport.contract.traces import TakeLate
 from modelport.engine.model_log import ModelLog
 from modelport.engine.output import Output
 from modelport.engine.pending import Deliver, Pending
@@ -116,7 +116,7 @@ class Pool(Protocol):
     settled: asyncio.Event  # set once the model is ready or has failed
     observers: tuple[Observer, ...]  # of the calls to what is live
     logged_by: Observer | None  # that stays with this version
-    spans: TakeSpan | None  # who hears of the parts of traces
+    spans: TakeLate | None  # who hears of the parts of traces
     tally: Tally  # of its model, which the pools of all versions share
     counted: VersionTally  # what of it is this version's
     model_log: ModelLog  # what they print, of all versions, too
@@ -315,7 +315,7 @@ class Engine(Protocol):
     launch_job: JobLauncher
     draining: bool  # true once the server has been told to stop
     call_log: CallLog | None  # set before `open`
-    spans: TakeSpan | None  # who hears of the parts of traces
+    spans: TakeLate | None  # who hears of the parts of traces
 
     @property
     def pools(self) -> Mapping[str, Pool]:

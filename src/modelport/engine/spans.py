@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter_ns, time_ns
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from modelport.contract.calls import GIVEN_UP, Answer, Call
-from modelport.contract.traces import Span, TakeSpan, below
+from modelport.contract.traces import MODEL, SPAN_ID, STATUS, Place, Span, TakeLate, below, new_span_id
 from modelport.engine.pending import Pending
 
 
@@ -31,7 +32,7 @@ class Traced(Protocol):
 
     name: str
     version: int
-    spans: TakeSpan | None
+    spans: TakeLate | None
 
 
 def spans_of(call: Call, pool: Traced) -> CallSpans | None:
@@ -42,26 +43,47 @@ def spans_of(call: Call, pool: Traced) -> CallSpans | None:
 class CallSpans:
     """Tells of one call that is traced, from now to its answer, by this version of a model."""
 
-    def __init__(self, take: TakeSpan, model: str, version: int):
+    def __init__(self, take: TakeLate, model: str, version: int):
         self._take = take
         self._began = time_ns()
         self._clock = perf_counter_ns()
-        self._said = {"modelport.model": model, "modelport.version": version}
+        self._model = model
+        self._version = version
 
     def over(self, pending: Pending, answer: Answer) -> None:
-        """The call has its answer: the whole one, or the beginning of a stream."""
+        """The call has its answer: the whole one, or the beginning of a stream.
+
+        Its spans are made by who exports them. Nothing is kept for that of what was sent, or answered.
+        """
         place, sent = pending.call.trace, pending.sent
         end = self._began + perf_counter_ns() - self._clock
         queued = end if sent is None else min(max(sent.at, self._began), end)
-        in_queue = below((place[0], "", place[1], place[3]))
-        self._take(Span(in_queue, "queue", self._began, queued, attributes=self._said))
+        self._take(partial(self._queue, place, queued))
         if sent is None:
             return
+        self._take(partial(self._worker, place, sent, queued, end, answer.status))
+        if answer.began:
+            over = answer.began + answer.micros * 1000
+            self._take(partial(_model, place, answer.span_id, answer.began, over, answer.status))
+
+    def _queue(self, place: Place, end: int) -> Span:
+        in_queue = below((place[0], "", place[1], place[3]))
+        return Span(in_queue, "queue", self._began, end, attributes=self._said())
+
+    def _worker(self, place: Place, sent: Sent, start: int, end: int, status: int) -> Span:
         said = {
-            **self._said,
+            **self._said(),
             "modelport.worker": sent.pid,
             "modelport.frame.calls": sent.together,
-            "modelport.status": answer.status,
+            STATUS: status,
         }
-        error = str(answer.status) if answer.status >= 500 or answer.status == GIVEN_UP else ""
-        self._take(Span(place, "worker", queued, end, attributes=said, error=error))
+        error = str(status) if status >= 500 or status == GIVEN_UP else ""
+        return Span(place, "worker", start, end, attributes=said, error=error)
+
+    def _said(self) -> dict[str, Any]:
+        return {"modelport.model": self._model, "modelport.version": self._version}
+
+
+def _model(of: Place, span_id: str, start: int, end: int, status: int) -> Span:
+    own = span_id if SPAN_ID.fullmatch(span_id) else new_span_id()  # it comes from another process
+    return Span((of[0], of[2], own, of[3]), MODEL, start, end, attributes={STATUS: status})

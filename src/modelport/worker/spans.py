@@ -9,13 +9,12 @@ from time import monotonic, time_ns
 from typing import TypeVar
 
 from modelport.contract.calls import Answer, Call
-from modelport.contract.current_call import OpenSpan, span_of
-from modelport.contract.traces import Span, below
+from modelport.contract.current_call import OpenSpan, be_in, span_of
+from modelport.contract.traces import MODEL, STATUS, Span, below
 from modelport.worker.asks import Asks
 from modelport.worker.frames import FrameError, FrameSocket, Kind
 
 SPANS_A_SECOND = 1000  # of one process; a loop that opens one for each row is told of by a part of them
-MODEL = "model"  # the span of a call that the model has for itself
 DROPPED = "modelport.dropped_spans"
 AnswerT = TypeVar("AnswerT", bound=Answer | None)
 
@@ -79,10 +78,26 @@ def in_span(spans: SpanSender, call: Call, work: Callable[[], AnswerT]) -> Answe
             spans.flush()
 
 
+def in_told_span(spans: SpanSender, call: Call, work: Callable[[], AnswerT]) -> AnswerT:
+    """Answer a call that is traced within a span of its own, of which a whole answer tells the server.
+
+    That is a frame less, and what is said of it is put together there, where many are.
+    """
+    place = below(call.trace)
+    be_in(call, place)
+    start = time_ns()
+    answer = work()
+    if answer is None:  # a stream, whose last piece has gone
+        spans.send(Span(place, MODEL, start, time_ns()))
+    else:
+        answer.began, answer.span_id = start, place[2]
+    return answer
+
+
 def told_in(span: OpenSpan, answer: AnswerT) -> AnswerT:
     """Say in the span of a call how that was answered."""
     if answer is not None:
-        span.set(**{"modelport.status": answer.status})
+        span.set(**{STATUS: answer.status})
     return answer
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from msgspec import structs
 
 from modelport.contract.current_worker import usable_cores
-from modelport.contract.traces import TakeSpan
+from modelport.contract.traces import TakeLate
 from modelport.engine.asks import Asks
 from modelport.engine.local.scaling import Scaling
 from modelport.engine.local.worker_process import Worker
@@ -36,7 +36,7 @@ class Owner(Protocol):
     settings: Settings
     asks_of: Callable[[Worker], Asks] | None
     name_of_call: Callable[[int], str]
-    spans: TakeSpan | None
+    spans: TakeLate | None
 
     @property
     def may_start(self) -> bool: ...

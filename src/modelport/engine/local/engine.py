@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import structs
 
 from modelport.contract.signature import CallVerb
-from modelport.contract.traces import TakeSpan
+from modelport.contract.traces import TakeLate
 from modelport.engine.after_death import DeathWatch
 from modelport.engine.asks import Asks
 from modelport.engine.local.load_rules import rules_of
@@ -48,7 +48,7 @@ class LocalEngine:
         self.shares: dict[str, Router] = {}  # of models that have a canary
         self.instance = secrets.token_hex(4)  # part of every request id, so that restarts differ
         self._shared: dict[str, Shared] = {}  # by model
-        self.spans: TakeSpan | None = None  # who hears of the parts of traces
+        self.spans: TakeLate | None = None  # who hears of the parts of traces
         self.draining = False  # true once the server has been told to stop
         self.call_log: CallLog | None = None
         self._numbers = itertools.count(1)

@@ -11,7 +11,7 @@ from typing import Any
 
 from modelport.contract.calls import Call
 from modelport.contract.signature import CallVerb, Signature
-from modelport.contract.traces import TakeSpan
+from modelport.contract.traces import TakeLate
 from modelport.engine.asks import Asks
 from modelport.engine.local.backoff import LONGEST_DELAY, Backoff
 from modelport.engine.local.crew import Crew
@@ -73,7 +73,7 @@ class ModelPool(StateSince):
         self._draining = False
         self._holders = 0
         self.observers: tuple[Observer, ...] = ()
-        self.spans: TakeSpan | None = None
+        self.spans: TakeLate | None = None
         self.name_of_call: Callable[[int], str] = "{:x}".format  # the id of its request
         self.logged_by: Observer | None = None
         self.asks_of: Callable[[Worker], Asks] | None = None  # without it, its model can ask no other

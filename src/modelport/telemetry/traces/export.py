@@ -4,8 +4,9 @@ What can go wrong, and what answers it:
 
 - *The collector is away, or slow.* What waits is bounded (2,048 spans). What is beyond that, and what is not
   taken in time, is lost, counted, and said once a minute at most.
-- *Each span costs the hot path.* It is one `append` there, of a record that others make anyhow; what is sent
-  is made of it in the thread.
+- *Each span costs the hot path.* It is one `append` there, of a record that others make anyhow, or of what
+  makes the span of that; all else is done in the thread, for many spans at once, which costs less than for
+  one now and then.
 - *What sends takes long to import.* The thread does that at the start; spans wait for it.
 - *The server ends.* What waits is sent, for as long as `close` is given; the thread holds nothing up then.
 - *A batch fails by a mistake of ours*: it costs no other.
@@ -22,7 +23,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from modelport import __version__
-from modelport.contract.traces import Span
+from modelport.contract.traces import LateSpan, Span
 from modelport.telemetry.traces.otlp import begin_of_request, request
 from modelport.telemetry.traces.variables import Sending
 
@@ -44,7 +45,7 @@ class Export:
         self._how = how
         self._most = how.most
         self._begin = begin_of_request(resource, SCOPE, __version__)
-        self._waiting: deque[Span] = deque()
+        self._waiting: deque[Span | LateSpan] = deque()
         self._refused = 0  # spans for which there was no room: the event loop counts them
         self._failed = 0  # those that were not taken: the thread does
         self._under_way = 0
@@ -60,7 +61,7 @@ class Export:
         self._thread = threading.Thread(target=self._run, name="modelport traces", daemon=True)
         self._thread.start()
 
-    def take(self, span: Span) -> None:
+    def take(self, span: Span | LateSpan) -> None:
         """Have a span sent. In the hot path of what is traced: it never waits."""
         waiting = len(self._waiting)
         if waiting >= self._most:
@@ -106,7 +107,8 @@ class Export:
             batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._how.batch))]
             self._under_way = len(batch)
             try:
-                failed = poster.post(request(self._begin, batch))
+                spans = [span if isinstance(span, Span) else span() for span in batch]
+                failed = poster.post(request(self._begin, spans))
             except Exception as error:  # a bug: the spans after it are not to be lost, too
                 log.exception("a batch of spans could not be sent")
                 failed = str(error)

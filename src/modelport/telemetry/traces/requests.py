@@ -5,6 +5,7 @@ https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
 
 from __future__ import annotations
 
+from functools import partial
 from random import random
 from typing import Any
 
@@ -14,7 +15,7 @@ from modelport.contract.traces import (
     SERVER,
     Place,
     Span,
-    TakeSpan,
+    TakeLate,
     TraceContext,
     new_span_id,
     root,
@@ -33,7 +34,7 @@ class Traces:
     `follows_parent`, a client that has decided already is followed.
     """
 
-    def __init__(self, take: TakeSpan, ratio: float, *, follows_parent: bool = True, scheme: str = "http"):
+    def __init__(self, take: TakeLate, ratio: float, *, follows_parent: bool = True, scheme: str = "http"):
         self.take = take
         self._ratio = ratio
         self._follows_parent = follows_parent
@@ -53,8 +54,10 @@ class Traces:
 
     def over(self, exchange: Exchange) -> None:
         """A request that is traced has its answer."""
-        if not exchange.trace[1] and exchange.route.startswith(UNSEEN):
-            return
+        if exchange.trace[1] or not exchange.route.startswith(UNSEEN):
+            self.take(partial(self._span_of, exchange))
+
+    def _span_of(self, exchange: Exchange) -> Span:
         said: dict[str, Any] = {
             "http.request.method": exchange.method,
             "url.path": exchange.path[:1024],
@@ -81,4 +84,4 @@ class Traces:
         start = int(exchange.began * 1e9)
         name = f"{exchange.method} {exchange.route}" if exchange.route else exchange.method
         end = start + int(exchange.seconds * 1e9)
-        self.take(Span(exchange.trace, name, start, end, SERVER, said, error))
+        return Span(exchange.trace, name, start, end, SERVER, said, error)

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.current_call import run_for, span_of
+from modelport.contract.traces import MODEL
 from modelport.sources.model_loop import END_SECONDS, awaited, is_awaitable
 from modelport.worker.answers import shown_arguments
 from modelport.worker.asks import asks_for
@@ -37,7 +38,7 @@ from modelport.worker.cancellation import RunningCall
 from modelport.worker.runners.block_watch import BlockWatch
 from modelport.worker.runners.loop_frames import LoopRunner
 from modelport.worker.sent_pieces import AwaitedPieces
-from modelport.worker.spans import MODEL, told_in
+from modelport.worker.spans import told_in
 from modelport.worker.streams import is_stream
 from modelport.worker.world import end_if_forked
 

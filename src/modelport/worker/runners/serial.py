@@ -19,7 +19,7 @@ from modelport.worker.job import Jobs
 from modelport.worker.plain_calls import is_json_type
 from modelport.worker.runners.batch import answer_batch, answers_of
 from modelport.worker.sent_pieces import SentPieces
-from modelport.worker.spans import in_span
+from modelport.worker.spans import in_span, in_told_span
 from modelport.worker.streams import Window, is_stream, pieces
 from modelport.worker.world import end_if_forked
 
@@ -77,7 +77,10 @@ class SerialRunner:
                 self._host.outgoing.answers(answers)
                 answers = []
                 started = begun
-            answer = in_span(spans, call, partial(self._answer, call)) if call.trace else self._answer(call)
+            if call.trace:
+                answer = in_told_span(spans, call, partial(self._answer, call))
+            else:
+                answer = self._answer(call)
             ended = perf_counter()
             if answer is not None:
                 answer.micros = int((ended - begun) * 1e6)

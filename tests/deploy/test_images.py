@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -143,14 +144,17 @@ def test_the_rules_can_be_broken(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def image(context: Context, tmp_path_factory: pytest.TempPathFactory) -> image_root.Stage:
+def image(context: Context, tmp_path_factory: pytest.TempPathFactory) -> Iterator[image_root.Stage]:
     image_root.check_possible()
     packages = tmp_path_factory.mktemp("packages")
     for line in (context.folder / "requirements.lock").read_text().splitlines():
         name, equals, _ = line.partition("==")
         if equals:
             installed_wheels.repacked(name, packages)
-    return image_root.built(context.folder, tmp_path_factory.mktemp("roots"), packages)
+    roots = tmp_path_factory.mktemp("roots")
+    yield image_root.built(context.folder, roots, packages)
+    for folder in (packages, roots):  # hundreds of megabytes, which pytest would keep
+        shutil.rmtree(folder)
 
 
 @dataclass

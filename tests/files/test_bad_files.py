@@ -67,9 +67,10 @@ def bound_socket(path: Path) -> None:
         made.bind(str(path))
 
 
-def folder_with_a_model(path: Path) -> None:
+def folder_with_models(path: Path) -> None:
     path.mkdir()
-    (path / "model.onnx").write_bytes(b"")
+    (path / "first.onnx").write_bytes(b"")
+    (path / "second.skops").write_bytes(b"")
 
 
 def folder_of_python(path: Path) -> None:
@@ -120,7 +121,7 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "link to itself": (link_to_itself, "leads to itself"),
     "link to nothing": (link_to_nothing, "symbolic link to a file that does not exist"),
     "empty folder": (lambda path: path.mkdir(), "an empty folder"),
-    "folder with a model": (folder_with_a_model, r"name the model's file: .*/model\.onnx"),
+    "folder with models": (folder_with_models, r"name the model's file: .*/first\.onnx or .*/second\.skops"),
     "folder of python": (folder_of_python, r"name the Python file: .*/model\.py"),
     "folder without weights": (hugging_face, "without weights"),
     "folder with pointers": (

@@ -234,3 +234,15 @@ def test_every_recognised_sklearn_file_is_told_apart_from_its_weights(tmp_path: 
     numpy.savez(tmp_path / "weights.npz", w=numpy.zeros(3))
     with pytest.raises(ModelLoadError, match="numpy arrays"):
         source_of(tmp_path / "weights.npz")
+
+
+def test_a_folder_with_the_one_file_of_a_model_is_that_file_and_has_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "houses"
+    folder.mkdir()
+    (folder / "README.md").write_text("about them")
+    skops.io.dump(fitted(), folder / "model.skops")
+    source = source_of(folder)
+    assert (source.name, source.target) == ("houses", str(folder / "model.skops"))
+    (folder / "MLmodel").write_text("flavors: {}")
+    with pytest.raises(ModelLoadError, match="it is a folder of MLflow"):
+        source_of(folder)

@@ -43,6 +43,23 @@ def _is_package(name: str) -> bool:
     return Path(name).is_dir() or (name.isidentifier() and importlib.util.find_spec(name) is not None)
 
 
+def model_target(target: str, options: ModelOptions) -> str:
+    """The path of a saved model: of a folder that is none, but holds the one file of a model, that file.
+
+    A folder whose `format` is said is meant itself. Raises `ModelLoadError` for one that cannot be read.
+    """
+    path = expanded(target)
+    try:
+        if options.format or not path.is_dir():
+            return target
+    except OSError:  # it lies where this user may not look, or has too long a name, as is said below
+        return target
+    from modelport.sources.files.folders import only_file
+
+    found = only_file(path)
+    return target if found is None else str(Path(target) / found.name)
+
+
 def checked_options(target: str, options: ModelOptions) -> ModelOptions:
     """The options with the format of this file, which may be loaded here.
 

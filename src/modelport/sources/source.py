@@ -22,7 +22,7 @@ from modelport.contract.model_options import ModelOptions
 from modelport.home import expanded
 from modelport.settings.values import MODEL_NAME as NAME
 from modelport.sources.mlflow.uris import SCHEME, check_mlflow, parse_uri
-from modelport.sources.model_paths import checked_options, is_model_path
+from modelport.sources.model_paths import checked_options, is_model_path, model_target
 from modelport.sources.near_names import did_you_mean
 
 SourceKind = Literal["module", "file", "model", "mlflow", "object"]
@@ -82,6 +82,7 @@ def _checked(source: Source, text: str, options: ModelOptions) -> Source:
             "write NAME=SOURCE"
         )
     if source.kind == "model":
+        source = replace(source, target=model_target(source.target, options))
         options = checked_options(source.target, options)
     elif source.kind == "mlflow":
         check_mlflow(text)

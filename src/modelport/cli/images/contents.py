@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.machinery import PathFinder
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -18,6 +18,7 @@ from modelport.home import expanded
 from modelport.settings.checking import SettingsError
 from modelport.settings.files import FileSettings, settings_of_file
 from modelport.settings.settings import SOURCE
+from modelport.sources.model_paths import model_target
 from modelport.sources.source import Source, beside, read_source
 
 OF_PICKLES = frozenset({"builtins", "__builtin__", "copyreg"})
@@ -122,7 +123,7 @@ def _of_model(source: Source, root: Path | None) -> Contents:
     """A saved model: its file or folder, the packages of its format, and the modules that a pickle names."""
     from modelport.sources.files.recognise import recognised
 
-    path = _place(source)
+    path = _place(replace(source, target=model_target(source.target, source.options)))
     found = recognised(path, source.options.format)
     named = {name.partition(".")[0] for name in found.scan.names} - OF_PICKLES
     beside_it = imported((), named, (path.parent, Path.cwd()))

@@ -31,6 +31,17 @@ def found_in_folder(path: Path) -> Found:
     raise UnknownContentError(f"{path}: {_words(path, names)}")
 
 
+def only_file(path: Path) -> Path | None:
+    """The file of a model that lies in a folder which is no model itself, if it is the one there."""
+    try:
+        found_in_folder(path)
+    except UnknownContentError:
+        inner = [entry for entry in path.iterdir() if entry.name.endswith(MODEL_FILES) and entry.is_file()]
+        of_mlflow = (path / "MLmodel").exists()
+        return inner[0] if len(inner) == 1 and not of_mlflow else None
+    return None
+
+
 def is_model_folder(path: Path) -> bool:
     """True for a folder that looks like a model, so that its name is not taken for that of a module."""
     return any((path / name).is_file() for name in (*SAVED_MODEL, CONFIG))

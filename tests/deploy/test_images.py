@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,7 @@ import image_root
 import image_rules
 import installed_wheels
 import pytest
-from cli.cli_process import modelport
-from serving import wait_until
+from serving import environment, wait_until
 
 MODEL = '''
 """A model that doubles."""
@@ -90,17 +90,11 @@ class Context:
 def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
     folder = folder_of_model(tmp_path_factory.mktemp("model"))
     there = tmp_path_factory.mktemp("contexts") / "twice"
-    done = modelport(
-        "build",
-        str(folder / "service.toml"),
-        "-t",
-        "lab/twice:1",
-        "--only-context",
-        str(there),
-        "--",
-        "--workers",
-        "1",
-    )
+    command = [sys.executable, "-m", "modelport", "build", str(folder / "service.toml"), "-t", "lab/twice:1"]
+    done = subprocess.run(
+        [*command, "--only-context", str(there), "--", "--workers", "1"],
+        env=environment(), capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return Context(there, done.stdout + done.stderr)
 

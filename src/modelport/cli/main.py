@@ -40,6 +40,7 @@ COMMANDS = {
     "deepaas-cli": "modelport.cli.deepaas_cli",
     "deepaas-predict": "modelport.cli.deepaas_predict",
 }
+SERVERS = ("serve", "deepaas-run")  # those that run until they are told to stop
 
 
 class Commands(click.Group):
@@ -65,7 +66,7 @@ def main() -> None:
     """The console script."""
     arguments = sys.argv[1:]
     del sys.argv[1:]  # a model that this process loads must not take them for its own
-    if os.getpid() == FIRST and arguments[:1] == ["serve"]:
+    if os.getpid() == FIRST and arguments and arguments[0] in SERVERS:
         go_first()
     cli(arguments, prog_name="modelport", obj=CommandLine(arguments))
 

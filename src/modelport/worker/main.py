@@ -30,6 +30,7 @@ from modelport.dialects.codecs.failures import described, trace, words
 from modelport.guards.table_limits import set_table_limits
 from modelport.sources.model_loop import close_event_loop
 from modelport.sources.source import Source
+from modelport.worker.allocation import keep_freed_memory
 from modelport.worker.asked_model import ask_through
 from modelport.worker.asks import ServerLink
 from modelport.worker.cancellation import MARKER_BYTES, RunningCall, Terminated
@@ -54,6 +55,7 @@ def main(argv: list[str]) -> int:
     channel_fd, control_fd, marker_fd, parent, nice = (int(argument) for argument in argv)
     die_with(parent)
     give_way(nice)
+    keep_freed_memory()
     channel = socket.socket(fileno=channel_fd)
     control = socket.socket(fileno=control_fd)
     control.setblocking(False)

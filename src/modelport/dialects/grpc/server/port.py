@@ -57,7 +57,7 @@ class GrpcPort:
         self._app = app
         self._settings = settings
         self._here = asyncio.get_running_loop()
-        self._there = asyncio.new_event_loop()
+        self._there = type(self._here)()  # of the same kind, which is the faster one if that is installed
         self._thread = threading.Thread(target=self._run, name="grpc", daemon=True)
         self._tasks: set[asyncio.Task[Outcome]] = set()
         self._is_there = False  # until it has ended, whatever it is asked is done

@@ -261,14 +261,16 @@ def test_the_programs_of_the_extra_are_these_commands(tmp_path: Path, program: s
         text=True,
         cwd=tmp_path,
     )
-    assert (done.returncode, done.stdout) == (0, f"2.6.0 (modelport {__version__})\n")
+    assert (done.returncode, done.stdout) == (0, "2.6.0\n")
+    assert done.stderr == f"modelport {__version__} in place of DEEPaaS\n"
     assert project["version"] == __version__
 
 
 @pytest.mark.parametrize("command", ["deepaas-run", "deepaas-cli", "deepaas-predict"])
 def test_the_version_is_that_of_deepaas_and_ours(command: str) -> None:
     done = modelport(command, "--version")
-    assert (done.returncode, done.stdout) == (0, f"2.6.0 (modelport {__version__})\n")
+    assert (done.returncode, done.stdout) == (0, "2.6.0\n")
+    assert done.stderr == f"modelport {__version__} in place of DEEPaaS\n"
 
 
 def test_an_option_has_the_name_that_is_sent_and_the_name_of_the_field(tmp_path: Path) -> None:

@@ -162,8 +162,9 @@ def _with_extension(path: Path, media_type: str) -> Path:
     if extension is None or path.suffix.lower() in mimetypes.guess_all_extensions(media_type):
         return path
     changed = path.with_name(path.name + extension)
-    # Scripts of AI4OS look for these last words.
-    click.echo(f"modelport: {path} gets the extension of {media_type}. New output is {changed}", err=True)
+    click.echo(f"modelport: {path} gets the extension of {media_type}", err=True)
+    # Scripts of OSCAR look for these words, and take the fifth of their line.
+    click.echo(f"modelport: New output is {changed}", err=True)
     return changed
 
 

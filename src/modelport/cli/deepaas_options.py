@@ -85,7 +85,8 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
         from modelport.sources.deepaas_modules import CONTENT
 
-        click.echo(f"{CONTENT['deepaas']['__version__']} (modelport {__version__})")
+        click.echo(f"modelport {__version__} in place of DEEPaaS", err=True)
+        click.echo(CONTENT["deepaas"]["__version__"])  # alone: scripts compare its numbers, OSCAR's for one
         ctx.exit()
 
 

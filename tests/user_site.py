@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from serving import MODELS, Server, serving, wait_until
+from serving import MODELS, Server, authorities, serving, wait_until
 
 MODEL = f"echo={MODELS / 'echoes.py'}:Echo"
 PASSWORD, OTHER = "correct horse battery", "staple of another"
@@ -50,20 +50,23 @@ def renewed(server: Server, refresh: str) -> httpx.Response:
 
 
 def client_of(server: Server, token: str) -> httpx.Client:
-    return httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {token}"}, timeout=30.0)
+    headers = {"authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=server.url, headers=headers, timeout=60.0, verify=authorities(server.url))
 
 
 def log_in(server: Server, name: str, password: str = PASSWORD, **headers: str) -> httpx.Response:
     """What a page is answered that logs in, whose cookie nobody keeps."""
     asked = {"username": name, "password": password}
-    return httpx.post(f"{server.url}/v2/login", json=asked, headers=headers, timeout=30.0)
+    verify = authorities(server.url)
+    return httpx.post(f"{server.url}/v2/login", json=asked, headers=headers, timeout=60.0, verify=verify)
 
 
 def page_of(server: Server, name: str) -> httpx.Client:
     """A browser in which somebody has logged in."""
     answer = log_in(server, name)
     assert answer.status_code == 200, answer.text
-    return httpx.Client(base_url=server.url, cookies=answer.cookies, timeout=30.0)
+    verify = authorities(server.url)
+    return httpx.Client(base_url=server.url, cookies=answer.cookies, timeout=60.0, verify=verify)
 
 
 class Site:

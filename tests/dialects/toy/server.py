@@ -13,7 +13,7 @@ from modelport.api.calls import Ends
 from modelport.api.dialects import DialectServer
 from modelport.api.direct_dialect import DirectDialect
 from modelport.api.endpoints.row import AccessScope, Endpoint, data
-from modelport.api.named_models import find_pool
+from modelport.api.named_models import asked_pool
 from modelport.contract.calls import Answer, Call
 from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool
@@ -42,7 +42,7 @@ class ToyServer(DialectServer):
         return (DirectDialect(paths, calls.engine.route, is_json, calls.respond, name="toy"),)
 
     async def ask(self, request: Request) -> Response:
-        pool = find_pool(self.parts.calls.engine, request.path_params["model"])
+        pool = asked_pool(self.parts.calls.engine, request)
         return Delegated(partial(self._answer, pool=pool))
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, pool: Pool) -> None:

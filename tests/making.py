@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
+from modelport.jobs.folders import JobFolders
 from modelport.jobs.records import Claim, NewEvent, NewJob
+from modelport.jobs.shared_files import SharedFiles
 from modelport.jobs.store import JobStore
+from modelport.settings import Settings
+from modelport.storage.service import Storage
 
 _numbers = itertools.count(1)
 
@@ -44,3 +49,8 @@ async def states_of(store: JobStore, job_id: str) -> list[str]:
     """The states a job went through, as its events tell."""
     events = await store.events(job_id, types={"state"})
     return [event.data["state"] for event in events]
+
+
+def no_shared_files(folder: Path) -> SharedFiles:
+    """The folders of jobs of a server that shares them with nobody, or all of them."""
+    return SharedFiles(None, Storage(Settings(data_dir=str(folder))), JobFolders(folder))

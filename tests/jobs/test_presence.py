@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from making import Clock, new_job
+from making import Clock, new_job, no_shared_files
 
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.presence import OLD_SECONDS, Presence
@@ -121,7 +121,7 @@ async def test_jobs_of_a_killed_server_are_taken_over_at_once(
     presence.enter()
     engine: Any = SimpleNamespace(pools={}, spans=None)
     other.kill()
-    running = asyncio.create_task(JobRunner(store, engine, JobFolders(tmp_path), presence, 1, 1.0).run())
+    running = asyncio.create_task(JobRunner(store, engine, no_shared_files(tmp_path), presence, 1, 1.0).run())
     async with asyncio.timeout(20), store.subscribe(job.id) as changed:
         while (found := await store.get(job.id)) is not None and found.state is State.RUNNING:
             await changed.wait()

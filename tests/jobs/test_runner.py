@@ -9,12 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from making import new_job, states_of
+from making import new_job, no_shared_files, states_of
 from postgres_server import Postgres
 
 from modelport.engine.ports import PoolState
 from modelport.jobs.claims import Choose, all_of_them
-from modelport.jobs.folders import JobFolders
 from modelport.jobs.presence import Presence
 from modelport.jobs.records import Claim
 from modelport.jobs.runner import JobRunner
@@ -51,7 +50,7 @@ def runner(store: JobStore, folder: Path) -> JobRunner:
     settings, state = SimpleNamespace(job_workers=1), PoolState.READY
     pool = SimpleNamespace(name="digits", signature=signature, settings=settings, state=state)
     engine: Any = SimpleNamespace(pools={"digits": pool}, spans=None)
-    return JobRunner(store, engine, JobFolders(folder), Presence(folder, "test"), 1, 1.0)
+    return JobRunner(store, engine, no_shared_files(folder), Presence(folder, "test"), 1, 1.0)
 
 
 @pytest.mark.parametrize("asked", [False, True], ids=["", "asked to stop"])

@@ -97,6 +97,7 @@ class JobAnswers:
         async def answer(job: Job, request_id: str) -> Response:
             ended = await self.wait(job, prefer.wait) if prefer.wait is not None else job
             if ended.state in ENDED:
+                await self.submission.jobs.bring_result(ended)
                 response = self._result(ended, request_id)
                 applied = prefer.applied(accepted=False)
                 if applied:

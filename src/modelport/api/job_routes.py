@@ -29,6 +29,7 @@ from modelport.jobs.pages import PAGE_BYTES
 from modelport.jobs.queries import Filter
 from modelport.jobs.records import KINDS, Job, Page
 from modelport.jobs.service import JobService
+from modelport.jobs.shared_files import ARTIFACTS
 from modelport.jobs.states import ENDED, State
 from modelport.jobs.views import job_view
 from modelport.problems import Problem
@@ -132,11 +133,15 @@ class JobRoutes:
     async def artifacts(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/artifacts/`: the files it kept."""
         job_id = await self.known_id(request)
-        files = await asyncio.to_thread(self.jobs.folders.list_artifacts, job_id)
+        files = dict(await asyncio.to_thread(self.jobs.folders.list_artifacts, job_id))
+        for file in await self.jobs.shared.listed(job_id):
+            part, _, name = file.path.partition("/")
+            if part == ARTIFACTS:
+                files.setdefault(name, file.size)
         if not files:
             await self.known_id(request)
         place = f"{self.base_path}/v2/jobs/{job_id}/artifacts"
-        listed = [Artifact(name, size, f"{place}/{quote(name)}") for name, size in files]
+        listed = [Artifact(name, size, f"{place}/{quote(name)}") for name, size in sorted(files.items())]
         return json_response(Artifacts(listed))
 
     async def artifact(self, request: Request) -> Response:
@@ -144,13 +149,18 @@ class JobRoutes:
         job_id = await self.known_id(request)
         name = request.path_params["name"]
         path = await asyncio.to_thread(self.jobs.folders.artifact, job_id, name)
+        if path is None and self.jobs.shared.are_on:
+            await self.jobs.shared.bring(job_id, f"{ARTIFACTS}/{name}")
+            path = await asyncio.to_thread(self.jobs.folders.artifact, job_id, name)
         if path is None:
             raise Problem(404, f"the job has no artifact {name[:100]!r}")
         return JobFile(path, filename=name.rpartition("/")[2], headers=dict(guards_of("")))
 
     async def result(self, request: Request) -> Response:
         """`GET /v2/jobs/{job}/result`: what it returned, with the media type of a prediction."""
-        return self.result_of(await self.find(request))
+        job = await self.find(request)
+        await self.jobs.bring_result(job)
+        return self.result_of(job)
 
     def result_of(self, job: Job) -> Response:
         """A finished job's result. Raises `Problem` 409 for a job that has none."""

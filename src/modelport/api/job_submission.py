@@ -25,7 +25,6 @@ from modelport.http.asgi import Receive, Scope, header
 from modelport.http.body_memory import BodyHold, BodyMemory
 from modelport.identity.principals import Principal
 from modelport.jobs.errors import IdempotencyConflict, QueueFull
-from modelport.jobs.folders import sync_tree
 from modelport.jobs.records import Job, NewJob
 from modelport.jobs.service import JobService
 from modelport.jobs.webhooks import check_callback_url
@@ -144,7 +143,7 @@ class JobSubmission:
                 keep_seconds=form.keep_seconds,
             )
             if call.uploads or call.body_path:
-                await asyncio.to_thread(sync_tree, folder)
+                new.files = await self.jobs.keep_inputs(job_id)
             unknown = True  # unless the store answers: it may have been stored, and then needs its files
             job, kept = await self._store(new, call, by)
             unknown = False

@@ -6,15 +6,18 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from msgspec.structs import replace
+
+from modelport.contract.calls import packed, unpacked
 from modelport.engine.ports import Engine, PoolState
-from modelport.jobs.folders import JobFolders
 from modelport.jobs.gathering import Gathering
 from modelport.jobs.in_pool import PoolAttempt, runs_in_pool
 from modelport.jobs.process import JobProcess, StartFrom
-from modelport.jobs.records import Claim, Job, NewEvent
+from modelport.jobs.records import Claim, Job, NewEvent, Outcome
 from modelport.jobs.room import Place
+from modelport.jobs.shared_files import INPUTS, KEPT, SharedFiles
 from modelport.jobs.spans import call_of
-from modelport.jobs.states import TERMINAL
+from modelport.jobs.states import TERMINAL, State
 from modelport.jobs.warm_job import WarmJob
 from modelport.jobs.warm_workers import WarmWorkers
 from modelport.storage import failpoints
@@ -26,8 +29,9 @@ TIDIED = 256  # jobs that have ended, at once
 class Attempts:
     """Makes them. `warm` are the workers of predictions."""
 
-    def __init__(self, engine: Engine, folders: JobFolders, cancel_grace: float, wake: Callable[[], None]):
-        self.folders = folders
+    def __init__(self, engine: Engine, shared: SharedFiles, cancel_grace: float, wake: Callable[[], None]):
+        self.shared = shared
+        self.folders = shared.folders
         self.warm = WarmWorkers(engine, wake)
         self.tidied = Gathering(self._tidy, TIDIED)
         self.spans = engine.spans
@@ -37,6 +41,8 @@ class Attempts:
     def make(self, claim: Claim, place: Place, report: Callable[[NewEvent], None]) -> Attempt:
         """What runs a job that was claimed; `report` is told what it says."""
         engine, job = self._engine, claim.job
+        if self.shared.are_on:
+            job.call = self._on_this_disk(job.call)
         folder = self.folders.of(job.id)
         if runs_in_pool(claim) and engine.pools[job.model].state is not PoolState.FAILED:
             return PoolAttempt(engine, claim, folder)
@@ -50,6 +56,37 @@ class Attempts:
             attempt = JobProcess(start_from, claim, folder, report, self._grace)
         attempt.hide_model_errors = engine.settings.hide_model_errors
         return attempt
+
+    def _on_this_disk(self, packed_call: bytes) -> bytes:
+        """A call whose files lie where this server has them: another one may have taken it."""
+        call, here = unpacked(packed_call), self.folders.here
+        for upload in call.uploads:
+            upload.path = here(upload.path)
+        call.body_path = here(call.body_path) if call.body_path else ""
+        call.saved = here(call.saved) if call.saved else call.saved
+        return packed(call)
+
+    async def bring(self, claim: Claim) -> None:
+        """Have on this disk what a job was given. Raises `StoreError`s and `OSError`."""
+        if not self.shared.are_on:
+            return
+        call = unpacked(claim.job.call)
+        if call.body_path or call.uploads:
+            await self.shared.bring(claim.job.id, INPUTS)
+        saved = self.folders.job_of(call.saved) if call.saved else None
+        if saved is not None:
+            await self.shared.bring(*saved)
+
+    async def keep(self, claim: Claim, outcome: Outcome) -> Outcome:
+        """The outcome, once other servers can have what the job has left. Raises `StoreError`s."""
+        if not self.shared.are_on:
+            return outcome
+        parts = KEPT if outcome.state in TERMINAL else (*KEPT, INPUTS)
+        try:
+            return replace(outcome, files=await self.shared.keep(claim.job.id, parts))
+        except OSError as error:
+            said = f"what it has left could not be kept: {error.strerror or error}"
+            return Outcome(state=State.FAILED, status=507, error=said, ended_by="disk")
 
     async def _tidy(self, ended: Sequence[Job]) -> Sequence[None]:
         """Remove what jobs were given that will not run again, and set room aside for how others end."""

@@ -35,7 +35,8 @@ class Ending(NamedTuple):
 
 def is_plain(ending: Ending) -> bool:
     """True if it may be among those that `finish_plain` ends."""
-    return ending.outcome.state is State.SUCCEEDED and ending.outcome.ended_by == "return"
+    outcome = ending.outcome
+    return outcome.state is State.SUCCEEDED and outcome.ended_by == "return" and not outcome.files
 
 
 def finish_plain(tx: Transaction, endings: Sequence[Ending]) -> dict[str, Job]:

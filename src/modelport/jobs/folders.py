@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePath
 
 from modelport.contract.kept_files import BATCH, PARTIAL, is_partial, sync, sync_names
 
@@ -95,6 +96,30 @@ class JobFolders:
         except OSError:
             return False
         return True
+
+    def here(self, path: str) -> str:
+        """Where a file of a job is on this disk, which a server with another data folder has named."""
+        parts = PurePath(path).parts
+        for place in range(len(parts) - 4, 0, -1):
+            shard, job_id = parts[place + 1 : place + 3]
+            if parts[place] == self.root.name and len(shard) == 2 and job_id.endswith(shard):
+                return str(self.root.absolute().joinpath(*parts[place + 1 :]))
+        return path
+
+    def job_of(self, path: str) -> tuple[str, str] | None:
+        """The job in whose folder a path of this disk is, and where in it; `None` for any other."""
+        try:
+            _, job_id, *inner = PurePath(path).relative_to(self.root.absolute()).parts
+        except ValueError:
+            return None
+        return job_id, PurePath(*inner).as_posix()
+
+    def older_than(self, before: float) -> Iterator[str]:
+        """The jobs whose folders were changed last before this time, in seconds since the epoch."""
+        for path in self.root.glob("??/*"):
+            with contextlib.suppress(OSError):  # it is being removed
+                if path.stat().st_mtime < before:
+                    yield path.name
 
     def with_inputs(self) -> list[str]:
         """The jobs whose inputs lie there."""

@@ -15,6 +15,7 @@ from modelport.jobs.records import KINDS, Event, Job, Metric, News, Page, QueueL
 from modelport.jobs.rows import SUMMARY, WHOLE, events_of, job_of, unpacked
 from modelport.jobs.states import State
 from modelport.storage.schema.jobs import events, jobs
+from modelport.storage.schema.shared_files import shared_files
 
 METRICS_AT_ONCE = 1000
 METRICS_BYTES = 4 << 20  # of a page of them, as they are stored
@@ -262,6 +263,11 @@ def states(connection: Connection, job_ids: Collection[str]) -> dict[str, State]
     """The state of each of these jobs that there is."""
     found = connection.execute(select(jobs.c.id, jobs.c.state).where(jobs.c.id.in_(job_ids)))
     return {row.id: State(row.state) for row in found}
+
+
+def files_of(connection: Connection, job_id: str) -> str | None:
+    """The list of what a job has at the place of shared files; `None` if it has nothing there."""
+    return connection.execute(select(shared_files.c.list).where(shared_files.c.job == job_id)).scalar()
 
 
 def requested_by(connection: Connection, job_id: str) -> str | None:

@@ -38,6 +38,7 @@ class NewJob(msgspec.Struct, kw_only=True):
     request_hash: str = ""
     callback_url: str | None = None
     keep_seconds: float | None = None  # after its end; without it, as long as other jobs
+    files: str = ""  # the list of what it was given, at the place of shared files
 
 
 class QueueLimits(msgspec.Struct, frozen=True):
@@ -66,6 +67,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     result_name: str = ""  # file name for Content-Disposition
     error: str = ""
     ended_by: str = "return"
+    files: str = ""  # the list of what it has left, at the place of shared files
 
 
 def cancelled_as(how: str) -> Outcome:

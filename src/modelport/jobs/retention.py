@@ -7,6 +7,7 @@ from sqlalchemy import and_, delete, exists, or_, select
 from modelport.jobs.states import ENDED
 from modelport.storage import failpoints
 from modelport.storage.schema.jobs import deliveries, events, jobs
+from modelport.storage.schema.shared_files import shared_files
 from modelport.storage.writer import Transaction
 
 CHUNK = 200  # jobs in one commit: what else waits to be written waits for no more than that
@@ -33,6 +34,7 @@ def prune(tx: Transaction, before: float) -> list[str]:
     gone = [row.number for row in rows]
     tx.connection.execute(delete(events).where(events.c.job.in_(gone)))
     tx.connection.execute(delete(deliveries).where(deliveries.c.job.in_(gone)))
+    tx.connection.execute(delete(shared_files).where(shared_files.c.job.in_([row.id for row in rows])))
     tx.touched.update(row.id for row in rows)
     failpoints.reach("prune.after")
     return [row.id for row in rows]

@@ -44,11 +44,11 @@ from collections.abc import Awaitable, Callable
 from modelport.engine.ports import Engine
 from modelport.jobs.attempts import Attempts
 from modelport.jobs.claims import Waiting
-from modelport.jobs.folders import JobFolders
 from modelport.jobs.presence import Presence
 from modelport.jobs.records import Claim
 from modelport.jobs.room import Room
 from modelport.jobs.running import STOP_SECONDS, Running
+from modelport.jobs.shared_files import SharedFiles
 from modelport.jobs.states import TERMINAL, State
 from modelport.jobs.store import JobStore
 from modelport.jobs.transitions import CANCELLING, WAITING
@@ -73,16 +73,16 @@ class JobRunner:
         self,
         store: JobStore,
         engine: Engine,
-        folders: JobFolders,
+        shared: SharedFiles,
         presence: Presence,
         workers: int,
         grace: float,
     ):
         self.store = store
         self.engine = engine
-        self.folders = folders
+        self.folders = shared.folders
         self.workers = workers
-        self.attempts = Attempts(engine, folders, grace, self.wake)
+        self.attempts = Attempts(engine, shared, grace, self.wake)
         self.presence = presence
         self.owner = presence.name
         self.running: dict[str, Running] = {}

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import TypeVar
 
+from modelport.jobs.attempt import not_started
 from modelport.jobs.attempts import Attempts
 from modelport.jobs.records import Claim, NewEvent, Outcome
 from modelport.jobs.room import Place
@@ -109,7 +110,7 @@ class Running:
         log.info("job %s (%s of %s) begins, attempt %d", job.id, job.kind, job.model, self.claim.attempt)
         begun = monotonic()
         self.store.tally.began(self.claim)
-        self._attempt = asyncio.create_task(self.process.run())
+        self._attempt = asyncio.create_task(self._run())
         if job.cancel_requested:
             self.process.cancel()
         try:
@@ -126,6 +127,13 @@ class Running:
         except asyncio.CancelledError:
             await self._give_back()
             raise
+
+    async def _run(self) -> Outcome:
+        try:
+            await self._until_reachable(lambda: self._attempts.bring(self.claim))
+        except OSError as error:  # of this disk
+            return not_started(error)
+        return await self.process.run()
 
     async def _is_ours(self) -> bool:
         """Whether all that was said could be written."""
@@ -196,6 +204,7 @@ class Running:
     async def _return(self, outcome: Outcome) -> None:
         job_id, token = self.claim.job.id, self.claim.token
         if outcome.state is not State.INTERRUPTED:
+            outcome = await self._attempts.keep(self.claim, outcome)
             await self.store.finish(job_id, token, outcome)
         elif self.process.has_begun:
             await self.store.stop(job_id, token, outcome)
@@ -259,12 +268,13 @@ class Running:
             self.process.go_on()
         return True
 
-    async def _finish(self, outcome: Outcome, seconds: float) -> None:
+    async def _finish(self, ended: Outcome, seconds: float) -> None:
         job_id, token = self.claim.job.id, self.claim.token
         if self.process.was_given_back:
             await self._until_reachable(lambda: self.store.unclaim(job_id, token))
             return
         is_prediction = self.claim.job.kind == "predict"
+        outcome = await self._until_reachable(lambda: self._attempts.keep(self.claim, ended))
         while True:
             try:
                 job = await self._until_reachable(

@@ -15,10 +15,11 @@ from modelport.engine.ports import Engine
 from modelport.engine.spool import check_path
 from modelport.identity.principals import Principal
 from modelport.jobs.feeds import Feeds
-from modelport.jobs.folders import JobFolders
+from modelport.jobs.folders import JobFolders, sync_tree
 from modelport.jobs.presence import Presence
 from modelport.jobs.records import Job, NewJob, QueueLimits
 from modelport.jobs.runner import JobRunner
+from modelport.jobs.shared_files import INPUTS, SharedFiles
 from modelport.jobs.states import TERMINAL
 from modelport.jobs.store import JobStore
 from modelport.jobs.tidying import tidy
@@ -49,6 +50,7 @@ class JobService:
         self._when_trained = when_trained
         self.settings = settings
         self.folders = JobFolders(storage.folder)
+        self.shared = SharedFiles(settings.files_url, storage, self.folders)
         self.presence = Presence(storage.folder, store_name(settings.database_url))
         self._store: JobStore | None = None
         self.stopping = False  # nobody who waits for a job may hold up the end of the server
@@ -105,7 +107,7 @@ class JobService:
         self._runner = JobRunner(
             self._store,
             self.engine,
-            self.folders,
+            self.shared,
             self.presence,
             settings.job_workers,
             settings.cancel_grace,
@@ -119,7 +121,7 @@ class JobService:
         )
         sender.spans = self.engine.spans
         self._running = asyncio.create_task(self._kept_alive(self._runner.run))
-        for work in (sender.run, self._prune, self._tidy):
+        for work in (sender.run, self._prune, self._tidy, self._sweep):
             self._tasks.append(asyncio.create_task(self._kept_alive(work)))
 
     def mount(self, base_path: str) -> None:
@@ -189,6 +191,7 @@ class JobService:
 
     async def leave(self) -> None:
         """Let go of the data folder: the database is closed, and nobody here writes there any more."""
+        self.shared.close()
         await asyncio.to_thread(self.presence.leave)
         if self._lock >= 0:
             os.close(self._lock)
@@ -201,6 +204,16 @@ class JobService:
             log.warning("what crashes have left is not removed now: %s", error)
         await asyncio.Event().wait()
 
+    async def _sweep(self) -> None:
+        while self.shared.are_on:
+            try:
+                if swept := await self.shared.sweep():
+                    log.info("removed shared files of %d jobs that are no more, or never were", len(swept))
+            except StoreError as error:
+                log.warning("shared files of jobs that are no more are not removed now: %s", error)
+            await asyncio.sleep(PRUNE_SECONDS)
+        await asyncio.Event().wait()
+
     async def _prune(self) -> None:
         keep = seconds_of(self.settings.keep_jobs)
         while True:
@@ -209,6 +222,8 @@ class JobService:
                 failpoints.reach("prune.stored")
             for job_id in removed:
                 await asyncio.to_thread(self.folders.remove, job_id)
+                with contextlib.suppress(StoreError):  # the next sweep does it
+                    await self.shared.forget(job_id)
             if removed:
                 failpoints.reach("prune.removed")
                 log.info("removed %d jobs that have been kept for long enough", len(removed))
@@ -228,6 +243,14 @@ class JobService:
 
         await asyncio.to_thread(make)
 
+    async def keep_inputs(self, job_id: str) -> str:
+        """Make what a job was given outlive a power cut, and be had by other servers; returns its list there.
+
+        Raises `OSError`, and the store's errors.
+        """
+        await asyncio.to_thread(sync_tree, self.folders.inputs(job_id))
+        return await self.shared.keep(job_id, (INPUTS,))
+
     async def end_upload(self, job_id: str, *, kept: bool) -> None:
         """The job is in the store; or, if its folder is not to be kept, it never will be."""
 
@@ -237,6 +260,11 @@ class JobService:
             self.presence.end_upload(job_id)
 
         await asyncio.shield(asyncio.to_thread(end))
+
+    async def bring_result(self, job: Job) -> None:
+        """Have a job's result on this disk, if it is in a file. Raises the store's errors."""
+        if job.outcome is not None and job.outcome.result_file:
+            await self.shared.bring(job.id, job.outcome.result_file)
 
     def limits_of(self, by: Principal) -> QueueLimits:
         """How many jobs may wait, if one more is asked for by this one."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, RowMapping, bindparam, insert, select, update
 
 from modelport.jobs import claims
@@ -29,7 +30,8 @@ from modelport.jobs.rows import (
 from modelport.jobs.states import ENDED, State, check
 from modelport.storage import failpoints
 from modelport.storage.schema.jobs import events, jobs
-from modelport.storage.upserts import made_once
+from modelport.storage.schema.shared_files import shared_files
+from modelport.storage.upserts import insert_into, made_once
 from modelport.storage.writer import Transaction
 
 # The row of a job that has succeeded, and how it ended: what comes of a training is not the jobs' business.
@@ -73,6 +75,8 @@ def submit(tx: Transaction, new: NewJob, limits: QueueLimits) -> tuple[Job, bool
     row["number"] = number
     state = NewEvent(type="state", data={"state": State.QUEUED.value})
     tx.connection.execute(_INSERT_EVENT, row_of_event(number, 1, 0, state, tx.now))
+    if new.files:
+        name_files(tx, new.id, new.files)
     tx.touched |= {new.id, WAITING}
     failpoints.reach("submit.after_insert")
     return job_of(row), True
@@ -158,7 +162,7 @@ def finish(
     if row is None:
         return None
     if row["cancel_requested"] and outcome.state == State.SUCCEEDED:
-        outcome = cancelled_as(outcome.ended_by)
+        outcome = replace(cancelled_as(outcome.ended_by), files=outcome.files)
     if row["state"] != State.RUNNING:
         said = row["token"] == token and row["state"] == outcome.state and row["status"] == outcome.status
         return job_of(row) if said else None
@@ -198,8 +202,23 @@ def stop(tx: Transaction, job_id: str, token: int, outcome: Outcome) -> Job | No
     return None if ended is None else job_of(ended)
 
 
+def name_files(tx: Transaction, job_id: str, files: str) -> None:
+    """Say which list of files a job has at the place of shared files: all that it names is there."""
+    new = insert_into(postgres=tx.postgres)(shared_files).values(job=job_id, list=files)
+    tx.connection.execute(new.on_conflict_do_update(index_elements=["job"], set_={"list": files}))
+
+
 def _end_attempt(
     tx: Transaction, row: RowMapping, token: int, outcome: Outcome, allowed: int | None = None
+) -> RowMapping | None:
+    ended = _end_row(tx, row, token, outcome, allowed)
+    if ended is not None and outcome.files:
+        name_files(tx, row["id"], outcome.files)
+    return ended
+
+
+def _end_row(
+    tx: Transaction, row: RowMapping, token: int, outcome: Outcome, allowed: int | None
 ) -> RowMapping | None:
     """`running` to the outcome's state, and on from `interrupted` where attempts or a cancellation lead.
 

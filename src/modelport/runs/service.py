@@ -12,7 +12,7 @@ from typing import Any
 from modelport.contract.current_job import REFERENCE
 from modelport.contract.errors import ModelLoadError
 from modelport.engine.ports import Engine, Pool, PoolState
-from modelport.jobs.folders import JobFolders
+from modelport.jobs.shared_files import SharedFiles
 from modelport.runs.canary import Canaries
 from modelport.runs.errors import RunError
 from modelport.runs.importing import import_runs, of_model
@@ -31,6 +31,7 @@ from modelport.sources.origins import Origin, is_same, origin_of
 from modelport.storage.changes import elsewhere
 from modelport.storage.database import Database
 from modelport.storage.errors import StoreError
+from modelport.storage.files.place import FilesUnavailable
 from modelport.storage.service import Storage
 
 log = logging.getLogger("modelport.runs")
@@ -46,13 +47,13 @@ ADDED_AT_ONCE = 500  # of the runs that are imported: jobs are written in betwee
 class RunService:
     """What the APIs see of runs, and what starts the models. `serving.life` starts and stops it."""
 
-    def __init__(self, engine: Engine, storage: Storage, folders: JobFolders, settings: Settings):
+    def __init__(self, engine: Engine, storage: Storage, shared: SharedFiles, settings: Settings):
         self.engine = engine
         self.settings = settings
         self.storage = storage
-        self._folders = folders
+        self._folders = shared.folders
         self.store = RunStore(storage)
-        self.versions = Versions(engine, self.store, folders)
+        self.versions = Versions(engine, self.store, shared)
         self.promotions = Promotions(engine, self.store, self.versions, self._moved)
         self.canaries = Canaries(engine, self.store, self.versions)
         self.reloads = Reloads(engine, self.versions)
@@ -148,6 +149,7 @@ class RunService:
         else:
             run = None if self.order is None else await self.store.best(pool.name, self.order)
         if run is not None and run.version is not None:
+            await self._bring(run)
             pool.source = self.engine.saved_source(pool.name, self.versions.saved(run))
             pool.version = run.version
             self.versions.began(pool)
@@ -155,6 +157,17 @@ class RunService:
         pool = self.engine.pools[pool.name]  # another version may have been made live meanwhile
         live = LiveVersion(pool.version, pool.source.saved, self._origins[pool.name])
         await asyncio.to_thread(self._live_file.write, pool.name, live)
+
+    async def _bring(self, run: Run) -> None:
+        """Have what is live on this disk: until then its model answers nothing, and nothing wrong."""
+        pause = 1.0
+        while True:
+            try:
+                return await self.versions.bring(run)
+            except FilesUnavailable as error:
+                log.error("%s: version %s waits for its files: %s", run.model, run.version, error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _choose_remembered(self) -> None:
         """Let models whose versions cannot be looked up serve what was live last."""

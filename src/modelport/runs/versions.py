@@ -8,8 +8,9 @@ import logging
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from modelport.contract.current_job import REFERENCE
 from modelport.engine.ports import Engine, Pool, PoolState
-from modelport.jobs.folders import JobFolders
+from modelport.jobs.shared_files import ARTIFACTS, SharedFiles
 from modelport.runs.errors import RunError, no_version
 from modelport.runs.records import Run
 from modelport.runs.store import RunStore
@@ -23,10 +24,10 @@ IDLE_SECONDS = 0.1
 class Versions:
     """Hands out the pools of versions. One for a server."""
 
-    def __init__(self, engine: Engine, store: RunStore, folders: JobFolders):
+    def __init__(self, engine: Engine, store: RunStore, shared: SharedFiles):
         self.engine = engine
         self.store = store
-        self._folders = folders
+        self._shared = shared
         self._residents = Residents(engine.settings.loaded_versions)
         self._unloading: set[asyncio.Task[None]] = set()
         self._waiting: asyncio.Task[None] | None = None
@@ -135,7 +136,18 @@ class Versions:
         """Where the model that a run has saved is."""
         if run.source != "job":
             return run.saved
-        return str((self._folders.artifacts(run.id) / run.saved).absolute())
+        return str((self._shared.folders.artifacts(run.id) / run.saved).absolute())
+
+    async def bring(self, run: Run) -> None:
+        """Have the model that a run has saved on this disk. Raises the store's errors and `RunError`."""
+        if run.source != "job":
+            return
+        try:
+            for name in (run.saved, REFERENCE):
+                await self._shared.bring(run.id, f"{ARTIFACTS}/{name}")
+        except OSError as error:
+            said = f"the model of the run {run.id!r} cannot be kept on this disk: {error.strerror or error}"
+            raise RunError(507, said) from error
 
     async def _ready(self, record: Resident) -> Pool:
         model, version = record.key
@@ -187,6 +199,7 @@ class Versions:
             run = await self.store.of_version(model, version)
             if run is None:
                 raise no_version(model, version)
+            await self.bring(run)
             saved = self.saved(run)
         self._check_loaded(model)  # it may have been unloaded since the version was looked for
         self._make_room(record)

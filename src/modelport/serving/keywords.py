@@ -119,6 +119,7 @@ class AppSettings(TypedDict, total=False):
     data_dir: str
     adopt: bool
     database_url: str | None
+    files_url: str | None
     poll_seconds: float
     job_workers: int
     max_queued_jobs: int

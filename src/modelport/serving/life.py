@@ -65,7 +65,7 @@ class Life:
         self.engine = make_engine(sources, settings)
         self.storage = Storage(settings)
         self.jobs = JobService(self.engine, self.storage, settings, when_trained=record_run)
-        self.runs = RunService(self.engine, self.storage, self.jobs.folders, settings)
+        self.runs = RunService(self.engine, self.storage, self.jobs.shared, settings)
         self.identity = Identity(self.storage, settings)
         self.exchanges = Exchanges()
         self.url = ""  # where it answers, once that is known

@@ -112,6 +112,17 @@ def wrong_database(url: str) -> str:
     return "is no address of a PostgreSQL; write postgresql://user:password@host:5432/name"
 
 
+def wrong_files(url: str) -> str:
+    """Of the place of shared files. Keys are never part of it."""
+    parts = urlsplit(url)
+    is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+    if is_plain and (parts.scheme in ("s3", "gs", "az") and parts.netloc):
+        return ""
+    if is_plain and parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+        return ""
+    return "is no place of files; write s3://bucket/folder, gs://…, az://container/folder or file:///folder"
+
+
 def wrong_collector(url: str) -> str:
     """Of the address of a collector of traces."""
     if url in ("on", "off") or re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):

@@ -50,7 +50,9 @@ SERVER = frozenset(
 )
 # Those of a version that becomes live.
 PROMOTION = frozenset({"promotion.checked", "promotion.stored", "promotion.swapped"})
-NAMES = STORE | SERVER | PROMOTION
+# Those of files that other servers are to have.
+FILES = frozenset({"files.kept"})
+NAMES = STORE | SERVER | PROMOTION | FILES
 
 
 def parse(text: str) -> tuple[str, int]:

@@ -101,6 +101,7 @@ class LongPredictions:
             job = await self.answers.wait(job, self.settings.ttl_client_wait + MOMENT)
         if job.state not in ENDED or _is_over(job):
             return self._late(given)
+        await self.submission.jobs.bring_result(job)
         return self._result(job, given)
 
     def _result(self, job: Job, given: str) -> Response:

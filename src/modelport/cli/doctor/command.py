@@ -64,6 +64,7 @@ def _of_here(settings: Settings, mlup: MlupFile | None, *, load: bool) -> Iterat
     from modelport.cli.doctor.limits import seen_of_limits
     from modelport.cli.doctor.models import seen_of_models
     from modelport.cli.doctor.packages import seen_of_packages
+    from modelport.cli.doctor.shared_files import seen_of_files
 
     yield from seen_of_packages()
     sources: Sequence[Source] = []
@@ -84,6 +85,7 @@ def _of_here(settings: Settings, mlup: MlupFile | None, *, load: bool) -> Iterat
     yield from seen_of_folders(settings)
     yield from seen_of_logs(settings)
     yield from seen_of_database(settings)
+    yield from seen_of_files(settings)
     yield from seen_of_clock()
     yield from seen_of_limits(settings, sources)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelport.settings.declaring import setting
-from modelport.settings.values import wrong_database, wrong_duration, wrong_ports
+from modelport.settings.values import wrong_database, wrong_duration, wrong_files, wrong_ports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,12 @@ class JobSettings:
         "PostgreSQL for the jobs (postgresql://…), which servers can share, instead of the file",
         wrong=wrong_database,
         secret=True,
+    )
+    files_url: str | None = setting(
+        None,
+        "where servers with disks of their own share the files of jobs: inputs, artifacts, saved models and "
+        "large results; s3://…, gs://…, az://… or file:///… [default: data_dir, which all of them see]",
+        wrong=wrong_files,
     )
     poll_seconds: float = setting(
         1.0,

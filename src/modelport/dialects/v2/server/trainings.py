@@ -90,6 +90,7 @@ class Trainings:
         outcome = job.outcome
         if outcome is None or not outcome.result_file:
             return job
+        await self.jobs.bring_result(job)
         path = self.jobs.folders.of(job.id) / outcome.result_file
         try:
             result = await asyncio.to_thread(path.read_bytes)

@@ -1,0 +1,117 @@
+"""Servers with disks of their own on one PostgreSQL and one S3: each serves what any of them has made.
+
+One of them runs no jobs: whatever it is asked for was made by the other one, on the other disk.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import job_calls
+import pytest
+from postgres_server import Postgres
+from s3_server import S3, s3_server
+from serving import Server, serving, wait_until
+from version_site import MODEL, factor, live, promoted, runs, succeeded, train
+
+pytestmark = pytest.mark.slow
+MODELS = (MODEL, "t=trainable:Trainable")
+SECONDS = 30.0
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3]:
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shared(postgres: Postgres, s3: S3) -> tuple[str, ...]:
+    return ("--database-url", postgres.new_database(), "--files-url", s3.url, "--default-model", "m")
+
+
+@pytest.fixture(scope="module")
+def servers(
+    shared: tuple[str, ...], s3: S3, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, Server]]:
+    """One that runs jobs, and one that is asked for them."""
+    disks = [str(tmp_path_factory.mktemp(name)) for name in ("one", "other")]
+    with serving(*MODELS, *shared, "--data-dir", disks[0], **s3.variables) as runs_jobs:
+        none = ("--data-dir", disks[1], "--job-workers", "0")
+        with serving(*MODELS, *shared, *none, **s3.variables) as asked:
+            yield runs_jobs, asked
+
+
+def ended(client: httpx.Client, job_id: str) -> dict[str, object]:
+    return job_calls.ended(client, job_id, 60.0)
+
+
+def test_a_version_that_one_has_trained_is_promoted_and_served_by_the_other(
+    servers: tuple[Server, Server],
+) -> None:
+    one, other = (server.client for server in servers)
+    train(one, factor=2)
+    promoted(other, 1)
+    wait_until(lambda: live(one) == 1, lambda: servers[0].log, SECONDS)
+    assert (factor(one), factor(other)) == (2, 2)
+
+
+def test_artifacts_results_and_logs_of_one_are_served_by_the_other(servers: tuple[Server, Server]) -> None:
+    one, other = (server.client for server in servers)
+    files = {"table": ("a.csv", b"1,2\n" * 1000)}
+    job_id = other.post("/v2/models/t/train/", data={"epochs": "2"}, files=files).json()["uuid"]
+    done = ended(other, job_id)
+    assert done["state"] == "succeeded", done
+    results = [client.get(f"/v2/jobs/{job_id}/result") for client in (one, other)]
+    assert results[0].content == results[1].content
+    assert results[1].json()["size"] == 4000  # what came to one disk was read at the other
+    listed = [client.get(f"/v2/jobs/{job_id}/artifacts/").json() for client in (one, other)]
+    assert listed[0] == listed[1]
+    (artifact,) = listed[1]["artifacts"]
+    for _ in range(2):  # from the place, then from this disk
+        assert other.get(artifact["href"]).content == one.get(artifact["href"]).content == b"what came out"
+    logs = [client.get(f"/v2/jobs/{job_id}/log").text for client in (one, other)]
+    assert logs[0] == logs[1]
+    assert "epoch 1" in logs[1]
+
+
+def test_while_the_place_is_away_predictions_go_on_and_the_end_of_a_training_waits(
+    servers: tuple[Server, Server], s3: S3
+) -> None:
+    one, other = (server.client for server in servers)
+    start = len(servers[0].lines)
+    with s3.away():
+        run_id = train(other, wait=False, factor=5)
+        servers[0].wait_for_log(
+            rf"job {run_id}: the shared files at {s3.url} cannot be used now", 60.0, start
+        )
+        assert {factor(client) for client in (one, other)} == {2}
+        assert other.get(f"/v2/jobs/{run_id}").json()["state"] == "running"
+        refused = other.post("/v2/models/t/train/", files={"table": ("a.csv", b"1")})
+        assert refused.status_code == 503
+        assert s3.url in refused.json()["detail"]
+    succeeded(other, run_id)
+    version = next(number for number, run in runs(other).items() if run == run_id)
+    assert factor(other, f"/v2/models/m/versions/{version}/predict/") == 5
+
+
+def test_a_server_that_is_killed_while_it_keeps_files_has_named_nothing_that_is_not_there(
+    shared: tuple[str, ...], s3: S3, postgres: Postgres, tmp_path: Path
+) -> None:
+    database = ("--database-url", postgres.new_database())
+    options = (*MODELS, *shared, *database, "--data-dir", str(tmp_path))
+    dies = {"MODELPORT_FAILPOINT": "files.kept:kill@1"}
+    with serving(*options, **s3.variables, **dies) as server:
+        run_id = train(server.client, wait=False, factor=2)
+        assert server.process.wait(60) == -signal.SIGKILL
+    with serving(*options, **s3.variables) as server:
+        assert ended(server.client, run_id)["state"] == "interrupted"
+        assert runs(server.client) == {}
+        assert server.client.post(f"/v2/jobs/{run_id}/retry").is_success
+        succeeded(server.client, run_id)
+        assert list(runs(server.client)) == [1]
+        promoted(server.client, 1)
+        assert factor(server.client) == 2

@@ -67,7 +67,7 @@ def test_a_machine_without_a_temporary_folder_is_one_line(model: Path, command: 
     )
     done = subprocess.run(
         [sys.executable, "-c", program, command, str(model)],
-        env=environment(),
+        env=environment(MODELPORT_PORT="0"),  # somebody else may have that of `serve`
         capture_output=True,
         text=True,
     )
@@ -98,6 +98,6 @@ def test_a_model_below_a_working_folder_that_is_no_text_is_served(tmp_path: Path
 
 def test_a_spool_folder_that_is_no_text_is_refused(model: Path, tmp_path: Path) -> None:
     folder = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
-    done = modelport("serve", "--spool-dir", folder, str(model))
+    done = modelport("serve", "--port", "0", "--spool-dir", folder, str(model))
     assert done.returncode == 4
     assert "this path is no UTF-8; choose another folder" in done.stderr.splitlines()[-1]

@@ -28,10 +28,15 @@ CHAT = "/v1/chat/completions"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("log") / "access.log"
+
+
+@pytest.fixture(scope="module")
+def server(log: Path) -> Iterator[Server]:
     models = [f"{name.lower()}=text_models:{name}" for name in NAMES]
     examples = [str(ROOT / f"examples/{name}/{name}.py") for name in ("generator", "iris")]
-    with serving(*models, *examples) as running:
+    with serving(*models, *examples, "--access-log", "json", "--access-log-file", str(log)) as running:
         yield running
 
 
@@ -118,6 +123,34 @@ def test_a_stream_ends_with_done_and_tells_no_usage_unasked(server: Server) -> N
     *chunks, last = events(answer)
     assert last == "[DONE]"
     assert all("usage" not in chunk for chunk in chunks)
+
+
+def test_tokens_that_the_model_has_counted_are_in_the_metrics_and_in_the_access_log(
+    client: openai.OpenAI, server: Server, log: Path
+) -> None:
+    kinds = [f'modelport_tokens_total{{model="chats",kind="{kind}"}} ' for kind in ("prompt", "completion")]
+
+    def counted() -> list[float]:
+        shown = server.client.get("/metrics").text
+        return [float(shown.partition(kind)[2].partition("\n")[0] or 0) for kind in kinds]
+
+    def logged() -> dict[str, tuple[int | None, int | None]]:
+        lines = [line for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        said = [json.loads(line) for line in lines]
+        return {
+            one["client_request_id"]: (one.get("prompt_tokens"), one.get("completion_tokens"))
+            for one in said
+            if one.get("client_request_id") in ids
+        }
+
+    before, ids = counted(), ("tokens-whole", "tokens-streamed", "tokens-none")
+    whole, streamed, none = ({"X-Request-Id": one} for one in ids)
+    client.chat.completions.create(model="chats", messages=HELLO, extra_headers=whole)
+    list(client.chat.completions.create(model="chats", messages=HELLO, stream=True, extra_headers=streamed))
+    client.chat.completions.create(model="odd", messages=HELLO, extra_headers=none)  # does not count
+    wait_until(lambda: len(logged()) == 3, lambda: str(logged()), 30)
+    assert logged() == dict(zip(ids, [(3, 3), (3, 3), (None, None)], strict=True))
+    wait_until(lambda: counted() >= [before[0] + 6, before[1] + 6], lambda: str(counted()), 30)
 
 
 def test_tokens_that_the_model_has_not_counted_are_not_made_up(client: openai.OpenAI) -> None:

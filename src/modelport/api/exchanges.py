@@ -7,7 +7,7 @@ from time import perf_counter, time
 from typing import Any, cast
 
 from modelport.api.trace_context import context_of
-from modelport.contract.calls import GIVEN_UP, Call
+from modelport.contract.calls import GIVEN_UP, Call, Tokens
 from modelport.contract.traces import id_of
 from modelport.engine.ports import Engine, Pool
 from modelport.http.asgi import Message, Receive, Scope, Send
@@ -26,6 +26,13 @@ CLIENTS_ID = re.compile(rb"[!-~]{1,128}")  # that is noted of one that a client 
 def exchange_of(scope: Scope) -> Exchange | None:
     """What is noted of this request; `None` if nobody hears of it."""
     return cast("Exchange | None", scope.get(EXCHANGE))
+
+
+def note_tokens(tokens: Tokens) -> None:
+    """Note what a model has counted at the end of the stream that this task sends."""
+    exchange = current_exchange()
+    if exchange is not None:
+        exchange.prompt_tokens, exchange.completion_tokens = tokens
 
 
 def note_principal(scope: Scope, principal: Principal) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -88,6 +88,16 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
         return bool(self.client_memory) and b"shared_memory_region" in self.body
 
 
+class Tokens(NamedTuple):
+    """Tokens that a model has read and written, as it has counted them itself."""
+
+    prompt: int
+    completion: int
+
+
+NO_TOKENS = Tokens(0, 0)
+
+
 class Answer(msgspec.Struct, omit_defaults=True, gc=False):
     """The answer to a call. With `path` the body is that file; with `stream` chunks follow.
 
@@ -95,6 +105,7 @@ class Answer(msgspec.Struct, omit_defaults=True, gc=False):
     `problem` true means that the server wraps `detail` in its own error body. `micros` are those that the
     worker had the call for; of one that is traced it may say when the model `began`, in nanoseconds of the
     epoch, and the id of its span, `span_id`: the server tells of that span then.
+    `tokens` are those that the model has counted.
     """
 
     id: int
@@ -111,6 +122,7 @@ class Answer(msgspec.Struct, omit_defaults=True, gc=False):
     micros: int = 0
     began: int = 0
     span_id: str = ""
+    tokens: Tokens = NO_TOKENS
 
     @property
     def is_plain(self) -> bool:
@@ -124,6 +136,7 @@ class Chunk(msgspec.Struct, array_like=True):
     """A piece of a streamed answer; the last one has `end` set, and `error` if the model failed midway.
 
     Where a stream is of messages, each is one, of `text` or of bytes, and the error has a `status`.
+    The last one also has the `tokens` that the model has counted.
     """
 
     id: int
@@ -133,6 +146,7 @@ class Chunk(msgspec.Struct, array_like=True):
     failure: str = ""
     text: bool = False
     status: int = 0
+    tokens: Tokens = NO_TOKENS
 
     def words(self, *, hidden: bool) -> str:
         """What clients are told of its error, where the model's own words may be `hidden` from them."""

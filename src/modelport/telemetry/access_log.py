@@ -55,6 +55,8 @@ class AccessLine(msgspec.Struct, omit_defaults=True, gc=False, tag_field="logger
     bytes_in: int = 0
     client_request_id: str = ""
     trace_id: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 class Alike:
@@ -201,6 +203,8 @@ class AccessLines:
             exchange.bytes_in,
             exchange.client_request_id,
             exchange.trace_id,
+            exchange.prompt_tokens,
+            exchange.completion_tokens,
         )
         return f"{self._encode(line).decode()}\n"
 

@@ -34,7 +34,7 @@ class Exchange(msgspec.Struct, kw_only=True, gc=False):
     a worker has answered; it was `streamed` if that is how it answers. `client_request_id` is what the client
     calls the request in its own `X-Request-Id`, `trace_id` is that of its trace, and `trace` where it stands
     there, if it is traced; `number` is that of our own id, `request_id`, where it is known before there is an
-    answer. `jobs` have begun by it.
+    answer. `jobs` have begun by it. Tokens are those that the model says it has read and written.
     """
 
     began: float
@@ -61,6 +61,8 @@ class Exchange(msgspec.Struct, kw_only=True, gc=False):
     bytes_in: int = 0
     bytes_out: int = 0
     jobs: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 _current: ContextVar[Exchange | None] = ContextVar("the exchange that this code belongs to", default=None)

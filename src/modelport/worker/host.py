@@ -129,6 +129,10 @@ class Host:
         data = form.piece(item)
         return Chunk(call.id, data, text=call.verb == "stream" and not is_bytes(item)) if data else None
 
+    def last_chunk(self, call: Call, form: PieceForm) -> Chunk:
+        """The end of a stream that has gone well."""
+        return Chunk(call.id, form.end(), end=True, tokens=form.tokens)
+
     def failed_midway(self, call: Call, error: BaseException, media_type: str) -> Chunk:
         """The end of a stream of a call that has raised."""
         if call.verb != "stream":

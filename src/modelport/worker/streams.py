@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import lru_cache
 from typing import Any, cast
 
-from modelport.contract.calls import Chunk
+from modelport.contract.calls import NO_TOKENS, Chunk
 from modelport.contract.packed_values import PACKED, packed
 from modelport.contract.signature import JSON, Operation
 from modelport.dialects.codecs import checked_piece
@@ -107,6 +107,7 @@ class Encoded:
         self._media_type = media_type
         self._allow_nan = allow_nan
         self._opening = b"["
+        self.tokens = NO_TOKENS
 
     def piece(self, item: Any) -> bytes:
         """One item. Raises `ValueError` if it is too large."""

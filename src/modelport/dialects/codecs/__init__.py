@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple, Protocol, cast
 
-from modelport.contract.calls import Answer, Call
+from modelport.contract.calls import Answer, Call, Tokens
 from modelport.contract.places import Places
 from modelport.contract.signature import Signature
 from modelport.dialects import part
@@ -42,6 +42,11 @@ Give = Callable[[Any], Given]  # makes a piece of a stream what a codec sees of 
 
 class PieceForm(Protocol):
     """What becomes of one stream's pieces, one after the other. Raises `ValueError` for what has no form."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """Those that the model has counted, once the last piece has come."""
+        ...
 
     def piece(self, item: Any) -> bytes:
         """What is sent of a piece; empty if that is nothing yet."""

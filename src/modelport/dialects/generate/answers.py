@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import msgspec
 
+from modelport.contract.calls import NO_TOKENS
 from modelport.contract.plain import key_text, plain
 from modelport.dialects.codecs import Give, checked_piece
 
@@ -34,6 +35,8 @@ class Head(msgspec.Struct):
 
 class Events:
     """What becomes of the pieces of a stream: an event each."""
+
+    tokens = NO_TOKENS
 
     def __init__(self, head: Head, give: Give):
         self._head = head.members()

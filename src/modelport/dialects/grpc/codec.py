@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from modelport.contract.calls import Answer, Call
+from modelport.contract.calls import NO_TOKENS, Answer, Call
 from modelport.contract.errors import BadRequest
 from modelport.contract.places import Places
 from modelport.dialects.codecs import Codec, Give, Given, checked_piece
@@ -79,6 +79,8 @@ def _in_stream(fields: dict[str, Any]) -> bytes:
 
 class _Pieces:
     """The answers to a request that a stream answers."""
+
+    tokens = NO_TOKENS
 
     def __init__(self, call: Call, give: Give):
         self._call = call

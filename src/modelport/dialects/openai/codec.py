@@ -51,12 +51,15 @@ def _answer(call: Call, given: Given) -> Answer:
     repeated = _decode(call.request_id.encode())
     asked = repeated.asked
     if asked.form == "embed":
-        return Answer(call.id, body=given.json_of(vectors_answer(asked, given.value, repeated.texts)))
+        body, tokens = vectors_answer(asked, given.value, repeated.texts)
+        return Answer(call.id, body=given.json_of(body), tokens=tokens)
     if call.collect:
-        return Answer(call.id, body=given.json_of(whole_answer(asked, given.value)))
+        body, tokens = whole_answer(asked, given.value)
+        return Answer(call.id, body=given.json_of(body), tokens=tokens)
     events = WrittenEvents(asked)  # it was to stream, and has come whole
-    body = b"".join(map(events.piece, pieces_of(given.value))) + events.end()
-    return Answer(call.id, content_type="text/event-stream; charset=utf-8", body=body)
+    said = b"".join(map(events.piece, pieces_of(given.value))) + events.end()
+    content_type = "text/event-stream; charset=utf-8"
+    return Answer(call.id, content_type=content_type, body=said, tokens=events.tokens)
 
 
 def _stream(call: Call, give: Give) -> PieceForm:

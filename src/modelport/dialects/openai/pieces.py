@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from modelport.contract.calls import NO_TOKENS, Tokens
 from modelport.contract.messages import Message
 from modelport.contract.written import Piece, ToolCall, Usage
 
@@ -94,6 +95,19 @@ class Choice:
     def text(self) -> str:
         """All of its text."""
         return "".join(self.texts)
+
+
+MOST_TOKENS = 1 << 48  # of one answer: what is counted is the model's word
+
+
+def tokens_of(usage: Usage | None) -> Tokens:
+    """The tokens as they are counted by whoever looks at a server; none where the model has not counted."""
+    if usage is None:
+        return NO_TOKENS
+    read, written = (
+        min(max(int(count), 0), MOST_TOKENS) for count in (usage.prompt_tokens, usage.completion_tokens)
+    )
+    return Tokens(read, written)
 
 
 def usage_of(usage: Usage | None) -> dict[str, Any] | None:

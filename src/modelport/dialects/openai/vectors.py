@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 from typing import Any, cast
 
+from modelport.contract.calls import Tokens
 from modelport.contract.written import Usage
+from modelport.dialects.openai.pieces import tokens_of
 from modelport.dialects.openai.requests import Asked
 
 
-def vectors_answer(asked: Asked, value: Any, texts: int) -> dict[str, Any]:
-    """The vectors of so many texts; with `(vectors, usage)` their tokens, too.
+def vectors_answer(asked: Asked, value: Any, texts: int) -> tuple[dict[str, Any], Tokens]:
+    """The vectors of so many texts, and the tokens of these; with `(vectors, usage)` their tokens, too.
 
     Raises `ValueError` and `TypeError` for what are no vectors.
     """
@@ -28,7 +30,7 @@ def vectors_answer(asked: Asked, value: Any, texts: int) -> dict[str, Any]:
     told = None
     if usage is not None:
         told = {"prompt_tokens": usage.prompt_tokens, "total_tokens": usage.prompt_tokens}
-    return {"object": "list", "data": data, "model": asked.model, "usage": told}
+    return {"object": "list", "data": data, "model": asked.model, "usage": told}, tokens_of(usage)
 
 
 def _rows(value: Any) -> Any:

@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
+from modelport.contract.calls import Tokens
 from modelport.contract.written import Piece, Usage
 from modelport.dialects.codecs import checked_piece
-from modelport.dialects.openai.pieces import Choice, piece_of, pieces_of, usage_of
+from modelport.dialects.openai.pieces import Choice, piece_of, pieces_of, tokens_of, usage_of
 from modelport.dialects.openai.requests import Asked
 from modelport.dialects.openai.responses import response_of
 
@@ -17,8 +18,8 @@ DONE = b"data: [DONE]\n\n"
 _encode = msgspec.json.Encoder().encode
 
 
-def whole_answer(asked: Asked, value: Any) -> dict[str, Any]:
-    """All that a model has given as one answer. Raises `TypeError` and `ValueError`."""
+def whole_answer(asked: Asked, value: Any) -> tuple[dict[str, Any], Tokens]:
+    """All that a model has given as one answer, and its tokens. Raises `TypeError` and `ValueError`."""
     choices: dict[int, Choice] = {0: Choice()}
     usage: Usage | None = None
     for piece in pieces_of(value):
@@ -28,14 +29,14 @@ def whole_answer(asked: Asked, value: Any) -> dict[str, Any]:
         for choice in choices.values():
             _check_json(choice)
     if asked.form == "respond":
-        return response_of(asked, choices[0], usage)
+        return response_of(asked, choices[0], usage), tokens_of(usage)
     chat = asked.form == "chat"
     whole = _chat_choice if chat else _text_choice
     kind = "chat.completion" if chat else "text_completion"
     body = _head(asked, kind)
     body["choices"] = [whole(index, choices[index]) for index in sorted(choices)]
     body["usage"] = usage_of(usage)
-    return body
+    return body, tokens_of(usage)
 
 
 def _head(asked: Asked, kind: str) -> dict[str, Any]:
@@ -105,6 +106,11 @@ class WrittenEvents:
         self._delta = _chat_delta if chat else _text_delta
         self._last = _chat_end if chat else _text_end
         self._head = _head(asked, "chat.completion.chunk" if chat else "text_completion")
+
+    @property
+    def tokens(self) -> Tokens:
+        """Those that the model has counted until now."""
+        return tokens_of(self._usage)
 
     def piece(self, item: Any) -> bytes:
         """What is sent of a piece. Raises `TypeError`."""

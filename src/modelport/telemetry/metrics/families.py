@@ -71,6 +71,12 @@ STREAM_SECONDS = _histogram(
 )
 REQUEST_BYTES = _counter("request_body_bytes", "Bytes of the bodies of these requests", *ASKED)
 RESPONSE_BYTES = _counter("response_body_bytes", "Bytes of the bodies of their answers", *ASKED)
+TOKENS = _counter(
+    "tokens",
+    "Tokens that models have read (prompt) and written (completion), of those that count them",
+    "model",
+    "kind",
+)
 VERSION_REQUESTS = _counter(
     "version_requests",
     "Requests that asked a version of a model which is loaded now; version 0 is the model as its source"

@@ -65,6 +65,7 @@ class RequestCounts:
         # By tuples, which are cheaper to make for each request than keys with names.
         self._slots: dict[tuple[str, int, str, str, int, bool], _Slot] = {}
         self._other: Counter[tuple[str, int]] = Counter()
+        self._tokens: Counter[tuple[str, str]] = Counter()  # by model and kind
 
     def hear(self, exchange: Exchange) -> None:
         """Count one."""
@@ -86,6 +87,9 @@ class RequestCounts:
         slot.total += exchange.seconds
         slot.bytes_in += exchange.bytes_in
         slot.bytes_out += exchange.bytes_out
+        if exchange.prompt_tokens or exchange.completion_tokens:
+            self._tokens[exchange.model, "prompt"] += exchange.prompt_tokens
+            self._tokens[exchange.model, "completion"] += exchange.completion_tokens
 
     def of(self, alike: Alike) -> Count:
         """What counts each one of these: no slot is looked up for it."""
@@ -176,5 +180,7 @@ class RequestCounts:
             both = [slots[asked] for slots in (whole, streamed) if asked in slots]
             page.add(of.REQUEST_BYTES, asked, sum(slot.bytes_in for slot in both))
             page.add(of.RESPONSE_BYTES, asked, sum(slot.bytes_out for slot in both))
+        for of_model, count in self._tokens.items():
+            page.add(of.TOKENS, of_model, count)
         for (route, status), count in self._other.items():
             page.add(of.OTHER_REQUESTS, (route, str(status)), count)

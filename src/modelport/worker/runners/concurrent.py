@@ -202,7 +202,7 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
         host.outgoing.answers([Answer(call.id, content_type=head, stream=True)])
         self.windows[call.id] = window = AwaitedWindow()
         try:
-            last = Chunk(call.id, await self._send_pieces(call, value, media_type, window), end=True)
+            last = await self._send_pieces(call, value, media_type, window)
         except BaseException as error:  # the model's generator; the client is told in the stream itself
             end_if_forked(host.process, error)
             given_up = isinstance(error, asyncio.CancelledError) and self._is_given_up(call)
@@ -212,8 +212,8 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
         if not self.is_cut:
             host.outgoing.chunk(last)
 
-    async def _send_pieces(self, call: Call, value: Any, media_type: str, window: AwaitedWindow) -> bytes:
-        """Send what the model yields; returns what ends the stream."""
+    async def _send_pieces(self, call: Call, value: Any, media_type: str, window: AwaitedWindow) -> Chunk:
+        """Send what the model yields; returns its end."""
         host = self.host
         encoded = host.pieces_of(call, media_type)
         async with aclosing(self._pieces(call.id, value)) as pieces:
@@ -225,7 +225,7 @@ class ConcurrentRunner(LoopRunner[AwaitedWindow]):
                 host.outgoing.chunk(chunk)
                 window.put(len(chunk.data))
                 await window.has_room()
-        return encoded.end()
+        return host.last_chunk(call, encoded)
 
     async def _pieces(self, call_id: int, value: Any) -> AsyncGenerator[Any]:
         """The items of what the model returned, each step of it shown. Closes it, whatever happens."""

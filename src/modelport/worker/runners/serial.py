@@ -160,7 +160,7 @@ class SerialRunner:
     def _stream(self, call: Call, value: Any, media_type: str, head: str) -> None:
         self._host.outgoing.answers([Answer(call.id, content_type=head, stream=True)])
         try:
-            last = Chunk(call.id, self._send_pieces(call, value, media_type), end=True)
+            last = self._send_pieces(call, value, media_type)
         except CallCancelled:
             last = Chunk(call.id, end=True)
         except Terminated:
@@ -171,8 +171,8 @@ class SerialRunner:
         self._running.end()
         self._host.outgoing.chunk(last)
 
-    def _send_pieces(self, call: Call, value: Any, media_type: str) -> bytes:
-        """Send what the model yields; returns what ends the stream."""
+    def _send_pieces(self, call: Call, value: Any, media_type: str) -> Chunk:
+        """Send what the model yields; returns its end."""
         self._window = window = Window()
         encoded = self._host.pieces_of(call, media_type)
         for item in pieces(value):
@@ -184,7 +184,7 @@ class SerialRunner:
             window.put(len(chunk.data))
             while window.is_full:
                 self._heard(call.id)
-        return encoded.end()
+        return self._host.last_chunk(call, encoded)
 
     def _heard(self, call_id: int) -> None:
         """Wait for one frame: what the client has taken, or sent; others are put aside meanwhile."""

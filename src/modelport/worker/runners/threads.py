@@ -251,7 +251,7 @@ class _Answering:
         self._runner.windows[call.id] = window = ThreadWindow()
         try:
             last = self._guarded(
-                lambda: Chunk(call.id, self._send_pieces(call, value, media_type, window), end=True),
+                lambda: self._send_pieces(call, value, media_type, window),
                 lambda error: self._host.failed_midway(call, error, media_type),
                 Chunk(call.id, end=True),
             )
@@ -260,8 +260,8 @@ class _Answering:
         if not self._runner.is_cut:
             self._host.outgoing.chunk(last)
 
-    def _send_pieces(self, call: Call, value: Any, media_type: str, window: ThreadWindow) -> bytes:
-        """Send what the model yields; returns what ends the stream. Raises `CallCancelled`."""
+    def _send_pieces(self, call: Call, value: Any, media_type: str, window: ThreadWindow) -> Chunk:
+        """Send what the model yields; returns its end. Raises `CallCancelled`."""
         encoded = self._host.pieces_of(call, media_type)
         with contextlib.closing(self._pieces(call.id, value)) as pieces:
             for item in pieces:
@@ -272,7 +272,7 @@ class _Answering:
                 self._host.outgoing.chunk(chunk)
                 window.put(len(chunk.data))
                 window.wait_for_room()
-        return encoded.end()
+        return self._host.last_chunk(call, encoded)
 
     def _pieces(self, call_id: int, value: Any) -> Generator[Any]:
         """What it yields, asynchronously or not. Closes it, whatever happens. Raises `CallCancelled`."""

@@ -24,7 +24,7 @@ AUTOMATIC = {"HEAD", "OPTIONS"}
 
 def routes() -> set[str]:
     """Each route of the server as the docs write it: method and path."""
-    settings = Settings()
+    settings = Settings(openwhisk=True)  # with it all that may be there
     app = Life([], settings).application()
     return {
         f"{method} {route.path}".replace(":path", "")

@@ -36,6 +36,7 @@ COMMANDS = {
     "health": "modelport.cli.health",
     "build": "modelport.cli.images.command",
     "init": "modelport.cli.init",
+    "openwhisk": "modelport.cli.openwhisk",
     "deepaas-run": "modelport.cli.deepaas_run",
     "deepaas-cli": "modelport.cli.deepaas_cli",
     "deepaas-predict": "modelport.cli.deepaas_predict",

@@ -23,6 +23,7 @@ NAMES = (
     "scoring",
     "openai",
     "mcp",
+    "openwhisk",
 )
 
 

@@ -17,6 +17,7 @@ log = logging.getLogger("modelport.model")
 MAX_LINE = 4096
 LINES_A_SECOND = 500
 CALL = re.compile(r"#[0-9a-f]{1,16}")  # by its number
+STDERR = "is_error"  # of a line that went to stderr, and of its record
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -81,9 +82,11 @@ class WorkerOutput:
         self._pid = pid
 
     def add(self, line: bytes) -> None:
-        for text, call, principal in printed_of(line, self._token) if self._token else [Printed(line)]:
+        for text, call, principal, is_error in (
+            printed_of(line, self._token) if self._token else [Printed(line)]
+        ):
             name = self._name_of_call(int(call[1:], 16)) if CALL.fullmatch(call) else call
-            told = {"request_id": name, "principal": principal, "worker": self._pid()}
+            told = {"request_id": name, "principal": principal, "worker": self._pid(), STDERR: is_error}
             self._output.add(text, told)
 
 

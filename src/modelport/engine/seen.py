@@ -23,6 +23,10 @@ class SeenWorker(Protocol):
         """The calls that it has."""
         ...
 
+    def drain_output(self, *, to_end: bool = False) -> None:
+        """Read what it has printed so far; `to_end`: half a line that stands there is a line, too."""
+        ...
+
 
 class CallQueue(Protocol):
     """The calls of a pool that are not answered yet.

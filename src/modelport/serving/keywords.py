@@ -104,6 +104,7 @@ class AppSettings(TypedDict, total=False):
     hide_model_errors: bool
     allow_url_inputs: bool
     allow_client_shm: bool
+    openwhisk: bool
     allow_origins: list[str]
     frame_origins: list[str]
     allow_hosts: list[str]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
 
+from modelport.engine.output import STDERR
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
 from modelport.settings.groups.operations import AccessLog, LogFormat
@@ -30,6 +32,28 @@ class _Handler(logging.Handler):
             self._writer.say(f"{self.format(record)}\n")
         except Exception:  # as all handlers of logging do: who logs must not fail by it
             self.handleError(record)
+
+
+class _AsPrinted(logging.Handler):
+    """Writes what models print to the stream that it was for, at once: the platform of actions reads both."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            text = record.args[-1] if isinstance(record.args, tuple) and record.args else record.getMessage()
+            print(text, file=sys.stderr if getattr(record, STDERR, False) else sys.stdout, flush=True)
+        except Exception:  # as all handlers of logging do
+            self.handleError(record)
+
+
+def _speak_as_action(to_file: logging.Handler | None, formatter: logging.Formatter) -> None:
+    """Have all that is said stand on the streams before the sentinel that ends an activation."""
+    printed = logging.getLogger("modelport.model")
+    printed.handlers[:] = [_AsPrinted()]
+    printed.propagate = False
+    own = to_file or logging.StreamHandler()
+    own.setFormatter(formatter)
+    for name in LOGGERS:
+        logging.getLogger(name).handlers[:] = [own]
 
 
 class Logs:
@@ -62,6 +86,8 @@ class Logs:
             logger = logging.getLogger(name)
             logger.handlers[:] = [handler]
             logger.propagate = False
+        if settings.openwhisk:
+            _speak_as_action(handler if settings.log_file else None, formatter)
         logging.captureWarnings(True)
         level = logging.DEBUG if settings.debug else getattr(logging, settings.log_level.upper())
         logging.getLogger(LOGGERS[0]).setLevel(level)

@@ -5,15 +5,17 @@ for one of another call. So each line of a call begins with a mark:
 
     RS token SP call SP principal US
 
-The token is a secret of this process, so that no text that a client has sent, and a model prints, makes a
-mark; `call` is `#` and its number, or the id of the request, where a model was asked by another one. What is
-printed outside of a call, by threads that belong to none, or past Python's streams, has no mark. Text of one
-call never goes on in a line that another one has begun: that line ends first.
+What goes to stderr has an exclamation mark behind the token. That is a secret of this process, so that no
+text that a client has sent, and a model prints, makes a mark; `call` is `#` and its number, or the id of the
+request, where a model was asked by another one. What is printed outside of a call, by threads that belong to
+none, or past Python's streams, has no mark. Text of one call never goes on in a line that another one has
+begun: that line ends first.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from functools import partial
 
@@ -31,12 +33,16 @@ class MarkedLines(WholeLines):
     """A text stream in which each line says which call has printed it."""
 
     token = ""
+    is_error = False
     _owner: Who | None = None  # of the line that has no end yet
     _returned = False  # it begins anew with the next text
 
     def _who(self) -> Who:
         call = running_call()
-        return threading.get_ident(), mark_of(self.token, _name(call), call.by) if call is not None else ""
+        return threading.get_ident(), self._mark(call) if call is not None else ""
+
+    def _mark(self, call: Call) -> str:
+        return mark_of(self.token, _name(call), call.by, is_error=self.is_error)
 
     def _out(self, text: str, who: Who) -> None:
         if not text:
@@ -64,4 +70,4 @@ def _name(call: Call) -> str:
 def mark_lines(token: str) -> None:
     """Make stdout and stderr of this process such streams."""
     for stream in replaced_streams(MarkedLines):
-        stream.token = token
+        stream.token, stream.is_error = token, stream is sys.stderr

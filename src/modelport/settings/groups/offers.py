@@ -29,6 +29,9 @@ class OfferSettings:
         False,
         "let clients on this machine give and take tensors by shared memory (Open Inference Protocol)",
     )
+    openwhisk: bool = setting(
+        False, "answer /init and /run as the action container of Apache OpenWhisk that this server is then"
+    )
     allow_origins: list[str] = setting(
         [],
         "origins whose web pages may call this server (CORS), such as https://example.org; * for any",

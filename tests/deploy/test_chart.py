@@ -22,7 +22,6 @@ from modelport.settings.files import settings_of_file
 MODEL = f'[models.Twice]\nsource = "{MODELS}/reached.py:Twice"\n'
 DATABASE = {"secrets": {"database_url": "postgresql://u:p@db/x"}, "filesUrl": "s3://bucket/files"}
 SHARED_DISK = {"persistence": {"enabled": True, "accessMode": "ReadWriteMany"}, "existingSecret": "of-mine"}
-LATER = {"files_url"}  # settings that the chart knows before the server has them everywhere
 COMBINATIONS: dict[str, dict[str, Any]] = {
     "nothing said": {},
     "models": {"settings": MODEL, "auth": "off"},
@@ -115,7 +114,7 @@ def test_kubernetes_takes_what_is_made_and_it_fits_together(given: dict[str, Any
     own = {
         one["name"].removeprefix("MODELPORT_").lower() for one in server["env"] if "MODELPORT_" in one["name"]
     }
-    assert own - set(declarations()) - {"config"} <= LATER
+    assert own - set(declarations()) <= {"config"}
     assert pod["spec"]["terminationGracePeriodSeconds"] > server["lifecycle"]["preStop"]["sleep"]["seconds"]
     for kind in ("Secret", "ConfigMap"):
         named = [

@@ -79,6 +79,7 @@ class DirectCalls:
     ):
         self.next_id = calls.engine.next_id
         self.request_id = calls.engine.request_id
+        self._pools = calls.engine.pools
         settings = calls.settings
         self.memory = calls.memory
         self._admission, self._credentials, self._limiter, self._refusals = door
@@ -118,7 +119,7 @@ class DirectCalls:
                     return True
         if way is None or principal is None:
             return False
-        pool, turn = self._let_in(cycle, plan, way, principal)
+        pool, turn = self._let_in(cycle, plan, way.pool, principal)
         size = len(cycle.body)
         if pool is None or size > self._max_body or not self.memory.take(size):
             return False
@@ -134,7 +135,8 @@ class DirectCalls:
         principal = self._who(cycle, plan) if self.asks_who else ANYBODY
         if plan.way is None or principal is None:
             return None
-        pool, _ = self._let_in(cycle, plan, plan.way, principal)
+        # Not by its way, which counts this as a call to one of the versions that share them.
+        pool, _ = self._let_in(cycle, plan, self._pools.get, principal)
         return None if pool is None else self.memory
 
     def _who(self, cycle: Cycle, plan: Plan[_Way]) -> Principal | None:
@@ -146,7 +148,7 @@ class DirectCalls:
         return principal
 
     def _let_in(
-        self, cycle: Cycle, plan: Plan[_Way], way: _Way, principal: Principal
+        self, cycle: Cycle, plan: Plan[_Way], pool_of: Callable[[str], Pool | None], principal: Principal
     ) -> tuple[Pool | None, Turn | None]:
         """Whom a request is to ask, and whose turn it is; `None` if it goes the long way."""
         if cycle.waiting_for_100_continue or cycle.flow.write_paused:
@@ -162,7 +164,7 @@ class DirectCalls:
         turn = self._limiter.turn(principal, cycle.client) if self._by_address else plan.turn
         if turn is not None and not turn.is_open():
             return _NOT_IN
-        pool = way.pool(plan.name) if plan.version is None else self._version_of(plan.name, plan.version)
+        pool = pool_of(plan.name) if plan.version is None else self._version_of(plan.name, plan.version)
         if pool is None or pool.reads_headers or pool.takes_base64:
             return _NOT_IN
         return pool, turn

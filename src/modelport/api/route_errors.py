@@ -80,10 +80,8 @@ class RouteErrors:
     def _offers(self, row: Endpoint, found: re.Match[str]) -> bool:
         if row.method != "GET" or row.calls != "predict":
             return True
-        signature = (
-            self.engine.route(found["model"]).signature if found["model"] in self.engine.pools else None
-        )
-        return signature is None or signature.predict.streams
+        live = self.engine.pools.get(found["model"])
+        return live is None or live.signature is None or live.signature.predict.streams
 
     async def _on_store_error(self, request: Request, error: StoreError) -> Response:
         return self._problem_response(store_problem(error))

@@ -75,7 +75,7 @@ class Toolbox:
         return [tool for tool in tools if tool.is_for(by)]
 
     def _of_model(self, name: str) -> list[Tool]:
-        signature = self._engine.route(name).signature
+        signature = self._engine.pools[name].signature
         if signature is None:
             return []
         made = self._made.get(name)

@@ -72,6 +72,24 @@ def test_what_may_mean_something_else_is_left(tmp_path: Path) -> None:
         assert "get_predict_args" not in kept, name
 
 
+@pytest.mark.parametrize("written", ["if 1:\n    {}", "try:\n    {}\nexcept ImportError:\n    pass\n"])
+def test_functions_under_a_condition_are_told_and_left(tmp_path: Path, written: str) -> None:
+    code = written.format(PREDICTS.replace("\n    ", "\n        "))
+    said = upgraded(tmp_path, {"perhaps": code})
+    line = code[: code.index("def predict_data")].count("\n") + 1
+    assert f"perhaps.py:{line}: predict_data() is there only perhaps: it stands under a condition" in said
+    assert (tmp_path / "perhaps.py").read_text() == code
+
+
+def test_texts_that_are_not_read_are_told(tmp_path: Path) -> None:
+    (tmp_path / "fish.py").write_text(PREDICTS)
+    for number in range(3000):
+        (tmp_path / f"{number}.md").write_text("curl /models/fish/predict")
+    done = modelport("check", "--upgrade", ".", cwd=tmp_path)
+    assert "it has more than 3000 texts, and the others were not read" in done.stdout
+    assert done.stdout.count("is V1's path") >= 2999
+
+
 # DEEPaaS's own packages have fields.Field, which the newest marshmallow advises against.
 @pytest.mark.filterwarnings("ignore:`Field` should not")
 def test_what_is_written_oddly_still_says_what_it_said(tmp_path: Path) -> None:

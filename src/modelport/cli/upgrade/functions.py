@@ -18,8 +18,8 @@ from modelport.cli.upgrade.arguments import (
 )
 from modelport.cli.upgrade.package import Package
 from modelport.cli.upgrade.points import Found
-from modelport.cli.upgrade.scopes import Scope
-from modelport.cli.upgrade.source_file import NOT_PLAIN, Edit, Function
+from modelport.cli.upgrade.scopes import FIRST, Scope, scopes_in
+from modelport.cli.upgrade.source_file import NOT_PLAIN, Edit, Function, own_nodes
 
 GROUP = PREDICT
 COMMENT = re.compile(rb"#[^\n]*")
@@ -165,6 +165,20 @@ def merged(package: Package, scope: Scope, unsafe: str) -> Iterator[Found]:
     if not found.why_not:
         found.edits = _edits_of_merged(scope, last, text, bool(of_data and of_urls))
     yield found
+
+
+def conditional(package: Package) -> Iterator[Found]:
+    """V1's functions that are there only perhaps: within an `if`, a `try`, a `with` or a loop."""
+    for file in package.files:
+        for scope in scopes_in(file):
+            for one in own_nodes(scope.owner):
+                if isinstance(one, Function) and one.name in FIRST and one not in scope.owner.body:
+                    yield Found(
+                        package.shown(file.path, one.lineno),
+                        f"{one.name}() is there only perhaps: it stands under a condition",
+                        "define it once, at the outermost level, and have it ask the condition itself",
+                        why_not="which of them a package has, only running it can tell",
+                    )
 
 
 def _why_not_merged(scope: Scope, *functions: Function | None) -> str:

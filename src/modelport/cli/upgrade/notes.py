@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelport.cli.upgrade.arguments import dictionaries
 from modelport.cli.upgrade.files import names_elsewhere, old_files
-from modelport.cli.upgrade.functions import inputs, merged, trains
+from modelport.cli.upgrade.functions import conditional, inputs, merged, trains
 from modelport.cli.upgrade.others import addresses, errors, namespaces, pythons, responses
 from modelport.cli.upgrade.package import Package
 from modelport.cli.upgrade.points import Found, Point
@@ -25,6 +25,7 @@ def points_of(package: Package) -> list[Point]:
         Point(
             "predict and train",
             [
+                *conditional(package),
                 *(
                     one
                     for scope in scopes

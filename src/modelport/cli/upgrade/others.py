@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import platform
 import re
 from collections.abc import Iterator
@@ -121,7 +122,13 @@ def addresses(package: Package) -> Iterator[Found]:
     """Paths of V1 in the texts of the project: documents, scripts, clients."""
     if package.root is None:
         return
-    for path in _texts(package.root):
+    texts = list(itertools.islice(_texts(package.root), MAX_TEXTS + 1))
+    if len(texts) > MAX_TEXTS:
+        yield Found(
+            package.shown(package.root), f"it has more than {MAX_TEXTS} texts, and the others were not read",
+            "look for /models/ in what asks the API there, or go through its folders one by one",
+        )  # fmt: skip
+    for path in texts[:MAX_TEXTS]:
         content = path.read_bytes()
         for match in OLD_ADDRESS.finditer(content):
             model, verb = match["model"].decode(), match["verb"].decode()
@@ -133,7 +140,6 @@ def addresses(package: Package) -> Iterator[Found]:
 
 
 def _texts(root: Path) -> Iterator[Path]:
-    seen = 0
     for path in root.rglob("*"):
         inner = path.relative_to(root).parts
         skipped = any(
@@ -141,8 +147,5 @@ def _texts(root: Path) -> Iterator[Path]:
         )
         if skipped or path.suffix.lower() not in TEXTS or not path.is_file():
             continue
-        seen += 1
-        if seen > MAX_TEXTS:
-            return
         if path.stat().st_size <= MAX_BYTES:
             yield path

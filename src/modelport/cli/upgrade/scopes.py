@@ -86,12 +86,15 @@ def scopes_of(package: Package) -> list[Scope]:
         if file is not None:
             found += _named(package, file, entry.attribute)
     if not any(set(NAMES) & set(scope.functions) for scope in found):
-        found = [scope for file in package.files for scope in _all(file) if set(FIRST) & set(scope.functions)]
+        found = [
+            scope for file in package.files for scope in scopes_in(file) if set(FIRST) & set(scope.functions)
+        ]
     seen: set[int] = set()
     return [one for one in found if not (id(one.owner) in seen or seen.add(id(one.owner)))]
 
 
-def _all(file: SourceFile) -> Iterator[Scope]:
+def scopes_in(file: SourceFile) -> Iterator[Scope]:
+    """The module, and the classes at its outermost level."""
     yield Scope(file, file.tree)
     for node in file.tree.body:
         if isinstance(node, ast.ClassDef):

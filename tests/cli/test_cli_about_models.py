@@ -242,7 +242,10 @@ COMMANDS = (
     "check",
     "doctor",
     "config",
+    "health",
+    "build",
     "init",
+    "openwhisk",
     "deepaas-run",
     "deepaas-cli",
 )

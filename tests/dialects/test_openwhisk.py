@@ -20,7 +20,10 @@ from typing import Any
 
 import httpx
 import pytest
-from serving import START_SECONDS, environment, serving, wait_until
+from serving import MODELS, START_SECONDS, environment, serving, wait_until
+
+from modelport.cli.keys_store import DatabaseKeys
+from modelport.settings import Settings
 
 SENTINEL = "XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX"
 SERVING = re.compile(r"serving .* on (http://\S+)")
@@ -88,6 +91,27 @@ def action(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
         assert running.init(main="other")[0] == 502
         assert running.init(main="main", code="") == (200, {"ok": True})
         yield running
+
+
+def test_it_asks_who_initializes_and_runs_it(tmp_path: Path) -> None:
+    """Where `auth` is on: a platform says nobody's name, so it is off in what it runs."""
+    data = tmp_path / "data"
+    store = DatabaseKeys(Settings(data_dir=str(data)))
+    with serving(
+        f"Echo={MODELS / 'actions.py'}:Echo", "--openwhisk", "--auth", "on", "--data-dir", str(data)
+    ) as server:
+        keys: dict[str, str] = {}
+        for scope in ("predict", "read", "admin"):
+            asked = {"name": scope, "scopes": [scope], "models": None, "expires": None}
+            keys[scope] = store.create(asked)["key"]
+
+        def status(path: str, who: str) -> int:
+            headers = {"x-api-key": keys[who]} if who else {}
+            return server.client.post(path, json={"value": {}}, headers=headers).status_code
+
+        wait_until(lambda: status("/init", "admin") == 200, lambda: server.log)
+        assert [status("/run", who) for who in ("", "read", "predict", "admin")] == [401, 403, 200, 200]
+        assert [status("/init", who) for who in ("", "read", "predict")] == [401, 403, 403]
 
 
 def test_it_is_initialized_once(action: Container) -> None:

@@ -100,13 +100,18 @@ class Known:
 
     def key(self, name: str, *scopes: str, models: str = "", expires: str = "") -> str:
         """A key that another process than the server makes, while that runs."""
-        asked = {
-            "name": name,
-            "scopes": scopes,
-            "models": [models] if models else None,
-            "expires": expires or None,
-        }
-        return self.store.create(asked)["key"]
+        return made_key(self.store, name, *scopes, models=models, expires=expires)
+
+
+def made_key(store: DatabaseKeys, name: str, *scopes: str, models: str = "", expires: str = "") -> str:
+    """A new key of a database."""
+    asked = {
+        "name": name,
+        "scopes": scopes,
+        "models": [models] if models else None,
+        "expires": expires or None,
+    }
+    return store.create(asked)["key"]
 
 
 class Site:

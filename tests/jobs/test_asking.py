@@ -37,7 +37,7 @@ async def test_a_job_comes_back_as_it_was_given(store: JobStore, where: str) -> 
     job, created = await store.submit(new)
     assert created
     assert await store.get("one") == job
-    for name in NewJob.__struct_fields__:
+    for name in set(NewJob.__struct_fields__) - {"files"}:  # which is with the call, for whoever runs it
         assert getattr(job, name) == getattr(new, name), name
     assert (job.state, job.attempt, job.revision, job.last_event) == (State.QUEUED, 0, 1, 1)
     assert job.outcome is None

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -21,7 +22,7 @@ from modelport.settings.platform import on_platform
 IDLE = 1.5
 FOREIGN = {"Host": "my-model-k2vjm6xq5a-ew.a.run.app"}
 # What a container without a disk has: nothing can be written but files of an empty folder in memory.
-READ_ONLY = 'mount -t tmpfs none /tmp && mount -o remount,bind,ro / && cd / && exec "$@"'
+READ_ONLY = 'mount -t tmpfs none "$TMPDIR" && mount -o remount,bind,ro / && cd / && exec "$@"'
 
 
 @contextmanager
@@ -38,6 +39,7 @@ def started(*arguments: str, before: tuple[str, ...] = (), **variables: str) -> 
         server = Server(process)
     except BaseException:
         process.kill()
+        process.communicate()
         raise
     try:
         yield server
@@ -141,8 +143,14 @@ def probe_until_it_ends(client: httpx.Client) -> None:
     or subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode != 0,
     reason="it takes a mount namespace, which this user may not have",
 )
-def test_predictions_need_no_file_that_can_be_written() -> None:
-    variables = {"PORT": "0", "MODELPORT_AUTH": "off", "MODELPORT_DATA_DIR": "/nowhere", "HOME": "/nowhere"}
+def test_predictions_need_no_file_that_can_be_written(tmp_path: Path) -> None:
+    variables = {
+        "TMPDIR": str(tmp_path),
+        "PORT": "0",
+        "MODELPORT_AUTH": "off",
+        "MODELPORT_DATA_DIR": "/nowhere",
+        "HOME": "/nowhere",
+    }
     before = ("unshare", "--mount", "sh", "-c", READ_ONLY, "sh")
     with started("Twice=reached:Twice", before=before, **variables) as server:
         server.wait_settled()

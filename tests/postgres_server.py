@@ -151,12 +151,14 @@ class Postgres:
             connection.close()
 
     def number(self, query: str, url: str) -> int:
-        """What a query of one number says in the database of a URL."""
+        """What a query of one number says in the database of a URL; what it changes is kept."""
         connection = pg8000.dbapi.connect("tests", "127.0.0.1", url.rpartition("/")[2], self.port)
         try:
             cursor = connection.cursor()
             cursor.execute(query)
-            return int(cursor.fetchone()[0])
+            found = int(cursor.fetchone()[0])
+            connection.commit()
+            return found
         finally:
             connection.close()
 

@@ -33,6 +33,7 @@ OPTIONS = (
     f"--webhook-secret={SECRET}", "n=noting_models:Noting",
 )  # fmt: skip
 SETTLE_SECONDS = 60.0
+SOON_SECONDS = 30.0
 TOLD_SECONDS = 180.0  # a kill in the middle of a webhook leaves it to whoever finds its lease over
 
 
@@ -105,7 +106,9 @@ class Site:
 
     def history(self) -> list[Record]:
         """Wait until no webhook is owed, stop everything and return what happened."""
-        until(lambda: not self._owed(), TOLD_SECONDS)
+        if not until(lambda: not self._owed(), SOON_SECONDS):
+            self._hasten()
+            until(lambda: not self._owed(), TOLD_SECONDS)
         for number, server in enumerate(self.servers):
             self.servers[number] = None
             if server is not None:
@@ -123,6 +126,15 @@ class Site:
             return self.postgres.number(query, self.where)
         with contextlib.closing(sqlite3.connect(f"file:{self.where}?mode=ro", uri=True)) as connection:
             return int(connection.execute(query).fetchone()[0])
+
+    def _hasten(self) -> None:
+        """Have those due now that failed twice, by a kill and a refusal: they wait five minutes."""
+        change = "UPDATE deliveries SET next_at = 0 WHERE next_at IS NOT NULL AND owner = ''"
+        if self.postgres:
+            self.postgres.number(f"WITH due AS ({change} RETURNING 1) SELECT count(*) FROM due", self.where)
+            return
+        with contextlib.closing(sqlite3.connect(self.where, timeout=30)) as connection, connection:
+            connection.execute(change)
 
     async def whole_history(self) -> list[Record]:
         """The history, and how each job stands at its end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -73,7 +74,11 @@ def asked(server: Server, **arguments: Any) -> httpx.Response:
 def memory_of(server: Server) -> int:
     """Bytes that the server and its workers have to themselves."""
     process = psutil.Process(server.process.pid)
-    return sum(one.memory_full_info().uss for one in [process, *process.children(recursive=True)])
+    own = 0
+    for one in [process, *process.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):  # one that has just ended has nothing
+            own += one.memory_full_info().uss
+    return own
 
 
 def is_idle(server: Server, model: str) -> bool:

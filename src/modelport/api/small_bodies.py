@@ -24,6 +24,19 @@ def media_type_of(request: Request) -> str:
     return request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
 
 
+async def raw_body(request: Request, most: int) -> bytes:
+    """The body of a request, of `most` bytes at the most. Raises `Problem` 400 or 413."""
+    raw = bytearray()
+    try:
+        async for chunk in request.stream():
+            raw += chunk
+            if len(raw) > most:
+                raise Problem(413, f"the body is larger than {most} bytes")
+    except ClientDisconnect:
+        raise Problem(400, "the request's body did not arrive whole") from None
+    return bytes(raw)
+
+
 async def json_body(request: Request, type: type[T], *, optional: bool = False, form: bool = False) -> T:
     """The JSON object of a request as a `type`, an empty one of a request without a body if it is `optional`.
 
@@ -34,21 +47,14 @@ async def json_body(request: Request, type: type[T], *, optional: bool = False, 
     is_form = form and media == FORM
     if not is_form and media != "application/json" and not media.endswith("+json"):
         raise Problem(415, f"this resource takes application/json, not {media[:100]!r}")
-    raw = bytearray()
-    try:
-        async for chunk in request.stream():
-            raw += chunk
-            if len(raw) > MAX_BYTES:
-                raise Problem(413, f"the body is larger than {MAX_BYTES} bytes")
-    except ClientDisconnect:
-        raise Problem(400, "the request's body did not arrive whole") from None
+    raw = await raw_body(request, MAX_BYTES)
     if optional and not raw:
         return type()
     if is_form:
-        return _form(bytes(raw), type)
-    _refuse_ambiguous(bytes(raw))
+        return _form(raw, type)
+    _refuse_ambiguous(raw)
     try:
-        return msgspec.json.decode(bytes(raw), type=type, strict=True)
+        return msgspec.json.decode(raw, type=type, strict=True)
     except msgspec.ValidationError as error:
         raise Problem(422, f"the body does not fit: {in_words(error, type)}") from None
     except (msgspec.DecodeError, ValueError, RecursionError) as error:

@@ -37,22 +37,25 @@ def _silence(name: str) -> str:
     if shutil.which(name) is None:
         return "not installed"
     try:
-        done = subprocess.run(
-            [name, *ASKED[name]],
-            capture_output=True,
-            text=True,
-            timeout=ASK_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        return why_failed([name, *ASKED[name]], ASK_SECONDS, "it")
     except subprocess.TimeoutExpired:
         return f"no answer in {ASK_SECONDS} s"
     except OSError as error:
         return str(error.strerror)
+
+
+def why_failed(command: Sequence[str], seconds: float, who: str) -> str:
+    """Run a program that asks nothing; its last words if it failed, else nothing; without any, `who` has.
+
+    Raises `OSError`, and `TimeoutExpired` after so many seconds.
+    """
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds, check=False, stdin=subprocess.DEVNULL
+    )
     if done.returncode == 0:
         return ""
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return lines[-1] if lines else f"it ended with {done.returncode}"
+    return lines[-1] if lines else f"{who} ended with {done.returncode}"
 
 
 def build_command(name: str, folder: Path | str, tag: str | None, arguments: Sequence[str]) -> list[str]:

@@ -13,6 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 import click
 
+from modelport.cli.images.engines import why_failed
+
 WHEEL_SECONDS = 300
 
 
@@ -60,15 +62,6 @@ def _built(place: Path, folder: Path, *options: str) -> str:
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += [*options, "--wheel-dir", str(folder), str(place)]
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=WHEEL_SECONDS,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        return why_failed(command, WHEEL_SECONDS, "pip")
     except subprocess.TimeoutExpired:
         return f"pip has not ended in {WHEEL_SECONDS} s"
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return "" if done.returncode == 0 else (lines[-1] if lines else f"pip ended with {done.returncode}")

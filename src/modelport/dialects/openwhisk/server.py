@@ -21,7 +21,7 @@ from time import time
 from typing import Any
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.calls import Ends
@@ -30,6 +30,7 @@ from modelport.api.dialects import DialectServer, Parts
 from modelport.api.endpoints.row import AccessScope, Endpoint, ReadBody, with_body
 from modelport.api.exchanges import request_number
 from modelport.api.refusal_form import INFERENCE_ERROR, RefusalForm
+from modelport.api.small_bodies import raw_body
 from modelport.contract.calls import Answer, Call
 from modelport.dialects.openwhisk.activations import (
     JSON,
@@ -188,16 +189,7 @@ class OpenWhiskServer(DialectServer):
         return Response(body, media_type=JSON)
 
     async def _body(self, request: Request) -> bytes:
-        most = self.parts.calls.settings.json_max_size or sys.maxsize
-        raw = bytearray()
-        try:
-            async for chunk in request.stream():
-                raw += chunk
-                if len(raw) > most:
-                    raise Problem(413, f"the body is larger than {most} bytes")
-        except ClientDisconnect:
-            raise Problem(400, "the request's body did not arrive whole") from None
-        return bytes(raw)
+        return await raw_body(request, self.parts.calls.settings.json_max_size or sys.maxsize)
 
     async def _end_logs(self) -> None:
         """Say on both streams that this activation's log is whole."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelport.telemetry.access_log import AccessLines, Item, RequestLog
+from modelport.telemetry.access_log import AT_ONCE, AccessLines, Item, RequestLog
 from modelport.telemetry.exchanges import Exchange
 
 BEGAN = 1_790_000_000.0
@@ -50,12 +51,19 @@ def test_lines_made_in_parts_say_what_whole_ones_say(
     likes: list[Exchange], asked: list[tuple[int, Asked]]
 ) -> None:
     told: list[Any] = []
-    tells = [RequestLog(told.append).of(like) for like in likes]
+
+    def note(items: Sequence[Item]) -> list[str]:
+        told.extend(items)
+        return []
+
+    log = RequestLog(note, lambda text, lines: None, lambda seconds, call: None)
+    tells = [log.of(like) for like in likes]
     parts: list[Item] = []
     whole: list[Item] = []
     for number, (which, (began, seconds, bytes_in, bytes_out, client)) in enumerate(asked):
         request_id = f"{number:032x}"
         tells[which](bytes_in, bytes_out, seconds, request_id, client)
+        log.write()
         [(like, _, *rest)] = told
         told.clear()
         parts.append((like, began, *rest))
@@ -79,3 +87,37 @@ def _said(line: str) -> list[tuple[str, Any]]:
     said: dict[str, Any] = json.loads(line)
     said["seconds"] = pytest.approx(said["seconds"], abs=2e-6)
     return list(said.items())
+
+
+def test_the_first_line_after_quiet_is_said_at_once_and_the_others_together() -> None:
+    said: list[tuple[str, int]] = []
+    timers: list[Callable[[], None]] = []
+    log = RequestLog(
+        AccessLines(json=True).lines_of,
+        lambda text, lines: said.append((text, lines)),
+        lambda seconds, call: timers.append(call),
+    )
+    tell = log.of(Exchange(began=0.0, started=0.0, method="POST", path="/predict"))
+
+    def ask(number: int) -> None:
+        for _ in range(number):
+            tell(1, 1, 0.001, "a" * 32, "127.0.0.1")
+
+    def was_said() -> list[int]:
+        texts = list(said)
+        said.clear()
+        assert [text.count("\n") for text, _ in texts] == [lines for _, lines in texts]
+        return [lines for _, lines in texts]
+
+    ask(1)
+    assert was_said() == [1]
+    ask(2 * AT_ONCE + 3)
+    assert was_said() == [AT_ONCE, AT_ONCE]
+    timers.pop()()
+    assert was_said() == [3]
+    timers.pop()()
+    assert (was_said(), timers) == ([], [])
+    ask(2)
+    assert was_said() == [1]
+    log.write()
+    assert was_said() == [1]

@@ -11,7 +11,7 @@ from modelport.engine.output import STDERR
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
 from modelport.settings.groups.operations import AccessLog, LogFormat
-from modelport.telemetry.access_log import AccessLines, Item, RequestLog
+from modelport.telemetry.access_log import AccessLines, RequestLog
 from modelport.telemetry.exchanges import Exchanges
 from modelport.telemetry.log_lines import JsonLine, OneLine
 from modelport.telemetry.log_writer import LogWriter
@@ -23,7 +23,7 @@ LOGGERS = ("modelport", "asyncio", "py.warnings")
 class _Handler(logging.Handler):
     """Makes lines of records, and has them written."""
 
-    def __init__(self, writer: LogWriter[Item]):
+    def __init__(self, writer: LogWriter):
         super().__init__()
         self._writer = writer
 
@@ -72,10 +72,10 @@ class Logs:
                 "access_log: lines for people cannot stand among objects of log_format = json; say "
                 "access_log = json, or give it a file of its own by access_log_file"
             )
+        self._log = LogWriter(settings.log_file)
+        self._access = self._log if together else LogWriter(own)
         lines_of = AccessLines(json=access is AccessLog.JSON).lines_of
-        self._log = LogWriter[Item](settings.log_file, lines_of)
-        self._access = self._log if together else LogWriter[Item](own, lines_of)
-        self._is_on = access is not AccessLog.OFF
+        self._requests = None if access is AccessLog.OFF else RequestLog(lines_of, self._access.say)
         self._files = [file for file in (settings.log_file, own) if file]
         self._handle(JsonLine() if is_json else OneLine(), settings)
 
@@ -94,8 +94,8 @@ class Logs:
 
     def hear(self, exchanges: Exchanges) -> None:
         """Log each request of a server, if that is asked for."""
-        if self._is_on:
-            exchanges.told_by(RequestLog(self._access.put))
+        if self._requests is not None:
+            exchanges.told_by(self._requests)
 
     def heed_signals(self) -> None:
         """Open the files anew by SIGHUP, where there are any; else that ends the process, as usual."""
@@ -109,6 +109,8 @@ class Logs:
 
     def close(self) -> None:
         """Write what waits."""
+        if self._requests is not None:
+            self._requests.write()
         self._access.close()
         self._log.close()
 

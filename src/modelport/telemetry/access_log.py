@@ -11,6 +11,7 @@ may be a secret, any header, or anything of a body.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -26,6 +27,8 @@ from modelport.telemetry.log_lines import CUT, harmless, masked
 log = logging.getLogger("modelport.telemetry")
 
 NOT_WRITTEN = "a line of the access log could not be written"
+AT_ONCE = 64  # lines that are made in one step
+REST_SECONDS = 0.05  # between two steps, if that many do not come
 MOST_OF_PATH = 2048  # characters
 MOST_PATHS = 256  # that are remembered as they are shown
 KNOWN_MICROS = 10_000  # the waits, in microseconds, that are known as they are written
@@ -74,23 +77,64 @@ Item: TypeAlias = Exchange | Differing
 
 
 class RequestLog:
-    """Puts each request where lines are made of it."""
+    """Says each request of an event loop, a few at once: `say` gets their text, and how many lines it is of.
 
-    def __init__(self, put: Callable[[Item], None]):
-        self._put = put
+    What can go wrong: *making a line costs as much as all else that a request costs beside its answer*. By a
+    few at once it is half of that, and what they were made of is still near: kept for a thread that makes
+    them twenty times a second, it is memory that nobody has at hand. *A line comes late*: the first one after
+    quiet is said at once, those that follow after a rest, at most.
+    """
+
+    def __init__(
+        self,
+        lines_of: Callable[[Sequence[Item]], Sequence[str]],
+        say: Callable[[str, int], None],
+        later: Callable[[float, Callable[[], None]], object] | None = None,
+    ):
+        self._lines_of = lines_of
+        self._say = say
+        self._later = later or _later  # calls something so many seconds later
+        self._waiting: list[Item] = []
+        self._rests = False
 
     def hear(self, exchange: Exchange) -> None:
         """Log one."""
-        self._put(exchange)
+        self._waiting.append(exchange)
+        self._gathered()
 
     def of(self, like: Exchange) -> Tell:
         """What logs each one like this, answered 200. It costs the hot path a tuple."""
-        put, alike = self._put, Alike(like)
+        waiting, alike = self._waiting, Alike(like)
 
         def tell(bytes_in: int, bytes_out: int, seconds: float, request_id: str, client: str) -> None:
-            put((alike, time() - seconds, seconds, bytes_in, bytes_out, request_id, client))
+            waiting.append((alike, time() - seconds, seconds, bytes_in, bytes_out, request_id, client))
+            if len(waiting) >= AT_ONCE or not self._rests:
+                self._gathered()
 
         return tell
+
+    def write(self) -> None:
+        """Say those that wait."""
+        if self._waiting:
+            lines = self._lines_of(self._waiting)
+            self._waiting.clear()  # it is the same list for as long as the server lives
+            self._say("".join(lines), len(lines))
+
+    def _gathered(self) -> None:
+        if len(self._waiting) >= AT_ONCE or not self._rests:
+            self.write()
+        if not self._rests:
+            self._rest()
+
+    def _rest(self) -> None:
+        self._rests = True
+        self._later(REST_SECONDS, self._rested)
+
+    def _rested(self) -> None:
+        self._rests = False
+        if self._waiting:
+            self.write()
+            self._rest()
 
 
 class AccessLines:
@@ -108,8 +152,8 @@ class AccessLines:
         self._encode = msgspec.json.Encoder().encode
         self._micros = [f"0.{micros:06d}" for micros in range(KNOWN_MICROS if json else 0)]
 
-    def lines_of(self, items: Iterable[Item | str]) -> list[str]:
-        """The line of each request, in their order; texts stay what they are. What fails, is logged.
+    def lines_of(self, items: Iterable[Item]) -> list[str]:
+        """The line of each request, in their order. What fails, is logged.
 
         Most of them are alike, of one client: what stands around the numbers that differ is made once for
         those, and the time once a millisecond. There is no call in that loop: it goes round thousands of
@@ -122,7 +166,7 @@ class AccessLines:
         a = iso = head = d = e = tail = ""
         for item in items:
             if not isinstance(item, tuple):
-                lines.append(item if isinstance(item, str) else self._written(item))
+                lines.append(self._written(item))
                 continue
             alike, began, seconds, size, bytes_out, request_id, asked_by = item
             if alike is not last or size != bytes_in or asked_by != client:
@@ -239,6 +283,10 @@ class AccessLines:
         if second != self._second:
             self._second, self._time = second, self._clock(second)
         return self._time
+
+
+def _later(seconds: float, call: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_later(seconds, call)
 
 
 def _exchange_of(item: Differing) -> Exchange:

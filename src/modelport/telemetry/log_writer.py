@@ -4,9 +4,9 @@ What can go wrong, and what answers it:
 
 - *Nobody reads what is written*, or the disk is slow: what waits is bounded, in lines and in bytes. What is
   beyond that is dropped, counted, and said as soon as there is room.
-- *Each line costs the hot path.* It is one `append` there. The thread is woken by the first line after quiet,
-  which is written at once; what follows is written together after a rest, and encoded there, too: by a few
-  lines at once, since what is made of all of them would be memory that the system gives anew each time.
+- *Who speaks often is slowed.* To say something is one `append`. The thread is woken by the first text after
+  quiet, which is written at once; what follows is written together after a rest, by one call of the system:
+  each wakes and stops those who answer requests, as one thread runs at a time.
 - *The file is renamed, or removed* (logrotate): it is opened anew by its name, when somebody says so
   (`reopen`), or when it is seen; what was waiting is in either of the two. One that is cut stays open, and
   goes on at its new end (`O_APPEND`).
@@ -18,43 +18,40 @@ What can go wrong, and what answers it:
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 import select
 import sys
 import threading
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from sys import getsizeof
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 log = logging.getLogger("modelport.telemetry")
 
-MOST_LINES = 20_000  # that wait
-MOST_BYTES = 8 << 20  # that those of them take that are texts
+MOST_TEXTS = 20_000  # that wait
+MOST_BYTES = 8 << 20  # that they take
 REST_SECONDS = 0.05
-AT_ONCE = 128  # lines that are made and written in one step: their memory is used again for the next ones
+AT_ONCE = 512  # texts that are written in one step: POSIX systems take 1024
 LOOK_SECONDS = 1.0  # between two looks whether the file has another name
 STDERR = 2
 
-Item = TypeVar("Item")
 
+class LogWriter:
+    """Writes texts in their order to a file or to stderr.
 
-class LogWriter(Generic[Item]):
-    """Writes texts and items in their order to a file or to stderr; `lines_of` has the lines of both.
-
-    Any thread may `put` and `say`. `dropped` lines were lost, and that was not said yet. Raises `OSError` if
-    the file cannot be opened.
+    Any thread may `say`. `dropped` lines were lost, and that was not said yet. Raises `OSError` if the file
+    cannot be opened.
     """
 
-    def __init__(self, path: str | None, lines_of: Callable[[Sequence[Item | str]], Sequence[str]]):
+    def __init__(self, path: str | None):
         self._path = path
-        self._lines_of = lines_of
         self._file = _opened(path) if path else _stderr()
-        self._waiting: deque[Item | str] = deque()
-        self._bytes = 0  # of the texts that wait
+        self._waiting: deque[tuple[bytes, int]] = deque()  # texts, and of how many lines they are
+        self._bytes = 0  # of those
         self.dropped = 0
         self._sizing = threading.Lock()
         self._writing = threading.RLock()  # who writes may have to say something of it
@@ -73,28 +70,19 @@ class LogWriter(Generic[Item]):
         """Whether there is something that is not being written yet."""
         return bool(self._waiting)
 
-    def put(self, item: Item) -> None:
-        """Have an item written. In the hot path: it costs next to nothing."""
-        if len(self._waiting) >= MOST_LINES:
-            self.dropped += 1
-            return
-        self._waiting.append(item)
-        if not self._is_awake:
-            self._wake()
-
-    def say(self, line: str) -> None:
-        """Have a text written, which ends with a newline."""
+    def say(self, text: str, lines: int = 1) -> None:
+        """Have a text written, which is of so many lines and ends with a newline."""
+        said = text.encode("utf-8", "replace")
         if self._closed:
             with self._writing:
-                self._write((line,))
+                self._write([(said, lines)])
             return
-        size = getsizeof(line)
         with self._sizing:
-            if len(self._waiting) >= MOST_LINES or self._bytes + size > MOST_BYTES:
-                self.dropped += 1
+            if len(self._waiting) >= MOST_TEXTS or self._bytes + len(said) > MOST_BYTES:
+                self.dropped += lines
                 return
-            self._bytes += size
-            self._waiting.append(line)
+            self._bytes += len(said)
+            self._waiting.append((said, lines))
         if not self._is_awake:
             self._wake()
 
@@ -131,33 +119,30 @@ class LogWriter(Generic[Item]):
             self._look_at_file()
             waiting = len(self._waiting)
             for written in range(0, waiting, AT_ONCE):
-                self._write_items(min(AT_ONCE, waiting - written))
+                self._write_first(min(AT_ONCE, waiting - written))
         if self.dropped and not self._fails:  # else once there is something that can be written again
             dropped, self.dropped = self.dropped, 0
             log.warning("%d lines of the log%s were dropped", dropped, f" {self._path}" if self._path else "")
 
-    def _write_items(self, number: int) -> None:
+    def _write_first(self, number: int) -> None:
         """Write the first ones that wait, so many."""
-        waiting = self._waiting
-        items = [waiting.popleft() for _ in range(number)]
-        if self._bytes:
-            said = sum(getsizeof(item) for item in items if isinstance(item, str))
-            with self._sizing:
-                self._bytes -= said
-        self._write(self._lines_of(items))
+        texts = [self._waiting.popleft() for _ in range(number)]
+        with self._sizing:
+            self._bytes -= sum(len(text) for text, _ in texts)
+        self._write(texts)
 
-    def _write(self, lines: Sequence[str]) -> None:
-        view = memoryview("".join(lines).encode("utf-8", "replace"))
+    def _write(self, texts: list[tuple[bytes, int]]) -> None:
+        waiting = [memoryview(text) for text, _ in texts]
         try:
-            while view:
+            while waiting:
                 try:
-                    view = view[os.write(self._file, view) :]
+                    waiting = _behind(waiting, os.writev(self._file, waiting))
                 except BlockingIOError:  # somebody has made stderr so
                     select.select([], [self._file], [])
             self._fails = False
         except OSError:  # a full disk, a reader that has gone
             self._fails = True
-            self.dropped += len(lines)
+            self.dropped += sum(lines for _, lines in texts)
 
     def _look_at_file(self) -> None:
         """Open the file anew if that was asked for, or if it has another name by now, or none."""
@@ -180,6 +165,16 @@ class LogWriter(Generic[Item]):
             return
         os.close(self._file)
         self._file = file
+
+
+def _behind(texts: list[memoryview], written: int) -> list[memoryview]:
+    """What is left of texts of which so many bytes are written."""
+    ends = list(itertools.accumulate(map(len, texts)))
+    first = bisect_right(ends, written)
+    left = texts[first:]
+    if left:
+        left[0] = left[0][len(left[0]) - (ends[first] - written) :]
+    return left
 
 
 def _opened(path: str) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -39,9 +40,10 @@ def servers(
 ) -> Iterator[tuple[Server, Server]]:
     """One that runs jobs, and one that is asked for them."""
     disks = [str(tmp_path_factory.mktemp(name)) for name in ("one", "other")]
-    with serving(*MODELS, *shared, "--data-dir", disks[0], **s3.variables) as runs_jobs:
+    options = (*MODELS, *shared, "--log-payloads", "1", "--payload-file-size", "1")
+    with serving(*options, "--data-dir", disks[0], **s3.variables) as runs_jobs:
         none = ("--data-dir", disks[1], "--job-workers", "0")
-        with serving(*MODELS, *shared, *none, **s3.variables) as asked:
+        with serving(*options, *none, **s3.variables) as asked:
             yield runs_jobs, asked
 
 
@@ -76,6 +78,23 @@ def test_artifacts_results_and_logs_of_one_are_served_by_the_other(servers: tupl
     logs = [client.get(f"/v2/jobs/{job_id}/log").text for client in (one, other)]
     assert logs[0] == logs[1]
     assert "epoch 1" in logs[1]
+
+
+def test_predictions_that_one_has_kept_are_in_the_report_of_the_other(servers: tuple[Server, Server]) -> None:
+    one, other = (server.client for server in servers)
+    path = "/v2/models/m/versions/0/predict/"
+    for client in (one, other):
+        assert client.post(path, json={"x": 1.0}).is_success
+    windows = count(60)
+
+    def seen() -> bool:
+        """A report that nobody has asked for before has the calls of both."""
+        report = other.get(f"/v2/models/m/monitoring?version=0&window={next(windows)}m").json()
+        found = next(iter(report["versions"]), None)
+        return found is not None and found["calls"] == 2
+
+    wait_until(seen, lambda: "".join(server.log for server in servers), 120.0)
+    assert other.delete("/v2/models/m/payloads").json()["files"] >= 2
 
 
 def test_while_the_place_is_away_predictions_go_on_and_the_end_of_a_training_waits(

@@ -234,7 +234,7 @@ def test_half_a_line_is_set_aside(opened: Callable[..., Log]) -> None:
     [file] = log.folder.glob("m/*.jsonl")
     with file.open("ab") as torn:
         torn.write(b'{"at": "2026-')
-    reading = Reading(log.folder, "m", 10, 1 << 20)
+    reading = Reading([log.folder], "m", 10, 1 << 20)
     [segment] = segments(log.folder)
     assert len(list(reading._records(segment))) == 1  # pyright: ignore[reportPrivateUsage]
     assert reading.torn == 1

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from modelport.api.payload_sharing import PayloadSharing
 from modelport.contract.signature import Signature
 from modelport.engine.ports import Pool
 from modelport.monitoring.process import Reports
@@ -17,6 +18,7 @@ from modelport.monitoring.reports import Report, Times
 from modelport.runs.service import RunService
 from modelport.storage.errors import StoreError
 from modelport.telemetry.payloads.log import PayloadLog, PayloadsUnavailable
+from modelport.telemetry.payloads.shared import Brought
 from modelport.telemetry.payloads.waiting import WaitingTruth, WaitingTruths
 
 log = logging.getLogger("modelport.payloads")
@@ -60,10 +62,13 @@ async def told(asked: Future[dict[str, Any]]) -> dict[str, Any]:
 class ModelReports:
     """Makes reports out of the payload log, one at a time. One for a server."""
 
-    def __init__(self, runs: RunService, payloads: PayloadLog, waiting: WaitingTruths):
+    def __init__(
+        self, runs: RunService, payloads: PayloadLog, waiting: WaitingTruths, sharing: PayloadSharing | None
+    ):
         self._runs = runs
         self.payloads = payloads
         self.waiting = waiting
+        self.sharing = sharing
         self._reports = Reports()
 
     async def report(self, pool: Pool, asked: AskedReport) -> Report:
@@ -76,8 +81,10 @@ class ModelReports:
             await told(payloads.state())  # what was handed over until now is in it
         if self.waiting.is_shared and await asyncio.to_thread(self.is_kept, pool.name):
             words = await self._take_over(pool.name)
+        brought = await self._of_others(pool.name, asked)
         order = Order(
             folder=str(payloads.folder.absolute()),
+            others=brought.folders,
             model=pool.name,
             window=asked.window,
             version=asked.version,
@@ -91,9 +98,22 @@ class ModelReports:
         report.log.dropped, report.log.lost = payloads.dropped, payloads.lost
         if not share:
             report.log.words = "log_payloads is 0: no predictions are kept now"
-        if words:
-            report.log.words = "; ".join(filter(None, (report.log.words, words)))
+        report.log.words = "; ".join(filter(None, (report.log.words, words, brought.words)))
         return report
+
+    async def _of_others(self, model: str, asked: AskedReport) -> Brought:
+        """What other servers have kept of all the times that the report is on."""
+        if self.sharing is None:
+            return Brought(())
+        times = [one for one in (asked.window, asked.reference, asked.otherwise) if one is not None]
+        begin, end = min(one.begin for one in times), max(one.end for one in times)
+        return await self.sharing.bring(model, begin.timestamp(), end.timestamp())
+
+    async def take_over_all(self) -> None:
+        """Keep what other servers were told of predictions of this one, of every model."""
+        for model in list(self._runs.engine.pools) if self.waiting.is_shared else ():
+            if await asyncio.to_thread(self.is_kept, model):
+                await self._take_over(model)
 
     def is_kept(self, model: str) -> bool:
         """Whether there may be predictions of a model in the log. It looks at the disk."""

@@ -121,12 +121,17 @@ class MonitoringRoutes:
         model = self._pool(request).name
         text = request.query_params.get("older_than")
         before = time() - (_seconds("older_than", text) if text else 0.0)
-        if not await asyncio.to_thread(self.payloads.folder.is_dir):
-            return json_response(PrunedPayloads(0, 0))
-        try:
-            return json_response(PrunedPayloads(**await told(self.payloads.prune(model, before))))
-        except PayloadsUnavailable as error:
-            raise unavailable(error) from None
+        found = {"files": 0, "bytes": 0}
+        sharing = self._reports.sharing
+        if sharing is not None:
+            found = await sharing.prune(model, before)
+        if await asyncio.to_thread(self.payloads.folder.is_dir):
+            try:
+                here = await told(self.payloads.prune(model, before))
+            except PayloadsUnavailable as error:
+                raise unavailable(error) from None
+            found = {name: found[name] + here[name] for name in found}
+        return json_response(PrunedPayloads(**found))
 
     # -- reports -----------------------------------------------------------------------------------
 

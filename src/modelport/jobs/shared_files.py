@@ -154,7 +154,7 @@ class SharedFiles:
         async for job_ids in self._of_no_job(lambda: _jobs_at(place)):
             for job_id in job_ids:
                 there = await self._run(lambda job_id=job_id: place.objects(_folder(job_id)))
-                if there and max(there.values()) < before:
+                if there and max(found.made_at for found in there.values()) < before:
                     await self._run(lambda there=there: place.remove(list(there)))
                     swept.append(job_id)
         async for job_ids in self._of_no_job(lambda: self.folders.older_than(before)):

@@ -12,6 +12,7 @@ import resource
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from modelport.telemetry.payloads.index import truths_of
 from modelport.telemetry.payloads.reading import Reading
 from modelport.telemetry.payloads.records import Record
 from modelport.telemetry.payloads.segments import INDEX
+from modelport.telemetry.payloads.shared_names import truths_brought
 from modelport.telemetry.payloads.truths import pairs_of
 
 MEMORY = 4 << 30
@@ -51,10 +53,11 @@ class Order(msgspec.Struct, kw_only=True):
 
     `trainings` has by version the file in which its training has recorded its reference, `otherwise` is for
     versions that have none; with a `reference_window` that counts instead. `columns` are those of arguments
-    whose rows do not name them.
+    whose rows do not name them. `others` are the folders of what other servers have kept.
     """
 
     folder: str
+    others: Sequence[str] = ()
     model: str
     window: Times
     version: int | None = None
@@ -63,6 +66,11 @@ class Order(msgspec.Struct, kw_only=True):
     trainings: dict[int, str] = {}
     columns: dict[str, list[str]] = {}
     share: float = 0.0
+
+    @property
+    def folders(self) -> list[Path]:
+        """Those of all the logs that are read."""
+        return [Path(folder) for folder in (self.folder, *self.others)]
 
 
 class Recorded(msgspec.Struct):
@@ -108,7 +116,7 @@ class Version:
 
 def report_of(order: Order) -> Report:
     """The report that is asked for. Raises `OSError`."""
-    reading = Reading(Path(order.folder), order.model, MOST_RECORDS, MOST_BYTES)
+    reading = Reading(order.folders, order.model, MOST_RECORDS, MOST_BYTES)
     versions: dict[int | None, Version] = {}
     words = ""
     for record in reading.records(order.window.begin, order.window.end):
@@ -166,7 +174,7 @@ class References:
 def _of_window(order: Order, window: Times) -> tuple[Sides, Reference]:
     """The reference that is a time of the log."""
     sides = Sides()
-    reading = Reading(Path(order.folder), order.model, MOST_RECORDS, MOST_BYTES)
+    reading = Reading(order.folders, order.model, MOST_RECORDS, MOST_BYTES)
     for record in reading.records(window.begin, window.end):
         if order.version is None or record.version == order.version:
             sides.add(record, order.columns)
@@ -241,7 +249,9 @@ def _latency(seconds: list[float]) -> Latency | None:
 def _feedback(order: Order, version: Version) -> Any:
     pairs: list[Pair] = []
     unmatched = 0
-    for request_id, truth in truths_of(Path(order.folder) / INDEX, list(version.answered)):
+    known = truths_of(Path(order.folder) / INDEX, list(version.answered))
+    brought = truths_brought(order.folders[1:], order.model, version.answered)
+    for request_id, truth in chain(known, brought):
         at, answer = version.answered[request_id]
         found = pairs_of(answer, truth)
         unmatched += not found

@@ -146,6 +146,7 @@ class AppSettings(TypedDict, total=False):
     payload_hide: list[str]
     payload_max_size: str
     payload_file_size: str
+    payload_file_time: str
     payload_keep_size: str
     payload_keep: str
 

@@ -27,6 +27,7 @@ from modelport.api.app import Application, Services
 from modelport.api.metrics.readings import Readings
 from modelport.api.metrics.watching import watch
 from modelport.api.model_reports import ModelReports
+from modelport.api.payload_sharing import payload_sharing
 from modelport.engine.local import make_engine
 from modelport.identity.accounting import Accounting
 from modelport.identity.service import Identity
@@ -76,7 +77,9 @@ class Life:
         self.readings = Readings(self.metrics, self.engine, self.runs, self.jobs)
         self.payloads = PayloadLog(settings, self.storage.folder, self.engine.request_id)
         self.engine.call_log = self.payloads
-        self.reports = ModelReports(self.runs, self.payloads, WaitingTruths(self.storage, settings))
+        waiting = WaitingTruths(self.storage, settings)
+        sharing = payload_sharing(self.payloads, settings, self.storage.folder)
+        self.reports = ModelReports(self.runs, self.payloads, waiting, sharing)
         self.accounting = Accounting(
             self.storage, settings, self.identity.allowances, lambda name: name in self.engine.pools
         )
@@ -141,6 +144,8 @@ class Life:
         await self.runs.own_names()
         self.jobs.begin()
         self.runs.start()
+        if self.reports.sharing is not None:
+            self.reports.sharing.begin(self.reports.take_over_all)
 
     def _keep_payloads(self) -> None:
         if self.payloads.is_kept():
@@ -179,6 +184,8 @@ class Life:
     async def end(self, *, at_once: bool = False) -> None:
         """Stop everything and remove every file; `drain` first where there is time. `at_once` asks nobody."""
         await self.metrics.stop()
+        if self.reports.sharing is not None:
+            await self.reports.sharing.stop()
         await self.runs.stop()
         await self.jobs.stop(at_once=at_once)
         await self.identity.stop()
@@ -190,5 +197,7 @@ class Life:
         await self.drained()
         await self.engine.stop(at_once=at_once)
         await asyncio.to_thread(self.payloads.close)
+        if self.reports.sharing is not None:
+            await self.reports.sharing.close(at_once=at_once)
         if self._export is not None:
             await self._export.close(0.0 if at_once else TRACE_SECONDS)

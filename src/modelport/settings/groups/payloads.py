@@ -50,6 +50,12 @@ class PayloadSettings:
     payload_file_size: str = setting(
         "16M", "size of a file of the payload log, after which the next one begins", wrong=wrong_size
     )
+    payload_file_time: str = setting(
+        "15m",
+        "with files_url: how long a file of the payload log is added to, before other servers can see it; "
+        "0 for any time",
+        wrong=wrong_duration,
+    )
     payload_keep_size: str = setting(
         "256M",
         "size of the payload log in all, above which the oldest files go; 0 for no limit",

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -31,6 +31,13 @@ T = TypeVar("T")
 
 class FilesUnavailable(StoreUnavailable):
     """The place of shared files cannot be used now."""
+
+
+class Found(NamedTuple):
+    """An object: its size in bytes, and when it was made, in seconds since the epoch."""
+
+    size: int
+    made_at: float
 
 
 class Place:
@@ -98,10 +105,10 @@ class Place:
         found = self._do(lambda: self._library.list_with_delimiter(self._store, key))
         return [folder.rstrip("/").rpartition("/")[2] for folder in found["common_prefixes"]]
 
-    def objects(self, folder: str) -> dict[str, float]:
-        """The key of each object below a folder, with the seconds since the epoch when it was made."""
+    def objects(self, folder: str) -> dict[str, Found]:
+        """The key of each object below a folder."""
         found = self._do(lambda: self._library.list(self._store, f"{folder}/").collect())
-        return {one["path"]: one["last_modified"].timestamp() for one in found}
+        return {one["path"]: Found(one["size"], one["last_modified"].timestamp()) for one in found}
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove objects. That one is not there is no error."""

@@ -7,7 +7,8 @@ is a sample. What it has goes with the files that it is about.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import time
 from typing import Any, NamedTuple
@@ -119,6 +120,14 @@ class Index:
         predictions, truths = self._database.execute(query).fetchone()
         return predictions, truths
 
+    def truth_counts(self) -> dict[str, tuple[int, float]]:
+        """How many truths there are of the predictions of each file, and when the last one was told."""
+        query = (
+            "SELECT segment, count(*), max(at) FROM feedback JOIN predictions USING (request_id) "
+            "GROUP BY segment"
+        )
+        return {name: (count, at) for name, count, at in self._database.execute(query)}
+
     def commit(self) -> None:
         """Write what was done since the last time. Raises `sqlite3.Error`, and then it is undone."""
         if self._is_writing:
@@ -144,13 +153,30 @@ def truths_of(path: Path, request_ids: Sequence[str]) -> Iterator[tuple[str, Any
     """What is known of these predictions, as who reads the log in another process looks it up."""
     if not path.exists():
         return
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10.0)
-    try:
+    with _reading(path) as database:
         for begin in range(0, len(request_ids), 500):
             some = request_ids[begin : begin + 500]
             marks = ",".join("?" * len(some))
             query = f"SELECT request_id, truth FROM feedback WHERE request_id IN ({marks})"
             for request_id, truth in database.execute(query, some):
                 yield request_id, msgspec.json.decode(truth)
+
+
+def truth_lines(path: Path, segment: str) -> bytes:
+    """What is known of the predictions of a file: lines of JSON, `[request id, truth]`."""
+    query = (
+        "SELECT request_id, truth FROM feedback JOIN predictions USING (request_id) WHERE segment = ? "
+        "ORDER BY request_id"
+    )
+    with _reading(path) as database:
+        rows = database.execute(query, (segment,))
+        return b"".join(b"[%b,%b]\n" % (msgspec.json.encode(name), truth) for name, truth in rows)
+
+
+@contextmanager
+def _reading(path: Path) -> Generator[sqlite3.Connection]:
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10.0)
+    try:
+        yield database
     finally:
         database.close()

@@ -31,6 +31,7 @@ from modelport.telemetry.payloads.segments import (
     LINES,
     OpenSegment,
     Segment,
+    log_id,
     removable,
     segments,
     set_torn_aside,
@@ -54,6 +55,7 @@ class Keeper:
             self._folder, self._lock = take_free(first, rules.store, rules.before)
         else:
             self._folder, self._lock = first, take_folder(first)
+        log_id(self._folder)
         channel.sendall(wire.framed(wire.Chosen(str(self._folder))))
         self._open: dict[str, OpenSegment] = {}
         torn = set_torn_aside(self._folder)
@@ -99,6 +101,8 @@ class Keeper:
             self._answer(message.number, lambda: self._prune(message))
         elif isinstance(message, wire.State):
             self._answer(message.number, self._state)
+        elif isinstance(message, wire.Closed):
+            self._answer(message.number, lambda: self._closed(truths=message.truths))
 
     def _answer(self, number: int, work: Any) -> None:
         try:
@@ -163,6 +167,12 @@ class Keeper:
         counts = {"written": self.written, "unwritten": self.unwritten}
         return {**counts, "predictions": predictions, "feedback": truths, "bytes": size}
 
+    def _closed(self, *, truths: bool) -> dict[str, Any]:
+        is_open = {one.segment.path for one in self._open.values()}
+        there = [one.path for one in segments(self._folder) if one.path not in is_open]
+        closed = [path.relative_to(self._folder).as_posix() for path in there]
+        return {"closed": closed, "truths": self._index.truth_counts() if truths else {}}
+
     # -- upkeep ------------------------------------------------------------------------------------
 
     def sync(self) -> None:
@@ -200,7 +210,10 @@ class Keeper:
         forget(index, list(removable(folder, is_open, self._rules.keep_size, older_than)))
 
     def tidy_in_time(self) -> None:
-        """`tidy`, if that was not done for a while."""
+        """`tidy`, if that was not done for a while, and begin other files than those that are old."""
+        most = self._rules.file_seconds
+        for model in [name for name, one in self._open.items() if most and one.age > most]:
+            self._close(model)
         if monotonic() - self._tidied_at > TIDY_SECONDS:
             self.tidy()
 

@@ -15,12 +15,9 @@ What can go wrong, and what is done:
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import random
-import socket
-import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -31,27 +28,24 @@ from typing import Any, TypeAlias
 
 from modelport.contract.calls import GIVEN_UP, Answer, Call
 from modelport.engine.ports import Observer, Pool
-from modelport.engine.starting import command, plain_options
 from modelport.home import expanded
 from modelport.settings import Settings
 from modelport.settings.folders import store_name
 from modelport.settings.written import seconds_of, size_of
 from modelport.telemetry.payloads import messages as wire
+from modelport.telemetry.payloads.keeper_process import END_SECONDS, KeeperProcess
 from modelport.telemetry.payloads.sampling import Rules, Sampler, Taken
 
 log = logging.getLogger("modelport.payloads")
 
-KEEPER = "modelport.telemetry.payloads.keeper"
 FOLDER = "payloads"  # in the data folder
 MOST_WAITING = 1024
 MOST_BYTES = 32 << 20
 MOST_OPEN = 64  # files of requests, until what is in them was handed over
-HUNG_SECONDS = 30.0
-END_SECONDS = 5.0
 AGAIN_SECONDS = 2.0  # from one start of a keeper that has died to the next
 SAY_SECONDS = 60.0
 
-Question: TypeAlias = "wire.Feedback | wire.Prune | wire.State"
+Question: TypeAlias = "wire.Feedback | wire.Prune | wire.State | wire.Closed"
 
 
 class PayloadsUnavailable(Exception):
@@ -87,7 +81,7 @@ class PayloadLog:
         self._heard, self._heard_at = "", -inf
         self._sent = self._handled = 0  # of the keeper there is
         self._is_closed = False
-        self._keeper: _Keeper | None = None
+        self._keeper: KeeperProcess | None = None
         self._started_at = -inf
 
     def share(self, model: str) -> float:
@@ -189,6 +183,10 @@ class PayloadLog:
         """How much there is; after it, all that was handed over before can be read."""
         return self._ask(wire.State)
 
+    def closed(self, *, truths: bool = False) -> Future[dict[str, Any]]:
+        """The files of the log that nothing is added to any more, and how many truths are known of each."""
+        return self._ask(lambda number: wire.Closed(number, truths))
+
     def _ask(self, message: Callable[[int], Question]) -> Future[dict[str, Any]]:
         future: Future[dict[str, Any]] = Future()
         with self._lock:
@@ -270,8 +268,9 @@ class PayloadLog:
             keep_seconds=seconds_of(settings.payload_keep),
             store=store_name(settings.database_url) if self.is_one_of_several else "",
             before=str(self.folder.absolute()),
+            file_seconds=seconds_of(settings.payload_file_time) if settings.files_url else 0.0,
         )
-        self._keeper = _Keeper(self._on_told, lambda: self._fail_all("its keeper has ended"))
+        self._keeper = KeeperProcess(self._on_told, lambda: self._fail_all("its keeper has ended"))
         self._keeper.send(rules)
 
     def _lose(self, count: int, why: str) -> None:
@@ -322,72 +321,3 @@ class PayloadLog:
             if thread.is_alive() and self._keeper is not None:
                 self._keeper.end(at_once=True)
         self._fail_all("the server is stopping")
-
-
-class _Keeper:
-    """The process, and the thread that hears it."""
-
-    def __init__(self, on_told: Callable[[wire.Told], None], on_end: Callable[[], None]):
-        self._on_told = on_told
-        self._on_end = on_end
-        ours, theirs = socket.socketpair()
-        try:
-            self._process = subprocess.Popen(
-                command(KEEPER, str(theirs.fileno())), pass_fds=[theirs.fileno()], **plain_options({})
-            )
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        self._channel = ours
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._hear, name="modelport payload answers", daemon=True)
-        self._thread.start()
-
-    def is_there(self) -> bool:
-        """Whether it takes messages."""
-        return not self._ended.is_set()
-
-    def send(self, message: wire.Message) -> None:
-        """Say something. Raises `OSError`; one that does not take it in time is killed."""
-        data = wire.framed(message)
-        view = memoryview(data)
-        deadline = monotonic() + HUNG_SECONDS
-        while view:
-            try:
-                view = view[self._channel.send(view, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
-            except BlockingIOError:
-                if self._ended.wait(0.005):
-                    raise ConnectionError("its keeper has died") from None
-                if monotonic() > deadline:
-                    self._process.kill()
-                    raise TimeoutError(f"its keeper took nothing for {HUNG_SECONDS:g} s") from None
-
-    def _hear(self) -> None:
-        frames = wire.Frames()
-        try:
-            while data := self._channel.recv(1 << 16):
-                for frame in frames.add(data):
-                    self._on_told(wire.told.decode(frame))
-        except (OSError, ValueError):
-            pass
-        finally:
-            self._ended.set()
-            self._on_end()
-
-    def end(self, *, at_once: bool = False) -> None:
-        """Let it write what it has, and end; after a while, or `at_once`, it is killed."""
-        with contextlib.suppress(OSError):
-            self._channel.shutdown(socket.SHUT_WR)
-        if at_once:
-            self._process.kill()
-        try:
-            self._process.wait(END_SECONDS)
-        except subprocess.TimeoutExpired:
-            log.warning("the keeper of the payload log is killed: it did not end")
-            self._process.kill()
-            self._process.wait()
-        self._thread.join(END_SECONDS)
-        with contextlib.suppress(OSError):
-            self._channel.close()

@@ -19,7 +19,8 @@ class Rules(msgspec.Struct, tag="rules"):
     """How the log is to be kept, which is said first. Sizes are bytes, times seconds; 0 is no limit.
 
     Where servers share the database that is called `store`, it is kept in one of their folders, of which
-    `folder` is the first; best in that which this server had `before`.
+    `folder` is the first; best in that which this server had `before`. No file is added to for longer than
+    `file_seconds`.
     """
 
     folder: str
@@ -30,6 +31,7 @@ class Rules(msgspec.Struct, tag="rules"):
     keep_seconds: float
     store: str = ""
     before: str = ""
+    file_seconds: float = 0.0
 
 
 class SentFile(msgspec.Struct, array_like=True):
@@ -103,7 +105,14 @@ class State(msgspec.Struct, tag="state"):
     number: int
 
 
-Message = Rules | Sample | Feedback | Prune | State
+class Closed(msgspec.Struct, tag="closed"):
+    """Which files are not added to any more, and, if that is asked, what truths are known of each?"""
+
+    number: int
+    truths: bool = False
+
+
+Message = Rules | Sample | Feedback | Prune | State | Closed
 
 
 class Done(msgspec.Struct, tag="done"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -14,13 +14,15 @@ from modelport.telemetry.payloads.tables import table_records
 
 
 class Reading:
-    """Reads predictions that were asked for in a time. `torn` lines are passed over and counted.
+    """Reads predictions that were asked for in a time, of one log or several. `torn` lines are passed over
+    and counted.
 
     Once `most_records` or `most_bytes` are reached, whole files that are older are `not_read`.
     """
 
-    def __init__(self, folder: Path, model: str, most_records: int, most_bytes: int):
-        self._segments = segments(folder, model)
+    def __init__(self, folders: Sequence[Path], model: str, most_records: int, most_bytes: int):
+        found = [segment for folder in folders for segment in segments(folder, model)]
+        self._segments = sorted(found, key=lambda one: (one.begun, one.path.name))
         self._left = most_records
         self._bytes = most_bytes
         self.read = 0

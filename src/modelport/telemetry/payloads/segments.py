@@ -20,12 +20,15 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO, NamedTuple
+from uuid import UUID, uuid4
 
 LINES, TABLE, TORN = ".jsonl", ".parquet", ".torn"
 STAMP = "%Y%m%dT%H%M%S.%fZ"
 INDEX = "index.sqlite"
 LOCK = "lock"
+ID = "id"  # of the log, by which other servers tell it from theirs
 
 
 class Segment(NamedTuple):
@@ -53,6 +56,23 @@ def take_folder(folder: Path) -> int:
         os.close(lock)
         raise
     return lock
+
+
+def log_id(folder: Path) -> str:
+    """What the log of a folder is called by other servers: 32 hexadecimal digits, made once by its keeper.
+
+    Raises `OSError`.
+    """
+    path = folder / ID
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return UUID(path.read_text(encoding="ascii")).hex
+    made, partial = uuid4().hex, path.with_suffix(".part")
+    with open_own(partial) as file:
+        file.write(made.encode())
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    return made
 
 
 def segments(folder: Path, model: str | None = None) -> list[Segment]:
@@ -125,6 +145,12 @@ class OpenSegment:
         self._file = os.open(self.segment.path, flags, 0o600)
         self.size = os.fstat(self._file).st_size
         self._is_dirty = False
+        self._opened_at = monotonic()
+
+    @property
+    def age(self) -> float:
+        """For how many seconds lines have been added."""
+        return monotonic() - self._opened_at
 
     def add(self, line: bytes) -> None:
         """Add a line, all of it or nothing. Raises `OSError`, as of a full disk."""

@@ -83,7 +83,8 @@ class Server:
             seen = len(self.lines)
             body = self.client.get("/v2/health/ready").json()
             states = [*body.get("others", {}), *(m["state"] for m in body["models"].values())]
-            if all(state in ("ready", "failed", "idle") for state in states):
+            others_wait = "another process of the server is not ready" in body.get("reasons", ())
+            if not others_wait and all(state in ("ready", "failed", "idle") for state in states):
                 return body
             if time.monotonic() > deadline:
                 raise AssertionError(f"not settled: {body}\n{self.log}")

@@ -76,6 +76,7 @@ from modelport.jobs.service import JobService
 from modelport.problems import Problem
 from modelport.runs.service import RunService
 from modelport.settings import Settings, outer_path
+from modelport.siblings import Siblings
 from modelport.telemetry.exchanges import Exchanges
 from modelport.telemetry.metrics.requests import RequestCounts
 from modelport.telemetry.metrics.scrapes import Metrics
@@ -96,6 +97,7 @@ class Services(NamedTuple):
     readings: Readings
     requests: RequestCounts | None  # what is counted of them, if that is wanted
     reports: ModelReports
+    siblings: Siblings | None = None  # other processes of the server
 
 
 class Application:
@@ -119,7 +121,7 @@ class Application:
         engine, jobs, runs = self.engine, self.jobs, self.runs
         self.settings = settings
         self.base_path = outer_path(settings.root_path, settings.base_path)
-        self.health = Health(engine, jobs.storage)
+        self.health = Health(engine, jobs.storage, services.siblings)
         self._own_routes = list(routes)
         self._calls = CallHandler(engine, settings)
         self._metrics.bodies.add(self._calls.memory)

@@ -19,6 +19,7 @@ from modelport.api.resources.server import Live, ModelReady, ModelState, Ready
 from modelport.engine.ports import Engine, Pool, PoolState
 from modelport.identity.principals import AccessScope, Principal
 from modelport.jobs.views import utc
+from modelport.siblings import Siblings
 from modelport.storage.service import Storage
 
 WAITS_FOR = {
@@ -31,12 +32,18 @@ WAITS_FOR = {
 }
 
 
+READY, YES, NO = "ready", b"1", b"0"  # what server processes ask each other, and answer
+
+
 class Health:
     """The handlers of the probes."""
 
-    def __init__(self, engine: Engine, storage: Storage):
+    def __init__(self, engine: Engine, storage: Storage, siblings: Siblings | None = None):
         self.engine = engine
         self._storage = storage
+        self._siblings = siblings
+        if siblings is not None:
+            siblings.answer(READY, self._tell_ready)
         self._disks = DiskSpace((storage.folder, engine.spool.root))
 
     async def live(self, request: Request) -> Response:
@@ -47,14 +54,28 @@ class Health:
         """`GET /v2/health/ready`: 200 if every model answers, else 503; either way it says which do."""
         engine, principal = self.engine, principal_of(request.scope)
         ready = engine.ready() and not engine.draining
+        others_wait = ready and not await self._are_others_ready()
+        ready = ready and not others_wait
         models = {name: _state(engine.pools[name], principal) for name in told_names(engine, principal)}
         others = Counter(str(pool.state) for name, pool in engine.pools.items() if name not in models)
         body = Ready(ready, models, dict(others), draining=engine.draining)
         if principal.may_everywhere(AccessScope.READ):
             body.reasons = [] if ready else self._reasons()
+            if others_wait:
+                body.reasons.append("another process of the server is not ready")
             body.database = self._storage.unavailable
             body.disk = await self._disks.problem()
         return json_response(body, status=200 if ready else 503)
+
+    async def _tell_ready(self, _: bytes) -> bytes:
+        return YES if self.engine.ready() and not self.engine.draining else NO
+
+    async def _are_others_ready(self) -> bool:
+        """Whether all processes of the server are ready, where there are several."""
+        if self._siblings is None:
+            return True
+        told = await self._siblings.ask(READY)
+        return not told.missing and all(one == YES for one in told.bodies)
 
     def _reasons(self) -> list[str]:
         """Why the server is not ready."""

@@ -45,14 +45,24 @@ class CannotListen(OSError):
 
 
 class Listener:
-    """A socket that listens, what is spoken on it, and the URL to reach it. `close` it at the end."""
+    """A socket that listens, what is spoken on it, and the URL to reach it. `close` it at the end.
+
+    `metrics` is the socket of `metrics_port`, where that listens already.
+    """
 
     def __init__(self, sock: socket.socket, url: str, certificates: Certificates | None, path: Path | None):
         self.socket = sock
         self.url = url
         self.certificates = certificates
+        self.metrics: socket.socket | None = None
         self._path = path
         self._file = None if path is None else _identity(path)
+
+    def of_process(self) -> Listener:
+        """The same in a process that shares it: the file of a Unix socket stays when that closes it."""
+        mine = Listener(self.socket, self.url, self.certificates, None)
+        mine.metrics = self.metrics
+        return mine
 
     def close(self) -> None:
         """Listen no more, and remove the file of a Unix socket if it is still this one's."""

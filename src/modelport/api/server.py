@@ -8,8 +8,8 @@ import math
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Protocol
 
 from modelport.api.app import Application
 from modelport.api.dialect_ports import DialectPorts
@@ -21,8 +21,11 @@ from modelport.engine.ports import Engine
 from modelport.http.forwarded import TrustedProxies
 from modelport.http.limits import HttpLimits
 from modelport.http.server import HttpServer
+from modelport.http.spread import Spread
+from modelport.http.tls_files import Certificates
 from modelport.settings import Settings, normal_base_path, outer_path
 from modelport.settings.written import seconds_of
+from modelport.siblings import Siblings
 from modelport.telemetry.metrics.scrapes import Metrics
 
 log = logging.getLogger("modelport.server")
@@ -31,6 +34,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # How long a thread may keep the interpreter when another wants it. Python's own 5 ms would be paid by the
 # event loop several times a request while jobs are written.
 SWITCH_SECONDS = 0.0005
+IDLE_LOOK_SECONDS = 1.0
 WRITE_SECONDS = 5  # for the answers to what was still running when the time to drain was over
 
 
@@ -41,6 +45,7 @@ class Served(Used, Protocol):
     engine: Engine
     url: str
     metrics: Metrics
+    siblings: Siblings | None  # other processes of the server
 
     def application(self) -> Application:
         """What answers requests."""
@@ -84,32 +89,30 @@ async def serve(
     limits = _limits(settings)
     server = HttpServer(app, limits, app.direct.take, root_path, _proxies(settings), app.direct.gathers)
     watch_http(life.metrics, server)
-    metrics_port = metrics_port_of(app, settings, limits)
-    ports = app.ports()
+    metrics_port = metrics_port_of(app, settings, limits, listener.metrics)
+    ports, among = app.ports(), _Among(life.siblings)
     stopping = _Stopping(server, life, ports)
     watching: list[asyncio.Task[None]] = []
     life.url = _reached_at(settings, listener.url)
     try:
-        await ports.bind(listener.certificates)
+        if not among.is_late:
+            await ports.bind(listener.certificates)
         await life.start()
         stopping.listen(stop)
+        among.tell_begun()
         if on_start is not None:
             on_start()
-        watching += _watched(life, server, stopping)
-        if listener.certificates is not None:
-            watching.append(asyncio.create_task(listener.certificates.run()))
-        await server.listen(listener.socket, listener.certificates)
+        watching += _watched(life, server, stopping, listener.certificates)
+        if among.is_late:
+            await _first_of(life.engine.settled(), stopping.asked.wait())
+            await ports.bind(listener.certificates)
+        await server.listen(listener.socket, listener.certificates, among.spread)
         if metrics_port is not None:
             await metrics_port.open(listener.certificates)
         await ports.open()
+        among.tell_joined()
         await stopping.asked.wait()
-        await server.stop_listening()
-        listener.close()
-        ports.stop_listening()
-        await server.last_requests()
-        if stopping.drains:
-            life.drain()
-        await asyncio.gather(*(one.end(settings.drain_timeout + WRITE_SECONDS) for one in (server, ports)))
+        await stopping.answer_the_last(listener)
     finally:
         server.close()
         for task in watching:
@@ -122,13 +125,60 @@ async def serve(
         stopping.listen_no_more()
 
 
-def _watched(life: Served, server: HttpServer, stopping: _Stopping) -> Iterator[asyncio.Task[None]]:
-    """What ends a server by itself."""
+class _Among:
+    """What a server does as one of several processes; nothing, where it is alone.
+
+    One that takes the place of another one answers once its models are ready: until then the others do.
+    """
+
+    def __init__(self, siblings: Siblings | None):
+        self._siblings = siblings
+        self.is_late = siblings is not None and siblings.place.is_late
+        self.spread: Spread | None = None
+        if siblings is not None:
+            self.spread = Spread(siblings.place.connections, siblings.place.number)
+
+    def tell_begun(self) -> None:
+        if self._siblings is not None:
+            self._siblings.tell_begun()
+
+    def tell_joined(self) -> None:
+        if self._siblings is not None:
+            self._siblings.tell_joined()
+
+
+def _watched(
+    life: Served, server: HttpServer, stopping: _Stopping, certificates: Certificates | None
+) -> Iterator[asyncio.Task[None]]:
+    """What ends a server by itself, and what keeps its certificates new."""
     settings = life.settings
     if not (settings.keep_going or settings.reload):
         yield asyncio.create_task(_end_without_model(life.engine, stopping))
     if idle_seconds := seconds_of(settings.idle_exit):
         yield asyncio.create_task(stopping.once_idle(Idleness(life, server), idle_seconds))
+    if certificates is not None:
+        yield asyncio.create_task(certificates.run())
+    if life.siblings is not None:
+        yield asyncio.create_task(_end_alone(life.siblings, stopping))
+
+
+async def _end_alone(siblings: Siblings, stopping: _Stopping) -> None:
+    await siblings.parted.wait()
+    if not stopping.asked.is_set():
+        log.error("the process that has started this one is gone: it ends")
+        stopping.drains = True
+        stopping.asked.set()
+
+
+async def _first_of(*those: Coroutine[Any, Any, Any]) -> None:
+    """Wait until one of them is done."""
+    tasks = [asyncio.ensure_future(one) for one in those]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _reached_at(settings: Settings, url: str) -> str:
@@ -228,12 +278,28 @@ class _Stopping:
         for number in self._signals:
             asyncio.get_running_loop().remove_signal_handler(number)
 
+    async def answer_the_last(self, listener: Listener) -> None:
+        """Take nobody new, and answer what was asked."""
+        server, ports = self.server, self.ports
+        await server.stop_listening()
+        listener.close()
+        ports.stop_listening()
+        await server.last_requests()
+        if self.drains:
+            self.life.drain()
+        seconds = self.life.settings.drain_timeout + WRITE_SECONDS
+        await asyncio.gather(*(one.end(seconds) for one in (server, ports)))
+
     async def _on_event(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self.on_signal()
 
     async def once_idle(self, used: Idleness, seconds: float) -> None:
-        """End the server in order once nobody has used it for so long."""
+        """End the server in order once nobody has used it for so long, or any other process of it."""
+        while (siblings := self.life.siblings) is not None:
+            await used.lasted(seconds)
+            siblings.tell_idle()
+            await asyncio.sleep(IDLE_LOOK_SECONDS)
         await used.lasted(seconds)
         if not self.asked.is_set():
             log.info("nobody has asked for %g s: the server ends (idle_exit)", seconds)

@@ -7,11 +7,11 @@ import errno
 import logging
 import sys
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from modelport.api.listening import OPEN_ADDRESSES, CannotListen, address_of, bind, said_in_vain
+from modelport.api.listening import OPEN_ADDRESSES, CannotListen, Listener, address_of, bind, said_in_vain
 from modelport.api.server import nothing_served, serve
 from modelport.cli.loading import SourceError
 from modelport.cli.to_serve import sources_to_serve
@@ -19,22 +19,29 @@ from modelport.contract.errors import ModelLoadError
 from modelport.serving.event_loop import run
 from modelport.serving.life import Life
 from modelport.serving.log import Logs, set_up_logging
+from modelport.serving.processes.first import CANNOT_LISTEN, CANNOT_WRITE, NOTHING_TO_SERVE
+from modelport.serving.processes.serving import serve_in_processes
 from modelport.settings import Settings
 from modelport.settings.checking import SettingsError
 from modelport.settings.groups.access import Auth
+from modelport.siblings import Siblings
 from modelport.sources.source import Source
 
 if TYPE_CHECKING:
     from modelport.cli.mlup_config import MlupFile
 
-NOTHING_TO_SERVE = 2
-CANNOT_LISTEN = 3
-CANNOT_WRITE = 4
-
 _ARENA_MAX = -8  # M_ARENA_MAX of glibc's malloc.h
 _ARENAS = 2
 
 log = logging.getLogger("modelport.server")
+
+
+class _Asked(NamedTuple):
+    """What a command asks for beside its settings."""
+
+    sources: list[Source]
+    mlup: MlupFile | None
+    opens_page: bool
 
 
 def run_server(settings: Settings, mlup: MlupFile | None = None, *, opens_page: bool = False) -> int:
@@ -45,9 +52,40 @@ def run_server(settings: Settings, mlup: MlupFile | None = None, *, opens_page: 
     """
     _share_memory_of_threads()
     try:
-        sources = sources_to_serve(settings, mlup)
+        asked = _Asked(sources_to_serve(settings, mlup), mlup, opens_page)
     except (ModelLoadError, SettingsError) as error:
         raise SourceError(str(error)) from None
+    if settings.server_processes > 1:
+        return _serve_in_processes(asked, settings)
+    return _serve_logged(asked, settings)
+
+
+def _serve_in_processes(asked: _Asked, settings: Settings) -> int:
+    """Serve in several processes; in each of them this does not return."""
+    listener = _listening(settings)
+    if isinstance(listener, int):
+        return listener
+
+    def work(own: Settings, mine: Listener, siblings: Siblings) -> int:
+        try:
+            return _serve_logged(asked, own, mine, siblings)
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+
+    try:
+        return serve_in_processes(settings, listener, work)
+    except CannotListen as error:
+        click.echo(f"modelport: {error}", err=True)
+        return CANNOT_LISTEN
+    finally:
+        listener.close()
+
+
+def _serve_logged(
+    asked: _Asked, settings: Settings, listener: Listener | None = None, siblings: Siblings | None = None
+) -> int:
+    """Serve with the logs that settings want; returns the exit status."""
     try:
         logs = set_up_logging(settings)
     except SettingsError as error:
@@ -57,9 +95,35 @@ def run_server(settings: Settings, mlup: MlupFile | None = None, *, opens_page: 
         click.echo(f"modelport: {said}", err=True)
         return CANNOT_WRITE
     try:
-        return _serve(sources, settings, mlup, logs, opens_page=opens_page)
+        if siblings is None or siblings.place.speaks:
+            _warn(asked, settings)
+        found = listener or _listening(settings)
+        return found if isinstance(found, int) else _serve(asked, settings, logs, found, siblings)
     finally:
         logs.close()
+
+
+def _warn(asked: _Asked, settings: Settings) -> None:
+    """Say what may be other than somebody thinks."""
+    if asked.mlup is not None and asked.mlup.unused:
+        log.warning("%s: these keys have no meaning here: %s", asked.mlup.path, ", ".join(asked.mlup.unused))
+    if in_vain := said_in_vain(settings):
+        log.warning("%s", in_vain)
+    if settings.uds is None and settings.host in OPEN_ADDRESSES and settings.auth != Auth.ON:
+        log.warning("listening on every address, and nobody has to say who they are: keep this port private")
+
+
+def _listening(settings: Settings) -> Listener | int:
+    """What listens where settings say; the exit status if nothing can, once that is said."""
+    try:
+        return bind(settings)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        said = f"cannot listen on {address_of(settings)}: {reason}{_instead(error, settings)}"
+        click.echo(f"modelport: {said}", err=True)
+        return CANNOT_LISTEN
 
 
 def _share_memory_of_threads() -> None:
@@ -69,40 +133,27 @@ def _share_memory_of_threads() -> None:
 
 
 def _serve(
-    sources: list[Source], settings: Settings, mlup: MlupFile | None, logs: Logs, *, opens_page: bool
+    asked: _Asked, settings: Settings, logs: Logs, listener: Listener, siblings: Siblings | None
 ) -> int:
-    """Serve these sources, and say so in the logs; returns the exit status."""
-    if mlup is not None and mlup.unused:
-        log.warning("%s: these keys have no meaning here: %s", mlup.path, ", ".join(mlup.unused))
-    try:
-        listener = bind(settings)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        said = f"cannot listen on {address_of(settings)}: {reason}{_instead(error, settings)}"
-        click.echo(f"modelport: {said}", err=True)
-        return CANNOT_LISTEN
-    url = listener.url
-    if in_vain := said_in_vain(settings):
-        log.warning("%s", in_vain)
-    if settings.uds is None and settings.host in OPEN_ADDRESSES and settings.auth != Auth.ON:
-        log.warning("listening on every address, and nobody has to say who they are: keep this port private")
+    """Serve what is asked for, and say so in the logs; returns the exit status."""
+    url, names = listener.url, [source.name for source in asked.sources]
 
     def announce() -> None:
         logs.heed_signals()
-        log.info("serving %s on %s", ", ".join(source.name for source in sources), url)
-        if sys.stderr.isatty() and not settings.log_file:
+        if siblings is not None and not siblings.place.speaks:
+            return
+        log.info("serving %s on %s", ", ".join(names), url)
+        if sys.stderr.isatty() and not settings.log_file and siblings is None:
             from modelport.cli.live_view import LiveView
 
             LiveView(life.engine, url).open()
-        if opens_page:
+        if asked.opens_page:
             from modelport.cli.opening import open_page
 
-            open_page(url, [source.name for source in sources], settings)
+            open_page(url, names, settings)
 
     try:
-        life = Life(sources, settings, {"mlup": mlup.shown} if mlup else None)
+        life = Life(asked.sources, settings, {"mlup": asked.mlup.shown} if asked.mlup else None, siblings)
         logs.hear(life.exchanges)
         with closing(logs):  # what is said after that stands behind its last lines
             run(serve(life, listener, announce))
@@ -117,7 +168,8 @@ def _serve(
         listener.close()
     stays_up = settings.keep_going or settings.reload
     if not stays_up and nothing_served(life.engine):
-        click.echo(f"Error: {nothing_served(life.engine)}", err=True)
+        if siblings is None or siblings.place.speaks:
+            click.echo(f"Error: {nothing_served(life.engine)}", err=True)
         return NOTHING_TO_SERVE
     return 0
 

@@ -20,6 +20,7 @@ from modelport.http.forwarded import TrustedProxies
 from modelport.http.limits import HttpLimits
 from modelport.http.protocol import HttpProtocol
 from modelport.http.server_state import Gathers, ServerState, Take
+from modelport.http.spread import Acceptor, Spread
 from modelport.http.tls import TlsConnection
 from modelport.http.tls_files import Certificates
 
@@ -60,7 +61,7 @@ class HttpServer:
         gathers: Gathers | None = None,
     ):
         self._state = ServerState(app, limits, take, root_path, proxies, gathers)
-        self._listeners: list[tuple[asyncio.Server, socket.socket, Connect]] = []
+        self._listeners: list[tuple[asyncio.Server | Acceptor, socket.socket, Connect]] = []
         self._clock: asyncio.TimerHandle | None = None
         self._waiting: asyncio.Timeout | None = None
         self._is_cut = False
@@ -76,16 +77,22 @@ class HttpServer:
         """Whether requests are under way, but for those that `take` has taken."""
         return bool(self._state.tasks)
 
-    async def listen(self, sock: socket.socket, certificates: Certificates | None = None) -> None:
+    async def listen(
+        self, sock: socket.socket, certificates: Certificates | None = None, spread: Spread | None = None
+    ) -> None:
         """Accept connections from a bound socket, which is closed when the server stops listening.
 
-        With `certificates` they speak TLS.
+        With `certificates` they speak TLS; with `spread` other processes accept from it, too.
         """
         if self._clock is None:
             self._tell_time()
         keep_little_unsent(sock)
         loop, connect = self._state.loop, self._connect(certificates)
-        if sock.family == socket.AF_UNIX:
+        if spread is not None:
+            server = Acceptor(sock, connect, spread, lambda: len(self._state.connections))
+            server.open()
+            self._state.when_left = server.note
+        elif sock.family == socket.AF_UNIX:
             server = await loop.create_unix_server(connect, sock=sock, backlog=BACKLOG)
         else:
             server = await loop.create_server(connect, sock=sock, backlog=BACKLOG)

@@ -62,6 +62,7 @@ class ServerState:
         self.heads = KnownHeads()
         self.heads_of_proxies = KnownHeads()
         self.accepted = 0  # connections, so far
+        self.when_left: Callable[[], None] | None = None  # is called when a connection has ended
         self.refused: Counter[int] = Counter()  # how often, by status, before anything was asked
         self._sweep = Sweep(self.loop, self.connections, limits)
 
@@ -75,6 +76,8 @@ class ServerState:
     def leave(self, connection: Member) -> None:
         """A connection has ended."""
         self.connections.discard(connection)
+        if self.when_left is not None:
+            self.when_left()
         self._look()
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:

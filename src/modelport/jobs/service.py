@@ -30,7 +30,7 @@ from modelport.settings import Settings, outer_path
 from modelport.settings.folders import store_name
 from modelport.settings.written import seconds_of
 from modelport.storage import failpoints
-from modelport.storage.data_folder import lock_folder
+from modelport.storage.data_folder import lock_folder, note_process
 from modelport.storage.errors import StoreError, StoreUnavailable
 from modelport.storage.service import Storage
 
@@ -134,22 +134,24 @@ class JobService:
         check_path(self.storage.folder.absolute())
         self.folders.make_root()
         if self.storage.is_file:  # several servers may share a PostgreSQL and its folder
-            self._lock_folder()
+            self._take_folder()
         self.presence.enter()
         self.folders.keep_reserve()
 
-    def _lock_folder(self) -> None:
-        folder = self.storage.folder
+    def _take_folder(self) -> None:
+        folder, siblings = self.storage.folder, self.storage.siblings
         try:
-            self._lock = lock_folder(folder)
+            held = lock_folder(folder) if siblings is None else siblings.place.folder_lock
+            if isinstance(held, OSError):
+                raise held
+            self._lock = -1 if held is None else held
         except BlockingIOError:
             raise BlockingIOError(
                 f"another server uses the data folder {folder}; give this one its own with --data-dir "
                 "or MODELPORT_DATA_DIR"
             ) from None
-        with contextlib.suppress(OSError):  # a full disk: the lock holds without it
-            os.ftruncate(self._lock, 0)
-            os.write(self._lock, b"%d\n" % os.getpid())
+        if siblings is None:
+            note_process(self._lock)
 
     async def _kept_alive(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` until this server stops: a bug in it is logged, and costs a second."""

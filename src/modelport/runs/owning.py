@@ -39,7 +39,7 @@ async def own_names(
         return [
             line
             for model, origin in sorted(served.items())
-            if (line := _own(tx, model, origin, str(place), adopt, shared=database.is_shared))
+            if (line := _own(tx, model, origin, str(place), adopt, shared=tx.postgres))
         ]
 
     for line in await database.write(work):

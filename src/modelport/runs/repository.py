@@ -1,16 +1,34 @@
-"""Which models are in memory by somebody's word: one that is unloaded stays so until it is to be loaded."""
+"""Which models are in memory by somebody's word: one that is unloaded stays so until it is to be loaded.
+
+Of a server with several processes all load and unload it, those as well that are started later.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Coroutine
 from typing import Any
+
+import msgspec
 
 from modelport.engine.ports import Engine, Pool, PoolState
 from modelport.runs.errors import RunError
 from modelport.runs.promotion import Promotions
 from modelport.runs.versions import Versions
+from modelport.siblings import Siblings
+
+log = logging.getLogger("modelport.runs")
+
+TOPIC = "repository"
+
+
+class _Said(msgspec.Struct, array_like=True):
+    """That a model was loaded or unloaded at another process of this server."""
+
+    model: str
+    is_loaded: bool
 
 
 class Repository:
@@ -22,6 +40,12 @@ class Repository:
         self.promotions = promotions
         self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._siblings: Siblings | None = None
+
+    def share(self, siblings: Siblings) -> None:
+        """Tell other processes of this server what is loaded and unloaded, and do as they tell."""
+        self._siblings = siblings
+        siblings.hear(TOPIC, self._heard)
 
     def pools(self, model: str) -> list[Pool]:
         """The pool of the live version of a model, and those of the others that are in memory."""
@@ -32,10 +56,13 @@ class Repository:
 
         Its versions beside the live one are loaded by their next call.
         """
+        self._tell(model, is_loaded=True)
         await self._finished(self._load(model))
 
     async def unload(self, model: str) -> None:
         """Let the calls of a model and its versions end, and give their memory back. Raises `RunError`."""
+        self._check_still(model)
+        self._tell(model, is_loaded=False)
         await self._finished(self._unload(model))
 
     async def stop(self) -> None:
@@ -44,12 +71,35 @@ class Repository:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _finished(self, change: Coroutine[Any, Any, None]) -> None:
-        """Wait for a change, which goes on if nobody waits any more."""
+    def _tell(self, model: str, *, is_loaded: bool) -> None:
+        if self._siblings is not None and not self.engine.draining:
+            body = msgspec.msgpack.encode(_Said(model, is_loaded))
+            self._siblings.say(TOPIC, body, kept_as=model)
+
+    def _heard(self, body: bytes | None) -> None:
+        """Do as another process does. What was missed is left: who asks next tells all of it again."""
+        if body is None:
+            return
+        said = msgspec.msgpack.decode(body, type=_Said)
+        if said.model in self.engine.pools:
+            self._do(self._followed(said))
+
+    async def _followed(self, said: _Said) -> None:
+        try:
+            await (self._load(said.model) if said.is_loaded else self._unload(said.model))
+        except RunError as error:
+            what = "loaded" if said.is_loaded else "unloaded"
+            log.warning("%s: it is not %s here as in another server process: %s", said.model, what, error)
+
+    def _do(self, change: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(change)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        await asyncio.shield(task)
+        return task
+
+    async def _finished(self, change: Coroutine[Any, Any, None]) -> None:
+        """Wait for a change, which goes on if nobody waits any more."""
+        await asyncio.shield(self._do(change))
 
     async def _load(self, model: str) -> None:
         async with self._changing[model]:
@@ -65,11 +115,14 @@ class Repository:
     async def _unload(self, model: str) -> None:
         async with self._changing[model]:
             self._check_running()
-            if self.promotions.is_moving(model):
-                raise RunError(409, f"a version of {model!r} is becoming live; unload it when that is done")
+            self._check_still(model)
             seconds = self.engine.settings.drain_timeout
             for _ in range(2):  # a version may begin to load in the moment before its model begins to leave
                 await asyncio.gather(*(pool.unload(seconds) for pool in self.pools(model)))
+
+    def _check_still(self, model: str) -> None:
+        if self.promotions.is_moving(model):
+            raise RunError(409, f"a version of {model!r} is becoming live; unload it when that is done")
 
     def _check_running(self) -> None:
         if self.engine.draining:

@@ -15,6 +15,7 @@ from modelport.variables import WORKER_MARK
 
 MODEL_SETTINGS = "model_settings"  # the argument that has those of single models
 LOG_SETTINGS = frozenset(name for name, known in declarations().items() if known.of == "process")
+PROCESSES = "server_processes"
 # What the HTTP server that runs an application does, and the application cannot.
 SERVER_SETTINGS = frozenset(name for name, known in declarations().items() if known.of == "server")
 
@@ -34,6 +35,11 @@ def settings_of(
     known = [name for name in setting_types() if name != "sources" and name not in elsewhere]
     general = {name: value for name, value in given.items() if name != MODEL_SETTINGS}
     for name in general:
+        if name == PROCESSES and name in elsewhere:
+            raise TypeError(
+                f"{function} has no argument {name!r}: it runs within one process; modelport.serve() and "
+                "modelport serve have several"
+            )
         if name in LOG_SETTINGS and name in elsewhere:
             raise TypeError(f"{function} has no argument {name!r}: set up the logger 'modelport' yourself")
         if name in elsewhere:

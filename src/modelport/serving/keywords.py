@@ -192,6 +192,7 @@ class ServerSettings(AppSettings, total=False):
 class ProcessSettings(ServerSettings, total=False):
     """And those of the process: `serve`."""
 
+    server_processes: int
     log_level: str
     log_file: str | None
     log_format: str

@@ -35,6 +35,7 @@ from modelport.jobs.service import JobService
 from modelport.runs.recording import record_run
 from modelport.runs.service import RunService
 from modelport.settings import Settings
+from modelport.siblings import Siblings
 from modelport.sources.source import Source
 from modelport.storage.errors import StoreError
 from modelport.storage.service import Storage
@@ -56,15 +57,20 @@ TRACE_SECONDS = 3.0  # for the last spans, at the end
 class Life:
     """Engine, storage, jobs, runs and application of one server, in one event loop. `start` it, `end` it.
 
-    `configurations` are those of the application.
+    `configurations` are those of the application, `siblings` the other processes of the server.
     """
 
     def __init__(
-        self, sources: Sequence[Source], settings: Settings, configurations: Mapping[str, Any] | None = None
+        self,
+        sources: Sequence[Source],
+        settings: Settings,
+        configurations: Mapping[str, Any] | None = None,
+        siblings: Siblings | None = None,
     ):
         self.settings = settings
+        self.siblings = siblings
         self.engine = make_engine(sources, settings)
-        self.storage = Storage(settings)
+        self.storage = Storage(settings, siblings)
         self.jobs = JobService(self.engine, self.storage, settings, when_trained=record_run)
         self.runs = RunService(self.engine, self.storage, self.jobs.shared, settings)
         self.identity = Identity(self.storage, settings)
@@ -75,6 +81,9 @@ class Life:
         self._choose_traces()
         self._requests = RequestCounts()
         self.readings = Readings(self.metrics, self.engine, self.runs, self.jobs)
+        if siblings is not None:
+            self.runs.repository.share(siblings)
+            self.metrics.share(siblings)
         self.payloads = PayloadLog(settings, self.storage.folder, self.engine.request_id)
         self.engine.call_log = self.payloads
         waiting = WaitingTruths(self.storage, settings)
@@ -115,6 +124,7 @@ class Life:
                 readings=self.readings,
                 requests=self._requests if self.settings.metrics else None,
                 reports=self.reports,
+                siblings=self.siblings,
             ),
             settings or self.settings,
             routes,
@@ -128,6 +138,8 @@ class Life:
         are kept under a model's name are those of another one.
         """
         await self.engine.open()
+        if self.siblings is not None:
+            await self.siblings.open()
         if self._export is not None:
             self._export.open()
         if self.settings.metrics:
@@ -140,7 +152,8 @@ class Life:
         await self._open_storage()
         self.identity.begin()
         self.accounting.begin()
-        await self.identity.invite(self.url)
+        if self.siblings is None or self.siblings.place.speaks:
+            await self.identity.invite(self.url)
         await self.runs.own_names()
         self.jobs.begin()
         self.runs.start()
@@ -191,6 +204,8 @@ class Life:
         await self.identity.stop()
         await self.accounting.stop()
         await self.storage.close()
+        if self.siblings is not None:
+            await self.siblings.close()
         await self.jobs.leave()
         if self._calls_end is not None and not self._gave_up:
             self._calls_end.cancel()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
+from logging.handlers import WatchedFileHandler
 
 from modelport.engine.output import STDERR
 from modelport.settings import Settings
@@ -113,6 +114,20 @@ class Logs:
             self._requests.write()
         self._access.close()
         self._log.close()
+
+
+def log_without_thread(settings: Settings) -> None:
+    """Send what this process says to where the log goes, each record at once.
+
+    It is for the first of several server processes, which has no threads: it forks.
+    """
+    path = settings.log_file
+    handler = WatchedFileHandler(path, delay=True) if path else logging.StreamHandler()
+    handler.setFormatter(JsonLine() if settings.log_format == LogFormat.JSON else OneLine())
+    logger = logging.getLogger(LOGGERS[0])
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG if settings.debug else getattr(logging, settings.log_level.upper()))
 
 
 def set_up_logging(settings: Settings) -> Logs:

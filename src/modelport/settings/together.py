@@ -22,9 +22,30 @@ def check_together(settings: Settings) -> None:
     _check_issuer(settings)
     _check_proxies(settings)
     _check_limits(settings)
+    _check_processes(settings)
     check_workers(settings)
     for name in settings.models:
         check_workers(settings.of(name), f"the model {name!r}: ")
+
+
+def _check_processes(settings: Settings) -> None:
+    """Several server processes share what the machine has: numbers of workers must be shared evenly."""
+    processes = settings.server_processes
+    if processes == 1:
+        return
+    if settings.openwhisk:
+        raise SettingsError("server_processes is of no use with openwhisk: an action is one process")
+    for whose, own in [
+        ("", settings),
+        *((f"the model {name!r}: ", settings.of(name)) for name in settings.models),
+    ]:
+        for name in ("workers", "min_workers", "max_workers"):
+            number = getattr(own, name)
+            if name in own.written and number and number % processes:
+                raise SettingsError(
+                    f"{whose}{name} is {number}, which {processes} server processes cannot share evenly: "
+                    f"write a multiple of {processes}, or other server_processes"
+                )
 
 
 def _check_issuer(settings: Settings) -> None:

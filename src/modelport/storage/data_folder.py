@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -22,3 +23,10 @@ def lock_folder(folder: Path) -> int:
         os.close(lock)
         raise
     return lock
+
+
+def note_process(lock: int) -> None:
+    """Write into the file of the lock which process has the folder."""
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without it
+        os.ftruncate(lock, 0)
+        os.write(lock, b"%d\n" % os.getpid())

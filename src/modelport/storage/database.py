@@ -1,5 +1,8 @@
 """The database of a server: a SQLite file, or a PostgreSQL that servers share.
 
+Server processes of one machine share a SQLite file, too: in its WAL mode each may read, and one writes while
+the others wait (`BEGIN IMMEDIATE`).
+
 One thread writes (`writer`), a few threads read; nothing blocks the event loop. What `write` has changed is
 committed and synced when it returns. Jobs and runs stand on it, each with tables of its own in `schema`.
 What servers tell each other of it is in `news`.
@@ -17,10 +20,11 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, text
 
 from modelport.home import expanded
+from modelport.siblings import Siblings
 from modelport.storage.changes import Changes
 from modelport.storage.errors import StoreUnavailable
 from modelport.storage.migrate import migrate
-from modelport.storage.news import News
+from modelport.storage.news import News, SiblingNews
 from modelport.storage.opening import prepare
 from modelport.storage.postgres import postgres_engine
 from modelport.storage.postgres_address import Address, address_of, is_postgres
@@ -48,20 +52,25 @@ class Database:
         self._clock = clock
         self._steady = time.time() - time.monotonic()
         self.changes = Changes()
-        self._news: News | None = None  # of a database that servers share
+        self._news: News | SiblingNews | None = None  # of a database that servers share
         self.writer = Writer(engine, name, self._begin, self._tell)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="modelport jobs reader")
         self._closed = False
 
     @classmethod
-    async def open(cls, where: str | Path, clock: Clock | None = None) -> Database:
+    async def open(
+        cls, where: str | Path, clock: Clock | None = None, siblings: Siblings | None = None
+    ) -> Database:
         """Open the database at a path or a URL of PostgreSQL, and bring its tables to this version.
 
         Raises `StoreUnavailable` (`StoreDamaged`, `StoreTooNew`, `StoreReadOnly`) or `StoreFull`, with what
         to do about it. `clock` is for tests: without it PostgreSQL's own clock counts, so that servers whose
-        clocks differ agree about leases.
+        clocks differ agree about leases. `siblings` are the server processes that share a file.
         """
         database = await asyncio.to_thread(cls._open, str(where), clock)
+        if siblings is not None and database._news is None:
+            database._news = SiblingNews(siblings, database.changes.publish_elsewhere)
+            database._steady = siblings.place.steady
         database.writer.start()
         return database
 
@@ -103,11 +112,11 @@ class Database:
 
     @property
     def is_shared(self) -> bool:
-        """True on PostgreSQL, which other servers may use; a SQLite file has one server."""
-        return self._engine.dialect.name == "postgresql"
+        """True on PostgreSQL, which other servers may use; a SQLite file has one server, or its processes."""
+        return self._news is not None
 
     def follow(self) -> None:
-        """Hear what other servers on the same PostgreSQL commit, until this is closed."""
+        """Hear what other servers on the same database commit, until this is closed."""
         if self._news is not None:
             self._news.listen()
 

@@ -1,4 +1,7 @@
-"""What servers on one PostgreSQL tell each other: the names of what their commits have changed.
+"""What servers on one database tell each other: the names of what their commits have changed.
+
+On a SQLite file they are processes of one machine, which have a way of their own to each other
+(`SiblingNews`). The rest is of PostgreSQL.
 
 They tell it by NOTIFY, after the commit and beside it, so that nothing waits for that: in the commit itself
 it would have all commits of the database take turns. What comes together goes together. So news are hints,
@@ -30,6 +33,7 @@ from uuid import uuid4
 
 import msgspec
 
+from modelport.siblings import Siblings
 from modelport.storage.postgres import connected, said_of, the_driver
 from modelport.storage.postgres_address import Address
 
@@ -205,6 +209,31 @@ class News:
         self._threads.append(thread)
         thread.start()
         return thread
+
+
+class SiblingNews:
+    """The same among the server processes of one machine."""
+
+    TOPIC = "changes"
+
+    def __init__(self, siblings: Siblings, publish: Publish):
+        self._siblings = siblings
+        self._publish = publish
+
+    def tell(self, names: Collection[str]) -> None:
+        """Let the others know what has changed."""
+        self._siblings.say(self.TOPIC, msgspec.msgpack.encode(list(names)))
+
+    def listen(self) -> None:
+        """Hear what others tell, from now on."""
+        self._siblings.hear(self.TOPIC, self._heard)
+
+    def _heard(self, body: bytes | None) -> None:
+        self._publish(None if body is None else msgspec.msgpack.decode(body, type=list[str]))
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        self._siblings.hear_no_more(self.TOPIC)
 
 
 class _Ear:

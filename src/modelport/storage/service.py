@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from modelport.settings import Settings, data_folder
+from modelport.siblings import Siblings
 from modelport.storage.data_folder import DATABASE
 from modelport.storage.database import Database
 from modelport.storage.errors import StoreUnavailable
@@ -18,13 +19,19 @@ class Storage:
     It may be missing: then `unavailable` says why, and so does whoever asks for the database.
     """
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings, siblings: Siblings | None = None):
         self.folder = data_folder(settings.data_dir)
         self.is_file = not settings.database_url  # and so of one server; servers may share a PostgreSQL
+        self.siblings = siblings  # the other processes of this server
         self.unavailable = "the server is starting"  # why there is no database; empty when there is one
         self._poll_seconds = settings.poll_seconds
         self._where = settings.database_url or str(self.folder / DATABASE)
         self._database: Database | None = None
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other servers, or other processes of this one, may use it, too."""
+        return not self.is_file or self.siblings is not None
 
     @property
     def database(self) -> Database:
@@ -42,7 +49,7 @@ class Storage:
 
     async def open(self) -> None:
         """Open the database. Raises what `Database.open` does."""
-        self._database = database = await Database.open(self._where)
+        self._database = database = await Database.open(self._where, siblings=self.siblings)
         database.poll_seconds = self._poll_seconds
         database.follow()
         self.unavailable = ""

@@ -60,15 +60,20 @@ class MetricsPort:
         self._server.close()
 
 
-def metrics_port_of(app: Application, settings: Settings, limits: HttpLimits) -> MetricsPort | None:
-    """Where metrics are shown beside, if that is asked for. Raises `CannotListen`."""
+def metrics_port_of(
+    app: Application, settings: Settings, limits: HttpLimits, sock: socket.socket | None = None
+) -> MetricsPort | None:
+    """Where metrics are shown beside, if that is asked for; `sock` may listen. Raises `CannotListen`."""
     if settings.metrics_port is None:
         return None
+    return MetricsPort(sock or metrics_socket(settings.metrics_host, settings.metrics_port), app, limits)
+
+
+def metrics_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens for scrapes. Raises `CannotListen`."""
     try:
-        sock = bound(settings.metrics_host, settings.metrics_port)
+        return bound(host, port)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        where = f"{settings.metrics_host}:{settings.metrics_port}"
-        said = f"cannot listen on {where} for metrics: {reason}; --metrics-port names another"
+        said = f"cannot listen on {host}:{port} for metrics: {reason}; --metrics-port names another"
         raise CannotListen(said) from None
-    return MetricsPort(sock, app, limits)

@@ -35,6 +35,15 @@ class AddressSettings:
         most=65535,
         of="server",
     )
+    server_processes: int = setting(
+        1,
+        "processes that read and answer requests, for machines where one core is not enough for that; they "
+        "share the address, the workers, the jobs and the limits",
+        least=1,
+        most=64,
+        why="at least one process must answer",
+        of="process",
+    )
     uds: str | None = setting(
         None,
         "listen on a Unix socket at this path, instead of an address and port",

@@ -14,6 +14,7 @@ from modelport.engine.tally import BATCH_CALLS, QUEUE_SECONDS, WORKER_SECONDS
 from modelport.storage.writer import COMMIT_SECONDS
 
 Kind = Literal["counter", "gauge", "histogram"]
+Together = Literal["sum", "max", "min"]
 
 REQUEST_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 STREAM_BOUNDS = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
@@ -24,13 +25,16 @@ POOL = ("model", "version")
 
 
 class Family(NamedTuple):
-    """A metric: its name (of a counter, without `_total`), its labels, the `bounds` of a histogram."""
+    """A metric: its name (of a counter, without `_total`), its labels, the `bounds` of a histogram, and how
+    what several server processes say of it is put `together`.
+    """
 
     name: str
     kind: Kind
     help: str
     labels: tuple[str, ...] = ()
     bounds: tuple[float, ...] = ()
+    together: Together = "sum"
 
     @property
     def shown(self) -> str:
@@ -38,12 +42,12 @@ class Family(NamedTuple):
         return f"{self.name}_total" if self.kind == "counter" else self.name
 
 
-def _counter(name: str, help: str, *labels: str) -> Family:
-    return Family(f"modelport_{name}", "counter", help, labels)
+def _counter(name: str, help: str, *labels: str, together: Together = "sum") -> Family:
+    return Family(f"modelport_{name}", "counter", help, labels, together=together)
 
 
-def _gauge(name: str, help: str, *labels: str) -> Family:
-    return Family(f"modelport_{name}", "gauge", help, labels)
+def _gauge(name: str, help: str, *labels: str, together: Together = "sum") -> Family:
+    return Family(f"modelport_{name}", "gauge", help, labels, together=together)
 
 
 def _histogram(name: str, help: str, bounds: tuple[float, ...], *labels: str) -> Family:
@@ -103,19 +107,27 @@ BODY_MEMORY = _gauge("body_memory_bytes", "Bodies of requests that are in memory
 SPOOL = _gauge("spool_bytes", "Files of requests and answers in the spool folder")
 
 # -- models ----------------------------------------------------------------------------------------
-READY = _gauge("ready", "1 if every model can answer and the server does not stop, as /v2/health/ready says")
-MODEL_READY = _gauge("model_ready", "1 if this version of the model answers calls", *POOL)
-MODEL_STATE = _gauge("model_state", "1 for the state that this version of the model is in", *POOL, "state")
-LIVE = _gauge("live_version_info", "1 for the version that answers for its model", *POOL)
+READY = _gauge(
+    "ready",
+    "1 if every model can answer and the server does not stop, as /v2/health/ready says",
+    together="min",
+)
+MODEL_READY = _gauge("model_ready", "1 if this version of the model answers calls", *POOL, together="min")
+MODEL_STATE = _gauge(
+    "model_state", "1 for the state that this version of the model is in", *POOL, "state", together="max"
+)
+LIVE = _gauge("live_version_info", "1 for the version that answers for its model", *POOL, together="max")
 WEIGHT = _gauge(
     "version_weight_ratio",
     "The share of the calls to a model that a version gets, from 0 to 1",
     *POOL,
+    together="max",
 )
 LOAD_SECONDS = _gauge(
     "model_load_seconds",
     "From the start of this version until it was ready for the first time",
     *POOL,
+    together="max",
 )
 QUEUE_CALLS = _gauge("queue_calls", "Calls that wait for a worker", *POOL)
 QUEUE_LIMIT = _gauge("queue_limit_calls", "How many may wait (queue_size)", *POOL)
@@ -157,6 +169,7 @@ OOM_KILLS = _counter(
     "oom_kills",
     "Processes that the kernel has killed for want of memory in the control group of this server, since"
     " that was made",
+    together="max",
 )
 
 # -- jobs ------------------------------------------------------------------------------------------
@@ -167,12 +180,14 @@ JOBS = _gauge(
     "model",
     "kind",
     "state",
+    together="max",
 )
 OLDEST_JOB = _gauge(
     "oldest_queued_job_age_seconds",
     "Since the oldest job that waits was asked for",
     "model",
     "kind",
+    together="max",
 )
 ATTEMPTS = _counter("job_attempts", "Attempts at jobs that this server has begun", "model", "kind")
 ATTEMPTS_ENDED = _counter(
@@ -204,23 +219,29 @@ DRIFT = _gauge(
     "log_payloads keeps predictions",
     *POOL,
     "verdict",
+    together="max",
 )
 DRIFTED = _gauge(
     "drifted_columns_ratio",
     "The share of these columns that have drifted, of those of which anything can be said, from 0 to 1",
     *POOL,
+    together="max",
 )
 LARGEST_PSI = _gauge(
     "drift_largest_psi",
     "The largest population stability index of one of them, 0 where it is no more than by chance",
     *POOL,
+    together="max",
 )
 DRIFT_SEEN = _gauge(
-    "drift_report_timestamp_seconds", "When this was looked at, in seconds since 1970", "model"
+    "drift_report_timestamp_seconds",
+    "When this was looked at, in seconds since 1970",
+    "model",
+    together="max",
 )
 
 # -- the server ------------------------------------------------------------------------------------
-DATABASE_UP = _gauge("database_up", "1 if the database is open")
+DATABASE_UP = _gauge("database_up", "1 if the database is open", together="min")
 DATABASE_QUEUE = _gauge("database_queue_writes", "Writes that wait for the next commit")
 DATABASE_WRITES = _counter("database_writes", "Writes that were committed, or failed", "result")
 DATABASE_COMMITS = _histogram(
@@ -233,10 +254,10 @@ LAG = _histogram(
     "How late the event loop came to what was due, looked at twice a second",
     LAG_BOUNDS,
 )
-BUILD = _gauge("build_info", "1: which modelport this is", "version", "python")
+BUILD = _gauge("build_info", "1: which modelport this is", "version", "python", together="max")
 SCRAPE_FAILURES = _counter(
     "scrape_failures",
-    "Parts of scrapes that could not be read in time: memory, jobs, spool, drift, process, oom",
+    "Parts of scrapes that could not be read in time: memory, jobs, spool, drift, process, oom, processes",
     "part",
 )
 

@@ -1,4 +1,7 @@
-"""Scrapes: what each shows, and that those that overlap share one."""
+"""Scrapes: what each shows, and that those that overlap share one.
+
+Where several server processes answer at one address, each shows what all of them have counted.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, Protocol
 from weakref import WeakSet
 
+from modelport.siblings import METRICS, Siblings
 from modelport.telemetry.metrics import families as of
 from modelport.telemetry.metrics.slow import SlowReading
 from modelport.telemetry.metrics.text import Page, Source
+from modelport.telemetry.metrics.together import together
 
 
 class Scraped(NamedTuple):
@@ -36,6 +41,18 @@ class Metrics:
         self.bodies: WeakSet[Holding] = WeakSet()
         self._under_way: dict[bool, asyncio.Task[Scraped]] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._siblings: Siblings | None = None
+        self._missed = 0
+
+    def share(self, siblings: Siblings) -> None:
+        """Show what all of these server processes tell of themselves, put together."""
+        self._siblings = siblings
+        number = b'worker="%d.' % siblings.place.number  # workers of two processes have the same numbers
+
+        async def tell(_: bytes) -> bytes:
+            return (await self._page(open_metrics=False)).text().replace(b'worker="', number)
+
+        siblings.answer(METRICS, tell)
 
     def own(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run something, such as what measures again and again, until `stop`."""
@@ -50,6 +67,16 @@ class Metrics:
         return await asyncio.shield(scrape)  # others may wait for it, too
 
     async def _scrape(self, open_metrics: bool) -> Scraped:
+        if self._siblings is None:
+            page = await self._page(open_metrics=open_metrics)
+        else:
+            found = await self._siblings.ask(METRICS)
+            self._missed += found.missing
+            page = await asyncio.to_thread(together, found.bodies, open_metrics=open_metrics)
+        return Scraped(page.content_type, page.text())
+
+    async def _page(self, *, open_metrics: bool) -> Page:
+        """What this process shows of itself."""
         await asyncio.gather(*(reading.renew() for reading in self.slow))
         page = Page(open_metrics=open_metrics)
         for source in self.sources:
@@ -57,7 +84,9 @@ class Metrics:
             await asyncio.sleep(0)  # requests come first
         for reading in self.slow:
             page.add(of.SCRAPE_FAILURES, (reading.part,), reading.failures)
-        return Scraped(page.content_type, page.text())
+        if self._siblings is not None:
+            page.add(of.SCRAPE_FAILURES, ("processes",), self._missed)
+        return page
 
     async def stop(self) -> None:
         """Measure no more."""

@@ -10,7 +10,7 @@ What that library itself collects, of the process and of Python, it gives us as 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -63,6 +63,11 @@ class Page:
                     if labels
                     else f"{sample.name} {sample.value!r}\n"
                 )
+
+    def shown(self, name: str, kind: str, words: str, values: Mapping[str, float]) -> None:
+        """What another page has shown of a metric, by what stands before the values; its words as there."""
+        head = self._head(name, kind, words.replace("\\n", "\n").replace("\\\\", "\\"))
+        self._foreign += [head, *(f"{key} {value!r}\n" for key, value in values.items())]
 
     def _of(self, family: Family) -> list[str]:
         lines = self._lines.get(family.name)

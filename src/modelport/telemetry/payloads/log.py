@@ -62,7 +62,9 @@ class PayloadLog:
 
     def __init__(self, settings: Settings, data_folder: Path, request_id: Callable[[int], str]):
         self._first = self.folder = payload_folder(settings, data_folder)  # `state` tells which it is
-        self.is_one_of_several = bool(settings.database_url) and not settings.payload_dir
+        self.is_one_of_several = settings.server_processes > 1 or bool(
+            settings.database_url and not settings.payload_dir
+        )
         self._settings = settings
         self._request_id = request_id
         self._most = size_of(settings.payload_max_size)

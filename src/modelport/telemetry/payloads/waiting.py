@@ -54,7 +54,7 @@ class WaitingTruths:
     def __init__(self, storage: Storage, settings: Settings):
         self._storage = storage
         self._keep_seconds = seconds_of(settings.payload_keep) or KEEP_SECONDS
-        self.is_shared = not storage.is_file
+        self.is_shared = storage.is_shared
 
     async def put(self, model: str, truths: Sequence[Truth], owner: str | None, giver: str) -> Placed:
         """Have truths wait; one that does is replaced by another of the same giver. Raises `StoreError`s."""

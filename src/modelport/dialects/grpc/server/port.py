@@ -13,7 +13,8 @@ What can go wrong, and why it has this shape:
   such clients is bounded as it is by HTTP, and a piece of a stream does not wait for longer than
   `write_timeout`.
 - *The server stops.* Streams that wait for a message end, calls go on for as long as the drain does.
-- *Two servers at one port.* grpcio would share it: it is told not to.
+- *Two servers at one port.* grpcio would share it: it is told not to, but for the processes of one server,
+  of which the first holds the port (`serving.processes`).
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ class GrpcPort:
         settings = self._settings
         most = settings.grpc_max_message or -1
         return [
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(settings.server_processes > 1)),
             ("grpc.max_receive_message_length", most),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_concurrent_streams", STREAMS_OF_ONE),

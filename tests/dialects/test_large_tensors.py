@@ -28,7 +28,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, s
         {"name": "one", "scopes": ["predict"], "models": None, "expires": None}
     )
     options = ("--auth", "on", "--data-dir", folder, "--client-max-size", str(LIMIT))
-    with serving("adds=tensor_models:Adds", *options) as running:
+    models = ("adds=tensor_models:Adds", "keeps=tensor_models:Keeps")
+    with serving(*models, *options) as running:
         own = {"authorization": f"Bearer {made['key']}"}
         wait_until(lambda: running.client.get("/v2/me", headers=own).status_code == 200, lambda: running.log)
         yield running, made["key"]
@@ -110,6 +111,18 @@ def test_two_large_bodies_at_once(server: tuple[Server, str]) -> None:
             other.sendall(sent[1][at : at + 50_000])
         found = [answers(one, 1)[0], answers(other, 1)[0]]
     assert [sums(answer) for answer in found] == [(one + 1).tolist() for one in values]
+
+
+def test_arrays_that_a_model_keeps_stay_what_they_were(server: tuple[Server, str]) -> None:
+    running, key = server
+    values = [numbers(count, count) for count in (150_000, 150_000, 9000, 200_000, 5)]
+    with connected(running) as sock:
+        for number, one in enumerate(values):
+            sock.sendall(request(key, *body_of(one), "/v2/models/keeps/infer"))
+            [(status, body)] = answers(sock, 1)
+            assert status == 200, body
+            outputs: list[dict[str, list[float]]] = body["outputs"]  # type: ignore[assignment]
+            assert outputs[0]["data"] == [float(array.sum()) for array in values[: number + 1]]
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,14 @@ def _at_gate(port: int) -> int:
 class Large(modelport.Model):
     def predict(self, size: int, pieces: int = 0) -> Any:
         return (bytes(size) for _ in range(pieces)) if pieces else bytes(size)
+
+
+class Keeps(modelport.Model):
+    """Has the sums of all arrays that it was given."""
+
+    def __init__(self) -> None:
+        self.kept: list[numpy.ndarray] = []
+
+    def predict(self, x: numpy.ndarray) -> list[float]:
+        self.kept.append(x)
+        return [float(array.sum()) for array in self.kept]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelport.http.body_memory import BodyMemory
+from modelport.memory import unfilled
 
 FIRST_BYTES = 64 << 10  # of a place, at least
 TIMES = 4  # so many times what has come it may be
@@ -28,7 +29,7 @@ class BodyPlace:
         """Let there be room for so many bytes, at least."""
         room = min(self._length, max(FIRST_BYTES, TIMES * size))
         # A new one, since the transport may still hold the memory of the last one.
-        before, self._data = self._data, bytearray(room)
+        before, self._data = self._data, unfilled(room)
         self._data[: self.filled] = memoryview(before)[: self.filled]
         self.has_room = self._hold.change(room)
 

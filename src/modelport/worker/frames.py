@@ -27,6 +27,7 @@ from modelport.contract.model_options import ModelOptions
 from modelport.contract.signature import Signature
 from modelport.contract.traces import Span
 from modelport.guards.table_limits import TableLimits
+from modelport.memory import unfilled
 from modelport.sources.source import SourceKind
 from modelport.worker.large_bodies import joined, parted
 
@@ -292,7 +293,7 @@ class FrameBuffer:
             start += HEADER.size
             end = start + length
             if len(data) < end:
-                self._kind, self._message, self._begun = kind, bytearray(length), len(data) - start
+                self._kind, self._message, self._begun = kind, unfilled(length), len(data) - start
                 self._message[: self._begun] = memoryview(data)[start:]
                 return frames
             frames.append((kind, bytes(data[start:end])))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 
@@ -42,14 +43,23 @@ def parted(calls: Sequence[Call]) -> tuple[bytes, list[bytes]] | None:
 
 
 def joined(data: bytes | bytearray | memoryview) -> list[Call]:
-    """The calls with their bodies. Raises `msgspec.DecodeError`."""
-    view = memoryview(data)
-    at = _LENGTH.size + (_LENGTH.unpack_from(view)[0] if len(view) >= _LENGTH.size else 0)
-    found = _decode(view[_LENGTH.size : at])
-    if len(found.following) != len(found.calls) or at + sum(found.following) != len(view):
-        raise msgspec.DecodeError("it has other bodies than it says")
-    for call, size in zip(found.calls, found.following, strict=True):
-        if size:
-            call.body = bytes(view[at : at + size])
-            at += size
+    """The calls with their bodies. One that comes alone stays where it is, in `data`, which becomes its own.
+
+    Raises `msgspec.DecodeError`.
+    """
+    with memoryview(data) as view:
+        at = _LENGTH.size + (_LENGTH.unpack_from(view)[0] if len(view) >= _LENGTH.size else 0)
+        with view[_LENGTH.size : at] as message:
+            found = _decode(message)
+        if len(found.following) != len(found.calls) or at + sum(found.following) != len(view):
+            raise msgspec.DecodeError("it has other bodies than it says")
+        larges = [(call, size) for call, size in zip(found.calls, found.following, strict=True) if size]
+        if len(larges) > 1 or not isinstance(data, bytearray):
+            for call, size in larges:
+                call.body = bytes(view[at : at + size])
+                at += size
+            return found.calls
+    for call, _ in larges:
+        del data[:at]  # nothing is copied: it begins further behind
+        call.body = cast("bytes", data)  # nobody changes it any more
     return found.calls

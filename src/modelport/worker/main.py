@@ -28,9 +28,9 @@ from modelport.contract.own_settings import set_host
 from modelport.contract.served import ServedModel
 from modelport.dialects.codecs.failures import described, trace, words
 from modelport.guards.table_limits import set_table_limits
+from modelport.memory import keep_freed_memory
 from modelport.sources.model_loop import close_event_loop
 from modelport.sources.source import Source
-from modelport.worker.allocation import keep_freed_memory
 from modelport.worker.asked_model import ask_through
 from modelport.worker.asks import ServerLink
 from modelport.worker.cancellation import MARKER_BYTES, RunningCall, Terminated

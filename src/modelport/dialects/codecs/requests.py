@@ -63,7 +63,7 @@ def read_call(call: Call, json_depth: int) -> Places:
     places = Places(query, form, json_value, call.headers, call.accept, raw_json)
     places.unread = unread
     if media == "" and (call.body_path or (call.body if call.content_type else call.body.strip())):
-        places.body = Body(call.content_type, call.body, call.body_path)
+        places.body = Body(call.content_type, bytes(call.body), call.body_path)
         places.unread = unread_body(call.content_type, places.body.head(HEAD))
     return places
 
@@ -106,7 +106,10 @@ def is_own_type(header: str) -> bool:
 
 
 def body_of(call: Call) -> bytes:
-    """The bytes of the body, wherever they are."""
+    """The bytes of the body, wherever they are; a bytearray which nobody else has, if it came so.
+
+    What is read from it may share its memory. Others make `bytes` of it.
+    """
     return Path(call.body_path).read_bytes() if call.body_path else call.body
 
 

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from modelport.worker.allocation import OWN
+from modelport.memory import OWN
 
 TOUCHES = """
 import resource
-from modelport.worker.allocation import keep_freed_memory
+from modelport.memory import keep_freed_memory
 keep_freed_memory()
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

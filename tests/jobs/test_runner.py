@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +17,11 @@ from modelport.engine.ports import PoolState
 from modelport.jobs.claims import Choose, all_of_them
 from modelport.jobs.presence import Presence
 from modelport.jobs.records import Claim
+from modelport.jobs.restraint import Restraint
 from modelport.jobs.runner import JobRunner
 from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
+from modelport.jobs.transitions import WAITING
 from modelport.storage.changes import elsewhere
 
 pytestmark = pytest.mark.anyio
@@ -136,3 +139,54 @@ async def test_what_another_server_submits_is_claimed_at_once(
     for opened in (store, other):
         await opened.close()
     postgres.empty(where)
+
+
+async def test_who_looks_in_vain_for_what_others_tell_of_looks_less_often(
+    tmp_path: Path, anyio_backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing() -> None:
+        """A rescue looks again, too."""
+
+    store = await SlowToTell.open(tmp_path / "jobs.sqlite")
+    assert isinstance(store, SlowToTell)
+    store.database.poll_seconds = 3600.0  # nobody looks again without being told
+    store.hold()
+    store.told.set()
+    looks = 0
+
+    async def claim(*given: Any) -> list[Claim]:
+        nonlocal looks
+        looks += 1
+        return await SlowToTell.claim(store, *given)
+
+    monkeypatch.setattr(store, "claim", claim)
+    one = runner(store, tmp_path)
+    monkeypatch.setattr(one, "_rescue", nothing)
+    running = asyncio.create_task(one.run())
+    await store.claimed.wait()
+    began = time.monotonic()
+    for _ in range(200):
+        store.database.changes.publish_elsewhere({WAITING})
+        await asyncio.sleep(0.005)
+    assert looks <= 8 + 2 * (time.monotonic() - began)
+    store.claimed.clear()
+    one.wake()  # a job of its own
+    async with asyncio.timeout(60):
+        await store.claimed.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await store.close()
+
+
+def test_a_look_that_finds_something_ends_all_restraint() -> None:
+    now = 100.0
+    restraint = Restraint(lambda: now)
+    assert restraint.seconds == 0.0
+    for longest in (0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0):
+        restraint.looked(found=False)
+        assert longest / 2 <= restraint.seconds <= longest
+    now += 1.0  # it was quiet for long enough
+    assert restraint.seconds == 0.0
+    restraint.looked(found=False)
+    restraint.looked(found=True)
+    assert restraint.seconds == 0.0

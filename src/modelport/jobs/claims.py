@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, insert, select, text, union_all, update
 
 from modelport.jobs.records import Claim, Heartbeat, NewEvent
 from modelport.jobs.rows import WHOLE, job_of, row_of_event
@@ -14,8 +15,15 @@ from modelport.storage import failpoints
 from modelport.storage.schema.jobs import events, jobs, token_sequence, tokens
 from modelport.storage.writer import Transaction
 
+MOST_WALKS = 20  # for more models at once all that waits is looked at in order: most of it is theirs then
+TAKEN_MEANWHILE = 64  # jobs that other servers may be taking in this moment
+COUNTED = "attempt", "revision", "last_event"  # each claim counts them on by one
+_LOOK = jobs.c.number, jobs.c.kind, jobs.c.model, jobs.c.attempt
+_IN_ORDER = jobs.c.priority.desc(), jobs.c.number
+# Written out, not as a parameter: else SQLite does not see that the indexes of waiting jobs fit.
+_QUEUED = text("state = 'queued'")
+_WAITING = select(*_LOOK).where(_QUEUED)
 _WHOLE = select(*WHOLE).where(jobs.c.number.in_(bindparam("numbers", expanding=True)))
-_UPDATE = update(jobs).where(jobs.c.number == bindparam("of_number"))  # which is locked, and waits
 
 
 class Waiting(NamedTuple):
@@ -53,13 +61,9 @@ def claim(
     `choose` says which of those that may be looked at, in this order, it wants; the others wait on.
     """
     failpoints.reach("claim.before")
-    # Written out, not as a parameter: else SQLite does not see that the index of waiting jobs fits.
-    query = select(jobs.c.number, jobs.c.kind, jobs.c.model, jobs.c.attempt).where(text("state = 'queued'"))
-    query = query.with_hint(jobs, "INDEXED BY jobs_waiting", "sqlite")
-    if models is not None:
-        query = query.where(jobs.c.model.in_(models))
-    query = query.order_by(jobs.c.priority.desc(), jobs.c.number).limit(limit)
-    there = tx.connection.execute(query.with_for_update(skip_locked=True)).all()
+    if models is not None and not models:
+        return []
+    there = tx.connection.execute(*_look(tx, limit, models)).all()
     chosen = choose([Waiting(*row) for row in there])
     if not chosen:
         return []
@@ -68,34 +72,69 @@ def claim(
     return claims
 
 
+def _look(
+    tx: Transaction, limit: int, models: Sequence[str] | None
+) -> tuple[Select[Any, Any, Any, Any], dict[str, Any]]:
+    """The query for the first jobs that wait, and what it is given.
+
+    For a few models it walks along the index of each: so jobs of others, however many wait, are not looked
+    at. What other servers are just taking is locked, and passed over.
+    """
+    given: dict[str, Any] = {"limit": limit}
+    if models is None or len(models) > MOST_WALKS:
+        query = _WAITING.order_by(*_IN_ORDER).limit(bindparam("limit")).with_for_update(skip_locked=True)
+        return (query if models is None else query.where(jobs.c.model.in_(models))), given
+    given |= {"most": limit + (TAKEN_MEANWHILE if tx.postgres else 0), "queued": State.QUEUED.value}
+    given |= {f"model_{place}": model for place, model in enumerate(models)}
+    return _waiting_of(len(models)), given
+
+
+@cache
+def _waiting_of(models: int) -> Select[Any, Any, Any, Any]:
+    walks: list[Select[Any, Any]] = []
+    for place in range(models):
+        walk = select(jobs.c.number, jobs.c.priority).where(
+            _QUEUED, jobs.c.model == bindparam(f"model_{place}")
+        )
+        first = walk.order_by(*_IN_ORDER).limit(bindparam("most")).subquery()
+        walks.append(select(first.c.number, first.c.priority))
+    all_of_them = union_all(*walks).subquery()
+    first = select(all_of_them.c.number).order_by(all_of_them.c.priority.desc(), all_of_them.c.number)
+    # Looked at again when it is locked: somebody may have taken it meanwhile. As a parameter, lest SQLite
+    # walks along the index of all that wait.
+    still = jobs.c.state == bindparam("queued")
+    numbers = jobs.c.number.in_(first.limit(bindparam("most")))
+    query = select(*_LOOK).where(numbers, still).order_by(*_IN_ORDER).limit(bindparam("limit"))
+    return query.with_for_update(skip_locked=True)
+
+
 def _claim(tx: Transaction, chosen: Sequence[int], owner: str, lease_until: float) -> list[Claim]:
     check(State.QUEUED, State.RUNNING)
     found = tx.connection.execute(_WHOLE, {"numbers": chosen}).mappings()
     rows = {row["number"]: dict(row) for row in found}
+    given = dict(zip(chosen, _next_tokens(tx, len(chosen)), strict=True))
+    same: dict[str, Any] = {
+        "state": State.RUNNING.value,
+        "owner": owner,
+        "started_at": tx.now,
+        "done": None,
+        "total": None,
+        "message": "",
+    }
     claims: list[Claim] = []
-    changed: list[dict[str, Any]] = []
     said: list[dict[str, Any]] = []
-    for number, token in zip(chosen, _next_tokens(tx, len(chosen)), strict=True):
+    for number, token in given.items():
         row = rows[number]
-        changes: dict[str, Any] = {
-            "state": State.RUNNING.value,
-            "attempt": row["attempt"] + 1,
-            "token": token,
-            "owner": owner,
-            "started_at": tx.now,
-            "done": None,
-            "total": None,
-            "message": "",
-            "revision": row["revision"] + 1,
-            "last_event": row["last_event"] + 1,
-        }
-        changed.append({**changes, "of_number": number, "lease_until": lease_until})
-        job = job_of({**row, **changes})
+        counted = {name: row[name] + 1 for name in COUNTED}
+        job = job_of({**row, **same, **counted, "token": token})
         state = NewEvent(type="state", data={"state": State.RUNNING.value, "attempt": job.attempt})
         said.append(row_of_event(number, job.last_event, job.attempt, state, tx.now))
         tx.touched.add(job.id)
         claims.append(Claim(job=job, token=token, attempt=job.attempt))
-    tx.connection.execute(_UPDATE, changed)
+    # One statement, however many: they are locked, and wait.
+    changes = {**same, **{name: jobs.c[name] + 1 for name in COUNTED}, "lease_until": lease_until}
+    changed = update(jobs).where(jobs.c.number.in_(chosen))
+    tx.connection.execute(changed.values(**changes, token=case(given, value=jobs.c.number)))
     tx.connection.execute(insert(events), said)
     return claims
 

@@ -149,14 +149,25 @@ def check_room(connection: Connection, model: str, by: str, limits: QueueLimits)
 
 def waiting_of(connection: Connection, by: str, at_most: int) -> int:
     """How many jobs of who asks by this id wait; what is beyond `at_most` is not counted."""
-    return _waiting(connection, at_most, jobs.c.requested_by == by)
+    theirs = select(jobs.c.number).where(text("state = 'queued'"), jobs.c.requested_by == by)
+    return _counted(connection, theirs.order_by(jobs.c.number).limit(at_most))
 
 
 def _waiting(connection: Connection, at_most: int, *conditions: ColumnElement[bool]) -> int:
     """How many jobs wait; what is beyond `at_most` is not counted."""
-    query = select(jobs.c.number).where(text("state = 'queued'"), *conditions).limit(at_most)
-    numbers = query.with_hint(jobs, "INDEXED BY jobs_waiting", "sqlite").subquery()
-    return connection.execute(select(func.count()).select_from(numbers)).scalar_one()
+    query = select(jobs.c.number).where(text("state = 'queued'"), *conditions)
+    # In this order, else SQLite counts along an index of all jobs, the ended ones among them.
+    return _counted(connection, query.order_by(jobs.c.priority.desc(), jobs.c.number).limit(at_most))
+
+
+def _counted(connection: Connection, query: Select[tuple[int]]) -> int:
+    return connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+
+
+def runners(connection: Connection) -> set[str]:
+    """The servers that hold a job which runs."""
+    query = select(jobs.c.owner).distinct().where(text("state = 'running'"))
+    return set(connection.execute(query).scalars())
 
 
 _STANDING = select(jobs.c.number, jobs.c.state, jobs.c.last_event).where(jobs.c.id == bindparam("job_id"))
@@ -282,9 +293,11 @@ def unended(connection: Connection, models: Collection[str]) -> list[Unended]:
     states = [state.value for state in (State.QUEUED, State.RUNNING, State.INTERRUPTED)]
     fits = jobs.c.model.in_(models), jobs.c.kind.in_(KINDS), jobs.c.state.in_(states)
     by = jobs.c.model, jobs.c.kind, jobs.c.state
-    rows = connection.execute(
-        select(*by, func.count(), func.min(jobs.c.created_at)).where(*fits).group_by(*by)
-    )
+    # All of it stands in an index. The oldest one is looked up by its number, which grows with time.
+    groups = select(*by, func.count().label("found"), func.min(jobs.c.number).label("first"))
+    group = groups.where(*fits).group_by(*by).subquery()
+    oldest = select(jobs.c.created_at).where(jobs.c.number == group.c.first).scalar_subquery()
+    rows = connection.execute(select(group.c.model, group.c.kind, group.c.state, group.c.found, oldest))
     return [
         Unended(model, kind, state, found, oldest if state == State.QUEUED else None)
         for model, kind, state, found, oldest in rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, delete, exists, or_, select
+from sqlalchemy import and_, delete, exists, or_, select, text
 
 from modelport.jobs.states import ENDED
 from modelport.storage import failpoints
@@ -21,15 +21,28 @@ def prune(tx: Transaction, before: float) -> list[str]:
     """
     failpoints.reach("prune.before")
     owed = exists().where(deliveries.c.job == jobs.c.number, deliveries.c.next_at.is_not(None))
-    own = and_(jobs.c.keep_seconds >= 0, jobs.c.finished_at < tx.now - jobs.c.keep_seconds)
+    # Conditions of indexes are written out: else SQLite does not see that they fit. Each side has its own.
+    usual = and_(text("finished_at IS NOT NULL"), jobs.c.finished_at < before)
+    own = and_(
+        text("keep_seconds IS NOT NULL"),
+        jobs.c.keep_seconds >= 0,
+        jobs.c.finished_at < tx.now - jobs.c.keep_seconds,
+    )
     has_end = or_(jobs.c.keep_seconds.is_(None), jobs.c.keep_seconds >= 0)
-    old = [or_(jobs.c.finished_at < before, own), has_end, jobs.c.state.in_([state.value for state in ENDED])]
-    query = select(jobs.c.number).where(*old, ~owed).order_by(jobs.c.finished_at).limit(CHUNK)
-    numbers = tx.connection.execute(query).scalars().all()
+    ended = has_end, jobs.c.state.in_([state.value for state in ENDED])
+    found: set[int] = set()
+    for side in (usual, own):
+        query = select(jobs.c.number).where(side, *ended, ~owed).order_by(jobs.c.finished_at).limit(CHUNK)
+        found.update(tx.connection.execute(query).scalars())
+    numbers = sorted(found)[:CHUNK]
     if not numbers:
         return []
     # Once more with the conditions: one of them may have been queued again since.
-    removed = delete(jobs).where(jobs.c.number.in_(numbers), *old).returning(jobs.c.number, jobs.c.id)
+    removed = (
+        delete(jobs)
+        .where(jobs.c.number.in_(numbers), or_(usual, own), *ended)
+        .returning(jobs.c.number, jobs.c.id)
+    )
     rows = tx.connection.execute(removed).all()
     gone = [row.number for row in rows]
     tx.connection.execute(delete(events).where(events.c.job.in_(gone)))

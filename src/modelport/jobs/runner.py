@@ -24,6 +24,8 @@ is gone does not stay as if it still ran. What stands in the way, and what is do
 - *Somebody submits just while we look.* `wake` cuts the wait short, and is forgotten before a look, not
   after it: at worst one look finds nothing. Other servers tell of their work; what gets lost of that is found
   by looking each second.
+- *Fifty servers hear of one job.* One gets it; the others have looked in vain, and rest before they look
+  again because of others (`restraint`).
 - *A bug in running one job.* It is logged, and costs that job only: its lease ends, and it is rescued. A bug
   in the rest ends this task, which `JobService` starts again.
 - *A model cannot be loaded.* Its jobs are not claimed before it was ready once, so that they do not use up
@@ -39,6 +41,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from modelport.engine.ports import Engine
@@ -46,10 +49,11 @@ from modelport.jobs.attempts import Attempts
 from modelport.jobs.claims import Waiting
 from modelport.jobs.presence import Presence
 from modelport.jobs.records import Claim
+from modelport.jobs.restraint import Restraint
 from modelport.jobs.room import Room
 from modelport.jobs.running import STOP_SECONDS, Running
 from modelport.jobs.shared_files import SharedFiles
-from modelport.jobs.states import TERMINAL, State
+from modelport.jobs.states import TERMINAL
 from modelport.jobs.store import JobStore
 from modelport.jobs.transitions import CANCELLING, WAITING
 from modelport.storage.changes import elsewhere
@@ -87,6 +91,8 @@ class JobRunner:
         self.owner = presence.name
         self.running: dict[str, Running] = {}
         self._wake = asyncio.Event()
+        self._heard = False  # of work, from another server
+        self._restraint = Restraint(time.monotonic)
         self._cancelled: set[str] | None = None  # while claims are on their way: what was cancelled meanwhile
 
     def wake(self) -> None:
@@ -116,7 +122,10 @@ class JobRunner:
                 tasks.create_task(self._hear_of_cancelled())
                 while True:
                     self._wake.clear()
-                    await self._claim(tasks)
+                    heard, self._heard = self._heard, False
+                    found = await self._claim(tasks)
+                    if heard and found is not None:
+                        self._restraint.looked(found=found > 0)
                     await self._wait()
         finally:
             # A task that is cancelled before its first step does nothing, not even this.
@@ -134,7 +143,9 @@ class JobRunner:
         async with self.store.subscribe(elsewhere(WAITING)) as told:
             while True:
                 await told.wait()
+                await asyncio.sleep(self._restraint.seconds)
                 told.clear()
+                self._heard = True
                 self.wake()
 
     async def _hear_of_cancelled(self) -> None:
@@ -198,18 +209,19 @@ class JobRunner:
                 room.slots[room.lanes[running.claim.job.model]] -= 1
         return room
 
-    async def _claim(self, tasks: asyncio.TaskGroup) -> None:
+    async def _claim(self, tasks: asyncio.TaskGroup) -> int | None:
+        """Run what may be run now; returns how many jobs were there, `None` if that was not looked at."""
         room = self._room()
         models, limit = room.models(), room.limit()
         if limit <= 0 or not models:
-            return
+            return None
         taking = asyncio.create_task(self.store.claim(self.owner, limit, LEASE_SECONDS, models, room.choose))
         cancelled = self._cancelled = set()
         try:
             claims = await asyncio.shield(taking)
         except StoreError as error:
             log.warning("jobs: nothing can be claimed: %s", error)
-            return
+            return None
         except asyncio.CancelledError:  # what is being committed now would be ours without our knowing
             await asyncio.wait([taking], timeout=STOP_SECONDS)
             if taking.done() and not taking.cancelled() and taking.exception() is None:
@@ -228,6 +240,7 @@ class JobRunner:
             if claim.job.id in cancelled:
                 running.process.cancel()
             tasks.create_task(self._run(running))
+        return len(claims)
 
     async def _unclaim(self, claims: list[Claim]) -> None:
         """Give back jobs that have not begun: the server stops."""
@@ -263,9 +276,7 @@ class JobRunner:
 
     async def _rescue(self) -> None:
         await self._heartbeat()  # first: a server that slept longer than its leases must not rescue its own
-        held = await self.store.list(state=State.RUNNING, limit=1000)
-        owners = {job.owner for job in held.jobs} | await self.store.delivery_owners()
-        lost = {owner for owner in owners if self._is_gone(owner)}
+        lost = {owner for owner in await self.store.owners() if self._is_gone(owner)}
         for job in await self.store.rescue(lost):
             log.warning("job %s was left by a server that is gone; it is %s now", job.id, job.state)
             if job.state in TERMINAL:

@@ -274,9 +274,9 @@ class JobStore:
         left_out = frozenset(not_to)
         return await self.database.write(lambda tx: deliveries.due(tx, limit, owner, lease_seconds, left_out))
 
-    async def delivery_owners(self) -> set[str]:
-        """The servers that have taken webhooks and not said yet what became of them."""
-        return await self.database.read(deliveries.owners)
+    async def owners(self) -> set[str]:
+        """The servers that hold jobs which run, or webhooks of which they have not said what became."""
+        return await self.database.read(lambda one: queries.runners(one) | deliveries.owners(one))
 
     async def delivered(self, delivery_id: str) -> None:
         """A webhook was accepted."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Integer, MetaData
 
-HEAD = "0011"
+HEAD = "0012"
 WHERE = "where"
 
 metadata = MetaData()

@@ -67,6 +67,14 @@ jobs = Table(
 Index("jobs_by_kind", jobs.c.kind, jobs.c.state, jobs.c.number)
 Index("jobs_by_model", jobs.c.model, jobs.c.kind, jobs.c.state, jobs.c.number)
 Index("jobs_waiting", jobs.c.priority.desc(), jobs.c.number, jobs.c.model, info=where("state = 'queued'"))
+Index(
+    "jobs_waiting_of_model",
+    jobs.c.model,
+    jobs.c.priority.desc(),
+    jobs.c.number,
+    info=where("state = 'queued'"),
+)
+Index("jobs_waiting_by", jobs.c.requested_by, jobs.c.number, info=where("state = 'queued'"))
 Index("jobs_running", jobs.c.lease_until, jobs.c.owner, info=where("state = 'running'"))
 Index("jobs_ended", jobs.c.finished_at, info=where("finished_at IS NOT NULL"))
 Index("jobs_kept", jobs.c.finished_at, info=where("keep_seconds IS NOT NULL"))

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -35,6 +36,9 @@ FUNCTIONS = (
     "get_train_args",
     *FIRST_FUNCTIONS,
 )
+# Models that live in the server are loaded in threads. Two of these that import modules which import each
+# other would get halves of them: so Python itself avoids a deadlock.
+_one_at_a_time = threading.RLock()
 
 
 def load_object(source: Source) -> Any:
@@ -92,7 +96,8 @@ def _offers(value: Any, module: ModuleType) -> bool:
 def _module(source: Source) -> ModuleType:
     import_from(*working_folder())
     try:
-        return importlib.import_module(source.target)
+        with _one_at_a_time:
+            return importlib.import_module(source.target)
     except ModuleNotFoundError as error:
         if error.name is not None and (source.target + ".").startswith(error.name + "."):
             raise no_module(source, error.name) from error
@@ -105,17 +110,18 @@ def _file(source: Source) -> ModuleType:
     path = python_file(source)
     import_from(str(path.parent))
     import_from_last(*working_folder())
-    name = _free_name(path.stem)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ModelLoadError(f"{source}: Python cannot import this file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # the model's own code runs here
-        sys.modules.pop(name, None)
-        raise _failed(source, error) from error
+    with _one_at_a_time:
+        name = _free_name(path.stem)
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ModelLoadError(f"{source}: Python cannot import this file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except (Exception, SystemExit) as error:  # the model's own code runs here
+            sys.modules.pop(name, None)
+            raise _failed(source, error) from error
     return module
 
 

@@ -20,7 +20,7 @@ PAGE_SOURCES := $(shell test -d ui && find ui -path ui/node_modules -prune -o -t
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-first test-second test-third test-fast test-pythons test-frameworks test-packages lint \
-	ui ui-types chromium docs docs-site pictures bench soak fuzz lock clean
+	ui ui-types chromium docs docs-site pictures bench database-faults soak fuzz lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
@@ -36,6 +36,7 @@ help:
 	@echo 'make docs-site   build the documentation as a site in site/, which needs no server: open site/index.html'
 	@echo 'make pictures    take the pictures of the page that are in the docs'
 	@echo 'make bench  measure, side by side with the peers that are installed'
+	@echo 'make database-faults   restart PostgreSQL, fail it over, and cut its network for a minute, with servers at work (as root)'
 	@echo 'make soak   kill servers a thousand times, cut the power two hundred times and fuzz the API by its document, which takes a while'
 	@echo 'make fuzz   only the last of them, some ten minutes: no answer that the API document does not tell of'
 	@echo 'make lock   resolve pyproject.toml into the lock files; what is pinned stays, unless UPGRADE=--upgrade'
@@ -177,6 +178,10 @@ bench: setup
 	@DEEPAAS_BIN=.venv-packages/deepaas/bin MLUP_BIN=.venv-packages/mlup/bin CELERY_BIN=.venv-packages/celery/bin \
 		MLSERVER_BIN=.venv-packages/mlserver/bin \
 		$(BIN)/python -m benchmarks
+
+# Without root there is a proxy in the place of the network.
+database-faults: setup
+	@PARTITION_SECONDS=60 $(BIN)/python -m pytest -n0 tests/jobs/test_database_away.py
 
 soak: setup
 	@$(BIN)/python tests/jobs/kill_cycles.py --cycles 950 --servers 50

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pg8000.dbapi
+from cut_network import CutNetwork
 
 SETTINGS = (
-    "-c fsync=off -c listen_addresses=127.0.0.1 -c max_connections=60 -c shared_buffers=16MB "
+    "-c fsync=off -c max_connections=60 -c shared_buffers=16MB "
     "-c log_min_messages=fatal -c deadlock_timeout=100ms"
 )
 
@@ -42,9 +43,13 @@ def _folders() -> Iterator[Path]:
 
 
 class Postgres:
-    """A cluster with one user and trust on the loopback address. PostgreSQL refuses to run as root."""
+    """A cluster with one user and trust on the loopback address. PostgreSQL refuses to run as root.
 
-    def __init__(self, folder: Path):
+    In a network of its own (`network`) it has the address there, and trusts whoever comes; by `sql` and its
+    like it is asked through its Unix socket, which no network cuts.
+    """
+
+    def __init__(self, folder: Path, network: CutNetwork | None = None):
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         self.data = self.folder / "data"
         self.programs = folder
@@ -52,16 +57,25 @@ class Postgres:
         self._names = itertools.count()
         self._emptied: list[str] = []
         self._as: dict[str, Any] = {}
+        self._inside: list[str] = []  # what a program is run by, in the network of its own
+        self.network = network
+        self.address = network.address if network is not None else "127.0.0.1"
         if os.getuid() == 0:
             other = pwd.getpwnam("nobody")
             os.chown(self.folder, other.pw_uid, other.pw_gid)
             self._as = {"user": other.pw_uid, "group": other.pw_gid, "extra_groups": []}
+            if network is not None:  # which only root enters
+                self._as = {}
+                self._inside = [*network.inside, "-S", str(other.pw_uid), "-G", str(other.pw_gid)]
 
     def make(self) -> None:
         """Make and start the cluster, and the database that the tests' databases are copies of."""
         self._run(
             "initdb", "-D", str(self.data), "-U", "tests", "-A", "trust", "-N", "--locale=C", "-E", "UTF8"
         )
+        if self.network is not None:
+            with (self.data / "pg_hba.conf").open("a") as rules:
+                rules.write("host all tests all trust\n")
         self.start()
 
     def start(self) -> None:
@@ -75,7 +89,7 @@ class Postgres:
             "-l",
             log,
             "-o",
-            f"-p {self.port} -k {self.folder} {SETTINGS}",
+            f"-p {self.port} -k {self.folder} -c listen_addresses={self.address} {SETTINGS}",
             "start",
         )
 
@@ -86,9 +100,9 @@ class Postgres:
     @contextmanager
     def standby(self) -> Iterator[Postgres]:
         """A copy of this cluster that follows it, a moment behind, as asynchronous replication does."""
-        copy = Postgres(self.programs)
+        copy = Postgres(self.programs, self.network)
         try:
-            primary = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "tests")
+            primary = ("-h", str(self.folder), "-p", str(self.port), "-U", "tests")
             copy._run("pg_basebackup", "-D", str(copy.data), "-R", "-c", "fast", *primary)
             copy.start()
             yield copy
@@ -102,7 +116,7 @@ class Postgres:
     def remove(self) -> None:
         """Stop it and remove its files."""
         subprocess.run(
-            [self.programs / "pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop"],
+            [*self._inside, self.programs / "pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop"],
             capture_output=True,
             check=False,
             cwd="/",
@@ -112,7 +126,7 @@ class Postgres:
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
-            [str(self.programs / program), *arguments],
+            [*self._inside, str(self.programs / program), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # not a pipe: the server would hold its other end
             stderr=subprocess.DEVNULL,
@@ -140,7 +154,7 @@ class Postgres:
 
     def sql(self, statement: str, database: str = "postgres") -> Any:
         """Run a statement as the administrator; the first value of what it returns, if it returns any."""
-        connection = pg8000.dbapi.connect("tests", "127.0.0.1", database, self.port)
+        connection = self._connected(database)
         try:
             connection.autocommit = True
             cursor = connection.cursor()
@@ -152,7 +166,7 @@ class Postgres:
 
     def number(self, query: str, url: str) -> int:
         """What a query of one number says in the database of a URL; what it changes is kept."""
-        connection = pg8000.dbapi.connect("tests", "127.0.0.1", url.rpartition("/")[2], self.port)
+        connection = self._connected(url.rpartition("/")[2])
         try:
             cursor = connection.cursor()
             cursor.execute(query)
@@ -162,9 +176,13 @@ class Postgres:
         finally:
             connection.close()
 
+    def _connected(self, database: str) -> Any:
+        socket = None if self.network is None else f"{self.folder}/.s.PGSQL.{self.port}"
+        return pg8000.dbapi.connect("tests", "127.0.0.1", database, self.port, unix_sock=socket)
+
     def url(self, database: str) -> str:
         """The URL of a database."""
-        return f"postgresql://tests@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://tests@{self.address}:{self.port}/{database}"
 
     def new_database(self) -> str:
         """The URL of an empty database."""

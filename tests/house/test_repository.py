@@ -145,9 +145,9 @@ def test_settings_as_keyword_arguments_are_those_that_there_are() -> None:
 
 
 def test_every_target_of_the_makefile_that_the_docs_name_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
-    named = set(re.findall(r"(?:`|^\$ |^)make ([a-z]+)", text, re.MULTILINE))
+    named = set(re.findall(r"(?:`|^\$ |^)make ([a-z-]+)", text, re.MULTILINE))
     assert named <= targets
     assert {"run", "test"} <= named

@@ -1,13 +1,15 @@
-"""A network that swallows what servers and PostgreSQL say to each other: no job ever runs twice at once."""
+"""A network that swallows what the only server and PostgreSQL say to each other: its jobs go on afterwards.
+
+What becomes of them where there is another server stands in `test_database_away.py`.
+"""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from job_calls import Gate, ended, events, job, log, reached, train
+from job_calls import Gate, ended, events, reached, train
 from middleman import Middleman
 from postgres_server import Postgres
 from serving import Server, serving
@@ -45,39 +47,6 @@ def through(middleman: Middleman, direct: str) -> str:
 
 def predicts(server: Server) -> bool:
     return server.client.post("/v2/models/works/predict/", json={}).status_code == 200
-
-
-def test_a_server_that_is_cut_off_ends_its_job_before_another_one_begins_it(
-    middleman: Middleman, direct: str, tmp_path: Path, gate: Gate
-) -> None:
-    data = ("--data-dir", str(tmp_path))
-    with contextlib.ExitStack() as stack:
-        other = stack.enter_context(serving(*MODELS, *data, "--database-url", direct, "--job-workers", "2"))
-        busy = [train(other.client, "wait", number=gate.port) for _ in range(2)]
-        kept = [gate.arrival() for _ in busy]  # before there is another one, who might take one of them
-        cut_off = stack.enter_context(serving(*MODELS, *data, "--database-url", through(middleman, direct)))
-        taken = train(cut_off.client, "wait", "again", number=gate.port, text="here")
-        first = gate.arrival()
-        assert (first.text, first.attempt) == ("here", 1)
-        middleman.flows.clear()
-        kept.pop().release()  # the other one has room for it
-        first.wait_end()
-        assert job(other.client, taken)["attempt"] == 1  # so nobody had begun it when its process ended
-        second = gate.arrival()
-        assert (second.text, second.attempt) == ("here", 2)
-        assert predicts(cut_off)
-        middleman.flows.set()
-        cut_off.wait_for_log(f"job {taken} had been taken by another server|another server has taken it")
-        second.release()
-        assert ended(other.client, taken)["state"] == "succeeded"
-        assert log(other.client, taken) == ["released"]
-        assert other.client.get(f"/v2/jobs/{taken}/result").json()["attempt"] == 2
-        assert "its lease cannot be renewed" in cut_off.log
-        assert "Traceback" not in cut_off.log
-        kept.pop().release()
-        for job_id in busy:
-            assert ended(other.client, job_id)["attempt"] == 1
-        assert ended(cut_off.client, train(cut_off.client, "echo"))["state"] == "succeeded"
 
 
 def test_alone_on_its_database_it_goes_on_with_the_next_attempt(

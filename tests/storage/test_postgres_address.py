@@ -37,6 +37,9 @@ def test_the_parts_of_a_url(scheme: str) -> None:
         ("postgres://me@/jobs?host=/run/postgresql&port=5433", (("/run/postgresql", 5433),)),
         ("postgres://me@/jobs?host=a&host=b:5433", (("a", 5432), ("b", 5433))),
         ("postgres://me@/jobs?host=a,b&port=1,2", (("a", 1), ("b", 2))),
+        ("postgres://me:p%40ss@a:1,b/jobs?target_session_attrs=read-write", (("a", 1), ("b", 5432))),
+        ("postgres://me@[::1]:1,b:2", (("::1", 1), ("b", 2))),
+        ("postgres://me:p,a/ss@a,b?application_name=c,d@e", (("a", 5432), ("b", 5432))),
     ],
 )
 def test_where_the_servers_are(where: str, servers: tuple[tuple[str, int], ...]) -> None:
@@ -81,6 +84,7 @@ def test_modes_of_tls(mode: str, checks: ssl.VerifyMode, names: bool, required: 
         ("postgres://:::", "write postgresql://user:password@host:5432/name"),
         ("postgres://me:geheim@there:port/jobs", "cannot be read"),
         ("postgres://me:geheim@/jobs?host=a,b&port=1,2,3", "cannot be read"),
+        ("postgres://me:geheim@a:1,b:two/jobs", "cannot be read"),
         (
             "postgres://me:geheim@there?sslmod=require",
             "says sslmod, which modelport does not know; leave it out",

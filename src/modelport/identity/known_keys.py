@@ -11,6 +11,8 @@ What can go wrong, and what answers it:
 - *The database goes away.* What is known goes on for `MAX_AGE_SECONDS`, since a restart of a database is no
   reason to refuse everybody; then nobody is let in (503), since nobody knows what was revoked meanwhile. A
   server that could never read its keys lets nobody in from the start. A bug in reading them is the same.
+  A key that is not known meanwhile may be one that was just made: 503, not a 401 after which a program
+  throws its key away.
 - *Somebody tries keys.* One that is none by its form costs nothing; any other costs one hash, which is
   cheaper than to look at its checksum, and one look-up, and no database. They have 256 random bits.
 - *How long a check takes tells of a key.* What is compared is found by its hash: of a digest that says
@@ -35,6 +37,7 @@ from modelport.storage.errors import StoreError, StoreUnavailable
 log = logging.getLogger("modelport.identity")
 
 MAX_AGE_SECONDS = 300.0
+LATE_SECONDS = 2.0  # a look that takes longer may find keys that are not known here
 USED_SECONDS = 60.0  # how often it is noted which keys were used
 MOST_REMEMBERED = 10_000
 MOST_BYTES = 256  # of a credential that is remembered: one key may be sent with any number of spaces
@@ -51,6 +54,7 @@ class KnownKeys:
         self.open_answers = OpenAnswers()
         self._stamp: tuple[int, int] | None = None
         self._read_at: float | None = None
+        self._unread_since: float | None = None  # the begin of a look that has not ended well yet
         self._next_end = float("inf")  # when the first of them expires
         self._used: dict[str, float] = {}
         self.remembered: dict[bytes, Principal] = {}  # by the credential as it was sent
@@ -66,6 +70,8 @@ class KnownKeys:
             raise StoreUnavailable("the database cannot say now which keys there are: try again later")
         key = self._keys.get(hash_of(text))
         now = self._clock()
+        if key is None and self._may_lack_keys:
+            raise StoreUnavailable("the database cannot say now whether this is a new key: try again later")
         if key is None or _has_expired(key, now):
             return None
         if len(self.remembered) < MOST_REMEMBERED and len(sent) <= MOST_BYTES:
@@ -95,7 +101,13 @@ class KnownKeys:
     def _is_old(self) -> bool:
         return self._read_at is None or monotonic() - self._read_at > MAX_AGE_SECONDS
 
+    @property
+    def _may_lack_keys(self) -> bool:
+        return self._unread_since is not None and monotonic() - self._unread_since > LATE_SECONDS
+
     async def _look(self, store: KeyStore) -> None:
+        if self._unread_since is None:
+            self._unread_since = monotonic()
         try:
             stamp = await store.stamp()
             if stamp != self._stamp:
@@ -104,7 +116,7 @@ class KnownKeys:
                 self._by_id = {key.id: key for key in self._keys.values()}
                 self._stamp = stamp
                 self._forget()
-            self._read_at = monotonic()
+            self._read_at, self._unread_since = monotonic(), None
         except StoreError as error:
             log.warning("the keys cannot be read now: %s", error)
         except Exception:  # a bug: what is known grows old, and then nobody is let in; never for ever

@@ -32,7 +32,7 @@ from modelport.identity.signing_keys import SigningKey, VerifyingKeys
 from modelport.identity.tokens import Claims, InvalidToken, Tokens, Verified
 from modelport.identity.users import CHANGED, UserStore
 from modelport.storage.database import Database
-from modelport.storage.errors import StoreError
+from modelport.storage.errors import NO_ANSWER, StoreError
 
 if TYPE_CHECKING:
     from modelport.storage.service import Storage
@@ -167,7 +167,7 @@ class Watch:
                 number = await store.stamp()
                 await self._end_answers(database, changed=number != self._number)
         except (StoreError, TimeoutError) as error:
-            log.warning("it cannot be read now who may come in: %s", error)
+            log.warning("it cannot be read now who may come in: %s", str(error) or NO_ANSWER)
         except Exception:  # a bug: what is remembered grows old, and is forgotten; never for ever
             log.exception("it could not be read who may come in")
         else:

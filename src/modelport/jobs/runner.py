@@ -57,7 +57,7 @@ from modelport.jobs.states import TERMINAL
 from modelport.jobs.store import JobStore
 from modelport.jobs.transitions import CANCELLING, WAITING
 from modelport.storage.changes import elsewhere
-from modelport.storage.errors import StoreError
+from modelport.storage.errors import NO_ANSWER, StoreError
 
 log = logging.getLogger("modelport.jobs")
 
@@ -183,7 +183,7 @@ class JobRunner:
                     await self._heartbeat()
                 renewed = begun
             except (StoreError, TimeoutError) as error:
-                log.warning("jobs: leases cannot be renewed: %s", error or "the database does not answer")
+                log.warning("jobs: leases cannot be renewed: %s", str(error) or NO_ANSWER)
                 if self.store.database.is_shared and clock() >= renewed + FENCE_SECONDS:
                     for running in self.running.values():
                         running.fence()
@@ -249,7 +249,7 @@ class JobRunner:
                 async with asyncio.timeout(STOP_SECONDS):
                     await self.store.unclaim(claim.job.id, claim.token)
             except (StoreError, TimeoutError) as error:
-                log.warning("job %s could not be given back: %s", claim.job.id, error)
+                log.warning("job %s could not be given back: %s", claim.job.id, str(error) or NO_ANSWER)
 
     async def _run(self, running: Running) -> None:
         try:

@@ -23,7 +23,7 @@ from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
 from modelport.jobs.warm_job import WarmJob
 from modelport.storage import failpoints
-from modelport.storage.errors import StoreError, StoreFull, StoreUnavailable
+from modelport.storage.errors import NO_ANSWER, StoreError, StoreFull, StoreUnavailable
 
 log = logging.getLogger("modelport.jobs")
 
@@ -183,7 +183,7 @@ class Running:
                 if await self._is_ours():
                     await self._return(outcome)
         except (StoreError, TimeoutError) as error:
-            log.warning("job %s could not be given back: %s", self.claim.job.id, error)
+            log.warning("job %s could not be given back: %s", self.claim.job.id, str(error) or NO_ANSWER)
 
     async def _stop(self, attempt: asyncio.Task[Outcome]) -> Outcome:
         """End the process; returns how the attempt ends by that."""

@@ -26,8 +26,9 @@ from modelport.storage.errors import StoreUnavailable
 from modelport.storage.migrate import migrate
 from modelport.storage.news import News, SiblingNews
 from modelport.storage.opening import prepare
-from modelport.storage.postgres import postgres_engine
+from modelport.storage.postgres import postgres_engine, servers_of
 from modelport.storage.postgres_address import Address, address_of, is_postgres
+from modelport.storage.postgres_servers import Servers
 from modelport.storage.sqlite import BUSY_SECONDS, READERS, meaning, sqlite_engine
 from modelport.storage.writer import Transaction, Writer
 
@@ -53,6 +54,7 @@ class Database:
         self._steady = time.time() - time.monotonic()
         self.changes = Changes()
         self._news: News | SiblingNews | None = None  # of a database that servers share
+        self._servers: Servers | None = None  # of PostgreSQL
         self.writer = Writer(engine, name, self._begin, self._tell)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="modelport jobs reader")
         self._closed = False
@@ -87,12 +89,14 @@ class Database:
         name = where
         engines: list[Engine] = []
         address: Address | None = None
+        servers: Servers | None = None
         try:
             if is_postgres(where):
                 address = address_of(where)
                 name = address.name
+                servers = servers_of(address)
                 # One connection more than readers need: the writer's.
-                engines.append(postgres_engine(address, READERS + 1, BUSY_SECONDS))
+                engines.append(postgres_engine(address, READERS + 1, BUSY_SECONDS, servers))
                 migrate(engines[0], name)
             else:
                 path = expanded(where)
@@ -100,9 +104,13 @@ class Database:
                 prepare(path)
                 engines += [sqlite_engine(name), sqlite_engine(name, read_only=True)]
             database = cls(engines[0], engines[-1], name, clock)
-            database._news = address and News(address, name, database.changes.publish_elsewhere)
+            if address is not None and servers is not None:
+                database._servers = servers
+                database._news = News(address, servers, name, database.changes.publish_elsewhere)
             return database
         except Exception as error:
+            if servers is not None:
+                servers.close()
             for engine in engines:
                 engine.dispose()
             said = meaning(error, name)
@@ -138,6 +146,8 @@ class Database:
         if self._news is not None:
             self._news.close()
         self._threads.shutdown(wait=True)
+        if self._servers is not None:
+            self._servers.close()
         self._readers.dispose()
         self._engine.dispose()  # last: the connection that writes tidies up after SQLite
 
@@ -166,11 +176,13 @@ class Database:
 
     def _read_now(self, query: Callable[[Connection], T]) -> T:
         for fresh in (False, True):
+            connected = False
             try:
                 with self._readers.connect() as connection:
+                    connected = True
                     return query(connection)
             except Exception as error:  # the border to the thread: say what it means
-                if getattr(error, "connection_invalidated", False) and not fresh:
+                if getattr(error, "connection_invalidated", False) and connected and not fresh:
                     continue  # PostgreSQL was restarted since the last use
                 said = meaning(error, self.name)
                 if said is None:

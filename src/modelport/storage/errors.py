@@ -13,6 +13,8 @@ server or sent the request. `status` is the HTTP status that fits.
 
 from __future__ import annotations
 
+NO_ANSWER = "the database does not answer"  # what a wait that was too long is called
+
 
 class StoreError(Exception):
     """Anything that the store says instead of a result."""

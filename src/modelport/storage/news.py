@@ -36,6 +36,7 @@ import msgspec
 from modelport.siblings import Siblings
 from modelport.storage.postgres import connected, said_of, the_driver
 from modelport.storage.postgres_address import Address
+from modelport.storage.postgres_servers import Servers
 
 log = logging.getLogger("modelport.jobs")
 
@@ -76,10 +77,11 @@ class News:
     `publish` is called, in a thread, with the names of what another server has changed, `None` for anything.
     """
 
-    def __init__(self, address: Address, name: str, publish: Publish):
+    def __init__(self, address: Address, servers: Servers, name: str, publish: Publish):
         # A message is worth no wait for a disk.
         self._telling = replace(address, options=f"{address.options} -c synchronous_commit=off")
         self._listening = address
+        self._servers = servers
         self._name = name
         self._publish = publish
         self._me = uuid4().hex
@@ -118,7 +120,7 @@ class News:
         while (names := self._next()) is not None:
             try:
                 if connection is None:
-                    connection = _autocommitting(self._telling)
+                    connection = self._connected(self._telling)
                 message = _message(self._me, names)
                 connection.cursor().execute("SELECT pg_notify(%s, %s)", (CHANNEL, message))
                 self._untold = ""
@@ -162,7 +164,7 @@ class News:
 
     def _hear(self) -> None:
         """Listen until the connection is lost, which raises. Raises `_Deaf` where nothing came through it."""
-        ear = _Ear(_autocommitting(self._listening))
+        ear = _Ear(self._connected(self._listening))
         with self._changed:
             self._ear = ear
         try:
@@ -203,6 +205,11 @@ class News:
         ends_at = monotonic() + END_SECONDS
         for thread in self._threads:
             thread.join(max(ends_at - monotonic(), 0.0))  # where a network is cut, one ends with the process
+
+    def _connected(self, address: Address) -> Any:
+        connection = connected(the_driver(), address, self._servers)
+        connection.autocommit = True
+        return connection
 
     def _start(self, work: Callable[[], None], name: str) -> threading.Thread:
         thread = threading.Thread(target=work, name=name, daemon=True)
@@ -278,12 +285,6 @@ class _Ear:
 
     def close(self) -> None:
         _closed(self._connection)
-
-
-def _autocommitting(address: Address) -> Any:
-    connection = connected(the_driver(), address)
-    connection.autocommit = True
-    return connection
 
 
 def _closed(connection: Any) -> None:

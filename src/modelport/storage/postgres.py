@@ -19,10 +19,12 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from modelport.storage.errors import StoreDamaged, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
 from modelport.storage.postgres_address import Address, Tls
+from modelport.storage.postgres_servers import Servers
 
 ANSWER_SECONDS = 40.0  # longer than `statement_timeout`: the database itself says it better
-# Of TCP, where the system has them: a machine that is gone is noticed within seconds.
-KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 15_000}
+# Of TCP, where the system has them: a machine that is gone is noticed within seconds, soon enough to renew
+# leases elsewhere before jobs are given up.
+KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 6_000}
 TLS_PLEASE = struct.pack("!ii", 8, 80877103)
 # States of PostgreSQL that pass: connection lost, login refused, conflict, no resources, shut down,
 # lock not to be had, no such database.
@@ -30,15 +32,24 @@ PASSING = frozenset({"08", "28", "40", "53", "57", "55P03", "3D000"})
 READ_ONLY = "25006"
 
 
-def postgres_engine(address: Address, pool_size: int, pool_seconds: float) -> Engine:
-    """An engine on PostgreSQL. Raises `StoreUnavailable` if its driver is not installed."""
+def postgres_engine(
+    address: Address, pool_size: int, pool_seconds: float, servers: Servers | None = None
+) -> Engine:
+    """An engine on PostgreSQL, with what is known of its `servers`, if anything is.
+
+    Raises `StoreUnavailable` if its driver is not installed.
+    """
     driver = the_driver()
+    asked = servers or servers_of(address)
 
     def connect(*_arguments: object) -> Any:
-        return connected(driver, address)
+        return connected(driver, address, asked)
 
     def failed(context: ExceptionContext) -> BaseException | None:
-        return _after_failure(driver, context)
+        said = _after_failure(driver, context)
+        if context.is_disconnect and context.invalidate_pool_on_disconnect and context.connection is not None:
+            asked.lost()
+        return said
 
     def close(dbapi_connection: Any) -> None:
         try:
@@ -56,6 +67,11 @@ def postgres_engine(address: Address, pool_size: int, pool_seconds: float) -> En
     event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
     event.listen(engine, "handle_error", failed, retval=True)
     return engine
+
+
+def servers_of(address: Address) -> Servers:
+    """The servers of an address. Raises `StoreUnavailable` if the driver is not installed."""
+    return Servers(address.servers, the_driver().Error)
 
 
 def the_driver() -> Any:
@@ -88,18 +104,12 @@ def _plain(value: Any) -> Any:
 # -- connecting ------------------------------------------------------------------------------------
 
 
-def connected(driver: Any, address: Address) -> Any:
-    """A connection to the first server that answers and is no standby (after a failover, the old primary).
+def connected(driver: Any, address: Address, servers: Servers) -> Any:
+    """A connection to the first of the `servers` that answers and is no standby.
 
     Raises only the driver's errors, which never hold the password.
     """
-    *others, last = address.servers
-    for server in others:
-        try:
-            return _connect(driver, address, server)
-        except driver.Error:
-            continue
-    return _connect(driver, address, last)
+    return servers.connect(lambda server: _connect(driver, address, server))
 
 
 def _connect(driver: Any, address: Address, server: tuple[str, int]) -> Any:

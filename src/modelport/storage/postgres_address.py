@@ -76,9 +76,10 @@ def address_of(where: str, environment: Mapping[str, str] = os.environ) -> Addre
     if where.startswith("postgres:"):
         where = "postgresql:" + where.removeprefix("postgres:")
     try:
-        url = make_url(where)
+        one, several = _parted(where)
+        url = make_url(one)
         asked = _asked(url)
-        servers = _servers(url, asked)
+        servers = _servers(url, several, asked)
         connect_seconds = int(asked.get("connect_timeout") or 0)
     except (ArgumentError, ValueError):
         raise StoreUnavailable(f"the database URL cannot be read; write {FORM}") from None
@@ -93,6 +94,17 @@ def address_of(where: str, environment: Mapping[str, str] = os.environ) -> Addre
         application_name=asked.get("application_name", "modelport"),
         options=f"{OPTIONS} {asked.get('options', '')}".strip(),
     )
+
+
+def _parted(where: str) -> tuple[str, str]:
+    """A URL, and the hosts before its path, where these are several: `a:5432,b`, as libpq has it."""
+    scheme, slashes, rest = where.partition("://")
+    before, mark, parameters = rest.partition("?")
+    user, at, after = before.rpartition("@")
+    hosts, slash, database = after.partition("/")
+    if "," not in hosts:
+        return where, ""
+    return "".join((scheme, slashes, user, at, slash, database, mark, parameters)), hosts
 
 
 def _system_user() -> str:
@@ -119,9 +131,9 @@ def _asked(url: URL) -> dict[str, str]:
     return asked
 
 
-def _servers(url: URL, asked: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
-    """Hosts with their ports: one from before the path, or several from `host` and `port`."""
-    hosts = asked.get("host", url.host or "localhost").split(",")
+def _servers(url: URL, several: str, asked: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
+    """Hosts with their ports: those from before the path, or from `host` and `port`."""
+    hosts = asked.get("host", several or url.host or "localhost").split(",")
     ports = asked.get("port", str(url.port or 5432)).split(",")
     if len(ports) == 1:
         ports *= len(hosts)
@@ -130,6 +142,8 @@ def _servers(url: URL, asked: Mapping[str, str]) -> tuple[tuple[str, int], ...]:
         name, colon, own = host.rpartition(":")
         if colon and own.isdigit() and not host.startswith("/") and (":" not in name or name.endswith("]")):
             host, port = name, own
+        elif colon and ":" not in name and not host.startswith("/"):
+            raise ValueError(host)
         found.append((host.strip("[]") or "localhost", int(port or "5432")))
     return tuple(found)
 

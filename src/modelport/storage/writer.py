@@ -183,9 +183,10 @@ class Writer:
             return self._failed(group, self._broken)
         begun = perf_counter()
         for fresh in (False, True):
-            committing = False
+            connected = committing = False
             try:
                 with self.engine.connect() as connection, connection.begin() as transaction:
+                    connected = True
                     done = self._do(group, connection)
                     if not done:
                         transaction.rollback()
@@ -194,7 +195,7 @@ class Writer:
                     failpoints.reach("commit.before")
             except Exception as error:  # the border to the thread: each caller gets it
                 lost = isinstance(error, DBAPIError) and error.connection_invalidated
-                if lost and not committing and not fresh:
+                if lost and connected and not committing and not fresh:
                     continue  # the server was restarted since the last use; nothing was done
                 if fsync_failed(error):
                     self._broken = StoreUnavailable(

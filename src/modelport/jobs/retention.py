@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, delete, exists, or_, select, text
+from sqlalchemy import and_, delete, exists, func, or_, select, text
 
 from modelport.jobs.states import ENDED
 from modelport.storage import failpoints
@@ -23,10 +23,11 @@ def prune(tx: Transaction, before: float) -> list[str]:
     owed = exists().where(deliveries.c.job == jobs.c.number, deliveries.c.next_at.is_not(None))
     # Conditions of indexes are written out: else SQLite does not see that they fit. Each side has its own.
     usual = and_(text("finished_at IS NOT NULL"), jobs.c.finished_at < before)
+    ended_at = func.coalesce(
+        jobs.c.finished_at, tx.now
+    )  # it is there; said so, SQLite may walk the index of all
     own = and_(
-        text("keep_seconds IS NOT NULL"),
-        jobs.c.keep_seconds >= 0,
-        jobs.c.finished_at < tx.now - jobs.c.keep_seconds,
+        text("keep_seconds IS NOT NULL"), jobs.c.keep_seconds >= 0, ended_at + jobs.c.keep_seconds < tx.now
     )
     has_end = or_(jobs.c.keep_seconds.is_(None), jobs.c.keep_seconds >= 0)
     ended = has_end, jobs.c.state.in_([state.value for state in ENDED])

@@ -20,7 +20,7 @@ PAGE_SOURCES := $(shell test -d ui && find ui -path ui/node_modules -prune -o -t
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-first test-second test-third test-fast test-pythons test-frameworks test-packages lint \
-	ui ui-types chromium docs docs-site pictures bench database-faults soak fuzz lock clean
+	ui ui-types chromium docs docs-site pictures bench database-faults rolling-upgrade soak fuzz lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
@@ -37,6 +37,7 @@ help:
 	@echo 'make pictures    take the pictures of the page that are in the docs'
 	@echo 'make bench  measure, side by side with the peers that are installed'
 	@echo 'make database-faults   restart PostgreSQL, fail it over, and cut its network for a minute, with servers at work (as root)'
+	@echo 'make rolling-upgrade   replace servers by newer ones while they are asked 100,000 times: none may fail, no job be lost'
 	@echo 'make soak   kill servers a thousand times, cut the power two hundred times and fuzz the API by its document, which takes a while'
 	@echo 'make fuzz   only the last of them, some ten minutes: no answer that the API document does not tell of'
 	@echo 'make lock   resolve pyproject.toml into the lock files; what is pinned stays, unless UPGRADE=--upgrade'
@@ -182,6 +183,9 @@ bench: setup
 # Without root there is a proxy in the place of the network.
 database-faults: setup
 	@PARTITION_SECONDS=60 $(BIN)/python -m pytest -n0 tests/jobs/test_database_away.py
+
+rolling-upgrade: setup
+	@REQUESTS=100000 $(BIN)/python -m pytest -n0 tests/jobs/test_rolling_upgrade.py
 
 soak: setup
 	@$(BIN)/python tests/jobs/kill_cycles.py --cycles 950 --servers 50

@@ -31,7 +31,7 @@ LANES = {
         r"|client/test_client_batches\.py|api/test_document_fuzz\.py|reach/test_nginx\.py"
         r"|dialects/test_grpc_faults\.py|deploy/test_images\.py"
         r"|(jobs|runs|storage)/test_(\w*kills|kill_cycles|\w+_cuts|histories|chaos|black_hole|frozen|two_servers"
-        r"|live_restarts|server_processes|database_away|own_disks|reloads|model_repository)\.py)"
+        r"|live_restarts|server_processes|database_away|rolling_upgrade|own_disks|reloads|model_repository)\.py)"
     ),
     # Pages of the docs, the frameworks and MLflow, the costliest examples, and browsers.
     "third_lane": re.compile(

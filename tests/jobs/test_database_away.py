@@ -26,7 +26,7 @@ from serving import Server, serving, wait_until
 from modelport.cli.keys_store import DatabaseKeys
 from modelport.settings import Settings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 MODELS = ("works=trainable:Works", "again=trainable:WorksAgain")
 SCOPES = ("predict", "train", "read")
 PREDICT = "/v2/models/works/predict/"

@@ -1,6 +1,7 @@
-"""A modelport of tomorrow, with one migration more: `python newer.py DATABASE FOLDER [PLACE]`.
+"""A modelport of tomorrow, with one migration more: `python newer.py DATABASE FOLDER [PLACE|alone]`.
 
-It opens the database, and dies by SIGKILL at PLACE in the middle of that migration if one is given.
+It opens the database, and dies by SIGKILL at PLACE in the middle of that migration if one is given. With
+`alone` no older one can use the tables afterwards.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ def upgrade():
     reach("half")
     op.create_table("colours", sa.Column("name", sa.Text, primary_key=True))
     op.execute("UPDATE jobs SET colour = 'red'")
+    if sys.argv[3:] == ["alone"]:
+        op.execute("UPDATE usable_from SET version = '9999'")
     reach("last")
 """
 

@@ -24,9 +24,9 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_database_of_a_newer_version_is_refused_and_not_touched(store: JobStore, where: str) -> None:
     await store.submit(new_job())
-    await store.database.write(
-        lambda tx: tx.connection.execute(text("UPDATE alembic_version SET version_num='9999'"))
-    )
+    for table, column in (("alembic_version", "version_num"), ("usable_from", "version")):
+        newer = text(f"UPDATE {table} SET {column}='9999'")
+        await store.database.write(lambda tx, newer=newer: tx.connection.execute(newer))
     await store.close()
     with pytest.raises(StoreTooNew, match=r"has tables of version 9999.*a newer modelport wrote it"):
         await JobStore.open(where)

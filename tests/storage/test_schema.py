@@ -39,7 +39,8 @@ FROM pg_sequences WHERE schemaname = 'public'
 """
 INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
 POSTGRES = [COLUMNS, CONSTRAINTS, SEQUENCES, INDEXES]
-ROWS = ["SELECT version_num FROM alembic_version", "SELECT last FROM tokens"]
+MARKS = ("version_num FROM alembic_version", "last FROM tokens", "version FROM usable_from")
+ROWS = [f"SELECT {mark}" for mark in MARKS]
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

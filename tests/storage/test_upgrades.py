@@ -45,12 +45,14 @@ async def test_an_upgrade_that_is_killed_changes_nothing(where: str, tmp_path: P
     await store.close()
 
 
-async def test_an_upgrade_keeps_live_jobs_and_shuts_the_older_version_out(where: str, tmp_path: Path) -> None:
+async def test_an_upgrade_keeps_live_jobs_and_may_shut_the_older_version_out(
+    where: str, tmp_path: Path
+) -> None:
     store = await JobStore.open(where)
     claim = await running(store, max_attempts=2)
     await store.submit(new_job())
     assert upgrade(where, tmp_path, "half") == -signal.SIGKILL
-    assert upgrade(where, tmp_path) == 0
+    assert upgrade(where, tmp_path, "alone") == 0
     assert upgrade(where, tmp_path) == 0
     with pytest.raises(StoreTooNew, match=r"version 9999.*a newer modelport wrote it"):
         await JobStore.open(where)
@@ -71,3 +73,20 @@ async def test_an_older_server_that_still_runs_keeps_its_jobs(where: str, tmp_pa
     colour = text("SELECT colour FROM jobs")
     assert await store.database.write(lambda tx: tx.connection.execute(colour).scalars().all()) == ["red"]
     await store.close()
+
+
+async def test_an_older_server_uses_tables_that_were_only_added_to(where: str, tmp_path: Path) -> None:
+    """Where it is started anew in the middle of an upgrade, or the upgrade is taken back."""
+    store = await JobStore.open(where)
+    claim = await running(store, max_attempts=2)
+    await store.close()
+    assert upgrade(where, tmp_path) == 0
+    version = text("SELECT version_num FROM alembic_version")
+    for _ in range(2):  # the newer one comes back, too
+        store = await JobStore.open(where)
+        assert await store.append(claim.job.id, claim.token, [line("still here")]) is not None
+        job, _ = await store.submit(new_job())
+        assert job.state is State.QUEUED
+        assert await store.database.write(lambda tx: tx.connection.execute(version).scalar()) == "9999"
+        await store.close()
+        assert upgrade(where, tmp_path) == 0

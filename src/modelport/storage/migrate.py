@@ -1,32 +1,43 @@
-"""Bringing a database to the tables of this version, or saying why that cannot be."""
+"""Bringing a database to the tables of this version, or saying why that cannot be.
+
+Tables of a newer version are used as they are where they say that this one can: servers are upgraded one
+after another, an older one may be started anew meanwhile, and an upgrade may be taken back.
+"""
 
 from __future__ import annotations
 
+import logging
 import threading
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, select, text
 
 from modelport.storage import failpoints
 from modelport.storage.errors import StoreDamaged, StoreTooNew
-from modelport.storage.schema.base import HEAD
+from modelport.storage.schema.base import HEAD, usable_from
 from modelport.storage.schema.making import make_tables
 
+log = logging.getLogger("modelport.jobs")
+
 LOCK = 0x6D6F64656C70  # of PostgreSQL's advisory locks: two servers that start at once take turns
+NEWER = "%s has tables of version %s, of a newer modelport; this one (%s) can use them"
 _in_turn = threading.Lock()  # Alembic keeps what it works on in globals: one database of a process at a time
 
 
 def migrate(engine: Engine, name: str) -> None:
     """Make the tables, or run the missing migrations, in one transaction and under a lock.
 
-    `name` says which database, in errors. Raises `StoreTooNew` for a database of a newer version,
-    `StoreDamaged` for one of something else.
+    `name` says which database, in errors. Raises `StoreTooNew` for a database of a newer version that this
+    one cannot use, `StoreDamaged` for one of something else.
     """
     with engine.begin() as connection:  # on SQLite BEGIN IMMEDIATE: that is the lock
         if engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         version = version_of(connection, name)
         if version == HEAD:
+            return
+        if version is not None and is_usable(connection, version):
+            log.info(NEWER, name, version, HEAD)
             return
         failpoints.reach("migrate.before")
         if version is None:
@@ -49,6 +60,14 @@ def version_of(connection: Connection, name: str) -> str | None:
         f"{name} holds tables that modelport did not make, or has lost some of its own: "
         "give modelport a database of its own, or restore this one from a backup"
     )
+
+
+def is_usable(connection: Connection, version: str) -> bool:
+    """Whether tables of a newer version say that this modelport can use them."""
+    if version <= HEAD or not inspect(connection).has_table(usable_from.name):
+        return False
+    oldest = connection.execute(select(usable_from.c.version)).scalar()
+    return oldest is not None and oldest <= HEAD
 
 
 def _upgrade(connection: Connection, version: str, name: str) -> None:

@@ -15,7 +15,7 @@ from modelport.settings import Settings, data_folder
 from modelport.settings.groups.access import Auth
 from modelport.storage.data_folder import DATABASE, LOCK
 from modelport.storage.errors import StoreError
-from modelport.storage.migrate import version_of
+from modelport.storage.migrate import is_usable, version_of
 from modelport.storage.postgres import postgres_engine
 from modelport.storage.postgres_address import address_of
 from modelport.storage.schema.base import HEAD
@@ -79,8 +79,12 @@ def _asked(connection: Connection, settings: Settings, name: str, began: float) 
     elif version < HEAD:
         yield Seen(
             SUBJECT, "note", f"{name} has tables of version {version}; the next start brings them to {HEAD}",
-            "back it up first: an older modelport refuses what a newer one has changed",
+            "back it up first",
         )  # fmt: skip
+    elif is_usable(connection, version):
+        yield Seen(
+            SUBJECT, "ok", f"{name} has tables of version {version}, of a newer modelport, and can be used"
+        )
     else:
         yield Seen(
             SUBJECT, "error", f"{name} has tables of version {version}, and the newest known here is {HEAD}",

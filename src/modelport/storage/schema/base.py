@@ -7,14 +7,20 @@ newest one.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Integer, MetaData
+from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text
 
-HEAD = "0012"
+HEAD = "0013"
+# The oldest version whose modelport can live with tables of `HEAD`: it reads and writes what it knows of, and
+# what it does not know of is a table, or a column that may be empty or has a default.
+USABLE_FROM = "0013"
 WHERE = "where"
 
 metadata = MetaData()
 # SQLite makes numbers by itself only for a column that is called INTEGER.
 number = BigInteger().with_variant(Integer(), "sqlite")
+
+# One row. A modelport that finds tables of a version that it does not know looks here.
+usable_from = Table("usable_from", metadata, Column("version", Text, primary_key=True))
 
 
 def where(condition: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, text
 
 from modelport.storage.schema import feedback, identity, jobs, runs, users
-from modelport.storage.schema.base import HEAD, WHERE, metadata
+from modelport.storage.schema.base import HEAD, USABLE_FROM, WHERE, metadata, usable_from
 
 __all__ = [
     "feedback",
@@ -40,3 +40,4 @@ def make_tables(connection: Connection) -> None:
     connection.execute(insert(jobs.tokens), {"last": 0})
     connection.execute(insert(users.user_changes), {"id": 1, "number": 0})
     connection.execute(insert(versions), {"version_num": HEAD})
+    connection.execute(insert(usable_from), {"version": USABLE_FROM})

@@ -16,6 +16,7 @@ from benchmarks import (
     memory_measures,
     metric_measures,
     mlup_measures,
+    news_measures,
     run_measures,
     telemetry_measures,
     tensor_measures,
@@ -56,6 +57,7 @@ def main() -> None:
         "runs": run_measures.listing,
         "versions": lambda: run_measures.cached_version(options.seconds),
         "swap": run_measures.swap,
+        "news": news_measures.seen,
     }
     where = f"Python {platform.python_version()}, {platform.machine()}; server and client on a core each"
     print(f"measured with `make bench`: {where}\n")

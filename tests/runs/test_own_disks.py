@@ -20,6 +20,8 @@ from version_site import MODEL, factor, live, promoted, runs, succeeded, train
 
 pytestmark = pytest.mark.slow
 MODELS = (MODEL, "t=trainable:Trainable")
+LARGE_MODEL = "l=large_files:Large"
+LARGE, NAME = bytes(range(256)) * (8 << 10), "folder/ä large.bin"
 SECONDS = 30.0
 
 
@@ -40,7 +42,8 @@ def servers(
 ) -> Iterator[tuple[Server, Server]]:
     """One that runs jobs, and one that is asked for them."""
     disks = [str(tmp_path_factory.mktemp(name)) for name in ("one", "other")]
-    options = (*MODELS, *shared, "--log-payloads", "1", "--payload-file-size", "1")
+    links = ("--files-link-seconds", "60")
+    options = (*MODELS, LARGE_MODEL, *shared, *links, "--log-payloads", "1", "--payload-file-size", "1")
     with serving(*options, "--data-dir", disks[0], **s3.variables) as runs_jobs:
         none = ("--data-dir", disks[1], "--job-workers", "0")
         with serving(*options, *none, **s3.variables) as asked:
@@ -75,9 +78,50 @@ def test_artifacts_results_and_logs_of_one_are_served_by_the_other(servers: tupl
     (artifact,) = listed[1]["artifacts"]
     for _ in range(2):  # from the place, then from this disk
         assert other.get(artifact["href"]).content == one.get(artifact["href"]).content == b"what came out"
-    logs = [client.get(f"/v2/jobs/{job_id}/log").text for client in (one, other)]
-    assert logs[0] == logs[1]
-    assert "epoch 1" in logs[1]
+    for what in ("log", "metrics", "events"):
+        told = [client.get(f"/v2/jobs/{job_id}/{what}").text for client in (one, other)]
+        assert told[0] == told[1]
+        assert "epoch 1" in told[1] or "accuracy" in told[1]
+
+
+def test_what_a_job_says_while_it_runs_is_told_by_both(servers: tuple[Server, Server]) -> None:
+    one, other = (server.client for server in servers)
+    job_id = one.post("/v2/models/t/train/", json={"mode": "polite"}).json()["uuid"]
+
+    def has(client: httpx.Client, what: str, said: str) -> bool:
+        return said in client.get(f"/v2/jobs/{job_id}/{what}").text
+
+    for what, said in (("log", "epoch 2"), ("metrics", "loss")):
+        wait_until(lambda what=what, said=said: has(one, what, said), lambda: log_of(servers), SECONDS)
+        assert has(other, what, said)
+    assert {client.get(f"/v2/jobs/{job_id}").json()["state"] for client in (one, other)} == {"running"}
+    other.delete(f"/v2/jobs/{job_id}")
+    assert ended(other, job_id)["state"] == "cancelled"
+
+
+def log_of(servers: tuple[Server, Server]) -> str:
+    return "".join(server.log for server in servers)
+
+
+def test_who_follows_links_has_large_artifacts_from_the_store_itself(servers: tuple[Server, Server]) -> None:
+    one, other = (server.client for server in servers)
+    job_id = one.post("/v2/models/l/train/", json={}).json()["uuid"]
+    assert ended(one, job_id)["state"] == "succeeded"
+    for client in (one, other):
+        files = client.get(f"/v2/jobs/{job_id}/artifacts/").json()["artifacts"]
+        listed = {file["name"]: file["href"] for file in files}
+        asked = client.get(listed[NAME], params={"redirect": "true"})
+        assert asked.status_code == 307
+        assert asked.headers["cache-control"] == "no-store"
+        link = httpx.get(asked.headers["location"])
+        assert link.content == LARGE
+        assert link.headers["content-disposition"] == "attachment; filename*=utf-8''%C3%A4%20large.bin"
+        assert link.headers["content-type"] == "application/octet-stream"
+        assert client.get(listed[NAME]).content == LARGE  # who does not ask has it from the server
+        sent = client.get(listed["one"], params={"redirect": "true"})  # the store has one name for both
+        assert (sent.status_code, sent.content) == (200, LARGE[1:])
+        assert client.head(listed[NAME], params={"redirect": "true"}).status_code == 200
+    assert one.get(listed[NAME], params={"redirect": "maybe"}).status_code == 422
 
 
 def test_predictions_that_one_has_kept_are_in_the_report_of_the_other(servers: tuple[Server, Server]) -> None:

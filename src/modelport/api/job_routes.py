@@ -35,6 +35,7 @@ from modelport.jobs.views import job_view
 from modelport.problems import Problem
 
 MAX_PAGE = 500
+OF_LINK = {"cache-control": "no-store", "referrer-policy": "no-referrer"}  # it lets anybody in
 
 
 class JobRoutes:
@@ -148,8 +149,14 @@ class JobRoutes:
         """`GET /v2/jobs/{job}/artifacts/{name}`: one file, downloaded, never shown as a page."""
         job_id = await self.known_id(request)
         name = request.path_params["name"]
+        if yes_or_no(request.query_params.get("redirect"), "redirect") and request.method == "GET":
+            link = await self.jobs.link(job_id, f"{ARTIFACTS}/{name}")
+            if link is not None:
+                return Response(status_code=307, headers={"location": link, **OF_LINK})
         path = await asyncio.to_thread(self.jobs.folders.artifact, job_id, name)
-        if path is None and self.jobs.shared.are_on:
+        if path is not None:
+            await self.jobs.shared.used(job_id, f"{ARTIFACTS}/{name}")
+        elif self.jobs.shared.are_on:
             await self.jobs.shared.bring(job_id, f"{ARTIFACTS}/{name}")
             path = await asyncio.to_thread(self.jobs.folders.artifact, job_id, name)
         if path is None:

@@ -10,12 +10,13 @@ from msgspec.structs import replace
 
 from modelport.contract.calls import packed, unpacked
 from modelport.engine.ports import Engine, PoolState
+from modelport.jobs.checkpoints import has_checkpoints
 from modelport.jobs.gathering import Gathering
 from modelport.jobs.in_pool import PoolAttempt, runs_in_pool
 from modelport.jobs.process import JobProcess, StartFrom
 from modelport.jobs.records import Claim, Job, NewEvent, Outcome
 from modelport.jobs.room import Place
-from modelport.jobs.shared_files import INPUTS, KEPT, SharedFiles
+from modelport.jobs.shared_files import CHECKPOINTS, INPUTS, KEPT, SharedFiles
 from modelport.jobs.spans import call_of
 from modelport.jobs.states import TERMINAL, State
 from modelport.jobs.warm_job import WarmJob
@@ -66,6 +67,14 @@ class Attempts:
         call.saved = here(call.saved) if call.saved else call.saved
         return packed(call)
 
+    def uses(self, claim: Claim) -> list[str]:
+        """The jobs whose files an attempt needs on this disk until it has ended."""
+        if not self.shared.are_on:
+            return []
+        saved = unpacked(claim.job.call).saved
+        of_version = self.folders.job_of(saved) if saved else None
+        return [claim.job.id, of_version[0]] if of_version is not None else [claim.job.id]
+
     async def bring(self, claim: Claim) -> None:
         """Have on this disk what a job was given. Raises `StoreError`s and `OSError`."""
         if not self.shared.are_on:
@@ -81,7 +90,8 @@ class Attempts:
         """The outcome, once other servers can have what the job has left. Raises `StoreError`s."""
         if not self.shared.are_on:
             return outcome
-        parts = KEPT if outcome.state in TERMINAL else (*KEPT, INPUTS)
+        more = (INPUTS, CHECKPOINTS) if has_checkpoints(claim) else (INPUTS,)
+        parts = KEPT if outcome.state in TERMINAL else (*KEPT, *more)
         try:
             return replace(outcome, files=await self.shared.keep(claim.job.id, parts))
         except OSError as error:

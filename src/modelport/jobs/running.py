@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from modelport.jobs.attempt import not_started
 from modelport.jobs.attempts import Attempts
+from modelport.jobs.checkpoints import Checkpoints
 from modelport.jobs.records import Claim, NewEvent, Outcome
 from modelport.jobs.room import Place
 from modelport.jobs.spans import AttemptSpan
@@ -48,6 +49,7 @@ class Running:
         self.store = store
         self.claim = claim
         self._span = AttemptSpan(attempts.spans, claim)
+        self._checkpoints = Checkpoints(store, attempts.shared, claim)
         self._attempts = attempts
         self.process = attempts.make(claim, place, self._hear)
         self._waiting: deque[NewEvent] = deque()
@@ -129,11 +131,17 @@ class Running:
             raise
 
     async def _run(self) -> Outcome:
+        with self._attempts.shared.held(self._attempts.uses(self.claim)):
+            return await self._run_here()
+
+    async def _run_here(self) -> Outcome:
         try:
             await self._until_reachable(lambda: self._attempts.bring(self.claim))
+            await self._until_reachable(self._checkpoints.bring)
         except OSError as error:  # of this disk
             return not_started(error)
-        return await self.process.run()
+        async with self._checkpoints.followed():
+            return await self.process.run()
 
     async def _is_ours(self) -> bool:
         """Whether all that was said could be written."""
@@ -207,6 +215,7 @@ class Running:
             outcome = await self._attempts.keep(self.claim, outcome)
             await self.store.finish(job_id, token, outcome)
         elif self.process.has_begun:
+            await self._checkpoints.share_last()
             await self.store.stop(job_id, token, outcome)
         else:
             await self.store.unclaim(job_id, token)
@@ -292,6 +301,7 @@ class Running:
         self.store.tally.end(self.claim, outcome.state, seconds)
         failpoints.reach("end.stored")
         await self._attempts.tidied.do(job)
+        await self._checkpoints.drop(job.state)
         log.info("job %s: %s after attempt %d (%s)", job_id, job.state, job.attempt, outcome.ended_by)
 
     async def _until_reachable(self, act: Callable[[], Awaitable[T]]) -> T:

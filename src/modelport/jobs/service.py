@@ -28,7 +28,7 @@ from modelport.jobs.webhook_secret import webhook_secret
 from modelport.jobs.webhooks import WebhookSender, post_limits
 from modelport.settings import Settings, outer_path
 from modelport.settings.folders import store_name
-from modelport.settings.written import seconds_of
+from modelport.settings.written import seconds_of, size_of
 from modelport.storage import failpoints
 from modelport.storage.data_folder import lock_folder, note_process
 from modelport.storage.errors import StoreError, StoreUnavailable
@@ -50,7 +50,9 @@ class JobService:
         self._when_trained = when_trained
         self.settings = settings
         self.folders = JobFolders(storage.folder)
-        self.shared = SharedFiles(settings.files_url, storage, self.folders)
+        self.shared = SharedFiles(
+            settings.files_url, storage, self.folders, size_of(settings.files_copies_size)
+        )
         self.presence = Presence(storage.folder, store_name(settings.database_url))
         self._store: JobStore | None = None
         self.stopping = False  # nobody who waits for a job may hold up the end of the server
@@ -209,9 +211,10 @@ class JobService:
     async def _sweep(self) -> None:
         while self.shared.are_on:
             try:
+                await self.shared.make_room()
                 if swept := await self.shared.sweep():
                     log.info("removed shared files of %d jobs that are no more, or never were", len(swept))
-            except StoreError as error:
+            except (StoreError, OSError) as error:
                 log.warning("shared files of jobs that are no more are not removed now: %s", error)
             await asyncio.sleep(PRUNE_SECONDS)
         await asyncio.Event().wait()
@@ -267,6 +270,11 @@ class JobService:
         """Have a job's result on this disk, if it is in a file. Raises the store's errors."""
         if job.outcome is not None and job.outcome.result_file:
             await self.shared.bring(job.id, job.outcome.result_file)
+
+    async def link(self, job_id: str, path: str) -> str | None:
+        """Where a large file of a job can be had without this server; `None` if it gives no links to it."""
+        seconds = self.settings.files_link_seconds
+        return await self.shared.link(job_id, path, seconds) if seconds else None
 
     def limits_of(self, by: Principal) -> QueueLimits:
         """How many jobs may wait, if one more is asked for by this one."""

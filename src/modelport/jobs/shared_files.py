@@ -21,8 +21,10 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -31,10 +33,11 @@ import msgspec
 
 from modelport.contract.kept_files import is_partial
 from modelport.jobs import queries
+from modelport.jobs.copies import QUIET_SECONDS, Copies
 from modelport.jobs.folders import JobFolders
 from modelport.storage import failpoints
-from modelport.storage.errors import StoreDamaged
-from modelport.storage.files.place import Place
+from modelport.storage.errors import StoreDamaged, StoreError
+from modelport.storage.files.place import FilesUnavailable, Place
 from modelport.storage.service import Storage
 
 log = logging.getLogger("modelport.jobs")
@@ -42,6 +45,7 @@ log = logging.getLogger("modelport.jobs")
 ARTIFACTS = "artifacts"
 KEPT = (ARTIFACTS, "result")  # of a job that has ended
 INPUTS = "inputs"
+CHECKPOINTS = "checkpoints"
 LARGE_BYTES = 1 << 20  # of a file for which it is worth to ask whether it is there already
 THREADS = 8
 KNOWN_LISTS = 256
@@ -62,8 +66,13 @@ class KeptFile(msgspec.Struct, array_like=True, frozen=True):
 class SharedFiles:
     """The files of the jobs of one server's database. Raises `StoreError`s; without a URL it does nothing."""
 
-    def __init__(self, url: str | None, storage: Storage, folders: JobFolders):
+    def __init__(self, url: str | None, storage: Storage, folders: JobFolders, most_copies: int = 0):
         self.folders = folders
+        self.in_use: list[Callable[[], Iterable[str]]] = []  # each tells jobs whose copies have to stay
+        self._held: Counter[str] = Counter()
+        self._copies = Copies(folders)
+        self._most_copies = most_copies  # bytes; 0 is any number
+        self._making_room: asyncio.Task[None] | None = None
         self._url = url
         self._storage = storage
         self._place: Place | None = None
@@ -84,60 +93,148 @@ class SharedFiles:
         if self._url is None:
             return ""
         folder = self.folders.of(job_id)
-        files = await self._run(lambda: list(_files_of(folder, parts)))
-        if not files:
-            return ""
+        files = await self._run(lambda: list(files_of(folder, parts)))
+        return await self.put_list(job_id, await self.put(job_id, folder, files)) if files else ""
+
+    async def put(self, job_id: str, folder: Path, files: Sequence[Path]) -> list[KeptFile]:
+        """Bring these files below a folder to the place, as files of a job. Raises `OSError` of the files."""
         place = await self._opened()
         putting = [self._run(lambda file=file: _put(place, job_id, folder, file)) for file in files]
         kept = await asyncio.gather(*putting)
         failpoints.reach("files.kept")
+        return kept
+
+    async def put_list(self, job_id: str, kept: Sequence[KeptFile]) -> str:
+        """Bring a list of files that are at the place there; returns its name."""
+        place = await self._opened()
         listed = msgspec.json.encode(kept)
         name = hashlib.sha256(listed).hexdigest()
         await self._run(lambda: place.put(_key(job_id, name), listed))
         return name
 
+    async def remove(
+        self, job_id: str, gone: Collection[KeptFile], kept: Collection[KeptFile], name: str = ""
+    ) -> None:
+        """Remove what these files of a job hold from the place, unless others that are kept hold it, too.
+
+        `name` is that of a list which goes as well: nothing names it any more.
+        """
+        held = {file.sha256 for file in kept}
+        keys = {_key(job_id, file.sha256) for file in gone if file.sha256 not in held}
+        keys |= {_key(job_id, name)} if name else set()
+        if keys:
+            place = await self._opened()
+            await self._run(lambda: place.remove(sorted(keys)))
+
     async def listed(self, job_id: str) -> tuple[KeptFile, ...]:
         """The files of a job that are at the place."""
         if self._url is None:
             return ()
-        name = await self._storage.database.read(lambda one: queries.files_of(one, job_id))
-        if not name:
-            return ()
-        if name not in self._lists:
-            place = await self._opened()
-            listed = await self._run(lambda: _read_list(place, job_id, name))
+        name = await self._list_of(job_id)
+        place = await self._opened()
+        while name and name not in self._lists:
+            try:
+                listed = await self._run(lambda name=name: _read_list(place, job_id, name))
+            except StoreDamaged:
+                if name == (name := await self._list_of(job_id)):
+                    raise
+                continue  # another list had taken its place a moment ago
             while len(self._lists) >= KNOWN_LISTS:
                 del self._lists[next(iter(self._lists))]
             self._lists[name] = listed
-        return self._lists[name]
+        return self._lists[name] if name else ()
+
+    async def _list_of(self, job_id: str) -> str:
+        return await self._storage.database.read(lambda one: queries.files_of(one, job_id)) or ""
 
     async def bring(self, job_id: str, path: str) -> None:
         """Have a file of a job, or all of a folder of it, on this disk. What is there, or nowhere, stays so.
 
         Raises `OSError` where it cannot be written.
         """
+        has_fetched = False
         for file in await self.listed(job_id):
             if file.path == path or file.path.startswith(f"{path}/"):
-                await self._bring(job_id, file)
+                has_fetched |= await self._bring(job_id, file)
+        if has_fetched and self._most_copies and self._making_room is None:
+            self._making_room = asyncio.create_task(self._make_room())
 
-    async def _bring(self, job_id: str, file: KeptFile) -> None:
+    async def link(self, job_id: str, path: str, seconds: float) -> str | None:
+        """A URL by which anybody may read a large file of a job for so long; `None` if it has none.
+
+        What has the content of another file of the job, too, is saved by a link as who knows which.
+        """
+        files = await self.listed(job_id)
+        found = next((file for file in files if file.path == path and file.size >= LARGE_BYTES), None)
+        if found is None or sum(file.sha256 == found.sha256 for file in files) > 1:
+            return None
+        place = await self._opened()
+        try:
+            return await self._run(lambda: place.link(_key(job_id, found.sha256), seconds))
+        except FilesUnavailable as error:  # keys that can only read, say
+            log.warning("no link to %s can be made, it is sent instead: %s", path, error)
+            return None
+
+    async def used(self, job_id: str, path: str) -> None:
+        """A file that is on this disk is used: if it is a copy, it stays longer than others."""
+        if self._most_copies and self._url is not None:
+            await self._run(lambda: self._copies.used(job_id, path))
+
+    async def _bring(self, job_id: str, file: KeptFile) -> bool:
+        """Whether it was not there."""
         target = self.folders.of(job_id) / file.path
         if await self._run(lambda: _is_there(target, file)):
-            return
+            await self.used(job_id, file.path)
+            return False
         coming = self._coming.get(target)
         if coming is None:  # else somebody else has asked for it
             coming = self._coming[target] = asyncio.create_task(self._fetch(job_id, file, target))
             coming.add_done_callback(lambda _: self._coming.pop(target, None))
         await asyncio.shield(coming)
+        return True
 
     async def _fetch(self, job_id: str, file: KeptFile, target: Path) -> None:
         place = await self._opened()
+        await self._run(lambda: self._copies.mark(job_id, file.path))
         try:
             await self._run(lambda: place.fetch(_key(job_id, file.sha256), file.sha256, target))
         except FileNotFoundError as error:
             raise _gone(place, job_id, file.sha256) from error
 
     # -- removing ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def held(self, job_ids: Sequence[str]) -> Generator[None]:
+        """Let the copies of these jobs stay while the block runs."""
+        self._held.update(job_ids)
+        try:
+            yield
+        finally:
+            self._held.subtract(job_ids)
+
+    async def _make_room(self) -> None:
+        try:
+            await self.make_room()
+        except (StoreError, OSError) as error:
+            log.warning("copies of shared files are more than may be, and cannot be removed now: %s", error)
+        finally:
+            self._making_room = None
+
+    async def make_room(self, quiet: float = QUIET_SECONDS) -> None:
+        """Remove the copies that nobody has used for longest, and for `quiet` seconds, until they are few."""
+        total, unused = await self._run(lambda: self._copies.unused(quiet))
+        in_use = {job_id for tell in self.in_use for job_id in tell()} | set(+self._held)
+        for copy in unused:
+            if not self._most_copies or total <= self._most_copies:
+                break
+            if copy.job_id in in_use:
+                continue
+            listed = await self.listed(copy.job_id)
+            if any((file.path, file.size) == (copy.path, copy.size) for file in listed):
+                await self._run(lambda copy=copy: self._copies.remove(copy))
+            else:
+                await self._run(lambda copy=copy: self._copies.is_own(copy))
+            total -= copy.size
 
     async def forget(self, job_id: str) -> None:
         """Remove what the place has of a job which is in the database no more."""
@@ -184,6 +281,8 @@ class SharedFiles:
 
     def close(self) -> None:
         """Take no more work. What is under way ends by itself, within its deadlines."""
+        if self._making_room is not None:
+            self._making_room.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -200,7 +299,7 @@ def _jobs_at(place: Place) -> Iterator[str]:
         yield from place.folders(f"jobs/{shard}")
 
 
-def _files_of(folder: Path, parts: Collection[str]) -> Iterator[Path]:
+def files_of(folder: Path, parts: Collection[str]) -> Iterator[Path]:
     """The files to be kept, as the listing of artifacts has them."""
     for part in parts:
         for path in sorted((folder / part).rglob("*")):
@@ -221,7 +320,7 @@ def _put(place: Place, job_id: str, folder: Path, inner: Path) -> KeptFile:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     size, key = path.stat().st_size, _key(job_id, sha256)
     if size < LARGE_BYTES or not place.has(key, size):
-        place.put(key, path)
+        place.put(key, path, inner.name)
     return KeptFile(inner.as_posix(), size, sha256)
 
 

@@ -153,6 +153,10 @@ class JobStore:
             return [None] * len(together)
         return [ended.get(ending.job_id) for ending in together]
 
+    async def name_files(self, job_id: str, token: int, files: str) -> bool:
+        """Say which list of shared files a job has while an attempt runs; false if that is stale."""
+        return await self.database.write(lambda tx: transitions.name_running(tx, job_id, token, files))
+
     async def unclaim(self, job_id: str, token: int) -> Job | None:
         """Give back a claim whose code has not begun: the job waits as before. `None` if it is stale."""
         return await self.database.write(lambda tx: transitions.unclaim(tx, job_id, token))

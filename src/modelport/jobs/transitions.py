@@ -208,6 +208,15 @@ def name_files(tx: Transaction, job_id: str, files: str) -> None:
     tx.connection.execute(new.on_conflict_do_update(index_elements=["job"], set_={"list": files}))
 
 
+def name_running(tx: Transaction, job_id: str, token: int, files: str) -> bool:
+    """`name_files` of an attempt that runs; false, and nothing is written, if it is stale."""
+    row = _locked(tx, job_id)
+    if row is None or row["state"] != State.RUNNING or row["token"] != token:
+        return False
+    name_files(tx, job_id, files)
+    return True
+
+
 def _end_attempt(
     tx: Transaction, row: RowMapping, token: int, outcome: Outcome, allowed: int | None = None
 ) -> RowMapping | None:

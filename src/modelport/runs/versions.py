@@ -28,6 +28,7 @@ class Versions:
         self.engine = engine
         self.store = store
         self._shared = shared
+        shared.in_use.append(self._in_use)
         self._residents = Residents(engine.settings.loaded_versions)
         self._unloading: set[asyncio.Task[None]] = set()
         self._waiting: asyncio.Task[None] | None = None
@@ -131,6 +132,13 @@ class Versions:
         """The versions of a model that can answer, some once they are awake."""
         live = self.engine.pools[model]
         return self._residents.ready(model) | ({live.version} if live.state.answers else set())
+
+    def _in_use(self) -> list[str]:
+        """The jobs that have saved the versions which are loaded, or are being loaded."""
+        models = list(self.engine.pools)
+        pools = [pool for name in models for pool in (self.engine.pools[name], *self.beside(name))]
+        found = [self._shared.folders.job_of(pool.source.saved) for pool in pools if pool.source.saved]
+        return [one[0] for one in found if one is not None]
 
     def saved(self, run: Run) -> str:
         """Where the model that a run has saved is."""

@@ -121,6 +121,8 @@ class AppSettings(TypedDict, total=False):
     adopt: bool
     database_url: str | None
     files_url: str | None
+    files_copies_size: str
+    files_link_seconds: int
     poll_seconds: float
     job_workers: int
     max_queued_jobs: int

@@ -18,6 +18,7 @@ FOLLOWED = (
     "`error` says"
 )
 UNCHANGED = Answer("The client has it already")
+LINK = Answer("It is at `Location`, for a while: send no credentials there")
 OF_FILE = {206: PART, 304: UNCHANGED}
 
 JOBS = (
@@ -68,8 +69,8 @@ JOBS = (
     Endpoint(
         "GET", f"{JOB}/artifacts/{{name:path}}", lambda on: on.jobs.artifact, READ,
         TAG, "job_artifact", "One file that a job kept",
-        {200: Answer("The file", media_type="*/*"), **OF_FILE}, (*STORED, 416),
-        parameters=(of.JOB, of.ARTIFACT), owned=True,
+        {200: Answer("The file", media_type="*/*"), **OF_FILE, 307: LINK}, (*STORED, 416),
+        parameters=(of.JOB, of.ARTIFACT, of.REDIRECT), owned=True,
     ),
     Endpoint(
         "GET", f"{JOB}/result", lambda on: on.jobs.result, READ,

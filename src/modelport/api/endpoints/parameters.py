@@ -57,6 +57,12 @@ OF_REPORT = (
 )
 OLDER_THAN = Parameter("older_than", "query", "Only what is older, such as 30d", TEXT)
 FOLLOW = Parameter("follow", "query", "Go on until the job has ended", {"type": "boolean"})
+REDIRECT = Parameter(
+    "redirect",
+    "query",
+    "Where the server gives links to its store (`files_link_seconds`): answer with one, if the file is large",
+    {"type": "boolean"},
+)
 LAST_EVENT = (
     Parameter("Last-Event-ID", "header", "Go on after this event", CURSOR_SCHEMA),
     Parameter("after", "query", "The same, where no header can be set", CURSOR_SCHEMA),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from modelport.settings.declaring import setting
-from modelport.settings.values import wrong_database, wrong_duration, wrong_files, wrong_ports
+from modelport.settings.values import wrong_database, wrong_duration, wrong_files, wrong_ports, wrong_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +33,18 @@ class JobSettings:
         "where servers with disks of their own share the files of jobs: inputs, artifacts, saved models and "
         "large results; s3://…, gs://…, az://… or file:///… [default: data_dir, which all of them see]",
         wrong=wrong_files,
+    )
+    files_copies_size: str = setting(
+        "20G",
+        "with files_url: size of the copies of shared files on this disk, above which those go that nobody "
+        "has used for longest and nothing uses now; 0 for no limit",
+        wrong=wrong_size,
+    )
+    files_link_seconds: int = setting(
+        0,
+        "seconds for which a link to a large artifact at files_url is good, to which who asks with "
+        "redirect=true is sent; 0 gives no links: all goes through the server",
+        most=604800,
     )
     poll_seconds: float = setting(
         1.0,

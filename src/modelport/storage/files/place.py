@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from uuid import uuid4
 
 from modelport.contract.kept_files import PARTIAL, sync
@@ -52,12 +52,26 @@ class Place:
             raise FilesUnavailable(
                 "shared files need their library: pip install 'modelport[files]', or leave out --files-url"
             ) from error
+        self._is_remote = not url.startswith("file:")
         self._store: Any = self._do(lambda: _opened(stores, url))
 
-    def put(self, key: str, content: Path | bytes) -> None:
-        """Make an object of a file or of bytes: it is whole, or not there. Raises `OSError` of the file."""
-        bounds = {"chunk_size": PART_BYTES, "max_concurrency": PARTS_AT_ONCE}
-        self._do(lambda: self._library.put(self._store, key, content, **bounds))
+    def put(self, key: str, content: Path | bytes, name: str = "") -> None:
+        """Make an object of a file or of bytes: it is whole, or not there. Raises `OSError` of the file.
+
+        Who follows a link to it saves it as `name`, where links can be had.
+        """
+        how: dict[str, Any] = {"chunk_size": PART_BYTES, "max_concurrency": PARTS_AT_ONCE}
+        if name and self._is_remote:
+            said = f"attachment; filename*=utf-8''{quote(name, safe='')}"
+            how["attributes"] = {"Content-Disposition": said, "Content-Type": "application/octet-stream"}
+        self._do(lambda: self._library.put(self._store, key, content, **how))
+
+    def link(self, key: str, seconds: float) -> str | None:
+        """A URL by which anybody may read an object for so long; `None` where there is none: in a folder."""
+        if not self._is_remote:
+            return None
+        lasts = timedelta(seconds=seconds)
+        return self._do(lambda: self._library.sign(self._store, "GET", key, lasts))
 
     def has(self, key: str, size: int) -> bool:
         """Whether there is an object of this size."""

@@ -63,6 +63,7 @@ class Health:
             body.reasons = [] if ready else self._reasons()
             if others_wait:
                 body.reasons.append("another process of the server is not ready")
+            body.engine = engine.trouble
             body.database = self._storage.unavailable
             body.disk = await self._disks.problem()
         return json_response(body, status=200 if ready else 503)

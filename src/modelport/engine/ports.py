@@ -366,6 +366,11 @@ class Engine(Protocol):
         """The name of a call in answers and in the log."""
         ...
 
+    @property
+    def trouble(self) -> str:
+        """Why no worker can be placed now; empty if nothing is known to be in the way."""
+        ...
+
     def ready(self) -> bool:
         """True when every model can answer."""
         ...

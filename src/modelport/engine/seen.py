@@ -7,11 +7,15 @@ from typing import Protocol
 
 
 class SeenWorker(Protocol):
-    """What may be seen of a worker. `pid` is 0 until it was started, and if it is no process of its own."""
+    """What may be seen of a worker."""
 
-    pid: int
     ready: bool
     retiring: bool  # it gets no more calls, and its successor has been started
+
+    @property
+    def pid(self) -> int:
+        """The id of its process; 0 until it was started, and if it is no process of this machine."""
+        ...
 
     @property
     def number(self) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from modelport.engine.model_log import ModelLog
 from modelport.engine.tally import Tally
+from modelport.engine.worker_place import Places
 
 
 class Shared:
-    """What was counted of a model, and what it printed: neither begins anew with another version."""
+    """Where its workers run; what was counted of it, and what it printed, which no version begins anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: Places) -> None:
+        self.places = places
         self.tally = Tally()
         self.model_log = ModelLog()

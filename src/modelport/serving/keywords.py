@@ -28,6 +28,10 @@ class ModelSettings(TypedDict, total=False):
     load_timeout: float
     memory_limit: str
     idle_unload: str
+    ray_cpus: float
+    ray_gpus: float
+    ray_memory: str
+    ray_resources: dict[str, str]
     job_workers: int
     log_payloads: float
     payload_hide: list[str]
@@ -85,6 +89,15 @@ class AppSettings(TypedDict, total=False):
     idle_unload: str
     keep_going: bool
     reload: bool
+    engine: str
+    ray_address: str
+    ray_host: str | None
+    ray_port: int
+    ray_advertise: str | None
+    ray_cpus: float
+    ray_gpus: float
+    ray_memory: str
+    ray_resources: dict[str, str]
     client_max_size: int
     json_max_size: int
     json_depth: int

@@ -28,7 +28,7 @@ from modelport.api.metrics.readings import Readings
 from modelport.api.metrics.watching import watch
 from modelport.api.model_reports import ModelReports
 from modelport.api.payload_sharing import payload_sharing
-from modelport.engine.local import make_engine
+from modelport.engine.making import make_engine
 from modelport.identity.accounting import Accounting
 from modelport.identity.service import Identity
 from modelport.jobs.service import JobService

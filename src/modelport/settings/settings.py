@@ -23,6 +23,7 @@ from modelport.settings.groups.operations import OperationSettings
 from modelport.settings.groups.payloads import PayloadSettings
 from modelport.settings.groups.proxies import ProxySettings
 from modelport.settings.groups.quotas import QuotaSettings
+from modelport.settings.groups.ray import RaySettings
 from modelport.settings.groups.runs import RunSettings
 from modelport.settings.groups.tls import TlsSettings
 from modelport.settings.groups.traces import TraceSettings
@@ -43,6 +44,7 @@ class Settings(  # the last one first: so a dataclass has its fields in the orde
     MlupSettings,
     OfferSettings,
     LimitSettings,
+    RaySettings,
     WorkerSettings,
     ProxySettings,
     OidcSettings,

@@ -6,6 +6,7 @@ from modelport.settings.certificate_holders import holders_of
 from modelport.settings.checking import SettingsError
 from modelport.settings.grants import EVERYBODY
 from modelport.settings.groups.access import Auth
+from modelport.settings.groups.ray import EngineKind
 from modelport.settings.named_limits import CERTIFICATE, OIDC, PROXY, limited_of
 from modelport.settings.settings import Settings
 
@@ -23,6 +24,7 @@ def check_together(settings: Settings) -> None:
     _check_proxies(settings)
     _check_limits(settings)
     _check_processes(settings)
+    _check_ray(settings)
     check_workers(settings)
     for name in settings.models:
         check_workers(settings.of(name), f"the model {name!r}: ")
@@ -123,6 +125,32 @@ def _check_limits(settings: Settings) -> None:
             )
         if kind == CERTIFICATE and name not in holders and EVERYBODY not in (name, *holders):
             raise SettingsError(f"limits of {text!r} are of no use: tls_clients does not name {name!r}")
+
+
+OF_RAY = (
+    "ray_address", "ray_host", "ray_port", "ray_advertise", "ray_cpus", "ray_gpus", "ray_memory",
+    "ray_resources",
+)  # fmt: skip
+
+
+def _check_ray(settings: Settings) -> None:
+    if settings.engine == EngineKind.LOCAL:
+        lonely = next((name for name in OF_RAY if name in settings.written), None)
+        if lonely is not None:
+            raise SettingsError(f"{lonely} is of no use without engine = ray, which places workers there")
+        return
+    for name in ("", *settings.models):
+        whose, own = (f"the model {name!r}: ", settings.of(name)) if name else ("", settings)
+        if own.workers == 0:
+            raise SettingsError(
+                f"{whose}workers = 0 runs models in a thread of the server: engine must be local"
+            )
+        if own.devices:
+            raise SettingsError(f"{whose}devices are those of this machine; on Ray, write ray_gpus")
+    if settings.ray_port and settings.server_processes > 1:
+        raise SettingsError("ray_port is of one process: leave it away with several server_processes")
+    if settings.allow_client_shm:
+        raise SettingsError("allow_client_shm is for workers of this machine: engine must be local")
 
 
 def check_workers(settings: Settings, whose: str = "") -> None:

@@ -180,6 +180,16 @@ def wrong_environment(variables: dict[str, str]) -> str:
     return ""
 
 
+def wrong_amounts(resources: dict[str, str]) -> str:
+    """Of resources of a cluster."""
+    for name, amount in resources.items():
+        if not re.fullmatch(r"[A-Za-z0-9_.:/-]{1,200}", name):
+            return f"has {name!r}, which is no name of a resource"
+        if not re.fullmatch(r"\d{1,9}(\.\d{1,4})?", amount):
+            return f"has {amount!r} of {name}, which is no amount: write a number, such as 1 or 0.5"
+    return ""
+
+
 def wrong_ports(ports: list[str]) -> str:
     """Of ports and ranges of them."""
     from modelport.security.ports import port_numbers

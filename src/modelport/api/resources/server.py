@@ -49,5 +49,6 @@ class Ready(msgspec.Struct, omit_defaults=True):
     others: Annotated[dict[str, int], words("How many other models are in which state")] = {}
     draining: bool = False
     reasons: Annotated[list[str], words("Why the server is not ready, for who may read")] = []
+    engine: Annotated[str, words("Why no worker can be placed now, for who may read")] = ""
     database: Annotated[str, words("Why there are no jobs and runs, for who may read")] = ""
     disk: Annotated[str, words("What is wrong with the room on its disks, for who may read")] = ""

@@ -7,7 +7,6 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import structs
@@ -18,8 +17,8 @@ from modelport.engine.asks import Asks
 from modelport.engine.local.scaling import Scaling
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output, WorkerOutput
-from modelport.engine.placing import placed
 from modelport.engine.ports import PoolState
+from modelport.engine.worker_place import Places
 from modelport.settings import Settings
 from modelport.worker.frames import FrameError, Load
 
@@ -49,14 +48,14 @@ class Owner(Protocol):
 class Crew:
     """The workers of a pool that have not ended. `workers` is one list, for all who look at it."""
 
-    def __init__(self, pool: Owner, output: Output, temp: Path):
+    def __init__(self, pool: Owner, output: Output, places: Places):
         self.workers: list[Worker] = []
         self.scaling = Scaling(pool.settings)
         self.first: int | None = None  # so many of them at first; `None` for all that settings say
         self.replacing = 0  # workers that have ended, and whose successors come after a while
         self._pool = pool
         self._output = output
-        self._temp = temp
+        self._places = places
         self._filling = asyncio.Lock()
         self.ending: set[asyncio.Task[None]] = set()  # they are ended although the pool is stopped
 
@@ -95,14 +94,14 @@ class Crew:
         token = "" if in_thread else secrets.token_hex(8)
         load = structs.replace(self._placed(number), print_token=token)
         output = WorkerOutput(self._output, token, self._pool.name_of_call, lambda: worker.pid)
-        worker = Worker(self._pool, load, output, self._temp, in_thread=in_thread)
+        worker = Worker(self._pool, load, self._places.place(load, output, self._pool.settings))
         worker.asks_of = self._pool.asks_of
         worker.spans = self._pool.spans
         self.workers.append(worker)
         self._pool.own(self._start(worker))
 
     def _placed(self, number: int) -> Load:
-        load = placed(self._pool.make_load(), self._pool.settings, number)
+        load = self._places.fitted(self._pool.make_load(), self._pool.settings, number)
         return structs.replace(load, may_ask=True)
 
     def fits(self, worker: Worker) -> bool:

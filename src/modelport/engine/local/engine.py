@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,30 +18,36 @@ from modelport.contract.traces import TakeLate
 from modelport.engine.after_death import DeathWatch
 from modelport.engine.asks import Asks
 from modelport.engine.local.load_rules import rules_of
+from modelport.engine.local.places import LocalPlaces
 from modelport.engine.local.pool import ModelPool
 from modelport.engine.local.worker_process import Worker, launch_job
 from modelport.engine.placing import placed
 from modelport.engine.ports import CallLog, JobLauncher, JobOwner, JobWorker, Pool, PoolState, Router
 from modelport.engine.shared import Shared
 from modelport.engine.spool import Spool, check_path
+from modelport.engine.worker_place import Places
 from modelport.settings import Settings, data_folder
 from modelport.sources.source import Source
 from modelport.worker.frames import Load
 
 log = logging.getLogger("modelport.engine")
 
+MakePlaces = Callable[[Path], Places]  # out of the folder of the engine's temporary files
+
 
 class LocalEngine:
     """All models of a server. `start` it in a running event loop, `stop` it in the same one.
 
+    Workers run where `make_places` finds a place for them, by default on this machine; jobs always run here.
     `pools` has the pool of each model that is live; `beside` those of other versions that have workers.
     """
 
-    def __init__(self, sources: Sequence[Source], settings: Settings):
+    def __init__(self, sources: Sequence[Source], settings: Settings, make_places: MakePlaces | None = None):
         self.sources = list(sources)
         self.settings = settings
         self.launch_job: JobLauncher = self._launch_job
         self.spool = Spool(settings.spool_dir)
+        self._places = LocalPlaces(self.spool.root) if make_places is None else make_places(self.spool.root)
         self._watching: asyncio.Task[DeathWatch | None] | None = None
         self.pools: dict[str, ModelPool] = {}
         self.beside: set[ModelPool] = set()
@@ -58,6 +64,7 @@ class LocalEngine:
         """Make the spool folder and a pool for each model, without workers. Raises `OSError`."""
         check_path(self.spool.root)
         await asyncio.to_thread(self.spool.open)
+        await self._places.open()
         self._watching = asyncio.create_task(self._watch())  # it takes a while, and nothing waits for it
         for source in self.sources:
             self.pools[source.name] = self._pool(source)
@@ -87,7 +94,7 @@ class LocalEngine:
         return pool
 
     def _pool(self, source: Source, version: int = 0) -> ModelPool:
-        shared = self._shared.setdefault(source.name, Shared())
+        shared = self._shared.setdefault(source.name, Shared(self._places))
         pool = ModelPool(source, self.settings.of(source.name), self.spool, shared, version)
         pool.asks_of = self._asks_of
         pool.name_of_call = self.request_id
@@ -171,6 +178,11 @@ class LocalEngine:
         """The name of a call in answers and in the log: restarts of the server do not repeat it."""
         return f"{self.instance}-{call_id:x}"
 
+    @property
+    def trouble(self) -> str:
+        """Why no worker can be placed now; empty if nothing is known to be in the way."""
+        return self._places.trouble
+
     def ready(self) -> bool:
         """True when every model can answer that is to be loaded."""
         states = [pool.state for pool in self.pools.values()]
@@ -200,6 +212,7 @@ class LocalEngine:
         """End every worker and remove every temporary file. `at_once` gives the workers no time."""
         self._close_logs()
         await asyncio.gather(*(pool.stop(at_once=at_once) for pool in self.all_pools()))
+        await self._places.close()
         await asyncio.to_thread(self.spool.close)
         watch = await self._watching if self._watching is not None else None
         if watch is not None:

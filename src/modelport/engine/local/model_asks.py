@@ -65,7 +65,7 @@ class ModelAsks:
 
     def _warn_of_thread(self, worker: Worker) -> None:
         asked = [name for name in OF_PROCESSES if name in self._pool.settings.written]
-        if asked and worker.in_thread:
+        if asked and not worker.place.has_own_process:
             names = ", ".join(asked)
             log.warning(
                 "%s: without a process of its own (workers = 0) these mean nothing: %s",
@@ -82,7 +82,7 @@ class ModelAsks:
             log.info("%s: it has settings of its own: %s", self._pool.name, ", ".join(new))
             self._pool.use(settings)
         try:
-            if worker.in_thread or self._crew.fits(worker):
+            if not worker.place.has_own_process or self._crew.fits(worker):
                 return False
         except SettingsError as error:  # a device that there is not
             worker.kill(str(error))

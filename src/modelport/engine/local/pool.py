@@ -61,7 +61,7 @@ class ModelPool(StateSince):
         self._spool = spool
         self._loop = asyncio.get_running_loop()
         self.output = Output(self.name, self._loop.time, version, self.model_log)
-        self._crew = Crew(self, self.output, spool.root)
+        self._crew = Crew(self, self.output, shared.places)
         self.workers = self._crew.workers
         self.retire = self._crew.retire
         self._backoff = Backoff()
@@ -351,7 +351,7 @@ class ModelPool(StateSince):
         unloads = self.state is PoolState.UNLOADING and not self.scheduler.pending
         if worker.retiring or unloads or self.state in (PoolState.STOPPED, PoolState.FAILED):
             return
-        if not self._is_up and (self.signature is None or worker.kill_reason):
+        if not (self._is_up or worker.place.is_gone) and (self.signature is None or worker.kill_reason):
             died = f"{self.source}: its process died of loading it: {reason}"
             self._fail(reason if worker.kill_reason else died, worker.failed_at)
             return

@@ -21,7 +21,6 @@ from modelport.engine.local.scaling import calls_at_once
 from modelport.engine.local.scheduler import Scheduler
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.ports import PoolState
-from modelport.engine.processes import resident_bytes
 from modelport.engine.tally import Tally
 from modelport.settings import Settings
 from modelport.settings.written import seconds_of, size_of
@@ -83,7 +82,7 @@ class Upkeep:
 
     def why_too_large(self, worker: Worker) -> str:
         """Why a worker that has just loaded its model cannot be kept; nothing if it can."""
-        size = resident_bytes(worker.pid) if self.limit else 0
+        size = worker.resident_bytes() if self.limit else 0
         if size <= self.limit:
             return ""
         return f"loaded, it takes {shown(size)}, and its memory_limit is {self.limit_text}: raise that"
@@ -115,7 +114,7 @@ class Upkeep:
         crew.lessen()
 
     def _look_at(self, worker: Worker) -> None:
-        size = resident_bytes(worker.pid)
+        size = worker.resident_bytes()
         if size > 2 * self.limit:
             if not worker.kill_reason:
                 worker.told = f"it took {shown(size)}, more than twice its memory_limit of {self.limit_text}"

@@ -1,47 +1,27 @@
-"""One worker: its process (or, for debugging, its thread), its frames and its end."""
+"""One worker, wherever it runs: its frames, its calls and its end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import mmap
-import os
-import shutil
-import signal
 import socket
-import subprocess
-import threading
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from modelport.contract.traces import TakeSpan, take_spans
 from modelport.engine.asks import Asks
-from modelport.engine.local.output_pipe import OutputPipe
-from modelport.engine.output import Lines
+from modelport.engine.local.process import LocalProcess
 from modelport.engine.pending import Pending
 from modelport.engine.ports import JobOwner
-from modelport.engine.processes import ending, kill_group, kill_marked
-from modelport.engine.starting import command, plain_options
-from modelport.variables import WORKER_MARK
-from modelport.worker.cancellation import (
-    CALL_NUMBER,
-    CANCEL_SIGNAL,
-    HEARD,
-    MARKER_BYTES,
-    STOP_FLAG,
-    RunningCall,
-    shown_calls,
-    shown_number,
-)
+from modelport.engine.worker_place import Printed, WorkerPlace
+from modelport.worker.cancellation import HEARD, shown_calls, shown_number
 from modelport.worker.frames import READ_BYTES, Failed, FrameBuffer, FrameError, Kind, Load, decode, framed
 
 FIRST_ASK = int(Kind.ASK)
 log = logging.getLogger("modelport.engine")
 
-SEND_BYTES = 4 << 20  # that may be in the socket of a worker, if the system lets them (net.core.wmem_max)
 EXIT_SECONDS = 2.0
 JOB_NICE = 10  # predictions come first where both want the processor
 OUTPUT_SECONDS = 0.5  # how long what a worker has printed may still come after its end
@@ -57,23 +37,10 @@ class Owner(Protocol):
 class Worker(asyncio.Protocol):
     """A worker as the server sees it. `start` it once; after `on_lost` it is of no use any more."""
 
-    def __init__(
-        self,
-        owner: Owner,
-        load: Load,
-        output: Lines,
-        spool_root: Path,
-        *,
-        in_thread: bool = False,
-        nice: int = 0,
-    ):
+    def __init__(self, owner: Owner, load: Load, place: WorkerPlace):
         self.owner = owner
         self.load = load
-        self.output = output
-        self.in_thread = in_thread
-        self.nice = nice
-        self.mark = uuid.uuid4().hex
-        self.temp = spool_root / f"tmp-{self.mark}"
+        self.place = place
         self.in_flight: dict[int, Pending] = {}
         self.asks_of: Callable[[Worker], Asks] | None = None
         self.spans: TakeSpan | None = None
@@ -86,115 +53,30 @@ class Worker(asyncio.Protocol):
         self.kill_reason = ""
         self.told = ""  # why it was killed, if that is for clients, too
         self.failed_at = ""  # where in the model's own code loading failed, as a traceback
-        self.pid = 0
         self._buffer = FrameBuffer()
         self._broken = False  # nothing is read after a broken frame
-        self._process: subprocess.Popen[bytes] | None = None
-        self._thread: threading.Thread | None = None
-        self._marker: Any = bytearray(MARKER_BYTES)
-        self._control: socket.socket | None = None
         self._transport: asyncio.Transport | None = None
         self._channel: socket.socket | None = None
         self._held_back = False
-        self.printed: OutputPipe | None = None
-        self._cancelled: set[int] = set()
-        self._cancellations = 0  # cancellations
+        self._printed: Printed | None = None
+        self._cancellations = 0
         self.settled = asyncio.Event()  # ready or lost
-        self._ended = asyncio.Event()
 
-    # -- start -------------------------------------------------------------------------------------
+    @property
+    def pid(self) -> int:
+        """The id of its process; 0 until it was started, and if it is no process of this machine."""
+        return self.place.pid
 
     async def start(self) -> None:
         """Start the process and tell it what to load. Raises `OSError` if it cannot be started."""
-        ours, theirs = socket.socketpair()
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
-        try:
-            if self.in_thread:
-                self._start_thread(theirs)
-            else:
-                self._start_process(theirs)
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            if not self.in_thread:
-                theirs.close()
-        ours.setblocking(False)
-        self._channel = ours
+        self._channel = channel = await self.place.start(self._on_end)
+        channel.setblocking(False)
+        self._printed = self.place.printed
         loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_connection(lambda: self, sock=ours)
-        self.send(Kind.LOAD, self.load)
-
-    def _start_process(self, channel: socket.socket) -> None:
-        control_ours, control_theirs = socket.socketpair(type=socket.SOCK_DGRAM)
-        control_ours.setblocking(False)
-        marker_fd = os.memfd_create("modelport-running-call")
-        read_end, write_end = os.pipe()
-        try:
-            os.ftruncate(marker_fd, MARKER_BYTES)
-            self._marker = mmap.mmap(marker_fd, MARKER_BYTES)
-            self.temp.mkdir(mode=0o700, parents=True, exist_ok=True)
-            own = {WORKER_MARK: self.mark, "TMPDIR": str(self.temp), "PYTHONUNBUFFERED": "1"}
-            fds = (channel.fileno(), control_theirs.fileno(), marker_fd)
-            # On this thread, not in a pool: the kernel ends the worker when the thread that made it ends.
-            self._process = subprocess.Popen(
-                command("modelport.worker", *map(str, fds), str(os.getpid()), str(self.nice)),
-                stdout=write_end,
-                stderr=write_end,
-                pass_fds=fds,
-                **plain_options(own, self.load.variables),
-            )
-        except BaseException:
-            control_ours.close()
-            os.close(read_end)
-            raise
-        finally:
-            control_theirs.close()
-            os.close(marker_fd)
-            os.close(write_end)
-        self.pid = self._process.pid
-        self._control = control_ours
-        self._watch(read_end)
-
-    def _watch(self, read_end: int) -> None:
-        """Notice output and the end of the process by events, never by polling."""
-        assert self._process is not None
-        loop = asyncio.get_running_loop()
-        self.printed = OutputPipe(read_end, self.output)
-        pidfd = os.pidfd_open(self._process.pid)
-
-        def on_exit() -> None:
-            loop.remove_reader(pidfd)
-            os.close(pidfd)
-            assert self._process is not None
-            self._process.wait()
-            if self.printed is not None:
-                self.printed.watch()
-            self._ended.set()
-            self._read_rest()
-            self._lose(ending(self._process.returncode))
-
-        loop.add_reader(pidfd, on_exit)
-
-    def _start_thread(self, channel: socket.socket) -> None:
-        from modelport.worker.main import serve_channel
-
-        running = RunningCall(self._marker, None)
-        self._cancelled = running.cancelled
-        loop = asyncio.get_running_loop()
-
-        def run() -> None:
-            try:
-                serve_channel(channel, running)
-            except (OSError, FrameError):
-                pass  # the server closed its end
-            finally:
-                channel.close()
-                with contextlib.suppress(RuntimeError):  # the loop may be closed already
-                    loop.call_soon_threadsafe(self._ended.set)
-
-        self._thread = threading.Thread(target=run, name=f"modelport {self.load.name}", daemon=True)
-        self._thread.start()
+        self._transport, _ = await loop.create_connection(lambda: self, sock=channel)
+        if self.lost:  # meanwhile
+            self._transport.abort()
+        self.send(Kind.LOAD, self.place.told(self.load))
 
     # -- frames ------------------------------------------------------------------------------------
 
@@ -206,8 +88,8 @@ class Worker(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._broken:
             return
-        if self.printed is not None and self.printed.resting:
-            self.printed.drain()
+        if self._printed is not None and self._printed.resting:
+            self._printed.drain()
         try:
             for kind, message in self._buffer.feed(data):
                 if kind >= FIRST_ASK and self.asks_of is not None:
@@ -242,12 +124,13 @@ class Worker(asyncio.Protocol):
                 self.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.in_thread:
+        if not self.place.has_own_process:
             self._lose("its thread ended")
-        elif not self.lost and self._process is not None:
+        elif not self.lost:
             # Closed frames mean an unusable worker, even if its process would live on. Its exit, which
             # says more, usually comes in the same moment.
-            asyncio.get_running_loop().call_later(0.2, self.kill, "it closed its connection")
+            seconds = self.place.exit_seconds
+            asyncio.get_running_loop().call_later(seconds, self.kill, "it closed its connection")
 
     # -- end ---------------------------------------------------------------------------------------
 
@@ -255,17 +138,9 @@ class Worker(asyncio.Protocol):
         """Ask the worker to stop this call; returns which cancellation of it this is, 0 if it cannot hear."""
         if self._asks is not None:
             self._asks.give_up(call_id)
-        if self.in_thread:
-            self._cancelled.add(call_id)
-        if self._control is None or self.lost:
-            return 0
-        try:
-            self._control.send(CALL_NUMBER.pack(call_id))
-        except OSError:
+        if self.lost or not self.place.cancel(call_id):
             return 0
         self._cancellations += 1
-        with contextlib.suppress(OSError):
-            os.kill(self.pid, CANCEL_SIGNAL)
         return self._cancellations
 
     @property
@@ -275,7 +150,7 @@ class Worker(asyncio.Protocol):
 
     def has_heard(self, cancellation: int) -> bool:
         """Whether its main thread has read so many cancellations."""
-        return shown_number(self._marker, HEARD) >= cancellation
+        return shown_number(self.place.marker, HEARD) >= cancellation
 
     def let_go(self, call_id: int) -> None:
         """The worker has this call no longer."""
@@ -290,26 +165,29 @@ class Worker(asyncio.Protocol):
 
     def ask_to_stop(self, asked: bool = True) -> None:
         """Raise the flag that `current_job().cancelled` shows, or lower it before the next job."""
-        self._marker[STOP_FLAG] = asked
+        self.place.ask_to_stop(asked)
 
     def terminate(self) -> None:
         """Send SIGTERM to the worker alone; what it started ends with it."""
-        if self.pid and not self.lost and not self.in_thread:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGTERM)
+        if not self.lost:
+            self.place.terminate()
+
+    def resident_bytes(self) -> int:
+        """The resident memory of its process; 0 if that is gone or not known."""
+        return self.place.resident_bytes()
 
     @property
     def main_call(self) -> int:
         """The number of the call whose code runs in its main thread now; 0 if none does."""
-        return shown_number(self._marker, 0)
+        return shown_number(self.place.marker, 0)
 
     def running_calls(self) -> set[int]:
         """The numbers of the calls whose code runs now."""
-        return shown_calls(self._marker)
+        return shown_calls(self.place.marker)
 
     def fail_to_start(self, reason: str) -> None:
         """`start` has raised: tell the owner, at once or when the process has ended that there is."""
-        if self.pid:
+        if self.place.has_begun:
             self.kill(reason)
         else:
             self.kill_reason = reason
@@ -327,10 +205,13 @@ class Worker(asyncio.Protocol):
         if self.lost:
             return
         self.kill_reason = self.kill_reason or reason
-        if self.in_thread:
+        self.place.kill()
+        if not self.place.has_own_process:
             self._lose(reason)
-        else:
-            kill_group(self.pid)
+
+    def _on_end(self, reason: str) -> None:
+        self._read_rest()
+        self._lose(reason)
 
     def _lose(self, reason: str) -> None:
         if self.lost:
@@ -339,61 +220,41 @@ class Worker(asyncio.Protocol):
         self.ready = False
         if self._asks is not None:
             self._asks.end_all()
-        if not self.in_thread:
-            kill_group(self.pid)
+        self.place.kill()
         if self._transport is not None:
             self._transport.abort()
-        if self._control is not None:
-            self._control.close()
         self.owner.on_lost(self, self.kill_reason or reason)
 
     async def stop(self, *, at_once: bool = False) -> None:
         """End the worker: asked first, killed if it does not go in time. Nothing of it is left after."""
-        if self._process is None and self._thread is None:
-            self._ended.set()  # it was never started
+        place = self.place
         if not self.lost:
             self.send(Kind.STOP, None)
-        if not at_once:
-            await self._wait(EXIT_SECONDS)
-        if not self._ended.is_set() and not self.in_thread:
-            kill_group(self.pid, signal.SIGKILL)
-            await self._wait(EXIT_SECONDS)
+        if place.has_begun:
+            ended = not at_once and await place.ended(EXIT_SECONDS)
+            if not ended and place.has_own_process:
+                place.kill()
+                await place.ended(EXIT_SECONDS)
         self._lose("stopped")
-        if self._thread is not None and self._ended.is_set():
-            self._thread.join()  # it has said so with its last statement
         await self.clean_up()
-
-    async def _wait(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._ended.wait()
 
     def drain_output(self, *, to_end: bool = False) -> None:
         """Read what the worker has printed so far; `to_end`: half a line that stands there is a line, too."""
-        if self.printed is not None:
-            self.printed.drain(to_end=to_end)
+        if self.place.printed is not None:
+            self.place.printed.drain(to_end=to_end)
 
     async def all_printed(self, seconds: float) -> None:
         """Wait until all that the worker has printed was read, but no longer than this."""
-        if self.printed is not None:
+        if self.place.printed is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await self.printed.ended.wait()
+                    await self.place.printed.ended.wait()
 
     async def clean_up(self) -> None:
         """Kill what the worker's code left running and remove its temporary files."""
-        if self.in_thread:
-            return
-        await asyncio.to_thread(kill_marked, self.mark)
-        if self.printed is not None:
-            await self.all_printed(OUTPUT_SECONDS)
-            self.printed.close()
-        await asyncio.to_thread(shutil.rmtree, self.temp, True)
-        if isinstance(self._marker, mmap.mmap):
-            self._marker, marker = bytearray(MARKER_BYTES), self._marker
-            marker.close()
+        await self.place.clean_up(OUTPUT_SECONDS)
 
 
 def launch_job(owner: JobOwner, load: Load, temp: Path) -> Worker:
     """The `JobLauncher` of this machine: a process of its own, less urgent than predictions."""
-    return Worker(owner, load, owner, temp, nice=JOB_NICE)
+    return Worker(owner, load, LocalProcess(owner, temp, load.variables, nice=JOB_NICE))

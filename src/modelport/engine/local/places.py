@@ -1,0 +1,38 @@
+"""Places on this machine: a process for each worker, or a thread of the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from modelport.engine.local.process import LocalProcess
+from modelport.engine.local.thread import InThread
+from modelport.engine.output import Lines
+from modelport.engine.placing import placed
+from modelport.engine.worker_place import WorkerPlace
+from modelport.settings import Settings
+from modelport.worker.frames import Load
+
+
+class LocalPlaces:
+    """Places every worker on this machine; their temporary files go below `temp`."""
+
+    trouble = ""
+
+    def __init__(self, temp: Path):
+        self._temp = temp
+
+    async def open(self) -> None:
+        """Nothing has to be begun."""
+
+    def fitted(self, load: Load, settings: Settings, number: int) -> Load:
+        """What the worker of this number is to load: see `placed`."""
+        return placed(load, settings, number)
+
+    def place(self, load: Load, output: Lines, settings: Settings) -> WorkerPlace:
+        """A process, or a thread for a model that has `workers = 0`."""
+        if settings.workers == 0:
+            return InThread(f"modelport {load.name}")
+        return LocalProcess(output, self._temp, load.variables)
+
+    async def close(self) -> None:
+        """Nothing is held."""

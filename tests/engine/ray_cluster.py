@@ -1,0 +1,66 @@
+"""A Ray cluster of several nodes on this machine, in a process of its own; it dies with whoever reads it.
+
+    python ray_cluster.py PORT
+
+A line for each command on stdin: `add CPUS` answers the process id of a new node, `kill ID` kills one;
+`kill head` kills the head, which has no CPUs for workers, and `head` begins another cluster at the same port.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+os.environ |= {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",  # for which nodes go on without a head; as it is, 60
+    "RAY_enable_worker_prestart": "0",
+}
+MEMORY = 80 << 20  # of the object store, which nobody uses
+
+
+def main(port: int) -> None:
+    from ray.cluster_utils import Cluster
+
+    def head() -> Any:
+        return Cluster(
+            initialize_head=True,
+            head_node_args={
+                "gcs_server_port": port,
+                "num_cpus": 0,
+                "include_dashboard": False,
+                "dashboard_agent_listen_port": None,  # any that is free
+                "object_store_memory": MEMORY,
+            },
+        )
+
+    cluster = head()
+    nodes: dict[str, Any] = {"head": cluster.head_node}
+    # A server belongs to the node that was added last: of several on a machine Ray takes that.
+    print(cluster.address, flush=True)
+    for line in sys.stdin:
+        command, _, number = line.strip().partition(" ")
+        if command == "add":
+            node = cluster.add_node(
+                node_ip_address=f"127.0.0.{len(nodes) + 1}",
+                num_cpus=int(number),
+                object_store_memory=MEMORY,
+                resources={"disk": 10},
+            )
+            pid = str(node.all_processes["raylet"][0].process.pid)
+            nodes[pid] = node
+            print(pid, flush=True)
+        elif command == "kill":
+            nodes[number].kill_all_processes(check_alive=False, allow_graceful=False, wait=True)
+            print("killed", flush=True)
+        elif command == "head":  # another one, at the same address
+            cluster = head()
+            nodes["head"] = cluster.head_node
+            print(cluster.address, flush=True)
+    for node in nodes.values():
+        node.kill_all_processes(check_alive=False, allow_graceful=False, wait=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -18,6 +18,7 @@ from benchmarks import (
     mlup_measures,
     news_measures,
     run_measures,
+    scale_measures,
     telemetry_measures,
     tensor_measures,
     tls_measures,
@@ -58,6 +59,8 @@ def main() -> None:
         "versions": lambda: run_measures.cached_version(options.seconds),
         "swap": run_measures.swap,
         "news": news_measures.seen,
+        "scale-jobs": scale_measures.jobs,
+        "scale-workers": scale_measures.workers,
     }
     where = f"Python {platform.python_version()}, {platform.machine()}; server and client on a core each"
     print(f"measured with `make bench`: {where}\n")

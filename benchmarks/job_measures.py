@@ -35,7 +35,7 @@ def submissions(seconds: float) -> list[Row]:
 def listing() -> list[Row]:
     """Pages of 50 among 100,000 jobs, the slowest of several filters."""
     with tempfile.TemporaryDirectory(prefix="modelport-bench-") as folder:
-        asyncio.run(_fill(Path(folder)))
+        asyncio.run(fill(Path(folder)))
         with servers.modelport(SMALL, "--job-workers", "0", data_dir=folder) as (port, _):
             slowest = 0.0
             for query in (
@@ -51,7 +51,8 @@ def listing() -> list[Row]:
     return [Row("a page among 100,000 jobs", said, "< 20 ms", slowest < 0.02)]
 
 
-async def _fill(folder: Path) -> None:
+async def fill(folder: Path) -> None:
+    """Make the database of a data folder in which 100,000 jobs wait, of ten models."""
     from modelport.jobs.records import NewJob
     from modelport.jobs.store import JobStore
 

@@ -22,6 +22,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from modelport.shared_counts import SharedCounts
+
 MOST_UNSENT = 8 << 20  # bytes for one process that wait to be sent
 MOST_MESSAGE = 64 << 20
 ASK_SECONDS = 2.0  # for the answers of all
@@ -101,7 +103,7 @@ class Place:
     One `is_late` that was started in the place of another one. `steady` is what they add to the monotonic
     clock for the time of leases. `folder_lock` is that on the data folder, which all hold together; an error
     where it cannot be had; `None` where nobody needs it. `connections` is memory that all share, in which
-    each tells how many it has.
+    each tells how many it has, and `calls` counts those that are under way, by who has made them.
     """
 
     number: int
@@ -109,6 +111,7 @@ class Place:
     is_late: bool
     steady: float
     folder_lock: int | OSError | None = None
+    calls: SharedCounts | None = None
     connections: memoryview = field(default_factory=lambda: memoryview(bytearray(4)).cast("I"))
 
     @property
@@ -176,7 +179,9 @@ class Siblings:
     def say(self, topic: str, body: bytes, *, kept_as: str = "") -> None:
         """Tell the others, from any thread; `kept_as` a name those, too, that are started later."""
         message = Message(SAY, topic=topic, body=body, kept_as=kept_as)
-        if self._loop is not None:
+        if self._loop is not None and self._loop is asyncio._get_running_loop():
+            self._send(message)
+        elif self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop was closed: this process ends
                 self._loop.call_soon_threadsafe(self._send, message)
 
@@ -197,7 +202,9 @@ class Siblings:
         return None if said is None else Lent(int(said.numbers[0]), int(said.numbers[1]), said.numbers[2])
 
     async def _asked(self, message: Message) -> Message | None:
-        """The answer to a message; `None` if there is none in time."""
+        """The answer to a message; `None` if there is none in time, or nobody any more who could answer."""
+        if self.parted.is_set():
+            return None
         number = message.number = next(self._numbers)
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import httpx
 import job_calls
 import pytest
 from serving import Server, serving, wait_until
-from siblings_site import client_of_each, process_of
+from siblings_site import client_of_each
 from version_site import MODEL, factor, live, promoted, train
 
 pytestmark = pytest.mark.slow
@@ -34,14 +35,6 @@ def clients(server: Server) -> Iterator[list[httpx.Client]]:
 
 def followed(condition: Callable[[], bool], said: str) -> None:
     wait_until(condition, lambda: said, seconds=30.0)
-
-
-def test_each_process_has_as_many_connections(server: Server, clients: list[httpx.Client]) -> None:
-    more = [httpx.Client(base_url=server.url) for _ in range(40)]
-    found = Counter(process_of(client.get("/v2/health/live")) for client in more)
-    for client in more:
-        client.close()
-    assert set(found) == {process_of(client.get("/v2/health/live")) for client in clients}
 
 
 def counted(text: str) -> int:
@@ -125,3 +118,25 @@ def test_a_rate_is_that_of_all_processes_together() -> None:
     with serving("echo=echoes:Echo", *rates) as server, client_of_each(server) as clients:
         asked = [clients[number % 2].post("/v2/models/echo/predict", json={}) for number in range(60)]
     assert Counter(answer.status_code for answer in asked) == {200: 40, 429: 20}
+
+
+def test_calls_at_once_and_rates_of_addresses_are_those_of_all_processes_together() -> None:
+    limits = ("--max-calls-at-once", "1", "--rate-per-address", "5000/h", "--server-processes", "2")
+    predict = "/v2/models/echo/predict"
+    with serving("echo=echoes:Echo", *limits) as server, client_of_each(server) as clients:
+        url = httpx.URL(server.url)
+        head = f"POST {predict} HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: 9"
+        with socket.create_connection((url.host, url.port or 0), timeout=30) as sock:
+            sock.sendall(f"{head}\r\n\r\n".encode())
+            assert sock.recv(1000).startswith(b"HTTP/1.1 100"), "the call is under way"
+            assert [client.post(predict, json={}).status_code for client in clients] == [429, 429]
+        for client in clients:
+            followed(lambda c=client: c.post(predict, json={}).status_code == 200, "it is under way still")
+        left = [client.get("/v2/me/limits").json()["rate_per_address"]["left"] for client in clients]
+        for _ in range(400):
+            clients[0].get("/v2/health/live")
+        used = [
+            before - client.get("/v2/me/limits").json()["rate_per_address"]["left"]
+            for before, client in zip(left, clients, strict=True)
+        ]
+        assert min(used) > 0, "what the one has let in the other one lacks"

@@ -84,12 +84,12 @@ class Turn:
     def begin_call(self) -> None:
         """A call begins; `end_call` must follow."""
         if self._allowance is not None:
-            self._allowance.calls += 1
+            self._allowance.count_call(1)
 
     def end_call(self) -> None:
         """A call is over."""
         if self._allowance is not None:
-            self._allowance.calls -= 1
+            self._allowance.count_call(-1)
 
     def left(self) -> Left:
         """What is left now."""

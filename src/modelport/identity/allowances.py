@@ -10,19 +10,25 @@ What can go wrong, and what answers it:
   change begins a new stretch.
 - *Bytes are known when a request is over.* So they are over-run by what is under way then, and, where servers
   share a database, by what comes until they have told each other, which is every few seconds.
+- *A server has several processes.* They count calls together (`SharedCounts`), and addresses borrow from what
+  the first of them lends, as who asks does from the database.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from time import time
 from typing import TypeVar
 
 from modelport.identity.principals import Principal
 from modelport.identity.quotas import OwnQuotas, Quotas
-from modelport.identity.rate_windows import Lender, LentWindow, Window
+from modelport.identity.rate_windows import Lender, Lent, LentWindow, Window
 from modelport.settings import Settings
-from modelport.settings.written import rate_of
+from modelport.settings.written import Rate, rate_of
+from modelport.shared_counts import SharedCount
+from modelport.siblings import Siblings
+from modelport.storage.errors import StoreUnavailable
 
 MOST_PRINCIPALS = 20_000
 MOST_ADDRESSES = 20_000
@@ -33,17 +39,35 @@ T = TypeVar("T")
 
 
 class Allowance:
-    """What one who asks has left. `calls` are under way now; `bytes` were used on the `day` (UTC)."""
+    """What one who asks has left. `bytes` were used on the `day` (UTC); other processes `share` the calls."""
 
-    __slots__ = ("bytes", "calls", "day", "own", "quotas", "window")
+    __slots__ = ("_calls", "_shared", "bytes", "day", "own", "quotas", "window")
 
-    def __init__(self, own: OwnQuotas | None, quotas: Quotas, window: Window | None):
+    def __init__(
+        self,
+        own: OwnQuotas | None,
+        quotas: Quotas,
+        window: Window | None,
+        shared: SharedCount | None = None,
+    ):
         self.own = own
         self.quotas = quotas
         self.window = window
-        self.calls = 0
+        self._calls = 0
+        self._shared = shared
         self.bytes = 0
         self.day = 0
+
+    @property
+    def calls(self) -> int:
+        """How many calls are under way now."""
+        return self._calls if self._shared is None else self._shared.total()
+
+    def count_call(self, number: int) -> None:
+        """A call begins (1), or ends (-1)."""
+        self._calls += number
+        if self._shared is not None:
+            self._shared.add(number)
 
     def has_calls(self) -> bool:
         """Whether one more call may be under way."""
@@ -68,10 +92,36 @@ class Allowance:
         self.day, self.bytes = day, count
 
 
-class Allowances:
-    """The allowances of one server. With a `lender`, rates of who asks are shared with other servers."""
+class SiblingLender:
+    """Lends what the processes of one server have together, at the first of them."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, siblings: Siblings):
+        self._siblings = siblings
+        self._borrowing: set[asyncio.Task[None]] = set()
+
+    async def lend(self, subject: str, rate: Rate, wanted: int) -> Lent:
+        """Lend requests of the stretch that is. Raises `StoreUnavailable` where nobody lends any more."""
+        lent = await self._siblings.lend(subject, rate.requests, rate.seconds, wanted)
+        if lent is None:
+            raise StoreUnavailable("the first process does not answer")
+        return Lent(*lent)
+
+    def in_background(self, window: LentWindow) -> None:
+        """Have a window borrow, while nobody waits for it."""
+        task = asyncio.get_running_loop().create_task(window.borrow())
+        self._borrowing.add(task)
+        task.add_done_callback(self._borrowing.discard)
+
+
+class Allowances:
+    """The allowances of one server. With a `lender`, rates of who asks are shared with other servers.
+
+    `siblings` are the other processes of it.
+    """
+
+    def __init__(self, settings: Settings, siblings: Siblings | None = None):
+        self._siblings = siblings
+        self._lender_of_addresses = None if siblings is None else SiblingLender(siblings)
         self._quotas = Quotas.of_all(settings)
         self._are_limited = self._quotas != Quotas()
         self._per_address = rate_of(settings.rate_per_address) if settings.rate_per_address else None
@@ -101,7 +151,12 @@ class Allowances:
             return None
         found = self._addresses.get(origin)
         if found is None:
-            found = Window(ADDRESS, self._per_address)
+            lender = self._lender_of_addresses
+            found = (
+                Window(ADDRESS, self._per_address)
+                if lender is None
+                else LentWindow(ADDRESS, self._per_address, origin, lender)
+            )
             _keep(self._addresses, origin, found, MOST_ADDRESSES)
         return found
 
@@ -131,11 +186,15 @@ class Allowances:
         elif quotas.rate is not None and self.lender is not None:
             window = LentWindow(REQUESTS, quotas.rate, who, self.lender)
         if found is None:
-            found = Allowance(own, quotas, window)
+            found = Allowance(own, quotas, window, self._shared(who))
             _keep(self._of, who, found, MOST_PRINCIPALS)
         else:
             found.own, found.quotas, found.window = own, quotas, window
         return found
+
+    def _shared(self, who: str) -> SharedCount | None:
+        place = self._siblings.place if self._siblings is not None else None
+        return None if place is None or place.calls is None else place.calls.of(who, place.number)
 
 
 def today() -> int:

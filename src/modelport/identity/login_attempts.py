@@ -19,17 +19,22 @@ What can go wrong, and what answers it:
 - *Counting costs memory.* `MOST_COUNTED` are, and the one that was tried longest ago is forgotten. So that
   nobody has his own forgotten, each one that is counted costs the check of a password.
 
-It is counted in each server for itself: with several, so many times as much can be tried.
+It is counted in each server for itself: with several, so many times as much can be tried. The processes of
+one tell each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+import msgspec
 
 from modelport.security.hosts import near_address
+from modelport.siblings import Siblings
 
+TOPIC = "log-ins"
 FREE = 5
 LONGEST_SECONDS = 300.0
 FREE_OF_STRANGERS = 50
@@ -38,6 +43,7 @@ FORGOTTEN_SECONDS = 3600.0
 MOST_COUNTED = 10_000
 
 
+_What = Literal["begin", "right", "undone"]
 _Of = tuple[str | None, str | None]  # an account and an address; None: any
 
 
@@ -49,15 +55,47 @@ class Count(NamedTuple):
     last_at: float = float("-inf")
 
 
+class _Said(msgspec.Struct, array_like=True):
+    """What another process of the server has counted."""
+
+    what: _What
+    account: str
+    address: str
+    is_familiar: bool
+
+
 class LoginAttempts:
     """Says how long one has to wait. `clock` tells seconds that only rise."""
 
     def __init__(self, clock: Callable[[], float] = monotonic):
         self._clock = clock
         self._counts: dict[_Of, Count] = {}
+        self._siblings: Siblings | None = None
+
+    def share(self, siblings: Siblings) -> None:
+        """Count what is tried at other processes of the server, too."""
+        self._siblings = siblings
+        siblings.hear(TOPIC, self._heard)
+
+    def _tell(self, what: _What, account: str, address: str, *, is_familiar: bool) -> None:
+        if self._siblings is not None:
+            body = msgspec.msgpack.encode(_Said(what, account, address, is_familiar))
+            self._siblings.say(TOPIC, body)
+
+    def _heard(self, body: bytes | None) -> None:
+        if body is not None:
+            said = msgspec.msgpack.decode(body, type=_Said)
+            act = {"begin": self._begin, "right": self._right, "undone": self._undone}[said.what]
+            act(said.account, said.address, is_familiar=said.is_familiar)
 
     def begin(self, account: str, address: str, *, is_familiar: bool) -> float:
         """Count an attempt, and return 0; or the seconds to wait, and count nothing."""
+        wait = self._begin(account, address, is_familiar=is_familiar)
+        if not wait:
+            self._tell("begin", account, address, is_familiar=is_familiar)
+        return wait
+
+    def _begin(self, account: str, address: str, *, is_familiar: bool) -> float:
         now = self._clock()
         counts = {of: self._count(of, now) for of in _counted(account, address, is_familiar=is_familiar)}
         wait = max(count.next_at for count in counts.values()) - now
@@ -69,6 +107,10 @@ class LoginAttempts:
 
     def right(self, account: str, address: str, *, is_familiar: bool) -> None:
         """The attempt that was begun last was right."""
+        self._tell("right", account, address, is_familiar=is_familiar)
+        self._right(account, address, is_familiar=is_familiar)
+
+    def _right(self, account: str, address: str, *, is_familiar: bool) -> None:
         own, *strangers = _counted(account, address, is_familiar=is_familiar)
         self._counts.pop(own, None)
         for of in strangers:
@@ -78,6 +120,10 @@ class LoginAttempts:
 
     def undone(self, account: str, address: str, *, is_familiar: bool) -> None:
         """The attempt that was begun last was not looked at: who has waited for it need not wait again."""
+        self._tell("undone", account, address, is_familiar=is_familiar)
+        self._undone(account, address, is_familiar=is_familiar)
+
+    def _undone(self, account: str, address: str, *, is_familiar: bool) -> None:
         for of in _counted(account, address, is_familiar=is_familiar):
             found = self._counts.get(of)
             if found is not None:

@@ -56,8 +56,11 @@ class Identity:
         self.tokens.verifiers.append(UserTokens(ACCESS, storage, verifying, limits))
         self.pages.verifiers.append(UserTokens(PAGE, storage, verifying, limits))
         self._watch = Watch((self.tokens, self.pages), self.accounts.tell_slowed)
-        self.allowances = Allowances(settings)
+        self.allowances = Allowances(settings, storage.siblings)
         self.wrong = WrongCredentials(settings.max_wrong_credentials)
+        if storage.siblings is not None:
+            self.wrong.share(storage.siblings)
+            self.accounts.attempts.share(storage.siblings)
         self._storage = storage
         self._running: list[asyncio.Task[None]] = []
         self.proxy_users: ProxyUsers | None = None

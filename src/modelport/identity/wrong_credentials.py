@@ -17,6 +17,9 @@ from __future__ import annotations
 
 from time import monotonic
 
+from modelport.siblings import Siblings
+
+TOPIC = "wrong credentials"
 MOST = 4096
 FORGET_SECONDS = 600.0
 MOST_SECONDS = 60.0
@@ -46,11 +49,22 @@ class WrongCredentials:
     def __init__(self, most: int):
         self._most = most
         self._senders: dict[str, _Sender] = {}
+        self._siblings: Siblings | None = None
+
+    def share(self, siblings: Siblings) -> None:
+        """Count what comes to other processes of the server, too."""
+        self._siblings = siblings
+        siblings.hear(TOPIC, lambda body: self._count(body.decode()) if body else None)
 
     def note(self, origin: str) -> None:
         """A wrong one has come from there. On a Unix socket there is no origin, and nobody is slowed down."""
         if not self._most or not origin:
             return
+        if self._siblings is not None and not self.seconds_left(origin):
+            self._siblings.say(TOPIC, origin.encode())
+        self._count(origin)
+
+    def _count(self, origin: str) -> None:
         now = monotonic()
         sender = self._senders.pop(origin, None)
         if sender is None or now - sender.last > FORGET_SECONDS:

@@ -38,6 +38,7 @@ from modelport.http.spread import NOBODY
 from modelport.serving.processes.hub import Hub
 from modelport.settings import Settings, data_folder
 from modelport.settings.written import seconds_of
+from modelport.shared_counts import SharedCounts
 from modelport.siblings import Place, Siblings
 from modelport.storage.data_folder import lock_folder, note_process
 
@@ -78,6 +79,7 @@ class FirstProcess:
         self._due: dict[int, float] = {0: 0.0}  # when a process is to be started, by its number
         self._steady = time.time() - monotonic()
         self._lock: int | OSError | None = None
+        self._calls = SharedCounts(self._of)
         self._connections = memoryview(mmap.mmap(-1, 4 * self._of)).cast("I")
         for number in range(self._of):
             self._connections[number] = NOBODY
@@ -231,7 +233,7 @@ class FirstProcess:
             for member in self._hub.members.values():
                 member.sock.close()
             is_late = self._hub.begun and (number == 0 or self._failures.get(number, 0) > 0)
-            place = Place(number, self._of, is_late, self._steady, self._lock, self._connections)
+            place = Place(number, self._of, is_late, self._steady, self._lock, self._calls, self._connections)
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
             status = self._work(Siblings(sock, place))
         except SystemExit as end:
@@ -260,6 +262,7 @@ class FirstProcess:
             self._selector.unregister(self._hub.members[number].sock)
         self._hub.remove(number)
         self._connections[number] = NOBODY
+        self._calls.forget(number)
         del self._processes[number]
         if self._is_ending:
             self._status = self._status or max(status, 0)

@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 # torch, TensorFlow and the other large frameworks stay out of .venv.
 FRAMEWORKS := .venv-frameworks
 # schemathesis pins what many others use.
-SOAK := .venv-soak
+FUZZ := .venv-fuzz
 # MkDocs and its theme are for the site alone.
 SITE := .venv-site
 # The page, as the wheel holds it, and what it is built from.
@@ -20,7 +20,7 @@ PAGE_SOURCES := $(shell test -d ui && find ui -path ui/node_modules -prune -o -t
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-first test-second test-third test-fast test-pythons test-frameworks test-packages lint \
-	ui ui-types chromium docs docs-site pictures bench database-faults rolling-upgrade soak fuzz lock clean
+	ui ui-types chromium docs docs-site pictures bench database-faults rolling-upgrade soak kills fuzz lock clean
 
 help:
 	@echo 'make run    set up, and serve the demo models on http://127.0.0.1:5000'
@@ -38,8 +38,9 @@ help:
 	@echo 'make bench  measure, side by side with the peers that are installed'
 	@echo 'make database-faults   restart PostgreSQL, fail it over, and cut its network for a minute, with servers at work (as root)'
 	@echo 'make rolling-upgrade   replace servers by newer ones while they are asked 100,000 times: none may fail, no job be lost'
-	@echo 'make soak   kill servers a thousand times, cut the power two hundred times and fuzz the API by its document, which takes a while'
-	@echo 'make fuzz   only the last of them, some ten minutes: no answer that the API document does not tell of'
+	@echo 'make soak   kill a random process every 3 s for ten minutes, with predictions, trainings and promotions going on'
+	@echo 'make kills  kill stores and servers a thousand times at any moment, and cut the power two hundred times'
+	@echo 'make fuzz   some ten minutes: no answer that the API document does not tell of'
 	@echo 'make lock   resolve pyproject.toml into the lock files; what is pinned stays, unless UPGRADE=--upgrade'
 	@echo 'make clean  remove everything that these commands made'
 
@@ -187,17 +188,23 @@ database-faults: setup
 rolling-upgrade: setup
 	@REQUESTS=100000 $(BIN)/python -m pytest -n0 tests/jobs/test_rolling_upgrade.py
 
+# The same seed is the same kills: SOAK_SEED= is printed by each soak.
+SOAK_SECONDS := 600
+SOAK_SEED :=
+SOAK_DATABASE := postgres
 soak: setup
+	@$(BIN)/python tests/soak/soak.py --seconds $(SOAK_SECONDS) --database $(SOAK_DATABASE) $(SOAK_SEED:%=--seed %)
+
+kills: setup
 	@$(BIN)/python tests/jobs/kill_cycles.py --cycles 950 --servers 50
 	@$(BIN)/python tests/jobs/power_cuts.py --cuts 200
-	@$(MAKE) --no-print-directory fuzz
 
-fuzz: setup $(SOAK)/.installed
-	@$(BIN)/python tests/soak/document_fuzz.py --schemathesis $(SOAK)/bin/st
+fuzz: setup $(FUZZ)/.installed
+	@$(BIN)/python tests/soak/document_fuzz.py --schemathesis $(FUZZ)/bin/st
 
-$(SOAK)/.installed:
-	@$(PYTHON) -m venv $(SOAK)
-	@$(SOAK)/bin/python -m pip install --quiet --disable-pip-version-check 'schemathesis==4.32.5'
+$(FUZZ)/.installed:
+	@$(PYTHON) -m venv $(FUZZ)
+	@$(FUZZ)/bin/python -m pip install --quiet --disable-pip-version-check 'schemathesis==4.32.5'
 	@touch $@
 
 # One resolution: the other lock files are constrained by requirements.lock, of which the first is a part, and the second
@@ -220,6 +227,6 @@ lock: setup
 	@mv $(VENV)/frameworks.new requirements-frameworks.lock
 
 clean:
-	rm -rf ui/node_modules src/modelport/api/page $(VENV) .venv-3.* $(FRAMEWORKS) .venv-packages $(SOAK) $(SITE) site dist build .pytest_cache .ruff_cache .hypothesis \
+	rm -rf ui/node_modules src/modelport/api/page $(VENV) .venv-3.* $(FRAMEWORKS) .venv-packages $(FUZZ) $(SITE) site dist build .pytest_cache .ruff_cache .hypothesis \
 		.import_linter_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

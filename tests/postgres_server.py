@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pg8000.dbapi
+import psutil
 from cut_network import CutNetwork
 
 SETTINGS = (
@@ -96,6 +97,16 @@ class Postgres:
     def stop(self, mode: str = "fast") -> None:
         """Stop it; with `immediate` as a crash would."""
         self._run("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop")
+
+    def main_process(self) -> psutil.Process | None:
+        """Its first process, if it runs; all others are children of that."""
+        try:
+            number = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
+            process = psutil.Process(number)
+            runs = process.name() == "postgres" and process.status() != psutil.STATUS_ZOMBIE
+        except (OSError, ValueError, psutil.NoSuchProcess):
+            return None
+        return process if runs else None
 
     @contextmanager
     def standby(self) -> Iterator[Postgres]:

@@ -142,6 +142,11 @@ class Faulty(modelport.Model):
         os.closerange(0, 1024)
         return "closed"
 
+    def hangs_up(self, text: str, port: int) -> Any:
+        """Lets go of the server, and lives on until it is killed."""
+        os.close(frames_descriptor())
+        threading.Event().wait()
+
     # -- children ----------------------------------------------------------------------------------
 
     def children(self, text: str, port: int) -> Any:

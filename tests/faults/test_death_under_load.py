@@ -65,6 +65,21 @@ def test_a_call_that_kills_each_worker_is_not_tried_again(tmp_path: Path) -> Non
         site.assert_whole()
 
 
+def test_a_worker_that_hangs_up_before_it_ends_gets_no_more_calls(tmp_path: Path) -> None:
+    """Its connection is gone for a moment before its process is: what came then failed inside the server."""
+    with harmed(tmp_path, "--workers", "2") as site:
+        site.quicken()
+        silent = site.start("hangs_up")
+        calls = []
+        for number in range(60):
+            calls.append(site.start("echo", text=str(number)))
+            assert site.client.get("/v2/health/live").status_code == 200
+        assert silent.result().status_code == 500
+        assert [prediction(call.result())["text"] for call in calls] == [str(n) for n in range(60)]
+        site.wait_ready(1)
+        assert "Traceback" not in site.server.log
+
+
 @pytest.mark.parametrize(
     ("kind", "poison"),
     [

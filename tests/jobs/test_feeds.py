@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from making import running
+from starlette.types import Message
 
+from modelport.api.job_streams import WholeStream
 from modelport.jobs.feeds import Feeds
 from modelport.jobs.records import Event, Outcome
 from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
+from modelport.storage.errors import StoreUnavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -31,3 +34,20 @@ async def test_it_ends_with_the_job_and_not_at_the_next_look(
     await store.finish(claim.job.id, claim.token, Outcome(state=State.SUCCEEDED))
     async with asyncio.timeout(60):
         assert [batch async for batch in followed] == [b'["succeeded"]']
+
+
+async def test_a_stream_whose_database_goes_away_is_cut_and_no_failure_of_the_server(
+    anyio_backend: str,
+) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"the first"
+        raise StoreUnavailable("it cannot be used now")
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await WholeStream(body(), media_type="text/plain").stream_response(send)
+    assert [message.get("body") for message in sent] == [None, b"the first"]
+    assert sent[-1]["more_body"]  # nothing says that it is whole

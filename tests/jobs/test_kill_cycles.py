@@ -1,4 +1,4 @@
-"""Kills of a store at random moments: the short form of what `make soak` does a thousand times."""
+"""Kills of a store at random moments: the short form of what `make kills` does a thousand times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated power cuts: the short form of `make soak`, and the proof that it would find a missing sync."""
+"""Simulated power cuts: the short form of `make kills`, and the proof that it would find a missing sync."""
 
 from __future__ import annotations
 

@@ -61,6 +61,7 @@ def test_a_best_that_is_only_confirmed_has_nothing_before_it(made: Path, data: P
 
 
 def test_a_version_can_be_made_live_while_runs_are_imported_and_taken_back(made: Path, data: Path) -> None:
+    """From what is live by the database, which is not what such a server has in its hands yet."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with served(
@@ -74,6 +75,16 @@ def test_a_version_can_be_made_live_while_runs_are_imported_and_taken_back(made:
             assert (factor(client), factor(client, f"{V2}/versions/0/predict/")) == (2, 1)
             assert client.post(f"{V2}/rollback").json()["version"] == 0
             assert factor(client) == 1
+            promoted(client, 1)
+        with served(
+            made, data, "--import-runs", "mlflow:experiment", wait=False, MLFLOW_TRACKING_URI=uri
+        ) as server:
+            client = server.client
+            silent.accept()[0].close()
+            assert client.get("/v2/health/ready").json()["models"]["m"]["state"] == "waiting"
+            assert promoted(client, 2)["before"] == 1
+            assert client.post(f"{V2}/rollback").json()["version"] == 1
+            assert factor(client) == 2
 
 
 def test_what_was_live_last_is_served_without_the_database(made: Path, data: Path) -> None:

@@ -5,7 +5,7 @@
 Serves the examples and models of the tests of each contract, trains once so that there are runs, jobs and
 artifacts, and ends with status 1 if schemathesis finds anything. Every check is on; schemathesis.toml says
 which answers are right that a check would call wrong. It needs schemathesis on the PATH or beside this
-Python; `make fuzz`, a part of `make soak`, installs it into an environment of its own.
+Python; `make fuzz` installs it into an environment of its own.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 import msgspec
@@ -15,6 +16,9 @@ from modelport.jobs.feeds import BATCH, PAGE_BYTES
 from modelport.jobs.records import Event
 from modelport.jobs.service import JobService
 from modelport.jobs.views import utc
+from modelport.storage.errors import StoreError
+
+log = logging.getLogger("modelport.api")
 
 KEEP_ALIVE_SECONDS = 15.0
 PIECE_BYTES = 64 << 10
@@ -25,11 +29,14 @@ class _Cut(Exception):
 
 
 class WholeStream(StreamingResponse):
-    """A stream that is seen to be cut, not taken for whole, if its job is removed while it is sent."""
+    """A stream that is seen to be cut, not taken for whole, if its rest cannot be had while it is sent."""
 
     async def stream_response(self, send: Send) -> None:
         with contextlib.suppress(_Cut):  # the server closes the connection of an answer without an end
-            await super().stream_response(send)
+            try:
+                await super().stream_response(send)
+            except StoreError as error:
+                log.warning("an answer that follows a job is cut: %s", error)
 
 
 def followed_answer(request: Request, body: AsyncIterator[bytes], media_type: str) -> Response:

@@ -74,7 +74,7 @@ class Accounting:
 
     def begin(self) -> None:
         """Write what is counted from now on, if there is a database."""
-        if not self._lends:
+        if not self._lends or self._running is not None:
             return
         with contextlib.suppress(StoreUnavailable):  # limits are then this server's, and usage is not kept
             if self._storage.database.is_shared:

@@ -89,6 +89,12 @@ class Identity:
             return
         if self.oidc is not None:
             self.oidc.issuer.begin()
+        self.look()
+
+    def look(self) -> None:
+        """Know who may come in, now that there is a database."""
+        if not self.is_on:
+            return
         with contextlib.suppress(StoreUnavailable):  # nobody is let in, as whoever asks is told
             database = self.database
             self._running = [

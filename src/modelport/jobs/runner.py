@@ -269,7 +269,7 @@ class JobRunner:
             running = self.running.get(job_id)
             if running is None:
                 continue
-            if job_id not in beat.alive:
+            if job_id not in beat.alive and not running.has_ended:
                 running.abandon("another server has taken it")
             elif job_id in beat.cancel_requested:
                 running.process.cancel()

@@ -70,6 +70,11 @@ class Running:
         """True if it takes a slot for itself, and not one of the warm workers of its model."""
         return not isinstance(self.process, WarmJob)
 
+    @property
+    def has_ended(self) -> bool:
+        """True once its code has: what is left is to write down how, which may just have been done."""
+        return self._ended.is_set()
+
     def _hear(self, event: NewEvent) -> None:
         if self._full:
             return

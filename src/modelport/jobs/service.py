@@ -160,6 +160,8 @@ class JobService:
         while not self.stopping:
             try:
                 await work()
+            except StoreError as error:
+                log.warning("jobs: %s; what waits for it begins again", error)
             except (Exception, BaseExceptionGroup):
                 log.exception("jobs: something failed; it starts again")
             await asyncio.sleep(1.0)

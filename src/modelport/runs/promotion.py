@@ -89,7 +89,7 @@ class Promotions:
                 raise RunError(503, f"version {asked.version} of {model!r} could not be loaded")
             report = await self._checked(model, pool, asked)
             failpoints.reach("promotion.checked")
-            await self._move(model, pool, asked, report)
+            before = await self._move(model, pool, asked, report)
         return {"model": model, "version": asked.version, "before": before, "changed": True, **report}
 
     async def _is_live(self, model: str, version: int) -> bool:
@@ -126,10 +126,12 @@ class Promotions:
             )
         return report
 
-    async def _move(self, model: str, pool: Pool, asked: PromotionRequest, report: dict[str, Any]) -> None:
-        before = self.engine.pools[model].version
+    async def _move(self, model: str, pool: Pool, asked: PromotionRequest, report: dict[str, Any]) -> int:
+        """Make the version live; returns the one before it."""
         alias = (await self.store.aliases(model)).get(LIVE)
         known = None if alias is None else alias.version
+        # Not what this server answers with: it may have just started, or not yet follow another server.
+        before = self.engine.pools[model].version if known is None else known
         said = Promotion(number=0, kind=asked.kind, before=before, after=asked.version, at=0.0, report=report)
         try:
             await self.store.set_alias(model, LIVE, asked.version, before=known, promotion=said)
@@ -144,6 +146,7 @@ class Promotions:
         failpoints.reach("promotion.swapped")
         await self._moved(model)
         log.info("%s: version %d is live, after version %d", model, asked.version, before)
+        return before
 
     async def _was_moved(self, model: str, version: int) -> bool:
         """True if a commit whose answer was lost has been made."""

@@ -30,7 +30,7 @@ from modelport.settings.written import Order, order_of
 from modelport.sources.origins import Origin, is_same, origin_of
 from modelport.storage.changes import elsewhere
 from modelport.storage.database import Database
-from modelport.storage.errors import StoreError
+from modelport.storage.errors import StoreError, StoreFull, StoreReadOnly
 from modelport.storage.files.place import FilesUnavailable
 from modelport.storage.service import Storage
 
@@ -71,17 +71,19 @@ class RunService:
             pool.observers += (LiveTraffic(),)
             self.versions.began(pool)
 
-    async def own_names(self) -> None:
-        """See to it that what is kept under the names of the models is theirs. Raises `ModelLoadError`."""
+    async def know_origins(self) -> None:
+        """Look where the models come from."""
         self._origins = await asyncio.to_thread(
             lambda: {source.name: origin_of(source) for source in self.engine.sources}
         )
+
+    async def own_names(self, database: Database) -> None:
+        """See to it that what is kept under the names of the models is theirs. Raises `ModelLoadError`."""
         place = self.storage.folder if self.storage.is_file else "the database"
         try:
-            await own_names(self.storage.database, self._origins, place, adopt=self.settings.adopt)
-        except StoreError as error:
-            if not self.storage.unavailable:
-                log.warning("whose runs and jobs are kept cannot be looked up: %s", error)
+            await own_names(database, self._origins, place, adopt=self.settings.adopt)
+        except (StoreFull, StoreReadOnly) as error:
+            log.warning("whose runs and jobs are kept cannot be noted: %s", error)
 
     def recorded_reference(self, run: Run) -> Path | None:
         """Where the training of a run made here has recorded what it was made with, if it has."""
@@ -112,6 +114,7 @@ class RunService:
         await self.versions.stop()
 
     async def _bring_up(self) -> None:
+        follow = self._keep_up
         try:
             await self._import()
             for pool in self.engine.pools.values():
@@ -119,11 +122,27 @@ class RunService:
                     await self._choose(pool)
         except StoreError:  # the jobs have said why
             await self._choose_remembered()
+            follow = self._catch_up
         except Exception:  # a bug here must not keep the models from being served
             log.exception("models are served as their sources have them: looking for their versions failed")
         self.engine.begin()
         if not self.storage.unavailable:
-            await self._keep_up()
+            await follow()
+
+    def catch_up(self) -> None:
+        """The database can be used from now on: do what was left out at the start for want of it."""
+        self._tasks.append(asyncio.create_task(self._catch_up()))
+
+    async def _catch_up(self) -> None:
+        try:
+            await self._import()
+            for name in self.engine.pools:
+                best = None if self.order is None else await self.store.best_version(name, self.order)
+                if best is not None and LIVE not in await self.store.aliases(name):
+                    await self._serve(name, best, "it is the best")
+        except (StoreError, RunError) as error:
+            log.warning("runs are not imported, and the best is not looked for, until a restart: %s", error)
+        await self._keep_up()
 
     async def _import(self) -> None:
         """Take in the runs that were made elsewhere. What cannot be read is logged: models are served."""
@@ -239,16 +258,17 @@ class RunService:
     async def _follow(self, model: str) -> None:
         """Serve what another server has made live."""
         alias = (await self.store.aliases(model)).get(LIVE)
-        if alias is None or alias.version == self.engine.pools[model].version:
-            return
-        async with self.versions.pinned(model, alias.version) as pool:
+        if alias is not None and alias.version != self.engine.pools[model].version:
+            await self._serve(model, alias.version, "another server has promoted it")
+
+    async def _serve(self, model: str, version: int, why: str) -> None:
+        async with self.versions.pinned(model, version) as pool:
             await pool.grow()
-            again = (await self.store.aliases(model)).get(LIVE)
-            is_it = again is not None and again.version == alias.version
-            if is_it and self.engine.pools[model] is not pool:
+            alias = (await self.store.aliases(model)).get(LIVE)
+            if (alias is None or alias.version == version) and self.engine.pools[model] is not pool:
                 self.versions.make_live(pool)
                 await self._moved(model)
-                log.info("%s: version %d is live: another server has promoted it", model, alias.version)
+                log.info("%s: version %d is live: %s", model, version, why)
 
     async def _forget_removed(self, model: str) -> None:
         """Serve the versions no longer whose runs another server has removed."""

@@ -4,7 +4,7 @@ Whoever serves (the command line, `serve`, `running`, `create_app`, a test) make
 
 - *start*: the spool folder and the pools; the workers, where no version has to be looked up first; the data
   folder, the database, whether what it keeps is these models' own, and then the jobs; the runs, which let the
-  other models begin with the version that is live.
+  other models begin with the version that is live. A database that cannot be had yet is waited for meanwhile.
 - *drain*: readiness says no, predictions under way end, running jobs are asked to stop and given back. What
   does not end in time is answered 503 while somebody still listens.
 - *end*: nothing is loaded or promoted any more, and no job runs; the database is closed, since nothing that
@@ -28,6 +28,7 @@ from modelport.api.metrics.readings import Readings
 from modelport.api.metrics.watching import watch
 from modelport.api.model_reports import ModelReports
 from modelport.api.payload_sharing import payload_sharing
+from modelport.contract.errors import ModelLoadError
 from modelport.engine.making import make_engine
 from modelport.identity.accounting import Accounting
 from modelport.identity.service import Identity
@@ -52,6 +53,7 @@ from modelport.telemetry.traces.variables import resource, sending
 log = logging.getLogger("modelport.server")
 
 TRACE_SECONDS = 3.0  # for the last spans, at the end
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0  # seconds between two tries to open a database
 
 
 class Life:
@@ -95,6 +97,7 @@ class Life:
         if self.accounting.is_on:
             self.exchanges.counted_by(self.accounting)
         self._configurations = configurations
+        self._opening: asyncio.Task[None] | None = None
         self._calls_end: asyncio.Task[None] | None = None
         self._jobs_end: asyncio.Task[None] | None = None
         self._gave_up = False
@@ -149,16 +152,19 @@ class Life:
         self.runs.observe()
         if not self.runs.may_have_versions():
             self.engine.begin()  # which need not wait for the store
+        await self.runs.know_origins()
         await self._open_storage()
         self.identity.begin()
-        self.accounting.begin()
-        if self.siblings is None or self.siblings.place.speaks:
-            await self.identity.invite(self.url)
-        await self.runs.own_names()
-        self.jobs.begin()
+        await self._begin_with_storage()
         self.runs.start()
         if self.reports.sharing is not None:
             self.reports.sharing.begin(self.reports.take_over_all)
+
+    async def _begin_with_storage(self) -> None:
+        self.accounting.begin()
+        if self.siblings is None or self.siblings.place.speaks:
+            await self.identity.invite(self.url)
+        self.jobs.begin()
 
     def _keep_payloads(self) -> None:
         if self.payloads.is_kept():
@@ -168,11 +174,31 @@ class Life:
         """Open what outlives this server. Predictions go on without it."""
         try:
             await self.jobs.prepare()
-            await self.storage.open()
+            await self.storage.open(self.runs.own_names)
         except (OSError, ValueError, StoreError) as error:
             self.storage.give_up(error)
+            if self.storage.may_come(error):
+                self._opening = asyncio.create_task(self._open_later())
         else:
             self.jobs.open()
+
+    async def _open_later(self) -> None:
+        """Try again until the database can be opened, and do then what was left out at the start."""
+        pause = FIRST_PAUSE
+        while self.storage.unavailable:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+            try:
+                await self.storage.open(self.runs.own_names)
+            except (StoreError, ModelLoadError) as error:
+                if not self.storage.may_come(error):
+                    self.storage.give_up(error)
+                    return
+        self.jobs.open()
+        self.identity.look()
+        await self._begin_with_storage()
+        self.runs.catch_up()
+        log.info("the database can be used now")
 
     def drain(self) -> None:
         """Begin to stop; `drained` waits for the end of it."""
@@ -196,6 +222,9 @@ class Life:
 
     async def end(self, *, at_once: bool = False) -> None:
         """Stop everything and remove every file; `drain` first where there is time. `at_once` asks nobody."""
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
         await self.metrics.stop()
         if self.reports.sharing is not None:
             await self.reports.sharing.stop()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 
 from modelport.settings import Settings, data_folder
 from modelport.siblings import Siblings
 from modelport.storage.data_folder import DATABASE
 from modelport.storage.database import Database
-from modelport.storage.errors import StoreUnavailable
+from modelport.storage.errors import StoreDamaged, StoreError, StoreTooNew, StoreUnavailable
 
 log = logging.getLogger("modelport.jobs")
 
@@ -47,9 +48,15 @@ class Storage:
         except OSError:  # a folder that cannot be looked at, as opening it will say
             return True
 
-    async def open(self) -> None:
-        """Open the database. Raises what `Database.open` does."""
-        self._database = database = await Database.open(self._where, siblings=self.siblings)
+    async def open(self, look: Callable[[Database], Awaitable[None]]) -> None:
+        """Open the database, once `look` has looked at it. Raises what `Database.open` and `look` do."""
+        database = await Database.open(self._where, siblings=self.siblings)
+        try:
+            await look(database)
+        except BaseException:
+            await database.close()
+            raise
+        self._database = database
         database.poll_seconds = self._poll_seconds
         database.follow()
         self.unavailable = ""
@@ -58,6 +65,11 @@ class Storage:
         """Do without a database, for this reason, which the log says: predictions go on."""
         self.unavailable = f"this server has no jobs: {self._why(error)}"
         log.error("%s", self.unavailable)
+
+    @staticmethod
+    def may_come(error: Exception) -> bool:
+        """Whether a database that could not be opened may be there later, with nothing done here."""
+        return isinstance(error, StoreError) and not isinstance(error, StoreDamaged | StoreTooNew)
 
     def _why(self, error: Exception) -> str:
         if not isinstance(error, OSError):

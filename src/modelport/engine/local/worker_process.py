@@ -124,6 +124,7 @@ class Worker(asyncio.Protocol):
                 self.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.ready, self._transport = False, None  # what is written to it now raises, wherever that is done
         if not self.place.has_own_process:
             self._lose("its thread ended")
         elif not self.lost:

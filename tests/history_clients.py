@@ -17,6 +17,7 @@ from job_calls import read_events
 
 ASYNC = {"Prefer": "respond-async"}
 KEYS = 12  # so few that most of them come again
+Act = Callable[[str, httpx.Client, random.Random], None]
 
 
 class Clients:
@@ -30,11 +31,10 @@ class Clients:
         self.failures: list[BaseException] = []
         self._threads: list[threading.Thread] = []
 
-    def begin(self) -> None:
-        """Start them all."""
-        for number, act in enumerate(
-            [self.submit, self.submit, self.read, self.read, self.walk, self.follow]
-        ):
+    def begin(self, *others: Act) -> None:
+        """Start them all, and others that do something else."""
+        acts = [self.submit, self.submit, self.read, self.read, self.walk, self.follow, *others]
+        for number, act in enumerate(acts):
             name = f"{act.__name__} {number}"
             self._threads.append(threading.Thread(target=self._go, args=(name, number, act), daemon=True))
         for thread in self._threads:
@@ -48,7 +48,7 @@ class Clients:
         if self.failures:
             raise self.failures[0]
 
-    def _go(self, name: str, number: int, act: Callable[[str, httpx.Client, random.Random], None]) -> None:
+    def _go(self, name: str, number: int, act: Act) -> None:
         dice = random.Random(f"{self.seed} {name}")
         url = self.site.url(number % len(self.site.ports))
         try:
@@ -76,8 +76,11 @@ class Clients:
             headers["Job-Callback-URL"] = self.site.receiver.url
         with self.site.recorder.operation(name, "submit", key, principal="") as record:
             answer = client.post("/v2/models/n/predict/", json=body, headers=headers)
-            if answer.status_code in (200, 202):
-                place = answer.headers.get("location") or answer.headers["content-location"]
+            place = answer.headers.get("location") or answer.headers.get("content-location")
+            if answer.status_code in (200, 202) and place is None:  # no job: the server has no database yet
+                assert not {"Idempotency-Key", "Job-Callback-URL"} & set(headers), answer.text
+                record.type = "fail"
+            elif answer.status_code in (200, 202):
                 job = place.split("/")[3]
                 record.type, record.value["job"] = "ok", job
                 self.known.append(job)

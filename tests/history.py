@@ -73,10 +73,15 @@ class Recorder:
 def load(path: Path) -> list[Record]:
     """The records of a file, in the order in which they began."""
     found: dict[str, Record] = {}
-    for line in path.read_bytes().splitlines():
+    for line in _whole_lines(path):
         record = Record(**json.loads(line))
         found[record.number] = record
     return sorted(found.values(), key=lambda record: record.t_invoke)
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    """The lines of a file that others may write to just now: of the last, a part may be there."""
+    return path.read_bytes().rpartition(b"\n")[0].splitlines()
 
 
 def load_runs(path: Path) -> list[Record]:
@@ -84,8 +89,8 @@ def load_runs(path: Path) -> list[Record]:
     if not path.exists():
         return []
     runs: list[Record] = []
-    for line in path.read_text().splitlines():
-        job, attempt, token, phase, at = line.split()
+    for line in _whole_lines(path):
+        job, attempt, token, phase, at = line.decode().split()
         value = {"attempt": int(attempt), "token": int(token)}
         runs.append(Record("code", phase, job, float(at), float(at), "ok", value))
     return runs

@@ -24,24 +24,35 @@ from postgres_server import Postgres
 from serving import Process, Server, start
 
 from modelport.jobs.folders import JobFolders
+from modelport.jobs.states import TERMINAL
 from modelport.webhooks import WebhookError, verify
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 OPTIONS = (
     "--job-workers=2", "--job-attempts=1000", "--cancel-grace=1", "--allow-private-callbacks",
     "--callback-ports=1024-65535",
-    f"--webhook-secret={SECRET}", "n=noting_models:Noting",
+    f"--webhook-secret={SECRET}",
 )  # fmt: skip
+MODEL = "n=noting_models:Noting"
+ENDED = ", ".join(f"'{state}'" for state in TERMINAL)
+UNENDED = f"SELECT count(*) FROM jobs WHERE state NOT IN ({ENDED})"
 SETTLE_SECONDS = 60.0
-SOON_SECONDS = 30.0
+SOON_SECONDS = 5.0
 TOLD_SECONDS = 180.0  # a kill in the middle of a webhook leaves it to whoever finds its lease over
 
 
 class Site:
     """Servers on one database. Close it at the end; nothing of it is left then."""
 
-    def __init__(self, folder: Path, postgres: Postgres | None = None, servers: int = 1):
+    def __init__(
+        self,
+        folder: Path,
+        postgres: Postgres | None = None,
+        servers: int = 1,
+        options: tuple[str, ...] = (MODEL,),
+    ):
         self.data, self.side = folder / "data", folder / "side"
+        self.options = (*OPTIONS, *options)
         self.recorder = Recorder(folder / "history")
         self.postgres = postgres
         self.where = postgres.new_database() if postgres else str(self.data / "jobs.sqlite")
@@ -57,7 +68,7 @@ class Site:
         """Start a server; returns when its model is ready."""
         database = [f"--database-url={self.where}"] if self.postgres else []
         place = [f"--port={self.ports[number]}", f"--data-dir={self.data}"]
-        self.process = process = start(*place, *database, *OPTIONS, *options, **variables)
+        self.process = process = start(*place, *database, *self.options, *options, **variables)
         try:
             server = Server(process)
             self.servers[number] = server
@@ -100,15 +111,14 @@ class Site:
     def settle(self) -> None:
         """Wait until every job has ended."""
         with self.recorder.operation("settling", "settle", bound=SETTLE_SECONDS) as record:
-            server = next(server for server in self.servers if server is not None)
-            until(lambda: not _unended(server.client), SETTLE_SECONDS)
-            record.type = "ok"
+            if until(lambda: not self._count(UNENDED), SETTLE_SECONDS):
+                record.type = "ok"
 
     def history(self) -> list[Record]:
         """Wait until no webhook is owed, stop everything and return what happened."""
-        if not until(lambda: not self._owed(), SOON_SECONDS):
+        deadline = time.monotonic() + TOLD_SECONDS
+        while not until(lambda: not self._owed(), SOON_SECONDS) and time.monotonic() < deadline:
             self._hasten()
-            until(lambda: not self._owed(), TOLD_SECONDS)
         for number, server in enumerate(self.servers):
             self.servers[number] = None
             if server is not None:
@@ -121,7 +131,10 @@ class Site:
         return load(self.recorder.path) + load_runs(self.side)
 
     def _owed(self) -> int:
-        query = "SELECT count(*) FROM deliveries WHERE next_at IS NOT NULL"
+        return self._count("SELECT count(*) FROM deliveries WHERE next_at IS NOT NULL")
+
+    def _count(self, query: str) -> int:
+        """What a query counts in the database, all at one moment."""
         if self.postgres:
             return self.postgres.number(query, self.where)
         with contextlib.closing(sqlite3.connect(f"file:{self.where}?mode=ro", uri=True)) as connection:
@@ -158,12 +171,6 @@ def until(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def _unended(client: httpx.Client) -> bool:
-    states = ("queued", "running", "interrupted")
-    answers = [client.get("/v2/jobs", params={"state": state, "limit": 1}) for state in states]
-    return any(answer.status_code != 200 or answer.json()["jobs"] for answer in answers)
 
 
 class Receiver:

@@ -50,7 +50,7 @@ def test_what_a_postgresql_keeps_is_found_when_it_comes(postgres: Postgres, tmp_
 
         best = served(MODEL, "shared", "--best-by", "f1")
         wrong = served(other, "wrong")
-        closed = served(MODEL, "closed", "--auth", "on")
+        closed = served(MODEL, "shared", "--auth", "on")  # it takes jobs of this model, too
         assert (has_database(best), refuses_jobs(best.client), factor(best.client)) == (False, True, 1)
         begun = len(wrong.lines)
         postgres.sql(f"ALTER DATABASE away RENAME TO {name}")

@@ -91,9 +91,21 @@ def _read_runs(ledger: Ledger, clients: list[httpx.Client], history: list[Record
         if left.content != weights(trained.get(job, saved.json()["factor"])):
             ledger.files.append(f"{job}: its weights are not those that it left")
         if number < LOADED:
-            answer = client.post(f"{MODEL}/versions/{version}/predict/", json={"number": 1})
+            answer = _asked(client, version)
             if f'"factor":{ledger.factors[version]}' not in answer.text.replace(" ", ""):
                 ledger.files.append(f"version {version} answers {answer.status_code} {answer.text}")
+
+
+def _asked(client: httpx.Client, version: int) -> httpx.Response:
+    """The answer of a version, once there is room for it beside what is loaded for the last promotions."""
+    answers: list[httpx.Response] = []
+
+    def is_answered() -> bool:
+        answers.append(client.post(f"{MODEL}/versions/{version}/predict/", json={"number": 1}))
+        return answers[-1].status_code != 503
+
+    until(is_answered, FOLLOW_SECONDS)
+    return answers[-1]
 
 
 def _bugs(log: str) -> list[str]:

@@ -218,9 +218,11 @@ def test_a_dead_head_is_a_degraded_engine_and_another_head_is_found(cluster: Clu
     cluster.tell("kill head")
     wait_until(lambda: "engine" in ready_of(server), lambda: server.log, SECONDS)
     assert server.client.get("/v2/health/live").status_code == 200
-    wait_until(lambda: _workers(server) == 0, lambda: server.log, SECONDS)  # Ray has given up its nodes
-    answer = server.client.get("/v2/health/ready")
-    assert answer.status_code == 503
+    ready = "/v2/health/ready"
+    # Ray has given up its nodes, and the server their workers.
+    wait_until(lambda: server.client.get(ready).status_code == 503, lambda: server.log, SECONDS)
+    assert _workers(server) == 0
+    answer = server.client.get(ready)
     assert cluster.address in answer.json()["engine"]
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(predict, server, text="waited")  # in the queue, until there are workers again

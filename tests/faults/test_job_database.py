@@ -147,6 +147,7 @@ def test_a_damaged_database_is_refused_with_advice_and_left_as_it_is(
         connection = sqlite3.connect(path)
         if damage == "newer":
             connection.execute("UPDATE alembic_version SET version_num = '9999'")
+            connection.execute("UPDATE usable_from SET version = '9999'")
         if damage == "older":
             connection.execute("DROP TABLE alembic_version")
         connection.commit()

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
+from making import as_it_is
 from postgres_server import Postgres
 from serving import MODELS, Server, serving, wait_until
 from sqlalchemy import insert, select
@@ -163,7 +164,7 @@ def database(postgres: Postgres) -> Iterator[str]:
 async def accounting_of(url: str, allowances: Allowances) -> tuple[Accounting, Storage]:
     settings = Settings(database_url=url, auth="on")
     storage = Storage(settings)
-    await storage.open()
+    await storage.open(as_it_is)
     made = Accounting(storage, settings, allowances, lambda name: True)
     made.begin()
     return made, storage

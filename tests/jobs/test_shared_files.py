@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from making import new_job
+from making import as_it_is, new_job
 from s3_server import S3, s3_server
 
 from modelport.jobs.checkpoints import Checkpoints
@@ -63,7 +63,7 @@ class Disk:
 
 async def test_files_are_brought_back_as_they_were_and_not_otherwise(url: str, tmp_path: Path) -> None:
     storage = Storage(Settings(data_dir=str(tmp_path / "data")))
-    await storage.open()
+    await storage.open(as_it_is)
     store = JobStore(storage.database)
     one, other = (Disk(url, storage, tmp_path / name) for name in ("one", "other"))
     files = {"artifacts/model/weights": LARGE, "artifacts/model/ä ?.json": b"{}", "result/1": b"12"}
@@ -128,7 +128,7 @@ async def test_a_place_that_is_not_there_says_so(tmp_path: Path, monkeypatch: py
 
 async def test_a_training_goes_on_elsewhere_from_its_last_checkpoints(url: str, tmp_path: Path) -> None:
     storage = Storage(Settings(data_dir=str(tmp_path / "data")))
-    await storage.open()
+    await storage.open(as_it_is)
     store = JobStore(storage.database)
     one, other = (Disk(url, storage, tmp_path / name) for name in ("one", "other"))
     one.write(JOB, "inputs/body", b"given")
@@ -200,7 +200,7 @@ async def test_copies_go_by_when_they_were_used_and_never_what_is_used_or_is_no_
     url: str, tmp_path: Path
 ) -> None:
     storage = Storage(Settings(data_dir=str(tmp_path / "data")))
-    await storage.open()
+    await storage.open(as_it_is)
     store = JobStore(storage.database)
     one, other = (Disk(url, storage, tmp_path / name) for name in ("one", "other"))
     ids = [f"{number}" * 32 for number in range(5)]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from making import as_it_is
 from postgres_server import Postgres
 from serving import MODELS, Server, serving
 
@@ -133,7 +134,7 @@ async def test_so_many_of_one_giver_wait_and_no_more(
 ) -> None:
     monkeypatch.setattr(waiting, "MOST_WAITING", 3)
     storage = Storage(Settings(data_dir=str(tmp_path), database_url=where if "://" in where else None))
-    await storage.open()
+    await storage.open(as_it_is)
     try:
         truths = WaitingTruths(storage, Settings(payload_keep="30d"))
         assert truths.is_shared == ("://" in where)

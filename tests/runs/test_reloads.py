@@ -187,10 +187,11 @@ def test_a_name_that_no_file_can_have_keeps_nothing_from_being_reloaded(
 def test_a_bug_in_watching_is_logged_and_the_files_are_watched_on(
     edited: Edited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fails = Event()
+    fails, looked = Event(), Event()
 
     def mistaken(files: Iterable[str]) -> Mapping[str, reloads.State]:
         if not fails.is_set():
+            looked.set()
             return states_of(files)
         fails.clear()
         raise KeyError("mistake")
@@ -198,6 +199,7 @@ def test_a_bug_in_watching_is_logged_and_the_files_are_watched_on(
     states_of = reloads.states_of
     monkeypatch.setattr(reloads, "states_of", mistaken)
     with modelport.running({"m": edited.source}, reload=True, data_dir=str(tmp_path / "data")) as url:
+        assert looked.wait(30)  # it knows now what the files were
         fails.set()
         wait_until(lambda: "it starts again" in caplog.text, lambda: caplog.text)
         assert "KeyError: 'mistake'" in caplog.text

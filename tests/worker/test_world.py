@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from job_calls import ended
-from serving import MODELS, ROOT, Server, environment, serving
+from serving import MODELS, ROOT, Server, environment, serving, wait_until
 
 SHADOWS = ("signal", "types", "select", "logging", "email", "tempfile", "asyncio")
 READS_COMMAND_LINE = """
@@ -164,6 +164,7 @@ def test_what_is_forked_while_a_model_is_loaded_does_not_speak_for_its_worker() 
     models = [f"{name}={MODELS / 'forking_models.py'}:{name}" for name in FORKING]
     with serving(*models) as server:
         for name in FORKING:
+            wait_until(lambda name=name: f"{name}: ready" in server.log, lambda: server.log)
             told = [line.partition(f"modelport.engine: {name}: ")[2] for line in server.lines]
             assert [line.partition(" after ")[0] for line in told if "ready" in line or "fail" in line] == [
                 "ready"

@@ -263,7 +263,10 @@ def request_cancel(tx: Transaction, job_id: str) -> Job | None:
 
 
 def rescue(tx: Transaction, lost_owners: set[str], grace: float) -> list[Job]:
-    """Take running jobs from servers that are gone: those in `lost_owners`, and those whose lease is over."""
+    """Take running jobs from servers that are gone: those in `lost_owners`, and those whose lease is over.
+
+    The oldest one is the first of those that are returned.
+    """
     over = jobs.c.lease_until < tx.lease_now - grace
     if lost_owners:
         over = over | jobs.c.owner.in_(sorted(lost_owners))
@@ -283,7 +286,7 @@ def rescue(tx: Transaction, lost_owners: set[str], grace: float) -> list[Job]:
             rescued.append(job_of(ended))
     if rescued:
         failpoints.reach("rescue.after")
-    return rescued
+    return sorted(rescued, key=lambda job: job.number)
 
 
 def retry(tx: Transaction, job_id: str) -> Job | None:

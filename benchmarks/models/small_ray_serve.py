@@ -28,7 +28,7 @@ class Small:
 
 
 if __name__ == "__main__":
-    ray.init(include_dashboard=False, num_cpus=4)
+    ray.init("local", include_dashboard=False, num_cpus=4)
     serve.start(http_options={"host": "127.0.0.1", "port": int(sys.argv[1]), "access_log": None})
     serve.run(Small.bind())
     signal.sigwait({signal.SIGTERM, signal.SIGINT})

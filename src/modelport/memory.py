@@ -1,4 +1,4 @@
-"""Memory for what is large: a worker keeps what it frees for what comes next, up to a bound.
+"""Memory for what is large: server and workers keep what they free for what comes next, up to a bound.
 
 Else the allocator of the C library (glibc's malloc) gives much of it back, and the system has to hand out and
 clear new pages for each large tensor: that takes longer than to copy it.

@@ -16,6 +16,7 @@ from modelport.api.server import nothing_served, serve
 from modelport.cli.loading import SourceError
 from modelport.cli.to_serve import sources_to_serve
 from modelport.contract.errors import ModelLoadError
+from modelport.memory import keep_freed_memory
 from modelport.serving.event_loop import run
 from modelport.serving.life import Life
 from modelport.serving.log import Logs, set_up_logging
@@ -51,6 +52,7 @@ def run_server(settings: Settings, mlup: MlupFile | None = None, *, opens_page: 
     Returns the exit status: 0 stopped, 2 nothing to serve, 3 no address, 4 a folder that cannot be written.
     """
     _share_memory_of_threads()
+    keep_freed_memory()
     try:
         asked = _Asked(sources_to_serve(settings, mlup), mlup, opens_page)
     except (ModelLoadError, SettingsError) as error:

@@ -77,5 +77,5 @@ def ray_serve(python: str) -> Iterator[int]:
     """Ray Serve with one replica of the same model, on every core; yields its port."""
     port = servers.free_port()
     command = [python, str(servers.MODELS / "small_ray_serve.py"), str(port)]
-    with servers.running(command, port, "/-/healthz", QUIET, pinned=False):
+    with servers.running(command, port, "/there", QUIET, pinned=False):
         yield port

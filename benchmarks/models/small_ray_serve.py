@@ -10,6 +10,7 @@ import ray
 from pydantic import BaseModel, Field
 from ray import serve
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 
 class Question(BaseModel):
@@ -21,10 +22,12 @@ class Question(BaseModel):
 class Small:
     """Adds numbers and says whether they are many."""
 
-    async def __call__(self, request: Request) -> dict[str, object]:
+    async def __call__(self, request: Request) -> JSONResponse:
+        if request.method == "GET":  # whether it is there
+            return JSONResponse({})
         asked = Question.model_validate_json(await request.body())
         score = sum(asked.values)
-        return {"label": "many" if score > asked.threshold else "few", "score": score}
+        return JSONResponse({"label": "many" if score > asked.threshold else "few", "score": score})
 
 
 if __name__ == "__main__":

@@ -79,10 +79,9 @@ Item: TypeAlias = Exchange | Differing
 class RequestLog:
     """Says each request of an event loop, a few at once: `say` gets their text, and how many lines it is of.
 
-    What can go wrong: *making a line costs as much as all else that a request costs beside its answer*. By a
-    few at once it is half of that, and what they were made of is still near: kept for a thread that makes
-    them twenty times a second, it is memory that nobody has at hand. *A line comes late*: the first one after
-    quiet is said at once, those that follow after a rest, at most.
+    What can go wrong: *lines take the time of those who answer*. They are made by a few at once, while what
+    they are made of is still near, and no other thread has to be waited for meanwhile. *A line comes late*:
+    the first one after quiet is said at once, those that follow after a rest, at most.
     """
 
     def __init__(

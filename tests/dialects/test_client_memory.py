@@ -244,8 +244,14 @@ def test_regions_are_their_owners(tmp_path: Path, key: str) -> None:
         assert found.json()["outputs"][0]["data"] == (X + 1).ravel().tolist()
         answer = client.post("/v2/models/adds/infer", json=asked, headers=other)
         assert "registered no region 'mine'" in refused(answer)
-        by_version = client.post("/v2/models/adds/versions/0/infer", json=asked, headers=one)
+        placed = asked | {"outputs": [{"name": "sum", "parameters": at("mine")}]}
+        by_version = client.post("/v2/models/adds/versions/0/infer", json=placed, headers=one)
         assert by_version.status_code == 200
+        used = {"params": {"model": "adds"}, "headers": one}
+        (row,) = client.get("/v2/usage", **used).json()["usage"]
+        both = (found, by_version)
+        assert row["bytes_in"] == sum(len(one.request.content) for one in both) + 2 * X.nbytes
+        assert row["bytes_out"] == sum(len(one.content) for one in both) + X.nbytes
         assert client.post(place, json=body, headers=other).status_code == 200  # a name of their own
 
 

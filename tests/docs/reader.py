@@ -16,6 +16,8 @@ from blocks import Block
 from serving import ROOT, Server, environment
 
 ADDRESS = "127.0.0.1:5000"
+# For these, too, pages get free ports.
+GRPC_PORT, GRPC_ADDRESS = "--grpc-port 8001", "127.0.0.1:8001"
 BIN = Path(sys.executable).parent
 CURLRC = "silent\nshow-error\nfail-with-body\nmax-time = 60\n"
 COMMAND = '#!/bin/sh\nexec "{python}" -m modelport "$@"\n'
@@ -43,6 +45,7 @@ class Reader:
         self.server: Server | None = None
         self._outside = folder / "outside"
         self._printed = ""
+        self._grpc_address = GRPC_ADDRESS
 
     def open(self) -> None:
         """Prepare the folder: the examples lie in it; `modelport`, `make`, a quiet curl are found."""
@@ -82,7 +85,8 @@ class Reader:
 
     def _serve(self, block: Block) -> None:
         self.close()
-        script = re.sub(r"^(modelport|make|python) ", r"exec \1 ", block.text, flags=re.MULTILINE)
+        text = block.text.replace(GRPC_PORT, "--grpc-port 0")
+        script = re.sub(r"^(modelport|make|python) ", r"exec \1 ", text, flags=re.MULTILINE)
         process = subprocess.Popen(
             ["bash", "-euc", script],
             cwd=self.folder,
@@ -100,6 +104,8 @@ class Reader:
             if process.stderr is not None:
                 process.stderr.close()
             raise
+        if text != block.text:
+            self._grpc_address = self.server.wait_for_log(re.compile(r"gRPC on (\S+)")).group(1)
         body = self.server.wait_settled()
         assert body["ready"], f"{block.where}: {body}\n{self.server.log}"
 
@@ -107,6 +113,7 @@ class Reader:
         text = block.text
         if self.server is not None:
             text = text.replace(ADDRESS, urlsplit(self.server.url).netloc)
+            text = text.replace(GRPC_ADDRESS, self._grpc_address)
         if block.language == "python":
             command = [sys.executable, "-c", text]
         else:

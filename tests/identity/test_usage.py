@@ -107,7 +107,7 @@ def test_pages_have_all_of_it_once(site: Site) -> None:
 def test_the_command_shows_it(site: Site) -> None:
     ran = CliRunner().invoke(usage_command, ["--data-dir", str(site.data)])
     assert ran.exit_code == 0, ran.output
-    assert "model seconds" in " ".join(ran.output.split())
+    assert "completion tokens" in " ".join(ran.output.split())
 
 
 def exchange(principal: str, model: str) -> Exchange:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from modelport.api.bodies import CallHeaders, ClientLeft, limit_of, read_body
 from modelport.api.credentials import PRINCIPAL, principal_of
-from modelport.api.exchanges import exchange_of, note_tokens, request_number
+from modelport.api.exchanges import exchange_of, note_answer, note_end, request_number
 from modelport.api.refusal_form import RefusalForm
 from modelport.api.strange_bytes import guards_on_wire
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
@@ -190,8 +190,7 @@ class CallHandler:
         hold.change(0)
         noted = exchange_of(client[0])
         if noted is not None:
-            noted.model_seconds, noted.streamed = answer.micros / 1e6, answer.stream
-            noted.prompt_tokens, noted.completion_tokens = answer.tokens
+            note_answer(noted, answer)
         await ends.respond(pending, answer)
 
     async def _remove(self, kept: _Kept) -> None:
@@ -283,7 +282,7 @@ class CallHandler:
                     continue
                 data = chunk.data
                 if chunk.end:
-                    note_tokens(chunk.tokens)
+                    note_end(chunk)
                 if chunk.end and chunk.error:
                     data = _last_words(chunk, headers, form, hidden=self.settings.hide_model_errors)
                 if data:

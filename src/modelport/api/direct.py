@@ -22,7 +22,7 @@ from modelport.api.dialect_calls import version_of
 from modelport.api.direct_dialect import DirectDialect
 from modelport.api.direct_plan import READ, Plan, Said, said_of
 from modelport.api.endpoints.models import MODEL
-from modelport.api.exchanges import exchange_of_call, told
+from modelport.api.exchanges import exchange_of_call, note_answer, told
 from modelport.api.limiting import Limiter, Turn
 from modelport.api.quick_refusals import QuickRefusals
 from modelport.api.standing import send_while_standing
@@ -355,7 +355,7 @@ class _Exchange:
             noted = self._note_late(cycle, pending.call)
         if noted is not None:
             noted.request_id = request_id
-            noted.model_seconds, noted.streamed = answer.micros / 1e6, answer.stream
+            note_answer(noted, answer)
         if is_plain:
             fields = f"x-request-id: {request_id}\r\n"
             if way.id_field:

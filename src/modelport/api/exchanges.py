@@ -7,7 +7,7 @@ from time import perf_counter, time
 from typing import Any, cast
 
 from modelport.api.trace_context import context_of
-from modelport.contract.calls import GIVEN_UP, Call, Tokens
+from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk, Elsewhere
 from modelport.contract.traces import id_of
 from modelport.engine.ports import Engine, Pool
 from modelport.http.asgi import Message, Receive, Scope, Send
@@ -28,11 +28,24 @@ def exchange_of(scope: Scope) -> Exchange | None:
     return cast("Exchange | None", scope.get(EXCHANGE))
 
 
-def note_tokens(tokens: Tokens) -> None:
-    """Note what a model has counted at the end of the stream that this task sends."""
+def note_answer(exchange: Exchange, answer: Answer) -> None:
+    """Note what a worker tells of its answer."""
+    exchange.model_seconds, exchange.streamed = answer.micros / 1e6, answer.stream
+    exchange.prompt_tokens, exchange.completion_tokens = answer.tokens
+    _note_elsewhere(exchange, answer.elsewhere)
+
+
+def note_end(last: Chunk) -> None:
+    """Note what a worker tells at the end of the stream that this task sends."""
     exchange = current_exchange()
     if exchange is not None:
-        exchange.prompt_tokens, exchange.completion_tokens = tokens
+        exchange.prompt_tokens, exchange.completion_tokens = last.tokens
+        _note_elsewhere(exchange, last.elsewhere)
+
+
+def _note_elsewhere(exchange: Exchange, elsewhere: Elsewhere) -> None:
+    exchange.bytes_in += elsewhere.taken
+    exchange.bytes_out += elsewhere.given
 
 
 def note_principal(scope: Scope, principal: Principal) -> None:

@@ -81,7 +81,10 @@ def print_usage(rows: Sequence[dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     for column in ("day", "who", "model"):
         table.add_column(column, no_wrap=column == "day", overflow="fold")
-    numbers = ("requests", "calls", "errors", "jobs", "bytes_in", "bytes_out", "model_seconds")
+    numbers = (
+        "requests", "calls", "errors", "jobs", "bytes_in", "bytes_out", "model_seconds", "prompt_tokens",
+        "completion_tokens",
+    )  # fmt: skip
     for column in numbers:
         table.add_column(column.replace("_", " "), justify="right", no_wrap=True)
     for row in rows:

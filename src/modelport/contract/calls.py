@@ -40,6 +40,16 @@ class Batch(msgspec.Struct, omit_defaults=True, frozen=True):
     chunk_rows: int = 0
 
 
+class Elsewhere(NamedTuple):
+    """Bytes of tensors that were taken out of the memory of a client, and put there."""
+
+    taken: int
+    given: int
+
+
+NOTHING_ELSEWHERE = Elsewhere(0, 0)
+
+
 class Call(msgspec.Struct, omit_defaults=True, gc=False):
     """One request for the model. `body` is the request's body; `body_path` says where a large one lies.
 
@@ -52,7 +62,8 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     `headers` are those that arguments are read from; what came several times has a line for each.
     With `batch` the body is rows, each a call of its own. `by` is the id of who has asked, if that is known;
     `trace` says where it stands in a trace (`contract.traces`), if it is in one. `client_memory` is the file
-    that lists the shared memory of clients, where that may be used.
+    that lists the shared memory of clients, where that may be used; what was used of it the worker notes
+    `elsewhere`.
     """
 
     id: int
@@ -76,6 +87,7 @@ class Call(msgspec.Struct, omit_defaults=True, gc=False):
     by: str = ""
     trace: Place = NOWHERE
     client_memory: str = ""
+    elsewhere: Elsewhere = NOTHING_ELSEWHERE
 
     @property
     def size(self) -> int:
@@ -105,7 +117,7 @@ class Answer(msgspec.Struct, omit_defaults=True, gc=False):
     `problem` true means that the server wraps `detail` in its own error body. `micros` are those that the
     worker had the call for; of one that is traced it may say when the model `began`, in nanoseconds of the
     epoch, and the id of its span, `span_id`: the server tells of that span then.
-    `tokens` are those that the model has counted.
+    `tokens` are those that the model has counted, `elsewhere` what of the client's memory was used.
     """
 
     id: int
@@ -123,20 +135,21 @@ class Answer(msgspec.Struct, omit_defaults=True, gc=False):
     began: int = 0
     span_id: str = ""
     tokens: Tokens = NO_TOKENS
+    elsewhere: Elsewhere = NOTHING_ELSEWHERE
 
     @property
     def is_plain(self) -> bool:
         """True for JSON that is whole and has nothing more to it."""
         if self.status != 200 or self.content_type != "application/json" or self.headers:
             return False
-        return not (self.stream or self.path or self.problem)
+        return not (self.stream or self.path or self.problem or self.elsewhere is not NOTHING_ELSEWHERE)
 
 
 class Chunk(msgspec.Struct, array_like=True):
     """A piece of a streamed answer; the last one has `end` set, and `error` if the model failed midway.
 
     Where a stream is of messages, each is one, of `text` or of bytes, and the error has a `status`.
-    The last one also has the `tokens` that the model has counted.
+    The last one also has the `tokens` that the model has counted, and what of the client's memory was used.
     """
 
     id: int
@@ -147,6 +160,7 @@ class Chunk(msgspec.Struct, array_like=True):
     text: bool = False
     status: int = 0
     tokens: Tokens = NO_TOKENS
+    elsewhere: Elsewhere = NOTHING_ELSEWHERE
 
     def words(self, *, hidden: bool) -> str:
         """What clients are told of its error, where the model's own words may be `hidden` from them."""

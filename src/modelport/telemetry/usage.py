@@ -32,7 +32,10 @@ FIRST_DAY = date(1970, 1, 1).toordinal()
 
 
 class Used(msgspec.Struct, kw_only=True):
-    """What was used. `calls` asked a model at once, `jobs` were begun; `errors` were answered 400 or more."""
+    """What was used. `calls` asked a model at once, `jobs` were begun; `errors` were answered 400 or more.
+
+    Tokens are those that models have counted.
+    """
 
     requests: int = 0
     calls: int = 0
@@ -41,6 +44,8 @@ class Used(msgspec.Struct, kw_only=True):
     bytes_in: int = 0
     bytes_out: int = 0
     model_seconds: float = 0.0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 class UsedOnDay(Used, kw_only=True):
@@ -89,6 +94,8 @@ class Usage:
         used.bytes_in += exchange.bytes_in
         used.bytes_out += exchange.bytes_out
         used.model_seconds += exchange.model_seconds
+        used.prompt_tokens += exchange.prompt_tokens
+        used.completion_tokens += exchange.completion_tokens
 
     def of(self, alike: Alike) -> Count:
         """What counts each one of these: where, is looked up once a day, and after each writing."""

@@ -131,7 +131,7 @@ class Host:
 
     def last_chunk(self, call: Call, form: PieceForm) -> Chunk:
         """The end of a stream that has gone well."""
-        return Chunk(call.id, form.end(), end=True, tokens=form.tokens)
+        return Chunk(call.id, form.end(), end=True, tokens=form.tokens, elsewhere=call.elsewhere)
 
     def failed_midway(self, call: Call, error: BaseException, media_type: str) -> Chunk:
         """The end of a stream of a call that has raised."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import lru_cache
 from typing import Any, cast
 
-from modelport.contract.calls import NO_TOKENS, Chunk
+from modelport.contract.calls import NO_TOKENS, Chunk, Tokens
 from modelport.contract.packed_values import PACKED, packed
 from modelport.contract.signature import JSON, Operation
 from modelport.dialects.codecs import checked_piece
@@ -138,7 +138,9 @@ def stream_types(media_type: str, operation: Operation) -> tuple[str, str] | Non
 def last_of_failed(call_id: int, error: BaseException, media_type: str) -> Chunk:
     """The end of a stream whose generator has raised: the client is told in the stream itself."""
     data = event(described(error), "error") if media_type == EVENT_STREAM else b""
-    return Chunk(call_id, data, end=True, error=described(error), failure=trace(error))
+    counted = getattr(error, "tokens", None)  # where they were told before it went wrong
+    tokens = counted if isinstance(counted, Tokens) else NO_TOKENS
+    return Chunk(call_id, data, end=True, error=described(error), failure=trace(error), tokens=tokens)
 
 
 def stream_chunk(item: Any, media_type: str, allow_nan: bool) -> bytes:

@@ -702,6 +702,8 @@ export const de: Record<TextKey, string> = {
   "people.bytesIn": "Gesendet",
   "people.bytesOut": "Beantwortet",
   "people.modelTime": "Zeit der Modelle",
+  "people.tokensRead": "Gelesene Tokens",
+  "people.tokensWritten": "Geschriebene Tokens",
   "people.notCounted": "Dieser Server fragt nicht, wer fragt (auth ist aus): Er zählt nichts nach Personen. Im Betrieb steht, was Modelle gefragt werden.",
   "people.noUsage": "Niemand hat etwas benutzt.",
   "people.youMay": "Sie sind {name} und dürfen {scopes} mit: {models}.",

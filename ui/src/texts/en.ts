@@ -719,6 +719,8 @@ export const en = {
   "people.bytesIn": "Sent",
   "people.bytesOut": "Answered",
   "people.modelTime": "Time of models",
+  "people.tokensRead": "Tokens read",
+  "people.tokensWritten": "Tokens written",
   "people.noUsage": "Nobody has used anything.",
   "people.notCounted": "This server does not ask who asks (auth is off): it counts nothing by person. Operations has what models are asked.",
   "people.youMay": "You are {name}, and may {scopes} with {models}.",

@@ -23,6 +23,8 @@ class Usage(msgspec.Struct):
     bytes_in: Annotated[int, words("Bytes of the bodies that were sent")]
     bytes_out: Annotated[int, words("Bytes of the bodies that were answered")]
     model_seconds: Annotated[float, words("Time in workers, of calls")]
+    prompt_tokens: Annotated[int, words("Tokens that models have read, as they have counted them")]
+    completion_tokens: Annotated[int, words("Tokens that models have written, as they have counted them")]
 
 
 class UsagePage(msgspec.Struct):

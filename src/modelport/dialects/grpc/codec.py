@@ -42,7 +42,7 @@ _encode, _decode = msgspec.json.encode, msgspec.json.Decoder(Repeated).decode
 
 
 def _read(call: Call, json_depth: int) -> Places:
-    request, is_raw = request_of(body_of(call), ClientMemory(call.client_memory, call.by))
+    request, is_raw = request_of(body_of(call), ClientMemory(call))
     tells_end = request.parameters.pop(WANTS_FINAL, False)
     if not isinstance(tells_end, bool):
         raise BadRequest(f"the parameter {WANTS_FINAL!r} must be true or false")
@@ -68,9 +68,10 @@ def _response(call: Call, given: Given, *, is_last: bool) -> dict[str, Any]:
 
 def _answer(call: Call, given: Given) -> Answer:
     response = _response(call, given, is_last=True)
-    if call.collect:
-        return Answer(call.id, content_type=MEDIA_TYPE, body=written(PROTOCOL, RESPONSE, response))
-    return Answer(call.id, content_type=MEDIA_TYPE, body=_in_stream({"infer_response": response}))
+    whole = (
+        written(PROTOCOL, RESPONSE, response) if call.collect else _in_stream({"infer_response": response})
+    )
+    return Answer(call.id, content_type=MEDIA_TYPE, body=whole, elsewhere=call.elsewhere)
 
 
 def _in_stream(fields: dict[str, Any]) -> bytes:
@@ -104,6 +105,7 @@ class _Pieces:
 def _failed(call: Call, error: BaseException, hide: bool) -> Answer:
     answer = failed_in_words(call.id, error, hide)
     answer.content_type, answer.body = "text/plain", answer.detail.encode()
+    answer.elsewhere = call.elsewhere
     return answer
 
 

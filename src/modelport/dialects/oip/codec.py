@@ -34,7 +34,7 @@ _encode, _decode = msgspec.json.encode, msgspec.json.Decoder(Repeated).decode
 
 def _read(call: Call, json_depth: int) -> Places:
     refuse_beside_body(call, "an inference takes none", "an inference is JSON, perhaps with bytes behind it")
-    shared = ClientMemory(call.client_memory, call.by)
+    shared = ClientMemory(call)
     request = read_request(body_of(call), call.headers.get(HEADER_LENGTH), json_depth, shared)
     request.keeps_timeout = is_short(call)
     call.accept = ""  # what is answered are tensors
@@ -68,15 +68,21 @@ def _answer(call: Call, given: Given) -> Answer:
     placed = placed_outputs(call, outputs, asked.outputs)
     body, length = body_of_answer(head, outputs, binary, placed, given.json_of)
     if length is None:
-        return Answer(call.id, body=body)
+        return Answer(call.id, body=body, elsewhere=call.elsewhere)
     fields = [(HEADER_LENGTH, str(length))]
-    return Answer(call.id, content_type="application/octet-stream", body=body, headers=fields)
+    return Answer(
+        call.id,
+        content_type="application/octet-stream",
+        body=body,
+        headers=fields,
+        elsewhere=call.elsewhere,
+    )
 
 
 def placed_outputs(call: Call, outputs: list[Output], asked: list[Asked] | None) -> dict[str, dict[str, Any]]:
     """Put outputs into the memory of the client, where it has asked for that; says of each where it is."""
     wanted = {one.name: one.place for one in asked or () if one.place is not None}
-    shared, found = ClientMemory(call.client_memory, call.by), dict[str, dict[str, Any]]()
+    shared, found = ClientMemory(call), dict[str, dict[str, Any]]()
     for output in outputs:
         place = wanted.get(output.name)
         if place is not None:
@@ -88,7 +94,7 @@ def placed_outputs(call: Call, outputs: list[Output], asked: list[Asked] | None)
 
 def _failed(call: Call, error: BaseException, hide: bool) -> Answer:
     answer = failed_in_words(call.id, error, hide)
-    answer.body = msgspec.json.encode({"error": answer.detail})
+    answer.body, answer.elsewhere = msgspec.json.encode({"error": answer.detail}), call.elsewhere
     return answer
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from modelport.contract.calls import Call, Elsewhere
 from modelport.contract.errors import BadRequest
 
 FOLDER = "/dev/shm"
@@ -78,11 +79,10 @@ def parameters_of(place: Place, size: int) -> dict[str, Any]:
 
 
 class ClientMemory:
-    """What one call, of `by`, may use of the regions that `file` lists."""
+    """What one call may use of the regions that its file lists. What it has used is noted with the call."""
 
-    def __init__(self, file: str, by: str):
-        self._file = file
-        self._by = by
+    def __init__(self, call: Call):
+        self._call = call
         self._used = 0
         self._known: Regions | None = None  # read once for all tensors of the call
 
@@ -97,6 +97,7 @@ class ClientMemory:
                 if not count:
                     raise BadRequest(f"{whose}: its region {region.name[:SHOWN]!r} has become shorter")
                 at, view = at + count, view[count:]
+        self._note(taken=len(data))
         return memoryview(data)
 
     def write(self, whose: str, place: Place, data: bytes) -> None:
@@ -111,12 +112,17 @@ class ClientMemory:
             while view:
                 count = os.pwrite(file, view, at)
                 at, view = at + count, view[count:]
+        self._note(given=len(data))
+
+    def _note(self, taken: int = 0, given: int = 0) -> None:
+        before = self._call.elsewhere
+        self._call.elsewhere = Elsewhere(before.taken + taken, before.given + given)
 
     def _region(self, whose: str, place: Place) -> Region:
-        if not self._file:
+        if not self._call.client_memory:
             raise BadRequest(f"{whose}: {OFF}")
-        known = self._known = self._known or known_regions(self._file)
-        named = [one for one in known.regions if (one.name, one.owner) == (place.region, self._by)]
+        known = self._known = self._known or known_regions(self._call.client_memory)
+        named = [one for one in known.regions if (one.name, one.owner) == (place.region, self._call.by)]
         if not named:
             raise BadRequest(f"{whose}: you have registered no region {place.region[:SHOWN]!r}")
         if place.offset + place.size > named[0].byte_size:

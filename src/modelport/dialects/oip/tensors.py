@@ -99,9 +99,7 @@ class Request(msgspec.Struct):
     model_name: Any = None
 
 
-def read_request(
-    body: bytes, header_length: str | None, depth: int, shared: ClientMemory | None = None
-) -> Request:
+def read_request(body: bytes, header_length: str | None, depth: int, shared: ClientMemory) -> Request:
     """A request. `header_length` is the field `Inference-Header-Content-Length`: where its JSON ends.
 
     `shared` has the memory of clients, where tensors may be.
@@ -179,7 +177,7 @@ def _name(one: dict[str, Any], what: str) -> str:
     return name
 
 
-def _tensor(one: dict[str, Any], rest: memoryview, shared: ClientMemory | None) -> tuple[Tensor, memoryview]:
+def _tensor(one: dict[str, Any], rest: memoryview, shared: ClientMemory) -> tuple[Tensor, memoryview]:
     """A tensor, and the bytes that are left behind its own."""
     name = _name(one, "input")
     whose = whose_input(name)
@@ -323,10 +321,10 @@ def check_size(tensor: Tensor, size: int, have: str) -> None:
         )
 
 
-def take_shared(tensor: Tensor, place: Place, shared: ClientMemory | None) -> None:
+def take_shared(tensor: Tensor, place: Place, shared: ClientMemory) -> None:
     """Give a tensor the elements that lie in the memory of its client."""
     check_size(tensor, place.size, "its place in shared memory has")
-    found = (shared or ClientMemory("", "")).read(whose_input(tensor.name), place)
+    found = shared.read(whose_input(tensor.name), place)
     take_bytes(tensor, found, "its place in shared memory has")
 
 

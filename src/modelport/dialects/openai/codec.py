@@ -17,6 +17,7 @@ from modelport.dialects.codecs.requests import body_of, refuse_beside_body, wait
 from modelport.dialects.openai.errors import WRONG, error_body
 from modelport.dialects.openai.parameters import parameter_of
 from modelport.dialects.openai.pieces import pieces_of
+from modelport.dialects.openai.promises import BROKEN, PromiseBroken
 from modelport.dialects.openai.requests import Asked, arguments_of, read_request
 from modelport.dialects.openai.vectors import vectors_answer
 from modelport.dialects.openai.written import WrittenEvents, whole_answer
@@ -73,7 +74,10 @@ def _failed(call: Call, error: BaseException, hide: bool) -> Answer:
     param = None
     if isinstance(error, ArgumentErrors):
         param = ".".join(map(str, _first(error.messages)))
-    answer.body = error_body(answer.status, answer.detail, param, WRONG if param else None)
+    code = WRONG if param else None
+    if isinstance(error, PromiseBroken):
+        code, answer.tokens = BROKEN, error.tokens
+    answer.body = error_body(answer.status, answer.detail, param, code)
     return answer
 
 

@@ -14,6 +14,7 @@ from modelport.contract.text_verbs import TEXT_VERBS
 from modelport.dialects.openai.chat_of_responses import chat_of
 from modelport.dialects.openai.errors import MISSING, refused
 from modelport.dialects.openai.parameters import handed
+from modelport.dialects.openai.promises import Promises, promises_of
 from modelport.dialects.openai.routes import BY_FORM
 
 IDS = {"chat": "chatcmpl-", "complete": "cmpl-", "embed": "embd-", "respond": "resp_"}
@@ -32,8 +33,8 @@ class Asked(msgspec.Struct, array_like=True):
 
     `id` and `created` (seconds of the epoch) are of the answer, `model` is as the client has called it.
     `with_usage` says that a stream is to tell of tokens; `is_base64` how vectors are written, and
-    `dimensions` how many numbers each has, 0 for any; `is_json` that the text is to be JSON. A response has
-    parameters of its request again, as they are `echoed`.
+    `dimensions` how many numbers each has, 0 for any; the `promises` are what has to hold of what the model
+    writes. A response has parameters of its request again, as they are `echoed`.
     """
 
     form: str
@@ -43,7 +44,7 @@ class Asked(msgspec.Struct, array_like=True):
     with_usage: bool = False
     is_base64: bool = False
     dimensions: int = 0
-    is_json: bool = False
+    promises: Promises = msgspec.field(default_factory=Promises)
     echoed: dict[str, Any] = {}
 
 
@@ -75,7 +76,7 @@ def read_request(body: Any, form: str) -> Request:
         _take_encoding(fields, asked)
     else:
         _take_streaming(fields, asked)
-        asked.is_json = _kind_of(fields.get("response_format")) in ("json_object", "json_schema")
+        asked.promises = promises_of(fields)
     return Request(_READERS[form](given), fields, asked)
 
 
@@ -121,12 +122,6 @@ def _take_encoding(fields: dict[str, Any], asked: Asked) -> None:
         if not isinstance(dimensions, int) or isinstance(dimensions, bool) or dimensions < 1:
             raise refused("dimensions must be a whole number of at least 1", "dimensions")
         asked.dimensions = dimensions
-
-
-def _kind_of(response_format: Any) -> str:
-    if not isinstance(response_format, dict):
-        return ""
-    return str(cast("dict[str, Any]", response_format).get("type", ""))
 
 
 def _messages(given: Any) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
@@ -10,7 +9,8 @@ import msgspec
 from modelport.contract.calls import Tokens
 from modelport.contract.written import Piece, Usage
 from modelport.dialects.codecs import checked_piece
-from modelport.dialects.openai.pieces import Choice, piece_of, pieces_of, tokens_of, usage_of
+from modelport.dialects.openai.pieces import Choice, arguments_text, piece_of, pieces_of, tokens_of, usage_of
+from modelport.dialects.openai.promises import MOST_KEPT, check_promises
 from modelport.dialects.openai.requests import Asked
 from modelport.dialects.openai.responses import response_of
 
@@ -19,15 +19,17 @@ _encode = msgspec.json.Encoder().encode
 
 
 def whole_answer(asked: Asked, value: Any) -> tuple[dict[str, Any], Tokens]:
-    """All that a model has given as one answer, and its tokens. Raises `TypeError` and `ValueError`."""
+    """All that a model has given as one answer, and its tokens.
+
+    Raises `TypeError`, `ValueError` and `PromiseBroken`.
+    """
     choices: dict[int, Choice] = {0: Choice()}
     usage: Usage | None = None
     for piece in pieces_of(value):
         usage = piece.usage or usage
         choices.setdefault(piece.index, Choice()).take(piece)
-    if asked.is_json:
-        for choice in choices.values():
-            _check_json(choice)
+    if asked.promises.are_any:
+        check_promises(asked.promises, choices, tokens_of(usage))
     if asked.form == "respond":
         return response_of(asked, choices[0], usage), tokens_of(usage)
     chat = asked.form == "chat"
@@ -83,24 +85,14 @@ def _text_logprobs(tokens: Any) -> dict[str, Any] | None:
     }
 
 
-def _check_json(choice: Choice) -> None:
-    """Raise `ValueError` if what was to be JSON, and has not been cut off, is none."""
-    if choice.calls or choice.end != "stop" or any(choice.refusals):
-        return
-    try:
-        is_object = isinstance(json.loads(choice.text), dict)
-    except (ValueError, RecursionError):
-        is_object = False
-    if not is_object:
-        raise ValueError("response_format asks for a JSON object, and what the model has written is none")
-
-
 class WrittenEvents:
     """Makes events of what a model yields. One for each stream."""
 
     def __init__(self, asked: Asked):
         self._asked = asked
         self._choices: dict[int, Choice] = {}
+        self._whole: dict[int, Choice] = {}  # where something was promised of them
+        self._kept = 0
         self._usage: Usage | None = None
         chat = asked.form == "chat"
         self._delta = _chat_delta if chat else _text_delta
@@ -113,8 +105,10 @@ class WrittenEvents:
         return tokens_of(self._usage)
 
     def piece(self, item: Any) -> bytes:
-        """What is sent of a piece. Raises `TypeError`."""
+        """What is sent of a piece. Raises `TypeError` and `ValueError`."""
         piece = piece_of(item)
+        if self._asked.promises.are_any:
+            self._keep(piece)
         self._usage = piece.usage or self._usage
         choice = self._choices.setdefault(piece.index, Choice())
         choice.finish_reason = piece.finish_reason or choice.finish_reason
@@ -122,7 +116,12 @@ class WrittenEvents:
         return self._event([said]) if said is not None else b""
 
     def end(self) -> bytes:
-        """Why each answer ends, how many tokens that were, and that there is no more."""
+        """Why each answer ends, how many tokens that were, and that there is no more.
+
+        Raises `PromiseBroken`.
+        """
+        if self._asked.promises.are_any:
+            check_promises(self._asked.promises, self._whole or {0: Choice()}, self.tokens)
         choices = self._choices or {0: Choice()}
         last = [self._last(index, choices[index]) for index in sorted(choices)]
         said = b"".join(self._event([one]) for one in last)
@@ -130,6 +129,14 @@ class WrittenEvents:
         if self._asked.with_usage and usage is not None:
             said += self._event([], usage)
         return said + DONE
+
+    def _keep(self, piece: Piece) -> None:
+        self._kept += len(piece.text) + sum(len(arguments_text(call)) for call in piece.tool_calls)
+        if self._kept > MOST_KEPT:
+            raise ValueError(
+                f"a text of over {MOST_KEPT >> 20} MB is not looked at: ask for less, or not strictly"
+            )
+        self._whole.setdefault(piece.index, Choice()).take(piece)
 
     def _event(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None = None) -> bytes:
         told = {"usage": usage} if self._asked.with_usage else {}

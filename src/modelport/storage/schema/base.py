@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text
 
-HEAD = "0013"
+HEAD = "0014"
 # The oldest version whose modelport can live with tables of `HEAD`: it reads and writes what it knows of, and
 # what it does not know of is a table, or a column that may be empty or has a default.
 USABLE_FROM = "0013"

@@ -65,5 +65,7 @@ usage = Table(
     Column("bytes_in", BigInteger, nullable=False),
     Column("bytes_out", BigInteger, nullable=False),
     Column("model_seconds", Float(53), nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False, server_default="0"),
+    Column("completion_tokens", BigInteger, nullable=False, server_default="0"),
 )
 Index("usage_by_principal", usage.c.principal, usage.c.day)

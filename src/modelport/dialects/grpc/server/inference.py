@@ -11,7 +11,7 @@ from modelport.api.bodies import ClientLeft
 from modelport.api.calls import HEARTBEAT_SECONDS, CallHandler, Ends
 from modelport.api.credentials import check, principal_of
 from modelport.api.dialect_calls import say_in, version_of
-from modelport.api.exchanges import request_number
+from modelport.api.exchanges import note_end, request_number
 from modelport.api.named_models import find_pool
 from modelport.api.refusal_form import RefusalForm
 from modelport.api.runs.predictions import version_in_use
@@ -189,6 +189,8 @@ async def _stream(
         async for chunk in pending.stream.chunks(HEARTBEAT_SECONDS):
             if chunk is None:
                 continue
+            if chunk.end:
+                note_end(chunk)
             if chunk.data:
                 await send({"type": "http.response.body", "body": chunk.data, "more_body": True})
             if chunk.end and chunk.error:

@@ -20,6 +20,7 @@ PAGE_SOURCES := $(shell test -d ui && find ui -path ui/node_modules -prune -o -t
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test test-first test-second test-third test-fast test-pythons test-frameworks test-packages lint \
+	lint-types lint-page lint-style lint-imports \
 	ui ui-types chromium docs docs-site pictures bench database-faults rolling-upgrade soak kills fuzz lock clean
 
 help:
@@ -132,7 +133,7 @@ test-pythons:
 
 # A minute once .venv-packages is there. Without a registry it says that nothing was tested; in CI that is an error.
 test-packages: setup chromium
-	@$(BIN)/python tests/run_lane.py -n0 -rs tests/packages
+	@$(BIN)/python tests/run_lane.py -n 3 -rs tests/packages
 
 test-frameworks: $(FRAMEWORKS)/.installed
 	@$(FRAMEWORKS)/bin/python -m pytest -n0 --timeout 300 tests/frameworks
@@ -146,12 +147,22 @@ $(FRAMEWORKS)/.installed: requirements.lock requirements-frameworks.lock pyproje
 	@$(FRAMEWORKS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+# Two at a time: the types are as long as all else.
 lint: setup
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint-types lint-page lint-style lint-imports
+
+lint-types: setup
+	@$(BIN)/pyright
+
+lint-page: setup
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory ui/node_modules/.installed && cd ui && \
 		npm run --silent check && npm test --silent; fi
+
+lint-style: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/pyright
+
+lint-imports: setup
 	@$(BIN)/lint-imports --cache-dir $(VENV)/.import_linter
 
 docs: setup

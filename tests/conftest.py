@@ -37,8 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    is_file = collection_path.suffix == ".py"
-    return True if is_file and is_of_other_lane(collection_path, config.option.markexpr) else None
+    is_tests = collection_path.suffix == ".py" or collection_path.is_dir()
+    return True if is_tests and is_of_other_lane(collection_path, config.option.markexpr) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -39,6 +39,8 @@ LANES = {
         r"|examples/test_(digits_training|generator)\.py)"
     ),
 }
+# Of whose tests a process may get those of one environment, which it installs: the first word in brackets.
+INSTALLING = re.compile(r"(tests/packages/test_packages\.py)::\w+\[(\w+)")
 EACH = "tests/docs/"  # of which a process may get one test of a file, since each follows a page of its own
 SLOW = 30  # how many quick tests a slow one is as long as, about
 PAGE = 300  # and a page of the docs
@@ -55,7 +57,9 @@ class Scheduling(LoadScopeScheduling):
 
 
 def unit(test: str) -> str:
-    """What a test is never parted from: its file, or the files that use the same costly fixture."""
+    """What a test is never parted from: its file, environment, or files of one costly fixture."""
+    if installed := INSTALLING.match(test):
+        return " ".join(installed.groups())
     file = test.split("::", 1)[0]
     folder = file.split("/")[1]
     if file.startswith(EACH):
@@ -81,9 +85,13 @@ def lane(file: str) -> str:
 
 
 def is_of_other_lane(path: Path, expression: str) -> bool:
-    """Whether no test of the file is asked for by `-m`: to import it would cost time for nothing."""
+    """Whether no test of the file or folder is asked for by `-m`: to import it would be for nothing."""
     asked = {"not second_lane and not third_lane": "", **{name: name for name in LANES}}
-    return expression in asked and lane(path.relative_to(ROOT).as_posix()) != asked[expression]
+    name = path.relative_to(ROOT).as_posix()
+    if path.is_dir():  # most have files of several lanes
+        whole = lane(f"{name}/")
+        return expression in asked and whole not in ("", asked[expression])
+    return expression in asked and lane(name) != asked[expression]
 
 
 def arrange(items: list[pytest.Item]) -> None:

@@ -5,6 +5,7 @@ An environment is made anew when what it asks for has changed; else only modelpo
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -62,19 +63,18 @@ def python_of(environment: Environment) -> Path:
         _asked("examples/digits/pyproject.toml"),
     ]
     stamp = folder / "asked"
-    with tempfile.TemporaryDirectory() as wheels:
-        ours = _wheels(Path(wheels))
-        commands = ours.pop("modelport_deepaas_commands")
-        own = [commands] if COMMANDS in environment.extras else []
-        if stamp.exists() and stamp.read_text() == repr(asked):
-            _pip(python, "install", "--no-deps", "--force-reinstall", *ours.values(), *own)
-            return python
-        shutil.rmtree(folder, ignore_errors=True)
-        _run(sys.executable, "-m", "venv", "--without-pip", str(folder))
-        # In one command, as a user would: what cannot go together is an error.
-        extras = f"{ours['modelport']}[{environment.extras}]"
-        # What of it is imported is compiled then: a small part.
-        _pip(python, "install", "--no-compile", extras, ours["digits_model"], *own, *environment.packages)
+    ours = _wheels()
+    commands = ours.pop("modelport_deepaas_commands")
+    own = [commands] if COMMANDS in environment.extras else []
+    if stamp.exists() and stamp.read_text() == repr(asked):
+        _pip(python, "install", "--no-deps", "--force-reinstall", *ours.values(), *own)
+        return python
+    shutil.rmtree(folder, ignore_errors=True)
+    _run(sys.executable, "-m", "venv", "--without-pip", str(folder))
+    # In one command, as a user would: what cannot go together is an error.
+    extras = f"{ours['modelport']}[{environment.extras}]"
+    # What of it is imported is compiled then: a small part.
+    _pip(python, "install", "--no-compile", extras, ours["digits_model"], *own, *environment.packages)
     stamp.write_text(repr(asked))
     return python
 
@@ -97,10 +97,34 @@ def _asked(path: str) -> str:
     return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
 
 
-def _wheels(folder: Path) -> dict[str, str]:
-    """modelport and the example, built by what is installed here: nothing is fetched for it."""
-    for source in (ROOT, ROOT / "examples" / "digits", ROOT / "packages" / COMMANDS):
-        _run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", folder, source)
+def _wheels() -> dict[str, str]:
+    """modelport and the example, built once for all processes of these tests by what is installed here.
+
+    Nothing is fetched for it.
+    """
+    folder = FOLDER / "wheels"
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = folder / "built for"
+    tests = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"process {os.getpid()}")
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (stamp.exists() and stamp.read_text() == tests):
+            stamp.unlink(missing_ok=True)
+            for path in folder.glob("*.whl"):
+                path.unlink()
+            sources = (ROOT, ROOT / "examples" / "digits", ROOT / "packages" / COMMANDS)
+            _run(
+                sys.executable,
+                "-m",
+                "pip",
+                "wheel",
+                "--no-deps",
+                "--no-build-isolation",
+                "-w",
+                folder,
+                *sources,
+            )
+            stamp.write_text(tests)
     return {path.name.partition("-")[0]: str(path) for path in folder.glob("*.whl")}
 
 

@@ -203,8 +203,10 @@ rolling-upgrade: setup
 SOAK_SECONDS := 600
 SOAK_SEED :=
 SOAK_DATABASE := postgres
+SOAK_NODES :=
 soak: setup
-	@$(BIN)/python tests/soak/soak.py --seconds $(SOAK_SECONDS) --database $(SOAK_DATABASE) $(SOAK_SEED:%=--seed %)
+	@$(BIN)/python tests/soak/soak.py --seconds $(SOAK_SECONDS) --database $(SOAK_DATABASE) $(SOAK_SEED:%=--seed %) \
+		$(SOAK_NODES:%=--nodes %)
 
 kills: setup
 	@$(BIN)/python tests/jobs/kill_cycles.py --cycles 950 --servers 50

@@ -21,7 +21,7 @@ import psutil
 from history import Record, Recorder, load, load_runs
 from history_final import finals
 from postgres_server import Postgres
-from serving import Process, Server, start
+from serving import START_SECONDS, Process, Server, start
 
 from modelport.jobs.folders import JobFolders
 from modelport.jobs.states import TERMINAL
@@ -79,9 +79,9 @@ class Site:
         return server
 
     def _not_started(self, process: Process) -> None:
-        """It has died, as it may; a server that neither serves nor dies is a mistake."""
+        """It has ended, as it may, killed or with its only worker; to neither serve nor end is a mistake."""
         try:
-            process.wait(5)
+            process.wait(START_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             raise RuntimeError("the server neither serves nor ends") from None

@@ -9,8 +9,6 @@ import contextlib
 import importlib.util
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 from collections import Counter
@@ -21,58 +19,17 @@ from typing import Any
 
 import psutil
 import pytest
-from serving import MODELS, Server, environment, serving, start, wait_until
+from ray_site import SECONDS, Cluster, free_port
+from serving import MODELS, Server, serving, start, wait_until
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(400),  # others use this machine, too
+    pytest.mark.timeout(600),  # others use this machine, too
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed"),
 ]
 
 MODEL = f"m={MODELS / 'on_nodes.py'}:predict"
-CLUSTER = Path(__file__).parent / "ray_cluster.py"
-SECONDS = 90.0  # for what takes some, where others use this machine
 RECONNECT = {"RAY_gcs_rpc_server_reconnect_timeout_s": "5"}
-
-
-class Cluster:
-    """A cluster in a process of its own."""
-
-    def __init__(self, port: int):
-        self.process = subprocess.Popen(
-            [sys.executable, str(CLUSTER), str(port)],
-            env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            bufsize=1,
-        )
-        self.address = self._line()
-
-    def tell(self, command: str) -> str:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{command}\n")
-        return self._line()
-
-    def _line(self) -> str:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline().strip()
-        assert line, "the cluster could not be started"
-        return line
-
-    def end(self) -> None:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.wait(SECONDS)
-        self.process.stdout.close()
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,9 @@
 """Kill a random process every three seconds, while clients predict, train and promote; judge what they saw.
 
-    python tests/soak/soak.py [--seconds 600] [--seed N] [--every 3] [--database postgres|sqlite]
+    python tests/soak/soak.py [--seconds 600] [--seed N] [--every 3] [--database postgres|sqlite] [--nodes 2]
 
-Two servers on one PostgreSQL, or one on SQLite, are killed, and so are their workers, jobs and database. All
+Two servers on one PostgreSQL, one of which has its workers on the nodes of a Ray cluster, or one server on
+SQLite, are killed, and so are their workers, jobs, database and nodes. All
 that were told something write it down: K1 to K10 of `history_rules`, and the rules of `soak_judge`, must hold
 of it. What is to be killed, and when, follows from the seed, which is printed; so the same kills can be had
 again. Ends with status 1, and keeps its folder, where a rule was broken.
@@ -52,7 +53,7 @@ def soaked(folder: Path, asked: argparse.Namespace) -> Ledger:
             postgres = Postgres(found)
             stack.callback(postgres.remove)
             postgres.make()
-        supervised = Supervised(folder, postgres, servers=2 if postgres else 1)
+        supervised = Supervised(folder, postgres, servers=2 if postgres else 1, nodes=asked.nodes)
         stack.callback(supervised.end)
         supervised.begin()
         supervised.site.receiver.dice = random.Random(asked.seed)
@@ -63,7 +64,8 @@ def soaked(folder: Path, asked: argparse.Namespace) -> Ledger:
         callers = Callers(urls, asked.seed, CALLERS)
         callers.begin()
         clients.begin(acts.train, acts.promote, acts.promote)
-        killer = Killer(supervised, plan(asked.seed, asked.seconds, asked.every, postgres is not None))
+        without = [what for what, there in (("database", postgres), ("node", asked.nodes)) if not there]
+        killer = Killer(supervised, plan(asked.seed, asked.seconds, asked.every, without))
         _run(killer, asked.seconds)
         calls = callers.end()
         clients.end()
@@ -98,8 +100,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--every", type=float, default=3.0, help="seconds from kill to kill")
     parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
+    parser.add_argument("--nodes", type=int, help="of a Ray cluster, for the last server; with PostgreSQL 2")
     parser.add_argument("--folder", type=Path, help="where what is seen lies meanwhile; a temporary one")
     asked = parser.parse_args()
+    if asked.nodes is None:
+        asked.nodes = 2 if asked.database == "postgres" else 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and nothing is left behind
     print(f"seed {asked.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="soak-", dir=asked.folder))

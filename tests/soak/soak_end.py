@@ -18,6 +18,7 @@ from soak_site import Supervised
 from soaked import weights
 
 FOLLOW_SECONDS = 30.0
+GONE_SECONDS = 20.0  # within which what was on nodes has noticed that its server, or its node, is gone
 BUG_LINES = 25
 LOADED = 3  # versions that are asked themselves, each of which has to be loaded
 
@@ -39,14 +40,20 @@ async def ledger_of(supervised: Supervised, calls: list[dict[str, Any]]) -> Ledg
     supervised.stopped()
     last = list(enumerate(site.servers))
     ledger.history = await site.whole_history()
-    server = site.start(0)  # which sweeps what those before it have left
+    server = supervised.start(0)  # which sweeps what those before it have left
     ledger.left += [] if server.stop() == 0 else ["a server did not end as it should"]
     site.servers[0] = None
     for number, one in (*last, (0, server)):
         if one is not None:
             supervised.write_log(number, one.log)
     ledger.bugs += [bug for number in range(len(site.ports)) for bug in _bugs(supervised.log_of(number))]
+    nodes = supervised.nodes
+    if nodes is not None:
+        until(lambda: not nodes.processes(), GONE_SECONDS)
+        ledger.left += [f"{process} is left on a node" for process in nodes.processes()]
+        nodes.end()
     ledger.left += _left_files(supervised, ledger.history)
+    until(lambda: not _left_processes(supervised.folder), GONE_SECONDS)
     ledger.left += _left_processes(supervised.folder)
     return ledger
 
@@ -122,6 +129,8 @@ def _left_files(supervised: Supervised, history: list[Record]) -> list[str]:
     left += [path for path in data.rglob("*") if path.name.endswith((".part", ".partial", ".tmp"))]
     left += [path for path in data.glob("servers/*/*/*") if path.name != "lock"]
     left += list(supervised.spool.iterdir())
+    if supervised.nodes is not None:
+        left += list(supervised.nodes.temporary.iterdir())
     return [f"{path.relative_to(supervised.folder)} is nobody's" for path in left]
 
 

@@ -49,7 +49,7 @@ class Ledger:
 def calls_fail_where_a_process_was_killed(ledger: Ledger) -> list[str]:
     """C1: a call fails with the process that ran it, one for each worker, or while its server starts."""
     wrong: list[str] = []
-    spent: set[str] = set()
+    spent: Counter[str] = Counter()
     for call in sorted(ledger.calls, key=lambda call: call.done):
         if call.said == "answered":
             continue
@@ -62,8 +62,8 @@ def calls_fail_where_a_process_was_killed(ledger: Ledger) -> list[str]:
         elif call.text.startswith("500") and "the worker ended" in call.text:
             near = [
                 kill.number
-                for kill in ledger.faults("worker", server=call.server)
-                if kill.number not in spent and _meets(kill.t_invoke, call.begun, call.done)
+                for kill in ledger.faults("worker", "node", server=call.server)
+                if spent[kill.number] < _workers(kill) and _ends_meet(kill, call)
             ]
             spent.update(near[:1])
             explained = bool(near)
@@ -72,6 +72,17 @@ def calls_fail_where_a_process_was_killed(ledger: Ledger) -> list[str]:
         if not explained:
             wrong.append(f"{call} has failed, and no kill explains it")
     return wrong
+
+
+def _workers(kill: Record) -> int:
+    """Of how many workers a kill was the end."""
+    return 1 if kill.key == "worker" else kill.value["workers"]
+
+
+def _ends_meet(kill: Record, call: Call) -> bool:
+    """Whether a call ended with what a kill ended: workers notice a while later that their node is gone."""
+    gone = kill.t_invoke if kill.key == "worker" else kill.value["gone"]
+    return call.begun - MOMENT <= gone and kill.t_invoke <= call.done + MOMENT
 
 
 def _meets(moment: float, since: float, until: float) -> bool:
@@ -145,7 +156,7 @@ def answers_are_of_the_live_version(ledger: Ledger) -> list[str]:
 
 def _calm_before(ledger: Ledger, call: Call, seconds: float) -> float:
     """The moment before a call since which its server had so many seconds without a fault of its own."""
-    faults = ledger.faults("server", "database", server=call.server)
+    faults = ledger.faults("server", "database", "node", server=call.server)
     moment, left = call.begun, seconds
     for fault in sorted(faults, key=lambda fault: -fault.t_done):
         if fault.t_invoke >= moment:

@@ -7,15 +7,18 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import psutil
 from history_site import until
-from soak_site import WHOLE_SECONDS, Supervised, is_alive, is_job, is_worker
+from soak_nodes import is_alive
+from soak_site import WHOLE_SECONDS, Supervised, is_job, is_worker
 
 GONE_SECONDS = 20.0  # within which nothing is left of what a killed server had started
+NODE_SECONDS = 60.0  # the same for a node: Ray finds out only after a while that one does not answer
 VICTIM_SECONDS = 2.0  # to wait for a process of the kind that is to be killed, before another kind is taken
+STRIKE_SECONDS = 60.0  # to wait for a process of any kind
 
 
 class Strike(NamedTuple):
@@ -59,24 +62,35 @@ def database(site: Supervised) -> list[Victim]:
     return [Victim(process, None) for process in (*others, *[main] * max(1, len(others)))]
 
 
+def nodes(site: Supervised) -> list[Victim]:
+    """The processes that are nodes of a cluster; they belong to the server that has its workers there."""
+    if site.nodes is None:
+        return []
+    return [Victim(raylet, len(site.site.ports) - 1) for raylet in site.nodes.raylets().values()]
+
+
 def _children(site: Supervised, kind: Callable[[psutil.Process], bool]) -> list[Victim]:
     numbers = range(len(site.site.ports))
     return [Victim(p, n) for n in numbers for p in site.children(n) if kind(p)]
 
 
-# What is killed, and how often beside the others. Nodes of an engine that has some are a line here.
+# What is killed, and how often beside the others.
 TARGETS: dict[str, tuple[int, Callable[[Supervised], list[Victim]]]] = {
     "server": (3, servers),
     "worker": (3, workers),
     "job": (3, jobs),
     "database": (2, database),
+    "node": (2, nodes),
 }
 
 
-def plan(seed: int, seconds: float, every: float, has_postgres: bool) -> list[Strike]:
-    """The kills of a soak: the same for the same seed, and each kind once before chance decides."""
+def plan(seed: int, seconds: float, every: float, without: Collection[str] = ()) -> list[Strike]:
+    """The kills of a soak: the same for the same seed, and each kind once before chance decides.
+
+    `without` are kinds that there is nothing of.
+    """
     dice = random.Random(seed)
-    kinds = [name for name in TARGETS if name != "database" or has_postgres]
+    kinds = [name for name in TARGETS if name not in without]
     weights = [TARGETS[name][0] for name in kinds]
     first = dice.sample(kinds, len(kinds))
     count = max(len(kinds), int(seconds / every))
@@ -108,29 +122,44 @@ class Killer:
             watch.join(2 * WHOLE_SECONDS)
 
     def _strike(self, strike: Strike) -> None:
-        """Kill what the plan says; if there is nothing of that kind now, of the next."""
-        for what in (strike.what, *(name for name in TARGETS if name != strike.what)):
-            find = TARGETS[what][1]
-            if until(lambda find=find: bool(find(self.site)), VICTIM_SECONDS) and (found := find(self.site)):
-                victim = found[int(strike.share * len(found))]
-                watch = threading.Thread(target=self._kill, args=(what, victim), daemon=True)
-                self._watches.append(watch)
-                self._counts[what] += 1
-                watch.start()
-                return
+        """Kill what the plan says; if there is nothing of that kind now, of the next, until there is one."""
+        kinds = [strike.what, *(name for name in TARGETS if name != strike.what)]
+        deadline = time.monotonic() + STRIKE_SECONDS
+        while time.monotonic() < deadline:
+            for what in kinds:
+                find = TARGETS[what][1]
+                if until(lambda find=find: bool(find(self.site)), VICTIM_SECONDS) and (
+                    found := find(self.site)
+                ):
+                    victim = found[int(strike.share * len(found))]
+                    watch = threading.Thread(target=self._kill, args=(what, victim), daemon=True)
+                    self._watches.append(watch)
+                    self._counts[what] += 1
+                    watch.start()
+                    return
 
     def _kill(self, what: str, victim: Victim) -> None:
-        left = self.site.children(victim.server) if what == "server" and victim.server is not None else []
-        pid = victim.process.pid
+        """Kill it, and wait until what it had started is gone and all serves again.
+
+        The record tells of the workers of predictions that went with it, and until when.
+        """
+        left = self._had_started(what, victim)
         with self.site.site.recorder.operation(
-            "killer", "fault", what, server=victim.server, pid=pid
+            "killer", "fault", what, server=victim.server, pid=victim.process.pid
         ) as record:
+            record.value["workers"] = sum(is_worker(process) for process in left)
             with contextlib.suppress(psutil.NoSuchProcess):
                 victim.process.kill()
             until(lambda: not is_alive(victim.process), GONE_SECONDS)
-            if not self.site.have_gone(left, GONE_SECONDS):
+            if not self.site.have_gone(left, NODE_SECONDS if what == "node" else GONE_SECONDS):
                 alive = [process for process in left if is_alive(process)]
-                self.site.lost.append(f"server {victim.server} was killed, and {alive} lived on")
+                self.site.lost.append(f"{what} {victim} was killed, and {alive} lived on")
+            record.value["gone"] = time.time()
             if not until(self.site.is_whole, WHOLE_SECONDS):
                 self.site.lost.append(f"not whole {WHOLE_SECONDS:g} s after a {what} was killed")
             record.type = "ok"
+
+    def _had_started(self, what: str, victim: Victim) -> list[psutil.Process]:
+        if what == "node":
+            return self.site.with_node(victim.process)
+        return self.site.children(victim.server) if what == "server" and victim.server is not None else []

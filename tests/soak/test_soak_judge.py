@@ -20,7 +20,8 @@ def record(op: str, key: str, at: float, value: dict[str, Any], **fields: Any) -
 
 
 def kill(what: str, at: float, server: int | None = 0, seconds: float = 2.0) -> Record:
-    return record("fault", what, at, {"server": server}, t_done=at + seconds)
+    value = {"server": server, "workers": int(what == "node"), "gone": at + seconds / 2}
+    return record("fault", what, at, value, t_done=at + seconds)
 
 
 def call(at: float, said: str = "answered", **fields: Any) -> Call:
@@ -70,6 +71,14 @@ BAD: dict[str, tuple[str, Ledger]] = {
     "a call that failed for nothing": ("C1", good(calls=(call(70, "failed", text=ENDED),))),
     "two calls for one worker": ("C1", good(calls=(call(40.01, "failed", text=ENDED),))),
     "a call that failed otherwise": ("C1", good(calls=(call(40, "failed", text="500 something else"),))),
+    "two calls for the one worker of a node": (
+        "C1",
+        good(kill("node", 70), calls=(call(70.5, "failed", text=ENDED), call(70.7, "failed", text=ENDED))),
+    ),
+    "a call that began when its node was gone": (
+        "C1",
+        good(kill("node", 70, seconds=20.0), calls=(call(85, "failed", text=ENDED),)),
+    ),
     "a worker of another server": ("C1", good(calls=(call(40, "failed", server=1, text=ENDED),))),
     "a connection that was cut for nothing": ("C1", good(calls=(call(70, "cut"),))),
     "a connection to another server": ("C1", good(calls=(call(50, "cut", server=1),))),
@@ -121,6 +130,7 @@ def test_every_rule_has_a_bad_ledger() -> None:
     [
         good(calls=(call(90.0),), promotions=[*good().promotions]),
         good(kill("database", 101, None, seconds=20.0), calls=(call(125, server=1),)),  # it could not follow
+        good(kill("node", 70, seconds=20.0), calls=(call(78, "failed", text=ENDED),)),  # it fell silent late
         good(record("promote", "0", 400, {}, type="info")),  # whether it was done is unknown
         good(record("promote", "0", 400, {"text": "busy"}, type="fail")),
     ],
@@ -130,9 +140,9 @@ def test_what_nobody_can_know_is_allowed(more: Ledger) -> None:
 
 
 def test_a_seed_decides_every_kill() -> None:
-    first = plan(7, 600, 3, has_postgres=True)
-    assert first == plan(7, 600, 3, has_postgres=True)
-    assert first != plan(8, 600, 3, has_postgres=True)
+    first = plan(7, 600, 3)
+    assert first == plan(7, 600, 3)
+    assert first != plan(8, 600, 3)
     assert (len(first), first[0].at, first[-1].at) == (200, 3, 600)
-    assert {strike.what for strike in plan(7, 1, 3, has_postgres=True)} == set(TARGETS)
-    assert {strike.what for strike in plan(7, 600, 3, has_postgres=False)} == set(TARGETS) - {"database"}
+    assert {strike.what for strike in plan(7, 1, 3)} == set(TARGETS)
+    assert {strike.what for strike in plan(7, 600, 3, without=["database"])} == set(TARGETS) - {"database"}

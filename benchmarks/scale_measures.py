@@ -14,6 +14,7 @@ from benchmarks.job_measures import MANY, fill
 from benchmarks.measures import Row
 
 WORKERS = (1, 10, 100, 1000)
+CALLS = 1000  # one after the other
 MODELS = [f"m{number}" for number in range(10)]
 
 
@@ -48,29 +49,61 @@ async def _jobs(file: Path) -> list[Row]:
 
 
 def workers() -> list[Row]:
-    """How long it takes to find the one free worker of a model among many."""
-    from modelport.engine.local.scheduler import Scheduler
-    from modelport.engine.local.worker_process import Worker
+    """What a call costs from the queue to a worker and back, by how many workers a model has."""
+    return asyncio.run(_workers())
 
-    class FakeWorker:
-        """As the scheduler sees one."""
 
-        ready = True
-        holds_alone = Worker.holds_alone
-
-        def __init__(self, in_flight: dict[int, Any]):
-            self.in_flight = in_flight
-
-    busy: Any = {1: SimpleNamespace(call=SimpleNamespace(alone=False))}
+async def _workers() -> list[Row]:
     rows: list[Row] = []
     for number in WORKERS:
-        crew = [FakeWorker(busy) for _ in range(number - 1)] + [FakeWorker({})]
-        pool = SimpleNamespace(workers=crew)
-        scheduler: Any = SimpleNamespace(_pool=pool, _batch_size=1, _queue=())
-        times: list[float] = []
-        for _ in range(101):
-            began = time.perf_counter()
-            Scheduler._freest(scheduler)
-            times.append(time.perf_counter() - began)
-        rows.append(Row(f"the free one of {number:,} workers", f"{sorted(times)[50] * 1e6:.0f} µs", "", None))
+        last = min(_way_of_a_call(_Crew(number)) for _ in range(15))
+        said = f"{last * 1e6:.1f} µs"
+        rows.append(Row(f"to the free one of {number:,} workers, and back", said, "", None))
     return rows
+
+
+class _Crew:
+    """A scheduler and its workers, all but the last of which have a call; what is sent to them is dropped."""
+
+    def __init__(self, size: int):
+        from modelport.contract.calls import Call
+        from modelport.contract.current_worker import CurrentWorker
+        from modelport.engine.local.scheduler import Scheduler
+        from modelport.engine.local.thread import InThread
+        from modelport.engine.local.worker_process import Worker
+        from modelport.engine.tally import Tally
+        from modelport.settings import Settings
+        from modelport.worker.frames import Load
+
+        tally = Tally()
+        owner: Any = SimpleNamespace(workers=[], tally=tally, counted=tally.of(0))
+        self.scheduler = Scheduler("m", Settings(), owner)
+        self.workers: list[Worker] = owner.workers
+        for number in range(size):
+            load = Load("m", "module", "m", "", "", worker=CurrentWorker(number=number))
+            worker = Worker(owner, load, InThread("m"))
+            worker.on_turn = self.scheduler.free.turn
+            self.workers.append(worker)
+            worker.ready = True
+        self.scheduler._dispatching = True  # by hand, that nothing but this is measured
+        for number in range(size - 1):
+            self.scheduler.submit(Call(CALLS + number), _nobody)
+        self.scheduler._dispatch()
+
+
+def _way_of_a_call(crew: _Crew) -> float:
+    """Seconds of the processor, a call."""
+    from modelport.contract.calls import Answer, Call
+
+    scheduler, last = crew.scheduler, crew.workers[-1]
+    calls = [(Call(number), [Answer(number, micros=1_000_000)]) for number in range(1, CALLS)]
+    began = time.thread_time()
+    for call, answers in calls:
+        scheduler.submit(call, _nobody)
+        scheduler._dispatch()
+        scheduler.on_answers(last, answers)
+    return (time.thread_time() - began) / len(calls)
+
+
+def _nobody(pending: Any, answer: Any) -> None:
+    """Who hears of the answers."""

@@ -26,6 +26,7 @@ from modelport.engine.ports import Refused
 from modelport.settings import Settings
 from modelport.sources.source import parse_sources
 from modelport.worker.frames import Kind, Ready
+from tests.engine.freest import freest
 
 TIMEOUT = 5.0
 STEPS = st.lists(
@@ -129,6 +130,7 @@ class Play:
         for _ in range(6):
             await asyncio.sleep(0)
         self.check_none_is_forgotten()
+        self.check_who_is_next()
 
     def submit(self) -> None:
         call = Call(len(self.pendings) + self.refused + 1)
@@ -174,6 +176,12 @@ class Play:
         assert unanswered == self.pool.scheduler.waiting + len(running), (
             "a call was forgotten or is there twice"
         )
+
+    def check_who_is_next(self) -> None:
+        """The call that is next finds its worker without a look at each, and finds the same."""
+        free, batch = self.pool.scheduler.free, self.stage.signature.predict.max_batch_size
+        for waiting in (1, batch):
+            assert free.freest(batch, waiting) is freest(self.pool.workers, batch, waiting)
 
     def check(self) -> None:
         for call_id, answers in self.answers.items():

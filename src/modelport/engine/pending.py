@@ -25,6 +25,7 @@ class Pending:
     """
 
     attempts = 0
+    worker: Any = None  # that has it, or had it last
     cancellation = 0  # which of its worker told that of this call, from 1
     wanted = True  # False once the client has left or the deadline has passed
     stream: ChunkStream | None = None

@@ -9,8 +9,12 @@ from typing import Protocol
 class SeenWorker(Protocol):
     """What may be seen of a worker."""
 
-    ready: bool
     retiring: bool  # it gets no more calls, and its successor has been started
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may be given calls."""
+        ...
 
     @property
     def pid(self) -> int:

@@ -15,6 +15,7 @@ from modelport.contract.current_worker import usable_cores
 from modelport.contract.traces import TakeLate
 from modelport.engine.asks import Asks
 from modelport.engine.local.scaling import Scaling
+from modelport.engine.local.scheduler import Scheduler
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output, WorkerOutput
 from modelport.engine.ports import PoolState
@@ -33,6 +34,7 @@ class Owner(Protocol):
     name: str
     state: PoolState
     settings: Settings
+    scheduler: Scheduler
     asks_of: Callable[[Worker], Asks] | None
     name_of_call: Callable[[int], str]
     spans: TakeLate | None
@@ -58,11 +60,6 @@ class Crew:
         self._places = places
         self._filling = asyncio.Lock()
         self.ending: set[asyncio.Task[None]] = set()  # they are ended although the pool is stopped
-
-    @property
-    def ready(self) -> int:
-        """How many can take a call."""
-        return sum(1 for worker in self.workers if worker.ready)
 
     @property
     def wanted(self) -> int:
@@ -97,6 +94,7 @@ class Crew:
         worker = Worker(self._pool, load, self._places.place(load, output, self._pool.settings))
         worker.asks_of = self._pool.asks_of
         worker.spans = self._pool.spans
+        worker.on_turn = self._pool.scheduler.free.turn
         self.workers.append(worker)
         self._pool.own(self._start(worker))
 
@@ -168,6 +166,7 @@ class Crew:
 
     def let_go(self, worker: Worker) -> None:
         """End one that has been replaced, or is one too many."""
+        worker.ready = False
         self.workers.remove(worker)
         self.end(worker)
 
@@ -187,6 +186,8 @@ class Crew:
     def dismissed(self) -> list[Worker]:
         """All of them, none of whom belongs to the model any more: they are to be stopped."""
         dismissed = list(self.workers)
+        for worker in dismissed:
+            worker.ready = False
         self.workers.clear()
         self.scaling.reset()
         return dismissed

@@ -152,7 +152,7 @@ class ModelPool(StateSince):
     @property
     def workers_ready(self) -> int:
         """How many workers can take a call."""
-        return self._crew.ready
+        return self.scheduler.free.ready
 
     @property
     def workers_wanted(self) -> int:
@@ -310,7 +310,7 @@ class ModelPool(StateSince):
         if self.signature is None and not self._asks.keeps(worker, ready.signature):
             return
         self.files = ready.files
-        worker.ready = True
+        worker.ready = not worker.retiring
         worker.ready_at = self._loop.time()
         worker.settled.set()
         if self.signature is None:

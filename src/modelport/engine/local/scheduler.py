@@ -39,11 +39,13 @@ flag: `Pending` gives its receiver away with the first answer.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 
 from modelport.contract.calls import GIVEN_UP, Answer, Call, Chunk
 from modelport.contract.signature import Signature
 from modelport.engine.local.blame import Owner, Verdict, say_hung, say_stream_failed, suspects, verdict_on
+from modelport.engine.local.free_workers import FreeWorkers
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.pending import BEFORE_IT_RAN, KILLED, STOPPED, Deliver, Pending
 from modelport.engine.spans import note_sent
@@ -70,6 +72,7 @@ class Scheduler:
         self.pending: dict[int, Pending] = {}  # by age of the deadline
         self.last_asked = 0.0
         self._pool = pool
+        self.free = FreeWorkers()
         self._queue: deque[Pending] = deque()
         self._loop = asyncio.get_running_loop()
         self._dispatching = False
@@ -144,17 +147,15 @@ class Scheduler:
     def _give_up(self, pending: Pending, answer: Answer) -> Worker | None:
         """Answer in place of the worker, and stop it if the call runs. Returns the worker that has it."""
         pending.wanted = False
-        worker = next((w for w in self._pool.workers if pending.call.id in w.in_flight), None)
+        worker: Worker | None = pending.worker
         self._finish(pending, answer)
-        if worker is not None:
+        if worker is not None and pending.call.id in worker.in_flight:
             pending.cancellation = worker.cancel(pending.call.id)
-        else:
-            pending.let_go(BEFORE_IT_RAN)
-            try:
-                self._queue.remove(pending)
-            except ValueError:
-                pass  # it had been answered already
-        return worker
+            return worker
+        pending.let_go(BEFORE_IT_RAN)
+        with contextlib.suppress(ValueError):  # it had been answered already
+            self._queue.remove(pending)
+        return None
 
     def _finish(self, pending: Pending, answer: Answer) -> None:
         if pending.stream is not None:
@@ -193,12 +194,12 @@ class Scheduler:
             return False
         self._seen = waiting
         self._turns += 1
-        return self._freest() is not None
+        return self.free.freest(self._batch_size, waiting) is not None
 
     def _dispatch(self) -> None:
         queue = self._queue
         while queue:
-            worker = self._freest()
+            worker = self.free.freest(self._batch_size, len(queue))
             if worker is None:
                 return
             room = self._room(worker)
@@ -208,7 +209,9 @@ class Scheduler:
                 return
             taken = self._take(room)
             for pending in taken:
+                pending.worker = worker
                 worker.in_flight[pending.call.id] = pending
+            self.free.note(worker)
             self._pool.counted.sent(taken, self._loop.time())
             self._send(worker, taken)
 
@@ -222,15 +225,8 @@ class Scheduler:
                     self._send(worker, [pending])
                     continue
                 del worker.in_flight[pending.call.id]
+                self.free.note(worker)
                 self._finish(pending, Answer(pending.call.id, 400, problem=True, detail=str(error)))
-
-    def _freest(self) -> Worker | None:
-        """The worker that has the fewest calls, and none that must be alone."""
-        ready = [worker for worker in self._pool.workers if worker.ready and not worker.holds_alone]
-        if self._batch_size > 1:  # a batch goes to an idle worker, a whole one ahead to the only worker
-            most = self._batch_size if len(ready) == 1 and len(self._queue) >= self._batch_size else 0
-            ready = [worker for worker in ready if len(worker.in_flight) <= most]
-        return min(ready, key=lambda worker: len(worker.in_flight), default=None)
 
     def _room(self, worker: Worker) -> int:
         """How many calls the worker, which is the freest, can be given."""
@@ -257,9 +253,8 @@ class Scheduler:
     def _take(self, room: int) -> list[Pending]:
         """The next calls in order, at most `room`; a call that must be alone comes alone."""
         queue = self._queue
-        ready = sum(1 for worker in self._pool.workers if worker.ready)
-        if self._batch_size == 1 and ready > 1:
-            room = min(room, -(-len(queue) // ready))  # leave some for the other workers
+        if self._batch_size == 1 and self.free.ready > 1:
+            room = min(room, -(-len(queue) // self.free.ready))  # leave some for the other workers
         taken: list[Pending] = []
         size = 0
         while queue and len(taken) < room:
@@ -279,12 +274,14 @@ class Scheduler:
         self._pool.counted.answered(answers, together=self._batch_size > 1)
         if len(self._queue) >= self._batch_size > 1:  # it predicts the next batch while these are delivered
             ended = [(answer, self._settle(worker, answer)) for answer in answers]
+            self.free.note(worker)
             self._dispatch()
             for answer, pending in ended:
                 self._deliver(pending, answer)
             return
         for answer in answers:
             self._deliver(self._settle(worker, answer), answer)
+        self.free.note(worker)
         if self._queue and self._batch_size == 1:
             self._dispatch()
         elif self._queue:
@@ -328,6 +325,7 @@ class Scheduler:
             worker.send(Kind.ACKNOWLEDGE, Acknowledge(chunk.id, 1))  # nobody reads; let it see the cancel
         if chunk.end:
             worker.let_go(chunk.id)
+            self.free.note(worker)
             self._forget(chunk.id)
             if not pending.wanted:
                 self._pool.discard(chunk.id)

@@ -20,6 +20,7 @@ from modelport.worker.cancellation import HEARD, shown_calls, shown_number
 from modelport.worker.frames import READ_BYTES, Failed, FrameBuffer, FrameError, Kind, Load, decode, framed
 
 FIRST_ASK = int(Kind.ASK)
+AWAY = -1  # the group of a worker that is not ready
 log = logging.getLogger("modelport.engine")
 
 EXIT_SECONDS = 2.0
@@ -41,11 +42,15 @@ class Worker(asyncio.Protocol):
         self.owner = owner
         self.load = load
         self.place = place
+        self.number = load.worker.number  # among the workers of its model: its successor gets the same
         self.in_flight: dict[int, Pending] = {}
         self.asks_of: Callable[[Worker], Asks] | None = None
         self.spans: TakeSpan | None = None
         self._asks: Asks | None = None  # of other models, once its model has asked one
-        self.ready = False
+        self._ready = False
+        self.on_turn: Callable[[Worker], None] | None = None  # hears that it is ready, or is no more
+        self.bit = 1 << self.number  # among those of its group (`free_workers`), by how many calls it has
+        self.group = AWAY
         self.ready_at = 0.0
         self.lost = False
         self.retiring = False  # it gets no more calls, and its successor has been started
@@ -66,6 +71,17 @@ class Worker(asyncio.Protocol):
     def pid(self) -> int:
         """The id of its process; 0 until it was started, and if it is no process of this machine."""
         return self.place.pid
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may be given calls."""
+        return self._ready
+
+    @ready.setter
+    def ready(self, ready: bool) -> None:
+        self._ready = ready
+        if self.on_turn is not None:
+            self.on_turn(self)
 
     async def start(self) -> None:
         """Start the process and tell it what to load. Raises `OSError` if it cannot be started."""
@@ -144,11 +160,6 @@ class Worker(asyncio.Protocol):
         self._cancellations += 1
         return self._cancellations
 
-    @property
-    def number(self) -> int:
-        """Its place among the workers of its model."""
-        return self.load.worker.number
-
     def has_heard(self, cancellation: int) -> bool:
         """Whether its main thread has read so many cancellations."""
         return shown_number(self.place.marker, HEARD) >= cancellation
@@ -158,11 +169,6 @@ class Worker(asyncio.Protocol):
         self.in_flight.pop(call_id, None)  # a job is none of them
         if self._asks is not None:
             self._asks.end(call_id)
-
-    @property
-    def holds_alone(self) -> bool:
-        """Whether it has a call that nothing may share it with, and so no other."""
-        return bool(self.in_flight) and next(iter(self.in_flight.values())).call.alone
 
     def ask_to_stop(self, asked: bool = True) -> None:
         """Raise the flag that `current_job().cancelled` shows, or lower it before the next job."""

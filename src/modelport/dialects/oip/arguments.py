@@ -177,7 +177,8 @@ def _rows(columns: dict[str, Tensor]) -> dict[str, Any]:
     """A table out of its columns: each a tensor of one axis, or of two with one column."""
     lengths: dict[str, int] = {}
     for name, tensor in columns.items():
-        if len(tensor.shape) not in (1, 2) or tensor.shape[1:] not in ([], [1]):
+        axes = len(tensor.shape)
+        if axes != 1 and (axes != 2 or tensor.shape[1] != 1):
             raise BadRequest(f"the input {name[:SHOWN]!r} is a column: its shape is [rows] or [rows, 1]")
         lengths[name] = tensor.count
     first = next(iter(lengths))

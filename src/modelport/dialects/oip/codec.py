@@ -82,6 +82,8 @@ def _answer(call: Call, given: Given) -> Answer:
 def placed_outputs(call: Call, outputs: list[Output], asked: list[Asked] | None) -> dict[str, dict[str, Any]]:
     """Put outputs into the memory of the client, where it has asked for that; says of each where it is."""
     wanted = {one.name: one.place for one in asked or () if one.place is not None}
+    if not wanted:
+        return {}
     shared, found = ClientMemory(call), dict[str, dict[str, Any]]()
     for output in outputs:
         place = wanted.get(output.name)

@@ -57,6 +57,8 @@ def outputs_of_value(value: Any, content_of: Callable[[Any], bytes | None]) -> l
 
 def _output(name: str, value: Any, content_of: Callable[[Any], bytes | None]) -> Output:
     kind = cast("type[object]", type(value))
+    if kind is list:  # neither an array nor a file, as most answers are
+        return _of_plain(name, plain(value))
     if hasattr(kind, "detach") and hasattr(kind, "cpu"):  # a tensor of torch
         value = value.detach().cpu().numpy()
         kind = cast("type[object]", type(value))

@@ -22,13 +22,16 @@ from modelport.dialects.oip.datatypes import BYTES, DATATYPES, Datatype, element
 from modelport.dialects.oip.regions import ClientMemory, Place, place_among
 
 MAX_AXES = 32
+INTEGERS = frozenset({int})
 MOST_ELEMENTS = 1 << 48
 MOST_EMPTY = 1 << 20  # lists in lists, which nothing is in
 SHOWN = 100  # characters of a name in a message
 KINDS: dict[str, set[type]] = {"bool": {bool}, "int": {int}, "float": {float, int}, "bytes": {str}}
 WORDS = {"bool": "booleans", "int": "integers", "float": "numbers", "bytes": "texts"}
+OF_TENSOR = frozenset({"name", "shape", "datatype", "parameters", "data"})
 BINARY_SIZE = "binary_data_size"
 MODEL_NAME = "model_name"
+OF_REQUEST = frozenset({"id", "inputs", "outputs", "parameters", MODEL_NAME})
 
 
 class Tensor(msgspec.Struct):
@@ -111,9 +114,9 @@ def read_request(body: bytes, header_length: str | None, depth: int, shared: Cli
     if not isinstance(sent, dict):
         raise BadRequest('the body is no JSON object: send {"inputs": [{"name": …, "shape": …, …}]}')
     fields = cast("dict[str, Any]", sent)
-    unknown = fields.keys() - {"id", "inputs", "outputs", "parameters", MODEL_NAME}
-    if unknown:
-        raise BadRequest(f"{sorted(unknown)[0][:SHOWN]!r} is nothing that an inference request has", 422)
+    if not fields.keys() <= OF_REQUEST:
+        unknown = sorted(fields.keys() - OF_REQUEST)[0]
+        raise BadRequest(f"{unknown[:SHOWN]!r} is nothing that an inference request has", 422)
     parameters = _parameters("the request", fields)
     is_binary = _flag("the request", parameters, "binary_data_output") or False
     rest = memoryview(body)[end:]
@@ -180,10 +183,14 @@ def _name(one: dict[str, Any], what: str) -> str:
 def _tensor(one: dict[str, Any], rest: memoryview, shared: ClientMemory) -> tuple[Tensor, memoryview]:
     """A tensor, and the bytes that are left behind its own."""
     name = _name(one, "input")
+    if not one.keys() <= OF_TENSOR:
+        unknown = sorted(one.keys() - OF_TENSOR)[0]
+        raise BadRequest(f"{whose_input(name)} has {unknown[:SHOWN]!r}, which is nothing of a tensor")
+    if "parameters" not in one and "data" in one:  # as most are that are JSON
+        tensor = tensor_of(name, one.get("datatype"), one.get("shape"), {})
+        tensor.elements = elements_in(tensor, one["data"])
+        return tensor, rest
     whose = whose_input(name)
-    unknown = one.keys() - {"name", "shape", "datatype", "parameters", "data"}
-    if unknown:
-        raise BadRequest(f"{whose} has {sorted(unknown)[0][:SHOWN]!r}, which is nothing of a tensor")
     tensor = tensor_of(name, one.get("datatype"), one.get("shape"), _parameters(whose, one))
     size = tensor.parameters.pop(BINARY_SIZE, None)
     place = place_among(whose, tensor.parameters)
@@ -217,11 +224,10 @@ def whose_input(name: str) -> str:
 
 def tensor_of(name: str, datatype: Any, shape: Any, parameters: dict[str, Any]) -> Tensor:
     """An input without its elements. Raises `BadRequest`, as all here does."""
-    whose = whose_input(name)
     found = DATATYPES.get(datatype) if isinstance(datatype, str) else None
     if found is None:
-        raise BadRequest(f"{whose}: its datatype must be one of {', '.join(DATATYPES)}")
-    return Tensor(name, found, _shape(whose, shape), parameters)
+        raise BadRequest(f"{whose_input(name)}: its datatype must be one of {', '.join(DATATYPES)}")
+    return Tensor(name, found, _shape(name, shape), parameters)
 
 
 def refuse_parameters(tensor: Tensor) -> None:
@@ -233,33 +239,34 @@ def refuse_parameters(tensor: Tensor) -> None:
             )
 
 
-def _shape(whose: str, shape: Any) -> list[int]:
-    if not isinstance(shape, list) or set(map(type, cast("list[Any]", shape))) - {int}:
-        raise BadRequest(f"{whose}: its shape must be a list of integers")
+def _shape(name: str, shape: Any) -> list[int]:
+    if not isinstance(shape, list) or not INTEGERS.issuperset(map(type, cast("list[Any]", shape))):
+        raise BadRequest(f"{whose_input(name)}: its shape must be a list of integers")
     axes = cast("list[int]", shape)
-    if len(axes) > MAX_AXES or min(axes, default=0) < 0:
-        raise BadRequest(f"{whose}: its shape has at most {MAX_AXES} axes, none of them negative")
+    if len(axes) > MAX_AXES or (axes and min(axes) < 0):
+        raise BadRequest(f"{whose_input(name)}: its shape has at most {MAX_AXES} axes, none of them negative")
     if math.prod(axes) > MOST_ELEMENTS or (0 in axes and math.prod(filter(None, axes)) > MOST_EMPTY):
-        raise BadRequest(f"{whose}: its shape {axes} is larger than any tensor")
+        raise BadRequest(f"{whose_input(name)}: its shape {axes} is larger than any tensor")
     return axes
 
 
 def elements_in(tensor: Tensor, data: Any) -> list[Any]:
     """The elements of a tensor as JSON has them, which are checked. Those of BYTES become bytes."""
-    whose = whose_input(tensor.name)
     if not isinstance(data, list):
         if tensor.shape or isinstance(data, dict):
-            raise BadRequest(f"{whose}: its data must be a list")
+            raise BadRequest(f"{whose_input(tensor.name)}: its data must be a list")
         data = [data]
     elements = cast("list[Any]", data)
     if elements and isinstance(elements[0], list):
-        elements = _flattened(whose, tensor, elements)
+        elements = _flattened(whose_input(tensor.name), tensor, elements)
     check_count(tensor, len(elements))
     datatype = tensor.datatype
-    if not set(map(type, elements)) <= KINDS[datatype.kind]:
-        raise BadRequest(f"{whose}: data of {datatype.name} are {WORDS[datatype.kind]}, and no others")
+    if not KINDS[datatype.kind].issuperset(map(type, elements)):
+        raise BadRequest(
+            f"{whose_input(tensor.name)}: data of {datatype.name} are {WORDS[datatype.kind]}, and no others"
+        )
     if datatype.kind == "int" and elements and not _fits(elements, datatype):
-        raise BadRequest(f"{whose}: a number in it is out of the range of {datatype.name}")
+        raise BadRequest(f"{whose_input(tensor.name)}: a number in it is out of the range of {datatype.name}")
     if datatype.name == BYTES:
         return [one.encode() for one in elements]
     return elements

@@ -34,6 +34,7 @@ from modelport.worker.large_bodies import joined, parted
 HEADER = struct.Struct(">IB")
 MAX_MESSAGE = 64 * 1024 * 1024
 READ_BYTES = 256 << 10  # of the stream, at once
+FIRST_BYTES = 64 << 10  # that a worker reads where no frame has begun: they are copied once more
 
 
 class Kind(IntEnum):
@@ -340,7 +341,7 @@ class FrameSocket:
         self._held = b""  # frames that go with the next one
         # One for all reads: a new one each time would be mapped and unmapped by the system. What no read has
         # filled of it takes no memory.
-        self._read = memoryview(mmap.mmap(-1, READ_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+        self._read = memoryview(mmap.mmap(-1, FIRST_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
     def send(self, kind: Kind, message: Any) -> None:
         frame = encode(kind, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from job_calls import Gate
 from lanes import Scheduling, arrange, is_of_other_lane
 
-SOURCE = Path(__file__).parent.parent / "src"
+COMPILED = (Path(__file__).parent.parent / "src", Path(__file__).parent / "models")
 
 # A slow machine is no failure: nothing here asserts a timing.
 hypothesis.settings.register_profile("no deadline", deadline=None)
@@ -31,9 +32,21 @@ def gate() -> Iterator[Gate]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile modelport once: where Python keeps no bytecode, each server would at its start."""
+    """Compile modelport and the models once: where Python keeps no bytecode, each start would."""
     if not hasattr(config, "workerinput"):
-        compileall.compile_dir(SOURCE, quiet=2)
+        for folder in COMPILED:
+            compileall.compile_dir(folder, quiet=2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect garbage only of what comes later: next to nothing that is imported and collected is any."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -15,8 +16,13 @@ BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def measures(folder: Path) -> Iterator[tuple[str, int, str]]:
+@cache
+def measures(folder: Path) -> list[tuple[str, int, str]]:
     """Every (measure, value, where) of the Python files below a folder."""
+    return list(_measured(folder))
+
+
+def _measured(folder: Path) -> Iterator[tuple[str, int, str]]:
     for path in sorted(folder.rglob("*.py")):
         where = path.relative_to(ROOT).as_posix()
         text = path.read_text(encoding="utf-8")
@@ -60,7 +66,7 @@ def _parameters(node: Function) -> int:
 
 def worst(folder: Path, count: int = 5) -> dict[str, list[tuple[int, str]]]:
     """The largest of each measure."""
-    found = list(measures(folder))
+    found = measures(folder)
     return {name: sorted(((v, w) for n, v, w in found if n == name), reverse=True)[:count] for name in LIMITS}
 
 

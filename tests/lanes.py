@@ -20,12 +20,12 @@ SHARED = {
     "client": ("client: Any", "hand_client: Any", "server: Server", "hands: Server"),
 }
 LANES = {
-    # Kills, soaks, cuts of power and of networks, faults of the machine, what clients may cost in memory;
+    # Kills, cuts of power and of networks, faults of the machine, what clients may cost in memory;
     # models that are loaded anew, ask each other or hang in threads, streams, and batch jobs, each of which
     # starts processes; the fuzz of the documents; a real nginx; an
     # image whose whole environment is installed.
     "second_lane": re.compile(
-        r"tests/((faults|batches|streams|soak)/"
+        r"tests/((faults|batches|streams)/"
         r"|api/test_(memory_of_\w+|upload_memory)\.py|worker/test_(threads|asking_models)\.py"
         r"|engine/test_(idle|memory_limit|model_asks|ray)\.py|cli/test_cli_predict_tables\.py"
         r"|client/test_client_batches\.py|api/test_document_fuzz\.py|reach/test_nginx\.py"
@@ -33,9 +33,9 @@ LANES = {
         r"|(jobs|runs|storage)/test_(\w*kills|kill_cycles|\w+_cuts|histories|chaos|black_hole|frozen|two_servers"
         r"|late_databases|live_restarts|server_processes|database_away|rolling_upgrade|own_disks|reloads|model_repository)\.py)"
     ),
-    # Pages of the docs, the frameworks and MLflow, the costliest examples, and browsers.
+    # Pages of the docs, the frameworks and MLflow, the costliest examples, browsers, and a short soak.
     "third_lane": re.compile(
-        r"tests/((browser|docs|frameworks)/|(sources|runs)/test_mlflow\w*\.py"
+        r"tests/((browser|docs|frameworks|soak)/|(sources|runs)/test_mlflow\w*\.py"
         r"|examples/test_(digits_training|generator)\.py)"
     ),
 }

@@ -10,8 +10,13 @@ import modelport
 
 
 def note(side: str, phase: str) -> None:
-    """Append a line to the side file, whole, so that it outlives the process."""
+    """Append a line to the side file, whole, so that it outlives the process.
+
+    What a server without its database has answered at once was no job, and has no line.
+    """
     job = modelport.current_job()
+    if not job.id:
+        return
     file = os.open(side, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         os.write(file, f"{job.id} {job.attempt} {job.attempt} {phase} {time.time()}\n".encode())

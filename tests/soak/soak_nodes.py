@@ -60,7 +60,21 @@ class Nodes:
                 with self._lock:
                     del self._raylets[address]
                 self._cluster.tell(f"kill {raylet.pid}")  # what Ray has put beside it
+                self._kill_agents(address)
                 self._add(self._cluster, CPUS)
+
+    def _kill_agents(self, address: str) -> None:
+        """Kill Ray's agents of a node that is gone: they take processor time until they notice."""
+        for process in psutil.process_iter(["cmdline", "environ"]):
+            words, variables = process.info["cmdline"] or [], process.info["environ"] or {}
+            is_own = variables.get("TMPDIR") == str(self.temporary)
+            if (
+                is_own
+                and f"--node-ip-address={address}" in words
+                and any("agent" in word for word in words[:4])
+            ):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
 
     def is_whole(self) -> bool:
         """Whether all nodes live."""

@@ -118,8 +118,9 @@ test-third: setup ui chromium
 # The rules, the codecs and the stores, which need few servers, and one server from its start to its stop.
 FAST := tests/contract tests/engine tests/house tests/http tests/jobs tests/security tests/storage tests/worker \
 	tests/test_smoke.py
+COSTLY := tests/contract/test_partial_models.py tests/jobs/test_webhooks.py tests/worker/test_job_reports.py tests/worker/test_world.py
 test-fast: setup
-	@$(BIN)/python -m pytest -m 'not slow and not second_lane' $(FAST)
+	@$(BIN)/python -m pytest -m 'not slow and not second_lane' $(COSTLY:%=--ignore=%) $(FAST)
 
 # Each in an environment of its own. The versions are those that pyproject.toml names.
 test-pythons:

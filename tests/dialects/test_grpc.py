@@ -294,6 +294,7 @@ BAD_TENSORS = {
     "cut off": ("BYTES", [1], struct.pack("<I", 9) + b"ab", "end within an element"),
     "shorter than a length": ("BYTES", [1], b"abc", "end within an element"),
     "too few texts": ("BYTES", [2], struct.pack("<I", 0), "has 2 elements, and its data 1"),
+    "too many texts": ("BYTES", [1], bytes(4 << 10), "has 1 elements, and its data more"),
     "no switch": ("BOOL", [1], b"\2", "an element of BOOL is the byte 0 or 1"),
 }  # fmt: skip
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy
+import psutil
 import pytest
 import tritonclient.http as triton
 from serving import Server, serving
@@ -170,6 +172,9 @@ BAD_TENSORS = {
     "text": (sent("x", [1], "FP32", ["1"]), "data of FP32 are numbers"),
     "a boolean": (sent("x", [1], "INT8", [True]), "data of INT8 are integers"),
     "out of range": (sent("x", [1], "INT8", [128]), "out of the range of INT8"),
+    "beyond a float": (sent("x", [1], "FP32", [1e39]), "out of the range of FP32"),
+    "beyond half a float": (sent("x", [2], "FP16", [1, -65520]), "out of the range of FP16"),
+    "texts in many lists": (sent("x", [9000, *[1] * 20], "BYTES", ["a"] * 9000), "lists in lists"),
     "null": (sent("x", [1], "FP64", [None]), "data of FP64 are numbers"),
     "no data": ({"name": "x", "shape": [1], "datatype": "FP32"}, "has no data: neither"),
     "data of no list": (sent("x", [1], "FP32", 1), "must be a list"),
@@ -263,6 +268,8 @@ def of_bytes(size: Any, shape: list[int], datatype: str = "FP32") -> dict[str, A
         (of_bytes(6, [1], "BYTES"), struct.pack("<I", 9) + b"ab", "", "end within an element"),
         (of_bytes(3, [1], "BYTES"), b"abc", "", "end within an element"),
         (of_bytes(4, [2], "BYTES"), struct.pack("<I", 0), "", "has 2 elements, and its data 1"),
+        (of_bytes(1 << 20, [1], "BYTES"), bytes(1 << 20), "", "has 1 elements, and its data more"),
+        (of_bytes(1 << 17, [1 << 17], "BOOL"), bytes((1 << 17) - 1) + b"\2", "", "the byte 0 or 1"),
         (of_bytes(1, [1], "BOOL"), b"\2", "", "an element of BOOL is the byte 0 or 1"),
     ],
 )
@@ -270,6 +277,25 @@ def test_malformed_bytes_are_refused(
     server: Server, head: dict[str, Any], behind: bytes, length: str, words: str
 ) -> None:
     assert words in error(binary(server, head, behind, length))
+
+
+def test_what_is_malformed_costs_no_memory_beside_its_body(server: Server) -> None:
+    workers = psutil.Process(server.process.pid).children(recursive=True)
+
+    def most() -> dict[int, int]:
+        texts = {one.pid: Path(f"/proc/{one.pid}/status").read_text() for one in workers}
+        return {pid: int(text.partition("VmHWM:")[2].split()[0]) >> 10 for pid, text in texts.items()}
+
+    before, count = most(), 100_000
+    elements = struct.pack("<Ic", 1, b"a") * (4 << 20)  # each would take 42 bytes
+    said = error(binary(server, of_bytes(len(elements), [1], "BYTES"), elements))
+    assert "has 1 elements, and its data more" in said
+    deep = {"inputs": [sent("x", [count, *[1] * 31], "BYTES", ["a"] * count)]}  # 3 million lists of 64 bytes
+    assert "lists in lists" in error(server.client.post("/v2/models/adds/infer", json=deep))
+    hollow = {"inputs": [sent("points", [1 << 20, 0], "FP32", [])]}
+    assert "lists in lists" in error(server.client.post("/v2/models/plain/infer", json=hollow))
+    grown = {pid: megabytes - before[pid] for pid, megabytes in most().items()}
+    assert max(grown.values()) < 80, grown
 
 
 def test_bf16_is_read(server: Server) -> None:

@@ -56,6 +56,7 @@ DATATYPES = {
     )
 }
 BY_NUMPY = {one.numpy.lstrip("<|"): one for one in DATATYPES.values() if one.name not in (BYTES, BF16)}
+PIECE = 1 << 16  # bytes that are looked at together
 PREFIX = struct.Struct("<I")  # the length of an element of BYTES, which stands before it
 
 
@@ -68,11 +69,14 @@ def elements_of(data: memoryview, datatype: Datatype) -> list[Any]:
     return found
 
 
-def texts_of(data: memoryview) -> list[bytes] | None:
-    """The elements of a tensor of BYTES: each after its length, of four bytes. `None` if it is cut off."""
+def texts_of(data: memoryview, most: int) -> list[bytes] | None:
+    """The elements of a tensor of BYTES: each after its length, of four bytes. `None` if it is cut off.
+
+    If there are more than `most`, one more than these is all that is made of them.
+    """
     found: list[bytes] = []
     at, end = 0, len(data)
-    while at < end:
+    while at < end and len(found) <= most:
         if at + PREFIX.size > end:
             return None
         (length,) = PREFIX.unpack_from(data, at)
@@ -82,6 +86,12 @@ def texts_of(data: memoryview) -> list[bytes] | None:
         found.append(bytes(data[at : at + length]))
         at += length
     return found
+
+
+def has_only_booleans(data: memoryview) -> bool:
+    """Whether each byte is 0 or 1."""
+    pieces = (data[start : start + PIECE] for start in range(0, len(data), PIECE))
+    return not any(piece.tobytes().translate(None, b"\0\1") for piece in pieces)
 
 
 def binary_of(elements: Sequence[Any], datatype: Datatype) -> bytes:

@@ -18,13 +18,21 @@ import msgspec
 
 from modelport.contract.errors import BadRequest
 from modelport.dialects.codecs.json_body import parse_json
-from modelport.dialects.oip.datatypes import BYTES, DATATYPES, Datatype, elements_of, texts_of
+from modelport.dialects.oip.datatypes import (
+    BYTES,
+    DATATYPES,
+    Datatype,
+    elements_of,
+    has_only_booleans,
+    texts_of,
+)
 from modelport.dialects.oip.regions import ClientMemory, Place, place_among
 
 MAX_AXES = 32
 INTEGERS = frozenset({int})
 MOST_ELEMENTS = 1 << 48
 MOST_EMPTY = 1 << 20  # lists in lists, which nothing is in
+FEW_LISTS, LISTS_OF_ONE = 1 << 16, 2  # that a tensor may be, and that an element of it may be in beside
 SHOWN = 100  # characters of a name in a message
 KINDS: dict[str, set[type]] = {"bool": {bool}, "int": {int}, "float": {float, int}, "bytes": {str}}
 WORDS = {"bool": "booleans", "int": "integers", "float": "numbers", "bytes": "texts"}
@@ -57,15 +65,31 @@ class Tensor(msgspec.Struct):
         return elements_of(self.data, self.datatype)
 
     def nested(self) -> Any:
-        """The elements in lists, as deep as it has axes; without any, the one element."""
+        """The elements in lists, as deep as it has axes; without any, the one element.
+
+        Raises `BadRequest` for a shape of few elements in many lists, which cost as much as those.
+        """
+        if (len(self.shape) > 2 or 0 in self.shape) and self._lists > FEW_LISTS + LISTS_OF_ONE * self.count:
+            raise BadRequest(
+                f"{whose_input(self.name)}: its shape {self.shape} is lists in lists with little in them: "
+                "leave out axes of length 1, or send fewer elements"
+            )
         level = self.flat()
         for axis in range(len(self.shape) - 1, 0, -1):
             length = self.shape[axis]
             level = [level[at * length : (at + 1) * length] for at in range(math.prod(self.shape[:axis]))]
         return level if self.shape else level[0]
 
+    @property
+    def _lists(self) -> int:
+        """How many lists it is within the outermost one."""
+        return sum(math.prod(self.shape[:axis]) for axis in range(1, len(self.shape)))
+
     def array(self) -> Any:
-        """The elements as an array of numpy, which nobody may write to if they came as bytes."""
+        """The elements as an array of numpy, which nobody may write to if they came as bytes.
+
+        Raises `BadRequest` for numbers that are larger than any of its datatype.
+        """
         import numpy
 
         if self.data is None or self.datatype.name == "BF16":
@@ -73,7 +97,15 @@ class Tensor(msgspec.Struct):
                 array = numpy.empty(self.count, dtype=object)
                 array[:] = [text_of(self.name, one) for one in self.flat()]
                 return array.reshape(self.shape)
-            return numpy.array(self.flat(), dtype=self.datatype.numpy).reshape(self.shape)
+            if self.datatype.kind != "float" or self.datatype.size > 4:  # they have been looked at
+                return numpy.array(self.flat(), dtype=self.datatype.numpy).reshape(self.shape)
+            try:
+                with numpy.errstate(over="raise"):
+                    return numpy.array(self.flat(), dtype=self.datatype.numpy).reshape(self.shape)
+            except FloatingPointError:
+                raise BadRequest(
+                    f"{whose_input(self.name)}: a number in it is out of the range of {self.datatype.name}"
+                ) from None
         return numpy.frombuffer(self.data, dtype=self.datatype.numpy).reshape(self.shape)
 
 
@@ -304,17 +336,21 @@ def take_bytes(tensor: Tensor, data: memoryview, have: str) -> None:
     """Give a tensor the bytes that are its elements. Messages say that its bytes `have` so many."""
     whose = whose_input(tensor.name)
     if tensor.datatype.name == BYTES:
-        elements = texts_of(data)
+        elements = texts_of(data, tensor.count)
         if elements is None:
             raise BadRequest(
                 f"{whose}: its bytes end within an element: each comes after its length, in 4 bytes"
+            )
+        if len(elements) > tensor.count:
+            raise BadRequest(
+                f"{whose}: its shape {tensor.shape} has {tensor.count} elements, and its data more"
             )
         check_count(tensor, len(elements))
         tensor.elements = elements
         return
     check_size(tensor, len(data), have)
     tensor.data = data
-    if tensor.datatype.name == "BOOL" and any(one > 1 for one in set(data)):
+    if tensor.datatype.name == "BOOL" and not has_only_booleans(data):
         raise BadRequest(f"{whose}: an element of BOOL is the byte 0 or 1")
 
 

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
+from typing import Any
 
+import grpc
 import httpx
 import psutil
 from serving import Server, wait_until
+
+GRPC = re.compile(r"gRPC on (\S+)")
+SERVICE = "/inference.GRPCInferenceService"
+SECONDS = 60.0
+
+
+def asked_by_grpc(
+    method: str, sent: Any, answer: Any, address: str, *, trusted: Any = None, metadata: Any = None
+) -> Any:
+    """What a server answers by gRPC, on a connection of its own. Raises `grpc.RpcError`."""
+    own = [("grpc.use_local_subchannel_pool", 1)]
+    made = (
+        grpc.insecure_channel(address, own) if trusted is None else grpc.secure_channel(address, trusted, own)
+    )
+    with made as channel:
+        call = channel.unary_unary(f"{SERVICE}/{method}", type(sent).SerializeToString, answer.FromString)
+        return call(sent, timeout=SECONDS, metadata=metadata)
 
 
 def process_of(answer: httpx.Response) -> str:

@@ -14,19 +14,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import socket
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from modelport.shared_counts import SharedCounts
 
+log = logging.getLogger("modelport.server")
+
 MOST_UNSENT = 8 << 20  # bytes for one process that wait to be sent
 MOST_MESSAGE = 64 << 20
-ASK_SECONDS = 2.0  # for the answers of all
+ASK_SECONDS = 2.0  # for the answers of all, where nobody says more
+LONG_SECONDS = 15.0  # where an answer that is missing would be told wrong things
 HEAD = struct.Struct("!I")
 
 SAY, SAID, MISSED = "say", "said", "missed"
@@ -34,7 +39,7 @@ ASK, ASKED, ANSWER, ANSWERS = "ask", "asked", "answer", "answers"
 BEGUN, JOINED, IDLE = "begun", "joined", "idle"
 LEND, LENT = "lend", "lent"
 
-METRICS = "metrics"  # what is asked by this name is counted on beyond the end of who has answered
+METRICS = "metrics"  # what is asked by this name, since whoever shows metrics may ask
 
 Hear = Callable[[bytes | None], None]
 Tell = Callable[[bytes], Awaitable[bytes]]
@@ -51,13 +56,18 @@ class Message(msgspec.Struct, array_like=True, omit_defaults=True):
     missing: int = 0
     kept_as: str = ""  # it is said to those, too, who join later, until it is replaced by this name
     numbers: list[float] = []
+    left: bytes = b""
 
 
 class Answers(NamedTuple):
-    """What was answered, this process's own among them, and how many answers are missing."""
+    """What was answered, this process's own among them, and how many answers are missing.
+
+    `left` is what stays of the answers of processes that have ended, where something is counted.
+    """
 
     bodies: list[bytes]
     missing: int
+    left: bytes = b""
 
 
 class Lent(NamedTuple):
@@ -103,7 +113,8 @@ class Place:
     One `is_late` that was started in the place of another one. `steady` is what they add to the monotonic
     clock for the time of leases. `folder_lock` is that on the data folder, which all hold together; an error
     where it cannot be had; `None` where nobody needs it. `connections` is memory that all share, in which
-    each tells how many it has, and `calls` counts those that are under way, by who has made them.
+    each tells how many it has, and `calls` counts those that are under way, by who has made them. `folder` is
+    one for what all use, where the first process has made it.
     """
 
     number: int
@@ -113,6 +124,7 @@ class Place:
     folder_lock: int | OSError | None = None
     calls: SharedCounts | None = None
     connections: memoryview = field(default_factory=lambda: memoryview(bytearray(4)).cast("I"))
+    folder: Path | None = None
 
     @property
     def speaks(self) -> bool:
@@ -189,19 +201,19 @@ class Siblings:
         """Answer questions of a topic by this."""
         self._tells[topic] = tell
 
-    async def ask(self, topic: str, body: bytes = b"") -> Answers:
-        """What all answer, this process among them, within `ASK_SECONDS`."""
-        said = await self._asked(Message(ASK, topic=topic, body=body))
+    async def ask(self, topic: str, body: bytes = b"", *, seconds: float = ASK_SECONDS) -> Answers:
+        """What all answer, this process among them, within so many seconds."""
+        said = await self._asked(Message(ASK, topic=topic, body=body, numbers=[seconds]), seconds)
         if said is None:
             return Answers([await self._tells[topic](body)], self.place.of - 1)
-        return Answers(said.bodies, said.missing)
+        return Answers(said.bodies, said.missing, said.left)
 
     async def lend(self, subject: str, requests: int, seconds: int, wanted: int) -> Lent | None:
         """So many requests of a stretch that all share; `None` if nobody lends any more."""
         said = await self._asked(Message(LEND, topic=subject, numbers=[requests, seconds, wanted]))
         return None if said is None else Lent(int(said.numbers[0]), int(said.numbers[1]), said.numbers[2])
 
-    async def _asked(self, message: Message) -> Message | None:
+    async def _asked(self, message: Message, seconds: float = ASK_SECONDS) -> Message | None:
         """The answer to a message; `None` if there is none in time, or nobody any more who could answer."""
         if self.parted.is_set():
             return None
@@ -210,7 +222,7 @@ class Siblings:
         self._waiting[number] = future
         try:
             self._send(message)
-            async with asyncio.timeout(ASK_SECONDS * 2):
+            async with asyncio.timeout(seconds + ASK_SECONDS):
                 return await future
         except (TimeoutError, ConnectionError):
             return None
@@ -255,6 +267,9 @@ class Siblings:
                 future.set_result(message)
 
     async def _answer(self, message: Message) -> None:
-        tell = self._tells.get(message.topic)
-        body = b"" if tell is None else await tell(message.body)
+        tell, body = self._tells.get(message.topic), b""
+        try:
+            body = b"" if tell is None else await tell(message.body)
+        except Exception:  # a bug: nobody is to wait for it
+            log.exception("%s: another server process could not be answered", message.topic)
         self._send(Message(ANSWER, number=message.number, body=body))

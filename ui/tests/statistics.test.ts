@@ -8,7 +8,7 @@ const spread = { bounds, counts: [0, 0, 0, 0], total: 0 };
 function model(answers: Record<string, number>, counts: number[]): ModelStatistics {
   return {
     live: 0, state: "ready", since: 0, queue_size: 10, workers_wanted: 1, pieces: 0, restarts: 0, memory_replacements: 0,
-    workers: [{ version: 0, number: 0, state: "free", calls: 0, memory: 2e6 }, { version: 0, number: 1, state: "starting", calls: 0, memory: null }],
+    workers: [{ version: 0, number: 0, process: 0, state: "free", calls: 0, memory: 2e6 }, { version: 0, number: 1, process: 0, state: "starting", calls: 0, memory: null }],
     versions: [{ version: 0, state: "ready", share: 1, waiting: 3, running: 1, answers }],
     requests: { answers, seconds: { bounds, counts, total: 0 }, stream_seconds: spread, bytes_in: 0, bytes_out: 0 },
     queued_seconds: spread, worked_seconds: spread, ends: {}, jobs: [],

@@ -375,7 +375,7 @@ class Application:
             own_limits=OwnLimitRoutes(self.jobs),
             metrics=MetricsRoutes(self._metrics, is_open=self.settings.open_metrics),
             statistics=self._statistics,
-            model_logs=ModelLogRoutes(self.engine),
+            model_logs=ModelLogRoutes(self.engine, self.jobs.storage.siblings),
             root=self._root,
             dialects=self._dialects,
         )

@@ -62,17 +62,21 @@ class IdentityRoutes:
     async def create(self, request: Request, read: ReadBody[resources.NewKey]) -> Response:
         """`POST /v2/keys`: make a key. The answer has it, and no other ever will."""
         new = new_key(await read())
-        return _made(await self.identity.keys.create(new, principal_of(request.scope)))
+        made = await self.identity.keys.create(new, principal_of(request.scope))
+        await self.identity.tell_keys()
+        return _made(made)
 
     async def revoke(self, request: Request) -> Response:
         """`DELETE /v2/keys/{key}`: let a key be used no more."""
         key = await self.identity.keys.revoke(request.path_params["key"], principal_of(request.scope))
+        await self.identity.tell_keys()
         return json_response(key_body(key, time()))
 
     async def rotate(self, request: Request, read: ReadBody[resources.Rotation]) -> Response:
         """`POST /v2/keys/{key}/rotate`: make a key in the place of another one."""
         grace = _seconds("grace", (await read()).grace)
         made = await self.identity.keys.rotate(request.path_params["key"], grace, principal_of(request.scope))
+        await self.identity.tell_keys()
         return _made(made)
 
     async def audit(self, request: Request) -> Response:

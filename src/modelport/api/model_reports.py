@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from modelport.api.payload_sharing import PayloadSharing
+from modelport.api.payloads_together import PayloadsTogether, told
 from modelport.contract.signature import Signature
 from modelport.engine.ports import Pool
 from modelport.monitoring.process import Reports
 from modelport.monitoring.report import Order
 from modelport.monitoring.reports import Report, Times
 from modelport.runs.service import RunService
+from modelport.siblings import Siblings
 from modelport.storage.errors import StoreError
-from modelport.telemetry.payloads.log import PayloadLog, PayloadsUnavailable
+from modelport.telemetry.payloads.log import PayloadLog
 from modelport.telemetry.payloads.shared import Brought
 from modelport.telemetry.payloads.waiting import WaitingTruth, WaitingTruths
 
 log = logging.getLogger("modelport.payloads")
 
 AT_ONCE = 500  # truths that are told
-ASK_SECONDS = 30.0  # that the keeper of the log may take
 MOST_VERSIONS = 100  # of a model, the newest, whose references are looked for
 MOST_DEPTH = 6
 
@@ -50,40 +50,34 @@ def _say_refused(model: str, giver: str, found: Mapping[str, Any]) -> None:
         log.warning("%s: feedback of %s on %s is not kept: %s", model, giver or "somebody", one, why)
 
 
-async def told(asked: Future[dict[str, Any]]) -> dict[str, Any]:
-    """What the payload log says. Raises `PayloadsUnavailable`."""
-    try:
-        async with asyncio.timeout(ASK_SECONDS):
-            return await asyncio.wrap_future(asked)
-    except TimeoutError:
-        raise PayloadsUnavailable("the payload log does not answer") from None
-
-
 class ModelReports:
     """Makes reports out of the payload log, one at a time. One for a server."""
 
     def __init__(
-        self, runs: RunService, payloads: PayloadLog, waiting: WaitingTruths, sharing: PayloadSharing | None
+        self,
+        runs: RunService,
+        payloads: PayloadLog,
+        waiting: WaitingTruths,
+        sharing: PayloadSharing | None,
+        siblings: Siblings | None = None,
     ):
         self._runs = runs
         self.payloads = payloads
         self.waiting = waiting
         self.sharing = sharing
         self._reports = Reports()
+        self.together = PayloadsTogether(payloads, siblings, self._catch_up)
 
     async def report(self, pool: Pool, asked: AskedReport) -> Report:
         """The report on a model. Raises `ReportFailed`, `PayloadsUnavailable`."""
         payloads = self.payloads
         share = payloads.share(pool.name)
-        words = ""
-        is_one_of_several = self.payloads.is_one_of_several
-        if share or (is_one_of_several and await asyncio.to_thread(self.is_kept, pool.name)):
-            await told(payloads.state())  # what was handed over until now is in it
-        if self.waiting.is_shared and await asyncio.to_thread(self.is_kept, pool.name):
-            words = await self._take_over(pool.name)
-        brought = await self._of_others(pool.name, asked)
+        words = await self._catch_up(pool.name)
+        beside = await self.together.beside(pool.name)
+        brought = await self._of_others(pool.name, asked, beside.folders)
         order = Order(
             folder=str(payloads.folder.absolute()),
+            beside=beside.folders,
             others=brought.folders,
             model=pool.name,
             window=asked.window,
@@ -95,19 +89,30 @@ class ModelReports:
             share=share,
         )
         report = await self._reports.report(order, asked.key)
-        report.log.dropped, report.log.lost = payloads.dropped, payloads.lost
+        report.log.dropped = payloads.dropped + beside.dropped
+        report.log.lost = payloads.lost + beside.lost
         if not share:
             report.log.words = "log_payloads is 0: no predictions are kept now"
-        report.log.words = "; ".join(filter(None, (report.log.words, words, brought.words)))
+        report.log.words = "; ".join(filter(None, (report.log.words, words, beside.words, brought.words)))
         return report
 
-    async def _of_others(self, model: str, asked: AskedReport) -> Brought:
+    async def _catch_up(self, model: str) -> str:
+        """Have all in the log of this process that was handed over, or told to others; why not, if so.
+
+        Raises `PayloadsUnavailable`.
+        """
+        is_kept = await asyncio.to_thread(self.is_kept, model)
+        if self.payloads.share(model) or (self.payloads.is_one_of_several and is_kept):
+            await told(self.payloads.state())  # what was handed over until now is in it
+        return await self._take_over(model) if self.waiting.is_shared and is_kept else ""
+
+    async def _of_others(self, model: str, asked: AskedReport, beside: Sequence[str]) -> Brought:
         """What other servers have kept of all the times that the report is on."""
         if self.sharing is None:
             return Brought(())
         times = [one for one in (asked.window, asked.reference, asked.otherwise) if one is not None]
         begin, end = min(one.begin for one in times), max(one.end for one in times)
-        return await self.sharing.bring(model, begin.timestamp(), end.timestamp())
+        return await self.sharing.bring(model, begin.timestamp(), end.timestamp(), beside)
 
     async def take_over_all(self) -> None:
         """Keep what other servers were told of predictions of this one, of every model."""

@@ -16,9 +16,10 @@ from starlette.responses import Response
 from modelport.api.answers import json_response
 from modelport.api.credentials import principal_of
 from modelport.api.endpoints.row import ReadBody
-from modelport.api.model_reports import AskedReport, ModelReports, told
+from modelport.api.model_reports import AskedReport, ModelReports
 from modelport.api.named_models import asked_pool
 from modelport.api.ownership import whose
+from modelport.api.payloads_together import told
 from modelport.api.resources.monitoring import (
     MOST_TRUTHS,
     GivenFeedback,
@@ -57,7 +58,7 @@ REFUSALS: dict[Refusal, int] = {
 
 EMPTY: Mapping[str, Any] = {
     "kept": (), "known": (), "waiting": (), "unknown": (), "of_others": (), "too_large": (), "too_many": (),
-    "unlike": {},
+    "unlike": {}, "unasked": (),
 }  # fmt: skip
 TOO_MANY = (
     "the prediction {id!r} is none of this server, and too much feedback of yours waits for others already: "
@@ -85,7 +86,8 @@ class MonitoringRoutes:
         truths = _truths(given)
         by = principal_of(request.scope)
         found = {**EMPTY, **await self._known_here(model, truths, by)}
-        if self._reports.waiting.is_shared and found["unknown"]:
+        is_sure = not found["unasked"] and await self._tell_others(model, truths, by, found)
+        if found["unknown"] and (self._reports.waiting.are_of_servers or not is_sure):
             await self._let_wait(model, truths, by, found)
         refused = _refused(found, model)
         if given.feedback is UNSET and refused:  # the one that was sent
@@ -94,18 +96,36 @@ class MonitoringRoutes:
         return json_response(KeptFeedback(kept, known, waiting, refused))
 
     async def _known_here(self, model: str, truths: list[Truth], by: Principal) -> dict[str, Any]:
-        """What became of the truths in the log of this server."""
+        """What became of the truths in the log of this process; all are `unasked` if it cannot tell."""
         is_shared = self._reports.waiting.is_shared
+        unknown = [one.request_id for one in truths]  # which can be looked at by another, or later
         if await asyncio.to_thread(self._reports.is_kept, model):
             try:
                 return await told(self.payloads.feedback(model, truths, whose(by), by.id))
             except PayloadsUnavailable as error:
                 if not is_shared:
                     raise unavailable(error) from None
+                return {"unknown": unknown, "unasked": unknown}
         elif not is_shared:
             kept_none = f"this server keeps no predictions of {model!r} to be told about: log_payloads is 0"
             raise Problem(404, kept_none)
-        return {"unknown": [one.request_id for one in truths]}  # which can be looked at by another, or later
+        return {"unknown": unknown}
+
+    async def _tell_others(
+        self, model: str, truths: list[Truth], by: Principal, found: dict[str, Any]
+    ) -> bool:
+        """Tell the other processes of the server of predictions unknown here; whether all could say."""
+        if not found["unknown"]:
+            return True
+        unknown = set(found["unknown"])
+        others = [one for one in truths if one.request_id in unknown]
+        answered = await self._reports.together.feedback(model, others, whose(by), by.id)
+        for theirs in answered.found:
+            unknown &= set(theirs.pop("unknown"))
+            found |= {name: found[name] | some if name == "unlike" else [*found[name], *some]
+                      for name, some in theirs.items() if some}  # fmt: skip
+        found["unknown"] = [one for one in found["unknown"] if one in unknown]
+        return not answered.is_missing
 
     async def _let_wait(self, model: str, truths: list[Truth], by: Principal, found: dict[str, Any]) -> None:
         """Have the truths of unknown predictions wait for another server which has them."""
@@ -131,6 +151,11 @@ class MonitoringRoutes:
             except PayloadsUnavailable as error:
                 raise unavailable(error) from None
             found = {name: found[name] + here[name] for name in found}
+        others = await self._reports.together.prune(model, before)
+        if others.is_missing:
+            raise unavailable(PayloadsUnavailable("a process of this server does not answer: ask again"))
+        for there in others.found:
+            found = {name: found[name] + there[name] for name in found}
         return json_response(PrunedPayloads(**found))
 
     # -- reports -----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -60,10 +60,10 @@ class PayloadSharing:
             self._said = why
             log.warning("other servers do not see what is new in the payload log: %s", why)
 
-    async def bring(self, model: str, begin: float, end: float) -> Brought:
+    async def bring(self, model: str, begin: float, end: float, beside: Sequence[str]) -> Brought:
         """See `SharedPayloads.bring`."""
         async with self._bringing:
-            return await self._run(lambda: self._shared.bring(model, begin, end))
+            return await self._run(lambda: self._shared.bring(model, begin, end, beside))
 
     async def prune(self, model: str, before: float) -> dict[str, int]:
         """See `SharedPayloads.prune`."""

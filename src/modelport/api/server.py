@@ -35,6 +35,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # event loop several times a request while jobs are written.
 SWITCH_SECONDS = 0.0005
 IDLE_LOOK_SECONDS = 1.0
+STOPPING = "stopping; running predictions get up to %g s (a second signal stops at once)"
 WRITE_SECONDS = 5  # for the answers to what was still running when the time to drain was over
 
 
@@ -108,7 +109,7 @@ async def serve(
             await ports.bind(listener.certificates)
         await server.listen(listener.socket, listener.certificates, among.spread)
         if metrics_port is not None:
-            await metrics_port.open(listener.certificates)
+            await metrics_port.open(listener.certificates, speaks=among.speaks)
         await ports.open()
         among.tell_joined()
         await stopping.asked.wait()
@@ -134,6 +135,7 @@ class _Among:
     def __init__(self, siblings: Siblings | None):
         self._siblings = siblings
         self.is_late = siblings is not None and siblings.place.is_late
+        self.speaks = siblings is None or siblings.place.speaks
         self.spread: Spread | None = None
         if siblings is not None:
             self.spread = Spread(siblings.place.connections, siblings.place.number)
@@ -307,14 +309,16 @@ class _Stopping:
             self.asked.set()
 
     def on_signal(self) -> None:
+        is_said = self.life.siblings is not None  # by the process that has started this one
         if self.asked.is_set():
-            log.warning("stopping at once")
+            if not is_said:
+                log.warning("stopping at once")
             self.at_once = True
             self.server.cut()
             self.ports.cut()
             self.life.kill_jobs()
             return
-        seconds = self.life.settings.drain_timeout
-        log.info("stopping; running predictions get up to %g s (a second signal stops at once)", seconds)
+        if not is_said:
+            log.info(STOPPING, self.life.settings.drain_timeout)
         self.drains = True
         self.asked.set()

@@ -77,9 +77,9 @@ def _serve_in_processes(asked: _Asked, settings: Settings) -> int:
 
     try:
         return serve_in_processes(settings, listener, work)
-    except CannotListen as error:
+    except OSError as error:
         click.echo(f"modelport: {error}", err=True)
-        return CANNOT_LISTEN
+        return CANNOT_LISTEN if isinstance(error, CannotListen) else CANNOT_WRITE
     finally:
         listener.close()
 

@@ -16,6 +16,7 @@ from modelport.identity.rate_windows import Lent, LentWindow
 from modelport.settings import Settings
 from modelport.settings.groups.access import Auth
 from modelport.settings.written import Rate, seconds_of
+from modelport.siblings import LONG_SECONDS
 from modelport.storage.database import Database
 from modelport.storage.errors import StoreError, StoreUnavailable
 from modelport.storage.schema.identity import allowances as kept
@@ -27,6 +28,7 @@ from modelport.telemetry.usage import Asked, Usage, UsagePage, bytes_used, page
 
 log = logging.getLogger("modelport.identity")
 
+WRITTEN = "usage written"  # what the processes of a server ask each other
 WRITE_SECONDS = 5.0
 PRUNE_SECONDS = 3600.0  # between two looks for stretches that have ended
 
@@ -53,6 +55,8 @@ class Accounting:
         self._running: asyncio.Task[None] | None = None
         self._prunes_at = 0.0
         self._borrowing: set[asyncio.Task[None]] = set()
+        if storage.siblings is not None:
+            storage.siblings.answer(WRITTEN, self._written)
 
     def hear(self, exchange: Exchange) -> None:
         """Count a request that is over."""
@@ -95,7 +99,14 @@ class Accounting:
         """What was used, up to now at this server. Raises the store's errors."""
         database = self._storage.database
         await self.usage.write(database)
+        if self._storage.siblings is not None:
+            await self._storage.siblings.ask(WRITTEN, seconds=LONG_SECONDS)
         return await page(database, asked, limit, cursor)
+
+    async def _written(self, _: bytes) -> bytes:
+        """Write what this process has counted, since somebody reads that of all."""
+        await self._write()
+        return b""
 
     async def names(self, ids: Iterable[str]) -> Mapping[str, str]:
         """What those are called who have used something, by their ids. Raises the store's errors."""

@@ -57,6 +57,7 @@ class KnownKeys:
         self._unread_since: float | None = None  # the begin of a look that has not ended well yet
         self._next_end = float("inf")  # when the first of them expires
         self._used: dict[str, float] = {}
+        self._looking = asyncio.Lock()
         self.remembered: dict[bytes, Principal] = {}  # by the credential as it was sent
 
     def find(self, text: str, sent: bytes) -> Principal | None:
@@ -97,6 +98,11 @@ class KnownKeys:
                     async with asyncio.timeout(database.poll_seconds):
                         await changed.wait()
 
+    async def catch_up(self, database: Database) -> None:
+        """Know what has just been changed, by whichever server."""
+        await self._look(KeyStore(database))
+        self._end_answers()
+
     @property
     def _is_old(self) -> bool:
         return self._read_at is None or monotonic() - self._read_at > MAX_AGE_SECONDS
@@ -106,6 +112,10 @@ class KnownKeys:
         return self._unread_since is not None and monotonic() - self._unread_since > LATE_SECONDS
 
     async def _look(self, store: KeyStore) -> None:
+        async with self._looking:
+            await self._read(store)
+
+    async def _read(self, store: KeyStore) -> None:
         if self._unread_since is None:
             self._unread_since = monotonic()
         try:

@@ -24,6 +24,7 @@ from modelport.identity.wrong_credentials import WrongCredentials
 from modelport.security.log_floods import Sparingly
 from modelport.settings import Settings
 from modelport.settings.groups.access import Auth
+from modelport.siblings import LONG_SECONDS
 from modelport.storage.database import Database
 from modelport.storage.errors import StoreError, StoreUnavailable
 from modelport.storage.service import Storage
@@ -39,6 +40,7 @@ NOBODY = (
     "administrator, once; or `modelport users create` and `modelport keys create`, with the --data-dir or "
     "--database-url of this server"
 )
+KEYS = "keys known"  # what the processes of a server ask each other
 
 
 class Identity:
@@ -61,6 +63,7 @@ class Identity:
         if storage.siblings is not None:
             self.wrong.share(storage.siblings)
             self.accounts.attempts.share(storage.siblings)
+            storage.siblings.answer(KEYS, self._know_keys)
         self._storage = storage
         self._running: list[asyncio.Task[None]] = []
         self.proxy_users: ProxyUsers | None = None
@@ -101,6 +104,18 @@ class Identity:
                 asyncio.create_task(self.known.run(database)),
                 asyncio.create_task(self._watch.run(database)),
             ]
+
+    async def tell_keys(self) -> None:
+        """Return once keys are, at each process of this server, what the database says."""
+        await self._know_keys(b"")
+        if self._storage.siblings is not None:
+            await self._storage.siblings.ask(KEYS, seconds=LONG_SECONDS)
+
+    async def _know_keys(self, _: bytes) -> bytes:
+        if self.is_on:
+            with contextlib.suppress(StoreUnavailable):
+                await self.known.catch_up(self.database)
+        return b""
 
     def open_answers(self, by: Principal) -> tuple[OpenAnswers, str] | None:
         """Where answers to somebody are entered, and under which name; `None` if nothing ends them."""

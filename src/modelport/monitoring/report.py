@@ -53,10 +53,12 @@ class Order(msgspec.Struct, kw_only=True):
 
     `trainings` has by version the file in which its training has recorded its reference, `otherwise` is for
     versions that have none; with a `reference_window` that counts instead. `columns` are those of arguments
-    whose rows do not name them. `others` are the folders of what other servers have kept.
+    whose rows do not name them. `beside` are the logs of other processes of this server, `others` the folders
+    of what other servers have kept.
     """
 
     folder: str
+    beside: Sequence[str] = ()
     others: Sequence[str] = ()
     model: str
     window: Times
@@ -70,7 +72,7 @@ class Order(msgspec.Struct, kw_only=True):
     @property
     def folders(self) -> list[Path]:
         """Those of all the logs that are read."""
-        return [Path(folder) for folder in (self.folder, *self.others)]
+        return [Path(folder) for folder in (self.folder, *self.beside, *self.others)]
 
 
 class Recorded(msgspec.Struct):
@@ -249,9 +251,10 @@ def _latency(seconds: list[float]) -> Latency | None:
 def _feedback(order: Order, version: Version) -> Any:
     pairs: list[Pair] = []
     unmatched = 0
-    known = truths_of(Path(order.folder) / INDEX, list(version.answered))
-    brought = truths_brought(order.folders[1:], order.model, version.answered)
-    for request_id, truth in chain(known, brought):
+    ids = list(version.answered)
+    known = [truths_of(Path(folder) / INDEX, ids) for folder in (order.folder, *order.beside)]
+    brought = truths_brought([Path(folder) for folder in order.others], order.model, version.answered)
+    for request_id, truth in chain(*known, brought):
         at, answer = version.answered[request_id]
         found = pairs_of(answer, truth)
         unmatched += not found

@@ -1,6 +1,7 @@
 """Which models are in memory by somebody's word: one that is unloaded stays so until it is to be loaded.
 
-Of a server with several processes all load and unload it, those as well that are started later.
+Of a server with several processes all load and unload it, those as well that are started later; who has asked
+for it is answered once all have.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from modelport.siblings import Siblings
 
 log = logging.getLogger("modelport.runs")
 
-TOPIC = "repository"
+TOPIC, DONE = "repository", "repository done"  # what processes tell, and ask: has it been done?
+ALL_SECONDS = 5.0  # for all to say that it is done, beyond what it may take one
 
 
 class _Said(msgspec.Struct, array_like=True):
@@ -46,6 +48,7 @@ class Repository:
         """Tell other processes of this server what is loaded and unloaded, and do as they tell."""
         self._siblings = siblings
         siblings.hear(TOPIC, self._heard)
+        siblings.answer(DONE, self._done)
 
     def pools(self, model: str) -> list[Pool]:
         """The pool of the live version of a model, and those of the others that are in memory."""
@@ -58,12 +61,15 @@ class Repository:
         """
         self._tell(model, is_loaded=True)
         await self._finished(self._load(model))
+        if failed := await self._done_by_all(model, self.engine.pools[model].settings.load_timeout):
+            raise RunError(503, f"the model {model!r} is not loaded in another server process: {failed}")
 
     async def unload(self, model: str) -> None:
         """Let the calls of a model and its versions end, and give their memory back. Raises `RunError`."""
         self._check_still(model)
         self._tell(model, is_loaded=False)
         await self._finished(self._unload(model))
+        await self._done_by_all(model, self.engine.settings.drain_timeout)
 
     async def stop(self) -> None:
         """Give up what is under way."""
@@ -75,6 +81,22 @@ class Repository:
         if self._siblings is not None and not self.engine.draining:
             body = msgspec.msgpack.encode(_Said(model, is_loaded))
             self._siblings.say(TOPIC, body, kept_as=model)
+
+    async def _done_by_all(self, model: str, seconds: float) -> str:
+        """Wait until all have followed; why one of them could not. Who does not answer will do it later."""
+        if self._siblings is None:
+            return ""
+        told = await self._siblings.ask(DONE, model.encode(), seconds=seconds + ALL_SECONDS)
+        return next((body.decode() for body in told.bodies if body), "")
+
+    async def _done(self, body: bytes) -> bytes:
+        """Answer once what was told before is done: why it could not be, if so."""
+        model = body.decode()
+        if model not in self.engine.pools:
+            return b""
+        async with self._changing[model]:
+            pool = self.engine.pools[model]
+            return (pool.error or "").encode() if pool.state is PoolState.FAILED else b""
 
     def _heard(self, body: bytes | None) -> None:
         """Do as another process does. What was missed is left: who asks next tells all of it again."""

@@ -90,7 +90,7 @@ class Life:
         self.engine.call_log = self.payloads
         waiting = WaitingTruths(self.storage, settings)
         sharing = payload_sharing(self.payloads, settings, self.storage.folder)
-        self.reports = ModelReports(self.runs, self.payloads, waiting, sharing)
+        self.reports = ModelReports(self.runs, self.payloads, waiting, sharing, siblings)
         self.accounting = Accounting(
             self.storage, settings, self.identity.allowances, lambda name: name in self.engine.pools
         )

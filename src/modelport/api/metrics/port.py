@@ -36,12 +36,13 @@ class MetricsPort:
         self._limits = replace(limits, message_bytes=0)  # nobody streams here
         self._server: HttpServer | None = None
 
-    async def open(self, certificates: Certificates | None) -> None:
-        """Begin to answer."""
+    async def open(self, certificates: Certificates | None, *, speaks: bool = True) -> None:
+        """Begin to answer; say where in the log, if it is this process that `speaks`."""
         host, port = self._sock.getsockname()[:2]
         self._server = HttpServer(self._answer, self._limits)
         await self._server.listen(self._sock, certificates)
-        log.info("metrics on %s%s", http_url(host, port, "https" if certificates else "http"), PATH)
+        if speaks:
+            log.info("metrics on %s%s", http_url(host, port, "https" if certificates else "http"), PATH)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].rstrip("/") in (PATH, self._path):

@@ -32,6 +32,7 @@ class Readings:
         self._metrics = metrics
         self._runs = runs
         self._jobs = jobs
+        self.siblings = jobs.storage.siblings
 
     def pools(self, name: str) -> list[Pool]:
         """The live pool of a model, and those of its versions that are loaded beside it."""

@@ -1,4 +1,7 @@
-"""`GET /v2/statistics`: what metrics show of models, as JSON. Nothing is counted for it, or read twice."""
+"""`GET /v2/statistics`: what metrics show of models, as JSON. Nothing is counted for it, or read twice.
+
+Where several server processes answer, it is that of all, whichever is asked.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from time import time
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from modelport.api.answers import json_response
 from modelport.api.credentials import principal_of
+from modelport.api.metrics.counted_together import STATISTICS, together
 from modelport.api.metrics.readings import Readings, place_of, state_of
 from modelport.api.resources.statistics import (
     CountedRequests,
@@ -26,6 +31,7 @@ from modelport.contract.calls import GIVEN_UP
 from modelport.engine.ports import Pool
 from modelport.histogram import Histogram
 from modelport.identity.principals import AccessScope
+from modelport.siblings import LONG_SECONDS
 from modelport.telemetry.metrics.requests import RequestCounts, ToldRequests
 
 
@@ -35,20 +41,34 @@ class StatisticsRoutes:
     def __init__(self, readings: Readings, requests: RequestCounts | None):
         self._readings = readings
         self._requests = requests
+        siblings = readings.siblings
+        self._process = 0 if siblings is None else siblings.place.number
+        if siblings is not None:
+            siblings.answer(STATISTICS, self._tell)
 
     async def get(self, request: Request) -> Response:
         """`GET /v2/statistics`: of every model that one may read of."""
         asks, readings = principal_of(request.scope), self._readings
+        seen = [name for name in readings.engine.pools if asks.may(AccessScope.READ, name)]
+        if readings.siblings is None:
+            return json_response(await self._own(seen))
+        found = together(await readings.siblings.ask(STATISTICS, seconds=LONG_SECONDS))
+        found.models = {name: found.models[name] for name in seen if name in found.models}
+        return json_response(found)
+
+    async def _tell(self, _: bytes) -> bytes:
+        return msgspec.msgpack.encode(await self._own(self._readings.engine.pools))
+
+    async def _own(self, names: Iterable[str]) -> Statistics:
+        """Those of this process."""
+        readings = self._readings
         slow = (readings.memory, readings.jobs)
         await asyncio.gather(*(reading.renew() for reading in slow))
-        seen = [name for name in readings.engine.pools if asks.may(AccessScope.READ, name)]
-        return json_response(
-            Statistics(
-                at=round(time(), 3),
-                began=readings.began,
-                models={name: self._model(name) for name in seen},
-                unread=[reading.part for reading in slow if reading.value is None],
-            )
+        return Statistics(
+            at=round(time(), 3),
+            began=readings.began,
+            models={name: self._model(name) for name in names},
+            unread=[reading.part for reading in slow if reading.value is None],
         )
 
     def _model(self, name: str) -> ModelStatistics:
@@ -81,7 +101,8 @@ class StatisticsRoutes:
         memory = self._readings.memory.value or {}
         for worker in pool.workers:
             size = memory.get(place_of(pool, worker)) or None
-            yield SeenWorker(pool.version, worker.number, state_of(worker), len(worker.in_flight), size)
+            calls = len(worker.in_flight)
+            yield SeenWorker(pool.version, worker.number, self._process, state_of(worker), calls, size)
 
     def _jobs(self, model: str) -> list[SeenJobs]:
         return [

@@ -35,6 +35,7 @@ class SeenWorker(msgspec.Struct):
 
     version: VersionNumber
     number: Annotated[int, words("Its place: the successor of one that has ended gets the same")]
+    process: Annotated[int, words("The server process that asks it; 0 is the first or only one")]
     state: Annotated[str, words("starting, free, busy or ending")]
     calls: Annotated[int, words("That it has now")]
     memory: Annotated[int | None, words("Bytes that are resident, of its process")]
@@ -86,4 +87,4 @@ class Statistics(msgspec.Struct):
     at: Seconds
     began: Annotated[float, words("When this server began, and its counts at 0, in seconds of the epoch")]
     models: dict[str, ModelStatistics]
-    unread: Annotated[list[str], words("What could not be read this time: memory, jobs")]
+    unread: Annotated[list[str], words("What could not be read this time: memory, jobs, processes")]

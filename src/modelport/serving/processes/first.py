@@ -31,9 +31,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from typing import NoReturn
 
+from modelport.api.server import STOPPING
 from modelport.http.spread import NOBODY
 from modelport.serving.processes.hub import Hub
 from modelport.settings import Settings, data_folder
@@ -65,14 +67,17 @@ class _Process:
 class FirstProcess:
     """Starts as many server processes as settings say, each of which does `work`; `run` it.
 
-    `sockets` are those that listen; this process closes them when it stops.
+    `sockets` are those that listen; this process closes them when it stops. `folder` is one for all.
     """
 
-    def __init__(self, settings: Settings, work: Work, sockets: Sequence[socket.socket]):
+    def __init__(
+        self, settings: Settings, work: Work, sockets: Sequence[socket.socket], folder: Path | None = None
+    ):
         self._settings = settings
         self._of = settings.server_processes
         self._work = work
         self._sockets = sockets
+        self._folder = folder
         self._hub = Hub(self._of)
         self._processes: dict[int, _Process] = {}
         self._failures: dict[int, int] = {}
@@ -139,9 +144,16 @@ class FirstProcess:
         for number in heard:
             if number in STOP_SIGNALS:
                 self._stops += 1
+                self._say_stop()
                 self._stop(signal.SIGTERM)
             elif number == signal.SIGHUP:
                 self._signal(signal.SIGHUP)
+
+    def _say_stop(self) -> None:
+        if self._stops > 1:
+            log.warning("stopping at once")
+        else:
+            log.info(STOPPING, self._settings.drain_timeout)
 
     def _stop(self, number: int) -> None:
         """Have all end: nobody is started any more, and nobody new is accepted here."""
@@ -233,7 +245,8 @@ class FirstProcess:
             for member in self._hub.members.values():
                 member.sock.close()
             is_late = self._hub.begun and (number == 0 or self._failures.get(number, 0) > 0)
-            place = Place(number, self._of, is_late, self._steady, self._lock, self._calls, self._connections)
+            shared = self._lock, self._calls, self._connections, self._folder
+            place = Place(number, self._of, is_late, self._steady, *shared)
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
             status = self._work(Siblings(sock, place))
         except SystemExit as end:

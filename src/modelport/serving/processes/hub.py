@@ -1,23 +1,25 @@
 """What the first process passes on between the server processes that it has started.
 
-It reads no meaning in what is said, but for metrics: what a process has counted stays counted when it has
-ended, as it was told last, so that sums never fall. Everything is bounded, and no question waits for ever.
+It reads no meaning in what is said, but for what processes count: that stays counted when one has ended, as
+it was told last, so that sums never fall. Everything is bounded, and no question waits for ever.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from time import monotonic
 
 import msgspec
 
+from modelport.api.metrics.counted_together import STATISTICS, left_of
+from modelport.dialects.oip import counted_together
 from modelport.siblings import (
     ANSWER,
     ANSWERS,
     ASK,
-    ASK_SECONDS,
     ASKED,
     BEGUN,
     IDLE,
@@ -38,6 +40,12 @@ from modelport.telemetry.metrics.together import counted
 READ_BYTES = 1 << 18
 MOST_KEPT = 10_000
 MOST_SUBJECTS = 20_000  # that something is lent to
+# What is counted on beyond the end of who has answered: by topic, what stays of such answers.
+COUNTED: dict[str, Callable[[Iterable[bytes]], bytes]] = {
+    METRICS: counted,
+    STATISTICS: left_of,
+    counted_together.COUNTED: counted_together.left_of,
+}
 
 
 @dataclass
@@ -73,8 +81,8 @@ class Hub:
         self._questions: dict[int, _Question] = {}
         self._asked = 0
         self._kept: dict[tuple[str, str], bytes] = {}
-        self._shown: dict[int, bytes] = {}  # the metrics that a process has told last
-        self._ended = b""  # what those have counted that have ended
+        self._shown: dict[tuple[str, int], bytes] = {}  # by topic and process, what it has told last
+        self._ended: dict[str, bytes] = {}  # by topic, what those have counted that have ended
         self._lent: dict[str, tuple[float, int]] = {}  # until when a stretch lasts, and what it has lent
 
     def add(self, number: int, sock: socket.socket) -> None:
@@ -86,8 +94,9 @@ class Hub:
         """A process has ended."""
         member = self.members.pop(number)
         member.sock.close()
-        if number in self._shown:
-            self._ended = counted([self._ended, self._shown.pop(number)])
+        for topic, left in COUNTED.items():
+            if (shown := self._shown.pop((topic, number), None)) is not None:
+                self._ended[topic] = left([self._ended.get(topic, b""), shown])
         for key, question in list(self._questions.items()):
             question.waits_for.discard(number)
             if question.asker == number:
@@ -187,7 +196,7 @@ class Hub:
         self._asked += 1
         asked = {other for other, member in self.members.items() if member.joined} | {number}
         self._questions[self._asked] = _Question(
-            number, message.number, message.topic, asked, monotonic() + ASK_SECONDS
+            number, message.number, message.topic, asked, monotonic() + message.numbers[0]
         )
         for other in asked:
             question = Message(ASKED, number=self._asked, topic=message.topic, body=message.body)
@@ -199,22 +208,21 @@ class Hub:
             return
         question.waits_for.discard(number)
         question.bodies[number] = message.body
-        if question.topic == METRICS:
-            self._shown[number] = message.body
+        if question.topic in COUNTED:
+            self._shown[question.topic, number] = message.body
         if not question.waits_for:
             self._answer(message.number)
 
     def _answer(self, key: int) -> None:
         question = self._questions.pop(key)
         missing = len(question.waits_for) + self._of - len(self._have_joined | set(question.bodies))
-        bodies = question.bodies
-        if question.topic == METRICS:
-            late = {number: self._shown[number] for number in question.waits_for if number in self._shown}
-            bodies = bodies | late
+        topic, bodies = question.topic, question.bodies
+        late = {one: self._shown[topic, one] for one in question.waits_for if (topic, one) in self._shown}
+        bodies = bodies | late
         found = [bodies[number] for number in sorted(bodies)]
-        if question.topic == METRICS and self._ended:
-            found.append(self._ended)
-        self._tell(question.asker, Message(ANSWERS, number=question.number, bodies=found, missing=missing))
+        left = self._ended.get(topic, b"")
+        answers = Message(ANSWERS, number=question.number, bodies=found, missing=missing, left=left)
+        self._tell(question.asker, answers)
 
     def _lend(self, number: int, message: Message) -> None:
         requests, seconds, wanted = message.numbers

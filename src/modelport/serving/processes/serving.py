@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
+from pathlib import Path
 
 from modelport.api.listening import CannotListen, Listener
 from modelport.api.metrics.port import metrics_socket
+from modelport.engine.spool import Spool
 from modelport.serving.log import log_without_thread
 from modelport.serving.processes.first import FirstProcess
 from modelport.serving.processes.shares import share_of
@@ -21,7 +23,8 @@ Work = Callable[[Settings, Listener, Siblings], int]
 def serve_in_processes(settings: Settings, listener: Listener, work: Work) -> int:
     """Serve in as many processes as settings say, each of which does `work` with its share of them.
 
-    Returns the exit status; in the processes themselves it does not return. Raises `CannotListen`.
+    Returns the exit status; in the processes themselves it does not return. Raises `CannotListen`, and
+    `OSError` for a folder that cannot be made.
     """
     with contextlib.ExitStack() as closing:
         if settings.metrics_port is not None:
@@ -36,8 +39,20 @@ def serve_in_processes(settings: Settings, listener: Listener, work: Work) -> in
         def one(siblings: Siblings) -> int:
             return work(share_of(settings, siblings.place), listener.of_process(), siblings)
 
+        folder = closing.enter_context(_folder(settings)) if settings.allow_client_shm else None
         sockets = [sock for sock in (listener.socket, listener.metrics) if sock is not None]
-        return FirstProcess(settings, one, sockets).run()
+        return FirstProcess(settings, one, sockets, folder).run()
+
+
+@contextlib.contextmanager
+def _folder(settings: Settings) -> Generator[Path]:
+    """A folder that all processes use. Raises `OSError`."""
+    spool = Spool(settings.spool_dir)
+    spool.open()
+    try:
+        yield spool.root
+    finally:
+        spool.close()
 
 
 def _reserved(host: str, port: int) -> socket.socket:

@@ -72,7 +72,8 @@ class Metrics:
         else:
             found = await self._siblings.ask(METRICS)
             self._missed += found.missing
-            page = await asyncio.to_thread(together, found.bodies, open_metrics=open_metrics)
+            pages = [*found.bodies, found.left]
+            page = await asyncio.to_thread(together, pages, open_metrics=open_metrics)
         return Scraped(page.content_type, page.text())
 
     async def _page(self, *, open_metrics: bool) -> Page:

@@ -236,23 +236,23 @@ class SharedPayloads:
 
     # -- what others have kept ---------------------------------------------------------------------
 
-    def bring(self, model: str, begin: float, end: float) -> Brought:
+    def bring(self, model: str, begin: float, end: float, beside: Sequence[str] = ()) -> Brought:
         """Have copies of what other servers have kept of a model in a time, in seconds of the epoch.
 
-        The newest are brought, up to a bound in bytes.
+        The newest are brought, up to a bound in bytes. The logs `beside` are read here anyway.
         """
         try:
-            words = self._bring(model, begin, end)
+            words = self._bring(model, begin, end, [self.kept.folder, *map(Path, beside)])
         except (StoreError, OSError) as error:
             words = f"what other servers have kept is not all in it: {error}"
         folders = [str(path.absolute()) for path in self._copies.glob("*") if (path / model).is_dir()]
         return Brought(sorted(folders), words)
 
-    def _bring(self, model: str, begin: float, end: float) -> str:
+    def _bring(self, model: str, begin: float, end: float, here: Sequence[Path]) -> str:
         place = self._opened()
         found = place.objects(f"{ROOT}/{model}")
-        own = log_id(self.kept.folder) if self.kept.folder.is_dir() else ""
-        files = [one for one in map(shared_file, found) if one is not None and one.log != own]
+        own = {log_id(folder) for folder in here if folder.is_dir()}
+        files = [one for one in map(shared_file, found) if one is not None and one.log not in own]
         self._drop_copies({one.copy_in(self._copies) for one in files}, model)
         last = datetime.fromtimestamp(end, UTC).strftime(STAMP)
         left = MOST_BROUGHT

@@ -55,6 +55,7 @@ class WaitingTruths:
         self._storage = storage
         self._keep_seconds = seconds_of(settings.payload_keep) or KEEP_SECONDS
         self.is_shared = storage.is_shared
+        self.are_of_servers = not storage.is_file  # of others, which cannot be asked
 
     async def put(self, model: str, truths: Sequence[Truth], owner: str | None, giver: str) -> Placed:
         """Have truths wait; one that does is replaced by another of the same giver. Raises `StoreError`s."""

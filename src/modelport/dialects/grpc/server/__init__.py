@@ -21,9 +21,8 @@ class GrpcServer(DialectServer):
 
     def __init__(self, parts: Parts):
         super().__init__(parts)
-        inference = Inference(
-            parts.calls, parts.runs, file_of_regions(parts.calls.engine, parts.calls.settings)
-        )
+        calls, siblings = parts.calls, parts.jobs.storage.siblings
+        inference = Inference(calls, parts.runs, file_of_regions(calls.engine, calls.settings, siblings))
         self._answers = {
             f"/{SERVICE}/ModelInfer": inference.infer,
             f"/{SERVICE}/ModelStreamInfer": inference.stream,

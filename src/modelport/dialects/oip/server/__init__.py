@@ -20,7 +20,7 @@ from modelport.dialects.oip import bodies
 from modelport.dialects.oip.configured import ModelConfiguration
 from modelport.dialects.oip.counted import InferenceStatistics
 from modelport.dialects.oip.kept_settings import ChangedLog, ChangedTraces, LogSetting, TraceSetting
-from modelport.dialects.oip.server.client_memory import ClientRegions
+from modelport.dialects.oip.server.client_memory import ClientRegions, file_of_regions
 from modelport.dialects.oip.server.inference import Inference
 from modelport.dialects.oip.server.kept_settings import KeptSettings
 from modelport.dialects.oip.server.memory_rows import memory_rows
@@ -118,7 +118,9 @@ class OipServer(DialectServer):
 
     def __init__(self, parts: Parts):
         super().__init__(parts)
-        self.memory = ClientRegions(parts.calls.engine, parts.calls.settings)
+        settings = parts.calls.settings
+        file = file_of_regions(parts.calls.engine, settings, parts.jobs.storage.siblings)
+        self.memory = ClientRegions(file, settings.client_max_size)
         self.inference = Inference(parts.calls, parts.runs, self.memory.file)
         counted = CountedModels(parts.readings, parts.requests)
         self.statistics = StatisticsRoutes(counted, parts.runs)

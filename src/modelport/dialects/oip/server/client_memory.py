@@ -1,13 +1,16 @@
 """Regions of shared memory that clients register, where the server lets them, by Triton's extension.
 
-The list of them is a file that the workers read. A region is of who has registered it: others do not see it,
-and have names of their own.
+The list of them is a file that the workers read, and all processes of the server read and write, one at a
+time. A region is of who has registered it: others do not see it, and have names of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 from collections import Counter
+from collections.abc import Callable, Generator
 from operator import itemgetter
 from pathlib import Path
 
@@ -21,37 +24,41 @@ from modelport.api.dialect_calls import told_in
 from modelport.api.endpoints.row import ReadBody
 from modelport.api.refusal_form import INFERENCE_ERROR
 from modelport.contract.errors import BadRequest
-from modelport.dialects.oip.regions import KEY, OFF, SHOWN, Region, Regions, check_region
+from modelport.dialects.oip.regions import KEY, OFF, SHOWN, Region, Regions, check_region, known_regions
 from modelport.dialects.oip.shared_memory import NewCudaRegion, NewRegion, ShownRegion
 from modelport.engine.ports import Engine
 from modelport.problems import Problem
 from modelport.settings import Settings
+from modelport.siblings import Siblings
 
 MOST_OF_ONE, MOST = 64, 256  # regions of one principal, and of all
 MOST_NAME = 200
 NO_CUDA = "this server reads no memory of GPUs: models take arrays of the host; register system shared memory"
 
 
-def file_of_regions(engine: Engine, settings: Settings) -> str:
+Listed = dict[tuple[str, str], Region]  # by owner and name
+
+
+def file_of_regions(engine: Engine, settings: Settings, siblings: Siblings | None) -> str:
     """The list of regions that the workers read; empty where no memory of clients may be used."""
-    return str(engine.spool.root / "client-memory") if settings.allow_client_shm else ""
+    folder = siblings.place.folder if siblings is not None else None
+    return str((folder or engine.spool.root) / "client-memory") if settings.allow_client_shm else ""
 
 
 class ClientRegions:
     """The handlers, one method a resource. `file` is the list for the workers; empty where there is none."""
 
-    def __init__(self, engine: Engine, settings: Settings):
-        self.file = file_of_regions(engine, settings)
-        self._most = settings.client_max_size
-        self._regions: dict[tuple[str, str], Region] = {}  # by owner and name
-        self._changing = asyncio.Lock()
+    def __init__(self, file: str, most: int):
+        self.file = file
+        self._most = most  # bytes of a region; 0 is any number
 
     async def status(self, request: Request) -> Response:
         """`GET /v2/systemsharedmemory/status`."""
         with told_in(INFERENCE_ERROR):
             self._check_on()
             by = principal_of(request.scope).id
-            found = [region for (owner, _), region in self._regions.items() if owner == by]
+            known = await asyncio.to_thread(self._listed)
+            found = [region for (owner, _), region in known.items() if owner == by]
             return json_response([_shown(region) for region in found])
 
     async def status_of_one(self, request: Request) -> Response:
@@ -59,7 +66,8 @@ class ClientRegions:
         with told_in(INFERENCE_ERROR):
             self._check_on()
             name = request.path_params["region"]
-            region = self._regions.get((principal_of(request.scope).id, name))
+            known = await asyncio.to_thread(self._listed)
+            region = known.get((principal_of(request.scope).id, name))
             if region is None:
                 raise Problem(404, f"you have registered no region {name[:SHOWN]!r}")
             return json_response([_shown(region)])
@@ -76,16 +84,15 @@ class ClientRegions:
                 await asyncio.to_thread(check_region, region)
             except BadRequest as error:
                 raise Problem(400, error.detail) from None
-            async with self._changing:
-                kept = self._with_room(region)
-                await self._keep(kept | {(by, name): region})
+            await self._change(lambda known: _with_room(known, region) | {(by, name): region})
             return json_response({})
 
     async def unregister(self, request: Request) -> Response:
         """`POST /v2/systemsharedmemory/region/{region}/unregister`; nothing happens if there is none."""
         with told_in(INFERENCE_ERROR):
             self._check_on()
-            await self._let_go({(principal_of(request.scope).id, request.path_params["region"])})
+            one = principal_of(request.scope).id, request.path_params["region"]
+            await self._change(lambda known: {key: region for key, region in known.items() if key != one})
             return json_response({})
 
     async def unregister_all(self, request: Request) -> Response:
@@ -93,7 +100,7 @@ class ClientRegions:
         with told_in(INFERENCE_ERROR):
             self._check_on()
             by = principal_of(request.scope).id
-            await self._let_go({key for key in self._regions if key[0] == by})
+            await self._change(lambda known: {key: one for key, one in known.items() if key[0] != by})
             return json_response({})
 
     async def refuse_cuda(self, request: Request) -> Response:
@@ -124,46 +131,54 @@ class ClientRegions:
                 400, f"a region has at most {self._most} bytes here, which is the setting client_max_size"
             )
 
-    def _with_room(self, region: Region) -> dict[tuple[str, str], Region]:
-        """The regions beside which there is room for one more. Raises `Problem` 409 if there are none.
+    def _listed(self) -> Listed:
+        """The regions that there are. It reads a file."""
+        return {(one.owner, one.name): one for one in known_regions(self.file).regions}
 
-        Where there are as many as may be, it takes the place of the oldest of whoever has most: owners leave,
-        their keys end, and nobody else could ever let their regions go.
-        """
-        if (region.owner, region.name) in self._regions:
-            raise Problem(409, f"the region {region.name[:SHOWN]!r} is registered: unregister it first")
-        of_each = Counter(owner for owner, _ in self._regions)
-        mine = of_each[region.owner]
-        is_full = len(self._regions) >= MOST
-        whose, most = max(of_each.items(), key=itemgetter(1), default=("", 0))
-        if mine >= MOST_OF_ONE or (is_full and most <= mine + 1):
-            raise Problem(
-                409, f"there are {mine} regions of yours, and {len(self._regions)} of all: there may be "
-                f"{MOST_OF_ONE} and {MOST}; unregister some",
-            )  # fmt: skip
-        oldest = next(key for key in self._regions if key[0] == whose) if is_full else None
-        return {key: one for key, one in self._regions.items() if key != oldest}
-
-    async def _let_go(self, keys: set[tuple[str, str]]) -> None:
-        async with self._changing:
-            left = {key: region for key, region in self._regions.items() if key not in keys}
-            if len(left) < len(self._regions):
-                await self._keep(left)
-
-    async def _keep(self, regions: dict[tuple[str, str], Region]) -> None:
-        """Let these be all. What a worker reads is the list before it or this one."""
-        body = msgspec.json.encode(Regions(self._most, list(regions.values())))
+    async def _change(self, change: Callable[[Listed], Listed]) -> None:
+        """Let there be other regions. What a worker reads is the list before it or this one."""
         try:
-            await asyncio.to_thread(_replace, Path(self.file), body)
+            await asyncio.to_thread(self._changed, change)
         except OSError as error:
             raise Problem(507, f"the list of regions cannot be written: {error.strerror}") from None
-        self._regions = regions
+
+    def _changed(self, change: Callable[[Listed], Listed]) -> None:
+        with _alone(Path(f"{self.file}.lock")):
+            before = self._listed()
+            after = change(before)
+            if after != before:
+                new = Path(f"{self.file}.new")
+                new.write_bytes(msgspec.json.encode(Regions(self._most, list(after.values()))))
+                new.replace(self.file)
 
 
-def _replace(file: Path, body: bytes) -> None:
-    new = file.with_name(f"{file.name}.new")
-    new.write_bytes(body)
-    new.replace(file)
+def _with_room(known: Listed, region: Region) -> Listed:
+    """The regions beside which there is room for one more. Raises `Problem` 409 if there are none.
+
+    Where there are as many as may be, it takes the place of the oldest of whoever has most: owners leave,
+    their keys end, and nobody else could ever let their regions go.
+    """
+    if (region.owner, region.name) in known:
+        raise Problem(409, f"the region {region.name[:SHOWN]!r} is registered: unregister it first")
+    of_each = Counter(owner for owner, _ in known)
+    mine = of_each[region.owner]
+    is_full = len(known) >= MOST
+    whose, most = max(of_each.items(), key=itemgetter(1), default=("", 0))
+    if mine >= MOST_OF_ONE or (is_full and most <= mine + 1):
+        raise Problem(
+            409, f"there are {mine} regions of yours, and {len(known)} of all: there may be "
+            f"{MOST_OF_ONE} and {MOST}; unregister some",
+        )  # fmt: skip
+    oldest = next(key for key in known if key[0] == whose) if is_full else None
+    return {key: one for key, one in known.items() if key != oldest}
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Generator[None]:
+    """Nobody else changes the list meanwhile, in whichever process; who holds it reads and writes a file."""
+    with path.open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _shown(region: Region) -> ShownRegion:

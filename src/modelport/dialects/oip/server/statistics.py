@@ -1,16 +1,18 @@
 """How often models were asked, and how long that took, in the words of Triton's statistics extension.
 
 Nothing is counted for it: requests are those of the metrics, queues and workers those of the engine's tally.
+Where several server processes answer, it is told what all have counted.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from time import time
 from typing import Any
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,11 +29,13 @@ from modelport.dialects.oip.counted import (
     InferenceTimes,
     VersionStatistics,
 )
+from modelport.dialects.oip.counted_together import COUNTED, together
 from modelport.engine.ports import Pool
 from modelport.histogram import Histogram
 from modelport.identity.principals import AccessScope
 from modelport.problems import Problem
 from modelport.runs.service import RunService
+from modelport.siblings import LONG_SECONDS
 from modelport.telemetry.metrics.requests import RequestCounts, Took
 
 ALL = "stats"  # where a model of this name has its metadata
@@ -44,20 +48,46 @@ class CountedModels:
     def __init__(self, readings: Readings, requests: RequestCounts | None):
         self._readings = readings
         self._requests = requests
+        if readings.siblings is not None:
+            readings.siblings.answer(COUNTED, self._tell)
 
-    def of(self, model: str, version: int | None = None) -> list[VersionStatistics]:
-        """The statistics of each version of a model that is loaded, the live one first, or of one of them.
+    async def of_all(self, models: Iterable[str]) -> list[VersionStatistics]:
+        """The statistics of each version of these models that is loaded, the live one first.
 
-        Raises `Problem` 404 for a version that is not loaded, and where nothing is counted.
+        Raises `Problem` 404 where nothing is counted.
         """
         if self._requests is None:
             raise Problem(404, NOT_COUNTED)
-        found = self._readings.pools(model)
-        if version is not None:
-            found = [pool for pool in found if pool.version == version]
-            if not found:
-                raise Problem(404, f"version {version} of {model!r} is not loaded: nothing is counted of it")
-        return [self._of_pool(pool, *self._requests.predictions(model, pool.version)) for pool in found]
+        siblings = self._readings.siblings
+        if siblings is None:
+            return self._own(models)
+        found = together(await siblings.ask(COUNTED, seconds=LONG_SECONDS))
+        return [one for model in models for one in found if one.name == model]
+
+    async def of(self, model: str, version: int | None = None) -> list[VersionStatistics]:
+        """Those of one model, or of one of its versions.
+
+        Raises `Problem` 404 for a version that is not loaded, and where nothing is counted.
+        """
+        found = await self.of_all([model])
+        if version is None:
+            return found
+        named = [one for one in found if one.version == str(version)]
+        if not named:
+            raise Problem(404, f"version {version} of {model!r} is not loaded: nothing is counted of it")
+        return named
+
+    def _own(self, models: Iterable[str]) -> list[VersionStatistics]:
+        """What this process has counted."""
+        counted = self._requests or RequestCounts()
+        return [
+            self._of_pool(pool, *counted.predictions(model, pool.version))
+            for model in models
+            for pool in self._readings.pools(model)
+        ]
+
+    async def _tell(self, _: bytes) -> bytes:
+        return msgspec.msgpack.encode(self._own(self._readings.engine.pools))
 
     @cached_property
     def _loop_began(self) -> float:
@@ -102,14 +132,14 @@ class StatisticsRoutes:
         with told_in(INFERENCE_ERROR):
             asks, pools = principal_of(request.scope), self._runs.engine.pools
             seen = [name for name in pools if asks.may(AccessScope.READ, name)]
-            found = {"model_stats": [one for name in seen for one in self.counted.of(name)]}
+            found = {"model_stats": await self.counted.of_all(seen)}
             return json_response(metadata(pools[ALL]) | found if ALL in seen else found)
 
     async def model(self, request: Request) -> Response:
         """`GET /v2/models/{model}/stats`."""
         with told_in(INFERENCE_ERROR):
             name = asked_pool(self._runs.engine, request).name
-            return json_response(InferenceStatistics(self.counted.of(name)))
+            return json_response(InferenceStatistics(await self.counted.of(name)))
 
     async def version(self, request: Request) -> Response:
         """`GET /v2/models/{model}/versions/{version}/stats`, by number or alias."""
@@ -117,7 +147,7 @@ class StatisticsRoutes:
             name = asked_pool(self._runs.engine, request).name
             version = await self._runs.resolve(name, request.path_params["version"])
             await self._runs.check_version(name, version)
-            return json_response(InferenceStatistics(self.counted.of(name, version)))
+            return json_response(InferenceStatistics(await self.counted.of(name, version)))
 
 
 def _took(found: Took) -> CountedTime:

@@ -132,7 +132,7 @@ class V2Server(DialectServer):
     def __init__(self, parts: Parts):
         super().__init__(parts)
         calls = parts.calls
-        self.resources = Resources(calls.engine, calls.settings, parts.base_path, parts.runs.versions.loaded)
+        self.resources = Resources(parts)
         self.calls = ModelCalls(calls.engine, calls, parts.answers)
         self.trainings = Trainings(calls.engine, parts.jobs, parts.listings, calls.settings, "train")
         self.validations = Trainings(calls.engine, parts.jobs, parts.listings, calls.settings, "validate")

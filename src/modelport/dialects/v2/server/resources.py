@@ -13,26 +13,31 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from modelport.api.credentials import principal_of
+from modelport.api.dialects import Parts
 from modelport.api.endpoints.models import path_of_model
 from modelport.api.named_models import asked_pool
 from modelport.contract.metadata import metadata_body
 from modelport.dialects.oip.bodies import extensions_of
 from modelport.dialects.oip.described import PLATFORM, with_tensors
-from modelport.engine.ports import Engine, Pool, PoolState
+from modelport.engine.ports import Pool, PoolState
 from modelport.identity.principals import AccessScope
-from modelport.settings import Settings
+from modelport.siblings import LONG_SECONDS
 
+PRINTED = "printed"  # what server processes ask each other
 Loaded = Callable[[str], Iterable[int]]  # the versions of a model that are in memory
 
 
 class Resources:
     """The handlers, one method a resource."""
 
-    def __init__(self, engine: Engine, settings: Settings, base_path: str, loaded: Loaded):
-        self.engine = engine
-        self._loaded = loaded
-        self.settings = settings
-        self.base_path = base_path
+    def __init__(self, parts: Parts):
+        self.engine = parts.calls.engine
+        self._loaded: Loaded = parts.runs.versions.loaded
+        self.settings = parts.calls.settings
+        self.base_path = parts.base_path
+        self._siblings = parts.jobs.storage.siblings
+        if self._siblings is not None:
+            self._siblings.answer(PRINTED, self._printed)
 
     async def versions(self, request: Request) -> Response:
         """`GET /`: the versions of the API, and where its documents are."""
@@ -81,6 +86,16 @@ class Resources:
         """`GET /v2/debug/`: what the models printed, if the server was started to show it."""
         if not self.settings.debug_endpoint:
             return Response(status_code=204)
-        lines = [line for pool in self.engine.pools.values() for line in pool.output.lines]
-        lines.append(f"--- DEBUG MARKER {datetime.now()} ---\n")
-        return Response("\n".join(lines), media_type="text/plain")
+        of_all = self._siblings
+        told = (
+            [await self._printed(b"")]
+            if of_all is None
+            else (await of_all.ask(PRINTED, seconds=LONG_SECONDS)).bodies
+        )
+        marker = f"--- DEBUG MARKER {datetime.now()} ---\n"
+        return Response(b"\n".join([*filter(None, told), marker.encode()]), media_type="text/plain")
+
+    async def _printed(self, _: bytes) -> bytes:
+        """What models have printed in this process."""
+        lines = (line for pool in self.engine.pools.values() for line in pool.output.lines)
+        return "\n".join(lines).encode("utf-8", "replace")

@@ -27,7 +27,7 @@ LANES = {
     "second_lane": re.compile(
         r"tests/((faults|batches|streams)/"
         r"|api/test_(memory_of_\w+|upload_memory)\.py|worker/test_(threads|asking_models)\.py"
-        r"|engine/test_(idle|memory_limit|model_asks|ray)\.py|cli/test_cli_predict_tables\.py"
+        r"|engine/test_(idle|memory_limit|model_asks|ray\w*)\.py|cli/test_cli_predict_tables\.py"
         r"|client/test_client_batches\.py|api/test_document_fuzz\.py|reach/test_nginx\.py"
         r"|dialects/test_grpc_faults\.py|deploy/test_images\.py"
         r"|(jobs|runs|storage)/test_(\w*kills|kill_cycles|\w+_cuts|histories|chaos|black_hole|frozen|two_servers"

@@ -4,6 +4,7 @@
 
 A line for each command on stdin: `add CPUS` answers the process id of a new node, `kill ID` kills one;
 `kill head` kills the head, which has no CPUs for workers, and `head` begins another cluster at the same port.
+`gpu` adds a node with a GPU, for Ray to count.
 """
 
 from __future__ import annotations
@@ -54,6 +55,9 @@ def main(port: int) -> None:
         elif command == "kill":
             nodes[number].kill_all_processes(check_alive=False, allow_graceful=False, wait=True)
             print("killed", flush=True)
+        elif command == "gpu":
+            cluster.add_node(num_cpus=1, num_gpus=1, object_store_memory=MEMORY, resources={"fast": 1})
+            print("added", flush=True)
         elif command == "head":  # another one, at the same address
             cluster = head()
             nodes["head"] = cluster.head_node

@@ -8,6 +8,7 @@ import platform
 from benchmarks import (
     access_measures,
     concurrent_measures,
+    fleet_measures,
     flood_measures,
     grpc_measures,
     job_measures,
@@ -65,6 +66,8 @@ def main() -> None:
         "news": news_measures.seen,
         "scale-jobs": scale_measures.jobs,
         "scale-workers": scale_measures.workers,
+        "scale-servers": fleet_measures.fleets,
+        "scale-played": lambda: scale_measures.played(options.seconds),
     }
     where = f"Python {platform.python_version()}, {platform.machine()}; server and client on a core each"
     print(f"measured with `make bench`: {where}\n")

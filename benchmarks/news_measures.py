@@ -36,9 +36,10 @@ class Asked:
         self.port = port
         self._key = key
 
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """The status of an answer, and what it says."""
-        headers = {"X-API-Key": self._key, "Content-Type": "application/json"}
+        headers |= {"X-API-Key": self._key} if self._key else {}
+        headers["Content-Type"] = "application/json"
         self._connection.request(method, path, None if body is None else json.dumps(body), headers)
         answer = self._connection.getresponse()
         data = answer.read()

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from benchmarks.job_measures import MANY, fill
-from benchmarks.measures import Row
+import psutil
 
+from benchmarks import servers
+from benchmarks.job_measures import MANY, SMALL, fill
+from benchmarks.measures import BODY, CONNECTIONS, Row
+
+PLAYED = (1, 100, 1000)
+PAGES = ("/metrics", "/v2/statistics", "/v2/models")
 WORKERS = (1, 10, 100, 1000)
 CALLS = 1000  # one after the other
 MODELS = [f"m{number}" for number in range(10)]
@@ -103,6 +112,62 @@ def _way_of_a_call(crew: _Crew) -> float:
         scheduler._dispatch()
         scheduler.on_answers(last, answers)
     return (time.thread_time() - began) / len(calls)
+
+
+def played(seconds: float) -> list[Row]:
+    """A server under load whose workers are played by one process (`benchmarks/played.py`)."""
+    return [row for number in PLAYED for row in _played(number, seconds)]
+
+
+def _played(number: int, seconds: float) -> list[Row]:
+    port = servers.free_port()
+    serve = ("serve", "--port", str(port), "--workers", str(number), "--queue-size", "10000", SMALL)
+    raw = servers.request("/v2/models/small_typed/predict", BODY)
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="modelport-bench-") as folder, contextlib.ExitStack() as stack:
+        variables = {"PYTHONPATH": f"{servers.ROOT / 'src'}:{servers.ROOT}", "MODELPORT_DATA_DIR": folder}
+        command = [sys.executable, "-m", "benchmarks.played", *serve]
+        pid = stack.enter_context(servers.running(command, port, "/v2/health/ready", variables))
+        while _asked(port, "/v2/health/ready")[1]["models"]["small_typed"]["workers_ready"] < number:
+            time.sleep(0.05)
+        started = time.perf_counter() - began
+        process = psutil.Process(pid)
+        servers.load(port, raw, CONNECTIONS, 1.0)
+        at_rest = _times_of(process)
+        time.sleep(seconds)
+        idle = (_times_of(process) - at_rest) / seconds
+        before = _times_of(process)
+        answered = servers.load(port, raw, CONNECTIONS, seconds)
+        cost = (_times_of(process) - before) / (answered * seconds)
+        memory = process.memory_info().rss
+        pages = [(path, min(_asked(port, path)[0] for _ in range(7))) for path in PAGES]
+        stops = time.perf_counter()
+        stack.close()
+        stopped = time.perf_counter() - stops
+    found = {
+        "start until all are ready": f"{started:.1f} s",
+        "predictions by 32 clients": f"{answered:,.0f}/s",
+        "the server's processor, a prediction": f"{cost * 1e6:.0f} µs",
+        "the server's processor, at rest": f"{idle * 100:.1f} % of one",
+        "the server's memory": f"{memory >> 20} MB",
+        **{path: f"{took * 1000:.1f} ms" for path, took in pages},
+        "stop": f"{stopped:.1f} s",
+    }
+    return [Row(f"{number:,} played workers: {what}", said, "", None) for what, said in found.items()]
+
+
+def _times_of(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
+def _asked(port: int, path: str) -> tuple[float, Any]:
+    """The seconds of an answer, and what it says, where it is JSON."""
+    began = time.perf_counter()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+        data = answer.read()
+    took = time.perf_counter() - began
+    return took, json.loads(data) if data[:1] == b"{" else None
 
 
 def _nobody(pending: Any, answer: Any) -> None:

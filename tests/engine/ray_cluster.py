@@ -47,7 +47,7 @@ def main(port: int) -> None:
                 node_ip_address=f"127.0.0.{len(nodes) + 1}",
                 num_cpus=int(number),
                 object_store_memory=MEMORY,
-                resources={"disk": 10},
+                resources={"disk": 10} if int(number) else {"calm": 10},
             )
             pid = str(node.all_processes["raylet"][0].process.pid)
             nodes[pid] = node

@@ -119,7 +119,7 @@ async def test_jobs_of_a_killed_server_are_taken_over_at_once(
     await store.claim(other.name, 1, 15.0)
     presence = Presence(tmp_path, "test")
     presence.enter()
-    engine: Any = SimpleNamespace(pools={}, spans=None)
+    engine: Any = SimpleNamespace(pools={}, spans=None, ends_with_server=True)
     other.kill()
     running = asyncio.create_task(JobRunner(store, engine, no_shared_files(tmp_path), presence, 1, 1.0).run())
     async with asyncio.timeout(20), store.subscribe(job.id) as changed:

@@ -247,12 +247,17 @@ class JobWorker(Protocol):
     """The process of one job."""
 
     @property
-    def pid(self) -> int:
-        """Its process id; 0 until it was started."""
+    def has_begun(self) -> bool:
+        """Whether there is a process, or was; there is none while it waits for a place."""
+        ...
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its machine, or what had to keep it alive, is gone: its code is not to blame."""
         ...
 
     async def start(self) -> None:
-        """Start the process and tell it what to load. Raises `OSError`."""
+        """Start the process, once there is a place for it, and tell it what to load. Raises `OSError`."""
         ...
 
     def send(self, kind: Kind, message: Any) -> None:
@@ -369,6 +374,11 @@ class Engine(Protocol):
     @property
     def trouble(self) -> str:
         """Why no worker can be placed now; empty if nothing is known to be in the way."""
+        ...
+
+    @property
+    def ends_with_server(self) -> bool:
+        """Whether what runs ends in the moment in which the server is killed, and not a while later."""
         ...
 
     def ready(self) -> bool:

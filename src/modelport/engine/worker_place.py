@@ -10,6 +10,7 @@ import asyncio
 import mmap
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from modelport.engine.output import Lines
@@ -119,15 +120,28 @@ class Places(Protocol):
         """Begin. Raises `OSError`."""
         ...
 
-    def fitted(self, load: Load, settings: Settings, number: int) -> Load:
+    @property
+    def ends_with_server(self) -> bool:
+        """Whether what runs ends in the moment in which the server is killed, and not a while later."""
+        ...
+
+    def fitted(self, load: Load, settings: Settings, number: int, *, of_jobs: bool = False) -> Load:
         """What the worker of this number is to load, with what it may use of its machine.
 
-        Raises `SettingsError` for a device that there is not.
+        Processes of jobs have numbers of their own. Raises `SettingsError` for a device that there is not.
         """
         ...
 
     def place(self, load: Load, output: Lines, settings: Settings) -> WorkerPlace:
         """A place for one worker, which is not started yet; `output` takes what it prints."""
+        ...
+
+    def place_of_job(self, load: Load, output: Lines, temp: Path, settings: Settings) -> WorkerPlace:
+        """The same for a process of jobs, less urgent than predictions; its files here go to `temp`.
+
+        What it prints is told before what it sends after it. Of two places of a job one is gone before the
+        other one can begin.
+        """
         ...
 
     async def close(self) -> None:

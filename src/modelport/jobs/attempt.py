@@ -42,6 +42,7 @@ class JobAttempt(ABC):
         self._knows_job = False  # its code has called current_job(), and may look at the flag
         self._to_stop = asyncio.Event()
         self.asked = ""  # how far a cancellation went: flag, SIGTERM, SIGKILL
+        self.is_gone = False  # its process is, with its machine
         self.was_given_back = False  # nothing could run it now: it is to wait as before
 
     @abstractmethod
@@ -75,9 +76,10 @@ class JobAttempt(ABC):
         self._answer = answer
         self._over.set()
 
-    def on_end(self, reason: str) -> None:
-        """The process has ended."""
+    def on_end(self, reason: str, *, is_gone: bool = False) -> None:
+        """The process has ended, or `is_gone` with its machine."""
         self._lost = reason
+        self.is_gone = is_gone
         self._over.set()
 
     # -- what the server wants ---------------------------------------------------------------------
@@ -107,9 +109,13 @@ class JobAttempt(ABC):
         """
         self._to_stop.set()
         worker = self._worker
-        if worker is not None and worker.pid and self._cancelling is None and not self._over.is_set():
-            self.asked = "flag"
-            self._cancelling = asyncio.get_running_loop().create_task(self.insist(worker))
+        if worker is None or self._cancelling is not None or self._over.is_set():
+            return
+        if not worker.has_begun:
+            worker.kill("cancelled")  # it waits for its place no longer
+            return
+        self.asked = "flag"
+        self._cancelling = asyncio.get_running_loop().create_task(self.insist(worker))
 
     async def insist(self, worker: JobWorker) -> None:
         """What follows a cancellation: see `cancel`."""
@@ -139,6 +145,13 @@ class JobAttempt(ABC):
                 log.error("job %s: %s\n%s", self.claim.job.id, error, self._failed.traceback)
                 error = "the model could not be loaded"
             return Outcome(state=State.FAILED, status=500, error=error, ended_by="load")
+        if self._answer is None and self.is_gone:
+            return Outcome(
+                state=State.INTERRUPTED,
+                status=503,
+                error=f"its process is gone: {self._lost}",
+                ended_by="lost",
+            )
         if self._answer is None:
             again = self.claim.attempt < self.claim.job.max_attempts
             ended = "its process ended" if self.has_begun else "its process died of loading the model"

@@ -70,7 +70,7 @@ class JobProcess(JobAttempt):
             self.on_answer(message[0])
 
     def on_lost(self, worker: JobWorker, reason: str) -> None:
-        self.on_end(reason)
+        self.on_end(reason, is_gone=worker.is_gone)
 
     # -- life --------------------------------------------------------------------------------------
 
@@ -97,7 +97,12 @@ class JobProcess(JobAttempt):
             await worker.all_printed(OUTPUT_SECONDS)
             return await self.outcome()
         except (OSError, FrameError) as error:
-            return cancelled_as("flag") if self._to_stop.is_set() else not_started(error)
+            if self._to_stop.is_set():
+                return cancelled_as(self.asked or BEFORE_IT_RAN)
+            if worker.is_gone:
+                self.on_end(str(error), is_gone=True)
+                return await self.outcome()
+            return not_started(error)
         finally:
             self._to_stop.set()
             self.end_cancelling()

@@ -284,7 +284,12 @@ class JobRunner:
         self.wake()
 
     def _is_gone(self, owner: str) -> bool:
-        """True if nobody can be `owner` any more. A SQLite file is ours alone, whoever had it before."""
+        """True if nobody can be `owner` any more. A SQLite file is ours alone, whoever had it before.
+
+        What it has begun elsewhere may not know yet: then its leases tell.
+        """
+        if not self.engine.ends_with_server:
+            return False
         return self.presence.is_gone(owner) if self.store.database.is_shared else owner != self.owner
 
 

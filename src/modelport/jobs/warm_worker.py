@@ -49,7 +49,10 @@ class WarmWorker:
             await start(self._process, self.jobs[0].claim.job.id, self._to_stop)
         except (OSError, FrameError) as error:
             self.is_spent = True
-            self._fail_to_start(error)
+            if self._process.is_gone:
+                self.on_lost(self._process, str(error))
+            else:
+                self._fail_to_start(error)
 
     def _fail_to_start(self, error: Exception) -> None:
         jobs, self.jobs = self.jobs, []
@@ -94,6 +97,17 @@ class WarmWorker:
             self.kill(why)
             self._freed(self, 0)
 
+    @property
+    def waits(self) -> bool:
+        """Whether its jobs wait for a process that has no place yet."""
+        return bool(self.jobs) and not self._process.has_begun
+
+    def hand_over(self) -> list[WarmJob]:
+        """The jobs of a process that has no place yet, for another one: it will have none."""
+        jobs, self.jobs = self.jobs, []
+        self.kill("another one is free")
+        return jobs
+
     def kill(self, why: str) -> None:
         """Kill the process and all that it has started; its jobs end when it has ended."""
         self.is_spent = True
@@ -114,7 +128,7 @@ class WarmWorker:
         await self._process.stop(at_once=at_once)
         jobs, self.jobs = self.jobs, []
         for job in jobs:
-            job.on_end(reason)
+            job.on_end(reason, is_gone=self._process.is_gone)
         self._freed(self, 0)
 
     # -- what the process tells --------------------------------------------------------------------

@@ -153,8 +153,12 @@ class ModelWorkers:
 
     def _on_freed(self, worker: WarmWorker, made: int) -> None:
         self._made.extend([self._loop.time()] * min(made, MOST_AHEAD))
+        waiting = next((one for one in self._workers if one.waits and one.load == worker.load), None)
         if worker.is_spent:
             self._let_go(worker)
+        elif waiting is not None:  # perhaps for the place that this one has
+            worker.run(waiting.hand_over())
+            self._let_go(waiting)
         elif worker.unloading is None:
             worker.unloading = self._loop.call_later(IDLE_SECONDS, self._let_go, worker)
         self._dispatch_soon()

@@ -20,8 +20,7 @@ from modelport.engine.asks import Asks
 from modelport.engine.local.load_rules import rules_of
 from modelport.engine.local.places import LocalPlaces
 from modelport.engine.local.pool import ModelPool
-from modelport.engine.local.worker_process import Worker, launch_job
-from modelport.engine.placing import placed
+from modelport.engine.local.worker_process import Worker
 from modelport.engine.ports import CallLog, JobLauncher, JobOwner, JobWorker, Pool, PoolState, Router
 from modelport.engine.shared import Shared
 from modelport.engine.spool import Spool, check_path
@@ -38,7 +37,7 @@ MakePlaces = Callable[[Path], Places]  # out of the folder of the engine's tempo
 class LocalEngine:
     """All models of a server. `start` it in a running event loop, `stop` it in the same one.
 
-    Workers run where `make_places` finds a place for them, by default on this machine; jobs always run here.
+    Workers and processes of jobs run where `make_places` finds a place for them, by default on this machine.
     `pools` has the pool of each model that is live; `beside` those of other versions that have workers.
     """
 
@@ -108,7 +107,8 @@ class LocalEngine:
 
     def _launch_job(self, owner: JobOwner, load: Load, temp: Path) -> JobWorker:
         settings = self.pools[load.name].settings
-        worker = launch_job(owner, placed(load, settings, next(self._jobs), of_jobs=True), temp)
+        load = self._places.fitted(load, settings, next(self._jobs), of_jobs=True)
+        worker = Worker(owner, load, self._places.place_of_job(load, owner, temp, settings))
         worker.asks_of = partial(self._asks_of, of_job=True)
         worker.spans = self.spans
         return worker
@@ -182,6 +182,11 @@ class LocalEngine:
     def trouble(self) -> str:
         """Why no worker can be placed now; empty if nothing is known to be in the way."""
         return self._places.trouble
+
+    @property
+    def ends_with_server(self) -> bool:
+        """Whether what runs ends in the moment in which the server is killed, and not a while later."""
+        return self._places.ends_with_server
 
     def ready(self) -> bool:
         """True when every model can answer that is to be loaded."""

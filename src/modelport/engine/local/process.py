@@ -22,6 +22,7 @@ from modelport.variables import WORKER_MARK
 from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, MARKER_BYTES, STOP_FLAG
 from modelport.worker.frames import Load
 
+JOB_NICE = 10  # of processes of jobs: predictions come first where both want the processor
 SEND_BYTES = 4 << 20  # that may be in the socket of a worker, if the system lets them (net.core.wmem_max)
 
 

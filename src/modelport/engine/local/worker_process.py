@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from modelport.contract.traces import TakeSpan, take_spans
 from modelport.engine.asks import Asks
-from modelport.engine.local.process import LocalProcess
+from modelport.engine.local.process import JOB_NICE, LocalProcess
 from modelport.engine.pending import Pending
 from modelport.engine.ports import JobOwner
 from modelport.engine.worker_place import Printed, WorkerPlace
@@ -24,7 +24,6 @@ AWAY = -1  # the group of a worker that is not ready
 log = logging.getLogger("modelport.engine")
 
 EXIT_SECONDS = 2.0
-JOB_NICE = 10  # predictions come first where both want the processor
 OUTPUT_SECONDS = 0.5  # how long what a worker has printed may still come after its end
 
 
@@ -82,6 +81,16 @@ class Worker(asyncio.Protocol):
         self._ready = ready
         if self.on_turn is not None:
             self.on_turn(self)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is something to end."""
+        return self.place.has_begun
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its machine, or what had to keep it alive, is gone."""
+        return self.place.is_gone
 
     async def start(self) -> None:
         """Start the process and tell it what to load. Raises `OSError` if it cannot be started."""

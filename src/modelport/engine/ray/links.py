@@ -38,14 +38,17 @@ KEEP_ALIVE = (
 class Begin(msgspec.Struct, tag=True, array_like=True):
     """Server: start the worker, with these variables beside the node's, in this folder if it is there.
 
-    `spool` is the server's folder of temporary files. The size of the process is told each
-    `size_seconds`, never if that is 0.
+    `sees` are folders of the server that the node has to see, each with the setting that names it. The size
+    of the process is told each `size_seconds`, never if that is 0. The process of a job is so `nice`, and is
+    ended if the server says nothing for `lease_seconds`.
     """
 
     variables: dict[str, str]
     folder: str
-    spool: str
+    sees: dict[str, str]
     size_seconds: float = 0.0
+    nice: int = 0
+    lease_seconds: float = 0.0
 
 
 class Cancel(msgspec.Struct, tag=True, array_like=True):
@@ -74,6 +77,20 @@ class Kill(msgspec.Struct, tag=True, array_like=True):
     """Server: kill the worker and what it has started."""
 
 
+class Alive(msgspec.Struct, tag=True, array_like=True):
+    """Server: it is there, and wants the process of the job as before."""
+
+
+class Sync(msgspec.Struct, tag=True, array_like=True):
+    """Server: say when all that was said before is done, and all is told that was printed before.
+
+    `to_end`: what stands there as half a line is a line, too.
+    """
+
+    number: int
+    to_end: bool
+
+
 class Started(msgspec.Struct, tag=True, array_like=True):
     """Actor: the worker has been started, on this node."""
 
@@ -93,6 +110,12 @@ class Shown(msgspec.Struct, tag=True, array_like=True):
     marker: bytes
 
 
+class Synced(msgspec.Struct, tag=True, array_like=True):
+    """Actor: the answer to `Sync`."""
+
+    number: int
+
+
 class Size(msgspec.Struct, tag=True, array_like=True):
     """Actor: the resident memory of the worker."""
 
@@ -106,8 +129,8 @@ class Ended(msgspec.Struct, tag=True, array_like=True):
     marker: bytes = b""
 
 
-ToActor = Begin | Cancel | Show | AskToStop | Terminate | Kill
-ToServer = Started | Printed | Shown | Size | Ended
+ToActor = Begin | Cancel | Show | AskToStop | Terminate | Kill | Alive | Sync
+ToServer = Started | Printed | Shown | Synced | Size | Ended
 _encode = msgspec.msgpack.Encoder().encode
 _OF_SERVER = msgspec.msgpack.Decoder(ToActor)
 _OF_ACTOR = msgspec.msgpack.Decoder(ToServer)

@@ -31,6 +31,8 @@ from modelport.engine.ray.links import (
     Shown,
     Size,
     Started,
+    Sync,
+    Synced,
     Terminate,
     ToActor,
     ToServer,
@@ -115,14 +117,10 @@ class Supervisor:
         spool = Spool()
         spool.open()
         watch = DeathWatch(spool.root)  # should this actor be killed
-        process = LocalProcess(self, spool.root, self._begin.variables)
+        process = LocalProcess(self, spool.root, self._begin.variables, nice=self._begin.nice)
         tasks: list[asyncio.Task[None]] = []
         try:
-            if not os.access(self._begin.spool, os.W_OK):
-                raise OSError(
-                    f"this node, {platform.node()}, does not see the server's temporary files, in "
-                    f"{self._begin.spool}: let spool_dir be a folder that all nodes share"
-                )
+            self._check_folders()
             with channel:
                 process.begin(channel, self._on_end)
             self._tell(Started(process.pid, platform.node()))
@@ -136,7 +134,7 @@ class Supervisor:
             self._tell(Ended(reason, marker))
             return reason
         except OSError as error:
-            self._tell(Ended(f"it could not be started: {error}"))
+            self._tell(Ended(str(error)))
             return str(error)
         finally:
             for task in tasks:
@@ -145,6 +143,15 @@ class Supervisor:
             await process.clean_up(0.0)
             spool.close()
             watch.end()
+
+    def _check_folders(self) -> None:
+        """Raise `OSError` for a folder of the server that cannot be written to from here."""
+        for folder, name in self._begin.sees.items():
+            if not os.access(folder, os.W_OK):
+                raise OSError(
+                    f"this node, {platform.node()}, does not see the server's files in {folder}: let {name} "
+                    "be a folder that all nodes share"
+                )
 
     def _on_end(self, reason: str) -> None:
         if not self._ended.done():
@@ -155,13 +162,22 @@ class Supervisor:
             send(self._writer, message)
 
     async def _obey(self, process: LocalProcess) -> None:
-        """Do what the server says, until it is gone."""
+        """Do what the server says, until it is gone, or has said nothing for too long.
+
+        Another attempt of the job may begin elsewhere then: nothing of this one may be left.
+        """
+        seconds = self._begin.lease_seconds
         try:
             while True:
-                self._do(process, await of_server(self._reader))
+                async with asyncio.timeout(seconds or None):
+                    message = await of_server(self._reader)
+                self._do(process, message)
         except BrokenLink as error:
             process.kill()
             self._on_end(f"the server: {error}")
+        except TimeoutError:
+            process.kill()
+            self._on_end(f"the server has said nothing for {seconds:g} s")
 
     def _do(self, process: LocalProcess, message: ToActor) -> None:
         if isinstance(message, Cancel):
@@ -176,6 +192,10 @@ class Supervisor:
             process.terminate()
         elif isinstance(message, Kill):
             process.kill()
+        elif isinstance(message, Sync):
+            if process.printed is not None:
+                process.printed.drain(to_end=message.to_end)
+            self._tell(Synced(message.number))
 
     async def _show(self, process: LocalProcess) -> None:
         shown = b""

@@ -25,12 +25,13 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from modelport.engine.local.process import JOB_NICE
 from modelport.engine.output import Lines
 from modelport.engine.ray.links import HELLO_BYTES, LINK, MAGIC, WELCOME, Begin, keep_alive
-from modelport.engine.ray.place import RayPlace
+from modelport.engine.ray.place import LEASE_SECONDS, RayPlace
 from modelport.engine.ray.placing import actor_options, fitted, needed
 from modelport.engine.starting import command, plain_options
-from modelport.settings import Settings
+from modelport.settings import Settings, data_folder
 from modelport.settings.written import size_of
 from modelport.worker.frames import Load
 
@@ -39,6 +40,7 @@ log = logging.getLogger("modelport.engine")
 HELLO_SECONDS = 10.0
 MOST_STRANGERS = 256  # connections that have not said whose they are
 ROOM_SECONDS = 10.0  # for which a worker waits for a place until the log says so
+JOB_ROOM_SECONDS = 3.0  # the same for the process of a job, and the log of that
 HEAD_SECONDS = 20.0  # without a word of the head
 RECONNECT_SECONDS = 2.0
 SIZE_SECONDS = 0.25  # between two looks at the memory of a worker that has a limit
@@ -49,6 +51,8 @@ LONGEST_LINE = 1 << 16  # of the placer
 
 class RayPlaces:
     """Places workers on the nodes of one cluster. `trouble` says why that cannot be done now."""
+
+    ends_with_server = False  # a node that is cut off just then learns of it late
 
     def __init__(self, spool: Path, settings: Settings):
         self.trouble = f"the Ray cluster at {settings.ray_address} has not answered yet"
@@ -103,17 +107,22 @@ class RayPlaces:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def fitted(self, load: Load, settings: Settings, number: int) -> Load:
+    def fitted(self, load: Load, settings: Settings, number: int, *, of_jobs: bool = False) -> Load:
         """What the worker of this number is to load; see `Places`."""
         return fitted(load, settings, number)
 
     def place(self, load: Load, output: Lines, settings: Settings) -> RayPlace:
         """A place for one worker; see `Places`."""
-        variables = dict(load.variables)
-        if os.environ.get("PYTHONPATH"):
-            variables.setdefault("PYTHONPATH", os.environ["PYTHONPATH"])
         seconds = SIZE_SECONDS if size_of(settings.memory_limit) else 0.0
-        begin = Begin(variables, str(Path.cwd()), str(self._spool), seconds)
+        begin = Begin(_variables(load), str(Path.cwd()), {str(self._spool): "spool_dir"}, seconds)
+        return RayPlace(self, load, begin, output, settings)
+
+    def place_of_job(self, load: Load, output: Lines, temp: Path, settings: Settings) -> RayPlace:
+        """A place for the process of a job; see `Places`. Its own temporary files are its node's."""
+        jobs = data_folder(self._settings.data_dir).absolute() / "jobs"
+        # Its results go to the folder of the job, or as those of live workers.
+        sees = {str(jobs): "data_dir", load.spool: "data_dir", str(self._spool): "spool_dir"}
+        begin = Begin(_variables(load), str(Path.cwd()), sees, 0.0, JOB_NICE, LEASE_SECONDS)
         return RayPlace(self, load, begin, output, settings)
 
     # -- asking Ray --------------------------------------------------------------------------------
@@ -123,7 +132,9 @@ class RayPlaces:
         self._last += 1
         self._numbers[place] = self._last
         self._waiting[self._last] = place
-        self._later(ROOM_SECONDS, lambda: self._say_waits(place))
+        self._later(JOB_ROOM_SECONDS if place.is_of_job else ROOM_SECONDS, lambda: self._say_waits(place))
+        if self.trouble:
+            place.tell_waits(self.trouble)
         self._ask(self._last)
 
     def _ask(self, number: int) -> None:
@@ -143,6 +154,9 @@ class RayPlaces:
         if self._numbers.get(place, 0) in self._waiting and not self.trouble:
             said = "%s: the Ray cluster has no room for a worker, which needs %s; it waits for that"
             log.warning(said, place.name, needed(place.settings))
+            place.tell_waits(
+                f"no node of the Ray cluster has taken it yet, it needs {needed(place.settings)}"
+            )
 
     def let_go(self, place: RayPlace) -> None:
         """It has ended, or is not wanted any more: so is its actor."""
@@ -169,9 +183,7 @@ class RayPlaces:
         while True:
             why = await self._run_placer()
             self._placer = None
-            if why != self.trouble:
-                log.error("no worker can be placed now: %s", why)
-            self.trouble = why
+            self._set_trouble(why)
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _run_placer(self) -> str:
@@ -216,6 +228,8 @@ class RayPlaces:
     def _set_trouble(self, trouble: str) -> None:
         if trouble and trouble != self.trouble:
             log.error("no worker can be placed now: %s", trouble)
+            for place in self._waiting.values():
+                place.tell_waits(trouble)
         elif self.trouble and not trouble:
             log.info("the Ray cluster at %s answers", self._settings.ray_address)
         self.trouble = trouble
@@ -306,6 +320,14 @@ class RayPlaces:
             self._waiting.pop(number, None)
             self._placed[number] = place
         return True
+
+
+def _variables(load: Load) -> dict[str, str]:
+    """Those of a worker, beside its node's: imports are looked for where this server looks."""
+    variables = dict(load.variables)
+    if os.environ.get("PYTHONPATH"):
+        variables.setdefault("PYTHONPATH", os.environ["PYTHONPATH"])
+    return variables
 
 
 async def _read_hello(connection: socket.socket) -> bytes:

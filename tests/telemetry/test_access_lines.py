@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelport.telemetry.access_log import AT_ONCE, AccessLines, RequestLog
+from modelport.telemetry.access_log import AT_ONCE, AccessLines, Item, RequestLog
 from modelport.telemetry.exchanges import Exchange
 
 BEGAN = 1_790_000_000.0
@@ -50,28 +50,34 @@ asked_ones = st.tuples(
 def test_lines_made_in_parts_say_what_whole_ones_say(
     likes: list[Exchange], asked: list[tuple[int, Asked]]
 ) -> None:
-    said: list[str] = []
-    lines = AccessLines(json=True)
-    log = RequestLog(lines, lambda text, _: said.append(text), lambda seconds, call: None, lambda: 0.0)
+    told: list[Any] = []
+
+    def note(items: Sequence[Item]) -> list[str]:
+        told.extend(items)
+        return []
+
+    log = RequestLog(note, lambda text, lines: None, lambda seconds, call: None)
     tells = [log.of(like) for like in likes]
-    whole: list[str] = []
+    parts: list[Item] = []
+    whole: list[Item] = []
     for number, (which, (began, seconds, bytes_in, bytes_out, client)) in enumerate(asked):
         request_id = f"{number:032x}"
-        tells[which](bytes_in, bytes_out, began, seconds, request_id, client)
+        tells[which](bytes_in, bytes_out, seconds, request_id, client)
         log.write()
-        exchange = msgspec.structs.replace(
-            likes[which],
-            began=began,
-            seconds=seconds,
-            bytes_in=bytes_in,
-            bytes_out=bytes_out,
-            request_id=request_id,
-            client=client,
-            status=200,
-        )
-        whole.append(AccessLines(json=True).of(exchange))
-    assert [_said(line) for line in said] == [_said(line) for line in whole]
-    assert len(said) == len(asked)
+        [(like, _, *rest)] = told
+        told.clear()
+        parts.append((like, began, *rest))
+        said: dict[str, Any] = {
+            "began": began,
+            "seconds": seconds,
+            "bytes_in": bytes_in,
+            "bytes_out": bytes_out,
+        }
+        said |= {"request_id": request_id, "client": client, "status": 200}
+        whole.append(msgspec.structs.replace(likes[which], **said))
+    found = [_said(line) for line in AccessLines(json=True).lines_of(parts)]
+    assert found == [_said(line) for line in AccessLines(json=True).lines_of(whole)]
+    assert len(found) == len(asked)
 
 
 def _said(line: str) -> list[tuple[str, Any]]:
@@ -87,7 +93,7 @@ def test_the_first_line_after_quiet_is_said_at_once_and_the_others_together() ->
     said: list[tuple[str, int]] = []
     timers: list[Callable[[], None]] = []
     log = RequestLog(
-        AccessLines(json=True),
+        AccessLines(json=True).lines_of,
         lambda text, lines: said.append((text, lines)),
         lambda seconds, call: timers.append(call),
     )
@@ -95,7 +101,7 @@ def test_the_first_line_after_quiet_is_said_at_once_and_the_others_together() ->
 
     def ask(number: int) -> None:
         for _ in range(number):
-            tell(1, 1, 0.0, 0.001, "a" * 32, "127.0.0.1")
+            tell(1, 1, 0.001, "a" * 32, "127.0.0.1")
 
     def was_said() -> list[int]:
         texts = list(said)

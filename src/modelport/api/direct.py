@@ -372,11 +372,7 @@ class _Exchange:
                         log.exception(NOT_NOTED)
                 if self.tell is not None:
                     at = cycle.client[0] if cycle.client else ""
-                    bytes_in, bytes_out = len(pending.call.body), len(answer.body)
-                    try:
-                        self.tell(bytes_in, bytes_out, self.started, seconds, request_id, at)
-                    except Exception:
-                        log.exception(NOT_NOTED)
+                    self.tell(len(pending.call.body), len(answer.body), seconds, request_id, at)
             elif noted is not None:
                 noted.status, noted.bytes_out = answer.status, len(answer.body)
                 direct.exchanges.over(noted)

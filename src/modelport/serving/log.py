@@ -75,8 +75,8 @@ class Logs:
             )
         self._log = LogWriter(settings.log_file)
         self._access = self._log if together else LogWriter(own)
-        lines = AccessLines(json=access is AccessLog.JSON)
-        self._requests = None if access is AccessLog.OFF else RequestLog(lines, self._access.say)
+        lines_of = AccessLines(json=access is AccessLog.JSON).lines_of
+        self._requests = None if access is AccessLog.OFF else RequestLog(lines_of, self._access.say)
         self._files = [file for file in (settings.log_file, own) if file]
         self._handle(JsonLine() if is_json else OneLine(), settings)
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from secrets import randbelow, token_hex
-from time import gmtime, perf_counter, strftime, time
-from typing import NamedTuple
+from time import gmtime, strftime, time
+from typing import TypeAlias
 
 import msgspec
 
@@ -27,7 +27,7 @@ from modelport.telemetry.log_lines import CUT, harmless, masked
 log = logging.getLogger("modelport.telemetry")
 
 NOT_WRITTEN = "a line of the access log could not be written"
-AT_ONCE = 64  # lines that are said in one step
+AT_ONCE = 64  # lines that are made in one step
 REST_SECONDS = 0.05  # between two steps, if that many do not come
 MOST_OF_PATH = 2048  # characters
 MOST_PATHS = 256  # that are remembered as they are shown
@@ -62,83 +62,51 @@ class AccessLine(msgspec.Struct, omit_defaults=True, gc=False, tag_field="logger
     completion_tokens: int = 0
 
 
+class Alike:
+    """Predictions that are alike in all but what `Differing` has."""
+
+    def __init__(self, like: Exchange):
+        self.like = like
+        self.is_first = True  # of many clients each request is like no other
+        self.parts: Sequence[str] = ()  # of its JSON, around what differs, once there is a second one
+
+
+# When it began, its seconds, bytes in and out, the id of the request, the address that asked.
+Differing: TypeAlias = tuple[Alike, float, float, int, int, str, str]
+Item: TypeAlias = Exchange | Differing
+
+
 class RequestLog:
     """Says each request of an event loop, a few at once: `say` gets their text, and how many lines it is of.
 
-    What can go wrong: *lines take the time of those who answer*. Each is made when its answer is, of numbers
-    that are still near, and no other thread has to be waited for meanwhile. *A line comes late*: the first
-    one after quiet is said at once, those that follow after a rest, at most.
-
-    `later` calls something so many seconds later, and `offset` is how many seconds the clock of the epoch is
-    before `perf_counter`.
+    What can go wrong: *lines take the time of those who answer*. They are made by a few at once, while what
+    they are made of is still near, and no other thread has to be waited for meanwhile. *A line comes late*:
+    the first one after quiet is said at once, those that follow after a rest, at most.
     """
 
     def __init__(
         self,
-        lines: AccessLines,
+        lines_of: Callable[[Sequence[Item]], Sequence[str]],
         say: Callable[[str, int], None],
         later: Callable[[float, Callable[[], None]], object] | None = None,
-        offset: Callable[[], float] | None = None,
     ):
-        self._lines = lines
+        self._lines_of = lines_of
         self._say = say
-        self._later = later or _later
-        self._offset = offset or _offset
-        self._waiting: list[str] = []
+        self._later = later or _later  # calls something so many seconds later
+        self._waiting: list[Item] = []
         self._rests = False
 
     def hear(self, exchange: Exchange) -> None:
         """Log one."""
-        self._waiting.append(self._lines.of(exchange))
+        self._waiting.append(exchange)
         self._gathered()
 
     def of(self, like: Exchange) -> Tell:
-        """What logs each one like this, answered 200.
+        """What logs each one like this, answered 200. It costs the hot path a tuple."""
+        waiting, alike = self._waiting, Alike(like)
 
-        Most of them are like the one before: what stands around the numbers that differ is made once a
-        millisecond for those, and a line is one text that is put together.
-        """
-        lines, waiting = self._lines, self._waiting
-        micros, most_micros = lines.micros, len(lines.micros)
-        around: Around | None = None
-        since = until = 0.0
-        size_in = size_out = -1
-        asked_by = begin = middle = end = ""
-        is_first = True  # of many clients each request is like no other
-
-        def tell(
-            bytes_in: int, bytes_out: int, started: float, seconds: float, request_id: str, client: str
-        ) -> None:
-            nonlocal around, since, until, size_in, size_out, asked_by, begin, middle, end, is_first
-            if not (
-                since <= started < until
-                and bytes_out == size_out
-                and bytes_in == size_in
-                and client == asked_by
-            ):
-                began = started + self._offset()
-                if not lines.is_json or is_first or not bytes_in:
-                    is_first = False
-                    exchange = msgspec.structs.replace(
-                        like,
-                        began=began,
-                        seconds=seconds,
-                        bytes_in=bytes_in,
-                        bytes_out=bytes_out,
-                        request_id=request_id,
-                        client=client,
-                        status=200,
-                    )
-                    self.hear(exchange)
-                    return
-                around = around or lines.around(like)
-                begin, middle, end = around.of(lines.time_of(began), client, bytes_in, bytes_out)
-                since = started - began % 0.001
-                until = since + 0.001
-                size_in, size_out, asked_by = bytes_in, bytes_out, client
-            took = int(seconds * 1e6 + 0.5)
-            shown = micros[took] if took < most_micros else f"{seconds:.6f}"
-            waiting.append(f"{begin}{shown}{middle}{request_id}{end}")
+        def tell(bytes_in: int, bytes_out: int, seconds: float, request_id: str, client: str) -> None:
+            waiting.append((alike, time() - seconds, seconds, bytes_in, bytes_out, request_id, client))
             if len(waiting) >= AT_ONCE or not self._rests:
                 self._gathered()
 
@@ -147,10 +115,9 @@ class RequestLog:
     def write(self) -> None:
         """Say those that wait."""
         if self._waiting:
-            lines = len(self._waiting)
-            text = "".join(self._waiting)
+            lines = self._lines_of(self._waiting)
             self._waiting.clear()  # it is the same list for as long as the server lives
-            self._say(text, lines)
+            self._say("".join(lines), len(lines))
 
     def _gathered(self) -> None:
         if len(self._waiting) >= AT_ONCE or not self._rests:
@@ -169,29 +136,11 @@ class RequestLog:
             self._rest()
 
 
-class Around(NamedTuple):
-    """What stands in a line of JSON around all that differs among requests that are alike."""
-
-    to_time: str
-    to_client: str
-    to_bytes_out: str
-    to_seconds: str
-    to_request_id: str
-    to_bytes_in: str
-    to_end: str
-
-    def of(self, time: str, client: str, bytes_in: int, bytes_out: int) -> tuple[str, str, str]:
-        """What stands before the seconds, between them and the id of the request, and behind that."""
-        begin = f"{self.to_time}{time}{self.to_client}{_in_json(client)}{self.to_bytes_out}{bytes_out}"
-        return f"{begin}{self.to_seconds}", self.to_request_id, f"{self.to_bytes_in}{bytes_in}{self.to_end}"
-
-
 class AccessLines:
     """Makes lines of exchanges, on one thread."""
 
     def __init__(self, *, json: bool):
-        self.is_json = json
-        self.micros = [f"0.{micros:06d}" for micros in range(KNOWN_MICROS if json else 0)]
+        self._is_json = json
         self._whole = self._json if json else self._line
         self._paths: dict[str, str] = {}
         self._second = -1
@@ -200,29 +149,61 @@ class AccessLines:
         self._iso = ""  # of that millisecond
         self._clock = _iso if json else _common
         self._encode = msgspec.json.Encoder().encode
+        self._micros = [f"0.{micros:06d}" for micros in range(KNOWN_MICROS if json else 0)]
 
-    def of(self, exchange: Exchange) -> str:
-        """The line of one. What fails, is logged, and has none."""
+    def lines_of(self, items: Iterable[Item]) -> list[str]:
+        """The line of each request, in their order. What fails, is logged.
+
+        Most of them are alike, of one client: what stands around the numbers that differ is made once for
+        those, and the time once a millisecond. There is no call in that loop: it goes round thousands of
+        times a second beside those who answer.
+        """
+        lines: list[str] = []
+        known, known_micros = self._micros, len(self._micros)
+        last: Alike | None = None
+        client, milliseconds, bytes_in = "", -1, -1
+        a = iso = head = d = e = tail = ""
+        for item in items:
+            if not isinstance(item, tuple):
+                lines.append(self._written(item))
+                continue
+            alike, began, seconds, size, bytes_out, request_id, asked_by = item
+            if alike is not last or size != bytes_in or asked_by != client:
+                last = None
+                if not self._is_json or alike.is_first or not size:
+                    alike.is_first = False
+                    lines.append(self._written(_exchange_of(item)))
+                    continue
+                try:
+                    a, b, c, d, e, f, g = alike.parts = alike.parts or self._parts_of(item)
+                    head = f"{b}{_in_json(asked_by)}{c}"
+                except Exception:
+                    log.exception(NOT_WRITTEN)
+                    continue
+                tail = f"{f}{size}{g}"
+                last, client, bytes_in = alike, asked_by, size
+            if int(began * 1000) != milliseconds:
+                iso, milliseconds = self._iso_of(began), int(began * 1000)
+            micros = int(seconds * 1e6 + 0.5)
+            shown = known[micros] if micros < known_micros else f"{seconds:.6f}"
+            lines.append(f"{a}{iso}{head}{bytes_out}{d}{shown}{e}{request_id}{tail}")
+        return lines
+
+    def _written(self, exchange: Exchange) -> str:
         try:
             return self._whole(exchange)
-        except Exception:  # a bug: nobody's answer is to be lost by it
+        except Exception:  # a bug: the lines after it are not to be lost, too
             log.exception(NOT_WRITTEN)
             return ""
 
-    def around(self, like: Exchange) -> Around:
-        """What stands around all that differs: a line is made that has marks there, which nobody knows."""
+    def _parts_of(self, item: Differing) -> Sequence[str]:
+        """What stands around all that differs, in a line of JSON that has marks there, which nobody knows."""
         number, text = 1 << 62 | randbelow(1 << 61), token_hex(16)
-        exchange = msgspec.structs.replace(
-            like,
-            seconds=number + 2,
-            bytes_in=number,
-            bytes_out=number + 1,
-            request_id=f"{text}r",
-            client=f"{text}c",
-            status=200,
-        )
+        exchange = _exchange_of(item)
+        exchange.client, exchange.request_id = f"{text}c", f"{text}r"
+        exchange.bytes_in, exchange.bytes_out, exchange.seconds = number, number + 1, number + 2
         marks = (
-            self.time_of(exchange.began),
+            self._iso_of(exchange.began),
             f'"{text}c"',
             str(number + 1),
             str(number + 2),
@@ -233,10 +214,9 @@ class AccessLines:
         for mark in marks:  # in the order of `AccessLine`
             part, _, rest = rest.partition(mark)
             parts.append(part)
-        return Around._make([*parts, rest])
+        return [*parts, rest]
 
-    def time_of(self, began: float) -> str:
-        """The time as JSON has it, to the millisecond."""
+    def _iso_of(self, began: float) -> str:
         milliseconds = int(began * 1000)
         if milliseconds != self._milliseconds:
             self._milliseconds = milliseconds
@@ -246,7 +226,7 @@ class AccessLines:
     def _json(self, exchange: Exchange) -> str:
         path = self._path_of(exchange)
         line = AccessLine(
-            self.time_of(exchange.began),
+            self._iso_of(exchange.began),
             "info",
             f"{exchange.method} {path} {exchange.status}",
             exchange.client,
@@ -308,8 +288,19 @@ def _later(seconds: float, call: Callable[[], None]) -> None:
     asyncio.get_running_loop().call_later(seconds, call)
 
 
-def _offset() -> float:
-    return time() - perf_counter()
+def _exchange_of(item: Differing) -> Exchange:
+    """The whole of what was told in parts."""
+    alike, began, seconds, bytes_in, bytes_out, request_id, client = item
+    return msgspec.structs.replace(
+        alike.like,
+        began=began,
+        seconds=seconds,
+        bytes_in=bytes_in,
+        bytes_out=bytes_out,
+        request_id=request_id,
+        client=client,
+        status=200,
+    )
 
 
 @lru_cache(256)

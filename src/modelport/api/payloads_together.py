@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from modelport.siblings import Siblings
+from modelport.siblings import Answers, Siblings
 from modelport.telemetry.payloads.log import PayloadLog, PayloadsUnavailable
 from modelport.telemetry.payloads.messages import Truth
 
@@ -115,7 +115,7 @@ class PayloadsTogether:
         failed = [one["error"] for one in found if "error" in one]
         return Answered([one for one in found if "error" not in one], bool(answers.missing or failed))
 
-    async def _ask(self, topic: str, question: _Asked) -> Any:
+    async def _ask(self, topic: str, question: _Asked) -> Answers:
         assert self._siblings is not None
         return await self._siblings.ask(topic, msgspec.msgpack.encode(question), seconds=ASK_SECONDS)
 

@@ -201,11 +201,14 @@ def test_calls_at_once_and_jobs_that_wait_are_those_of_the_role(site: Site) -> N
         refused = server.client.post(PREDICT, json={}, headers=user)
         assert refused.status_code == 429
         assert "1 calls of yours may be under way at once" in refused.json()["detail"]
-    train = [
-        server.client.post("/v2/models/slow/train", json={"seconds": 60}, headers=developer) for _ in range(3)
-    ]
-    assert (train[0].status_code, train[-1].status_code) == (200, 429)
-    assert "1 of your jobs wait already" in train[-1].json()["detail"]
+    accepted = 0  # as many as both servers have places for: those do not wait
+    while (
+        train := server.client.post("/v2/models/slow/train", json={"seconds": 60}, headers=developer)
+    ).status_code == 200:
+        accepted += 1
+        assert accepted < 20, "somebody's jobs wait without a limit"
+    assert train.status_code == 429
+    assert "1 of your jobs wait already" in train.json()["detail"]
     for job in server.client.get("/v2/jobs", headers=developer).json()["jobs"]:
         server.client.delete(f"/v2/jobs/{job['id']}", headers=developer)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,10 +15,12 @@ from making import new_job, no_shared_files, states_of
 from postgres_server import Postgres
 
 from modelport.engine.ports import PoolState
+from modelport.jobs.attempt import JobAttempt
 from modelport.jobs.claims import Choose, all_of_them
 from modelport.jobs.presence import Presence
-from modelport.jobs.records import Claim
+from modelport.jobs.records import Claim, Heartbeat, Job, NewEvent, Outcome, cancelled_as
 from modelport.jobs.restraint import Restraint
+from modelport.jobs.room import Place
 from modelport.jobs.runner import JobRunner
 from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
@@ -25,6 +28,7 @@ from modelport.jobs.transitions import WAITING
 from modelport.storage.changes import elsewhere
 
 pytestmark = pytest.mark.anyio
+LOST = Outcome(state=State.INTERRUPTED, status=503, error="its node is gone", ended_by="lost")
 
 
 class SlowToTell(JobStore):
@@ -47,13 +51,138 @@ class SlowToTell(JobStore):
         return claims
 
 
-def runner(store: JobStore, folder: Path) -> JobRunner:
+class Played(JobAttempt):
+    """An attempt without a process, which ends as it is told to, or was cancelled."""
+
+    def __init__(self, claim: Claim, folder: Path, told: list[str]):
+        super().__init__(claim, folder, lambda _: None, 1.0)
+        self.began = asyncio.Event()
+        self.end: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._told = told
+
+    async def run(self) -> Outcome:
+        self._told.append(f"{self.claim.attempt} begins")
+        self.began.set()
+        try:
+            return await self.end
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.05)  # a process takes a moment to end
+            raise
+        finally:
+            self._told.append(f"{self.claim.attempt} ends")
+
+    def cancel(self) -> None:
+        self.end.set_result(cancelled_as("flag"))
+
+    def kept_result(self, answer: Path) -> str:
+        raise AssertionError("it has none")
+
+
+class Plays:
+    """A job of two attempts, and the runner that runs them one after the other."""
+
+    def __init__(self, store: JobStore, folder: Path):
+        self.store = store
+        self.told: list[str] = []
+        self.runner = runner(store, folder, workers=2)
+        self.made: asyncio.Queue[Played] = asyncio.Queue()
+        self.runner.attempts.make = self._make
+
+    def _make(self, claim: Claim, place: Place, report: Callable[[NewEvent], None]) -> Any:
+        played = Played(claim, self.runner.folders.of(claim.job.id), self.told)
+        self.made.put_nowait(played)
+        return played
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncGenerator[str]:
+        """Run what is to be run in the block; it has the id of the job."""
+        job, _ = await self.store.submit(new_job(kind="train", max_attempts=2))
+        running = asyncio.create_task(self.runner.run())
+        try:
+            async with asyncio.timeout(60):
+                yield job.id
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await self.store.close()
+
+    async def next(self) -> Played:
+        """The next attempt, once it has begun."""
+        self.runner.wake()
+        played = await self.made.get()
+        await played.began.wait()
+        return played
+
+    async def ended(self, job_id: str) -> Job:
+        """The job, once it runs no more."""
+        async with self.store.subscribe(job_id) as changed:
+            while (found := await self.store.get(job_id)) is None or found.state is State.RUNNING:
+                await changed.wait()
+        return found
+
+
+def runner(store: JobStore, folder: Path, workers: int = 1) -> JobRunner:
     """One of a server whose only model is known by name: nothing of it is ever started."""
     signature = SimpleNamespace(predict=SimpleNamespace(max_batch_size=1))
-    settings, state = SimpleNamespace(job_workers=1), PoolState.READY
+    settings, state = SimpleNamespace(job_workers=workers), PoolState.READY
     pool = SimpleNamespace(name="digits", signature=signature, settings=settings, state=state)
-    engine: Any = SimpleNamespace(pools={"digits": pool}, spans=None)
-    return JobRunner(store, engine, no_shared_files(folder), Presence(folder, "test"), 1, 1.0)
+    engine: Any = SimpleNamespace(pools={"digits": pool}, spans=None, ends_with_server=True)
+    return JobRunner(store, engine, no_shared_files(folder), Presence(folder, "test"), workers, 1.0)
+
+
+async def test_an_attempt_is_not_forgotten_with_what_is_left_of_the_one_before(
+    where: str, tmp_path: Path, anyio_backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A former attempt is tidied up after, or its lease renewed while, the next one has begun."""
+    plays = Plays(await JobStore.open(where), tmp_path)
+    one, store = plays.runner, plays.store
+    tidied, tidy, left = asyncio.Event(), one.attempts.tidied.do, asyncio.Event()
+    run, renew, renewed = one._run, store.heartbeat, asyncio.Event()
+
+    async def tidy_late(job: Job) -> None:
+        await tidied.wait()
+        await tidy(job)
+
+    async def run_and_tell(*of: Any) -> None:
+        await run(*of)
+        left.set()
+
+    async def renew_late(owner: str, tokens: dict[str, int], lease_seconds: float) -> Heartbeat:
+        await renewed.wait()
+        return await renew(owner, tokens, lease_seconds)
+
+    monkeypatch.setattr(one.attempts.tidied, "do", tidy_late)
+    monkeypatch.setattr(one, "_run", run_and_tell)
+    async with plays.running() as job_id:
+        first = await plays.next()
+        monkeypatch.setattr(store, "heartbeat", renew_late)
+        beat = asyncio.create_task(one._heartbeat())
+        await asyncio.sleep(0)
+        first.end.set_result(LOST)
+        second = await plays.next()
+        renewed.set()
+        await beat
+        tidied.set()
+        await left.wait()
+        await store.request_cancel(job_id)
+        one.cancel(job_id)
+        found = await plays.ended(job_id)
+        assert second.end.done()
+    assert (found.state, found.attempt) == (State.CANCELLED, 2)
+
+
+async def test_an_attempt_of_a_job_that_was_taken_away_ends_before_the_next_one_begins_here(
+    where: str, tmp_path: Path, anyio_backend: str
+) -> None:
+    plays = Plays(await JobStore.open(where), tmp_path)
+    async with plays.running() as job_id:
+        await plays.next()
+        assert await plays.store.rescue({plays.runner.owner})  # this process was asleep
+        second = await plays.next()
+        second.end.set_result(Outcome(state=State.SUCCEEDED, status=200, ended_by="return"))
+        found = await plays.ended(job_id)
+    assert (found.state, found.attempt) == (State.SUCCEEDED, 2)
+    assert plays.told == ["1 begins", "1 ends", "2 begins", "2 ends"]
 
 
 @pytest.mark.parametrize("asked", [False, True], ids=["", "asked to stop"])

@@ -26,6 +26,9 @@ is gone does not stay as if it still ran. What stands in the way, and what is do
   by looking each second.
 - *Fifty servers hear of one job.* One gets it; the others have looked in vain, and rest before they look
   again because of others (`restraint`).
+- *A job is claimed here whose former attempt is here, too*: this process was asleep, or what that has left
+  is still tidied up. The next one has its place in `running` then, from which the former one does not take
+  it; it begins when the code of that has ended; and what is heard of the token of one is not for the other.
 - *A bug in running one job.* It is logged, and costs that job only: its lease ends, and it is rescued. A bug
   in the rest ends this task, which `JobService` starts again.
 - *A model cannot be loaded.* Its jobs are not claimed before it was ready once, so that they do not use up
@@ -104,7 +107,7 @@ class JobRunner:
         running = self.running.get(job_id)
         if running is not None:
             running.process.cancel()
-        elif self._cancelled is not None:
+        if self._cancelled is not None:  # what runs may be over, and the next attempt on its way
             self._cancelled.add(job_id)
 
     def kill(self) -> None:
@@ -236,10 +239,11 @@ class JobRunner:
             except Exception:  # as in `_run`
                 log.exception("job %s: the server failed to run it", claim.job.id)
                 continue
+            former = self.running.get(claim.job.id)
             self.running[claim.job.id] = running
             if claim.job.id in cancelled:
                 running.process.cancel()
-            tasks.create_task(self._run(running))
+            tasks.create_task(self._run(running, former))
         return len(claims)
 
     async def _unclaim(self, claims: list[Claim]) -> None:
@@ -251,13 +255,17 @@ class JobRunner:
             except (StoreError, TimeoutError) as error:
                 log.warning("job %s could not be given back: %s", claim.job.id, str(error) or NO_ANSWER)
 
-    async def _run(self, running: Running) -> None:
+    async def _run(self, running: Running, former: Running | None) -> None:
+        """Run an attempt, once the `former` one, which was begun here, has ended."""
         try:
+            if former is not None:
+                await former.over()
             await running.run()
         except Exception:  # a bug with one job; the others go on, and its lease will end
             log.exception("job %s: the server failed to run it", running.claim.job.id)
         finally:
-            self.running.pop(running.claim.job.id, None)
+            if self.running.get(running.claim.job.id) is running:  # and not its next attempt, already
+                del self.running[running.claim.job.id]
             self.wake()
 
     async def _heartbeat(self) -> None:
@@ -265,9 +273,9 @@ class JobRunner:
             return
         tokens = {job_id: running.claim.token for job_id, running in self.running.items()}
         beat = await self.store.heartbeat(self.owner, tokens, LEASE_SECONDS)
-        for job_id in tokens:
+        for job_id, token in tokens.items():
             running = self.running.get(job_id)
-            if running is None:
+            if running is None or running.claim.token != token:  # the next attempt has begun meanwhile
                 continue
             if job_id not in beat.alive and not running.has_ended:
                 running.abandon("another server has taken it")

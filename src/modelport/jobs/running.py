@@ -111,6 +111,12 @@ class Running:
             self._fenced = True
             self.abandon("its lease cannot be renewed, and another server may take it soon")
 
+    async def over(self) -> None:
+        """Wait until its code has ended, which is killed if it runs: that has its deadlines."""
+        if not self.has_ended:
+            self.abandon("it was taken from here, and is begun again here")
+        await self._ended.wait()
+
     async def run(self) -> None:
         """Run the attempt to its end and write down how it ended."""
         job = self.claim.job

@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, s
         {"name": "one", "scopes": ["predict"], "models": None, "expires": None}
     )
     options = ("--auth", "on", "--data-dir", folder, "--client-max-size", str(LIMIT))
-    models = ("adds=tensor_models:Adds", "keeps=tensor_models:Keeps")
+    models = ("adds=tensor_models:Adds", "keeps=tensor_models:Keeps", "dies=tensor_models:Dies")
     with serving(*models, *options) as running:
         own = {"authorization": f"Bearer {made['key']}"}
         wait_until(lambda: running.client.get("/v2/me", headers=own).status_code == 200, lambda: running.log)
@@ -115,7 +115,8 @@ def test_two_large_bodies_at_once(server: tuple[Server, str]) -> None:
 
 def test_arrays_that_a_model_keeps_stay_what_they_were(server: tuple[Server, str]) -> None:
     running, key = server
-    values = [numbers(count, count) for count in (150_000, 150_000, 9000, 200_000, 5)]
+    # More than there are slots of shared memory; large ones, and ones that are not.
+    values = [numbers(count, number) for number, count in enumerate((150_000, 60_000, 9000, 200_000, 5) * 5)]
     with connected(running) as sock:
         for number, one in enumerate(values):
             sock.sendall(request(key, *body_of(one), "/v2/models/keeps/infer"))
@@ -123,6 +124,25 @@ def test_arrays_that_a_model_keeps_stay_what_they_were(server: tuple[Server, str
             assert status == 200, body
             outputs: list[dict[str, list[float]]] = body["outputs"]  # type: ignore[assignment]
             assert outputs[0]["data"] == [float(array.sum()) for array in values[: number + 1]]
+
+
+def test_tensors_that_wait_where_a_worker_is_killed_come_whole(server: tuple[Server, str]) -> None:
+    running, key = server
+    values = [numbers(150_000, seed) for seed in range(6)]
+    with contextlib.ExitStack() as stack:
+        gate = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        gate.settimeout(60)
+        values[0][0] = -gate.getsockname()[1]
+        socks = [stack.enter_context(connected(running)) for _ in values]
+        for sock, one in zip(socks, values, strict=True):
+            sock.sendall(request(key, *body_of(one), "/v2/models/dies/infer"))
+        gate.accept()[0].close()  # it runs, and the others have come
+        found = [answers(sock, 1)[0] for sock in socks]
+    assert found[0][0] == 500, found[0]
+    for (status, body), one in zip(found[1:], values[1:], strict=True):
+        assert status == 200, body
+        outputs: list[dict[str, list[float]]] = body["outputs"]  # type: ignore[assignment]
+        assert outputs[0]["data"] == [float(one.sum())]
 
 
 @pytest.mark.parametrize(

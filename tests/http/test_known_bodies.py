@@ -16,13 +16,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from modelport.http.body_memory import BodyMemory
-from modelport.http.body_place import FIRST_BYTES
+from modelport.http.body_place import FIRST_BYTES, BodyPlace
 from modelport.http.cycle import Cycle
 from modelport.http.heads import LARGE
 from modelport.http.known_body import LEAST_DIRECT
 from modelport.http.limits import HttpLimits
 from modelport.http.protocol import SLICE, HttpProtocol
 from modelport.http.server_state import ServerState
+from modelport.worker.body_slots import BodySlots
 
 MOST = 300_000  # bytes of a body that is taken
 BOUNDS = [SLICE, LARGE, LEAST_DIRECT, FIRST_BYTES, MOST]
@@ -43,6 +44,7 @@ class Taker:
         self.taken: list[bytes] = []
         self.memory = BodyMemory(memory)
         self.limits = HttpLimits()
+        self.slots = BodySlots()
 
     def take(self, cycle: Cycle) -> bool:
         if cycle.head.method != "POST" or len(cycle.body) > MOST:
@@ -52,8 +54,8 @@ class Taker:
         cycle.send_whole(b"HTTP/1.1 200 OK\r\n", said_of(body))
         return True
 
-    def gathers(self, cycle: Cycle, length: int) -> BodyMemory | None:
-        return self.memory if length <= MOST else None
+    def gathers(self, cycle: Cycle, length: int) -> BodyPlace | None:
+        return BodyPlace(length, self.memory, self.slots.take) if length <= MOST else None
 
     def state(self) -> ServerState:
         return ServerState(self.app, self.limits, self.take, gathers=self.gathers)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from modelport.contract.calls import Answer, Call, Chunk, Upload
 from modelport.sources.source import SourceKind
+from modelport.worker.body_slots import LEAST_BYTES
 from modelport.worker.frames import (
     HEADER,
     MAX_MESSAGE,
@@ -28,7 +29,6 @@ from modelport.worker.frames import (
     encode,
     framed,
 )
-from modelport.worker.large_bodies import LARGE
 
 numbers = st.integers(0, 2**63 - 1)
 texts = st.text(max_size=20)
@@ -78,10 +78,12 @@ def test_frames_come_out_whole_however_they_are_cut(sent: list[tuple[Kind, Any]]
 
 
 @given(
-    st.lists(st.tuples(calls, st.sampled_from([0, 1, LARGE, LARGE + 1, 3 * LARGE])), max_size=4),
+    st.lists(
+        st.tuples(calls, st.sampled_from([0, 1, LEAST_BYTES, LEAST_BYTES + 1, 3 * LEAST_BYTES])), max_size=4
+    ),
     st.booleans(),
 )
-@example([(Call(1), LARGE + 1), (Call(2), 1), (Call(3), 3 * LARGE)], True)
+@example([(Call(1), LEAST_BYTES + 1), (Call(2), 1), (Call(3), 3 * LEAST_BYTES)], True)
 def test_large_bodies_follow_their_calls(sent: list[tuple[Call, int]], is_view: bool) -> None:
     for number, (call, size) in enumerate(sent):
         call.body = bytes([number]) * size
@@ -96,11 +98,11 @@ def test_large_bodies_follow_their_calls(sent: list[tuple[Call, int]], is_view: 
         sending.join()
     assert [len(call.body) for call in whole] == [size for _, size in sent]  # they are as they were
     pieces = framed(Kind.CALLS, whole)
-    assert len(pieces) == 1 + sum(size > LARGE for _, size in sent)
+    assert len(pieces) == 1 + sum(size > LEAST_BYTES for _, size in sent)
 
 
 def test_bodies_that_are_not_as_they_are_said_to_be_are_a_frame_error() -> None:
-    head, body = framed(Kind.CALLS, [Call(1, body=bytes(LARGE + 1))])
+    head, body = framed(Kind.CALLS, [Call(1, body=bytes(LEAST_BYTES + 1))])
     for wrong in (b"", body[1:], body + b"x"):
         with pytest.raises(FrameError):
             decode(Kind.CALLS_AND_BODIES, head[HEADER.size :] + wrong)

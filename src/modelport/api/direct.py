@@ -33,7 +33,7 @@ from modelport.engine.pending import Pending
 from modelport.engine.ports import Pool, Refused
 from modelport.engine.spans import CallSpans, spans_of
 from modelport.http.asgi import Receive, Scope, Send
-from modelport.http.body_memory import BodyMemory
+from modelport.http.body_place import BodyPlace
 from modelport.http.cycle import Cycle
 from modelport.http.heads import Head
 from modelport.identity.principals import ANYBODY, AccessScope, Principal
@@ -125,8 +125,8 @@ class DirectCalls:
             return False
         return way.submit(cycle, pool, plan, principal, turn)
 
-    def gathers(self, cycle: Cycle, length: int) -> BodyMemory | None:
-        """What counts a body of this length, if its request will be taken once it is here; else `None`."""
+    def gathers(self, cycle: Cycle, length: int) -> BodyPlace | None:
+        """The place of a body of this length, if its request will be taken once it is here; else `None`."""
         if length > self._max_body:
             return None
         plan: Plan[_Way] | None = cycle.head.plan
@@ -137,7 +137,9 @@ class DirectCalls:
             return None
         # Not by its way, which counts this as a call to one of the versions that share them.
         pool, _ = self._let_in(cycle, plan, self._pools.get, principal)
-        return None if pool is None else self.memory
+        if pool is None:
+            return None
+        return BodyPlace(length, self.memory, pool.body_slot if plan.way.dialect.shares_bodies else None)
 
     def _who(self, cycle: Cycle, plan: Plan[_Way]) -> Principal | None:
         """Who asks, if that is known."""
@@ -270,6 +272,7 @@ class _Way:
             turn.begin_call()
         if dialect.began is not None:
             dialect.began()
+        cycle.body = b""  # it is the call's: a slot of shared memory is free when that is over
         cycle.on_disconnect = partial(pool.cancel, pending)
         seconds = dialect.seconds if dialect.asked_seconds is None else dialect.asked_seconds(pool, call)
         if seconds is not None:

@@ -22,7 +22,7 @@ class DirectDialect(NamedTuple):
     the header in which an answer has the id of its prediction, from `new_id`. `route` is its
     endpoint's path as the documents write it. `began` and `ended` hear of each. The fields `handed_on` go
     with the call; where it `tells_version`, its `request_id` is the version that is asked, if it has one.
-    `client_memory` goes with it, too.
+    `client_memory` goes with it, too. Its codec reads bodies that are views of memory if it `shares_bodies`.
     """
 
     paths: dict[str, str]
@@ -43,3 +43,4 @@ class DirectDialect(NamedTuple):
     handed_on: frozenset[bytes] = frozenset()
     tells_version: bool = False
     client_memory: str = ""
+    shares_bodies: bool = False

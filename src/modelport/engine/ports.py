@@ -120,6 +120,7 @@ class Pool(Protocol):
     tally: Tally  # of its model, which the pools of all versions share
     counted: VersionTally  # what of it is this version's
     model_log: ModelLog  # what they print, of all versions, too
+    body_slot: Callable[[int], memoryview | None]  # a place for a large body that its workers see, if any
 
     @property
     def workers(self) -> Sequence[SeenWorker]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from modelport.engine.model_log import ModelLog
 from modelport.engine.tally import Tally
 from modelport.engine.worker_place import Places
+from modelport.worker.body_slots import BodySlots
 
 
 class Shared:
@@ -12,5 +13,6 @@ class Shared:
 
     def __init__(self, places: Places) -> None:
         self.places = places
+        self.body_slots = BodySlots()
         self.tally = Tally()
         self.model_log = ModelLog()

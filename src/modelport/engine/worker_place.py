@@ -15,6 +15,7 @@ from typing import Protocol
 
 from modelport.engine.output import Lines
 from modelport.settings import Settings
+from modelport.worker.body_slots import BodySlots, Lender
 from modelport.worker.frames import Load
 
 
@@ -64,6 +65,11 @@ class WorkerPlace(Protocol):
     @property
     def printed(self) -> Printed | None:
         """What must be read before what it has sent is looked at; `None` if output comes by itself."""
+        ...
+
+    @property
+    def lender(self) -> Lender | None:
+        """Who lends it memory for large bodies, once it has started; `None` if it has another machine's."""
         ...
 
     @property
@@ -132,8 +138,11 @@ class Places(Protocol):
         """
         ...
 
-    def place(self, load: Load, output: Lines, settings: Settings) -> WorkerPlace:
-        """A place for one worker, which is not started yet; `output` takes what it prints."""
+    def place(self, load: Load, output: Lines, settings: Settings, slots: BodySlots) -> WorkerPlace:
+        """A place for one worker, which is not started yet; `output` takes what it prints.
+
+        On this machine it may be lent bodies in `slots`.
+        """
         ...
 
     def place_of_job(self, load: Load, output: Lines, temp: Path, settings: Settings) -> WorkerPlace:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from modelport.http.body_memory import BodyMemory
 from modelport.memory import unfilled
 
@@ -10,17 +12,20 @@ TIMES = 4  # so many times what has come it may be
 
 
 class BodyPlace:
-    """A place for a body of `length` bytes.
+    """A place for a body of `length` bytes, which `slot` may have memory for that is shared with others.
 
     `has_room` turns false once all bodies in memory take too much together, with this one.
     """
 
-    __slots__ = ("_data", "_hold", "_length", "filled", "has_room")
+    __slots__ = ("_data", "_hold", "_length", "_slot", "filled", "has_room")
 
-    def __init__(self, length: int, memory: BodyMemory):
+    def __init__(
+        self, length: int, memory: BodyMemory, slot: Callable[[int], memoryview | None] | None = None
+    ):
         self._length = length
         self._hold = memory.hold()
-        self._data = bytearray()
+        self._slot = slot
+        self._data: bytearray | memoryview = bytearray()
         self.filled = 0
         self.has_room = True
         self._make_room(0)
@@ -28,8 +33,9 @@ class BodyPlace:
     def _make_room(self, size: int) -> None:
         """Let there be room for so many bytes, at least."""
         room = min(self._length, max(FIRST_BYTES, TIMES * size))
+        shared = self._slot(room) if self._slot is not None and room == self._length else None
         # A new one, since the transport may still hold the memory of the last one.
-        before, self._data = self._data, unfilled(room)
+        before, self._data = self._data, unfilled(room) if shared is None else shared
         self._data[: self.filled] = memoryview(before)[: self.filled]
         self.has_room = self._hold.change(room)
 
@@ -52,10 +58,8 @@ class BodyPlace:
         self._data[self.filled : end] = data
         self.came(len(data))
 
-    def give(self) -> bytearray:
-        """What has come, which is no longer counted here."""
+    def give(self) -> bytearray | memoryview:
+        """What has come, which is no longer counted here. A view of shared memory is of a whole body."""
         self._hold.change(0)
         data, self._data = self._data, bytearray()
-        if self.filled < len(data):
-            data = data[: self.filled]
-        return data
+        return data if self.filled == len(data) else bytearray(data[: self.filled])

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from modelport.http.body_place import BodyPlace
 from modelport.http.cycle import Cycle
@@ -101,10 +101,9 @@ class KnownBody(asyncio.BufferedProtocol):
         owner, asked = self._owner, self._owner.server.gathers
         if asked is None or not self.left or cycle.waiting_for_100_continue or owner.server.is_ending:
             return False
-        memory = asked(cycle, self._length)
-        if memory is None:
+        self._place = asked(cycle, self._length)
+        if self._place is None:
             return False
-        self._place = BodyPlace(self._length, memory)
         self._place.put(memoryview(cycle.body))
         cycle.body = bytearray()
         cycle.on_disconnect = self.begin_now
@@ -127,7 +126,7 @@ class KnownBody(asyncio.BufferedProtocol):
         if place is None or cycle is None:
             return False
         cycle.on_disconnect = None
-        cycle.body = place.give()
+        cycle.body = cast("bytes", place.give())  # a view, if it is whole: nothing is added to that
         if self._is_read_directly:
             self._is_read_directly = False
             self._read_by(self._owner)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from modelport.http.body_memory import BodyMemory
+from modelport.http.body_place import BodyPlace
 from modelport.http.crowd import Crowd
 from modelport.http.cycle import Cycle
 from modelport.http.forwarded import TrustedProxies
@@ -19,8 +19,8 @@ from modelport.http.sweep import Sweep, Swept
 # once or later; the ASGI application does not see it.
 Take = Callable[[Cycle], bool]
 # Is asked, of a request whose body of so many bytes is still to come, whether it would take that one, once it
-# is whole: if so, what counts its memory.
-Gathers = Callable[[Cycle, int], BodyMemory | None]
+# is whole: if so, its place.
+Gathers = Callable[[Cycle, int], BodyPlace | None]
 
 
 class Member(Swept, Protocol):

@@ -29,6 +29,7 @@ from modelport.contract.traces import Span
 from modelport.guards.table_limits import TableLimits
 from modelport.memory import unfilled
 from modelport.sources.source import SourceKind
+from modelport.worker.body_slots import BorrowedSlots, Lender
 from modelport.worker.large_bodies import joined, parted
 
 HEADER = struct.Struct(">IB")
@@ -230,28 +231,30 @@ def encode(kind: Kind, message: Any) -> bytes:
     return HEADER.pack(len(data), kind) + data
 
 
-def framed(kind: Kind, message: Any) -> list[bytes]:
+def framed(kind: Kind, message: Any, lender: Lender | None = None) -> list[bytes]:
     """One frame in pieces: large bodies of calls are pieces of their own, and not copied.
 
-    Raises `FrameError` as `encode`.
+    Those that the lender may lend to the receiver are lent, and not in it. Raises `FrameError` as `encode`.
     """
-    parts = parted(message) if kind is Kind.CALLS else None
+    parts = parted(message, lender and lender.number_of) if kind is Kind.CALLS else None
     if parts is None:
         return [encode(kind, message)]
-    head, bodies = parts
+    head, bodies, slots = parts
     length = len(head) + sum(map(len, bodies))
     if length > MAX_MESSAGE:
         raise FrameError(f"a {kind.name} message of {length} bytes is over {MAX_MESSAGE}")
+    if lender is not None:
+        lender.lend(slots)
     return [HEADER.pack(length, Kind.CALLS_AND_BODIES) + head, *bodies]
 
 
-def decode(kind: int, data: bytes | bytearray | memoryview) -> Any:
-    """The message of a frame. Raises `FrameError`."""
+def decode(kind: int, data: bytes | bytearray | memoryview, slots: BorrowedSlots | None = None) -> Any:
+    """The message of a frame, with bodies in the slots of this process. Raises `FrameError`."""
     decoder = _DECODERS.get(kind)
     if decoder is None:
         raise FrameError(f"unknown frame kind {kind}")
     try:
-        return decoder(data)
+        return joined(data, slots) if kind == Kind.CALLS_AND_BODIES else decoder(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FrameError(f"a broken frame of kind {kind}: {error}") from error
 
@@ -323,18 +326,15 @@ class FrameBuffer:
         return bool(self._data) or self._message is not None
 
 
-def _received(kind: int, data: Message) -> tuple[int, Any]:
-    return (Kind.CALLS if kind == Kind.CALLS_AND_BODIES else kind), decode(kind, data)
-
-
 class FrameSocket:
     """Frames over a blocking socket: the worker's side.
 
-    `receive` returns `None` at a clean end of the stream and raises `FrameError` in the middle of a frame.
+    `receive` returns `None` at a clean end of the stream, and raises `FrameError` in the middle of a frame.
     """
 
-    def __init__(self, sock: socket.socket):
+    def __init__(self, sock: socket.socket, slots: BorrowedSlots | None = None):
         self._sock = sock
+        self._slots = slots
         self._buffer = FrameBuffer()
         self._waiting: list[tuple[int, Message]] = []
         self._sending = threading.Lock()  # a job's own threads report, too
@@ -369,7 +369,7 @@ class FrameSocket:
             if frames is None:
                 return None
             self._waiting.extend(frames)
-        return _received(*self._waiting.pop(0))
+        return self._received(*self._waiting.pop(0))
 
     def receive_ready(self) -> list[tuple[int, Any]] | None:
         """The frames that are there already, without waiting; `None` at a clean end of the stream."""
@@ -377,7 +377,10 @@ class FrameSocket:
             frames = self._completed(socket.MSG_DONTWAIT)
         except BlockingIOError:
             return []
-        return None if frames is None else [_received(kind, data) for kind, data in frames]
+        return None if frames is None else [self._received(kind, data) for kind, data in frames]
+
+    def _received(self, kind: int, data: Message) -> tuple[int, Any]:
+        return (Kind.CALLS if kind == Kind.CALLS_AND_BODIES else kind), decode(kind, data, self._slots)
 
     def _completed(self, flags: int) -> list[tuple[int, Message]] | None:
         """Read once: the frames that this has completed; `None` at the end of the stream."""

@@ -1,10 +1,10 @@
 """The worker process: load one model, say what it is, answer calls until told to stop.
 
-    python -P -m modelport.worker CHANNEL CONTROL MARKER PARENT NICE
+    python -P -m modelport.worker CHANNEL CONTROL MARKER BODIES PARENT NICE
 
-The first three are inherited file descriptors (the frames' socket, the cancellation socket, the shared
-memory of the running call's number), then come the server's process id and how much less urgent than the
-server this process is (nice(2)).
+The first four are inherited file descriptors (the frames' socket, the cancellation socket, the shared
+memory of the running call's number, and that of large bodies, or -1 for none), then come the server's process
+id and how much less urgent than the server this process is (nice(2)).
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from modelport.sources.model_loop import close_event_loop
 from modelport.sources.source import Source
 from modelport.worker.asked_model import ask_through
 from modelport.worker.asks import ServerLink
+from modelport.worker.body_slots import BorrowedSlots
 from modelport.worker.cancellation import MARKER_BYTES, RunningCall, Terminated
 from modelport.worker.frames import Failed, FrameSocket, Kind, Load, Ready, State
 from modelport.worker.host import Host
@@ -52,7 +53,7 @@ def main(argv: list[str]) -> int:
     """
     terminated: list[bool] = []
     atexit.register(_die_if, terminated)  # the first to be registered is the last to be called
-    channel_fd, control_fd, marker_fd, parent, nice = (int(argument) for argument in argv)
+    channel_fd, control_fd, marker_fd, bodies_fd, parent, nice = (int(argument) for argument in argv)
     die_with(parent)
     give_way(nice)
     keep_freed_memory()
@@ -62,10 +63,11 @@ def main(argv: list[str]) -> int:
     for fd in (channel_fd, control_fd, marker_fd):
         os.set_inheritable(fd, False)  # the model's own children must not hold the frames open
     marker: Any = mmap.mmap(marker_fd, MARKER_BYTES)
+    slots = BorrowedSlots(bodies_fd) if bodies_fd >= 0 else None
     running = RunningCall(marker, control)
     running.install()
     try:
-        return serve_channel(channel, running, urgent=not nice)
+        return serve_channel(FrameSocket(channel, slots), running, urgent=not nice)
     except Terminated:
         terminated.append(True)
         return 128 + signal.SIGTERM
@@ -73,12 +75,11 @@ def main(argv: list[str]) -> int:
         _flush()
 
 
-def serve_channel(channel: socket.socket, running: RunningCall, *, urgent: bool = False) -> int:
-    """Load what the first frame names and answer calls on this socket until the server is done.
+def serve_channel(frames: FrameSocket, running: RunningCall, *, urgent: bool = False) -> int:
+    """Load what the first frame names and answer the calls that come until the server is done.
 
     The process of `urgent` calls lets others go first while it loads.
     """
-    frames = FrameSocket(channel)
     first = frames.receive()
     if first is None:
         return 0

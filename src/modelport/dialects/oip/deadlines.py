@@ -49,7 +49,7 @@ def asked_seconds(call: Call) -> float | None:
         with Path(call.body_path).open("rb") as file:
             head = file.read(length or 0)
     else:
-        head = call.body if length is None else call.body[:length]
+        head = bytes(call.body[:length])  # it may be a view
     if head.find(PLAIN) < 0 and head.find(ESCAPED) < 0:
         return None
     try:

@@ -134,7 +134,9 @@ class Request(msgspec.Struct):
     model_name: Any = None
 
 
-def read_request(body: bytes, header_length: str | None, depth: int, shared: ClientMemory) -> Request:
+def read_request(
+    body: bytes | memoryview, header_length: str | None, depth: int, shared: ClientMemory
+) -> Request:
     """A request. `header_length` is the field `Inference-Header-Content-Length`: where its JSON ends.
 
     `shared` has the memory of clients, where tensors may be.
@@ -142,7 +144,8 @@ def read_request(body: bytes, header_length: str | None, depth: int, shared: Cli
     Raises `BadRequest`.
     """
     end = len(body) if header_length is None else _length(header_length, len(body))
-    sent = parse_json(body[:end] if end < len(body) else body, depth)
+    is_bytes = not isinstance(body, memoryview)
+    sent = parse_json(body if is_bytes and end == len(body) else bytes(body[:end]), depth)
     if not isinstance(sent, dict):
         raise BadRequest('the body is no JSON object: send {"inputs": [{"name": …, "shape": …, …}]}')
     fields = cast("dict[str, Any]", sent)

@@ -19,7 +19,7 @@ from modelport.engine.local.scheduler import Scheduler
 from modelport.engine.local.worker_process import Worker
 from modelport.engine.output import Output, WorkerOutput
 from modelport.engine.ports import PoolState
-from modelport.engine.worker_place import Places
+from modelport.engine.shared import Shared
 from modelport.settings import Settings
 from modelport.worker.frames import FrameError, Load
 
@@ -50,14 +50,14 @@ class Owner(Protocol):
 class Crew:
     """The workers of a pool that have not ended. `workers` is one list, for all who look at it."""
 
-    def __init__(self, pool: Owner, output: Output, places: Places):
+    def __init__(self, pool: Owner, output: Output, shared: Shared):
         self.workers: list[Worker] = []
         self.scaling = Scaling(pool.settings)
         self.first: int | None = None  # so many of them at first; `None` for all that settings say
         self.replacing = 0  # workers that have ended, and whose successors come after a while
         self._pool = pool
         self._output = output
-        self._places = places
+        self._places, self._body_slots = shared.places, shared.body_slots
         self._filling = asyncio.Lock()
         self.ending: set[asyncio.Task[None]] = set()  # they are ended although the pool is stopped
 
@@ -91,7 +91,8 @@ class Crew:
         token = "" if in_thread else secrets.token_hex(8)
         load = structs.replace(self._placed(number), print_token=token)
         output = WorkerOutput(self._output, token, self._pool.name_of_call, lambda: worker.pid)
-        worker = Worker(self._pool, load, self._places.place(load, output, self._pool.settings))
+        place = self._places.place(load, output, self._pool.settings, self._body_slots)
+        worker = Worker(self._pool, load, place)
         worker.asks_of = self._pool.asks_of
         worker.spans = self._pool.spans
         worker.on_turn = self._pool.scheduler.free.turn

@@ -10,6 +10,7 @@ from modelport.engine.output import Lines
 from modelport.engine.placing import placed
 from modelport.engine.worker_place import WorkerPlace
 from modelport.settings import Settings
+from modelport.worker.body_slots import BodySlots
 from modelport.worker.frames import Load
 
 
@@ -29,11 +30,11 @@ class LocalPlaces:
         """What the worker of this number is to load: see `placed`."""
         return placed(load, settings, number, of_jobs=of_jobs)
 
-    def place(self, load: Load, output: Lines, settings: Settings) -> WorkerPlace:
+    def place(self, load: Load, output: Lines, settings: Settings, slots: BodySlots) -> WorkerPlace:
         """A process, or a thread for a model that has `workers = 0`."""
         if settings.workers == 0:
             return InThread(f"modelport {load.name}")
-        return LocalProcess(output, self._temp, load.variables)
+        return LocalProcess(output, self._temp, load.variables, slots=slots)
 
     def place_of_job(self, load: Load, output: Lines, temp: Path, settings: Settings) -> WorkerPlace:
         """A process, whatever workers are."""

@@ -55,13 +55,13 @@ class ModelPool(StateSince):
         self.files: Sequence[str] = ()  # that the model consists of, where they are watched
         self.reload_error = ""
         self.settled = asyncio.Event()  # set once the model is ready or has failed
-        self.tally, self.model_log = shared.tally, shared.model_log
+        self.tally, self.model_log, self.body_slot = shared.tally, shared.model_log, shared.body_slots.take
         self.counted = shared.tally.of(version)
         self.queue = self.scheduler = Scheduler(self.name, settings, self)
         self._spool = spool
         self._loop = asyncio.get_running_loop()
         self.output = Output(self.name, self._loop.time, version, self.model_log)
-        self._crew = Crew(self, self.output, shared.places)
+        self._crew = Crew(self, self.output, shared)
         self.workers = self._crew.workers
         self.retire = self._crew.retire
         self._backoff = Backoff()

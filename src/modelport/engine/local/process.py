@@ -19,6 +19,7 @@ from modelport.engine.output import Lines
 from modelport.engine.processes import ending, kill_group, kill_marked, resident_bytes
 from modelport.engine.starting import command, plain_options
 from modelport.variables import WORKER_MARK
+from modelport.worker.body_slots import NOT_SHARED, BodySlots, Lender
 from modelport.worker.cancellation import CALL_NUMBER, CANCEL_SIGNAL, MARKER_BYTES, STOP_FLAG
 from modelport.worker.frames import Load
 
@@ -27,14 +28,26 @@ SEND_BYTES = 4 << 20  # that may be in the socket of a worker, if the system let
 
 
 class LocalProcess:
-    """The place of a worker that is a process of this machine; `output` takes what it prints."""
+    """The place of a worker that is a process of this machine; `output` takes what it prints.
+
+    It may be lent bodies in `slots`.
+    """
 
     has_own_process = True
     is_gone = False
     exit_seconds = 0.2
 
-    def __init__(self, output: Lines, temp: Path, variables: Mapping[str, str], *, nice: int = 0):
+    def __init__(
+        self,
+        output: Lines,
+        temp: Path,
+        variables: Mapping[str, str],
+        *,
+        nice: int = 0,
+        slots: BodySlots | None = None,
+    ):
         self.pid = 0
+        self.lender: Lender | None = None
         self.printed: OutputPipe | None = None
         self.marker: mmap.mmap | bytearray = bytearray(MARKER_BYTES)
         self._output = output
@@ -42,6 +55,7 @@ class LocalProcess:
         self._temp = temp / f"tmp-{self._mark}"
         self._variables = variables
         self._nice = nice
+        self._slots = slots
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._ended = asyncio.Event()
@@ -75,13 +89,17 @@ class LocalProcess:
             self.marker = mmap.mmap(marker_fd, MARKER_BYTES)
             self._temp.mkdir(mode=0o700, parents=True, exist_ok=True)
             own = {WORKER_MARK: self._mark, "TMPDIR": str(self._temp), "PYTHONUNBUFFERED": "1"}
-            fds = (channel.fileno(), control_theirs.fileno(), marker_fd)
+            fds = [channel.fileno(), control_theirs.fileno(), marker_fd]
+            self.lender = self._slots and self._slots.lender()
+            shared = fds if self.lender is None else [*fds, self.lender.fd]
+            bodies_fd = NOT_SHARED if self.lender is None else self.lender.fd
+            numbers = (*fds, bodies_fd, os.getpid(), self._nice)
             # On this thread, not in a pool: the kernel ends the worker when the thread that made it ends.
             self._process = subprocess.Popen(
-                command("modelport.worker", *map(str, fds), str(os.getpid()), str(self._nice)),
+                command("modelport.worker", *map(str, numbers)),
                 stdout=write_end,
                 stderr=write_end,
-                pass_fds=fds,
+                pass_fds=shared,
                 **plain_options(own, self._variables),
             )
         except BaseException:
@@ -168,6 +186,8 @@ class LocalProcess:
                     await self.printed.ended.wait()
             self.printed.close()
         await asyncio.to_thread(shutil.rmtree, self._temp, True)
+        if self.lender is not None:
+            self.lender.end()
         if isinstance(self.marker, mmap.mmap):
             self.marker, marker = bytearray(MARKER_BYTES), self.marker
             marker.close()

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from modelport.worker.cancellation import MARKER_BYTES, RunningCall
-from modelport.worker.frames import FrameError, Load
+from modelport.worker.frames import FrameError, FrameSocket, Load
 
 
 class InThread:
@@ -20,6 +20,7 @@ class InThread:
     is_gone = False
     exit_seconds = 0.0
     printed = None
+    lender = None
 
     def __init__(self, name: str):
         self.marker = bytearray(MARKER_BYTES)
@@ -44,7 +45,7 @@ class InThread:
 
         def run() -> None:
             try:
-                serve_channel(channel, running)
+                serve_channel(FrameSocket(channel), running)
             except (OSError, FrameError):
                 pass  # the server closed its end
             finally:

@@ -108,7 +108,7 @@ class Worker(asyncio.Protocol):
     def send(self, kind: Kind, message: Any) -> None:
         """Send a frame. Raises `FrameError` if it is too large."""
         if self._transport is not None and not self.lost:
-            self._transport.writelines(framed(kind, message))
+            self._transport.writelines(framed(kind, message, self.place.lender))
 
     def data_received(self, data: bytes) -> None:
         if self._broken:

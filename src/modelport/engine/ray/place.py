@@ -64,6 +64,7 @@ class RayPlace:
     pid = 0
     has_own_process = True
     printed = None
+    lender = None
 
     def __init__(self, cluster: Cluster, load: Load, begin: Begin, output: Lines, settings: Settings):
         self.secret = secrets.token_bytes(SECRET_BYTES)

@@ -33,6 +33,7 @@ from modelport.engine.ray.placing import actor_options, fitted, needed
 from modelport.engine.starting import command, plain_options
 from modelport.settings import Settings, data_folder
 from modelport.settings.written import size_of
+from modelport.worker.body_slots import BodySlots
 from modelport.worker.frames import Load
 
 log = logging.getLogger("modelport.engine")
@@ -111,7 +112,7 @@ class RayPlaces:
         """What the worker of this number is to load; see `Places`."""
         return fitted(load, settings, number)
 
-    def place(self, load: Load, output: Lines, settings: Settings) -> RayPlace:
+    def place(self, load: Load, output: Lines, settings: Settings, slots: BodySlots) -> RayPlace:
         """A place for one worker; see `Places`."""
         seconds = SIZE_SECONDS if size_of(settings.memory_limit) else 0.0
         begin = Begin(_variables(load), str(Path.cwd()), {str(self._spool): "spool_dir"}, seconds)

@@ -51,7 +51,7 @@ class Inference:
         return DirectDialect(
             paths, self.calls.calls.engine.route, _reads, self.calls.respond, name=DIALECT, collects=True,
             route=route, handed_on=frozenset({HEADER_LENGTH.encode()}), tells_version=True,
-            asked_seconds=_asked_seconds, client_memory=self._client_memory,
+            asked_seconds=_asked_seconds, client_memory=self._client_memory, shares_bodies=True,
         )  # fmt: skip
 
     async def configuration(self, request: Request) -> Response:

@@ -37,7 +37,7 @@ def process_of(answer: httpx.Response) -> str:
 
 def is_ready(server: Server) -> bool:
     """Whether all processes are."""
-    return httpx.get(f"{server.url}/v2/health/ready").status_code == 200
+    return httpx.get(f"{server.url}/v2/health/ready", timeout=60.0).status_code == 200
 
 
 @contextlib.contextmanager

@@ -96,7 +96,9 @@ def test_few_open_files_leave_room_for_new_clients() -> None:
             answer = httpx.post(f"{few.url}{PATH}", json={"number": 1}, timeout=30)
             assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
         wait_until(
-            lambda: httpx.post(f"{few.url}{PATH}", json={"number": 1}).status_code == 200, lambda: few.log, 30
+            lambda: httpx.post(f"{few.url}{PATH}", json={"number": 1}, timeout=60.0).status_code == 200,
+            lambda: few.log,
+            30,
         )
         assert json.loads(few.client.get("/v2/health/live").text)
     finally:

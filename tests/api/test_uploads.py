@@ -20,7 +20,7 @@ def files_of_requests(spool: Path) -> list[Path]:
     return [path for path in found if not any(part.startswith("tmp-") for part in path.parts)]
 
 
-def wait_until_empty(spool: Path, seconds: float = 10.0) -> None:
+def wait_until_empty(spool: Path, seconds: float = 60.0) -> None:
     """Wait until no file of a request is left: they go once the answer is on its way."""
     deadline = time.monotonic() + seconds
     while found := files_of_requests(spool):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -280,23 +280,24 @@ def test_a_full_queue_is_503_and_a_passed_deadline_504(stringifying: Server, tmp
     mark = tmp_path / "begun"
     os.mkfifo(mark)
     path = "/v2/models/slow/predict/"
-    answers: list[httpx.Response] = []
 
-    def call(**arguments: str) -> None:
-        with httpx.Client(base_url=stringifying.url, timeout=30) as client:
-            answers.append(client.post(path, params=arguments))
+    def call(**arguments: str) -> httpx.Response:
+        return httpx.post(f"{stringifying.url}{path}", params=arguments, timeout=60)
 
-    first = threading.Thread(target=call, kwargs={"seconds": "60", "mark": str(mark)})
-    first.start()
-    mark.read_text()  # it has begun, so the queue is empty again
-    others = [threading.Thread(target=call) for _ in range(3)]
-    for thread in others:
-        thread.start()
-    for thread in (first, *others):
-        thread.join()
+    def crowd() -> list[httpx.Response]:
+        with ThreadPoolExecutor(4) as threads:
+            first = threads.submit(call, seconds="60", mark=str(mark))
+            mark.read_text()  # it has begun, so the queue is empty again
+            others = [threads.submit(call) for _ in range(3)]
+            assert first.result().status_code == 504
+            return [first.result(), *(other.result() for other in others)]
+
+    for _ in range(10):  # until they have come before the deadline of the first
+        answers = crowd()
+        if 503 in [answer.status_code for answer in answers]:
+            break
     statuses = sorted(answer.status_code for answer in answers)
     assert statuses[:2] in ([200, 503], [503, 503])
-    assert statuses[-1] == 504
     for answer in answers:
         if answer.status_code == 503:
             assert int(answer.headers["retry-after"]) >= 1

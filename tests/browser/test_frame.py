@@ -66,7 +66,9 @@ def test_it_may_run_no_code_but_its_own_and_be_framed_by_nobody(server: Server, 
 def test_its_files_are_compressed_and_kept_by_browsers(server: Server) -> None:
     html = server.client.get("/ui/models").text
     name = html.split('src="./assets/')[1].split('"')[0]
-    with httpx.stream("GET", f"{server.url}/ui/assets/{name}", headers={"accept-encoding": "gzip"}) as answer:
+    with httpx.stream(
+        "GET", f"{server.url}/ui/assets/{name}", headers={"accept-encoding": "gzip"}, timeout=60.0
+    ) as answer:
         packed = sum(len(piece) for piece in answer.iter_raw())
         assert answer.headers["content-encoding"] == "gzip"
         assert "immutable" in answer.headers["cache-control"]

@@ -31,7 +31,9 @@ def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
 
 def asked(server: Server, key: str) -> int:
     headers = {"x-api-key": key}
-    return httpx.post(f"{server.url}/v2/models/echo/predict", json={"number": 1}, headers=headers).status_code
+    return httpx.post(
+        f"{server.url}/v2/models/echo/predict", json={"number": 1}, headers=headers, timeout=60.0
+    ).status_code
 
 
 def test_an_administrator_makes_and_revokes_a_key(guarded: Server, page: Page) -> None:
@@ -174,7 +176,9 @@ def test_a_job_says_by_name_who_asked_for_it(guarded: Server, page: Page) -> Non
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
     key = page.evaluate(MAKE_KEY, "predict")
     headers = {"x-api-key": key, "prefer": "respond-async"}
-    other = httpx.post(f"{guarded.url}/v2/models/echo/predict", json={"number": 1}, headers=headers)
+    other = httpx.post(
+        f"{guarded.url}/v2/models/echo/predict", json={"number": 1}, headers=headers, timeout=60.0
+    )
     assert other.status_code == 202, other.text
     page.get_by_role("button", name="Run in background").click()
     by = page.get_by_role("definition").filter(has_text=re.compile("^anna$"))

@@ -523,7 +523,9 @@ def test_keys_are_looked_at_and_refusals_have_openais_form(tmp_path: Path) -> No
                 assert "there is" not in str(denied.value)
         with with_key(reader) as client, pytest.raises(openai.PermissionDeniedError):
             client.chat.completions.create(model="chats", messages=HELLO)
-        with httpx.Client(base_url=running.url) as anybody:  # as it may ask /v2/models/chats/ready
+        with httpx.Client(
+            base_url=running.url, timeout=60.0
+        ) as anybody:  # as it may ask /v2/models/chats/ready
             assert anybody.get("/v1/models/chats").status_code == 200
             for version in ("0", "7", "best"):  # and not which versions there are
                 assert anybody.get(f"/v1/models/chats@{version}").status_code == 401

@@ -163,7 +163,7 @@ def marked(mark: str) -> set[int]:
     return found
 
 
-def assert_nothing_left(mark: str, spool: Path, seconds: float = 2.0) -> None:
+def assert_nothing_left(mark: str, spool: Path, seconds: float = SECONDS) -> None:
     """No process with this mark lives and the spool folder is empty."""
     wait_until(lambda: not marked(mark), lambda: f"left processes: {marked(mark)}", seconds)
     assert list(spool.iterdir()) == []

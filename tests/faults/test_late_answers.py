@@ -6,7 +6,7 @@ import pytest
 from fault_site import Site
 from serving import wait_until
 
-OPTIONS = ("--timeout", "1.0", "--kill-grace", "20")
+OPTIONS = ("--timeout", "2.0", "--kill-grace", "20")
 SERVED = "m=Faulty left=Faulty late=Faulty"
 LONG_WAY = {"Content-Encoding": "identity"}  # a field that the shortest way of a prediction does not take
 

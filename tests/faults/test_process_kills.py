@@ -59,7 +59,7 @@ def everything(server: Server) -> list[psutil.Process]:
 
 
 def total(server: Server) -> int:
-    text = httpx.get(f"{server.url}/metrics").text
+    text = httpx.get(f"{server.url}/metrics", timeout=60.0).text
     return sum(int(number) for number in TOTAL.findall(text))
 
 
@@ -78,7 +78,7 @@ def test_a_process_that_is_killed_under_load_takes_its_own_calls_with_it_and_not
             server.wait_for_log(r"server process \d \(pid \d+\) has ended \(signal 9\)")
             seen.append(total(server))
             for _ in range(20):  # whoever comes now is answered
-                assert httpx.post(f"{server.url}{PATH}", json={}).status_code == 200
+                assert httpx.post(f"{server.url}{PATH}", json={}, timeout=60.0).status_code == 200
             wait_until(lambda: lives.answers > before + 50, lambda: "the other one has stopped")
             for one in asking:
                 one.stop()
@@ -112,7 +112,7 @@ def test_a_port_that_is_taken_is_said() -> None:
         )
         assert other.returncode == 3
         assert "Address already in use; another program has it" in other.stderr
-        assert httpx.get(f"{server.url}/v2/health/live").status_code == 200
+        assert httpx.get(f"{server.url}/v2/health/live", timeout=60.0).status_code == 200
 
 
 def test_a_model_that_cannot_be_loaded_ends_all_with_its_reason() -> None:

@@ -132,7 +132,9 @@ async def asked(limits: HttpLimits, requests: list[tuple[str, dict[str, str]]]) 
     found: list[str] = []
     for source, headers in requests:
         if source not in clients:
-            clients[source] = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(local_address=source))
+            clients[source] = httpx.AsyncClient(
+                transport=httpx.AsyncHTTPTransport(local_address=source), timeout=60.0
+            )
         answers = [await clients[source].get(url, headers=headers) for _ in range(2)]
         assert answers[0].text == answers[1].text
         found.append(answers[0].text if answers[0].status_code == 200 else str(answers[0].status_code))
@@ -175,7 +177,8 @@ def test_a_proxy_has_more_connections_than_one_client() -> None:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         await server.listen(listener)
         clients = [
-            httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(local_address=source)) for _ in range(3)
+            httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(local_address=source), timeout=60.0)
+            for _ in range(3)
         ]
         statuses = [(await client.get(url)).status_code for client in clients]
         for client in clients:

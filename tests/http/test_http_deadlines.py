@@ -23,22 +23,22 @@ def timed(act: Callable[[], bytes]) -> tuple[float, bytes]:
 def test_a_silent_connection_is_closed(hasty: Site) -> None:
     took, answer = timed(lambda: hasty.talk())
     assert answer == b""
-    assert took >= 0.3
+    assert took >= 1.0
 
 
 @pytest.mark.parametrize("start", [b"G", b"GET / HTTP/1.1\r\nHost: a\r\n"])
 def test_a_slow_head_gets_408(hasty: Site, start: bytes) -> None:
     took, answer = timed(lambda: hasty.talk(start))
     assert problem(answer)["status"] == 408
-    assert took >= 0.3
+    assert took >= 1.0
 
 
 def test_a_dripping_head_gets_408(hasty: Site) -> None:
     with hasty.client() as sock:
         sock.sendall(b"GET / HTTP/1.1\r\n")
         sock.settimeout(0.03)
-        answer = b""
-        for _ in range(100):  # each byte comes in time, the head does not
+        answer, end = b"", time.monotonic() + 30
+        while time.monotonic() < end:  # each byte comes in time, the head does not
             with contextlib.suppress(ConnectionError):
                 sock.sendall(b"X")
             with contextlib.suppress(TimeoutError):
@@ -55,7 +55,7 @@ def test_the_head_deadline_is_for_each_request(hasty: Site) -> None:
         sock.sendall(b"GET / HT")
         answer = read_all(sock)
     assert problem(answer)["status"] == 408  # which the keep-alive time does not answer
-    assert time.monotonic() - begun >= 0.3
+    assert time.monotonic() - begun >= 1.0
 
 
 def test_an_idle_keep_alive_connection_is_closed(hasty: Site) -> None:
@@ -64,7 +64,7 @@ def test_an_idle_keep_alive_connection_is_closed(hasty: Site) -> None:
         sock.sendall(GOOD)
         assert read_one(sock)[0] == 200
         assert read_all(sock) == b""
-    assert time.monotonic() - begun >= 1.0
+    assert time.monotonic() - begun >= 2.0
 
 
 def test_an_idle_body_gets_408(hasty: Site) -> None:
@@ -78,7 +78,7 @@ def test_a_slow_answer_is_not_the_clients_fault(hasty: Site) -> None:
     with hasty.client() as sock:
         sock.sendall(get(b"/hang"))
         assert hasty.app.started.acquire(timeout=30)
-        sock.settimeout(0.6)
+        sock.settimeout(1.3)
         with pytest.raises(TimeoutError):
             sock.recv(1)
         hasty.app.release.set()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 from certificates import Authority
-from http_site import GOOD, Site, get, post, problem, read_all, read_one, secure_site, statuses
+from http_site import GOOD, SECONDS, Site, get, post, problem, read_all, read_one, secure_site, statuses
 
 from modelport.http.limits import HttpLimits
 
@@ -28,7 +28,7 @@ def secure(authority: Authority) -> Iterator[Site]:
 @pytest.fixture
 def tcp(secure: Site) -> Iterator[socket.socket]:
     """A connection without TLS."""
-    with socket.create_connection(("127.0.0.1", secure.port), 5) as sock:
+    with socket.create_connection(("127.0.0.1", secure.port), SECONDS) as sock:
         yield sock
 
 
@@ -49,7 +49,7 @@ def test_what_is_neither_is_closed_without_a_word(tcp: socket.socket) -> None:
 @pytest.mark.parametrize("sent", [b"", HELLO[:1], HELLO], ids=["nothing", "one byte", "half a hello"])
 def test_a_handshake_that_does_not_end_is_cut(authority: Authority, sent: bytes) -> None:
     with secure_site(authority, HttpLimits(header_deadline_s=0.3)) as hasty:
-        with socket.create_connection(("127.0.0.1", hasty.port), 5) as sock:
+        with socket.create_connection(("127.0.0.1", hasty.port), SECONDS) as sock:
             sock.sendall(sent)
             assert read_all(sock) == b""
 
@@ -61,7 +61,7 @@ def test_a_hello_that_is_none_gets_an_alert(tcp: socket.socket) -> None:
 
 def test_who_has_not_shaken_hands_is_counted(authority: Authority) -> None:
     with secure_site(authority, HttpLimits(connections=1)) as site:
-        with socket.create_connection(("127.0.0.1", site.port), 5):
+        with socket.create_connection(("127.0.0.1", site.port), SECONDS):
             with site.client() as sock:
                 assert problem(read_all(sock))["status"] == 503
         with site.client() as sock:
@@ -72,8 +72,8 @@ def test_who_has_not_shaken_hands_is_counted(authority: Authority) -> None:
 def test_who_does_not_shake_hands_gives_way(authority: Authority) -> None:
     with secure_site(authority, HttpLimits(connections=2)) as site, contextlib.ExitStack() as silent:
         for _ in range(2):
-            silent.enter_context(socket.create_connection(("127.0.0.1", site.port), 5))
-        deadline = time.monotonic() + 20
+            silent.enter_context(socket.create_connection(("127.0.0.1", site.port), SECONDS))
+        deadline = time.monotonic() + 60
         while statuses(answer := site.talk(get(b"/get", b"Connection: close"))) != [200]:
             assert problem(answer)["status"] == 503
             assert time.monotonic() < deadline, answer
@@ -82,7 +82,7 @@ def test_who_does_not_shake_hands_gives_way(authority: Authority) -> None:
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
 def test_both_versions_are_spoken(secure: Site, version: str) -> None:
     assert secure.tls is not None
-    with socket.create_connection(("127.0.0.1", secure.port), 5) as sock:
+    with socket.create_connection(("127.0.0.1", secure.port), SECONDS) as sock:
         context = ssl.create_default_context()
         context.load_verify_locations(cadata=secure.tls.get_ca_certs(binary_form=True)[0])
         context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, version)
@@ -116,7 +116,7 @@ def test_a_large_body_and_a_large_answer_arrive(secure: Site) -> None:
 
 
 def test_who_ends_tls_in_the_middle_of_a_call_is_gone(secure: Site) -> None:
-    sock = socket.create_connection(("127.0.0.1", secure.port), 5)
+    sock = socket.create_connection(("127.0.0.1", secure.port), SECONDS)
     assert secure.tls is not None
     with secure.tls.wrap_socket(sock, server_hostname="localhost") as spoken:
         spoken.sendall(get(b"/hang"))

@@ -102,7 +102,7 @@ def test_the_one_too_many_is_told_so_and_whoever_comes_later_is_served(site: Sit
             sock.sendall(b"x" * 90_000)
         assert problem(site.talk(GOOD))["status"] == 429
         assert problem(site.talk())["detail"].startswith("There are too many connections from your address")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while statuses(answer := site.talk(GOOD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))) != [200]:
         assert time.monotonic() < deadline, answer
     site.app.seen.clear()
@@ -118,7 +118,7 @@ def test_idle_connections_give_way_to_new_ones(loop: str) -> None:
         for sock in idle:
             sock.sendall(GOOD)
             assert read_one(sock)[0] == 200
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while statuses(answer := site.talk(GOOD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))) != [
             200
         ]:

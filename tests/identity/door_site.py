@@ -95,7 +95,7 @@ class Known:
         assert site.ask("POST", "/v2/users", self.admin, json=asked).status_code == 201
         given = {"username": name, "password": PASSWORD}
         token = site.ask("POST", "/v2/token", json={"grant_type": "password", **given}).json()
-        answer = httpx.post(f"{site.server.url.rstrip('/')}/v2/login", json=given)
+        answer = httpx.post(f"{site.server.url.rstrip('/')}/v2/login", json=given, timeout=60.0)
         return token["access_token"], answer.cookies[session_name(site.server)]
 
     def key(self, name: str, *scopes: str, models: str = "", expires: str = "") -> str:

@@ -263,10 +263,10 @@ def test_what_is_of_another_log_in_is_waited_on(home: Path, site: Site) -> None:
             assert "another log-in" in answer.text
             assert "<b>" not in answer.text
         twice = f"{one.asked['redirect_uri']}?state={one.asked['state']}&code=a&code=b"
-        assert httpx.get(twice).status_code == 400
-        assert httpx.get(f"http://127.0.0.1:{there.port}/favicon.ico").status_code == 404
-        assert httpx.post(one.asked["redirect_uri"]).status_code == 501
-        answer = httpx.get(one.page, follow_redirects=True)
+        assert httpx.get(twice, timeout=60.0).status_code == 400
+        assert httpx.get(f"http://127.0.0.1:{there.port}/favicon.ico", timeout=60.0).status_code == 404
+        assert httpx.post(one.asked["redirect_uri"], timeout=60.0).status_code == 501
+        answer = httpx.get(one.page, follow_redirects=True, timeout=60.0)
     assert (answer.status_code, "This page can be closed" in answer.text) == (200, True)
     assert answer.headers["cache-control"] == "no-store"
     status, said = one.end()

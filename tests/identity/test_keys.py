@@ -311,7 +311,12 @@ def test_listening_elsewhere_needs_a_word_about_who_may_ask(host: str, tmp_path:
 def test_auth_off_said_aloud_lets_everybody_in(tmp_path: Path) -> None:
     model = f"{MODELS / 'echoes.py'}:Echo"
     with serving(model, "--host", "0.0.0.0", "--auth", "off", "--data-dir", str(tmp_path)) as server:
-        assert httpx.get(f"http://127.0.0.1:{server.url.rpartition(':')[2]}/v2/models/").status_code == 200
+        assert (
+            httpx.get(
+                f"http://127.0.0.1:{server.url.rpartition(':')[2]}/v2/models/", timeout=60.0
+            ).status_code
+            == 200
+        )
 
 
 def test_documents_are_open_where_that_is_set_and_a_server_without_a_key_says_so(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_calls_at_once_are_those_that_are_not_over(site: Site) -> None:
     key = site.key(calls_at_once=1)
     url = httpx.URL(site.server.url)
     fields = f"host: localhost\r\nx-api-key: {key}\r\nexpect: 100-continue\r\ncontent-length: 100"
-    with socket.create_connection((url.host, url.port or 0), timeout=10) as one:
+    with socket.create_connection((url.host, url.port or 0), timeout=60) as one:
         one.sendall(f"POST {PREDICT} HTTP/1.1\r\n{fields}\r\n\r\n".encode())
         assert one.recv(1000).startswith(b"HTTP/1.1 100"), "the call is under way"
         assert is_exceeded(site.ask(key), "calls")

@@ -195,7 +195,7 @@ def test_calls_at_once_and_jobs_that_wait_are_those_of_the_role(site: Site) -> N
     DatabaseUsers(site.settings).create({"name": "erin", "password": PASSWORD, "role": "user"})
     user, developer = site.bearer("user:erin"), site.bearer("user:dave")
     fields = f"host: localhost\r\nauthorization: {user['authorization']}\r\ncontent-length: 9"
-    with socket.create_connection((url.host, url.port or 0), timeout=10) as one:
+    with socket.create_connection((url.host, url.port or 0), timeout=60) as one:
         one.sendall(f"POST {PREDICT} HTTP/1.1\r\n{fields}\r\nexpect: 100-continue\r\n\r\n".encode())
         assert one.recv(1000).startswith(b"HTTP/1.1 100"), "the call is under way"
         refused = server.client.post(PREDICT, json={}, headers=user)

@@ -44,7 +44,7 @@ class Site:
 
     def back(self, asked: dict[str, str]) -> str:
         """Where the issuer sends the browser."""
-        return httpx.get(f"{self.issuer.url}/authorize", params=asked).headers["location"]
+        return httpx.get(f"{self.issuer.url}/authorize", params=asked, timeout=60.0).headers["location"]
 
     def log_in(self, browser: httpx.Client, **query: str) -> httpx.Response:
         return browser.get(self.back(self.begin(browser, **query)))
@@ -123,7 +123,7 @@ def test_the_document_names_the_issuer_and_the_cookie(site: Site, issuer: Issuer
         swagger = browser.get("/swagger.json").json()
     schemes = document["components"]["securitySchemes"]
     assert set(schemes) == {"bearer", "key", "session", "issuer"}
-    known = httpx.get(schemes["issuer"]["openIdConnectUrl"]).json()
+    known = httpx.get(schemes["issuer"]["openIdConnectUrl"], timeout=60.0).json()
     assert known["issuer"] == issuer.url
     assert session_name(site.server).startswith(schemes["session"]["name"])
     needed = document["paths"]["/v2/models/echo/predict/"]["post"]["security"]

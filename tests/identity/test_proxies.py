@@ -21,7 +21,7 @@ class Site:
         self.server = server
         self.key = key
         self.neighbour = httpx.Client(
-            base_url=server.url, transport=httpx.HTTPTransport(local_address="127.0.0.2")
+            base_url=server.url, transport=httpx.HTTPTransport(local_address="127.0.0.2"), timeout=60.0
         )
 
     def statuses(self, client: httpx.Client, headers: list[tuple[str, str]]) -> set[int]:

@@ -62,7 +62,7 @@ def test_while_the_database_is_away_those_who_are_known_go_on_and_nobody_else(
                 assert one.post(PREDICT, json=NUMBER).status_code == 200
                 for refused in (
                     two.post(PREDICT, json=NUMBER),
-                    httpx.get(f"{server.url}/v2/me", headers=cookie),
+                    httpx.get(f"{server.url}/v2/me", headers=cookie, timeout=60.0),
                     log_in(server, "anna"),
                     renewed(server, new["refresh_token"]),
                     server.client.post(

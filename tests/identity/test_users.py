@@ -36,6 +36,7 @@ from user_site import (
 
 from modelport.cli.keys_store import DatabaseKeys
 from modelport.identity.accounts import MOST_OF_STRANGERS
+from modelport.identity.login_attempts import FREE_OF_STRANGERS
 from modelport.settings import Settings
 
 OF_A_PAGE = {"sec-fetch-site": "same-origin"}
@@ -358,12 +359,14 @@ def test_wrong_passwords_are_answered_alike_and_slower(site: Site) -> None:
 def test_one_address_that_sends_many_at_once_shuts_nobody_out_who_is_familiar_there(site: Site) -> None:
     site.user("otto")
     assert log_in(site.server, "otto").status_code == 200
+    found: Counter[int] = Counter()
     with ThreadPoolExecutor(MOST_OF_STRANGERS * 4) as threads:
-        sent = [threads.submit(log_in, site.server, f"nobody {number}") for number in range(32)]
-        assert log_in(site.server, "otto").status_code == 200
-        found = Counter(one.result().status_code for one in sent)
+        while not found[429]:  # until so many have come at once; beyond so many names it is said in any case
+            sent = [threads.submit(log_in, site.server, f"nobody {number}") for number in range(32)]
+            assert log_in(site.server, "otto").status_code == 200
+            found += Counter(one.result().status_code for one in sent)
+            assert found[401] <= FREE_OF_STRANGERS, "those who are strange to an address are not counted"
     assert set(found) == {401, 429}
-    assert found[401] < 32
 
 
 def test_passwords_are_in_no_answer_no_log_and_no_file(site: Site) -> None:

@@ -146,7 +146,7 @@ def test_another_authority_s_certificate_is_none(
     server: Server, authority: Authority, tmp_path: Path
 ) -> None:
     foreign = Authority(tmp_path, "another").pair("a shop", x509.DNSName("shop.example"))
-    with httpx.Client(base_url=server.url, verify=trusting(authority, foreign)) as client:
+    with httpx.Client(base_url=server.url, verify=trusting(authority, foreign), timeout=60.0) as client:
         with pytest.raises(httpx.TransportError):
             client.get("/v2/health/live")
 
@@ -191,10 +191,10 @@ def test_without_one_nobody_connects_where_it_is_required(authority: Authority) 
     options = ["--tls-cert", str(pair.cert), "--tls-key", str(pair.key), "--tls-client-ca"]
     variables = {"MODELPORT_CLIENT_CERT": str(pair.cert), "MODELPORT_CLIENT_KEY": str(pair.key)}
     with serving("Twice=reached:Twice", *options, str(authority.file), wait=False) as server:
-        with httpx.Client(base_url=server.url, verify=trusting(authority, None)) as client:
+        with httpx.Client(base_url=server.url, verify=trusting(authority, None), timeout=60.0) as client:
             with pytest.raises(httpx.TransportError):
                 client.get("/v2/health/live")
-        with httpx.Client(base_url=server.url, verify=trusting(authority, pair)) as client:
+        with httpx.Client(base_url=server.url, verify=trusting(authority, pair), timeout=60.0) as client:
             assert client.get("/v2/health/live").status_code == 200
         asked = subprocess.run(
             [sys.executable, "-m", "modelport", "jobs", "--url", server.url, "--json"],

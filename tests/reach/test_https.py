@@ -138,7 +138,7 @@ def test_a_new_pair_is_taken_and_nothing_is_dropped(
     asking.join(30)
     assert [answer.json() for answer in answers] == [2]
     assert serial_of(server, authority) != before
-    with httpx.Client(verify=ssl.create_default_context(cafile=authority.file)) as fresh:
+    with httpx.Client(verify=ssl.create_default_context(cafile=authority.file), timeout=60.0) as fresh:
         assert fresh.get(f"{server.url}/v2/health/live").status_code == 200
 
 

@@ -203,8 +203,12 @@ def test_a_model_that_nobody_asks_is_ready_all_the_same(server: Server) -> None:
     assert server.client.get("/v2/models/echo/ready").status_code == 200
     assert server.client.get("/v2/models/echo").json()["state"] == "idle"
     assert states(server, ready=True)["echo", "0"] == "READY"
-    assert server.client.post("/v2/models/echo/predict", json={"number": 1}).status_code == 200
-    assert not is_idle(server, "echo")
+
+    def is_awake() -> bool:  # for no longer than 0.3 s
+        assert server.client.post("/v2/models/echo/predict", json={"number": 1}).status_code == 200
+        return not is_idle(server, "echo")
+
+    wait_until(is_awake, lambda: server.log)
     wait_until(lambda: is_idle(server, "echo"), lambda: server.log)
     assert change(server, "unload", "echo").json()["reason"] == "unloaded"
     assert change(server, "load", "echo").json()["state"] == "READY"
@@ -249,11 +253,11 @@ def test_a_version_that_is_looked_for_while_its_model_is_unloaded_stays_out_of_m
     with modelport.running(MODEL, data_dir=str(data)) as url, ThreadPoolExecutor() as threads:
         asking = threads.submit(httpx.post, f"{url}/v2/models/m/versions/1/predict/", json={"x": 1})
         assert found.wait(20.0)
-        answer = httpx.post(f"{url}/v2/repository/models/m/unload")
+        answer = httpx.post(f"{url}/v2/repository/models/m/unload", timeout=60.0)
         unloaded.set()
         assert answer.status_code == 200
         assert asking.result().status_code == 503
-        assert {one["state"] for one in httpx.post(f"{url}{INDEX}").json()} == {"UNAVAILABLE"}
+        assert {one["state"] for one in httpx.post(f"{url}{INDEX}", timeout=60.0).json()} == {"UNAVAILABLE"}
 
 
 @pytest.mark.slow

@@ -113,7 +113,7 @@ def test_who_follows_links_has_large_artifacts_from_the_store_itself(servers: tu
         asked = client.get(listed[NAME], params={"redirect": "true"})
         assert asked.status_code == 307
         assert asked.headers["cache-control"] == "no-store"
-        link = httpx.get(asked.headers["location"])
+        link = httpx.get(asked.headers["location"], timeout=60.0)
         assert link.content == LARGE
         assert link.headers["content-disposition"] == "attachment; filename*=utf-8''%C3%A4%20large.bin"
         assert link.headers["content-type"] == "application/octet-stream"

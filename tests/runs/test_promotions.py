@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from serving import Server, wait_until
-from version_site import factor, live, promote, promoted, refused, served
+from version_site import factor, leaving, live, promote, promoted, refused, served
 
 V2 = "/v2/models/m"
 SLOW_TO_LOAD = 5
@@ -137,14 +137,11 @@ def test_a_promotion_goes_on_when_its_client_has_left(client: httpx.Client, site
     unload_the_slow_one(client)
     seen = len(site.lines)
     client.put(f"{V2}/traffic", json={"weights": {"2": 0.5}, "shadow": 7}).raise_for_status()
-    with httpx.Client(base_url=site.url) as other:
-        with pytest.raises(httpx.ReadTimeout):
-            other.put(f"{V2}/aliases/live", json={"version": SLOW_TO_LOAD}, timeout=0.3)
+    with leaving(site, SLOW_TO_LOAD):
+        site.wait_for_log(f"loading version {SLOW_TO_LOAD}", start=seen)
     site.wait_for_log(rf"version {SLOW_TO_LOAD} is live", start=seen)
     assert live(client) == SLOW_TO_LOAD
-    with httpx.Client(base_url=site.url) as other:
-        with pytest.raises(httpx.ReadTimeout):
-            other.put(f"{V2}/aliases/live", json={"version": 2}, timeout=0.001)
+    leaving(site, 2).close()
     wait_until(lambda: live(client) == 2, lambda: site.log)
     wait_until(lambda: client.get(f"{V2}/traffic").json()["weights"] == {}, lambda: site.log)
     client.delete(f"{V2}/traffic")

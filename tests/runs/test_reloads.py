@@ -205,7 +205,7 @@ def test_a_bug_in_watching_is_logged_and_the_files_are_watched_on(
         assert "KeyError: 'mistake'" in caplog.text
         edited.write("5")
         ask = f"{url}/v2/models/m/predict"
-        wait_until(lambda: httpx.post(ask, json={}).json() == 5, lambda: caplog.text)
+        wait_until(lambda: httpx.post(ask, json={}, timeout=60.0).json() == 5, lambda: caplog.text)
 
 
 def test_an_idle_model_is_loaded_from_what_its_files_are_then(edited: Edited) -> None:

@@ -89,4 +89,4 @@ def test_an_object_that_a_caller_serves_is_trained_and_pickled(tmp_path: Path) -
                 assert predicted(client, "m", version, x=3) == {"value": 3 * its}
             assert client.put("/v2/models/m/aliases/live", json={"version": 1}).status_code == 200
     with modelport.running({"m": Saver()}, **data) as url:
-        assert httpx.post(f"{url}/v2/models/m/predict/", json={"x": 3}).json() == {"value": 6.0}
+        assert httpx.post(f"{url}/v2/models/m/predict/", json={"x": 3}, timeout=60.0).json() == {"value": 6.0}

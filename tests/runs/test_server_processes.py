@@ -47,7 +47,7 @@ def test_metrics_are_those_of_all_whoever_is_asked(server: Server, clients: list
         factor(client)
     port = server.wait_for_log(r"metrics on http://127\.0\.0\.1:(\d+)/").group(1)
     shown = [client.get("/metrics").text for client in clients]
-    shown += [httpx.get(f"http://127.0.0.1:{port}/metrics").text for _ in range(3)]
+    shown += [httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60.0).text for _ in range(3)]
     assert [counted(text) - before for text in shown] == [10] * 5
     assert shown[0].count("# TYPE modelport_requests_total counter\n") == 1
     assert 'modelport_workers{model="m",version="0",state="free"} 2\n' in shown[0]

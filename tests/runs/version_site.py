@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,15 @@ def promoted(client: httpx.Client, version: Any, **how: Any) -> dict[str, Any]:
     answer = promote(client, version, **how)
     assert answer.status_code == 200, answer.text
     return answer.json()
+
+
+def leaving(server: Server, version: int) -> socket.socket:
+    """Ask for a version to become live, by a connection that is to be closed before there is an answer."""
+    asked = httpx.Request("PUT", f"{server.url}/v2/models/m/aliases/live", json={"version": version})
+    fields = "".join(f"{name}: {value}\r\n" for name, value in asked.headers.items())
+    connection = socket.create_connection((asked.url.host, asked.url.port or 0), timeout=60.0)
+    connection.sendall(f"PUT {asked.url.path} HTTP/1.1\r\n{fields}\r\n".encode() + asked.read())
+    return connection
 
 
 def live(client: httpx.Client) -> int:

@@ -68,7 +68,7 @@ def test_an_object_can_be_trained(client: httpx.Client) -> None:
 def test_it_works_while_an_event_loop_runs_as_in_a_notebook() -> None:
     async def cell() -> Any:
         with modelport.running(Plain, workers=0) as url:
-            async with httpx.AsyncClient(base_url=url) as client:
+            async with httpx.AsyncClient(base_url=url, timeout=60.0) as client:
                 return (await client.post("/v2/models/Plain/predict", json={"x": 1})).json()
 
     assert asyncio.run(cell()) == {"status": "OK", "predictions": 2}
@@ -103,7 +103,7 @@ def test_a_model_that_cannot_be_loaded_raises_with_its_reason(count: int) -> Non
 
 def test_a_block_that_is_to_keep_going_begins_without_a_model() -> None:
     with modelport.running(Broken, workers=0, keep_going=True) as url:
-        answer = httpx.get(f"{url}/v2/health/ready")
+        answer = httpx.get(f"{url}/v2/health/ready", timeout=60.0)
         assert (answer.status_code, answer.json()["models"]["Broken"]["state"]) == (503, "failed")
 
 
@@ -125,13 +125,13 @@ def test_an_error_in_the_block_ends_the_server() -> None:
         with modelport.running(Plain, workers=0) as url:
             raise KeyError("mine")
     with pytest.raises(httpx.ConnectError):
-        httpx.get(url)
+        httpx.get(url, timeout=60.0)
 
 
 def test_settings_are_keyword_arguments(tmp_path: Path) -> None:
     with modelport.running(Plain, workers=0, base_path="under/here", data_dir=str(tmp_path / "kept")) as url:
         assert url.endswith("/under/here")
-        assert httpx.get(url).json()["links"][0]["href"] == "/under/here/api"
+        assert httpx.get(url, timeout=60.0).json()["links"][0]["href"] == "/under/here/api"
     assert (tmp_path / "kept" / "jobs.sqlite").exists()
 
 

@@ -36,7 +36,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
         patch.setenv("PYTHONPATH", str(MODELS))
         patch.syspath_prepend(MODELS)
         with modelport.running(f"echo={MODELS / 'echoes.py'}:Echo", data_dir=str(data)) as url:
-            with httpx.Client(base_url=url) as made:
+            with httpx.Client(base_url=url, timeout=60.0) as made:
                 yield made
 
 

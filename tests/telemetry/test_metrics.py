@@ -213,11 +213,16 @@ def test_a_job_is_shown_while_it_waits_or_runs(client: httpx.Client) -> None:
 
 
 def test_a_job_is_counted_when_it_has_ended(client: httpx.Client) -> None:
-    before = scraped(client)
+    of = {"model": "echo", "kind": "predict"}
+
+    def all_ended(now: Scrape) -> bool:
+        """Whether each is counted: its end is written, and so is seen, before."""
+        return now("job_attempts_total", **of) == now("job_attempts_ended_total", **of)
+
+    before = scraped_when(client, all_ended)
     answer = client.post(f"{V2}/echo/predict", json={"number": 1}, headers=job_calls.ASYNC)
     assert job_calls.ended(client, answer.json()["id"])["state"] == "succeeded"
-    of = {"model": "echo", "kind": "predict"}
-    after = scraped(client)
+    after = scraped_when(client, all_ended)
     assert more(before, after, "job_attempts_total", **of) == 1
     assert more(before, after, "job_attempts_ended_total", state="succeeded", **of) == 1
     assert more(before, after, "job_attempt_duration_seconds_count", **of) == 1
@@ -314,7 +319,7 @@ def test_the_server_tells_of_its_own_process(client: httpx.Client) -> None:
 
 def test_a_port_of_its_own_shows_metrics_and_nothing_else(server: Server, client: httpx.Client) -> None:
     url = server.wait_for_log(r"metrics on (http://\S+)/metrics").group(1)
-    with httpx.Client(base_url=url) as own:
+    with httpx.Client(base_url=url, timeout=60.0) as own:
         assert scraped(own)("ready") == 1
         assert scraped(own, accept=PROMETHEUS)("ready") == 1
         for path in ("/", "/v2/models", "/metrics/more", "/docs"):

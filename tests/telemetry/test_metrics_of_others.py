@@ -34,7 +34,9 @@ class Site:
                 ("of one model", AccessScope.READ, ["echo"]),
             )
         }
-        self.own = httpx.Client(base_url=server.wait_for_log(r"metrics on (http://\S+)/metrics").group(1))
+        self.own = httpx.Client(
+            base_url=server.wait_for_log(r"metrics on (http://\S+)/metrics").group(1), timeout=60.0
+        )
         wait_until(lambda: self.status(self.client, "/metrics", "admin") == 200, lambda: server.log)
 
     def status(self, client: httpx.Client, path: str, name: str) -> int:
@@ -73,7 +75,7 @@ def test_metrics_may_be_open_where_nothing_else_is(tmp_path: Path) -> None:
 def test_without_metrics_nothing_is_counted_and_nothing_is_there(tmp_path: Path) -> None:
     with (
         modelport.running(ECHO, metrics=False, data_dir=str(tmp_path)) as url,
-        httpx.Client(base_url=url) as client,
+        httpx.Client(base_url=url, timeout=60.0) as client,
     ):
         assert client.get("/metrics").status_code == 404
         assert client.post("/v2/models/echo/predict", json={"number": 1}).status_code == 200
@@ -83,8 +85,8 @@ def test_two_applications_of_one_process_count_each_for_itself(tmp_path: Path) -
     with (
         modelport.running(ECHO, data_dir=str(tmp_path / "a")) as one,
         modelport.running(f"other={MODELS / 'echoes.py'}:Echo", data_dir=str(tmp_path / "b")) as two,
-        httpx.Client(base_url=one) as first,
-        httpx.Client(base_url=two) as second,
+        httpx.Client(base_url=one, timeout=60.0) as first,
+        httpx.Client(base_url=two, timeout=60.0) as second,
     ):
         for _ in range(2):
             assert first.post("/v2/models/echo/predict", json={"number": 1}).status_code == 200

@@ -103,7 +103,7 @@ def test_only_the_rows_in_sight_of_a_long_table_are_there(server: Server, page: 
 
 
 def test_what_a_model_wants_to_be_seen_first_stands_first(server: Server, page: Page) -> None:
-    signature = httpx.get(f"{server.url}/v2/models/reading/signature").json()
+    signature = httpx.get(f"{server.url}/v2/models/reading/signature", timeout=60.0).json()
     assert signature["verbs"]["predict"]["layout"]["first_output"] == "verdict"
     page.goto(f"{server.url}/ui/models/reading")
     page.get_by_role("button", name="Run", exact=True).click()

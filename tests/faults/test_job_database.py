@@ -18,7 +18,7 @@ from job_calls import ASYNC, Gate, ended, job, predict
 from serving import Server, serving, wait_until
 
 pytestmark = pytest.mark.slow
-MODELS = ("works=trainable:Works", "again=trainable:WorksAgain")
+MODELS = ("works=trainable:Works",)
 spawn = multiprocessing.get_context("spawn")
 
 

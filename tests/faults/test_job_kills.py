@@ -15,14 +15,14 @@ import pytest
 from job_calls import Gate, ended, events, job, log, predict, reached, train
 from serving import Server, serving, wait_until
 
-MODELS = ("works=trainable:Works", "again=trainable:WorksAgain", "r=trainable:Resumable")
+WORKS = "works=trainable:Works"
 QUEUED = 10
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     """A server that is not killed itself."""
-    with serving(*MODELS) as server:
+    with serving(WORKS, "again=trainable:WorksAgain") as server:
         yield server.client
 
 
@@ -38,7 +38,7 @@ def states(client: httpx.Client, job_id: str) -> list[str]:
 @pytest.mark.slow
 def test_a_training_is_interrupted_when_its_server_is_killed(tmp_path: Path, gate: Gate) -> None:
     data = ("--data-dir", str(tmp_path))
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, *data) as server:
         upload = {"table": ("a.csv", "rows")}
         arguments = {"do": "wait", "number": str(gate.port)}
         answer = server.client.post("/v2/models/works/train/", data=arguments, files=upload)
@@ -46,7 +46,7 @@ def test_a_training_is_interrupted_when_its_server_is_killed(tmp_path: Path, gat
         held = gate.arrival()
         killed(server)
         held.wait_end()  # its process has gone with the server
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, *data) as server:
         client = server.client
         found = reached(client, job_id, ("interrupted",))
         assert (found["error"], found["ended_by"]) == ("the server that ran it is gone", "lost")
@@ -74,13 +74,13 @@ def test_a_training_is_interrupted_when_its_server_is_killed(tmp_path: Path, gat
 def test_jobs_of_a_file_are_taken_over_at_once_whoever_had_it(tmp_path: Path, gate: Gate) -> None:
     """The folder's lock says that the server before is gone, though it had another host or machine."""
     data = ("--data-dir", str(tmp_path))
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, *data) as server:
         job_id = train(server.client, "wait", number=gate.port)
         gate.arrival()
         killed(server)
     with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database, database:
         database.execute("UPDATE jobs SET owner = 'another-machine.1', lease_until = lease_until + 3600")
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, *data) as server:
         assert reached(server.client, job_id, ("interrupted",))["ended_by"] == "lost"
 
 
@@ -92,12 +92,12 @@ def test_what_crashes_left_in_the_data_folder_is_swept_at_start(tmp_path: Path, 
     def inputs() -> list[str]:
         return sorted(path.parent.name for path in (tmp_path / "jobs").glob("*/*/inputs"))
 
-    with serving(*MODELS, *data, MODELPORT_FAILPOINT="submit.before_insert:kill@1") as server:
+    with serving(WORKS, *data, MODELPORT_FAILPOINT="submit.before_insert:kill@1") as server:
         with pytest.raises(httpx.TransportError):
             server.client.post("/v2/models/works/train/", files=upload)
         assert server.process.wait() == -signal.SIGKILL
     assert len(inputs()) == 1  # of a job that never was
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, *data) as server:
         answer = server.client.post("/v2/models/works/train/", files=upload)
         over = answer.json()["uuid"]
         assert ended(server.client, over)["state"] == "succeeded"
@@ -107,7 +107,7 @@ def test_what_crashes_left_in_the_data_folder_is_swept_at_start(tmp_path: Path, 
         gate.arrival()
         killed(server)
     (tmp_path / "jobs" / over[-2:] / over / "inputs").mkdir()  # as if killed before they were dropped
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, *data) as server:
         reached(server.client, kept, ("interrupted",))
         wait_until(lambda: inputs() == [kept], lambda: f"{inputs()}, not {kept}\n{server.log}")
     assert not [path for path in (tmp_path / "servers").rglob("*") if path.is_file()]
@@ -116,11 +116,11 @@ def test_what_crashes_left_in_the_data_folder_is_swept_at_start(tmp_path: Path, 
 @pytest.mark.slow
 def test_an_interrupted_training_can_be_cancelled(tmp_path: Path, gate: Gate) -> None:
     data = ("--data-dir", str(tmp_path))
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, *data) as server:
         job_id = train(server.client, "wait", number=gate.port)
         gate.arrival()
         killed(server)
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, *data) as server:
         reached(server.client, job_id, ("interrupted",))
         answer = server.client.delete(f"/v2/jobs/{job_id}")
         assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
@@ -130,7 +130,7 @@ def test_an_interrupted_training_can_be_cancelled(tmp_path: Path, gate: Gate) ->
 @pytest.mark.slow
 def test_a_resumable_training_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     data = ("--data-dir", str(tmp_path / "data"))
-    with serving(*MODELS, *data) as server:
+    with serving("r=trainable:Resumable", *data) as server:
         body = {"epochs": 4, "started": str(tmp_path / "started")}
         job_id = server.client.post("/v2/models/r/train/", json=body).json()["uuid"]
         with server.client.stream("GET", f"/v2/jobs/{job_id}/log?follow=1") as answer:
@@ -141,7 +141,7 @@ def test_a_resumable_training_goes_on_from_its_checkpoint(tmp_path: Path) -> Non
                     break
         wait_until((tmp_path / "started").exists, lambda: server.log)  # its next step is written down
         killed(server)
-    with serving(*MODELS, *data) as server:
+    with serving("r=trainable:Resumable", *data) as server:
         client = server.client
         assert reached(client, job_id, ("succeeded",))["attempt"] == 2
         assert client.get(f"/v2/jobs/{job_id}/result").json() == {"attempt": 2, "first": 2}
@@ -153,14 +153,14 @@ def test_queued_predictions_outlive_their_server(tmp_path: Path, gate: Gate) -> 
     """One runs and many wait: all end with a result, and only what ran at the time may have run twice."""
     data = ("--data-dir", str(tmp_path / "data"))
     side = tmp_path / "side"
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, *data) as server:
         first = predict(server.client, "wait", number=gate.port)
         held = gate.arrival()
         queued = [predict(server.client, "note", text=str(side), number=n) for n in range(QUEUED)]
         killed(server)
         held.wait_end()
     assert not side.exists()
-    with serving(*MODELS, *data, "--job-workers", "2") as server:
+    with serving(WORKS, *data, "--job-workers", "2") as server:
         client = server.client
         held = gate.arrival()
         assert held.attempt == 2
@@ -177,14 +177,14 @@ def test_queued_predictions_outlive_their_server(tmp_path: Path, gate: Gate) -> 
 @pytest.mark.slow
 def test_a_server_that_is_killed_again_while_it_recovers_loses_nothing(tmp_path: Path, gate: Gate) -> None:
     data = ("--data-dir", str(tmp_path))
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, *data) as server:
         job_id = predict(server.client, "wait", number=gate.port)
         gate.arrival()
         killed(server)
     for _ in range(2):
-        with serving(*MODELS, *data, wait=False) as server:
+        with serving(WORKS, *data, wait=False) as server:
             killed(server)
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, *data) as server:
         held = gate.arrival()
         held.release()
         found = ended(server.client, job_id)

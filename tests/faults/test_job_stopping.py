@@ -18,21 +18,23 @@ import pytest
 from job_calls import Gate, ended, events, job, predict, reached, read_events, train
 from serving import serving, wait_until
 
-MODELS = ("works=trainable:Works", "again=trainable:WorksAgain", "t=trainable:Trainable")
+WORKS = "works=trainable:Works"
+AGAIN = "again=trainable:WorksAgain"  # which is resumable
+DEAF = "t=trainable:Trainable"
 LEASE_SECONDS = 15.0
 
 
 @pytest.mark.slow
 def test_a_running_training_is_given_back_when_the_server_stops(tmp_path: Path, gate: Gate) -> None:
     data = ("--data-dir", str(tmp_path), "--cancel-grace", "2")
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, *data) as server:
         job_id = train(server.client, "wait", number=gate.port)
         queued = train(server.client, "echo", text="later")
         held = gate.arrival()
         assert server.stop(signal.SIGTERM) == 0
         held.wait_end()
         assert "could not be given back" not in server.log
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, *data) as server:
         found = job(server.client, job_id)
         assert (found["state"], found["ended_by"]) == ("interrupted", "server stop")
         assert found["error"] == "the server was stopped"
@@ -44,7 +46,7 @@ def test_a_running_training_is_given_back_when_the_server_stops(tmp_path: Path, 
 @pytest.mark.slow
 def test_predictions_and_resumable_trainings_run_on_after_a_stop(tmp_path: Path, gate: Gate) -> None:
     data = ("--data-dir", str(tmp_path), "--cancel-grace", "2", "--job-workers", "2")
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, AGAIN, *data) as server:
         ids = [
             train(server.client, "wait", "again", number=gate.port),
             predict(server.client, "wait", number=gate.port),
@@ -52,7 +54,7 @@ def test_predictions_and_resumable_trainings_run_on_after_a_stop(tmp_path: Path,
         for _ in ids:
             gate.arrival()
         assert server.stop(signal.SIGTERM) == 0
-    with serving(*MODELS, *data) as server:
+    with serving(WORKS, AGAIN, *data) as server:
         for _ in ids:
             held = gate.arrival()
             assert held.attempt == 2
@@ -67,13 +69,13 @@ def test_stops_use_up_no_attempt(tmp_path: Path, gate: Gate) -> None:
     """More stops than a prediction has attempts, and it still runs; then kills use up the three it has."""
     data = ("--data-dir", str(tmp_path), "--cancel-grace", "2")
     for attempt in range(1, 5):
-        with serving(MODELS[0], *data) as server:
+        with serving(WORKS, *data) as server:
             if attempt == 1:
                 job_id = predict(server.client, "wait", number=gate.port)
             held = gate.arrival()
             assert held.attempt == attempt
             assert server.stop(signal.SIGTERM) == 0
-    with serving(MODELS[0], *data) as server:
+    with serving(WORKS, *data) as server:
         for attempt in (5, 6, 7):
             held = gate.arrival()
             assert held.attempt == attempt
@@ -106,7 +108,7 @@ def test_a_training_that_ends_while_the_server_stops_is_not_lost(tmp_path: Path,
     spool = tmp_path / "spool"
     spool.mkdir()
     data = ("--data-dir", str(tmp_path), "--spool-dir", str(spool), "--cancel-grace", "2")
-    with serving(MODELS[0], *data) as server:
+    with serving(WORKS, *data) as server:
         job_id = train(server.client, "wait", number=gate.port, text="done")
         held = gate.arrival()
         with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as database:
@@ -118,7 +120,7 @@ def test_a_training_that_ends_while_the_server_stops_is_not_lost(tmp_path: Path,
             server.wait_for_log(r"stopping; running predictions")
             database.rollback()
         assert server.stop(signal.SIGCONT) == 0
-    with serving(MODELS[0], *data) as server:
+    with serving(WORKS, *data) as server:
         found = job(server.client, job_id)
         assert (found["state"], found["ended_by"], found["attempt"]) == ("succeeded", "return", 1)
 
@@ -127,7 +129,7 @@ def test_a_training_that_ends_while_the_server_stops_is_not_lost(tmp_path: Path,
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_does_not_wait_for_a_deaf_training(tmp_path: Path, number: signal.Signals) -> None:
     data = ("--data-dir", str(tmp_path), "--cancel-grace", "600")
-    with serving(*MODELS, *data) as server:
+    with serving(DEAF, *data) as server:
         body = {"mode": "deaf", "epochs": 1}
         job_id = server.client.post("/v2/models/t/train/", json=body).json()["uuid"]
         with server.client.stream("GET", f"/v2/jobs/{job_id}/events") as stream:
@@ -135,7 +137,7 @@ def test_a_second_signal_does_not_wait_for_a_deaf_training(tmp_path: Path, numbe
         server.process.send_signal(number)
         server.wait_for_log(r"stopping; running predictions")
         assert server.stop(number) == 0  # which waits a minute at most
-    with serving(*MODELS, *data) as server:
+    with serving(DEAF, *data) as server:
         assert reached(server.client, job_id, ("interrupted",))["attempt"] == 1
 
 
@@ -143,7 +145,7 @@ def test_a_second_signal_does_not_wait_for_a_deaf_training(tmp_path: Path, numbe
 def test_a_second_signal_while_nothing_can_be_claimed(tmp_path: Path) -> None:
     """What runs is killed at once, and found as given back by the stop, not as a mistake of the server."""
     data = ("--data-dir", str(tmp_path), "--cancel-grace", "600", "--job-workers", "2")
-    with serving(MODELS[2], *data) as server:
+    with serving(DEAF, *data) as server:
         body = {"mode": "deaf", "epochs": 1}
         job_id = server.client.post("/v2/models/t/train/", json=body).json()["uuid"]
         with server.client.stream("GET", f"/v2/jobs/{job_id}/events") as stream:
@@ -158,13 +160,13 @@ def test_a_second_signal_while_nothing_can_be_claimed(tmp_path: Path) -> None:
             wait_until(lambda: len(process.children()) < 2, lambda: server.log)
             database.rollback()
         assert server.stop(signal.SIGCONT) == 0
-    with serving(MODELS[2], *data) as server:
+    with serving(DEAF, *data) as server:
         assert job(server.client, job_id)["state"] == "interrupted"
 
 
 @pytest.mark.slow
 def test_those_who_follow_or_wait_do_not_hold_up_the_end_of_the_server(tmp_path: Path, gate: Gate) -> None:
-    with serving(*MODELS, "--data-dir", str(tmp_path), "--cancel-grace", "2") as server:
+    with serving(WORKS, "--data-dir", str(tmp_path), "--cancel-grace", "2") as server:
         client = server.client
         predict(client, "wait", number=gate.port)  # queued again when the server stops: it does not end
         gate.arrival()
@@ -217,14 +219,14 @@ def test_a_server_that_slept_longer_than_its_leases(database: str, tmp_path: Pat
     """On a shared database another server has its job, and it learns that; alone it goes on with its own."""
     shared = ("--database-url", database, "--data-dir", str(tmp_path / "shared"))
     with (
-        serving(*MODELS, *shared) as sleeper,
-        serving(*MODELS, "--data-dir", str(tmp_path / "own")) as alone,
+        serving(AGAIN, *shared) as sleeper,
+        serving(WORKS, "--data-dir", str(tmp_path / "own")) as alone,
     ):
         taken = train(sleeper.client, "wait", "again", number=gate.port)
         first = gate.arrival()
         own = train(alone.client, "wait", number=gate.port)
         kept = gate.arrival()
-        with serving(*MODELS, *shared) as other:
+        with serving(AGAIN, *shared) as other:
             for server in (sleeper, alone):
                 os.kill(server.process.pid, signal.SIGSTOP)
             asleep = time.monotonic()

@@ -7,7 +7,6 @@ import contextlib
 import json
 import random
 import signal
-import socket
 import sqlite3
 import subprocess
 import threading
@@ -20,6 +19,7 @@ import httpx
 import psutil
 from history import Record, Recorder, load, load_runs
 from history_final import finals
+from ports import free_port
 from postgres_server import Postgres
 from serving import START_SECONDS, Process, Server, start
 
@@ -56,7 +56,7 @@ class Site:
         self.recorder = Recorder(folder / "history")
         self.postgres = postgres
         self.where = postgres.new_database() if postgres else str(self.data / "jobs.sqlite")
-        self.ports = [_free_port() for _ in range(servers)]
+        self.ports = [free_port() for _ in range(servers)]
         self.servers: list[Server | None] = [None] * servers
         self.process: Process | None = None  # the last one started
         self.receiver = Receiver(self.recorder)
@@ -244,9 +244,3 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

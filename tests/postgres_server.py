@@ -7,7 +7,6 @@ import itertools
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from typing import Any
 import pg8000.dbapi
 import psutil
 from cut_network import CutNetwork
+from ports import free_port
 
 SETTINGS = (
     "-c fsync=off -c max_connections=60 -c shared_buffers=16MB "
@@ -54,7 +54,7 @@ class Postgres:
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         self.data = self.folder / "data"
         self.programs = folder
-        self.port = _free_port()
+        self.port = free_port()
         self._names = itertools.count()
         self._emptied: list[str] = []
         self._as: dict[str, Any] = {}
@@ -211,9 +211,3 @@ class Postgres:
         self.sql("DROP SCHEMA public CASCADE", name)
         self.sql("CREATE SCHEMA public", name)
         self._emptied.append(url)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

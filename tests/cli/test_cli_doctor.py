@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from certificates import DAY, Authority, Pair
 from cli_process import modelport
+from ports import free_port
 from serving import MODELS, Server, environment, serving
 
 from modelport.cli.doctor.certificates import seen_of_certificates
@@ -113,9 +113,7 @@ def test_a_stranger_at_the_metrics_port_is_not_taken_for_the_server(server: Serv
 
 def test_the_metrics_port_beside_a_unix_socket_is_looked_at(tmp_path: Path) -> None:
     path, data = tmp_path / "s.sock", ("--data-dir", str(tmp_path / "data"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     with serving(MODEL, "--uds", str(path), "--metrics-port", port, *data):
         own = doctor(MODEL, "--uds", str(path), "--metrics-port", port, *data, status=0)
         assert f"metrics 127.0.0.1:{port}: a server of modelport listens" in said_of(own, "address", "note")

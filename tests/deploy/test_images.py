@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import image_root
 import image_rules
 import installed_wheels
 import pytest
+from ports import free_port
 from serving import environment, wait_until
 
 MODEL = '''
@@ -171,9 +171,7 @@ def container(image: image_root.Stage, tmp_path: Path) -> Iterator[Container]:
     data = tmp_path / "data"
     data.mkdir()
     data.chmod(0o775)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     variables = image.variables | {"MODELPORT_AUTH": "off", "MODELPORT_PORT": str(port)}
     command = image_root.entering(image, image.entrypoint, user=ANYBODY, writes=data)
     said = tmp_path / "said"

@@ -219,7 +219,7 @@ def _sleeping(server: serving.Server) -> contextlib.closing[socket.socket]:
     """A request on a connection of its own that is sent, and whose answer nobody waits for."""
     place = urlsplit(server.url)
     connection = socket.create_connection((place.hostname, place.port))
-    body = b'{"what": "sleep", "size": 5}'
+    body = b'{"what": "sleep", "size": 20}'
     head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     connection.sendall(head + body)
     return contextlib.closing(connection)

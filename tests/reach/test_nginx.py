@@ -16,6 +16,7 @@ import job_calls
 import pytest
 from certificates import Authority
 from debian_programs import program
+from ports import free_port
 from serving import ROOT, Server, serving, wait_until
 
 PAGE = ROOT / "docs" / "reaching.md"
@@ -85,9 +86,7 @@ def options() -> list[str]:
 
 def configure(folder: Path, authority: Authority) -> int:
     """Write the page's configuration, with a port and files of this test; returns the port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     pair = authority.pair()
     text = block("file: nginx.conf")
     for there, here in (
@@ -188,7 +187,7 @@ def test_a_client_that_leaves_is_noticed(site: Site, tmp_path: Path) -> None:
         "headers": {"X-Request-ID": "who-leaves"},
     }
     with pytest.raises(httpx.ReadTimeout):
-        site.client.post("/v2/models/Twice/predict", timeout=0.5, **asked)  # pyright: ignore
+        site.client.post("/v2/models/Twice/predict", timeout=httpx.Timeout(30.0, read=2.0), **asked)  # pyright: ignore
     assert "499" in site.server.wait_for_log(".*who-leaves.*", start=begin).group(0)
 
 

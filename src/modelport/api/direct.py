@@ -368,14 +368,15 @@ class _Exchange:
             cycle.send_whole(direct.head_of(cycle) + fields.encode(), answer.body)
             if self.started:
                 seconds, of_model = perf_counter() - self.started, answer.micros / 1e6
+                bytes_in, bytes_out = len(pending.call.body), len(answer.body)
                 for count in self.counts:
                     try:
-                        count(len(pending.call.body), len(answer.body), seconds, of_model)
+                        count(bytes_in, bytes_out, seconds, of_model)
                     except Exception:
                         log.exception(NOT_NOTED)
                 if self.tell is not None:
                     at = cycle.client[0] if cycle.client else ""
-                    self.tell(len(pending.call.body), len(answer.body), seconds, request_id, at)
+                    self.tell(bytes_in, bytes_out, self.started, seconds, request_id, at)
             elif noted is not None:
                 noted.status, noted.bytes_out = answer.status, len(answer.body)
                 direct.exchanges.over(noted)

@@ -16,7 +16,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from secrets import randbelow, token_hex
-from time import gmtime, strftime, time
+from time import gmtime, perf_counter, strftime, time
 from typing import TypeAlias
 
 import msgspec
@@ -29,6 +29,7 @@ log = logging.getLogger("modelport.telemetry")
 NOT_WRITTEN = "a line of the access log could not be written"
 AT_ONCE = 64  # lines that are made in one step
 REST_SECONDS = 0.05  # between two steps, if that many do not come
+ALMOST = 0.999  # of a millisecond: the rest of it is looked at more closely
 MOST_OF_PATH = 2048  # characters
 MOST_PATHS = 256  # that are remembered as they are shown
 KNOWN_MICROS = 10_000  # the waits, in microseconds, that are known as they are written
@@ -71,7 +72,7 @@ class Alike:
         self.parts: Sequence[str] = ()  # of its JSON, around what differs, once there is a second one
 
 
-# When it began, its seconds, bytes in and out, the id of the request, the address that asked.
+# When it began (`perf_counter`), its seconds, bytes in and out, the request's id, the address that asked.
 Differing: TypeAlias = tuple[Alike, float, float, int, int, str, str]
 Item: TypeAlias = Exchange | Differing
 
@@ -105,8 +106,10 @@ class RequestLog:
         """What logs each one like this, answered 200. It costs the hot path a tuple."""
         waiting, alike = self._waiting, Alike(like)
 
-        def tell(bytes_in: int, bytes_out: int, seconds: float, request_id: str, client: str) -> None:
-            waiting.append((alike, time() - seconds, seconds, bytes_in, bytes_out, request_id, client))
+        def tell(
+            bytes_in: int, bytes_out: int, started: float, seconds: float, request_id: str, client: str
+        ) -> None:
+            waiting.append((alike, started, seconds, bytes_in, bytes_out, request_id, client))
             if len(waiting) >= AT_ONCE or not self._rests:
                 self._gathered()
 
@@ -137,10 +140,11 @@ class RequestLog:
 
 
 class AccessLines:
-    """Makes lines of exchanges, on one thread."""
+    """Makes lines of exchanges, on one thread. `since` has the epoch of `perf_counter`."""
 
-    def __init__(self, *, json: bool):
+    def __init__(self, *, json: bool, since: Callable[[], float] | None = None):
         self._is_json = json
+        self._since = since or _since
         self._whole = self._json if json else self._line
         self._paths: dict[str, str] = {}
         self._second = -1
@@ -155,38 +159,41 @@ class AccessLines:
         """The line of each request, in their order. What fails, is logged.
 
         Most of them are alike, of one client: what stands around the numbers that differ is made once for
-        those, and the time once a millisecond. There is no call in that loop: it goes round thousands of
-        times a second beside those who answer.
+        those, and all that stands before the seconds, with the time, once a millisecond. There is no call in
+        that loop: it goes round thousands of times a second beside those who answer.
         """
         lines: list[str] = []
         known, known_micros = self._micros, len(self._micros)
         last: Alike | None = None
-        client, milliseconds, bytes_in = "", -1, -1
-        a = iso = head = d = e = tail = ""
+        client, bytes_in, bytes_out = "", -1, -1
+        a = b = d = e = begin = tail = ""
+        since, low, high = self._since(), 0.0, 0.0
         for item in items:
             if not isinstance(item, tuple):
                 lines.append(self._written(item))
                 continue
-            alike, began, seconds, size, bytes_out, request_id, asked_by = item
+            alike, started, seconds, size, size_out, request_id, asked_by = item
             if alike is not last or size != bytes_in or asked_by != client:
                 last = None
                 if not self._is_json or alike.is_first or not size:
                     alike.is_first = False
-                    lines.append(self._written(_exchange_of(item)))
+                    lines.append(self._written(_exchange_of(item, since)))
                     continue
                 try:
                     a, b, c, d, e, f, g = alike.parts = alike.parts or self._parts_of(item)
-                    head = f"{b}{_in_json(asked_by)}{c}"
+                    b = f"{b}{_in_json(asked_by)}{c}"
                 except Exception:
                     log.exception(NOT_WRITTEN)
                     continue
                 tail = f"{f}{size}{g}"
-                last, client, bytes_in = alike, asked_by, size
-            if int(began * 1000) != milliseconds:
-                iso, milliseconds = self._iso_of(began), int(began * 1000)
+                last, client, bytes_in, bytes_out = alike, asked_by, size, -1
+            if size_out != bytes_out or not low <= started < high:
+                low, bytes_out = started, size_out
+                high = (int((started + since) * 1000) + ALMOST) / 1000 - since
+                begin = f"{a}{self._iso_of(started + since)}{b}{size_out}{d}"
             micros = int(seconds * 1e6 + 0.5)
             shown = known[micros] if micros < known_micros else f"{seconds:.6f}"
-            lines.append(f"{a}{iso}{head}{bytes_out}{d}{shown}{e}{request_id}{tail}")
+            lines.append(f"{begin}{shown}{e}{request_id}{tail}")
         return lines
 
     def _written(self, exchange: Exchange) -> str:
@@ -199,7 +206,7 @@ class AccessLines:
     def _parts_of(self, item: Differing) -> Sequence[str]:
         """What stands around all that differs, in a line of JSON that has marks there, which nobody knows."""
         number, text = 1 << 62 | randbelow(1 << 61), token_hex(16)
-        exchange = _exchange_of(item)
+        exchange = _exchange_of(item, 0.0)
         exchange.client, exchange.request_id = f"{text}c", f"{text}r"
         exchange.bytes_in, exchange.bytes_out, exchange.seconds = number, number + 1, number + 2
         marks = (
@@ -284,16 +291,20 @@ class AccessLines:
         return self._time
 
 
+def _since() -> float:
+    return time() - perf_counter()
+
+
 def _later(seconds: float, call: Callable[[], None]) -> None:
     asyncio.get_running_loop().call_later(seconds, call)
 
 
-def _exchange_of(item: Differing) -> Exchange:
+def _exchange_of(item: Differing, since: float) -> Exchange:
     """The whole of what was told in parts."""
-    alike, began, seconds, bytes_in, bytes_out, request_id, client = item
+    alike, started, seconds, bytes_in, bytes_out, request_id, client = item
     return msgspec.structs.replace(
         alike.like,
-        began=began,
+        began=started + since,
         seconds=seconds,
         bytes_in=bytes_in,
         bytes_out=bytes_out,

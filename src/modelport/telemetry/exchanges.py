@@ -96,8 +96,9 @@ class Alike(NamedTuple):
 Count: TypeAlias = Callable[[int, int, float, float], None]
 
 
-# Tells one of them: bytes in, bytes out, seconds, the id of the request, the address that asked.
-Tell: TypeAlias = Callable[[int, int, float, str, str], None]
+# Tells one of them: bytes in, bytes out, when it began (`perf_counter`), its seconds, the id of the request,
+# the address that asked.
+Tell: TypeAlias = Callable[[int, int, float, float, str, str], None]
 
 
 class Lines(Protocol):

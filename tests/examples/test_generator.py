@@ -28,7 +28,7 @@ Stream = Callable[..., AbstractContextManager[Iterator[Piece]]]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with serving(str(GENERATOR)) as running:
+    with serving(str(GENERATOR), "--write-timeout", "600") as running:  # who does not read, reads on
         yield running
 
 

@@ -36,7 +36,7 @@ class Nodes:
         """Start the head and the nodes, of which the last one is that of the server."""
         short = os.environ.get("RAY_TMPDIR", "/tmp")  # of Ray's own: names of sockets are short
         own = {"TMPDIR": str(self.temporary), "RAY_TMPDIR": short}
-        self._cluster = Cluster(free_port(), **own, RAY_worker_niceness="0")  # so that jobs alone are nicer
+        self._cluster = Cluster(free_port(), **own)
         self.address = self._cluster.address
         for cpus in (*[CPUS] * self.count, 0):
             self._add(self._cluster, cpus)

@@ -123,10 +123,14 @@ class Size(msgspec.Struct, tag=True, array_like=True):
 
 
 class Ended(msgspec.Struct, tag=True, array_like=True):
-    """Actor: the worker has ended, or could not be started; which calls ran then. Nothing follows."""
+    """Actor: the worker has ended, or could not be started; which calls ran then. Nothing follows.
+
+    It `is_lost` if it was ended because the server was not heard of in time: its code is not to blame.
+    """
 
     reason: str
     marker: bytes = b""
+    is_lost: bool = False
 
 
 ToActor = Begin | Cancel | Show | AskToStop | Terminate | Kill | Alive | Sync

@@ -105,6 +105,7 @@ class Supervisor:
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._shows_until = 0.0
         self._showing: asyncio.Task[None] | None = None
+        self._is_lost = False  # its worker, to a server that was not heard of in time
 
     def add(self, line: bytes) -> None:
         """A line that the worker has printed, and that is told."""
@@ -131,7 +132,7 @@ class Supervisor:
             marker = bytes(process.marker)
             process.kill()
             await process.clean_up(OUTPUT_SECONDS)
-            self._tell(Ended(reason, marker))
+            self._tell(Ended(reason, marker, self._is_lost))
             return reason
         except OSError as error:
             self._tell(Ended(str(error)))
@@ -176,6 +177,7 @@ class Supervisor:
             process.kill()
             self._on_end(f"the server: {error}")
         except TimeoutError:
+            self._is_lost = not self._ended.done()
             process.kill()
             self._on_end(f"the server has said nothing for {seconds:g} s")
 

@@ -139,6 +139,7 @@ class RayPlace:
         try:
             while not isinstance(message := await of_actor(reader), Ended):
                 self._take(message)
+            self.is_gone = message.is_lost
             self.marker[: len(message.marker)] = message.marker[:MARKER_BYTES]
             if self._relay is not None:
                 self._relay.end_link()

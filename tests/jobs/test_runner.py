@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from making import new_job, states_of
+from making import new_job, no_shared_files, states_of
 from postgres_server import Postgres
-from runner_alone import SlowToTell, runner
 
+from modelport.engine.ports import PoolState
 from modelport.jobs.attempt import JobAttempt
+from modelport.jobs.claims import Choose, all_of_them
+from modelport.jobs.presence import Presence
 from modelport.jobs.records import Claim, Heartbeat, Job, NewEvent, Outcome, cancelled_as
 from modelport.jobs.restraint import Restraint
 from modelport.jobs.room import Place
+from modelport.jobs.runner import JobRunner
 from modelport.jobs.states import State
 from modelport.jobs.store import JobStore
 from modelport.jobs.transitions import WAITING
@@ -25,6 +29,26 @@ from modelport.storage.changes import elsewhere
 
 pytestmark = pytest.mark.anyio
 LOST = Outcome(state=State.INTERRUPTED, status=503, error="its node is gone", ended_by="lost")
+
+
+class SlowToTell(JobStore):
+    """A store whose answers to claims are late."""
+
+    def hold(self) -> None:
+        self.claimed, self.told = asyncio.Event(), asyncio.Event()
+
+    async def claim(
+        self,
+        owner: str,
+        limit: int,
+        lease_seconds: float,
+        models: Sequence[str] | None = None,
+        choose: Choose = all_of_them,
+    ) -> list[Claim]:
+        claims = await super().claim(owner, limit, lease_seconds, models, choose)
+        self.claimed.set()
+        await self.told.wait()
+        return claims
 
 
 class Played(JobAttempt):
@@ -95,6 +119,15 @@ class Plays:
             while (found := await self.store.get(job_id)) is None or found.state is State.RUNNING:
                 await changed.wait()
         return found
+
+
+def runner(store: JobStore, folder: Path, workers: int = 1) -> JobRunner:
+    """One of a server whose only model is known by name: nothing of it is ever started."""
+    signature = SimpleNamespace(predict=SimpleNamespace(max_batch_size=1))
+    settings, state = SimpleNamespace(job_workers=workers), PoolState.READY
+    pool = SimpleNamespace(name="digits", signature=signature, settings=settings, state=state)
+    engine: Any = SimpleNamespace(pools={"digits": pool}, spans=None, ends_with_server=True)
+    return JobRunner(store, engine, no_shared_files(folder), Presence(folder, "test"), workers, 1.0)
 
 
 async def test_an_attempt_is_not_forgotten_with_what_is_left_of_the_one_before(

@@ -23,12 +23,9 @@ is gone does not stay as if it still ran. What stands in the way, and what is do
   is cancelled while claims are on their way is kept in `_cancelled`, and told to the job when it begins.
 - *Somebody submits just while we look.* `wake` cuts the wait short, and is forgotten before a look, not
   after it: at worst one look finds nothing. Other servers tell of their work; what gets lost of that is found
-  by looking each `poll_seconds`.
-- *Fifty servers hear of one job.* So they do not: the server that has taken it in looks first, and tells the
-  others only of what it has not got (`take_in`). One of these gets it; the others have looked in vain, and
-  rest before they look again because of others (`restraint`).
-- *The server is killed when it has taken a job in and has not looked.* Nobody was told: it is found by
-  looking.
+  by looking each second.
+- *Fifty servers hear of one job.* One gets it; the others have looked in vain, and rest before they look
+  again because of others (`restraint`).
 - *A job is claimed here whose former attempt is here, too*: this process was asleep, or what that has left
   is still tidied up. The next one has its place in `running` then, from which the former one does not take
   it; it begins when the code of that has ended; and what is heard of the token of one is not for the other.
@@ -97,8 +94,6 @@ class JobRunner:
         self.owner = presence.name
         self.running: dict[str, Running] = {}
         self._wake = asyncio.Event()
-        self._runs = False
-        self._untold: set[str] = set()  # jobs taken in here of which others do not know
         self._heard = False  # of work, from another server
         self._restraint = Restraint(time.monotonic)
         self._cancelled: set[str] | None = None  # while claims are on their way: what was cancelled meanwhile
@@ -106,20 +101,6 @@ class JobRunner:
     def wake(self) -> None:
         """There may be something to claim."""
         self._wake.set()
-
-    def take_in(self, job_id: str) -> None:
-        """A job was stored of which nobody was told: it runs here if there is room, else others are told."""
-        if not self._runs:
-            self.store.tell_of_waiting()
-        elif job_id not in self.running:  # else a look for others has found it
-            self._untold.add(job_id)
-            self.wake()
-
-    def _tell_of(self, left: set[str]) -> None:
-        """Let others have of these jobs what was not claimed here."""
-        if not self._untold.isdisjoint(left):
-            self._untold -= left
-            self.store.tell_of_waiting()
 
     def cancel(self, job_id: str) -> None:
         """Stop the job's process if it runs here; the store has been told already."""
@@ -136,7 +117,6 @@ class JobRunner:
 
     async def run(self) -> None:
         """Rescue what a killed server left, then run jobs until cancelled."""
-        self._runs = True
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_leases())
@@ -146,15 +126,11 @@ class JobRunner:
                 while True:
                     self._wake.clear()
                     heard, self._heard = self._heard, False
-                    own = set(self._untold)
                     found = await self._claim(tasks)
-                    self._tell_of(own)
                     if heard and found is not None:
                         self._restraint.looked(found=found > 0)
                     await self._wait()
         finally:
-            self._runs = False
-            self._tell_of(set(self._untold))
             # A task that is cancelled before its first step does nothing, not even this.
             await self._unclaim([running.claim for running in self.running.values()])
             self.running.clear()
@@ -258,7 +234,6 @@ class JobRunner:
             self._cancelled = None
         for claim, place in zip(claims, room.places([waiting(claim) for claim in claims]), strict=True):
             assert place is not None  # else it had not been chosen
-            self._untold.discard(claim.job.id)
             try:
                 running = Running(self.store, self.attempts, claim, place)
             except Exception:  # as in `_run`

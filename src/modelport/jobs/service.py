@@ -288,18 +288,11 @@ class JobService:
 
         Raises the store's errors, `QueueFull` for one.
         """
-        runner = self._runner
-        limits = self.limits_of(by)
-        try:
-            job, created = await self.store.submit(new, limits, runs_here=runner is not None)
-        except asyncio.CancelledError:  # it may be stored all the same: a look for it is written after it
-            if runner is not None:
-                runner.take_in(new.id)
-            raise
+        job, created = await self.store.submit(new, self.limits_of(by))
         if not created:
             return await self.store.get(job.id) or job, False  # with its result, if it has one already
-        if runner is not None:
-            runner.take_in(job.id)
+        if self._runner is not None:
+            self._runner.wake()
         return job, True
 
     async def cancel(self, job_id: str) -> Job | None:

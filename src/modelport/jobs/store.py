@@ -69,24 +69,15 @@ class JobStore:
 
     # -- asking for jobs ---------------------------------------------------------------------------
 
-    async def submit(
-        self, new: NewJob, limits: QueueLimits = NO_LIMITS, *, runs_here: bool = False
-    ) -> tuple[Job, bool]:
+    async def submit(self, new: NewJob, limits: QueueLimits = NO_LIMITS) -> tuple[Job, bool]:
         """Store a job: returned with True. The same request again (by its key) gets the first job and False.
-
-        If it perhaps `runs_here`, nobody else is told: who looks for that is to `tell_of_waiting` if it does
-        not.
 
         Raises `IdempotencyConflict` if the key came with another request before, `QueueFull` if as many jobs
         wait as `limits` let.
         """
         if new.kind not in KINDS:
             raise ValueError(f"kind {new.kind!r} is none of {', '.join(KINDS)}")
-        return await self.database.write(lambda tx: transitions.submit(tx, new, limits, runs_here=runs_here))
-
-    def tell_of_waiting(self) -> None:
-        """Let other servers know that jobs wait which do not run here."""
-        self.database.tell_others({transitions.WAITING})
+        return await self.database.write(lambda tx: transitions.submit(tx, new, limits))
 
     async def check_room(self, model: str, by: str, limits: QueueLimits) -> None:
         """Raise `QueueFull` if no further job of who asks by this id may wait now."""

@@ -54,11 +54,8 @@ _insert_once = made_once(
 )
 
 
-def submit(tx: Transaction, new: NewJob, limits: QueueLimits, *, runs_here: bool = False) -> tuple[Job, bool]:
-    """Store a job, or find the one that the same request made before.
-
-    Other servers are not told that it waits if this one is to look first whether it `runs_here`.
-    """
+def submit(tx: Transaction, new: NewJob, limits: QueueLimits) -> tuple[Job, bool]:
+    """Store a job, or find the one that the same request made before."""
     failpoints.reach("submit.before_insert")
     row = row_of_new(new, tx.now)
     if new.idempotency_key is None:
@@ -80,7 +77,7 @@ def submit(tx: Transaction, new: NewJob, limits: QueueLimits, *, runs_here: bool
     tx.connection.execute(_INSERT_EVENT, row_of_event(number, 1, 0, state, tx.now))
     if new.files:
         name_files(tx, new.id, new.files)
-    tx.touched |= {new.id} if runs_here else {new.id, WAITING}
+    tx.touched |= {new.id, WAITING}
     failpoints.reach("submit.after_insert")
     return job_of(row), True
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -130,11 +130,6 @@ class Database:
 
     def _tell(self, names: set[str]) -> None:
         self.changes.publish(names)
-        if self._news is not None:
-            self._news.tell(names)
-
-    def tell_others(self, names: Collection[str]) -> None:
-        """Let other servers know soon what was committed before, and not told with its commit."""
         if self._news is not None:
             self._news.tell(names)
 

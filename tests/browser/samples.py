@@ -1,4 +1,4 @@
-"""Values that fit a JSON Schema, and values that do not: what a form is filled with."""
+"""What a form is filled with: values that fit a JSON Schema, values that do not, and how a text is pasted."""
 
 from __future__ import annotations
 
@@ -17,6 +17,12 @@ FORMATS = {
     "uuid": "6f6b9a0e-3f0c-4a37-9a5c-0f1f3c2b7a11",
 }
 NO_TEXT = {"no": "text"}
+# Pastes a text where an element is.
+PASTE = """(zone, text) => {
+    const data = new DataTransfer();
+    data.setData('text/plain', text);
+    zone.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
+}"""
 
 
 def fitting(given: Any, definitions: Schema, depth: int = 0) -> Any:

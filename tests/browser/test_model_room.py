@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, Response, expect
+from samples import PASTE
 from serving import MODELS, ROOT, Server, serving
 
 DIGIT = ROOT / "examples/digits/pictures/7.png"
@@ -24,11 +25,6 @@ DROP = """async ([zone, bytes, name, type]) => {
     const data = new DataTransfer();
     data.items.add(new File([new Uint8Array(bytes)], name, {type}));
     zone.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
-}"""
-PASTE = """([zone, text]) => {
-    const data = new DataTransfer();
-    data.setData('text/plain', text);
-    zone.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
 }"""
 
 
@@ -88,7 +84,7 @@ def test_a_picture_is_dropped_and_read(server: Server, page: Page) -> None:
 def test_a_table_is_pasted_mended_and_answered(server: Server, page: Page) -> None:
     page.goto(f"{server.url}/ui/models/iris")
     zone = page.get_by_role("group", name="Flowers: drop a CSV or Parquet file, or paste a table here")
-    zone.evaluate("(zone, text) => (" + PASTE + ")([zone, text])", FLOWERS)
+    zone.evaluate(PASTE, FLOWERS)
     page.get_by_label("Row 2, petal_length").fill("1.3")
     page.get_by_label("Row 2, petal_length").press("Tab")
     flowers = answered(page)["flowers"]

@@ -8,15 +8,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
+from samples import PASTE
 from serving import MODELS, ROOT, Server, serving
 
 DIGIT = ROOT / "examples/digits/pictures/7.png"
 FLOWERS = "sepal_length\tsepal_width\tpetal_length\tpetal_width\n5.1\t3.5\t1.4\t0.2\n6.5\t3.0\t5.8\t2.2\n"
-PASTE = """(zone, text) => {
-    const data = new DataTransfer();
-    data.setData('text/plain', text);
-    zone.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}));
-}"""
 
 
 @pytest.fixture(scope="module")

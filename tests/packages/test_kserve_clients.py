@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from environments import NoRegistry, installed_from
+from environments import installed_from, needs_registry
 from serving import environment, serving
 
 HERE = Path(__file__).parent
@@ -38,12 +37,8 @@ asyncio.run(ask(sys.argv[1]))
 
 
 def test_it_asks_by_both_protocols(tmp_path: Path) -> None:
-    try:
+    with needs_registry():
         python = installed_from("kserve", HERE / "kserve.txt")
-    except NoRegistry as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"NOT TESTED, since {error}")
     with serving("adds=tensor_models:Adds", "rows=tensor_models:Plain") as server:
         done = subprocess.run(
             [str(python), "-c", ASKING, server.url],

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
-from environments import NoRegistry, installed_from
+from environments import installed_from, needs_registry
 from serving import serving
 
 PINS = Path(__file__).parent / "langchain.txt"
@@ -52,12 +51,8 @@ print(json.dumps({
 
 @pytest.mark.timeout(900)
 def test_langchain_asks_models_here(tmp_path: Path) -> None:
-    try:
+    with needs_registry():
         python = installed_from("langchain", PINS)
-    except NoRegistry as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"NOT TESTED, since {error}")
     with serving("chats=text_models:Chats") as server:
         asked = subprocess.run(
             [python, "-c", PROGRAM, f"{server.url}/v1"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any
 
 import job_calls
 import pytest
-from environments import COMMANDS, ENVIRONMENTS, Environment, NoRegistry, python_of
+from environments import COMMANDS, ENVIRONMENTS, Environment, needs_registry, python_of
 from serving import MODELS, ROOT, Server, environment, serving
 
 EXAMPLES = ROOT / "examples"
@@ -35,12 +34,9 @@ pytestmark = pytest.mark.timeout(900)
 @pytest.fixture(scope="module", params=ENVIRONMENTS, ids=lambda one: one.name)
 def installed(request: pytest.FixtureRequest) -> tuple[Environment, Path]:
     """An environment and its Python."""
-    try:
-        return request.param, python_of(request.param)
-    except NoRegistry as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"NOT TESTED, since {error}")
+    with needs_registry():
+        python = python_of(request.param)
+    return request.param, python
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,12 @@ def extensions_of(settings: Settings) -> list[str]:
     return [*EXTENSIONS, "system_shared_memory"] if settings.allow_client_shm else list(EXTENSIONS)
 
 
+def json_of(body: bytes | memoryview, end: int | None) -> bytes:
+    """The JSON of a body, which ends there, or with it. What is whole is not copied, unless it is a view."""
+    is_whole = end is None or end >= len(body)
+    return body if is_whole and not isinstance(body, memoryview) else bytes(memoryview(body)[:end])
+
+
 def words(text: str) -> msgspec.Meta:
     """A description in the schema."""
     return msgspec.Meta(description=text)

@@ -13,7 +13,7 @@ import msgspec
 
 from modelport.contract.calls import Call
 from modelport.contract.signature import Signature
-from modelport.dialects.oip.bodies import HEADER_LENGTH
+from modelport.dialects.oip.bodies import HEADER_LENGTH, json_of
 
 TIMEOUT = "timeout"
 MOST_JSON = 1 << 20  # bytes that are looked through
@@ -49,7 +49,7 @@ def asked_seconds(call: Call) -> float | None:
         with Path(call.body_path).open("rb") as file:
             head = file.read(length or 0)
     else:
-        head = bytes(call.body[:length])  # it may be a view
+        head = json_of(call.body, length)
     if head.find(PLAIN) < 0 and head.find(ESCAPED) < 0:
         return None
     try:

@@ -18,6 +18,7 @@ import msgspec
 
 from modelport.contract.errors import BadRequest
 from modelport.dialects.codecs.json_body import parse_json
+from modelport.dialects.oip.bodies import json_of
 from modelport.dialects.oip.datatypes import (
     BYTES,
     DATATYPES,
@@ -144,8 +145,7 @@ def read_request(
     Raises `BadRequest`.
     """
     end = len(body) if header_length is None else _length(header_length, len(body))
-    is_bytes = not isinstance(body, memoryview)
-    sent = parse_json(body if is_bytes and end == len(body) else bytes(body[:end]), depth)
+    sent = parse_json(json_of(body, end), depth)
     if not isinstance(sent, dict):
         raise BadRequest('the body is no JSON object: send {"inputs": [{"name": …, "shape": …, …}]}')
     fields = cast("dict[str, Any]", sent)
